@@ -1,0 +1,1 @@
+//! Wiring: from the resolved configuration to running tasks.

@@ -1,0 +1,1 @@
+//! Load balancing algorithms, one file each. Pure.

@@ -1,0 +1,1 @@
+//! Buffer pools: memory is held only while bytes are in flight.

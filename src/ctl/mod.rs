@@ -1,0 +1,1 @@
+//! The stats socket: sessions and commands.

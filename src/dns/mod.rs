@@ -1,0 +1,1 @@
+//! Names followed while running: resolver state (pure) and its runner.

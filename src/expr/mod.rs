@@ -1,0 +1,1 @@
+//! Sample fetches, converters, ACLs, log-format, rules as data. Pure.

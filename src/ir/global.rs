@@ -1,0 +1,138 @@
+//! The `global` section.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::log::LogTarget;
+
+/// Process-wide settings. Defaults are HAProxy's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Global {
+    /// `daemon`: go to the background.
+    pub daemon: bool,
+    /// `maxconn`; `None`: computed from the open-files limit.
+    pub maxconn: Option<u32>,
+    /// `nbthread`; `None`: one per usable core.
+    pub nbthread: Option<u16>,
+    /// `user`/`uid`, resolved to a number if known on this machine.
+    pub uid: Option<u32>,
+    /// `group`/`gid`.
+    pub gid: Option<u32>,
+    /// `chroot`.
+    pub chroot: Option<PathBuf>,
+    /// `pidfile` (`-p` overrides).
+    pub pidfile: Option<PathBuf>,
+    /// `ulimit-n`.
+    pub ulimit_n: Option<u64>,
+    /// `hard-stop-after`.
+    pub hard_stop_after: Option<Duration>,
+    /// `log` lines of the global section.
+    pub logs: Vec<LogTarget>,
+    /// `log-tag`, default `haproxy`.
+    pub log_tag: String,
+    /// `log-send-hostname`: `Some("")` means the machine's own name.
+    pub log_send_hostname: Option<String>,
+    /// `node`; `None`: host name.
+    pub node: Option<String>,
+    /// `description`.
+    pub description: Option<String>,
+    /// `stats socket` lines.
+    pub stats_sockets: Vec<StatsSocket>,
+    /// `stats timeout`, default 10 s.
+    pub stats_timeout: Duration,
+    /// `stats maxconn`, default 10.
+    pub stats_maxconn: u32,
+    /// `tune.bufsize`, bytes, default 16384.
+    pub bufsize: usize,
+    /// `tune.maxrewrite`, bytes, default 1024.
+    pub maxrewrite: usize,
+    /// `tune.maxaccept`: connections accepted in a row; default 4.
+    pub maxaccept: Option<u32>,
+    /// `tune.http.maxhdr`, default 101.
+    pub maxhdr: usize,
+    /// `spread-checks`, percent 0..50.
+    pub spread_checks_percent: u8,
+    /// `max-spread-checks`.
+    pub max_spread_checks: Option<Duration>,
+    /// `server-state-file` (with `server-state-base` applied).
+    pub server_state_file: Option<PathBuf>,
+    /// `localpeer`.
+    pub localpeer: Option<String>,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            daemon: false,
+            maxconn: None,
+            nbthread: None,
+            uid: None,
+            gid: None,
+            chroot: None,
+            pidfile: None,
+            ulimit_n: None,
+            hard_stop_after: None,
+            logs: Vec::new(),
+            log_tag: "haproxy".into(),
+            log_send_hostname: None,
+            node: None,
+            description: None,
+            stats_sockets: Vec::new(),
+            stats_timeout: Duration::from_secs(10),
+            stats_maxconn: 10,
+            bufsize: 16384,
+            maxrewrite: 1024,
+            maxaccept: None,
+            maxhdr: 101,
+            spread_checks_percent: 0,
+            max_spread_checks: None,
+            server_state_file: None,
+            localpeer: None,
+        }
+    }
+}
+
+/// What a stats socket client may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Read what reveals nothing sensitive.
+    User,
+    /// The default: read everything, change nothing that matters.
+    #[default]
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+/// Where a stats socket listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatsAddr {
+    /// A path in the file system.
+    Unix(PathBuf),
+    /// An abstract unix name.
+    Abstract(String),
+    /// TCP.
+    Tcp(SocketAddr),
+    /// An inherited descriptor.
+    Fd(i32),
+}
+
+/// One `stats socket` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsSocket {
+    /// Where.
+    pub addr: StatsAddr,
+    /// `level`.
+    pub level: Level,
+    /// `mode`, octal permission bits.
+    pub mode: Option<u32>,
+    /// `user`/`uid`.
+    pub uid: Option<u32>,
+    /// `group`/`gid`.
+    pub gid: Option<u32>,
+    /// `expose-fd listeners`.
+    pub expose_fd_listeners: bool,
+    /// `name`.
+    pub name: Option<String>,
+}

@@ -1,0 +1,60 @@
+//! Resolved configuration: typed, immutable, no spelling left in it.
+//!
+//! `lower` fills it, everything else reads it. Names are resolved to ids, `defaults` are merged, units are
+//! types (`Duration`, bytes as `u64`). What was not configured is `None` or HAProxy's documented default;
+//! every field's documentation says which keyword it comes from.
+
+pub mod bind;
+pub mod check;
+pub mod expr;
+pub mod global;
+pub mod log;
+pub mod proxy;
+pub mod resolvers;
+pub mod rules;
+pub mod server;
+pub mod userlist;
+pub mod vrrp;
+
+pub use bind::{Bind, BindAddr};
+pub use check::{Check, CheckKind};
+pub use global::{Global, StatsSocket};
+pub use log::{LogFormatKind, LogTarget};
+pub use proxy::{Backend, Caps, Frontend, Mode, Proxy, StatsPage, Timeouts};
+pub use resolvers::Resolvers;
+pub use server::{Server, ServerAddr};
+pub use userlist::Userlist;
+
+/// Index of a proxy in [`Config::proxies`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProxyIdx(pub u32);
+
+/// Where a thing was written, for messages at run time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// File name as given on the command line.
+    pub file: String,
+    /// 1-based line.
+    pub line: u32,
+}
+
+/// A whole `haproxy.cfg` (or several), resolved.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The `global` section.
+    pub global: Global,
+    /// Every `frontend`, `backend` and `listen`, in file order.
+    pub proxies: Vec<Proxy>,
+    /// `resolvers` sections, in file order.
+    pub resolvers: Vec<Resolvers>,
+    /// `userlist` sections.
+    pub userlists: Vec<Userlist>,
+}
+
+impl Config {
+    /// The proxy at `idx`.
+    #[must_use]
+    pub fn proxy(&self, idx: ProxyIdx) -> &Proxy {
+        &self.proxies[idx.0 as usize]
+    }
+}

@@ -1,0 +1,454 @@
+//! `frontend`, `backend` and `listen` sections after `defaults` were merged in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::bind::Bind;
+use super::check::Check;
+use super::expr::{Cond, LogFormat};
+use super::log::{LogFormatKind, LogTarget};
+use super::rules::{HttpRule, TcpRule};
+use super::server::Server;
+use super::{Place, ProxyIdx};
+
+/// `mode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `tcp` (the default).
+    #[default]
+    Tcp,
+    /// `http`.
+    Http,
+}
+
+/// Which halves a proxy has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caps {
+    /// `frontend`.
+    Frontend,
+    /// `backend`.
+    Backend,
+    /// `listen`: both.
+    Listen,
+}
+
+/// `timeout` lines. `None`: not set, which means no timeout; zero was turned into `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `client`.
+    pub client: Option<Duration>,
+    /// `server`.
+    pub server: Option<Duration>,
+    /// `connect`.
+    pub connect: Option<Duration>,
+    /// `check`.
+    pub check: Option<Duration>,
+    /// `queue`; falls back to `connect`.
+    pub queue: Option<Duration>,
+    /// `http-request`.
+    pub http_request: Option<Duration>,
+    /// `http-keep-alive`; falls back to `http-request`, then `client`.
+    pub http_keep_alive: Option<Duration>,
+    /// `tunnel`; falls back to `client`/`server`.
+    pub tunnel: Option<Duration>,
+    /// `client-fin`.
+    pub client_fin: Option<Duration>,
+    /// `server-fin`.
+    pub server_fin: Option<Duration>,
+    /// `tarpit`; falls back to `connect`.
+    pub tarpit: Option<Duration>,
+}
+
+/// How a proxy ends HTTP exchanges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpConnMode {
+    /// Neither side closes (`option http-keep-alive`, the default).
+    #[default]
+    KeepAlive,
+    /// `option http-server-close`.
+    ServerClose,
+    /// `option httpclose`.
+    Close,
+}
+
+/// `option forwardfor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardFor {
+    /// `header`, default `X-Forwarded-For`.
+    pub header: String,
+    /// `except`: sources for which nothing is added.
+    pub except: Vec<ipnet::IpNet>,
+    /// `if-none`.
+    pub if_none: bool,
+}
+
+/// `http-reuse`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpReuse {
+    /// `never`.
+    Never,
+    /// `safe` (the default).
+    #[default]
+    Safe,
+    /// `aggressive`.
+    Aggressive,
+    /// `always`.
+    Always,
+}
+
+/// `balance`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Balance {
+    /// `roundrobin` (the default).
+    #[default]
+    RoundRobin,
+    /// `static-rr`.
+    StaticRr,
+    /// `leastconn`.
+    LeastConn,
+    /// `first`.
+    First,
+    /// `source`.
+    Source,
+    /// `uri [path-only] [len N] [depth N] [whole]`.
+    Uri {
+        /// Leave out scheme and authority.
+        path_only: bool,
+        /// Only so many bytes; 0: all.
+        len: usize,
+        /// Only so many directories; 0: all.
+        depth: usize,
+        /// With the query string.
+        whole: bool,
+    },
+    /// `url_param NAME`.
+    UrlParam(String),
+    /// `hdr(NAME) [use_domain_only]`.
+    Hdr {
+        /// Header name.
+        name: String,
+        /// Domain part only.
+        domain_only: bool,
+    },
+    /// `random(draws)`.
+    Random(u32),
+    /// `rdp-cookie(NAME)`.
+    RdpCookie(String),
+}
+
+/// First word of `hash-type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashMethod {
+    /// `map-based` (the default).
+    #[default]
+    MapBased,
+    /// `consistent`.
+    Consistent,
+}
+
+/// Second word of `hash-type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashFunction {
+    /// `sdbm` (the default).
+    #[default]
+    Sdbm,
+    /// `djb2`.
+    Djb2,
+    /// `wt6`.
+    Wt6,
+    /// `crc32`.
+    Crc32,
+}
+
+/// `hash-type`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HashType {
+    /// Method.
+    pub method: HashMethod,
+    /// Function.
+    pub function: HashFunction,
+    /// `avalanche`.
+    pub avalanche: bool,
+}
+
+/// How a persistence cookie is handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CookieMode {
+    /// Only looked at; the server sets it.
+    Passive,
+    /// `insert`.
+    Insert,
+    /// `rewrite`.
+    Rewrite,
+    /// `prefix`.
+    Prefix,
+}
+
+/// `cookie` of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cookie {
+    /// Name.
+    pub name: String,
+    /// Mode.
+    pub mode: CookieMode,
+    /// `indirect`.
+    pub indirect: bool,
+    /// `nocache`.
+    pub nocache: bool,
+    /// `postonly`.
+    pub postonly: bool,
+    /// `preserve`.
+    pub preserve: bool,
+    /// `httponly`.
+    pub httponly: bool,
+    /// `secure`.
+    pub secure: bool,
+    /// `domain`, in order.
+    pub domains: Vec<String>,
+    /// `maxidle`.
+    pub maxidle: Option<Duration>,
+    /// `maxlife`.
+    pub maxlife: Option<Duration>,
+    /// `attr`, in order.
+    pub attrs: Vec<String>,
+}
+
+/// `use_backend`.
+#[derive(Clone, Debug)]
+pub struct UseBackend {
+    /// Where to.
+    pub target: UseBackendTarget,
+    /// `if`/`unless`.
+    pub cond: Option<Cond>,
+    /// Where it was written.
+    pub place: Place,
+}
+
+/// Target of `use_backend`.
+#[derive(Clone, Debug)]
+pub enum UseBackendTarget {
+    /// A backend known at load.
+    Static(ProxyIdx),
+    /// A name computed per request.
+    Dynamic(LogFormat),
+}
+
+/// `use-server`.
+#[derive(Clone, Debug)]
+pub struct UseServer {
+    /// Server name.
+    pub server: String,
+    /// Condition.
+    pub cond: Option<Cond>,
+}
+
+/// `retry-on` as flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryOn {
+    /// `conn-failure` (the default).
+    pub conn_failure: bool,
+    /// `empty-response`.
+    pub empty_response: bool,
+    /// `junk-response`.
+    pub junk_response: bool,
+    /// `response-timeout`.
+    pub response_timeout: bool,
+    /// Status codes.
+    pub statuses: Vec<u16>,
+}
+
+impl Default for RetryOn {
+    fn default() -> Self {
+        Self {
+            conn_failure: true,
+            empty_response: false,
+            junk_response: false,
+            response_timeout: false,
+            statuses: Vec::new(),
+        }
+    }
+}
+
+/// `stats` lines of a proxy: the page. Present only if `stats enable` or another `stats` keyword turned it on.
+#[derive(Clone, Debug)]
+pub struct StatsPage {
+    /// `stats uri`, default `/haproxy?stats`.
+    pub uri: String,
+    /// `stats realm`, default `HAProxy Statistics`.
+    pub realm: String,
+    /// `stats auth USER:PASS`.
+    pub auth: Vec<(String, String)>,
+    /// `stats refresh`.
+    pub refresh: Option<Duration>,
+    /// `stats hide-version`.
+    pub hide_version: bool,
+    /// `stats show-node [NAME]`: `Some("")` is the global node name.
+    pub show_node: Option<String>,
+    /// `stats show-desc [TEXT]`: `Some("")` is the global description.
+    pub show_desc: Option<String>,
+    /// `stats show-legends`.
+    pub show_legends: bool,
+    /// `stats show-modules`.
+    pub show_modules: bool,
+    /// `stats scope`: only these (`.` is the proxy itself, already resolved).
+    pub scope: Vec<String>,
+    /// `stats admin`: first matching condition allows it.
+    pub admin: Vec<Cond>,
+    /// `stats http-request` rules.
+    pub http_request: Vec<HttpRule>,
+}
+
+/// What both halves share, and the halves.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Name.
+    pub name: String,
+    /// `id` (numbered from 1... as HAProxy does; it is `iid` in statistics).
+    pub id: u32,
+    /// Kind of section.
+    pub caps: Caps,
+    /// `mode`.
+    pub mode: Mode,
+    /// `disabled`.
+    pub disabled: bool,
+    /// `description`.
+    pub description: Option<String>,
+    /// `timeout`.
+    pub timeouts: Timeouts,
+    /// `log`, with `log global` expanded.
+    pub logs: Vec<LogTarget>,
+    /// `log-tag`.
+    pub log_tag: Option<String>,
+    /// Line format.
+    pub log_format: LogFormatKind,
+    /// `option dontlognull`.
+    pub dontlognull: bool,
+    /// `option dontlog-normal`.
+    pub dontlog_normal: bool,
+    /// `option logasap`.
+    pub logasap: bool,
+    /// `option log-separate-errors`.
+    pub log_separate_errors: bool,
+    /// `option http-*close`.
+    pub http_conn_mode: HttpConnMode,
+    /// `option forwardfor`.
+    pub forwardfor: Option<ForwardFor>,
+    /// `option originalto` header name.
+    pub originalto: Option<String>,
+    /// `option http-pretend-keepalive`.
+    pub http_pretend_keepalive: bool,
+    /// `option clitcpka` (`tcpka` sets both).
+    pub clitcpka: bool,
+    /// `option srvtcpka`.
+    pub srvtcpka: bool,
+    /// `option nolinger`.
+    pub nolinger: bool,
+    /// `option abortonclose`.
+    pub abortonclose: bool,
+    /// `option http-ignore-probes`.
+    pub http_ignore_probes: bool,
+    /// `option http-no-delay`.
+    pub http_no_delay: bool,
+    /// `option accept-unsafe-violations-in-http-request` (and its older name).
+    pub accept_unsafe_request: bool,
+    /// The response side of the same.
+    pub accept_unsafe_response: bool,
+    /// `errorfile CODE FILE`: whole contents, by status.
+    pub errorfiles: Vec<(u16, Arc<[u8]>)>,
+    /// `errorloc*`: (status, redirect code, location).
+    pub errorlocs: Vec<(u16, u16, String)>,
+    /// `tcp-request connection`.
+    pub tcp_request_connection: Vec<TcpRule>,
+    /// `tcp-request session`.
+    pub tcp_request_session: Vec<TcpRule>,
+    /// `tcp-request content`.
+    pub tcp_request_content: Vec<TcpRule>,
+    /// `tcp-request inspect-delay`.
+    pub tcp_request_inspect_delay: Option<Duration>,
+    /// `http-request` (and `redirect` lines, and the old `reqadd` and relatives).
+    pub http_request: Vec<HttpRule>,
+    /// `http-response`.
+    pub http_response: Vec<HttpRule>,
+    /// `http-after-response`.
+    pub http_after_response: Vec<HttpRule>,
+    /// The statistics page.
+    pub stats: Option<StatsPage>,
+    /// Frontend half.
+    pub frontend: Option<Frontend>,
+    /// Backend half.
+    pub backend: Option<Backend>,
+    /// Where the section starts.
+    pub place: Place,
+}
+
+/// Frontend half.
+#[derive(Clone, Debug, Default)]
+pub struct Frontend {
+    /// `bind`.
+    pub binds: Vec<Bind>,
+    /// `maxconn`; `None`: the global limit.
+    pub maxconn: Option<u32>,
+    /// `backlog`.
+    pub backlog: Option<u32>,
+    /// `default_backend`; for `listen` it is itself unless set.
+    pub default_backend: Option<ProxyIdx>,
+    /// `use_backend`, in order.
+    pub use_backends: Vec<UseBackend>,
+    /// `capture request header NAME len N`.
+    pub capture_request: Vec<(String, usize)>,
+    /// `capture response header NAME len N`.
+    pub capture_response: Vec<(String, usize)>,
+    /// `capture cookie NAME len N`.
+    pub capture_cookie: Option<(String, usize)>,
+    /// `monitor-uri`.
+    pub monitor_uri: Option<String>,
+    /// `monitor fail`.
+    pub monitor_fail: Vec<Cond>,
+    /// `rate-limit sessions`, per second.
+    pub rate_limit_sessions: Option<u32>,
+    /// `option socket-stats`.
+    pub socket_stats: bool,
+}
+
+/// Backend half.
+#[derive(Clone, Debug, Default)]
+pub struct Backend {
+    /// `server`.
+    pub servers: Vec<Server>,
+    /// `balance`.
+    pub balance: Balance,
+    /// `hash-type`.
+    pub hash_type: HashType,
+    /// `hash-balance-factor`, percent; 0: off.
+    pub hash_balance_factor: u32,
+    /// `cookie`.
+    pub cookie: Option<Cookie>,
+    /// `retries`, default 3.
+    pub retries: u32,
+    /// `option redispatch`: `None` off; `Some(n)`: on, interval n (1 is plain `option redispatch`... -1 last try only).
+    pub redispatch: Option<i32>,
+    /// `retry-on`.
+    pub retry_on: RetryOn,
+    /// `fullconn`.
+    pub fullconn: Option<u32>,
+    /// `http-reuse`.
+    pub http_reuse: HttpReuse,
+    /// Checks of its servers.
+    pub check: Check,
+    /// `option allbackups`.
+    pub allbackups: bool,
+    /// `option persist`.
+    pub persist: bool,
+    /// `option prefer-last-server`.
+    pub prefer_last_server: bool,
+    /// `use-server`.
+    pub use_servers: Vec<UseServer>,
+    /// `force-persist`.
+    pub force_persist: Vec<Cond>,
+    /// `ignore-persist`.
+    pub ignore_persist: Vec<Cond>,
+    /// `dispatch ADDR` (and `option transparent` as port 0 of the original destination).
+    pub dispatch: Option<std::net::SocketAddr>,
+    /// `source` of the backend.
+    pub source: Option<std::net::SocketAddr>,
+}

@@ -1,0 +1,183 @@
+//! `server` lines, after `default-server` and `defaults` were applied.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Place;
+
+/// Address of a server as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddr {
+    /// An address literal. Port 0 means: the port the client connected to.
+    Ip(SocketAddr),
+    /// A name, resolved at start by `init_addr` and followed through `resolvers`.
+    Name {
+        /// As written.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// A unix stream socket.
+    Unix(PathBuf),
+}
+
+/// One method of `init-addr`, tried in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitAddr {
+    /// The state file.
+    Last,
+    /// The system's resolver.
+    Libc,
+    /// Start without an address.
+    None,
+    /// This address.
+    Ip(IpAddr),
+}
+
+/// PROXY protocol version to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendProxy {
+    /// `send-proxy`.
+    V1,
+    /// `send-proxy-v2`.
+    V2,
+}
+
+/// `on-marked-down`, `on-marked-up`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnMark {
+    /// Nothing.
+    #[default]
+    None,
+    /// `shutdown-sessions` / `shutdown-backup-sessions`.
+    ShutdownSessions,
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Name.
+    pub name: String,
+    /// `id` (numbered from 1 where not given).
+    pub id: u32,
+    /// Address.
+    pub addr: ServerAddr,
+    /// Port is an offset to the client's port (`server s ADDR:+N`); then the address' port is the offset.
+    pub port_offset: Option<i32>,
+    /// `weight`, 0..256, default 1.
+    pub weight: u16,
+    /// `backup`.
+    pub backup: bool,
+    /// `disabled`: starts in maintenance.
+    pub disabled: bool,
+    /// `maxconn`; 0: none.
+    pub maxconn: u32,
+    /// `minconn`; 0: none.
+    pub minconn: u32,
+    /// `maxqueue`; 0: none.
+    pub maxqueue: u32,
+    /// `cookie`.
+    pub cookie: Option<String>,
+    /// `check`, with its intervals; `None`: not checked.
+    pub check: Option<ServerCheck>,
+    /// `track BACKEND/SERVER` as (backend name, server name).
+    pub track: Option<(String, String)>,
+    /// `resolvers`.
+    pub resolvers: Option<String>,
+    /// `resolve-prefer ipv4`.
+    pub resolve_prefer_ipv4: bool,
+    /// `resolve-opts prevent-dup-ip`.
+    pub prevent_dup_ip: bool,
+    /// `init-addr`; empty means HAProxy's default `last,libc` (failure to resolve is an error at start).
+    pub init_addr: Vec<InitAddr>,
+    /// `slowstart`.
+    pub slowstart: Option<Duration>,
+    /// `send-proxy*`.
+    pub send_proxy: Option<SendProxy>,
+    /// `source`.
+    pub source: Option<SocketAddr>,
+    /// `redir PREFIX`.
+    pub redir: Option<String>,
+    /// `observe`/`on-error`/`error-limit`.
+    pub observe: Option<Observe>,
+    /// `on-marked-down`.
+    pub on_marked_down: OnMark,
+    /// `on-marked-up`.
+    pub on_marked_up: OnMark,
+    /// `pool-max-conn`; `None`: unlimited; `Some(0)`: no pooling.
+    pub pool_max_conn: Option<u32>,
+    /// `pool-purge-delay`, default 5 s.
+    pub pool_purge_delay: Duration,
+    /// Where it was written.
+    pub place: Place,
+}
+
+/// Layer of `observe`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObserveLayer {
+    /// Connections.
+    Layer4,
+    /// Responses.
+    Layer7,
+}
+
+/// What to do when `error-limit` is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// `fastinter`.
+    FastInter,
+    /// `fail-check` (the default).
+    FailCheck,
+    /// `sudden-death`.
+    SuddenDeath,
+    /// `mark-down`.
+    MarkDown,
+}
+
+/// Passive checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observe {
+    /// Layer.
+    pub layer: ObserveLayer,
+    /// Action.
+    pub on_error: OnError,
+    /// `error-limit`, default 10.
+    pub error_limit: u32,
+}
+
+/// Check parameters of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerCheck {
+    /// `inter`, default 2 s.
+    pub inter: Duration,
+    /// `fastinter`: while in transition.
+    pub fastinter: Option<Duration>,
+    /// `downinter`: while down.
+    pub downinter: Option<Duration>,
+    /// `rise`, default 2.
+    pub rise: u32,
+    /// `fall`, default 3.
+    pub fall: u32,
+    /// `port`: other port.
+    pub port: Option<u16>,
+    /// `addr`: other address.
+    pub addr: Option<IpAddr>,
+    /// `check-send-proxy`.
+    pub send_proxy: bool,
+}
+
+impl Default for ServerCheck {
+    fn default() -> Self {
+        Self {
+            inter: Duration::from_secs(2),
+            fastinter: None,
+            downinter: None,
+            rise: 2,
+            fall: 3,
+            port: None,
+            addr: None,
+            send_proxy: false,
+        }
+    }
+}

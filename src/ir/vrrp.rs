@@ -1,0 +1,1 @@
+//! A whole `keepalived.conf`, resolved.

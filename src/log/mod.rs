@@ -1,0 +1,1 @@
+//! Log targets and framings, HAProxy's formats.

@@ -1,0 +1,1 @@
+//! Counters and gauges that sessions write and the surfaces read.

@@ -1,0 +1,1 @@
+//! The process: daemon, signals, pid files, privileges, supervision.

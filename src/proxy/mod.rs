@@ -1,0 +1,1 @@
+//! Listeners, TCP and HTTP sessions, pools, queues, tunnels.

@@ -1,0 +1,1 @@
+//! Server state: administrative and operational state, weights, queues. Pure.

@@ -1,0 +1,1 @@
+//! Snapshots rendered as CSV, HTML, JSON.

@@ -1,0 +1,1 @@
+//! The kernel, and the only unsafe code: sockets, netlink, clocks, randomness, processes.

@@ -1,0 +1,1 @@
+//! VRRP: packets, election, tracking (pure), and the engine that moves the address.
