@@ -1,1 +1,14 @@
 //! Counters and gauges that sessions write and the surfaces read.
+//!
+//! All are relaxed atomics: a reader sees each number whole but not all numbers of one instant, as with HAProxy.
+
+mod counter;
+mod freq;
+mod sets;
+
+pub use counter::{Counter, Gauge, PeakGauge, SlidingAverage};
+pub use freq::RateCounter;
+pub use sets::{
+    BackendCounters, FrontendCounters, HttpClasses, ListenerCounters, ProcessCounters, ServerCounters,
+    TimeAverages,
+};

@@ -1,0 +1,180 @@
+//! Single numbers.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+/// A number that only grows, until `clear counters`.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn inc(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        if n != 0 {
+            self.0.fetch_add(n, Relaxed);
+        }
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+
+    /// Sets it (state carried over, `clear counters`).
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// Raises it to `value` if that is more (maxima).
+    pub fn raise(&self, value: u64) {
+        if value > self.get() {
+            self.0.fetch_max(value, Relaxed);
+        }
+    }
+}
+
+/// A number that goes up and down.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU32);
+
+impl Gauge {
+    /// Adds one and returns the new value.
+    pub fn inc(&self) -> u32 {
+        self.0.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Takes one away and returns the new value.
+    pub fn dec(&self) -> u32 {
+        self.0.fetch_sub(1, Relaxed).wrapping_sub(1)
+    }
+
+    /// Adds one unless the value has reached `limit` (0: no limit). `false`: it had.
+    #[must_use]
+    pub fn try_inc(&self, limit: u32) -> bool {
+        if limit == 0 {
+            self.inc();
+            return true;
+        }
+        self.0.fetch_update(Relaxed, Relaxed, |v| (v < limit).then_some(v + 1)).is_ok()
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn get(&self) -> u32 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A gauge that remembers its highest value.
+#[derive(Debug, Default)]
+pub struct PeakGauge {
+    current: Gauge,
+    peak: AtomicU32,
+}
+
+impl PeakGauge {
+    /// Adds one and returns the new value.
+    pub fn inc(&self) -> u32 {
+        let now = self.current.inc();
+        self.note(now);
+        now
+    }
+
+    /// Adds one unless the value has reached `limit` (0: no limit). `false`: it had.
+    #[must_use]
+    pub fn try_inc(&self, limit: u32) -> bool {
+        let fits = self.current.try_inc(limit);
+        if fits {
+            self.note(self.current.get());
+        }
+        fits
+    }
+
+    fn note(&self, value: u32) {
+        if value > self.peak.load(Relaxed) {
+            self.peak.fetch_max(value, Relaxed);
+        }
+    }
+
+    /// Takes one away and returns the new value.
+    pub fn dec(&self) -> u32 {
+        self.current.dec()
+    }
+
+    /// The value.
+    #[must_use]
+    pub fn get(&self) -> u32 {
+        self.current.get()
+    }
+
+    /// The highest value since the start or the last reset.
+    #[must_use]
+    pub fn peak(&self) -> u32 {
+        self.peak.load(Relaxed)
+    }
+
+    /// `clear counters`: the peak starts again at the present value.
+    pub fn reset_peak(&self) {
+        self.peak.store(self.current.get(), Relaxed);
+    }
+}
+
+/// Average over the last events, as HAProxy's `qtime`, `ctime`, `rtime`, `ttime` columns count:
+/// a sliding sum over a window of 512 events.
+#[derive(Debug, Default)]
+pub struct SlidingAverage(AtomicU64);
+
+impl SlidingAverage {
+    /// Events in the window.
+    const WINDOW: u64 = 512;
+
+    /// Takes one value in; `events` is how many there were in all, this one included: until the window is
+    /// full nothing leaves it.
+    pub fn add(&self, value: u64, events: u64) {
+        // A lost race loses one sample of a statistic; the loop of a compare-exchange is not worth it.
+        let sum = self.0.load(Relaxed);
+        let leaving = if events > Self::WINDOW { sum.div_ceil(Self::WINDOW) } else { 0 };
+        self.0.store(sum - leaving + value, Relaxed);
+    }
+
+    /// The average, given how many events there were in all: before the window is full it divides by their number.
+    #[must_use]
+    pub fn get(&self, events: u64) -> u64 {
+        self.0.load(Relaxed).div_ceil(events.clamp(1, Self::WINDOW))
+    }
+
+    /// Forgets everything.
+    pub fn reset(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limited_gauge_stops_at_its_limit() {
+        let g = PeakGauge::default();
+        assert!(g.try_inc(2) && g.try_inc(2));
+        assert!(!g.try_inc(2));
+        g.dec();
+        assert!(g.try_inc(2));
+        assert_eq!((g.get(), g.peak()), (2, 2));
+    }
+
+    #[test]
+    fn a_constant_stream_averages_to_itself() {
+        let a = SlidingAverage::default();
+        for n in 1..=5000 {
+            a.add(40, n);
+            let got = a.get(n);
+            assert!((36..=40).contains(&got), "{got} after {n}");
+        }
+    }
+}
