@@ -1,3 +1,15 @@
 //! Reads `haproxy.cfg` and `keepalived.conf` into syntax trees with spans and diagnostics.
 //!
-//! Pure: no input or output, no clock, no unsafe code.
+//! Pure: no I/O, no clock, no environment; what the text refers to (variables, included files) is asked
+//! from the caller. Nothing here knows what a keyword does, only how it is written.
+
+#![forbid(unsafe_code)]
+
+pub mod diagnostic;
+pub mod lex;
+pub mod span;
+pub mod suggest;
+
+pub use diagnostic::{Diagnostic, Edit, Head, Reason, Severity};
+pub use lex::Word;
+pub use span::{FileId, Sources, Span};
