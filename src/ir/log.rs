@@ -21,10 +21,10 @@ pub enum LogDest {
 /// `format` of a log line on the transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFraming {
-    /// `local`: `<PRI>Mmm dd hh:mm:ss tag[pid]: ` (default for unix).
-    Local,
-    /// `rfc3164` (default for UDP).
+    /// `local`: `<PRI>Mmm dd hh:mm:ss tag[pid]: `, the default; `log-send-hostname` turns it into `rfc3164`.
     #[default]
+    Local,
+    /// `rfc3164`: `local` with the host name.
     Rfc3164,
     /// `rfc5424`.
     Rfc5424,
@@ -53,7 +53,7 @@ pub struct Severity(pub u8);
 pub struct LogTarget {
     /// Where to.
     pub dest: LogDest,
-    /// `format`; the destination's default where not given.
+    /// `format`.
     pub framing: LogFraming,
     /// `len`, default 1024.
     pub max_len: usize,

@@ -1,1 +1,146 @@
-//! Log targets and framings, HAProxy's formats.
+//! Log targets and their framings: how a finished message leaves the process.
+//!
+//! What a message says is rendered elsewhere (`expr::logformat` for sessions, `server` for state changes); this room
+//! puts the header of the transport in front and sends it. Sending never blocks: what a full pipe or socket
+//! does not take at once is dropped and counted, as HAProxy does.
+
+mod framing;
+mod sink;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+
+use crate::ir::log::{LogDest, LogTarget, Severity};
+use crate::sys;
+use sink::Sink;
+
+/// `LOG_EMERG` to `LOG_DEBUG` as HAProxy uses them.
+pub mod level {
+    use crate::ir::log::Severity;
+
+    /// Somebody has to act: no server left.
+    pub const EMERG: Severity = Severity(0);
+    /// A server went down.
+    pub const ALERT: Severity = Severity(1);
+    /// Configuration and start-up problems.
+    pub const WARNING: Severity = Severity(4);
+    /// State changes for the better.
+    pub const NOTICE: Severity = Severity(5);
+    /// Traffic.
+    pub const INFO: Severity = Severity(6);
+}
+
+/// Opens targets once and counts what is lost.
+pub struct Logger {
+    sinks: Mutex<Vec<(LogDest, Arc<Sink>)>>,
+    identity: Identity,
+    dropped: Arc<AtomicU64>,
+}
+
+/// What stands in the headers.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `log-send-hostname`; `None`: the transport's placeholder.
+    pub hostname: Option<String>,
+    /// `log-tag`.
+    pub tag: String,
+    /// Process id.
+    pub pid: u32,
+}
+
+/// The opened targets of a proxy or of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    targets: Vec<(LogTarget, Arc<Sink>)>,
+}
+
+impl Targets {
+    /// Nothing is logged.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// Whether a line of this severity goes anywhere.
+    #[must_use]
+    pub fn wants(&self, severity: Severity) -> bool {
+        self.targets.iter().any(|(t, _)| severity <= t.max_level)
+    }
+}
+
+impl fmt::Debug for Logger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Logger").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
+
+impl Logger {
+    /// A logger for this process.
+    #[must_use]
+    pub fn new(identity: Identity) -> Self {
+        Self { sinks: Mutex::new(Vec::new()), identity, dropped: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// Opens `targets`; the same destination is opened once.
+    #[must_use]
+    pub fn open(&self, targets: &[LogTarget]) -> Targets {
+        let mut sinks = self.sinks.lock();
+        let targets = targets
+            .iter()
+            .map(|target| {
+                if let Some((_, sink)) = sinks.iter().find(|(dest, _)| *dest == target.dest) {
+                    return (target.clone(), sink.clone());
+                }
+                let sink = Arc::new(Sink::new(&target.dest));
+                sinks.push((target.dest.clone(), sink.clone()));
+                (target.clone(), sink)
+            })
+            .collect();
+        Targets { targets }
+    }
+
+    /// Sends one message (without line end) to all `targets` that want its severity. `tag`: the proxy's own `log-tag`.
+    pub fn send(&self, targets: &Targets, severity: Severity, tag: Option<&str>, message: &[u8]) {
+        self.send_at(targets, severity, tag, message, sys::clock::wall());
+    }
+
+    fn send_at(
+        &self,
+        targets: &Targets,
+        severity: Severity,
+        tag: Option<&str>,
+        message: &[u8],
+        now: SystemTime,
+    ) {
+        thread_local! {
+            static LINE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+        }
+        for (target, sink) in &targets.targets {
+            if severity > target.max_level {
+                continue;
+            }
+            LINE.with_borrow_mut(|line| {
+                line.clear();
+                let severity = severity.max(target.min_level);
+                let tag = tag.unwrap_or(&self.identity.tag);
+                framing::header(line, target, severity, &self.identity, tag, now);
+                line.extend_from_slice(message);
+                line.truncate(target.max_len.saturating_sub(1));
+                line.push(b'\n');
+                if !sink.send(line) {
+                    self.dropped.fetch_add(1, Relaxed);
+                }
+            });
+        }
+    }
+
+    /// Lines that could not be sent (`DroppedLogs`).
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+}

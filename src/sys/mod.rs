@@ -2,3 +2,4 @@
 #![allow(unsafe_code, reason = "this room exists to hold it; every block says why it is sound")]
 
 pub mod clock;
+pub mod fd;

@@ -1,0 +1,140 @@
+//! Headers of the transports (`format` of a `log` line).
+
+use std::cell::RefCell;
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::tz::TimeZone;
+
+use super::Identity;
+use crate::ir::log::{LogFraming, LogTarget, Severity};
+
+/// Writes the header of one line.
+pub(super) fn header(
+    line: &mut Vec<u8>,
+    target: &LogTarget,
+    severity: Severity,
+    identity: &Identity,
+    tag: &str,
+    now: SystemTime,
+) {
+    let priority = u16::from(target.facility.0) * 8 + u16::from(severity.0);
+    let pid = identity.pid;
+    // Writing to a vector cannot fail.
+    let _ = match target.framing {
+        LogFraming::Raw => Ok(()),
+        LogFraming::Priority => write!(line, "<{priority}>"),
+        LogFraming::Short => write!(line, "<{}>", severity.0),
+        LogFraming::Iso => {
+            iso_time(line, now);
+            write!(line, " ")
+        }
+        LogFraming::Timed => {
+            let _ = write!(line, "<{}>", severity.0);
+            iso_time(line, now);
+            write!(line, " ")
+        }
+        // `log-send-hostname` turns the default into RFC 3164 with a host name.
+        LogFraming::Local if identity.hostname.is_none() => {
+            let _ = write!(line, "<{priority}>");
+            bsd_time(line, now);
+            write!(line, " {tag}[{pid}]: ")
+        }
+        LogFraming::Local | LogFraming::Rfc3164 => {
+            let _ = write!(line, "<{priority}>");
+            bsd_time(line, now);
+            write!(line, " {} {tag}[{pid}]: ", identity.hostname.as_deref().unwrap_or("localhost"))
+        }
+        LogFraming::Rfc5424 => {
+            let _ = write!(line, "<{priority}>1 ");
+            iso_time(line, now);
+            write!(line, " {} {tag} {pid} - - ", identity.hostname.as_deref().unwrap_or("-"))
+        }
+    };
+}
+
+/// The part of a time stamp that changes once a second, kept per thread.
+struct Second {
+    unix: u64,
+    bsd: String,
+    iso: String,
+    offset: String,
+}
+
+fn with_second(now: SystemTime, f: impl FnOnce(&Second, u32)) {
+    thread_local! {
+        static SECOND: RefCell<Second> =
+            const { RefCell::new(Second { unix: u64::MAX, bsd: String::new(), iso: String::new(), offset: String::new() }) };
+    }
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    SECOND.with_borrow_mut(|second| {
+        if second.unix != since.as_secs() {
+            let stamp = jiff::Timestamp::from_second(since.as_secs().cast_signed()).unwrap_or_default();
+            let local = stamp.to_zoned(TimeZone::system());
+            *second = Second {
+                unix: since.as_secs(),
+                bsd: local.strftime("%b %e %H:%M:%S").to_string(),
+                iso: local.strftime("%Y-%m-%dT%H:%M:%S").to_string(),
+                offset: local.strftime("%:z").to_string(),
+            };
+        }
+        f(second, since.subsec_micros());
+    });
+}
+
+/// `Nov 21 09:04:28`, local time (RFC 3164, 4.1.2).
+fn bsd_time(line: &mut Vec<u8>, now: SystemTime) {
+    with_second(now, |s, _| line.extend_from_slice(s.bsd.as_bytes()));
+}
+
+/// `2026-11-21T09:04:32.625859+00:00`, local time with its offset (RFC 5424, 6.2.3).
+fn iso_time(line: &mut Vec<u8>, now: SystemTime) {
+    with_second(now, |s, micros| {
+        let _ = write!(line, "{}.{micros:06}{}", s.iso, s.offset);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::log::{Facility, LogDest};
+    use std::time::Duration;
+
+    /// What HAProxy 2.6.12 sends for each format, at local0 and severity info.
+    #[test]
+    fn every_framing_has_haproxys_header() {
+        let now = UNIX_EPOCH + Duration::from_micros(1_795_251_872_625_859);
+        let stamp = jiff::Timestamp::from_microsecond(1_795_251_872_625_859).unwrap();
+        let local = stamp.to_zoned(TimeZone::system());
+        let (bsd, iso) = (
+            local.strftime("%b %e %H:%M:%S").to_string(),
+            local.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string(),
+        );
+        let anonymous = Identity { hostname: None, tag: "haproxy".into(), pid: 77 };
+        let named = Identity { hostname: Some("lb1".into()), ..anonymous.clone() };
+        for (framing, identity, expected) in [
+            (LogFraming::Local, &anonymous, format!("<134>{bsd} haproxy[77]: ")),
+            (LogFraming::Local, &named, format!("<134>{bsd} lb1 haproxy[77]: ")),
+            (LogFraming::Rfc3164, &anonymous, format!("<134>{bsd} localhost haproxy[77]: ")),
+            (LogFraming::Rfc5424, &anonymous, format!("<134>1 {iso} - haproxy 77 - - ")),
+            (LogFraming::Rfc5424, &named, format!("<134>1 {iso} lb1 haproxy 77 - - ")),
+            (LogFraming::Priority, &anonymous, "<134>".to_owned()),
+            (LogFraming::Short, &anonymous, "<6>".to_owned()),
+            (LogFraming::Timed, &anonymous, format!("<6>{iso} ")),
+            (LogFraming::Iso, &anonymous, format!("{iso} ")),
+            (LogFraming::Raw, &anonymous, String::new()),
+        ] {
+            let target = LogTarget {
+                dest: LogDest::Stdout,
+                framing,
+                max_len: 1024,
+                facility: Facility(16),
+                max_level: Severity(7),
+                min_level: Severity(0),
+            };
+            let mut line = Vec::new();
+            header(&mut line, &target, Severity(6), identity, "haproxy", now);
+            assert_eq!(String::from_utf8(line).unwrap(), expected, "{framing:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Opened destinations.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+
+use parking_lot::Mutex;
+
+use crate::ir::log::LogDest;
+use crate::sys;
+
+/// One opened destination.
+#[derive(Debug)]
+pub(super) struct Sink(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// Standard output and relatives: whole lines, never two mixed.
+    Fd { fd: i32, lock: Mutex<()> },
+    /// Opened at the first line, because a chroot or a namespace may come in between.
+    Udp { to: SocketAddr, socket: Mutex<Option<UdpSocket>> },
+    /// Looked up for every line, because the syslog daemon may restart.
+    Unix { path: PathBuf, socket: Mutex<Option<UnixDatagram>> },
+}
+
+impl Sink {
+    pub(super) fn new(dest: &LogDest) -> Self {
+        Self(match dest {
+            LogDest::Stdout => Kind::Fd { fd: 1, lock: Mutex::new(()) },
+            LogDest::Stderr => Kind::Fd { fd: 2, lock: Mutex::new(()) },
+            LogDest::Fd(fd) => Kind::Fd { fd: *fd, lock: Mutex::new(()) },
+            LogDest::Udp(to) => Kind::Udp { to: *to, socket: Mutex::new(None) },
+            LogDest::Unix(path) => Kind::Unix { path: path.clone(), socket: Mutex::new(None) },
+        })
+    }
+
+    /// Sends one line. `false`: it was lost.
+    pub(super) fn send(&self, line: &[u8]) -> bool {
+        match &self.0 {
+            Kind::Fd { fd, lock } => {
+                let _whole_line = lock.lock();
+                sys::fd::write_if_ready(*fd, line)
+            }
+            Kind::Udp { to, socket } => {
+                let mut socket = socket.lock();
+                if socket.is_none() {
+                    *socket = open_udp(*to).ok();
+                }
+                let Some(socket) = socket.as_ref() else { return false };
+                // A connected socket reports the ICMP answer to an earlier datagram once, in place of sending.
+                socket.send(line).or_else(|_| socket.send(line)).is_ok()
+            }
+            Kind::Unix { path, socket } => {
+                let mut socket = socket.lock();
+                if socket.is_none() {
+                    *socket = UnixDatagram::unbound().and_then(|s| s.set_nonblocking(true).map(|()| s)).ok();
+                }
+                socket.as_ref().is_some_and(|s| s.send_to(line, path).is_ok())
+            }
+        }
+    }
+}
+
+fn open_udp(to: SocketAddr) -> std::io::Result<UdpSocket> {
+    let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
+    socket.connect(to)?;
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_line_arrives_by_udp_even_after_the_receiver_was_away() {
+        let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let at = receiver.local_addr().unwrap();
+        drop(receiver);
+        let sink = Sink::new(&LogDest::Udp(at));
+        sink.send(b"lost\n");
+        let receiver = UdpSocket::bind(at).unwrap();
+        receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        assert!(sink.send(b"kept\n"));
+        let mut buf = [0; 64];
+        let n = receiver.recv(&mut buf).unwrap();
+        assert_eq!(&buf[..n], b"kept\n");
+    }
+
+    #[test]
+    fn a_line_arrives_at_a_unix_socket_that_was_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let sink = Sink::new(&LogDest::Unix(path.clone()));
+        assert!(!sink.send(b"nobody there\n"));
+        for round in 0..2 {
+            let daemon = UnixDatagram::bind(&path).unwrap();
+            assert!(sink.send(b"hello\n"), "round {round}");
+            let mut buf = [0; 64];
+            let n = daemon.recv(&mut buf).unwrap();
+            assert_eq!(&buf[..n], b"hello\n");
+            std::fs::remove_file(&path).unwrap();
+        }
+    }
+}
