@@ -9,6 +9,7 @@ pub mod check;
 pub mod expr;
 pub mod global;
 pub mod log;
+pub mod pattern;
 pub mod proxy;
 pub mod resolvers;
 pub mod rules;

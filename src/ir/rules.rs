@@ -1,12 +1,24 @@
-//! Rules as data.
+//! Rules as data: what `http-request`, `http-response`, `http-after-response`, `tcp-request`,
+//! `tcp-response` and `redirect` lines ask for. [`crate::expr::rules`] evaluates them.
 
-use super::expr::Cond;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::Place;
+use super::expr::{Cond, Expr, LogFormat, VarName};
+use super::log::Severity;
 
 /// One `http-request`, `http-response` or `http-after-response` rule.
 #[derive(Clone, Debug)]
 pub struct HttpRule {
     /// Condition.
     pub cond: Option<Cond>,
+    /// What to do.
+    pub action: HttpAction,
+    /// Where it was written.
+    pub place: Place,
 }
 
 /// One `tcp-request` or `tcp-response` rule.
@@ -14,4 +26,276 @@ pub struct HttpRule {
 pub struct TcpRule {
     /// Condition.
     pub cond: Option<Cond>,
+    /// What to do.
+    pub action: TcpAction,
+    /// Where it was written.
+    pub place: Place,
+}
+
+/// Names of headers that `del-header` takes.
+#[derive(Clone, Debug)]
+pub enum NameMatch {
+    /// This one, lower case.
+    Exact(Box<[u8]>),
+    /// `-m beg`, lower case.
+    Prefix(Box<[u8]>),
+    /// `-m end`, lower case.
+    Suffix(Box<[u8]>),
+    /// `-m sub`, lower case.
+    Contains(Box<[u8]>),
+    /// `-m reg`.
+    Regex(Regex),
+}
+
+/// Actions on HTTP messages.
+#[derive(Clone, Debug)]
+pub enum HttpAction {
+    /// `allow`: no further rule.
+    Allow,
+    /// `deny`.
+    Deny(Reply),
+    /// `tarpit`: like deny, after `timeout tarpit`.
+    Tarpit(Reply),
+    /// `reject`: close without an answer.
+    Reject,
+    /// `silent-drop`: forget the connection.
+    SilentDrop,
+    /// `auth [realm REALM]`: ask for a user and password.
+    Auth {
+        /// Realm; `None`: the proxy's name.
+        realm: Option<Box<str>>,
+    },
+    /// `redirect`.
+    Redirect(Redirect),
+    /// `return`.
+    Return(Reply),
+    /// `add-header NAME FMT`.
+    AddHeader(Box<str>, LogFormat),
+    /// `set-header NAME FMT`.
+    SetHeader(Box<str>, LogFormat),
+    /// `del-header NAME [-m METHOD]`.
+    DelHeader(NameMatch),
+    /// `replace-header NAME REGEX FMT`: whole lines.
+    ReplaceHeader(Box<[u8]>, Regex, LogFormat),
+    /// `replace-value NAME REGEX FMT`: comma-separated values.
+    ReplaceValue(Box<[u8]>, Regex, LogFormat),
+    /// `set-method FMT`.
+    SetMethod(LogFormat),
+    /// `set-path FMT`.
+    SetPath(LogFormat),
+    /// `set-pathq FMT`.
+    SetPathQ(LogFormat),
+    /// `set-query FMT`.
+    SetQuery(LogFormat),
+    /// `set-uri FMT`.
+    SetUri(LogFormat),
+    /// `replace-path REGEX FMT`.
+    ReplacePath(Regex, LogFormat),
+    /// `replace-pathq REGEX FMT`.
+    ReplacePathQ(Regex, LogFormat),
+    /// `replace-uri REGEX FMT`.
+    ReplaceUri(Regex, LogFormat),
+    /// `normalize-uri KIND`.
+    NormalizeUri(NormalizeUri),
+    /// `set-status CODE [reason TEXT]`.
+    SetStatus(u16, Option<Box<str>>),
+    /// `capture EXPR len N` / `capture EXPR id I`: slot among the frontend's captures and greatest length.
+    Capture {
+        /// What.
+        expr: Expr,
+        /// Slot.
+        slot: usize,
+        /// Bytes kept.
+        len: usize,
+    },
+    /// What other rule sets share.
+    Common(CommonAction),
+    /// `set-timeout KIND VALUE`.
+    SetTimeout(TimeoutKind, IntSource),
+    /// `disable-l7-retry`.
+    DisableL7Retry,
+    /// `early-hint NAME FMT`.
+    EarlyHint(Box<str>, LogFormat),
+    /// `strict-mode on|off`.
+    StrictMode(bool),
+    /// `wait-for-body time T [at-least N]`.
+    WaitForBody {
+        /// How long at most.
+        time: Duration,
+        /// Bytes that are enough; 0: all that fits.
+        at_least: u64,
+    },
+}
+
+/// Actions that every kind of rule knows.
+#[derive(Clone, Debug)]
+pub enum CommonAction {
+    /// `set-var(NAME) EXPR`.
+    SetVar(VarName, Expr),
+    /// `set-var-fmt(NAME) FMT`.
+    SetVarFmt(VarName, LogFormat),
+    /// `unset-var(NAME)`.
+    UnsetVar(VarName),
+    /// `set-log-level LEVEL`; `None`: `silent`, no log line at all.
+    SetLogLevel(Option<Severity>),
+    /// `set-nice N`.
+    SetNice(i32),
+    /// `set-tos N`.
+    SetTos(u8),
+    /// `set-mark N`.
+    SetMark(u32),
+    /// `set-src EXPR`.
+    SetSrc(Expr),
+    /// `set-src-port EXPR`.
+    SetSrcPort(Expr),
+    /// `set-dst EXPR`.
+    SetDst(Expr),
+    /// `set-dst-port EXPR`.
+    SetDstPort(Expr),
+    /// `set-priority-class EXPR`.
+    SetPriorityClass(Expr),
+    /// `set-priority-offset EXPR`.
+    SetPriorityOffset(Expr),
+}
+
+/// Actions on connections and their first bytes.
+#[derive(Clone, Debug)]
+pub enum TcpAction {
+    /// `accept`: no further rule.
+    Accept,
+    /// `reject`.
+    Reject,
+    /// `close` (responses).
+    Close,
+    /// `expect-proxy layer4`.
+    ExpectProxy,
+    /// `silent-drop`.
+    SilentDrop,
+    /// `switch-mode http`.
+    SwitchModeHttp,
+    /// `capture EXPR len N`.
+    Capture {
+        /// What.
+        expr: Expr,
+        /// Slot.
+        slot: usize,
+        /// Bytes kept.
+        len: usize,
+    },
+    /// What other rule sets share.
+    Common(CommonAction),
+}
+
+/// A number written or computed.
+#[derive(Clone, Debug)]
+pub enum IntSource {
+    /// Written.
+    Const(i64),
+    /// Computed.
+    Expr(Expr),
+}
+
+/// Kinds of `set-timeout`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeoutKind {
+    /// `client`.
+    Client,
+    /// `server`.
+    Server,
+    /// `tunnel`.
+    Tunnel,
+    /// `connect`.
+    Connect,
+    /// `queue`.
+    Queue,
+    /// `tarpit`.
+    Tarpit,
+}
+
+/// Kinds of `normalize-uri`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NormalizeUri {
+    /// `fragment-encode`.
+    FragmentEncode,
+    /// `fragment-strip`.
+    FragmentStrip,
+    /// `path-merge-slashes`.
+    PathMergeSlashes,
+    /// `path-strip-dot`.
+    PathStripDot,
+    /// `path-strip-dotdot [full]`.
+    PathStripDotDot {
+        /// Also at the very beginning.
+        full: bool,
+    },
+    /// `percent-decode-unreserved [strict]`.
+    PercentDecodeUnreserved {
+        /// Refuse invalid sequences with status 400.
+        strict: bool,
+    },
+    /// `percent-to-uppercase [strict]`.
+    PercentToUppercase {
+        /// Refuse invalid sequences with status 400.
+        strict: bool,
+    },
+    /// `query-sort-by-name`.
+    QuerySortByName,
+}
+
+/// Answer of `deny`, `tarpit` and `return`.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Status.
+    pub status: u16,
+    /// What is sent.
+    pub body: ReplyBody,
+    /// `content-type`.
+    pub content_type: Option<Box<str>>,
+    /// `hdr NAME FMT`.
+    pub headers: Vec<(Box<str>, LogFormat)>,
+}
+
+/// Payload of a [`Reply`].
+#[derive(Clone, Debug)]
+pub enum ReplyBody {
+    /// Nothing was said, or `default-errorfiles`: the proxy's error page for the status.
+    ErrorPage,
+    /// `errorfile FILE`: a whole message, sent as it is.
+    Raw(Arc<[u8]>),
+    /// No body (`return` without a payload).
+    Empty,
+    /// `file FILE`, `string TEXT`.
+    Fixed(Arc<[u8]>),
+    /// `lf-file FILE`, `lf-string FMT`.
+    Format(LogFormat),
+}
+
+/// Where a redirection leads.
+#[derive(Clone, Debug)]
+pub enum RedirectTarget {
+    /// `location FMT`: as it is.
+    Location(LogFormat),
+    /// `prefix FMT`: followed by the request's path and query.
+    Prefix(LogFormat),
+    /// `scheme FMT`: followed by `://`, the Host and the request's path and query.
+    Scheme(LogFormat),
+}
+
+/// `redirect`.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// Where to.
+    pub target: RedirectTarget,
+    /// 301, 302 (the default), 303, 307, 308.
+    pub code: u16,
+    /// `drop-query`.
+    pub drop_query: bool,
+    /// `append-slash`.
+    pub append_slash: bool,
+    /// `ignore-empty`: an empty location is no redirection.
+    pub ignore_empty: bool,
+    /// `keep-query`: a location gets the request's query.
+    pub keep_query: bool,
+    /// Set-Cookie value of `set-cookie` and `clear-cookie`.
+    pub set_cookie: Option<Box<str>>,
 }

@@ -1,0 +1,355 @@
+//! What the engine lends for an evaluation: a borrowed view of the session, and traits for what it owns.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::ir::ProxyIdx;
+use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Timer, Value, VarName};
+
+use super::vars::Vars;
+
+/// A parsed message head. Header indexes run from 0 in the order of the message; a removed header is not counted.
+pub trait Head {
+    /// Method of a request; empty for a response.
+    fn method(&self) -> &[u8];
+    /// Request target as received; empty for a response.
+    fn uri(&self) -> &[u8];
+    /// `1.0`, `1.1`, `2.0`: (major, minor).
+    fn version(&self) -> (u8, u8);
+    /// Status of a response; 0 for a request.
+    fn status(&self) -> u16;
+    /// Number of header lines.
+    fn header_count(&self) -> usize;
+    /// Name (any case) and value (outer blanks removed) of a header line.
+    fn header(&self, index: usize) -> (&[u8], &[u8]);
+    /// First header line at or after `from` whose name is `name` (in lower case). An implementation that keeps
+    /// an index of names answers faster than this.
+    fn find(&self, name: &[u8], from: usize) -> Option<usize> {
+        (from..self.header_count()).find(|i| self.header(*i).0.eq_ignore_ascii_case(name))
+    }
+    /// Value of the first header called `name` (in lower case).
+    fn first(&self, name: &[u8]) -> Option<&[u8]> {
+        self.find(name, 0).map(|i| self.header(i).1)
+    }
+}
+
+/// A head that rules may change.
+pub trait EditHead: Head {
+    /// Appends a header line.
+    fn push_header(&mut self, name: &[u8], value: &[u8]);
+    /// Replaces the value of a header line.
+    fn set_header_value(&mut self, index: usize, value: &[u8]);
+    /// Removes a header line; the following ones move up.
+    fn remove_header(&mut self, index: usize);
+    /// Replaces the method.
+    fn set_method(&mut self, method: &[u8]);
+    /// Replaces the request target.
+    fn set_uri(&mut self, uri: &[u8]);
+    /// Replaces status and reason of a response. `None`: the standard reason of the status.
+    fn set_status(&mut self, status: u16, reason: Option<&str>);
+}
+
+/// Numbers that change while sessions run. Every method may be called in the middle of an evaluation, so
+/// none may block.
+pub trait Live {
+    /// A number of a proxy. -1 where it has no limit.
+    fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64;
+    /// A number of the server at `index` of a backend.
+    fn server(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64;
+    /// A number of the process.
+    fn process(&self, number: ProcessNumber) -> i64;
+    /// Connections on the session's listener.
+    fn listener_connections(&self) -> i64;
+    /// A proxy by name, for `nbsrv` as a converter and names computed per request.
+    fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx>;
+    /// A variable of scope `proc`.
+    fn proc_var(&self, name: &VarName) -> Option<Value>;
+    /// Is this one of the machine's own addresses?
+    fn is_local(&self, addr: IpAddr) -> bool;
+    /// 64 random bits.
+    fn random(&self) -> u64;
+    /// A timeout in effect, milliseconds; `None`: none is set.
+    fn timeout(&self, name: TimeoutName) -> Option<i64>;
+}
+
+/// Wall-clock time and the zone it is shown in.
+#[derive(Clone, Copy)]
+pub struct Clock<'a> {
+    /// Microseconds since 1970.
+    pub now_us: i64,
+    /// Zone of dates in log lines and of `ltime`.
+    pub zone: &'a jiff::tz::TimeZone,
+}
+
+/// What does not change while the process runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Process<'a> {
+    /// Host name.
+    pub hostname: &'a str,
+    /// Process id.
+    pub pid: u32,
+    /// Number of this thread, from 0.
+    pub thread: u32,
+}
+
+/// An end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// TCP.
+    Ip(SocketAddr),
+    /// A unix socket, which has no address.
+    Unix,
+}
+
+impl Peer {
+    /// The socket address.
+    #[must_use]
+    pub fn ip(self) -> Option<SocketAddr> {
+        match self {
+            Peer::Ip(addr) => Some(addr),
+            Peer::Unix => None,
+        }
+    }
+}
+
+/// The client's side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Client<'a> {
+    /// The client, as rules may have set it.
+    pub src: Option<Peer>,
+    /// The address it connected to, as rules may have set it.
+    pub dst: Option<Peer>,
+    /// The client as the connection or its PROXY line says.
+    pub fc_src: Option<Peer>,
+    /// The address it connected to as the connection or its PROXY line says.
+    pub fc_dst: Option<Peer>,
+    /// Name of the listener; `None` if it was not given.
+    pub listener_name: Option<&'a str>,
+    /// Id of the listener.
+    pub listener_id: u32,
+    /// When the connection was accepted, microseconds since 1970.
+    pub accept_us: i64,
+    /// It came with a PROXY line.
+    pub received_proxy: bool,
+    /// The listener is encrypted.
+    pub tls: bool,
+    /// First request of the connection.
+    pub first_request: bool,
+}
+
+/// A proxy's names.
+#[derive(Clone, Copy, Debug)]
+pub struct ProxyView<'a> {
+    /// Position in the configuration.
+    pub idx: ProxyIdx,
+    /// `id`.
+    pub id: u32,
+    /// Name.
+    pub name: &'a str,
+    /// Is it in HTTP mode?
+    pub http: bool,
+    /// Default backend's name (frontends).
+    pub default_backend: Option<&'a str>,
+    /// Captures declared, request and response (frontends).
+    pub captures: (usize, usize),
+}
+
+impl Default for ProxyView<'_> {
+    fn default() -> Self {
+        Self { idx: ProxyIdx(0), id: 0, name: "", http: false, default_backend: None, captures: (0, 0) }
+    }
+}
+
+/// The server's side.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerView<'a> {
+    /// Name; `<NOSRV>` and `<STATS>` are said through [`Ctx::no_server`].
+    pub name: &'a str,
+    /// `id`.
+    pub id: u32,
+    /// Position in its backend.
+    pub index: u32,
+    /// Our end of the connection.
+    pub bc_src: Option<Peer>,
+    /// Its end.
+    pub bc_dst: Option<Peer>,
+}
+
+/// When things happened, in milliseconds after the connection was accepted; -1 where they have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timers {
+    /// Length of the PROXY and TLS handshakes.
+    pub handshake: i64,
+    /// Length of the idle time before the first byte of the request, -1 in TCP mode.
+    pub idle: i64,
+    /// End of the request head.
+    pub request: i64,
+    /// A server slot was found.
+    pub queue: i64,
+    /// The server accepted.
+    pub connect: i64,
+    /// End of the response head.
+    pub data: i64,
+    /// End of the session (now, while it runs).
+    pub close: i64,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self { handshake: 0, idle: -1, request: -1, queue: -1, connect: -1, data: -1, close: 0 }
+    }
+}
+
+impl Timers {
+    /// A timer of the manual's 8.4. `http`: the backend is in HTTP mode, where data starts after the head.
+    #[must_use]
+    pub fn get(&self, timer: Timer, http: bool) -> i64 {
+        let before = if self.idle >= 0 { self.idle + self.handshake } else { 0 };
+        let since = |end: i64, start: i64| if end >= 0 { end - start } else { -1 };
+        match timer {
+            Timer::Handshake => self.handshake,
+            Timer::Idle => self.idle,
+            Timer::Request => since(self.request, self.idle + self.handshake),
+            Timer::Query => self.request,
+            Timer::Wait => since(self.queue, self.request),
+            Timer::Connect => since(self.connect, self.queue),
+            Timer::Response => since(self.data, self.connect),
+            Timer::Data => {
+                let start = if http { self.data } else { self.connect };
+                if start >= 0 { self.close - start } else { -1 }
+            }
+            Timer::Active => self.close - before,
+            Timer::Total => self.close,
+            Timer::User => self.close - self.idle.max(0),
+        }
+    }
+}
+
+/// What is known of the transaction so far; complete when its log line is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    /// Timers.
+    pub timers: Timers,
+    /// Status sent to the client, -1 before.
+    pub status: i32,
+    /// Bytes from the client to the server.
+    pub bytes_in: u64,
+    /// Bytes from the server to the client.
+    pub bytes_out: u64,
+    /// The four characters of `%tsc` (manual, 8.5); the first two are `%ts`.
+    pub term: [u8; 4],
+    /// Connection attempts beyond the first.
+    pub retries: u32,
+    /// It went to another server than first chosen.
+    pub redispatched: bool,
+    /// Requests before it in the server's queue.
+    pub server_queue: u32,
+    /// Requests before it in the backend's queue.
+    pub backend_queue: u32,
+    /// First line of the request as received (method, target, version); `None`: it could not be read.
+    pub request_line: Option<&'a [u8]>,
+    /// `%CC`: captured request cookie (`NAME=VALUE`).
+    pub request_cookie: Option<&'a [u8]>,
+    /// `%CS`: captured response cookie.
+    pub response_cookie: Option<&'a [u8]>,
+    /// `%ID`, `unique-id`.
+    pub unique_id: Option<&'a [u8]>,
+    /// `%rt`.
+    pub request_counter: u64,
+    /// `%lc`.
+    pub log_counter: u64,
+    /// The line is written before the end (`option logasap`): `+` before `%B`, `%Tt`, `%Ta`.
+    pub early: bool,
+}
+
+impl Default for Progress<'_> {
+    fn default() -> Self {
+        Self {
+            timers: Timers::default(),
+            status: -1,
+            bytes_in: 0,
+            bytes_out: 0,
+            term: *b"----",
+            retries: 0,
+            redispatched: false,
+            server_queue: 0,
+            backend_queue: 0,
+            request_line: None,
+            request_cookie: None,
+            response_cookie: None,
+            unique_id: None,
+            request_counter: 0,
+            log_counter: 0,
+            early: false,
+        }
+    }
+}
+
+/// Captured headers of a transaction, by slot.
+#[derive(Clone, Debug, Default)]
+pub struct Captures {
+    /// Request side.
+    pub request: Vec<Option<Box<[u8]>>>,
+    /// Response side.
+    pub response: Vec<Option<Box<[u8]>>>,
+}
+
+/// Bytes received but not yet sent on: the payload of a TCP session, or the body of a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Buffered<'a> {
+    /// The bytes.
+    pub data: &'a [u8],
+    /// No more will come.
+    pub complete: bool,
+    /// Announced length of a body.
+    pub announced: Option<u64>,
+}
+
+/// The borrowed view that an evaluation works on. Cheap to build: references and small numbers.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    /// Time.
+    pub clock: Clock<'a>,
+    /// Process.
+    pub process: Process<'a>,
+    /// Client side.
+    pub client: Client<'a>,
+    /// Frontend.
+    pub frontend: ProxyView<'a>,
+    /// Backend; the frontend itself until one is chosen.
+    pub backend: ProxyView<'a>,
+    /// Server, once chosen.
+    pub server: Option<ServerView<'a>>,
+    /// What `%s` says without a server: `<NOSRV>`, or `<STATS>`.
+    pub no_server: &'a str,
+    /// Request head, if there is one.
+    pub request: Option<&'a dyn Head>,
+    /// Response head, if there is one.
+    pub response: Option<&'a dyn Head>,
+    /// Bytes from the client.
+    pub request_data: Buffered<'a>,
+    /// Bytes from the server.
+    pub response_data: Buffered<'a>,
+    /// Variables.
+    pub vars: &'a Vars,
+    /// Captures.
+    pub captures: &'a Captures,
+    /// The transaction so far.
+    pub progress: Progress<'a>,
+    /// Numbers that change.
+    pub live: &'a dyn Live,
+    /// No more data will come, or the inspection delay is over: what is undecided now is false.
+    pub is_final: bool,
+}
+
+impl fmt::Debug for Ctx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx")
+            .field("client", &self.client)
+            .field("frontend", &self.frontend.name)
+            .field("backend", &self.backend.name)
+            .field("server", &self.server)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Rule lists: data in, verdicts out.
+//!
+//! The engine lends its session through [`Session`]. Edits of heads, variables and captures are done on it as
+//! the rules go, because later rules see what earlier ones did; everything that reaches beyond the message
+//! (socket options, addresses, log level) is handed over as an [`Effect`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ir::expr::{Value, VarName};
+use crate::ir::log::Severity;
+use crate::ir::rules::TimeoutKind;
+
+use super::ctx::{Captures, Ctx, EditHead};
+use super::vars::Vars;
+
+/// A session that rules run on.
+pub trait Session {
+    /// The view of it as it is now.
+    fn ctx(&self) -> Ctx<'_>;
+    /// The request head, to change it.
+    fn request(&mut self) -> Option<&mut dyn EditHead>;
+    /// The response head, to change it.
+    fn response(&mut self) -> Option<&mut dyn EditHead>;
+    /// Variables of every scope but `proc`.
+    fn vars(&mut self) -> &mut Vars;
+    /// Captures.
+    fn captures(&mut self) -> &mut Captures;
+    /// Something beyond the message.
+    fn effect(&mut self, effect: Effect<'_>);
+}
+
+/// What a rule asks of the engine beyond the message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect<'a> {
+    /// Set (or, with `None`, forget) a variable of the process.
+    ProcVar(&'a VarName, Option<Value>),
+    /// Log this session at a level; `None`: not at all.
+    LogLevel(Option<Severity>),
+    /// Scheduling priority of the session. A hint.
+    Nice(i32),
+    /// IP type of service towards the client.
+    Tos(u8),
+    /// Packet mark towards the client.
+    Mark(u32),
+    /// The client's address, as everything after sees it.
+    Src(IpAddr),
+    /// The client's port.
+    SrcPort(u16),
+    /// The address the client connected to.
+    Dst(IpAddr),
+    /// The port the client connected to.
+    DstPort(u16),
+    /// Class in queues; lower goes first.
+    PriorityClass(i32),
+    /// Offset in queues, milliseconds.
+    PriorityOffset(i32),
+    /// A timeout of this session; `None`: no limit.
+    Timeout(TimeoutKind, Option<Duration>),
+    /// Never repeat this request after a failure.
+    DisableL7Retry,
+    /// Send `103 Early Hints` with this header.
+    EarlyHint(&'a str, &'a [u8]),
+    /// Continue in HTTP mode.
+    SwitchModeHttp,
+    /// Read a PROXY line first.
+    ExpectProxy,
+}
+
+/// How a rule list ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// At its end, or at `allow`/`accept`: go on with the next list.
+    Continue,
+    /// Answer with this and count a denied message.
+    Deny(Answer),
+    /// The same, but only after `timeout tarpit`.
+    Tarpit(Answer),
+    /// Answer with this (`return`, `redirect`, `auth`). It is no failure.
+    Answer(Answer),
+    /// Close without an answer (`reject`, `close`).
+    Reject,
+    /// Forget the connection without telling the client.
+    SilentDrop,
+    /// More data is needed to decide. Evaluate again from this rule when there is some, or with
+    /// `Ctx::is_final` when the delay is over.
+    Wait {
+        /// Rule to resume at.
+        rule: usize,
+    },
+    /// Wait for the body, then go on after this rule.
+    WaitForBody {
+        /// Rule to resume at.
+        rule: usize,
+        /// How long at most.
+        time: Duration,
+        /// Bytes that are enough; 0: all of it, or a full buffer.
+        at_least: u64,
+    },
+}
+
+/// A message made here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Headers in order, without Content-Length and Connection.
+    pub headers: Vec<(Box<str>, Box<[u8]>)>,
+    /// What is sent.
+    pub body: AnswerBody,
+}
+
+/// Payload of an [`Answer`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerBody {
+    /// The proxy's error page of the status.
+    ErrorPage,
+    /// A whole message, head included; the rest of the answer is only for the log.
+    Raw(Arc<[u8]>),
+    /// Nothing (`Content-Length: 0`).
+    Empty,
+    /// Shared bytes.
+    Fixed(Arc<[u8]>),
+    /// Bytes made for this answer.
+    Built(Vec<u8>),
+}
