@@ -1,1 +1,184 @@
-//! Buffer pools: memory is held only while bytes are in flight.
+//! Buffers and their pool.
+//!
+//! A connection owns a buffer only while bytes are in it. Buffers start at `tune.bufsize`, grow while a body
+//! streams, and only buffers of the starting size go back to the pool.
+
+use std::cell::RefCell;
+
+/// Bytes between a read and a write: filled at the end, emptied at the start.
+#[derive(Debug, Default)]
+pub struct Buf {
+    data: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buf {
+    /// A buffer of `size` bytes.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self { data: vec![0; size], start: 0, end: 0 }
+    }
+
+    /// Bytes waiting.
+    #[must_use]
+    pub fn filled(&self) -> &[u8] {
+        &self.data[self.start..self.end]
+    }
+
+    /// Number of bytes waiting.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Is nothing waiting?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Bytes it can hold in all.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Free space behind the bytes, after moving them to the front if that is where the space is.
+    pub fn space(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        } else if self.end == self.data.len() && self.start > 0 {
+            self.data.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        &mut self.data[self.end..]
+    }
+
+    /// Is there no space left?
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.len() == self.data.len()
+    }
+
+    /// `n` bytes of [`Self::space`] were filled.
+    pub fn commit(&mut self, n: usize) {
+        debug_assert!(self.end + n <= self.data.len());
+        self.end += n;
+    }
+
+    /// `n` bytes of [`Self::filled`] are done with.
+    pub fn consume(&mut self, n: usize) {
+        debug_assert!(n <= self.len());
+        self.start += n;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Copy bytes in, growing as needed.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.space().len() < bytes.len() {
+            let want = (self.end + bytes.len()).next_power_of_two();
+            self.data.resize(want, 0);
+        }
+        let end = self.end + bytes.len();
+        self.data[self.end..end].copy_from_slice(bytes);
+        self.end = end;
+    }
+
+    /// Double the capacity, up to `limit`. Whether it grew.
+    pub fn grow(&mut self, limit: usize) -> bool {
+        let size = self.data.len();
+        if size >= limit {
+            return false;
+        }
+        self.data.resize((size * 2).clamp(1, limit), 0);
+        true
+    }
+
+    /// Forget the bytes.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+}
+
+/// Buffers of one size kept for the next taker. One per thread.
+#[derive(Debug)]
+pub struct Pool {
+    free: RefCell<Vec<Buf>>,
+    size: usize,
+    keep: usize,
+}
+
+impl Pool {
+    /// Buffers of `size` bytes, of which at most `keep` lie unused.
+    #[must_use]
+    pub fn new(size: usize, keep: usize) -> Self {
+        Self { free: RefCell::new(Vec::new()), size, keep }
+    }
+
+    /// An empty buffer.
+    #[must_use]
+    pub fn take(&self) -> Buf {
+        self.free.borrow_mut().pop().unwrap_or_else(|| Buf::new(self.size))
+    }
+
+    /// Give one back; its bytes are forgotten.
+    pub fn give(&self, mut buf: Buf) {
+        let mut free = self.free.borrow_mut();
+        if buf.capacity() == self.size && free.len() < self.keep {
+            buf.clear();
+            free.push(buf);
+        }
+    }
+
+    /// Size of its buffers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(b: &mut Buf, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(b.space().len());
+        b.space()[..n].copy_from_slice(&bytes[..n]);
+        b.commit(n);
+        n
+    }
+
+    #[test]
+    fn bytes_come_out_in_order_and_space_is_found_again() {
+        let mut b = Buf::new(8);
+        assert_eq!(fill(&mut b, b"abcdefgh"), 8);
+        assert!(b.is_full());
+        b.consume(5);
+        assert_eq!(fill(&mut b, b"ijklmnop"), 5);
+        assert_eq!(b.filled(), b"fghijklm");
+        assert!(b.grow(12) && !b.grow(12));
+        assert_eq!(fill(&mut b, b"nopqrst"), 4);
+        assert_eq!(b.filled(), b"fghijklmnopq");
+        b.push(b"rstu");
+        assert_eq!(b.filled(), b"fghijklmnopqrstu");
+    }
+
+    #[test]
+    fn only_buffers_of_its_size_return_to_a_pool() {
+        let pool = Pool::new(4, 1);
+        let mut grown = pool.take();
+        grown.grow(64);
+        pool.give(grown);
+        assert_eq!(pool.take().capacity(), 4);
+        pool.give(Buf::new(4));
+        pool.give(Buf::new(4));
+        assert_eq!(pool.free.borrow().len(), 1);
+    }
+}

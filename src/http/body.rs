@@ -1,0 +1,225 @@
+//! Where a body ends (RFC 9112 section 6) and the chunked coding.
+
+use super::token::{is_blank, is_token, trim};
+
+/// How a body is delimited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Body {
+    /// There is none.
+    #[default]
+    None,
+    /// `Content-Length`.
+    Length(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// A response that ends with its connection.
+    UntilClose,
+    /// Not HTTP any more: 101, or a successful CONNECT.
+    Tunnel,
+}
+
+impl Body {
+    /// Is there nothing to forward after the head?
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        matches!(self, Body::None | Body::Length(0))
+    }
+}
+
+/// A chunked body that breaks the grammar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkError;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Size,
+    SizeDigits,
+    AfterSize,
+    Extension,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf,
+    TrailerStart,
+    TrailerName,
+    TrailerValue,
+    TrailerLf,
+    EndLf,
+    Done,
+}
+
+/// Decodes a chunked body and re-encodes it: extensions are dropped, sizes are normalised, trailer names
+/// become lower case, so that no two parsers down the line can disagree about what HAProxy's grammar let through.
+#[derive(Clone, Debug, Default)]
+pub struct ChunkDecoder {
+    state: State,
+    left: u64,
+    digits: u8,
+    /// Trailer line under construction.
+    line: Vec<u8>,
+    trailer_bytes: usize,
+}
+
+/// All trailers of one message may take so many bytes.
+const MAX_TRAILERS: usize = 8192;
+
+impl ChunkDecoder {
+    /// At the start of a body.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Was the last chunk with its trailers seen?
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Take from `input`, append re-encoded bytes to `out`. Returns bytes consumed; stops at the end of the
+    /// body. `data` counts body bytes without framing.
+    ///
+    /// # Errors
+    /// The grammar is broken; what came before is in `out`.
+    pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>, data: &mut u64) -> Result<usize, ChunkError> {
+        let mut i = 0;
+        while i < input.len() && self.state != State::Done {
+            if self.state == State::Data {
+                let n = (input.len() - i).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                write_size(n as u64, out);
+                out.extend_from_slice(&input[i..i + n]);
+                out.extend_from_slice(b"\r\n");
+                *data += n as u64;
+                self.left -= n as u64;
+                i += n;
+                if self.left == 0 {
+                    self.state = State::DataCr;
+                }
+                continue;
+            }
+            let c = input[i];
+            i += 1;
+            self.state = self.step(c, out)?;
+        }
+        Ok(i)
+    }
+
+    fn step(&mut self, c: u8, out: &mut Vec<u8>) -> Result<State, ChunkError> {
+        Ok(match self.state {
+            State::Size | State::SizeDigits => match (c as char).to_digit(16) {
+                Some(d) => {
+                    // 15 hexadecimal digits are 2^60 bytes; leading zeroes do not count.
+                    if self.digits >= 15 {
+                        return Err(ChunkError);
+                    }
+                    if self.left != 0 || d != 0 {
+                        self.digits += 1;
+                    }
+                    self.left = self.left << 4 | u64::from(d);
+                    State::SizeDigits
+                }
+                None if self.state == State::Size => return Err(ChunkError),
+                None => self.after_size(c, out)?,
+            },
+            State::AfterSize => self.after_size(c, out)?,
+            State::Extension => match c {
+                b'\r' => State::SizeLf,
+                b'\n' => self.size_end(out),
+                _ => State::Extension,
+            },
+            State::SizeLf if c == b'\n' => self.size_end(out),
+            State::DataCr if c == b'\r' => State::DataLf,
+            State::DataCr | State::DataLf if c == b'\n' => {
+                self.digits = 0;
+                State::Size
+            }
+            State::TrailerStart => match c {
+                b'\r' => State::EndLf,
+                b'\n' => end(out),
+                _ => {
+                    self.line.clear();
+                    self.trailer(c, State::TrailerName)?
+                }
+            },
+            State::TrailerName if c == b':' => {
+                if FORBIDDEN_TRAILERS.contains(&self.line.as_slice()) {
+                    return Err(ChunkError);
+                }
+                self.trailer(c, State::TrailerValue)?
+            }
+            State::TrailerName => self.trailer(c, State::TrailerName)?,
+            State::TrailerValue => match c {
+                b'\r' => State::TrailerLf,
+                b'\n' => self.trailer_end(out),
+                _ => self.trailer(c, State::TrailerValue)?,
+            },
+            State::TrailerLf if c == b'\n' => self.trailer_end(out),
+            State::EndLf if c == b'\n' => end(out),
+            _ => return Err(ChunkError),
+        })
+    }
+
+    fn after_size(&mut self, c: u8, out: &mut Vec<u8>) -> Result<State, ChunkError> {
+        match c {
+            b';' => Ok(State::Extension),
+            b'\r' => Ok(State::SizeLf),
+            b'\n' => Ok(self.size_end(out)),
+            _ if is_blank(c) => Ok(State::AfterSize),
+            _ => Err(ChunkError),
+        }
+    }
+
+    fn size_end(&mut self, out: &mut Vec<u8>) -> State {
+        if self.left > 0 {
+            return State::Data;
+        }
+        out.extend_from_slice(b"0\r\n");
+        State::TrailerStart
+    }
+
+    /// One more byte of a trailer line. HAProxy lets any byte but CR and LF stand in a trailer's name; here it
+    /// must be a token, because the receiver may take `content-length : 5` for something else.
+    fn trailer(&mut self, c: u8, next: State) -> Result<State, ChunkError> {
+        self.trailer_bytes += 1;
+        if self.trailer_bytes > MAX_TRAILERS {
+            return Err(ChunkError);
+        }
+        if next == State::TrailerName {
+            if !is_token(c) {
+                return Err(ChunkError);
+            }
+            self.line.push(c.to_ascii_lowercase());
+        } else {
+            self.line.push(c);
+        }
+        Ok(next)
+    }
+
+    fn trailer_end(&mut self, out: &mut Vec<u8>) -> State {
+        let colon = self.line.iter().position(|&c| c == b':').unwrap_or(self.line.len());
+        let (name, value) = self.line.split_at(colon);
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(trim(value.get(1..).unwrap_or(b"")));
+        out.extend_from_slice(b"\r\n");
+        State::TrailerStart
+    }
+}
+
+/// Trailers that would change how the message is framed.
+const FORBIDDEN_TRAILERS: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
+
+fn end(out: &mut Vec<u8>) -> State {
+    out.extend_from_slice(b"\r\n");
+    State::Done
+}
+
+/// Append `n` in hexadecimal and CRLF.
+pub fn write_size(n: u64, out: &mut Vec<u8>) {
+    let digits = (64 - n.leading_zeros()).div_ceil(4).max(1);
+    for i in (0..digits).rev() {
+        out.push(b"0123456789ABCDEF"[(n >> (4 * i)) as usize & 15]);
+    }
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,125 @@
+//! The answers a proxy gives by itself: the texts HAProxy answers with, byte for byte.
+
+use super::head::Head;
+
+/// Reason phrase and sentence of a status HAProxy has a page for.
+const PAGES: [(u16, &str, &str); 19] = [
+    (200, "OK", "Service ready."),
+    (400, "Bad request", "Your browser sent an invalid request."),
+    (401, "Unauthorized", "You need a valid user and password to access this content."),
+    (403, "Forbidden", "Request forbidden by administrative rules."),
+    (404, "Not Found", "The resource could not be found."),
+    (
+        405,
+        "Method Not Allowed",
+        "A request was made of a resource using a request method not supported by that resource",
+    ),
+    (407, "Unauthorized", "You need a valid user and password to access this content."),
+    (408, "Request Time-out", "Your browser didn't send a complete request in time."),
+    (410, "Gone", "The resource is no longer available and will not be available again."),
+    (413, "Payload Too Large", "The request entity exceeds the maximum allowed."),
+    (421, "Misdirected Request", "Request sent to a non-authoritative server."),
+    (422, "Unprocessable Content", "The server cannot process the contained instructions."),
+    (425, "Too Early", "Your browser sent early data."),
+    (429, "Too Many Requests", "You have sent too many requests in a given amount of time."),
+    (500, "Internal Server Error", "An internal server error occurred."),
+    (
+        501,
+        "Not Implemented",
+        ".The server does not support the functionality required to fulfill the request.",
+    ),
+    (502, "Bad Gateway", "The server returned an invalid or incomplete response."),
+    (503, "Service Unavailable", "No server is available to handle this request."),
+    (504, "Gateway Time-out", "The server didn't respond in time."),
+];
+
+fn page(status: u16) -> &'static (u16, &'static str, &'static str) {
+    // A status without a page of its own is answered as 500, as `http-request deny` does.
+    PAGES.iter().find(|p| p.0 == status).unwrap_or(&PAGES[14])
+}
+
+/// Is there a page for `status`?
+#[must_use]
+pub fn exists(status: u16) -> bool {
+    PAGES.iter().any(|p| p.0 == status)
+}
+
+/// HTML of the page.
+#[must_use]
+pub fn body(status: u16) -> String {
+    let (code, reason, text) = page(status);
+    format!("<html><body><h1>{code} {reason}</h1>\n{text}\n</body></html>\n")
+}
+
+/// Head and body of the answer in the normalised form: rules and `http-after-response` may still edit it, and
+/// `connection` is added by [`super::response::finish`].
+#[must_use]
+pub fn response(status: u16) -> (Head, Vec<u8>) {
+    let (code, reason, _) = page(status);
+    let body = body(status).into_bytes();
+    let mut head = Head::response(*code, reason.as_bytes());
+    head.add(b"content-length", body.len().to_string().as_bytes());
+    head.add(b"cache-control", b"no-cache");
+    head.add(b"content-type", b"text/html");
+    (head, body)
+}
+
+/// The whole answer to what never became a request (400, 408, 413, 422): spelled as HAProxy spells it there.
+#[must_use]
+pub fn raw(status: u16) -> Vec<u8> {
+    let (code, reason, _) = page(status);
+    let body = body(status);
+    let close = if matches!(code, 400 | 408) { "Connection: close\r\n" } else { "" };
+    format!(
+        "HTTP/1.1 {code} {reason}\r\nContent-length: {}\r\nCache-Control: no-cache\r\n{close}Content-Type: text/html\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// Reason phrase for any status, for answers that rules make (`http-request return`, redirects).
+#[must_use]
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        402 => "Payment Required",
+        406 => "Not Acceptable",
+        409 => "Conflict",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        418 => "I'm a teapot",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        431 => "Request Header Fields Too Large",
+        505 => "HTTP Version Not Supported",
+        _ if exists(status) => page(status).1,
+        _ => match status / 100 {
+            1 => "Information",
+            2 => "OK",
+            3 => "Redirect",
+            4 => "Bad Request",
+            _ => "Internal Server Error",
+        },
+    }
+}

@@ -1,0 +1,393 @@
+//! The head of a message: one buffer, an index of slices, edits.
+
+use super::token;
+
+/// Protocol version of a message as it is forwarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// `HTTP/0.x`: treated as 1.0, written back as received.
+    Http09,
+    /// `HTTP/1.0`.
+    Http10,
+    /// `HTTP/1.1` and whatever claims to be newer.
+    #[default]
+    Http11,
+}
+
+impl Version {
+    /// As it stands in a start line.
+    #[must_use]
+    pub fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Version::Http09 => b"HTTP/0.9",
+            Version::Http10 => b"HTTP/1.0",
+            Version::Http11 => b"HTTP/1.1",
+        }
+    }
+
+    /// The two digits alone (`1.1`), for logs and `req.ver`.
+    #[must_use]
+    pub fn digits(self) -> &'static [u8] {
+        &self.as_bytes()[5..]
+    }
+}
+
+/// A slice of [`Head`]'s buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) at: u32,
+    pub(super) len: u32,
+}
+
+impl Span {
+    fn of(self, buf: &[u8]) -> &[u8] {
+        &buf[self.at as usize..(self.at + self.len) as usize]
+    }
+}
+
+/// A header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) name: Span,
+    pub(super) value: Span,
+}
+
+/// Start line and headers of a request or a response.
+///
+/// Names are lower case. Edits append bytes behind the received ones and re-point the index, so nothing is
+/// moved; a head that goes back to its pool keeps its capacity.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    pub(super) buf: Vec<u8>,
+    pub(super) response: bool,
+    pub(super) version: Version,
+    /// Method or reason.
+    pub(super) word: Span,
+    /// Request target or status digits.
+    pub(super) target: Span,
+    pub(super) status: u16,
+    pub(super) fields: Vec<Field>,
+}
+
+impl Head {
+    /// An empty request line and no header.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A request of the proxy's own (tests, checks).
+    #[must_use]
+    pub fn request(method: &[u8], uri: &[u8], version: Version) -> Self {
+        let mut head = Self { version, ..Self::default() };
+        head.set_method(method);
+        head.set_uri(uri);
+        head
+    }
+
+    /// A response of the proxy's own.
+    #[must_use]
+    pub fn response(status: u16, reason: &[u8]) -> Self {
+        let mut head = Self { response: true, ..Self::default() };
+        head.set_status(status, Some(reason));
+        head
+    }
+
+    /// Forget everything but the memory.
+    pub fn clear(&mut self) {
+        self.buf.clear();
+        self.fields.clear();
+        self.response = false;
+        self.version = Version::Http11;
+        self.word = Span::default();
+        self.target = Span::default();
+        self.status = 0;
+    }
+
+    /// Is this a response?
+    #[must_use]
+    pub fn is_response(&self) -> bool {
+        self.response
+    }
+
+    /// Version as it will be written.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Change the version.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+    }
+
+    /// Request method; empty for a response.
+    #[must_use]
+    pub fn method(&self) -> &[u8] {
+        if self.response { b"" } else { self.word.of(&self.buf) }
+    }
+
+    /// Request target as it stands in the request line; empty for a response.
+    #[must_use]
+    pub fn uri(&self) -> &[u8] {
+        if self.response { b"" } else { self.target.of(&self.buf) }
+    }
+
+    /// The target's path, without scheme, authority, query. `None` for `*` and `host:port`.
+    #[must_use]
+    pub fn path(&self) -> Option<&[u8]> {
+        let path = self.path_and_query()?;
+        Some(&path[..memchr::memchr2(b'?', b'#', path).unwrap_or(path.len())])
+    }
+
+    /// Path with the query string (`pathq`).
+    #[must_use]
+    pub fn path_and_query(&self) -> Option<&[u8]> {
+        let uri = self.uri();
+        if uri.first() == Some(&b'/') {
+            return Some(uri);
+        }
+        let authority = memchr::memmem::find(uri, b"://")? + 3;
+        let slash = memchr::memchr3(b'/', b'?', b'#', &uri[authority..])?;
+        Some(&uri[authority + slash..])
+    }
+
+    /// What follows `?` in the target.
+    #[must_use]
+    pub fn query(&self) -> Option<&[u8]> {
+        let uri = self.uri();
+        Some(&uri[memchr::memchr(b'?', uri)? + 1..])
+    }
+
+    /// Authority of an absolute target or of CONNECT, user information included.
+    #[must_use]
+    pub fn authority(&self) -> Option<&[u8]> {
+        let uri = self.uri();
+        if self.method() == b"CONNECT" {
+            return Some(uri);
+        }
+        if uri.first() == Some(&b'/') {
+            return None;
+        }
+        let start = memchr::memmem::find(uri, b"://")? + 3;
+        let rest = &uri[start..];
+        Some(&rest[..memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len())])
+    }
+
+    /// Status of a response, 0 for a request.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Reason phrase of a response.
+    #[must_use]
+    pub fn reason(&self) -> &[u8] {
+        if self.response { self.word.of(&self.buf) } else { b"" }
+    }
+
+    /// Replace the method.
+    pub fn set_method(&mut self, method: &[u8]) {
+        self.word = self.keep(method);
+    }
+
+    /// Replace the whole target.
+    pub fn set_uri(&mut self, uri: &[u8]) {
+        self.target = self.keep(uri);
+    }
+
+    /// Replace the path; scheme, authority and query stay.
+    pub fn set_path(&mut self, path: &[u8]) {
+        self.replace_in_uri(path, false);
+    }
+
+    /// Replace path and query; scheme and authority stay.
+    pub fn set_path_and_query(&mut self, path: &[u8]) {
+        self.replace_in_uri(path, true);
+    }
+
+    fn replace_in_uri(&mut self, path: &[u8], with_query: bool) {
+        let uri = self.uri();
+        let Some(old) = self.path_and_query() else {
+            if self.authority().is_some() {
+                let new = [uri, path].concat();
+                self.set_uri(&new);
+            } else {
+                self.set_uri(path);
+            }
+            return;
+        };
+        let before = &uri[..uri.len() - old.len()];
+        let tail: &[u8] = if with_query { b"" } else { &old[self.path().map_or(0, <[u8]>::len)..] };
+        let new = [before, path, tail].concat();
+        self.set_uri(&new);
+    }
+
+    /// Replace the query string; empty removes it with its `?`.
+    pub fn set_query(&mut self, query: &[u8]) {
+        let uri = self.uri();
+        let base = &uri[..memchr::memchr(b'?', uri).unwrap_or(uri.len())];
+        let new = if query.is_empty() { base.to_vec() } else { [base, b"?", query].concat() };
+        self.set_uri(&new);
+    }
+
+    /// Replace status and, if given, reason.
+    pub fn set_status(&mut self, status: u16, reason: Option<&[u8]>) {
+        self.status = status;
+        let digits =
+            [b'0' + (status / 100 % 10) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8];
+        self.target = self.keep(&digits);
+        if let Some(reason) = reason {
+            self.word = self.keep(reason);
+        }
+    }
+
+    /// All headers in order.
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = (&[u8], &[u8])> + ExactSizeIterator {
+        self.fields.iter().map(|f| (f.name.of(&self.buf), f.value.of(&self.buf)))
+    }
+
+    /// Name and value of the header at `index`.
+    #[must_use]
+    pub fn header(&self, index: usize) -> (&[u8], &[u8]) {
+        let f = self.fields[index];
+        (f.name.of(&self.buf), f.value.of(&self.buf))
+    }
+
+    /// First header at or behind `from` called `name` (lower case).
+    #[must_use]
+    pub fn find(&self, name: &[u8], from: usize) -> Option<usize> {
+        let rest = self.fields.get(from..)?;
+        rest.iter().position(|f| self.is_named(f, name)).map(|i| from + i)
+    }
+
+    fn is_named(&self, field: &Field, name: &[u8]) -> bool {
+        field.name.len as usize == name.len() && field.name.of(&self.buf) == name
+    }
+
+    /// Whole values of the headers called `name` (lower case).
+    pub fn values<'a>(&'a self, name: &'a [u8]) -> impl DoubleEndedIterator<Item = &'a [u8]> {
+        self.fields.iter().filter(move |f| self.is_named(f, name)).map(|f| f.value.of(&self.buf))
+    }
+
+    /// First header called `name` (lower case).
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.find(name, 0).map(|i| self.header(i).1)
+    }
+
+    /// Number of headers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Is there no header?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// Add a header behind the others.
+    pub fn add(&mut self, name: &[u8], value: &[u8]) {
+        let name = {
+            let span = self.keep(name);
+            self.buf[span.at as usize..].make_ascii_lowercase();
+            span
+        };
+        let value = self.keep(value);
+        self.fields.push(Field { name, value });
+    }
+
+    /// Remove every header called `name` (lower case) and add one.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.remove(name);
+        self.add(name, value);
+    }
+
+    /// Remove every header called `name` (lower case); how many there were.
+    pub fn remove(&mut self, name: &[u8]) -> usize {
+        self.remove_if(|n, _| n == name)
+    }
+
+    /// Remove the header at `index`; the following ones move up.
+    pub fn remove_at(&mut self, index: usize) {
+        self.fields.remove(index);
+    }
+
+    /// Replace the value of the header at `index`.
+    pub fn set_value(&mut self, index: usize, value: &[u8]) {
+        self.fields[index].value = self.keep(value);
+    }
+
+    /// Remove the headers for which `pred(name, value)` holds; how many there were.
+    pub fn remove_if(&mut self, mut pred: impl FnMut(&[u8], &[u8]) -> bool) -> usize {
+        let before = self.fields.len();
+        let buf = &self.buf;
+        self.fields.retain(|f| !pred(f.name.of(buf), f.value.of(buf)));
+        before - self.fields.len()
+    }
+
+    /// Give each header called `name` (lower case) the value `edit` returns. `None` leaves it; an empty one
+    /// removes the header if `drop_empty`.
+    pub fn edit(&mut self, name: &[u8], drop_empty: bool, mut edit: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
+        let mut i = 0;
+        while let Some(found) = self.find(name, i) {
+            i = found + 1;
+            match edit(self.fields[found].value.of(&self.buf)) {
+                Some(new) if new.is_empty() && drop_empty => {
+                    self.fields.remove(found);
+                    i = found;
+                }
+                Some(new) => self.set_value(found, &new),
+                None => {}
+            }
+        }
+    }
+
+    /// Append the message head to `out`, the empty line included.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.reserve(self.buf.len() + 4 * self.fields.len() + 16);
+        if self.response {
+            out.extend_from_slice(self.version.as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(self.target.of(&self.buf));
+            out.push(b' ');
+            out.extend_from_slice(self.word.of(&self.buf));
+        } else {
+            out.extend_from_slice(self.word.of(&self.buf));
+            out.push(b' ');
+            out.extend_from_slice(self.target.of(&self.buf));
+            out.push(b' ');
+            out.extend_from_slice(self.version.as_bytes());
+        }
+        out.extend_from_slice(b"\r\n");
+        for (name, value) in self.headers() {
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// The head as it would be written.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.write_to(&mut out);
+        out
+    }
+
+    /// Does a comma-separated header called `name` hold `word`?
+    #[must_use]
+    pub fn has_token(&self, name: &[u8], word: &[u8]) -> bool {
+        self.values(name).any(|v| token::list_has(v, word))
+    }
+
+    pub(super) fn keep(&mut self, bytes: &[u8]) -> Span {
+        let at = self.buf.len() as u32;
+        self.buf.extend_from_slice(bytes);
+        Span { at, len: bytes.len() as u32 }
+    }
+}

@@ -1,0 +1,303 @@
+//! Heads out of bytes, resumable at every byte.
+
+use super::head::{Field, Head, Span, Version};
+use super::token::{is_blank, is_token, is_uri};
+
+/// Why a head is not acceptable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// Bad method, target or version, or none.
+    StartLine,
+    /// A header name that is empty or holds a forbidden character, or no colon.
+    FieldName,
+    /// A bare CR in a value.
+    FieldValue,
+    /// More headers than `tune.http.maxhdr` allows.
+    TooManyFields,
+}
+
+impl std::fmt::Display for ParseError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            ParseError::StartLine => "malformed start line",
+            ParseError::FieldName => "malformed header name",
+            ParseError::FieldValue => "bare CR in a header",
+            ParseError::TooManyFields => "too many headers",
+        })
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+/// Outcome of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The head ended after so many bytes of the input.
+    Complete(usize),
+    /// More bytes are needed.
+    Incomplete,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Start,
+    Fields,
+}
+
+/// Position inside a head that arrives in pieces. Each call gets all bytes since the message began; lines
+/// already taken are not looked at again.
+#[derive(Clone, Debug, Default)]
+pub struct Parser {
+    stage: Stage,
+    pos: usize,
+}
+
+/// End of input inside a line: come back with more.
+struct Short;
+
+enum Fail {
+    Short,
+    Bad(ParseError),
+}
+
+impl From<Short> for Fail {
+    fn from(_: Short) -> Self {
+        Fail::Short
+    }
+}
+
+impl From<ParseError> for Fail {
+    fn from(e: ParseError) -> Self {
+        Fail::Bad(e)
+    }
+}
+
+impl Parser {
+    /// At the start of a message.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Parse a request head. `max_fields` is `tune.http.maxhdr`: one more than the headers allowed.
+    ///
+    /// # Errors
+    /// The message can never become valid.
+    pub fn request(
+        &mut self,
+        input: &[u8],
+        head: &mut Head,
+        max_fields: usize,
+    ) -> Result<Progress, ParseError> {
+        finish(self.run(input, head, max_fields, request_line))
+    }
+
+    /// Parse a response head.
+    ///
+    /// # Errors
+    /// The message can never become valid.
+    pub fn response(
+        &mut self,
+        input: &[u8],
+        head: &mut Head,
+        max_fields: usize,
+    ) -> Result<Progress, ParseError> {
+        finish(self.run(input, head, max_fields, status_line))
+    }
+
+    fn run(
+        &mut self,
+        input: &[u8],
+        head: &mut Head,
+        max_fields: usize,
+        start_line: fn(&[u8], usize, &mut Head) -> Result<usize, Fail>,
+    ) -> Result<usize, Fail> {
+        if self.stage == Stage::Start {
+            // Empty lines before a message are skipped (RFC 9112 section 2.2).
+            loop {
+                match input.get(self.pos) {
+                    Some(b'\r') => match input.get(self.pos + 1) {
+                        Some(b'\n') => self.pos += 2,
+                        Some(_) => return Err(ParseError::StartLine.into()),
+                        None => return Err(Short.into()),
+                    },
+                    Some(b'\n') => self.pos += 1,
+                    Some(_) => break,
+                    None => return Err(Short.into()),
+                }
+            }
+            head.clear();
+            self.pos = start_line(input, self.pos, head)?;
+            self.stage = Stage::Fields;
+        }
+        loop {
+            match input.get(self.pos) {
+                Some(b'\r') => {
+                    return match input.get(self.pos + 1) {
+                        Some(b'\n') => Ok(self.pos + 2),
+                        Some(_) => Err(ParseError::FieldName.into()),
+                        None => Err(Short.into()),
+                    };
+                }
+                Some(b'\n') => return Ok(self.pos + 1),
+                Some(_) => {}
+                None => return Err(Short.into()),
+            }
+            self.pos = field(input, self.pos, head)?;
+            if head.fields.len() >= max_fields {
+                return Err(ParseError::TooManyFields.into());
+            }
+        }
+    }
+}
+
+fn finish(result: Result<usize, Fail>) -> Result<Progress, ParseError> {
+    match result {
+        Ok(n) => Ok(Progress::Complete(n)),
+        Err(Fail::Short) => Ok(Progress::Incomplete),
+        Err(Fail::Bad(e)) => Err(e),
+    }
+}
+
+/// Index of the first byte from `at` on that is not in the class.
+fn skip(input: &[u8], at: usize, class: impl Fn(u8) -> bool) -> Result<usize, Short> {
+    match input[at..].iter().position(|&c| !class(c)) {
+        Some(n) => Ok(at + n),
+        None => Err(Short),
+    }
+}
+
+/// Blanks, at least one.
+fn blanks(input: &[u8], at: usize) -> Result<usize, Fail> {
+    let end = skip(input, at, is_blank)?;
+    if end == at { Err(ParseError::StartLine.into()) } else { Ok(end) }
+}
+
+/// `HTTP/d.d` at `at`.
+fn version(input: &[u8], at: usize) -> Result<(Version, usize), Fail> {
+    const SHAPE: &[u8; 8] = b"HTTP/d.d";
+    for (i, want) in SHAPE.iter().enumerate() {
+        let Some(&c) = input.get(at + i) else { return Err(Short.into()) };
+        let ok = if *want == b'd' { c.is_ascii_digit() } else { c == *want };
+        if !ok {
+            return Err(ParseError::StartLine.into());
+        }
+    }
+    let version = match (input[at + 5], input[at + 7]) {
+        (b'0', _) => Version::Http09,
+        (b'1', b'0') => Version::Http10,
+        _ => Version::Http11,
+    };
+    Ok((version, at + 8))
+}
+
+/// CRLF or LF at `at`.
+fn end_of_line(input: &[u8], at: usize) -> Result<usize, Fail> {
+    match input.get(at) {
+        Some(b'\n') => Ok(at + 1),
+        Some(b'\r') => match input.get(at + 1) {
+            Some(b'\n') => Ok(at + 2),
+            Some(_) => Err(ParseError::StartLine.into()),
+            None => Err(Short.into()),
+        },
+        Some(_) => Err(ParseError::StartLine.into()),
+        None => Err(Short.into()),
+    }
+}
+
+fn request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+    let method_end = skip(input, at, is_token)?;
+    if method_end == at {
+        return Err(ParseError::StartLine.into());
+    }
+    let uri = blanks(input, method_end)?;
+    let uri_end = skip(input, uri, is_uri)?;
+    let after = blanks(input, uri_end)?;
+    let (version, end) = version(input, after)?;
+    let next = end_of_line(input, end)?;
+    if uri_end == uri {
+        return Err(ParseError::StartLine.into());
+    }
+    head.version = version;
+    head.word = head.keep(&input[at..method_end]);
+    head.target = head.keep(&input[uri..uri_end]);
+    Ok(next)
+}
+
+fn status_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+    let (version, end) = version(input, at)?;
+    let digits = blanks(input, end)?;
+    let digits_end = skip(input, digits, |c| c.is_ascii_digit())?;
+    // Exactly three digits and at least 100: HAProxy passes any number of digits on, which is of no use to anyone.
+    if digits_end - digits != 3 || input[digits] == b'0' {
+        return Err(ParseError::StartLine.into());
+    }
+    let reason = match input[digits_end] {
+        b' ' | b'\t' => digits_end + 1,
+        b'\r' | b'\n' => digits_end,
+        _ => return Err(ParseError::StartLine.into()),
+    };
+    let Some(n) = memchr::memchr2(b'\r', b'\n', &input[reason..]) else { return Err(Short.into()) };
+    let next = end_of_line(input, reason + n)?;
+    head.response = true;
+    head.version = version;
+    head.status = input[digits..digits_end].iter().fold(0, |n, c| n * 10 + u16::from(c - b'0'));
+    head.target = head.keep(&input[digits..digits_end]);
+    head.word = head.keep(&input[reason..reason + n]);
+    Ok(next)
+}
+
+/// One header line with its continuation lines.
+fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+    let colon = skip(input, at, is_token)?;
+    if input[colon] != b':' || colon == at {
+        return Err(ParseError::FieldName.into());
+    }
+    let mut start = skip(input, colon + 1, is_blank)?;
+    let mut from = start;
+    let mut folded = false;
+    let (mut end, next) = loop {
+        let Some(n) = memchr::memchr2(b'\r', b'\n', &input[from..]) else { return Err(Short.into()) };
+        let eol = from + n;
+        let next = if input[eol] == b'\n' {
+            eol + 1
+        } else {
+            match input.get(eol + 1) {
+                Some(b'\n') => eol + 2,
+                Some(_) => return Err(ParseError::FieldValue.into()),
+                None => return Err(Short.into()),
+            }
+        };
+        match input.get(next) {
+            None => return Err(Short.into()),
+            Some(b' ' | b'\t') => {
+                folded = true;
+                from = next;
+            }
+            Some(_) => break (eol, next),
+        }
+    };
+    let is_space = |c: u8| matches!(c, b' ' | b'\t' | b'\r' | b'\n');
+    while start < end && is_space(input[start]) {
+        start += 1;
+    }
+    while end > start && is_space(input[end - 1]) {
+        end -= 1;
+    }
+    let name_at = head.buf.len();
+    head.buf.extend_from_slice(&input[at..colon]);
+    head.buf[name_at..].make_ascii_lowercase();
+    let value = head.keep(&input[start..end]);
+    if folded {
+        // Line ends inside a value become blanks (RFC 9112 section 5.2).
+        for c in &mut head.buf[value.at as usize..] {
+            if matches!(*c, b'\r' | b'\n') {
+                *c = b' ';
+            }
+        }
+    }
+    let name = Span { at: name_at as u32, len: (colon - at) as u32 };
+    head.fields.push(Field { name, value });
+    Ok(next)
+}

@@ -1,0 +1,314 @@
+//! What must hold for a request before it is routed, and what it says about its connection.
+
+use super::body::Body;
+use super::head::{Head, Version};
+use super::token::{self, decimal, list, list_has, trim};
+
+/// Why a well-formed head is refused; the status HAProxy answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 400.
+    BadRequest,
+    /// 413: a body on GET, HEAD or DELETE of HTTP/1.0, which servers disagree about.
+    PayloadTooLarge,
+    /// 422: a transfer coding other than `chunked`.
+    UnprocessableContent,
+}
+
+impl Refusal {
+    /// Status code of the answer.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Refusal::BadRequest => 400,
+            Refusal::PayloadTooLarge => 413,
+            Refusal::UnprocessableContent => 422,
+        }
+    }
+}
+
+/// What the head said, after the parts that concern this hop were taken out of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Delimiting of the body.
+    pub body: Body,
+    /// The client lets the connection live on.
+    pub keep_alive: bool,
+    /// `Connection: upgrade` with an `Upgrade` header.
+    pub upgrade: bool,
+    /// The upgrade asks for `websocket`.
+    pub websocket: bool,
+    /// `Expect: 100-continue`.
+    pub expect_continue: bool,
+    /// Method HEAD.
+    pub is_head: bool,
+    /// Method CONNECT.
+    pub is_connect: bool,
+}
+
+impl Facts {
+    /// May the request be sent twice without harm (RFC 9110 section 9.2.2)?
+    #[must_use]
+    pub fn is_idempotent(method: &[u8]) -> bool {
+        matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
+    }
+}
+
+/// Outcome of looking at `Transfer-Encoding`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coding {
+    Absent,
+    Chunked,
+    /// `chunked` comes last but is not alone.
+    Mixed,
+    Bad,
+}
+
+pub(super) fn transfer_coding(head: &Head) -> Coding {
+    let mut seen = Coding::Absent;
+    let mut other = false;
+    for value in head.values(b"transfer-encoding") {
+        for item in list(value) {
+            // Whatever follows `chunked`, even a second one, is an error (RFC 9112 section 6.1).
+            if seen == Coding::Chunked {
+                return Coding::Bad;
+            }
+            if item.eq_ignore_ascii_case(b"chunked") {
+                seen = Coding::Chunked;
+            } else {
+                other = true;
+            }
+        }
+    }
+    match (seen, other) {
+        (Coding::Chunked, true) => Coding::Mixed,
+        (Coding::Chunked, false) => Coding::Chunked,
+        (_, true) => Coding::Bad,
+        _ => Coding::Absent,
+    }
+}
+
+/// The one length all `Content-Length` headers agree on; more than one header becomes one.
+pub(super) fn content_length(head: &mut Head) -> Result<Option<u64>, ()> {
+    let mut length = None;
+    let mut copies = 0;
+    let mut single: Vec<u8> = Vec::new();
+    for value in head.values(b"content-length") {
+        for item in value.split(|&c| c == b',') {
+            let n = decimal(trim(item)).ok_or(())?;
+            if length.is_some_and(|l| l != n) {
+                return Err(());
+            }
+            length = Some(n);
+            copies += 1;
+            if copies == 2 {
+                single = trim(item).to_vec();
+            }
+        }
+    }
+    if copies > 1 {
+        let mut first = true;
+        head.edit(b"content-length", true, |_| {
+            Some(if std::mem::take(&mut first) { single.clone() } else { Vec::new() })
+        });
+    }
+    Ok(length)
+}
+
+/// What the `Connection` headers asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) close: bool,
+    pub(super) keep_alive: bool,
+    pub(super) upgrade: bool,
+}
+
+/// Take `close` and `keep-alive` out of `Connection`; other words stay, a header left empty goes.
+pub(super) fn connection(head: &mut Head) -> Wishes {
+    let mut wishes = Wishes::default();
+    head.edit(b"connection", true, |value| {
+        let mut edited: Option<Vec<u8>> = None;
+        let mut kept = 0;
+        for (i, raw) in value.split(|&c| c == b',').enumerate() {
+            let word = trim(raw);
+            let ours = if word.eq_ignore_ascii_case(b"close") {
+                wishes.close = true;
+                true
+            } else if word.eq_ignore_ascii_case(b"keep-alive") {
+                wishes.keep_alive = true;
+                true
+            } else {
+                wishes.upgrade |= word.eq_ignore_ascii_case(b"upgrade");
+                false
+            };
+            if ours {
+                edited.get_or_insert_with(|| value[..kept].to_vec());
+            } else if let Some(out) = &mut edited {
+                if !out.is_empty() {
+                    out.push(b',');
+                }
+                out.extend_from_slice(word);
+            } else {
+                kept += raw.len() + usize::from(i > 0);
+            }
+        }
+        edited
+    });
+    wishes
+}
+
+/// Check a parsed request and normalise it for forwarding.
+///
+/// # Errors
+/// The request is refused with the status of the [`Refusal`].
+pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
+    let mut facts = Facts::default();
+    match head.method() {
+        b"HEAD" => facts.is_head = true,
+        b"CONNECT" => facts.is_connect = true,
+        _ => {}
+    }
+    // One pass over the names finds which of the rarer checks this head needs.
+    let (mut has_te, mut has_cl, mut hosts, mut has_conn, mut has_upgrade, mut has_te_pref) =
+        (false, 0, 0, false, false, false);
+    for (name, value) in head.headers() {
+        match name {
+            b"host" => hosts += 1,
+            b"content-length" => has_cl += 1,
+            b"transfer-encoding" => has_te = true,
+            b"connection" => has_conn = true,
+            b"upgrade" => has_upgrade = true,
+            b"te" => has_te_pref = true,
+            b"expect" => facts.expect_continue = value.eq_ignore_ascii_case(b"100-continue"),
+            _ => {}
+        }
+    }
+    target(head, hosts)?;
+
+    let wishes = if has_conn { connection(head) } else { Wishes::default() };
+    facts.keep_alive =
+        if head.version() == Version::Http11 { !wishes.close } else { wishes.keep_alive && !wishes.close };
+
+    if has_te {
+        match transfer_coding(head) {
+            Coding::Absent => {}
+            Coding::Chunked => facts.body = Body::Chunked,
+            Coding::Mixed => return Err(Refusal::UnprocessableContent),
+            Coding::Bad => return Err(Refusal::BadRequest),
+        }
+        // Both framings, or a coding HTTP/1.0 does not have: someone before us may have seen another message
+        // end, so nothing may follow on this connection (RFC 9112 section 6.1).
+        if has_cl > 0 || head.version() != Version::Http11 {
+            head.remove(b"content-length");
+            facts.keep_alive = false;
+        }
+    } else if has_cl > 0 {
+        facts.body = match content_length(head) {
+            Ok(Some(n)) => Body::Length(n),
+            Ok(None) => Body::None,
+            Err(()) => return Err(Refusal::BadRequest),
+        };
+    }
+    if !facts.body.is_empty()
+        && head.version() != Version::Http11
+        && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE")
+    {
+        return Err(Refusal::PayloadTooLarge);
+    }
+    if has_upgrade {
+        upgrade(head, wishes, &mut facts)?;
+    }
+    if has_te_pref {
+        // Only `trailers` concerns the next hop (RFC 9110 section 10.1.4).
+        let trailers = head.has_token(b"te", b"trailers");
+        let mut first = trailers;
+        head.edit(b"te", true, |_| {
+            Some(if std::mem::take(&mut first) { b"trailers".to_vec() } else { Vec::new() })
+        });
+    }
+    Ok(facts)
+}
+
+fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Refusal> {
+    // Clear-text HTTP/2 by upgrade is not offered; the header must not reach a server that would accept it.
+    head.edit(b"upgrade", true, |v| v.eq_ignore_ascii_case(b"h2c").then(Vec::new));
+    if !wishes.upgrade || head.get(b"upgrade").is_none() {
+        return Ok(());
+    }
+    facts.upgrade = true;
+    facts.websocket = head.values(b"upgrade").any(|v| list_has(v, b"websocket"));
+    if facts.websocket && head.get(b"sec-websocket-key").is_none() {
+        return Err(Refusal::BadRequest);
+    }
+    Ok(())
+}
+
+/// The request target and its agreement with `Host` (RFC 9112 section 3.2).
+fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
+    let uri = head.uri();
+    let connect = head.method() == b"CONNECT";
+    let absolute = match uri.first() {
+        Some(b'/') if !connect => false,
+        Some(b'*') if !connect && uri.len() == 1 => false,
+        _ => true,
+    };
+    if absolute && !connect {
+        let Some(colon) = memchr::memmem::find(uri, b"://") else { return Err(Refusal::BadRequest) };
+        let scheme = &uri[..colon];
+        let valid = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+            && scheme.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+        if !valid {
+            return Err(Refusal::BadRequest);
+        }
+        let default_port: &[u8] = if scheme.eq_ignore_ascii_case(b"https") { b":443" } else { b":80" };
+        let authority = head.authority().unwrap_or(b"");
+        if let Some(short) = authority.strip_suffix(default_port) {
+            let start = colon + 3;
+            let new = [&uri[..start], short, &uri[start + authority.len()..]].concat();
+            head.set_uri(&new);
+        }
+    }
+    if connect && port(head.uri()).is_none() {
+        return Err(Refusal::BadRequest);
+    }
+    if hosts == 0 || (hosts == 1 && !absolute) {
+        return Ok(());
+    }
+    let mut same = true;
+    let first = head.get(b"host").unwrap_or(b"").to_vec();
+    if hosts > 1 {
+        same = head.values(b"host").all(|h| h == first.as_slice());
+        let mut keep = true;
+        head.remove_if(|n, _| n == b"host" && !std::mem::take(&mut keep));
+    }
+    if absolute {
+        let https = connect || head.uri().get(..6).is_some_and(|s| s.eq_ignore_ascii_case(b"https:"));
+        let default_port: &[u8] = if https { b":443" } else { b":80" };
+        let authority = head.authority().unwrap_or(b"");
+        let authority = authority.rsplit(|&c| c == b'@').next().unwrap_or(authority);
+        let strip = |s: &[u8]| s.strip_suffix(default_port).unwrap_or(s).to_ascii_lowercase();
+        same &= strip(authority) == strip(&first);
+        if connect && same {
+            let host = first.strip_suffix(b":443").or_else(|| first.strip_suffix(b":80")).map(<[u8]>::to_vec);
+            if let Some(host) = host {
+                head.edit(b"host", false, |_| Some(host.clone()));
+            }
+        }
+    }
+    if same { Ok(()) } else { Err(Refusal::BadRequest) }
+}
+
+/// Port of `host:port`.
+fn port(authority: &[u8]) -> Option<u16> {
+    let colon = memchr::memrchr(b':', authority)?;
+    u16::try_from(token::decimal(&authority[colon + 1..])?).ok()
+}
+
+/// Say on the request what this proxy does with the server's connection.
+pub fn finish(head: &mut Head, keep_alive: bool) {
+    match (head.version(), keep_alive) {
+        (Version::Http11, false) => head.add(b"connection", b"close"),
+        (Version::Http09 | Version::Http10, true) => head.add(b"connection", b"keep-alive"),
+        _ => {}
+    }
+}

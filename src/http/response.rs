@@ -1,0 +1,97 @@
+//! What must hold for a response before it is forwarded, and what it says about its connection.
+
+use super::body::Body;
+use super::head::{Head, Version};
+use super::request::{self, Coding};
+
+/// What the head of a response said, after the parts that concern this hop were taken out of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Delimiting of the body.
+    pub body: Body,
+    /// The server's connection lives on after this message.
+    pub keep_alive: bool,
+    /// 1xx other than 101: another head follows.
+    pub interim: bool,
+}
+
+/// A response nobody may see: 502.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadResponse;
+
+/// Check a parsed response to `request` and normalise it for forwarding.
+///
+/// # Errors
+/// The response is to be replaced by 502.
+pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadResponse> {
+    let status = head.status();
+    let mut facts = Facts::default();
+    let (mut has_cl, mut has_te, mut has_conn) = (false, false, false);
+    for (name, _) in head.headers() {
+        match name {
+            b"content-length" => has_cl = true,
+            b"transfer-encoding" => has_te = true,
+            b"connection" => has_conn = true,
+            _ => {}
+        }
+    }
+    let wishes = if has_conn { request::connection(head) } else { request::Wishes::default() };
+    facts.keep_alive =
+        if head.version() == Version::Http11 { !wishes.close } else { wishes.keep_alive && !wishes.close };
+
+    if status == 101 {
+        let asked = req.upgrade && (!req.websocket || head.get(b"sec-websocket-accept").is_some());
+        if !asked {
+            return Err(BadResponse);
+        }
+        facts.body = Body::Tunnel;
+        return Ok(facts);
+    }
+    if status < 200 {
+        facts.interim = true;
+        return Ok(facts);
+    }
+    if req.is_connect && status < 300 {
+        facts.body = Body::Tunnel;
+        return Ok(facts);
+    }
+    let coding = if has_te { request::transfer_coding(head) } else { Coding::Absent };
+    if matches!(coding, Coding::Bad | Coding::Mixed) {
+        return Err(BadResponse);
+    }
+    let length = if has_cl { request::content_length(head).map_err(|()| BadResponse)? } else { None };
+    if status == 204 {
+        head.remove(b"content-length");
+        head.remove(b"transfer-encoding");
+        return Ok(facts);
+    }
+    if coding == Coding::Chunked {
+        if length.is_some() {
+            head.remove(b"content-length");
+            facts.keep_alive = false;
+        }
+        facts.keep_alive &= head.version() == Version::Http11;
+    }
+    facts.body = if req.is_head || status == 304 {
+        Body::None
+    } else if coding == Coding::Chunked {
+        Body::Chunked
+    } else if let Some(n) = length {
+        Body::Length(n)
+    } else {
+        facts.keep_alive = false;
+        Body::UntilClose
+    };
+    Ok(facts)
+}
+
+/// Say on the response what this proxy does with the client's connection.
+pub fn finish(head: &mut Head, client: Version, keep_alive: bool) {
+    if keep_alive {
+        if client != Version::Http11 || head.version() != Version::Http11 {
+            head.add(b"connection", b"keep-alive");
+        }
+    } else if head.version() == Version::Http11 {
+        head.add(b"connection", b"close");
+    }
+}

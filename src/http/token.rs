@@ -1,0 +1,118 @@
+//! Character classes of RFC 9110 and the comparisons heads need.
+
+/// `token` characters (RFC 9110 section 5.6.2).
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        let c = i as u8;
+        table[i] = c.is_ascii_alphanumeric()
+            || matches!(
+                c,
+                b'!' | b'#'
+                    | b'$'
+                    | b'%'
+                    | b'&'
+                    | b'\''
+                    | b'*'
+                    | b'+'
+                    | b'-'
+                    | b'.'
+                    | b'^'
+                    | b'_'
+                    | b'`'
+                    | b'|'
+                    | b'~'
+            );
+        i += 1;
+    }
+    table
+};
+
+/// Is `c` allowed in a method or a header name?
+#[must_use]
+#[inline]
+pub fn is_token(c: u8) -> bool {
+    TOKEN[c as usize]
+}
+
+/// Is `c` allowed in a request target? Visible ASCII but `#`, as HAProxy without `accept-unsafe-violations`.
+#[must_use]
+#[inline]
+pub fn is_uri(c: u8) -> bool {
+    c > b' ' && c < 0x7f && c != b'#'
+}
+
+/// Space or tab.
+#[must_use]
+#[inline]
+pub fn is_blank(c: u8) -> bool {
+    c == b' ' || c == b'\t'
+}
+
+/// `s` without blanks at both ends.
+#[must_use]
+pub fn trim(mut s: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = s {
+        if !is_blank(*first) {
+            break;
+        }
+        s = rest;
+    }
+    while let [rest @ .., last] = s {
+        if !is_blank(*last) {
+            break;
+        }
+        s = rest;
+    }
+    s
+}
+
+/// Elements of a comma-separated list, trimmed; commas inside quoted strings do not count. Empty elements are kept.
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(value);
+    std::iter::from_fn(move || {
+        let s = rest?;
+        let mut quoted = false;
+        let mut escaped = false;
+        let end = s.iter().position(|&c| {
+            if escaped {
+                escaped = false;
+            } else if quoted {
+                match c {
+                    b'\\' => escaped = true,
+                    b'"' => quoted = false,
+                    _ => {}
+                }
+            } else if c == b'"' {
+                quoted = true;
+            } else {
+                return c == b',';
+            }
+            false
+        });
+        let (item, next) = match end {
+            Some(i) => (&s[..i], Some(&s[i + 1..])),
+            None => (s, None),
+        };
+        rest = next;
+        Some(trim(item))
+    })
+}
+
+/// Does the comma-separated `value` contain `word`, whatever the case?
+#[must_use]
+pub fn list_has(value: &[u8], word: &[u8]) -> bool {
+    list(value).any(|item| item.eq_ignore_ascii_case(word))
+}
+
+/// Decimal number of at most 19 digits, nothing else around it.
+#[must_use]
+pub fn decimal(s: &[u8]) -> Option<u64> {
+    if s.is_empty() || s.len() > 24 {
+        return None;
+    }
+    s.iter().try_fold(0u64, |n, &c| {
+        if c.is_ascii_digit() { n.checked_mul(10)?.checked_add(u64::from(c - b'0')) } else { None }
+    })
+}
