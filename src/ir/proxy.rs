@@ -452,3 +452,52 @@ pub struct Backend {
     /// `source` of the backend.
     pub source: Option<std::net::SocketAddr>,
 }
+
+impl Proxy {
+    /// An empty section with HAProxy's defaults and the halves that `caps` names.
+    #[must_use]
+    pub fn new(name: &str, caps: Caps) -> Self {
+        let backend = Backend { retries: 3, ..Backend::default() };
+        Self {
+            name: name.to_owned(),
+            id: 0,
+            caps,
+            mode: Mode::Tcp,
+            disabled: false,
+            description: None,
+            timeouts: Timeouts::default(),
+            logs: Vec::new(),
+            log_tag: None,
+            log_format: LogFormatKind::Default,
+            dontlognull: false,
+            dontlog_normal: false,
+            logasap: false,
+            log_separate_errors: false,
+            http_conn_mode: HttpConnMode::KeepAlive,
+            forwardfor: None,
+            originalto: None,
+            http_pretend_keepalive: false,
+            clitcpka: false,
+            srvtcpka: false,
+            nolinger: false,
+            abortonclose: false,
+            http_ignore_probes: false,
+            http_no_delay: false,
+            accept_unsafe_request: false,
+            accept_unsafe_response: false,
+            errorfiles: Vec::new(),
+            errorlocs: Vec::new(),
+            tcp_request_connection: Vec::new(),
+            tcp_request_session: Vec::new(),
+            tcp_request_content: Vec::new(),
+            tcp_request_inspect_delay: None,
+            http_request: Vec::new(),
+            http_response: Vec::new(),
+            http_after_response: Vec::new(),
+            stats: None,
+            frontend: (caps != Caps::Backend).then(Frontend::default),
+            backend: (caps != Caps::Frontend).then_some(backend),
+            place: Place::default(),
+        }
+    }
+}

@@ -181,3 +181,39 @@ impl Default for ServerCheck {
         }
     }
 }
+
+impl Server {
+    /// A server with HAProxy's defaults: weight 1, not checked.
+    #[must_use]
+    pub fn new(name: &str, addr: ServerAddr) -> Self {
+        Self {
+            name: name.to_owned(),
+            id: 0,
+            addr,
+            port_offset: None,
+            weight: 1,
+            backup: false,
+            disabled: false,
+            maxconn: 0,
+            minconn: 0,
+            maxqueue: 0,
+            cookie: None,
+            check: None,
+            track: None,
+            resolvers: None,
+            resolve_prefer_ipv4: false,
+            prevent_dup_ip: false,
+            init_addr: Vec::new(),
+            slowstart: None,
+            send_proxy: None,
+            source: None,
+            redir: None,
+            observe: None,
+            on_marked_down: OnMark::None,
+            on_marked_up: OnMark::None,
+            pool_max_conn: None,
+            pool_purge_delay: Duration::from_secs(5),
+            place: Place::default(),
+        }
+    }
+}

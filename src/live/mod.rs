@@ -1,1 +1,215 @@
 //! The running configuration: one object per proxy, server and listener, with state and counters.
+//!
+//! Sessions, checks and name resolution write here; `stats` and `ctl` read here and steer through the same methods.
+//! Everything is shared between the worker threads: numbers are atomics, what must change together sits
+//! behind a short lock that is never held across an `await`.
+
+mod backend;
+mod change;
+mod frontend;
+mod queue;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::{Instant, SystemTime};
+
+use crate::ir::{self, ProxyIdx};
+use crate::log::{Logger, Targets};
+use crate::metrics::ProcessCounters;
+use crate::sys;
+use change::CheckWire;
+
+pub use backend::{Backend, Pick};
+pub use change::{AddressedOrder, CheckOrder};
+pub use frontend::{Frontend, FrontendState, Listener};
+pub use queue::{Queue, Slot, Ticket};
+pub use server::{Address, CheckReport, Server};
+
+/// Everything that runs.
+#[derive(Debug)]
+pub struct Live {
+    /// What it was made from.
+    pub config: Arc<ir::Config>,
+    /// Proxies, numbered as in the configuration.
+    pub proxies: Vec<Arc<Proxy>>,
+    /// Counters of the process.
+    pub process: ProcessCounters,
+    /// Where log lines go.
+    pub logger: Arc<Logger>,
+    /// When it started.
+    pub started: Instant,
+    /// When it started, by the wall clock.
+    pub started_wall: SystemTime,
+    /// Connection limit of the process (`maxconn`).
+    maxconn: AtomicU32,
+    stopping: AtomicBool,
+    unique: AtomicU64,
+    check_wire: Arc<CheckWire>,
+}
+
+/// A proxy that runs.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Its number.
+    pub idx: ProxyIdx,
+    /// What it was made from.
+    pub ir: Arc<ir::Proxy>,
+    /// The process' logger.
+    pub logger: Arc<Logger>,
+    /// Where its log lines go.
+    pub logs: Targets,
+    /// Frontend half.
+    pub frontend: Option<Frontend>,
+    /// Backend half.
+    pub backend: Option<Backend>,
+    check_wire: Arc<CheckWire>,
+}
+
+impl Live {
+    /// Objects for `config`. `maxconn` is the limit of the process, as configured or computed.
+    #[must_use]
+    pub fn new(config: Arc<ir::Config>, logger: Arc<Logger>, maxconn: u32) -> Arc<Self> {
+        let check_wire = Arc::new(CheckWire::default());
+        let proxies: Vec<_> = config
+            .proxies
+            .iter()
+            .enumerate()
+            .map(|(i, ir)| {
+                let ir = Arc::new(ir.clone());
+                Arc::new(Proxy {
+                    idx: ProxyIdx(i as u32),
+                    frontend: ir.frontend.as_ref().map(|half| Frontend::new(&ir, half, maxconn)),
+                    backend: ir.backend.as_ref().map(|half| Backend::new(&ir, half)),
+                    logs: logger.open(&ir.logs),
+                    logger: logger.clone(),
+                    check_wire: check_wire.clone(),
+                    ir,
+                })
+            })
+            .collect();
+        set_fullconn(&config, &proxies);
+        set_trackers(&proxies);
+        Arc::new(Self {
+            config,
+            proxies,
+            process: ProcessCounters::default(),
+            logger,
+            started: sys::clock::now(),
+            started_wall: sys::clock::wall(),
+            maxconn: AtomicU32::new(maxconn),
+            stopping: AtomicBool::new(false),
+            unique: AtomicU64::new(0),
+            check_wire,
+        })
+    }
+
+    /// Orders to whoever runs the checks. `None`: somebody has taken them already.
+    #[must_use]
+    pub fn check_orders(&self) -> Option<tokio::sync::mpsc::UnboundedReceiver<AddressedOrder>> {
+        self.check_wire.listen()
+    }
+
+    /// The proxy at `idx`.
+    #[must_use]
+    pub fn proxy(&self, idx: ProxyIdx) -> &Arc<Proxy> {
+        &self.proxies[idx.0 as usize]
+    }
+
+    /// The proxy with this name and a backend half.
+    #[must_use]
+    pub fn backend_named(&self, name: &str) -> Option<&Arc<Proxy>> {
+        self.proxies.iter().find(|p| p.backend.is_some() && p.ir.name == name)
+    }
+
+    /// The proxy with this name and a frontend half.
+    #[must_use]
+    pub fn frontend_named(&self, name: &str) -> Option<&Arc<Proxy>> {
+        self.proxies.iter().find(|p| p.frontend.is_some() && p.ir.name == name)
+    }
+
+    /// Connection limit of the process.
+    #[must_use]
+    pub fn maxconn(&self) -> u32 {
+        self.maxconn.load(Relaxed)
+    }
+
+    /// `set maxconn global`.
+    pub fn set_maxconn(&self, maxconn: u32) {
+        self.maxconn.store(maxconn, Relaxed);
+    }
+
+    /// A soft stop is under way: no new connections.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// Begins a soft stop.
+    pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
+    }
+
+    /// A number no other session of this process has (`%rt`).
+    pub fn next_unique(&self) -> u64 {
+        self.unique.fetch_add(1, Relaxed)
+    }
+
+    /// `clear counters` (`all`: not only the maxima).
+    pub fn clear_counters(&self, all: bool) {
+        for proxy in &self.proxies {
+            if let Some(half) = &proxy.frontend {
+                half.clear_counters(all);
+            }
+            if let Some(half) = &proxy.backend {
+                half.clear_counters(all);
+            }
+        }
+    }
+}
+
+/// `fullconn` where it is not configured: a tenth of what the frontends that lead to the backend may bring.
+fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
+    let mut sums = vec![0u64; proxies.len()];
+    for proxy in proxies {
+        let (Some(half), Some(frontend)) = (&proxy.ir.frontend, &proxy.frontend) else { continue };
+        let mut leads_to: Vec<usize> = half.default_backend.iter().map(|idx| idx.0 as usize).collect();
+        for rule in &half.use_backends {
+            match &rule.target {
+                ir::proxy::UseBackendTarget::Static(idx) => leads_to.push(idx.0 as usize),
+                // Any backend may be named at run time.
+                ir::proxy::UseBackendTarget::Dynamic(_) => leads_to.extend(0..config.proxies.len()),
+            }
+        }
+        leads_to.sort_unstable();
+        leads_to.dedup();
+        for backend in leads_to {
+            sums[backend] += u64::from(frontend.maxconn());
+        }
+    }
+    for (proxy, sum) in proxies.iter().zip(sums) {
+        if let Some(backend) = proxy.backend.as_ref().filter(|b| b.fullconn() == 0) {
+            backend.set_fullconn(sum.div_ceil(10).clamp(1, u64::from(u32::MAX)) as u32);
+        }
+    }
+}
+
+/// Tells each tracked server who follows it.
+fn set_trackers(proxies: &[Arc<Proxy>]) {
+    let servers = || {
+        proxies.iter().flat_map(|p| p.backend.iter().flat_map(move |b| b.servers.iter().map(move |s| (p, s))))
+    };
+    for (proxy, server) in servers() {
+        let followers = servers()
+            .filter(|(_, s)| s.ir.track.is_some())
+            .filter(|(_, s)| {
+                s.ir.track.as_ref().is_some_and(|(b, n)| *b == proxy.ir.name && *n == server.ir.name)
+            })
+            .map(|(p, s)| (Arc::downgrade(p), s.index))
+            .collect();
+        // Set once, here: the objects are new.
+        let _ = server.trackers.set(followers);
+    }
+}

@@ -4,6 +4,7 @@
 //! puts the header of the transport in front and sends it. Sending never blocks: what a full pipe or socket
 //! does not take at once is dropped and counted, as HAProxy does.
 
+pub mod console;
 mod framing;
 mod sink;
 

@@ -1,0 +1,161 @@
+//! Changing a server's state and doing what follows from it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::{Proxy, Server};
+use crate::ir::{Caps, ProxyIdx, log::Severity};
+use crate::log::console;
+use crate::server::{Counts, Effect, Level, Op, ServerState, backend_down};
+use crate::sys;
+
+/// What the runner of checks is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOrder {
+    /// Stop checking.
+    Pause,
+    /// Check again at once.
+    Resume,
+    /// Call [`ServerState::warm_up`] after this time.
+    WarmUpIn(Duration),
+}
+
+/// An order with its addressee: backend and number of the server.
+pub type AddressedOrder = (ProxyIdx, usize, CheckOrder);
+
+/// Way from state changes to the runner of checks, once that runs.
+#[derive(Debug, Default)]
+pub(super) struct CheckWire(std::sync::OnceLock<mpsc::UnboundedSender<AddressedOrder>>);
+
+impl CheckWire {
+    /// Orders from now on go to the receiver. `None`: somebody listens already.
+    pub(super) fn listen(&self) -> Option<mpsc::UnboundedReceiver<AddressedOrder>> {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        self.0.set(orders).ok().map(|()| receiver)
+    }
+
+    fn send(&self, order: AddressedOrder) {
+        if let Some(orders) = self.0.get() {
+            // A runner that is gone means that the process is ending.
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Proxy {
+    /// Changes a server's state and does what follows: balancing, queues, sessions, log lines, servers that track it.
+    ///
+    /// `change` gets the state and the time, and returns what the state machine said.
+    pub fn change_server(
+        self: &Arc<Self>,
+        server: &Arc<Server>,
+        change: impl FnOnce(&mut ServerState, Instant) -> Vec<Effect>,
+    ) {
+        let (effects, op) = {
+            let mut state = server.state.lock();
+            let effects = change(&mut state, sys::clock::now());
+            server.mirror(&state);
+            (effects, state.op())
+        };
+        self.perform(server, effects, op);
+    }
+
+    /// Does what a state machine that now is in `op` said.
+    fn perform(self: &Arc<Self>, server: &Arc<Server>, effects: Vec<Effect>, op: Op) {
+        let mut requeued = 0;
+        for effect in effects {
+            match effect {
+                Effect::Rebalance => self.rebalance(server),
+                Effect::ShutdownSessions => server.shutdown_sessions(),
+                Effect::ShutdownBackupSessions => {
+                    let servers = self.backend.iter().flat_map(|b| &b.servers);
+                    servers.filter(|s| s.ir.backup).for_each(|s| s.shutdown_sessions());
+                }
+                Effect::DropIdle => server.drop_idle(),
+                Effect::RedistributeQueue => requeued = server.queue.flush() as u32,
+                Effect::GrabQueue => requeued = self.serve_queue_of(server),
+                Effect::PauseChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Pause)),
+                Effect::ResumeChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Resume)),
+                Effect::WarmUpIn(after) => {
+                    self.check_wire.send((self.idx, server.index, CheckOrder::WarmUpIn(after)));
+                }
+                Effect::Log(report) => {
+                    let text = report.render(&self.counts(server, requeued));
+                    self.announce(report.level, &text, &text);
+                    self.note_backend_health();
+                }
+                Effect::Propagate(follow) => {
+                    for (proxy, index) in server.trackers.get().into_iter().flatten() {
+                        let Some(proxy) = proxy.upgrade() else { continue };
+                        let Some(tracker) = proxy.backend.as_ref().map(|b| b.servers[*index].clone()) else {
+                            continue;
+                        };
+                        proxy.change_server(&tracker, |state, now| state.follow(follow, op, now));
+                    }
+                }
+            }
+        }
+        self.note_backend_health();
+    }
+
+    /// Writes to the proxy's logs and, while the process still has a terminal, to standard error.
+    pub fn announce(&self, level: Level, text: &str, on_console: &str) {
+        let severity = match level {
+            Level::Emergency => Severity(0),
+            Level::Alert => Severity(1),
+            Level::Notice => Severity(5),
+        };
+        let kind = if level == Level::Emergency { console::Kind::Alert } else { console::Kind::Warning };
+        console::say(kind, on_console);
+        self.log(severity, text.as_bytes());
+    }
+
+    /// Writes to the proxy's logs.
+    pub fn log(&self, severity: Severity, message: &[u8]) {
+        self.logger.send(&self.logs, severity, self.ir.log_tag.as_deref(), message);
+    }
+
+    fn rebalance(&self, server: &Server) {
+        let Some(backend) = &self.backend else { return };
+        let (weight, usable) = server.balance_view();
+        backend.balancer.lock().update(server.index, weight, usable);
+    }
+
+    fn counts(&self, server: &Server, requeued: u32) -> Counts {
+        let (active, backup) = self.backend.as_ref().map_or((0, 0), super::Backend::usable);
+        Counts {
+            active,
+            backup,
+            sessions: u64::from(server.counters.sessions.get()),
+            requeued,
+            queued: server.queue.len() as u32,
+        }
+    }
+
+    /// Notes that the backend as a whole came up or went down.
+    fn note_backend_health(&self) {
+        let Some(backend) = &self.backend else { return };
+        let up = backend.balancer.lock().total_weight() > 0 || backend.servers.is_empty();
+        {
+            let mut health = backend.health.lock();
+            if health.up == up {
+                return;
+            }
+            let now_ms = sys::clock::now_ms();
+            if up {
+                health.down_ms += now_ms.saturating_sub(health.changed_ms);
+            }
+            health.changed_ms = now_ms;
+            health.up = up;
+        }
+        if !up {
+            backend.counters.chkdown.inc();
+            let kind = if self.ir.caps == Caps::Listen { "proxy" } else { "backend" };
+            let (level, text) = backend_down(kind, &self.ir.name);
+            let on_console = format!("{kind} '{}' has no server available!", self.ir.name);
+            self.announce(level, &text, &on_console);
+        }
+    }
+}

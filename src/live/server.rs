@@ -1,0 +1,205 @@
+//! A server that runs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+
+use super::Proxy;
+use super::queue::Queue;
+use crate::ir;
+use crate::metrics::{Gauge, ServerCounters};
+use crate::server::{Admin, Op, ServerState, dynamic_limit};
+use crate::sys;
+
+/// Where a server is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// Its name has not been resolved.
+    Unknown,
+    /// TCP.
+    Ip(SocketAddr),
+    /// A unix stream socket.
+    Unix(PathBuf),
+}
+
+/// What the last check said; the columns `check_*` and `last_chk` of `show stat`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Short status: `L7OK`. Empty: no check has ended yet (`INI`).
+    pub status: &'static str,
+    /// Long description: `Layer7 check passed`.
+    pub description: &'static str,
+    /// Status code, of layer 7.
+    pub code: Option<u16>,
+    /// How long it took.
+    pub duration: Option<Duration>,
+    /// Detail (`last_chk`): `OK`, `Connection refused`.
+    pub info: String,
+    /// 0 to rise + fall - 1; up from rise.
+    pub health: u32,
+    /// A check is running now (`* ` in front of the status).
+    pub in_progress: bool,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    /// What it was made from.
+    pub ir: Arc<ir::Server>,
+    /// Its number in the backend.
+    pub index: usize,
+    /// Counters.
+    pub counters: ServerCounters,
+    /// Those who wait for this server.
+    pub queue: Queue,
+    /// Requests it works on.
+    pub served: Gauge,
+    /// State; change it through [`Proxy::change_server`].
+    pub(super) state: Mutex<ServerState>,
+    address: RwLock<Address>,
+    maxconn: AtomicU32,
+    /// Mirrors of the state that requests look at without the lock.
+    usable: AtomicBool,
+    persistent: AtomicBool,
+    warming: AtomicBool,
+    /// Pools drop connections that are of an older generation than this.
+    generation: AtomicU64,
+    /// Counts up to end all sessions.
+    kill: watch::Sender<u64>,
+    /// What the last check said.
+    pub check: RwLock<CheckReport>,
+    /// When the address last changed or was confirmed by a resolution.
+    pub resolved_at: Mutex<Option<SystemTime>>,
+    /// Servers that do as this one does.
+    pub(super) trackers: OnceLock<Vec<(Weak<Proxy>, usize)>>,
+}
+
+impl Server {
+    pub(super) fn new(proxy: &ir::Proxy, ir: &ir::Server, index: usize, dynamic: bool) -> Self {
+        let address = match &ir.addr {
+            ir::ServerAddr::Ip(addr) => Address::Ip(*addr),
+            ir::ServerAddr::Name { .. } => Address::Unknown,
+            ir::ServerAddr::Unix(path) => Address::Unix(path.clone()),
+        };
+        let server = Self {
+            index,
+            counters: ServerCounters::default(),
+            queue: Queue::default(),
+            served: Gauge::default(),
+            state: Mutex::new(ServerState::new(&proxy.name, ir, dynamic, sys::clock::now())),
+            address: RwLock::new(address),
+            maxconn: AtomicU32::new(ir.maxconn),
+            usable: AtomicBool::new(false),
+            persistent: AtomicBool::new(false),
+            warming: AtomicBool::new(false),
+            generation: AtomicU64::new(0),
+            kill: watch::Sender::new(0),
+            check: RwLock::new(CheckReport {
+                // A checked server starts one failure away from down, as HAProxy's does.
+                health: ir.check.as_ref().map_or(0, |c| c.rise),
+                ..CheckReport::default()
+            }),
+            resolved_at: Mutex::new(None),
+            trackers: OnceLock::new(),
+            ir: Arc::new(ir.clone()),
+        };
+        server.mirror(&server.state.lock());
+        server
+    }
+
+    /// Copies what requests look at out of the state.
+    pub(super) fn mirror(&self, state: &ServerState) {
+        self.usable.store(state.is_usable(), Relaxed);
+        self.persistent.store(state.op() != Op::Stopped && !state.admin().any(Admin::MAINT), Relaxed);
+        self.warming.store(state.op() == Op::Starting, Relaxed);
+    }
+
+    /// What the balancer is told: effective weight and usability.
+    pub(super) fn balance_view(&self) -> (u32, bool) {
+        let state = self.state.lock();
+        (state.weight(), state.is_usable())
+    }
+
+    /// A look at the state.
+    pub fn with_state<R>(&self, look: impl FnOnce(&ServerState) -> R) -> R {
+        look(&self.state.lock())
+    }
+
+    /// New requests may go here.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.usable.load(Relaxed)
+    }
+
+    /// Requests that belong here by their cookie may go here (drained servers serve them too).
+    #[must_use]
+    pub fn takes_persistent(&self) -> bool {
+        self.persistent.load(Relaxed)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.address.read().clone()
+    }
+
+    /// Moves it: idle connections to the old address are closed.
+    pub fn set_address(&self, address: Address) {
+        *self.address.write() = address;
+        self.drop_idle();
+    }
+
+    /// `maxconn`; 0: none.
+    #[must_use]
+    pub fn maxconn(&self) -> u32 {
+        self.maxconn.load(Relaxed)
+    }
+
+    /// `set maxconn server`. Call [`Proxy::serve_queue`] after raising it.
+    pub fn set_maxconn(&self, maxconn: u32) {
+        self.maxconn.store(maxconn, Relaxed);
+    }
+
+    pub(super) fn limit(&self, fullconn: u32, backend_sessions: u32) -> u32 {
+        let max = self.maxconn();
+        if max == 0 {
+            return 0;
+        }
+        let warming = self.warming.load(Relaxed);
+        let throttle = if warming { self.state.lock().throttle(sys::clock::now()) } else { None };
+        dynamic_limit(max, self.ir.minconn, fullconn, backend_sessions, throttle)
+    }
+
+    /// Idle connections made before this number went up are closed instead of used.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Relaxed)
+    }
+
+    /// Closes idle connections.
+    pub fn drop_idle(&self) {
+        self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// Ends all sessions on this server (`shutdown sessions server`, `on-marked-down`).
+    pub fn shutdown_sessions(&self) {
+        self.kill.send_modify(|n| *n += 1);
+    }
+
+    /// Changes when the sessions have to end.
+    #[must_use]
+    pub fn killed(&self) -> watch::Receiver<u64> {
+        self.kill.subscribe()
+    }
+
+    /// Downtime so far.
+    #[must_use]
+    pub fn downtime(&self, now: Instant) -> Duration {
+        self.state.lock().down_time(now)
+    }
+}
