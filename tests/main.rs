@@ -1,1 +1,22 @@
-//! The one integration test binary.
+//! The one integration test binary: a lab of network namespaces with the real peers in it.
+//!
+//! The programs under test are chosen by environment, so that every test can be shown to be right by running
+//! it against the programs Tandem replaces:
+//!
+//! | variable | meaning | default |
+//! |---|---|---|
+//! | `TANDEM_TEST_HAPROXY` | the proxy under test | this build, called as `haproxy` |
+//! | `TANDEM_TEST_KEEPALIVED` | the VRRP daemon under test | this build, called as `keepalived` |
+//! | `TANDEM_REQUIRE_LAB` | `1`: a missing part fails a test | a missing part skips it, saying so |
+//! | `TANDEM_DEMOS` | where the real configuration files lie | `../shared/demos` |
+//! | `TANDEM_LAB_TRACE` | `1`: print every child's log lines as they come | the last ones, when a test fails |
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests live in real time, print what they measured, and fail by panicking"
+)]
+
+mod lab;
+mod lab_itself;
