@@ -19,6 +19,16 @@
 //! `sys`, no clock; `now` and randomness are arguments, and a machine returns effects. Shells publish
 //! state, `stats` and `ctl` pull it.
 
+/// The version of HAProxy whose behaviour and formats this program follows. Tools parse it out of the first line of
+/// `-v`, out of `show info` and out of the page.
+pub const HAPROXY_VERSION: &str = "3.4.0-tandem";
+
+/// Date beside [`HAPROXY_VERSION`], in HAProxy's form.
+pub const RELEASE_DATE: &str = "2026/11/21";
+
+/// Version of keepalived whose behaviour this program follows.
+pub const KEEPALIVED_VERSION: &str = "2.4.0-tandem";
+
 pub mod app;
 pub mod balance;
 pub mod buf;

@@ -20,3 +20,4 @@
 
 mod lab;
 mod lab_itself;
+mod tidy;

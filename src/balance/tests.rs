@@ -1,3 +1,5 @@
+//! Pick orders recorded from HAProxy, replayed.
+
 use std::cell::RefCell;
 
 use super::*;

@@ -1,6 +1,28 @@
-//! The three command lines.
+//! The three command lines: `haproxy`, `keepalived` and `tandem`, chosen by the name the program is called by.
+
+mod haproxy;
+mod links;
+mod options;
+mod tandem;
+mod version;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
 
 /// Picks the personality by the name the program was called by and runs it.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    let mut args = std::env::args_os();
+    let called = args.next().unwrap_or_default();
+    let args: Vec<OsString> = args.collect();
+    match Path::new(&called).file_name().and_then(|name| name.to_str()) {
+        Some("haproxy") => haproxy::main(&called, args),
+        _ => tandem::main(&called, args),
+    }
+}
+
+/// Writes to standard output; a reader that went away is no error of ours.
+fn print(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

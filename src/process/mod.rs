@@ -1,1 +1,4 @@
 //! The process: daemon, signals, pid files, privileges, supervision.
+
+pub mod daemon;
+pub mod limits;

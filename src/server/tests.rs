@@ -1,1 +1,1 @@
-
+//! Transitions, their effects and their log lines.
