@@ -6,12 +6,10 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
-pub mod haproxy;
 pub mod keepalived;
 pub mod lex;
 pub mod span;
 pub mod suggest;
-pub mod value;
 
 pub use diagnostic::{Diagnostic, Edit, Head, Reason, Severity};
 pub use lex::Word;

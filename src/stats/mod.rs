@@ -1,1 +1,17 @@
-//! Snapshots rendered as CSV, HTML, JSON.
+//! What runs, as rows of columns, and the forms they are shown in: CSV, typed, JSON and the page.
+
+pub mod columns;
+pub mod csv;
+pub mod field;
+pub mod info;
+pub mod json;
+pub mod row;
+pub mod rows;
+pub mod servers;
+pub mod typed;
+
+pub use row::{Kind, Row};
+pub use rows::Selection;
+
+#[cfg(test)]
+mod tests;
