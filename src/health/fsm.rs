@@ -1,0 +1,322 @@
+//! The rise/fall machine of one check: counts verdicts, decides, and says when the next check is due.
+//!
+//! Health counts from 0 (surely down) to `rise + fall - 1` (surely up); the server is up from `rise`. A server starts
+//! at `rise`, up but one failure from down, so that a dead server is found by its first check.
+
+use std::time::Duration;
+
+use super::{Outcome, Status, Verdict};
+use crate::ir::server::{OnError, ServerCheck};
+
+/// Checks at least this far apart are spread over the shortest such interval at start.
+const SPREAD_THRESHOLD: Duration = Duration::from_secs(1);
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The timer fired.
+    Due,
+    /// The check that was started came to this, after this time.
+    Ended(Verdict, Duration),
+    /// The server entered maintenance.
+    Pause,
+    /// The server left maintenance.
+    Resume,
+    /// A command set the health: up or down.
+    Force(bool),
+    /// Traffic saw `errors` bad results in a row, the last one described by the text (`observe`).
+    Observed {
+        /// What to do about it.
+        action: OnError,
+        /// How many.
+        errors: u32,
+        /// The last one in words.
+        last: String,
+    },
+}
+
+/// What the rest of the server says while the machine decides.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    /// The server's operational state is down.
+    pub is_stopped: bool,
+    /// The other check of the server (the agent, if this is not the agent) agrees that it is up, or there is none; and
+    /// neither is a tracked server down.
+    pub others_up: bool,
+    /// 32 random bits for spreading.
+    pub random: u32,
+}
+
+/// What to do, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start a check.
+    Start,
+    /// Give up a running check.
+    Abort,
+    /// Fire [`Input::Due`] after this time, and not before.
+    Arm(Duration),
+    /// Write the line of `option log-health-checks`, with [`Machine::verdict`].
+    LogCheck,
+    /// The server is down.
+    Down,
+    /// The server is up.
+    Up,
+    /// The server wants no new sessions.
+    Stopping,
+    /// Count one failed check (`chkfail`).
+    CountFailure,
+}
+
+/// One check of one server, or its agent.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    inter: Duration,
+    fastinter: Duration,
+    downinter: Duration,
+    rise: u32,
+    fall: u32,
+    /// Percent by which intervals are spread, either way.
+    spread: u32,
+    log_all: bool,
+    agent: bool,
+    health: u32,
+    paused: bool,
+    running: bool,
+    verdict: Verdict,
+    duration: Option<Duration>,
+}
+
+impl Machine {
+    /// A check at start; `spread` is `spread-checks` in percent, `log_all` is `option log-health-checks`.
+    #[must_use]
+    pub fn new(check: &ServerCheck, spread: u8, log_all: bool, paused: bool) -> Self {
+        Self {
+            inter: check.inter,
+            fastinter: check.fastinter.unwrap_or(check.inter),
+            downinter: check.downinter.unwrap_or(check.inter),
+            rise: check.rise,
+            fall: check.fall,
+            spread: u32::from(spread),
+            log_all,
+            agent: false,
+            health: if paused { 0 } else { check.rise },
+            paused,
+            running: false,
+            verdict: Verdict { status: Status::Initial, code: 0, info: String::new() },
+            duration: None,
+        }
+    }
+
+    /// The same as an agent check: its connection failures mean nothing, only its words do.
+    #[must_use]
+    pub fn into_agent(mut self) -> Self {
+        self.agent = true;
+        self
+    }
+
+    /// Health, 0..=rise + fall - 1.
+    #[must_use]
+    pub fn health(&self) -> u32 {
+        self.health
+    }
+
+    /// `rise`.
+    #[must_use]
+    pub fn rise(&self) -> u32 {
+        self.rise
+    }
+
+    /// `fall`.
+    #[must_use]
+    pub fn fall(&self) -> u32 {
+        self.fall
+    }
+
+    /// Whether the check says up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.health >= self.rise
+    }
+
+    /// The last verdict.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// How long the last check took; `None`: none has ended, or it was not a check.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.duration
+    }
+
+    /// Whether a check is under way.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Whether checks are suspended by maintenance.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Whether `option log-health-checks` is on: state lines then leave the reason to the check's own line.
+    #[must_use]
+    pub fn logs_all(&self) -> bool {
+        self.log_all
+    }
+
+    /// Time to the next check as things stand, without spreading.
+    #[must_use]
+    pub fn interval(&self, is_stopped: bool) -> Duration {
+        if self.health + 1 >= self.rise + self.fall {
+            self.inter
+        } else if is_stopped && self.health == 0 {
+            self.downinter
+        } else {
+            self.fastinter
+        }
+    }
+
+    /// One step.
+    pub fn step(&mut self, input: Input, around: Surroundings) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Due if self.paused || self.running => effects.push(Effect::Arm(self.inter)),
+            Input::Due => {
+                self.running = true;
+                effects.push(Effect::Start);
+            }
+            Input::Ended(verdict, duration) => {
+                self.running = false;
+                // What ends after maintenance began is history.
+                if !self.paused {
+                    self.judge(verdict, Some(duration), around, &mut effects);
+                }
+                effects.push(Effect::Arm(self.spread_interval(around)));
+            }
+            Input::Pause => {
+                self.paused = true;
+                self.health = 0;
+                if std::mem::take(&mut self.running) {
+                    effects.push(Effect::Abort);
+                    effects.push(Effect::Arm(self.inter));
+                }
+            }
+            Input::Resume => {
+                self.paused = false;
+                self.health = self.rise;
+            }
+            Input::Force(up) => {
+                self.health = if up { self.rise + self.fall - 1 } else { 0 };
+            }
+            Input::Observed { action, errors, last } => {
+                self.observe(action, errors, &last, around, &mut effects);
+            }
+        }
+        effects
+    }
+
+    fn observe(
+        &mut self,
+        action: OnError,
+        errors: u32,
+        last: &str,
+        around: Surroundings,
+        effects: &mut Vec<Effect>,
+    ) {
+        let worst = match action {
+            OnError::FastInter => None,
+            OnError::FailCheck => Some(self.health),
+            // One more failure and it is down.
+            OnError::SuddenDeath => Some(self.health.min(self.rise + 1)),
+            OnError::MarkDown => Some(self.rise),
+        };
+        if let Some(health) = worst.filter(|_| !self.paused) {
+            self.health = health;
+            let info = format!("Detected {errors} consecutive errors, last one was: {last}");
+            let verdict = Verdict::new(Status::Observed, 0, info.as_bytes());
+            self.judge(verdict, None, around, effects);
+        }
+        if !self.running {
+            effects.push(Effect::Arm(self.fastinter));
+        }
+    }
+
+    fn judge(
+        &mut self,
+        verdict: Verdict,
+        duration: Option<Duration>,
+        around: Surroundings,
+        effects: &mut Vec<Effect>,
+    ) {
+        let outcome = verdict.status.outcome();
+        let full = self.rise + self.fall - 1;
+        let mut moved = false;
+        match outcome {
+            Outcome::None => {}
+            Outcome::Failed => {
+                // An agent that cannot be reached says nothing about the server.
+                let counts = !self.agent || verdict.status.has_code();
+                if counts && self.health > 0 {
+                    moved = true;
+                    effects.push(Effect::CountFailure);
+                    self.health -= 1;
+                    if self.health < self.rise {
+                        self.health = 0;
+                    }
+                }
+            }
+            Outcome::Passed | Outcome::Conditional => {
+                if self.health < full {
+                    moved = true;
+                    self.health += 1;
+                    if self.health >= self.rise {
+                        self.health = full;
+                    }
+                }
+            }
+        }
+        let news = moved || verdict.status != self.verdict.status;
+        (self.verdict, self.duration) = (verdict, duration);
+        if self.log_all && news && outcome != Outcome::None {
+            effects.push(Effect::LogCheck);
+        }
+        let agreed = self.is_up() && around.others_up;
+        match outcome {
+            Outcome::Failed if self.health == 0 && (!self.agent || self.verdict.status == Status::L7Sts) => {
+                effects.push(Effect::Down);
+            }
+            Outcome::Conditional if agreed && !self.agent => effects.push(Effect::Stopping),
+            Outcome::Passed if agreed => effects.push(Effect::Up),
+            Outcome::Failed | Outcome::Conditional | Outcome::Passed | Outcome::None => {}
+        }
+    }
+
+    fn spread_interval(&self, around: Surroundings) -> Duration {
+        // The verdict may just have decided the state.
+        let stopped = around.is_stopped || self.health == 0;
+        let interval = self.interval(stopped);
+        let spread = u64::from(self.spread);
+        let width = interval.as_millis() as u64 * spread / 100;
+        let offset = u128::from(2 * width) * u128::from(around.random) / u128::from(u32::MAX);
+        interval + Duration::from_millis(width) - Duration::from_millis(offset as u64)
+    }
+}
+
+/// When each of many checks starts, given their intervals: evenly over the shortest interval of at least a second,
+/// each over its own if that is longer, over `max_spread` at most.
+#[must_use]
+pub fn start_offsets(intervals: &[Duration], max_spread: Option<Duration>) -> Vec<Duration> {
+    let count = intervals.len() as u32;
+    let shortest = intervals.iter().copied().filter(|i| *i >= SPREAD_THRESHOLD).min().unwrap_or_default();
+    let offset = |(i, interval): (usize, &Duration)| {
+        let window = shortest.max(*interval);
+        let window = max_spread.map_or(window, |max| window.min(max));
+        window * (i as u32) / count
+    };
+    intervals.iter().enumerate().map(offset).collect()
+}

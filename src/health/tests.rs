@@ -1,0 +1,431 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use regex::bytes::Regex;
+
+use super::dialogue::{Action, Dialogue, Subject};
+use super::fsm::{Effect, Input, Machine, Surroundings, start_offsets};
+use super::script::Script;
+use super::*;
+use crate::ir::check::{Check, CheckKind, Expect, HttpCheck, Matcher, TcpStep};
+use crate::ir::server::{OnError, ServerCheck};
+
+/// What the other side does once it was sent something (or at once, if the script reads first).
+#[derive(Clone)]
+enum Peer {
+    Refuses,
+    Silent,
+    Resets,
+    /// Answers, in pieces of this size, and closes.
+    Says(Vec<Vec<u8>>, usize),
+}
+
+fn says(answers: &[&[u8]]) -> Peer {
+    Peer::Says(answers.iter().map(|a| a.to_vec()).collect(), usize::MAX)
+}
+
+/// Runs a script against a peer: the verdict and everything that was sent.
+fn run(script: &Script, peer: &Peer, subject: Subject) -> (Verdict, Vec<u8>) {
+    let mut dialogue = Dialogue::new(script, subject);
+    let mut sent = Vec::new();
+    let mut pending: Vec<Vec<u8>> = Vec::new();
+    if let Peer::Says(answers, size) = peer {
+        pending =
+            answers.iter().flat_map(|a| a.chunks((*size).min(a.len().max(1)))).map(<[u8]>::to_vec).collect();
+        pending.reverse();
+    }
+    for _ in 0..20_000 {
+        match dialogue.next() {
+            Action::Finish(verdict) => return (verdict, sent),
+            Action::Connect { .. } if matches!(peer, Peer::Refuses) => {
+                return (dialogue.failed("Connection refused"), sent);
+            }
+            Action::Connect { .. } => dialogue.connected(),
+            Action::Send(bytes) => {
+                sent.extend(bytes);
+                dialogue.sent();
+            }
+            Action::Receive => match peer {
+                Peer::Silent | Peer::Refuses => return (dialogue.timed_out(), sent),
+                Peer::Resets => return (dialogue.failed("Connection reset by peer"), sent),
+                Peer::Says(..) => match pending.pop() {
+                    Some(bytes) => dialogue.received(&bytes),
+                    None => dialogue.closed(),
+                },
+            },
+        }
+    }
+    panic!("the dialogue does not end");
+}
+
+fn script(kind: CheckKind, expect: Vec<Expect>) -> Script {
+    Script::new(&Check { kind, expect, log_all: false })
+}
+
+fn httpchk(method: &str, uri: &str, version: &str) -> HttpCheck {
+    HttpCheck {
+        method: method.into(),
+        uri: uri.into(),
+        version: version.into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        disable_on_404: false,
+        send_state: false,
+    }
+}
+
+fn http(expect: Vec<Expect>) -> Script {
+    script(CheckKind::Http(httpchk("OPTIONS", "/", "HTTP/1.0")), expect)
+}
+
+fn expect(negate: bool, matcher: Matcher) -> Expect {
+    Expect { negate, matcher }
+}
+
+fn text(negate: bool, text: &str) -> Expect {
+    expect(negate, Matcher::Text(text.into()))
+}
+
+fn tcp(steps: Vec<TcpStep>) -> Script {
+    script(CheckKind::TcpScript(steps), Vec::new())
+}
+
+fn send_then(expects: Vec<Expect>) -> Script {
+    let mut steps = vec![TcpStep::Send(b"hello\r\n".to_vec())];
+    steps.extend(expects.into_iter().map(TcpStep::Expect));
+    tcp(steps)
+}
+
+const OK_200: &[u8] = b"HTTP/1.0 200 OK\r\nContent-length: 2\r\n\r\nok";
+const NOT_FOUND: &[u8] = b"HTTP/1.0 404 Not Found\r\n\r\n";
+const PG_AUTH: &[u8] = b"R\0\0\0\x0c\0\0\0\x05abcd";
+const PG_ERROR: &[u8] = b"E\0\0\0\x20SFATAL\0VFATAL\0C28000\0Mno entry\0\0";
+const MYSQL_HELLO: &[u8] = b"\x0c\0\0\0\x0a8.0.33-x\0zz";
+const MYSQL_OK: &[u8] = b"\x03\0\0\x02\0\0\0";
+const MYSQL_DENIED: &[u8] = b"\x10\0\0\x02\xff\x15\x04Access denied";
+const LDAP_OK: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x00\x04\x00\x04\x00";
+const LDAP_BUSY: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x33\x04\x00\x04\x00";
+
+/// Verdicts as HAProxy 2.6.12 reached them against peers that behaved like these: status, code, detail.
+fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
+    use Status as S;
+    let pg = || script(CheckKind::Pgsql { user: "hap".into() }, Vec::new());
+    let redis = || script(CheckKind::Redis, Vec::new());
+    let smtp = || script(CheckKind::Smtp { hello: "HELO localhost".into() }, Vec::new());
+    let my = |user: Option<&str>| {
+        script(CheckKind::Mysql { user: user.map(Into::into), post_41: true }, Vec::new())
+    };
+    let ldap = || script(CheckKind::Ldap, Vec::new());
+    let ssl = || script(CheckKind::SslHello, Vec::new());
+    let plain = || script(CheckKind::Tcp, Vec::new());
+    let to = |port| tcp(vec![TcpStep::Connect { port }]);
+    let no_body = "HTTP content check could not find a response body";
+    vec![
+        ("plain", plain(), Peer::Silent, S::L4Ok, 0, ""),
+        ("plain refused", plain(), Peer::Refuses, S::L4Con, 0, "Connection refused"),
+        ("http", http(vec![]), says(&[OK_200]), S::L7Ok, 200, ""),
+        ("http 500", http(vec![]), says(&[b"HTTP/1.0 500 Oh No\r\n\r\n"]), S::L7Sts, 500, "Oh No"),
+        ("http bare", http(vec![]), says(&[b"HTTP/1.1 503\r\n\r\n"]), S::L7Sts, 503, ""),
+        ("http empty", http(vec![]), says(&[]), S::L7Rsp, 0, ""),
+        ("http garbage", http(vec![]), says(&[b"hello world\r\n\r\n"]), S::L7Rsp, 0, ""),
+        ("http cut", http(vec![]), says(&[b"HTTP/1.0 200 OK\r\nContent-le"]), S::L7Rsp, 0, ""),
+        ("http reset", http(vec![]), Peer::Resets, S::SockErr, 0, "Connection reset by peer"),
+        ("http silent", http(vec![]), Peer::Silent, S::L7Tout, 0, ""),
+        ("http refused", http(vec![]), Peer::Refuses, S::L4Con, 0, "Connection refused"),
+        ("http text", http(vec![text(false, "ok")]), says(&[OK_200]), S::L7Ok, 200, ""),
+        ("http no text", http(vec![text(false, "ok")]), says(&[NOT_FOUND]), S::L7Rsp, 404, no_body),
+        (
+            "http not text",
+            http(vec![text(true, "ok")]),
+            says(&[OK_200]),
+            S::L7Rsp,
+            200,
+            "HTTP check matched unwanted content",
+        ),
+        (
+            "http rstatus",
+            http(vec![expect(false, Matcher::StatusRegex(Regex::new("^3").unwrap()))]),
+            says(&[OK_200]),
+            S::L7Sts,
+            200,
+            "OK",
+        ),
+        (
+            "tcp",
+            send_then(vec![text(false, "200"), text(false, "OK")]),
+            says(&[OK_200]),
+            S::L7Ok,
+            0,
+            "(tcp-check)",
+        ),
+        (
+            "tcp mismatch",
+            send_then(vec![text(false, "zzz")]),
+            says(&[OK_200]),
+            S::L7Rsp,
+            0,
+            "TCPCHK did not match content 'zzz' at step 2",
+        ),
+        (
+            "tcp unwanted",
+            send_then(vec![text(false, "200"), text(true, "OK")]),
+            says(&[OK_200]),
+            S::L7Rsp,
+            0,
+            "TCPCHK matched unwanted content 'OK' at step 3",
+        ),
+        (
+            "tcp empty",
+            send_then(vec![text(false, "zzz")]),
+            says(&[]),
+            S::L7Rsp,
+            0,
+            "TCPCHK got an empty response at step 2",
+        ),
+        (
+            "tcp reset",
+            send_then(vec![text(false, "zzz")]),
+            Peer::Resets,
+            S::SockErr,
+            0,
+            "Connection reset by peer at step 2 of tcp-check (expect string 'zzz')",
+        ),
+        (
+            "tcp silent",
+            send_then(vec![text(false, "zzz")]),
+            Peer::Silent,
+            S::L7Tout,
+            0,
+            " at step 2 of tcp-check (expect string 'zzz')",
+        ),
+        (
+            "tcp refused",
+            send_then(vec![]),
+            Peer::Refuses,
+            S::L4Con,
+            0,
+            "Connection refused at initial connection step of tcp-check",
+        ),
+        (
+            "tcp connect refused",
+            to(Some(24199)),
+            Peer::Refuses,
+            S::L4Con,
+            0,
+            "Connection refused at step 1 of tcp-check (connect port 24199)",
+        ),
+        ("tcp connect", to(None), Peer::Silent, S::L4Ok, 0, "(tcp-check)"),
+        ("pgsql", pg(), says(&[PG_AUTH]), S::L7Ok, 0, "PostgreSQL server is ok"),
+        ("pgsql error", pg(), says(&[PG_ERROR]), S::L7Rsp, 0, "FATAL"),
+        ("pgsql other", pg(), says(&[OK_200]), S::L7Sts, 0, "PostgreSQL unknown error"),
+        ("pgsql empty", pg(), says(&[]), S::L7Rsp, 0, "TCPCHK got an empty response at step 3"),
+        ("pgsql silent", pg(), Peer::Silent, S::L7Tout, 0, ""),
+        ("redis", redis(), says(&[b"+PONG\r\n"]), S::L7Ok, 0, "Redis server is ok"),
+        ("redis other", redis(), says(&[b"-NOAUTH no\r\n"]), S::L7Sts, 0, "-NOAUTH no"),
+        ("redis empty", redis(), says(&[]), S::L7Sts, 0, "TCPCHK got an empty response at step 2"),
+        ("smtp", smtp(), says(&[b"220 hi there\r\n", b"250 pleased\r\n"]), S::L7Ok, 250, "pleased"),
+        ("smtp busy", smtp(), says(&[b"421 go away\r\n"]), S::L7Sts, 421, "go away"),
+        ("smtp other", smtp(), says(&[OK_200]), S::L7Rsp, 0, "HTTP/1.0 200 OK"),
+        ("smtp empty", smtp(), says(&[]), S::L7Rsp, 0, "TCPCHK got an empty response at step 2"),
+        ("mysql greeting", my(None), says(&[MYSQL_HELLO]), S::L7Ok, 0, "8.0.33-x"),
+        ("mysql login", my(Some("hap")), says(&[MYSQL_HELLO, MYSQL_OK]), S::L7Ok, 0, "8.0.33-x"),
+        (
+            "mysql denied",
+            my(Some("hap")),
+            says(&[MYSQL_HELLO, MYSQL_DENIED]),
+            S::L7Sts,
+            1045,
+            "Access denied",
+        ),
+        ("mysql other", my(Some("hap")), says(&[OK_200]), S::L7Rsp, 0, ""),
+        ("mysql empty", my(Some("hap")), says(&[]), S::L7Rsp, 0, "TCPCHK got an empty response at step 3"),
+        ("ldap", ldap(), says(&[LDAP_OK]), S::L7Ok, 0, "Success"),
+        (
+            "ldap busy",
+            ldap(),
+            says(&[LDAP_BUSY]),
+            S::L7Sts,
+            0x33,
+            "See RFC: http://tools.ietf.org/html/rfc4511#section-4.1.9",
+        ),
+        ("ldap other", ldap(), says(&[OK_200]), S::L7Rsp, 0, "Not LDAPv3 protocol"),
+        ("ssl alert", ssl(), says(&[b"\x15\x03\0\0\x02\x02\x28"]), S::L6Ok, 0, ""),
+        ("ssl other", ssl(), says(&[OK_200]), S::L6Rsp, 0, ""),
+        ("ssl silent", ssl(), Peer::Silent, S::L6Tout, 0, ""),
+        ("ssl empty", ssl(), says(&[]), S::L6Rsp, 0, "TCPCHK got an empty response at step 2"),
+    ]
+}
+
+#[test]
+fn verdicts_are_those_of_haproxy() {
+    for (name, script, peer, status, code, info) in recorded() {
+        let (verdict, _) = run(&script, &peer, Subject::default());
+        assert_eq!(verdict, Verdict { status, code, info: info.into() }, "{name}");
+    }
+}
+
+#[test]
+fn answers_may_arrive_in_any_pieces() {
+    for (name, script, peer, status, code, info) in recorded() {
+        let Peer::Says(answers, _) = peer else { continue };
+        for size in [1, 2, 3, 7] {
+            let (verdict, _) = run(&script, &Peer::Says(answers.clone(), size), Subject::default());
+            assert_eq!((verdict.status, verdict.code), (status, code), "{name} by {size}");
+            // Details are taken from what is there when the verdict falls.
+            assert!(info.starts_with(&verdict.info), "{name} by {size}: {}", verdict.info);
+        }
+    }
+}
+
+#[test]
+fn requests_look_like_those_of_haproxy() {
+    let sent = |script: &Script, subject| String::from_utf8(run(script, &Peer::Silent, subject).1).unwrap();
+    assert_eq!(sent(&http(vec![]), Subject::default()), "OPTIONS / HTTP/1.0\r\n\r\n");
+    let mut check = httpchk("POST", "/y", "HTTP/1.1");
+    check.headers = vec![("Host".into(), "bar".into())];
+    check.body = b"hello".to_vec();
+    let post = script(CheckKind::Http(check), vec![]);
+    assert_eq!(
+        sent(&post, Subject::default()),
+        "POST /y HTTP/1.1\r\nhost: bar\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
+    );
+    let mut check = httpchk("GET", "/x", "HTTP/1.1");
+    check.headers = vec![("Host".into(), "foo".into())];
+    let get = script(CheckKind::Http(check), vec![]);
+    let subject = Subject { state_header: Some("UP 1/3; scur=0/0".into()), ..Subject::default() };
+    assert_eq!(
+        sent(&get, subject),
+        "GET /x HTTP/1.1\r\nhost: foo\r\nx-haproxy-server-state: UP 1/3; scur=0/0\r\nconnection: close\r\n\r\n"
+    );
+    let hello = run(&script(CheckKind::SslHello, vec![]), &Peer::Silent, Subject::default()).1;
+    assert_eq!(hello.len(), 5 + 0x79);
+    let pg =
+        run(&script(CheckKind::Pgsql { user: "hap".into() }, vec![]), &Peer::Silent, Subject::default()).1;
+    assert_eq!(pg, b"\0\0\0\x12\0\x03\0\0user\0hap\0\0");
+    let my = CheckKind::Mysql { user: Some("hap".into()), post_41: true };
+    let my = run(&script(my, vec![]), &Peer::Silent, Subject::default()).1;
+    assert_eq!(my.len(), 4 + 0x25 + 5);
+    assert_eq!(my[..4], [0x25, 0, 0, 1]);
+}
+
+#[test]
+fn a_404_spares_a_server_that_is_up() {
+    let mut check = httpchk("GET", "/", "HTTP/1.0");
+    check.disable_on_404 = true;
+    let script = script(CheckKind::Http(check), vec![]);
+    let up = Subject { is_up: true, ..Subject::default() };
+    assert_eq!(run(&script, &says(&[NOT_FOUND]), up).0.status, Status::L7Okc);
+    assert_eq!(run(&script, &says(&[NOT_FOUND]), Subject::default()).0.status, Status::L7Sts);
+}
+
+#[test]
+fn chunked_bodies_are_joined() {
+    let script = http(vec![text(false, "hello")]);
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+    assert_eq!(run(&script, &says(&[chunked]), Subject::default()).0.status, Status::L7Ok);
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    assert_eq!(run(&script, &says(&[interim]), Subject::default()).0.status, Status::L7Ok);
+}
+
+proptest! {
+    #[test]
+    fn no_answer_upsets_a_check(answer in proptest::collection::vec(any::<u8>(), 0..200), size in 1..50_usize) {
+        for (_, script, _, _, _, _) in recorded() {
+            let (verdict, _) = run(&script, &Peer::Says(vec![answer.clone()], size), Subject::default());
+            prop_assert!(verdict.info.len() <= 3 * 127);
+        }
+    }
+}
+
+const CALM: Surroundings = Surroundings { is_stopped: false, others_up: true, random: 0 };
+
+fn failed() -> Input {
+    Input::Ended(Verdict::new(Status::L4Con, 0, b"Connection refused"), Duration::ZERO)
+}
+
+fn passed() -> Input {
+    Input::Ended(Verdict::new(Status::L4Ok, 0, b""), Duration::ZERO)
+}
+
+fn machine(check: &ServerCheck) -> Machine {
+    Machine::new(check, 0, false, false)
+}
+
+#[test]
+fn health_falls_and_rises_by_the_numbers() {
+    let check = ServerCheck {
+        fastinter: Some(Duration::from_millis(500)),
+        downinter: Some(Duration::from_secs(5)),
+        ..ServerCheck::default()
+    };
+    let mut m = machine(&check);
+    let seconds = |s: f32| Effect::Arm(Duration::from_secs_f32(s));
+    assert_eq!(m.step(passed(), CALM), [Effect::Up, seconds(2.0)]);
+    assert_eq!(m.health(), 4);
+    assert_eq!(m.step(failed(), CALM), [Effect::CountFailure, seconds(0.5)]);
+    assert_eq!(m.step(failed(), CALM), [Effect::CountFailure, seconds(0.5)]);
+    assert_eq!(m.step(failed(), CALM), [Effect::CountFailure, Effect::Down, seconds(5.0)]);
+    assert_eq!(m.health(), 0);
+    let down = Surroundings { is_stopped: true, ..CALM };
+    assert_eq!(m.step(passed(), down), [seconds(0.5)]);
+    assert_eq!(m.step(passed(), down), [Effect::Up, seconds(2.0)]);
+}
+
+#[test]
+fn the_first_check_finds_a_dead_server() {
+    let mut m = machine(&ServerCheck::default());
+    assert!(m.step(failed(), CALM).contains(&Effect::Down));
+}
+
+#[test]
+fn maintenance_stops_checks_and_a_fresh_start_follows() {
+    let mut m = machine(&ServerCheck::default());
+    assert_eq!(m.step(Input::Due, CALM), [Effect::Start]);
+    let effects = m.step(Input::Pause, CALM);
+    assert_eq!(effects, [Effect::Abort, Effect::Arm(Duration::from_secs(2))]);
+    assert_eq!(m.step(Input::Due, CALM), [Effect::Arm(Duration::from_secs(2))]);
+    m.step(Input::Resume, CALM);
+    assert_eq!((m.health(), m.is_up()), (2, true));
+    assert_eq!(m.step(Input::Due, CALM), [Effect::Start]);
+}
+
+#[test]
+fn errors_in_traffic_count_as_told() {
+    let observed = |action| Input::Observed { action, errors: 10, last: "Connection error".into() };
+    for (action, down) in [
+        (OnError::FastInter, false),
+        (OnError::FailCheck, false),
+        (OnError::SuddenDeath, false),
+        (OnError::MarkDown, true),
+    ] {
+        let mut m = machine(&ServerCheck::default());
+        m.step(passed(), CALM);
+        assert_eq!(m.step(observed(action), CALM).contains(&Effect::Down), down, "{action:?}");
+        if action == OnError::SuddenDeath {
+            assert!(m.step(failed(), CALM).contains(&Effect::Down));
+        }
+    }
+}
+
+#[test]
+fn intervals_are_spread_both_ways() {
+    let mut m = Machine::new(&ServerCheck::default(), 50, false, false);
+    let arm = |m: &mut Machine, random| {
+        m.step(passed(), Surroundings { random, ..CALM }).into_iter().find_map(|e| match e {
+            Effect::Arm(d) => Some(d.as_millis()),
+            _ => None,
+        })
+    };
+    assert_eq!(arm(&mut m, 0), Some(3000));
+    assert_eq!(arm(&mut m, u32::MAX), Some(1000));
+    assert_eq!(arm(&mut m, u32::MAX / 2), Some(2001));
+}
+
+#[test]
+fn first_checks_are_spread_over_the_shortest_interval() {
+    let s = Duration::from_secs;
+    assert_eq!(start_offsets(&[s(2); 4], None), [0, 500, 1000, 1500].map(Duration::from_millis));
+    assert_eq!(start_offsets(&[s(2), s(10)], None), [s(0), s(5)]);
+    assert_eq!(start_offsets(&[s(2), s(10)], Some(s(1))), [0, 500].map(Duration::from_millis));
+    assert_eq!(start_offsets(&[Duration::from_millis(100); 2], None), [0, 50].map(Duration::from_millis));
+}
