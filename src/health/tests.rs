@@ -1,3 +1,5 @@
+//! Tests of this room: tables, recordings and properties.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
