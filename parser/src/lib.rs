@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod diagnostic;
+pub mod expr;
 pub mod keepalived;
 pub mod lex;
 pub mod span;
