@@ -209,6 +209,7 @@ impl Machine {
             Input::Resume => {
                 self.paused = false;
                 self.health = self.rise;
+                effects.push(Effect::Arm(Duration::ZERO));
             }
             Input::Force(up) => {
                 self.health = if up { self.rise + self.fall - 1 } else { 0 };

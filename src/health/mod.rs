@@ -2,11 +2,12 @@
 //!
 //! Every kind of check is a [`script::Script`]: connect, send, expect. A [`dialogue::Dialogue`] walks it without
 //! sockets, bytes in and actions out, to a [`Verdict`]; [`fsm::Machine`] counts verdicts and says when the next
-//! check is due and when the server changes state. `runner.rs` owns the sockets and timers of all checks.
+//! check is due and when the server changes state. `runner` owns the sockets and timers of all checks.
 
 pub mod dialogue;
 pub mod fsm;
 pub mod proto;
+pub mod runner;
 pub mod script;
 mod status;
 

@@ -386,7 +386,7 @@ fn maintenance_stops_checks_and_a_fresh_start_follows() {
     let effects = m.step(Input::Pause, CALM);
     assert_eq!(effects, [Effect::Abort, Effect::Arm(Duration::from_secs(2))]);
     assert_eq!(m.step(Input::Due, CALM), [Effect::Arm(Duration::from_secs(2))]);
-    m.step(Input::Resume, CALM);
+    assert_eq!(m.step(Input::Resume, CALM), [Effect::Arm(Duration::ZERO)]);
     assert_eq!((m.health(), m.is_up()), (2, true));
     assert_eq!(m.step(Input::Due, CALM), [Effect::Start]);
 }

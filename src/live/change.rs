@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{Proxy, Server};
-use crate::ir::{Caps, ProxyIdx, log::Severity};
+use crate::ir::{Caps, ProxyIdx, log::Severity, server::OnError};
 use crate::log::console;
 use crate::server::{Counts, Effect, Level, Op, ServerState, backend_down};
 use crate::sys;
@@ -20,6 +20,17 @@ pub enum CheckOrder {
     Resume,
     /// Call [`ServerState::warm_up`] after this time.
     WarmUpIn(Duration),
+    /// A command set the health to its best or worst; the state has been changed already.
+    Force(bool),
+    /// Traffic saw too many errors in a row (`observe`).
+    Observed {
+        /// What to do about it.
+        action: OnError,
+        /// How many.
+        errors: u32,
+        /// The last one in words.
+        last: &'static str,
+    },
 }
 
 /// An order with its addressee: backend and number of the server.
@@ -98,6 +109,11 @@ impl Proxy {
             }
         }
         self.note_backend_health();
+    }
+
+    /// Tells the runner of checks something about a server.
+    pub fn order_check(&self, server: &Server, order: CheckOrder) {
+        self.check_wire.send((self.idx, server.index, order));
     }
 
     /// Writes to the proxy's logs and, while the process still has a terminal, to standard error.

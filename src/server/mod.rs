@@ -99,6 +99,17 @@ pub enum AdminRequest {
     Maint,
 }
 
+/// Outcome of a check, for its own log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckSaid {
+    /// Failed.
+    Failed,
+    /// Passed.
+    Passed,
+    /// Passed, but the server wants no new sessions.
+    Conditional,
+}
+
 /// Why an operational state changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cause {

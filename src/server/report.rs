@@ -90,6 +90,14 @@ impl Report {
         Self { level, text, tail: Tail::None }
     }
 
+    /// A line with its cause and, at the end, where a check stands.
+    pub(super) fn with_status(mut text: String, cause: &Cause, via: &str, status: &str) -> Self {
+        push_cause(&mut text, cause, via);
+        text.push_str(", status: ");
+        text.push_str(status);
+        Self::plain(Level::Notice, text)
+    }
+
     /// The line, full stop included.
     #[must_use]
     pub fn render(&self, n: &Counts) -> String {

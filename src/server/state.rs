@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::report::{Label, Level, Report};
-use super::{Admin, AdminRequest, Cause, Effect, Follow, Op};
+use super::{Admin, AdminRequest, Cause, CheckSaid, Effect, Follow, Op, Standing};
 use crate::ir;
 use crate::ir::server::OnMark;
 
@@ -207,6 +207,28 @@ impl ServerState {
         }
         effects.push(Effect::Propagate(Follow::Op(op)));
         effects
+    }
+
+    /// The line of `option log-health-checks`: what the check said and where it leaves the server. `agent`: it was
+    /// the agent's.
+    #[must_use]
+    pub fn check_line(&self, agent: bool, said: CheckSaid, cause: &Cause, standing: Standing) -> Report {
+        let label = &self.settings.label;
+        let kind = if agent { "Agent" } else { "Health" };
+        let backup = if label.backup { "backup " } else { "" };
+        let said = match said {
+            CheckSaid::Failed => "failed",
+            CheckSaid::Passed => "succeeded",
+            CheckSaid::Conditional => "conditionally succeeded",
+        };
+        let text = format!("{kind} check for {backup}server {}/{} {said}", label.backend, label.server);
+        let up = standing.health >= standing.rise;
+        let word = match (up, self.user_weight) {
+            (false, _) => "DOWN",
+            (true, 0) => "DRAIN",
+            (true, _) => "UP",
+        };
+        Report::with_status(text, cause, &label.via(), &format!("{} {word}", standing.fraction(up)))
     }
 
     /// `set server ... state`, `disable server`, `enable server`.

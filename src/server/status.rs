@@ -19,7 +19,7 @@ impl Standing {
     }
 
     /// `2/3`: towards up while down, towards down while up.
-    fn fraction(&self, up: bool) -> String {
+    pub(super) fn fraction(&self, up: bool) -> String {
         if up {
             format!("{}/{}", (self.health + 1).saturating_sub(self.rise), self.fall)
         } else {

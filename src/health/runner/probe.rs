@@ -1,0 +1,195 @@
+//! One check on the wire.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::health::Verdict;
+use crate::health::dialogue::{Action, Dialogue, Subject};
+use crate::health::script::{Flavour, Script};
+use crate::ir::server::SendProxy;
+
+/// Most bytes read at once.
+const READ_SIZE: usize = 4096;
+
+/// Header of the PROXY protocol, version 2, of a connection the proxy made for itself (`LOCAL`).
+const PROXY_V2_LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+/// Where a check goes.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Ip(SocketAddr),
+    Unix(PathBuf),
+    /// There is no address, or no port: a configuration that only fails when tried.
+    Nowhere,
+}
+
+/// How a check goes there.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) script: Arc<Script>,
+    pub(super) target: Target,
+    pub(super) source: Option<SocketAddr>,
+    pub(super) send_proxy: Option<SendProxy>,
+    /// `inter`: how long all may take, unless `timeout check` says otherwise.
+    pub(super) inter: Duration,
+    pub(super) timeout_connect: Option<Duration>,
+    pub(super) timeout_check: Option<Duration>,
+}
+
+impl Plan {
+    /// Time to connect: `inter`, or `timeout connect` if that is shorter and `timeout check` takes care of the rest.
+    fn connect_time(&self) -> Duration {
+        match (self.timeout_check, self.timeout_connect) {
+            (Some(_), Some(connect)) => connect.min(self.inter),
+            _ => self.inter,
+        }
+    }
+}
+
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Tcp(s) => s.write_all(bytes).await,
+            Self::Unix(s) => s.write_all(bytes).await,
+        }
+    }
+
+    async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(s) => s.read(buf).await,
+            Self::Unix(s) => s.read(buf).await,
+        }
+    }
+}
+
+/// The system's words for an error, without the number that `io::Error` adds.
+fn words(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.find(" (os error").map_or_else(|| text.clone(), |at| text[..at].to_owned())
+}
+
+/// Runs a check to its verdict.
+pub(super) async fn run(plan: Plan, subject: Subject) -> Verdict {
+    let script = plan.script.clone();
+    let mut dialogue = Dialogue::new(&script, subject);
+    let mut deadline = Instant::now() + plan.connect_time();
+    let mut stream: Option<Stream> = None;
+    let mut buffer = Vec::new();
+    loop {
+        match dialogue.next() {
+            Action::Finish(verdict) => return verdict,
+            Action::Connect { port, linger } => {
+                drop(stream.take());
+                deadline = Instant::now() + plan.connect_time();
+                match timeout_at(deadline, connect(&plan, port, linger)).await {
+                    Err(_) => return dialogue.timed_out(),
+                    Ok(Err(Failure::NoSocket(text))) => return dialogue.no_socket(&text),
+                    Ok(Err(Failure::Connect(error))) => return dialogue.failed(&words(&error)),
+                    Ok(Ok(connected)) => stream = Some(connected),
+                }
+                dialogue.connected();
+                if let Some(timeout) = plan.timeout_check {
+                    deadline = Instant::now() + timeout;
+                }
+            }
+            Action::Send(bytes) => {
+                let Some(stream) = &mut stream else { return dialogue.no_socket("") };
+                match timeout_at(deadline, stream.write_all(&bytes)).await {
+                    Err(_) => return dialogue.timed_out(),
+                    Ok(Err(error)) => return dialogue.failed(&words(&error)),
+                    Ok(Ok(())) => dialogue.sent(),
+                }
+            }
+            Action::Receive => {
+                let Some(stream) = &mut stream else { return dialogue.no_socket("") };
+                buffer.resize(READ_SIZE, 0);
+                match timeout_at(deadline, stream.read(&mut buffer)).await {
+                    Err(_) => return dialogue.timed_out(),
+                    Ok(Err(error)) => return dialogue.failed(&words(&error)),
+                    Ok(Ok(0)) => dialogue.closed(),
+                    Ok(Ok(n)) => dialogue.received(&buffer[..n]),
+                }
+            }
+        }
+    }
+}
+
+enum Failure {
+    NoSocket(String),
+    Connect(io::Error),
+}
+
+async fn connect(plan: &Plan, port: Option<u16>, linger: bool) -> Result<Stream, Failure> {
+    let mut stream = match &plan.target {
+        Target::Nowhere => return Err(Failure::NoSocket(String::new())),
+        Target::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(Failure::Connect)?;
+            Stream::Unix(stream)
+        }
+        Target::Ip(addr) => {
+            let addr = SocketAddr::new(addr.ip(), port.unwrap_or(addr.port()));
+            if addr.port() == 0 {
+                return Err(Failure::NoSocket(String::new()));
+            }
+            let socket = socket(plan, addr, linger).map_err(|e| Failure::NoSocket(words(&e)))?;
+            Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?)
+        }
+    };
+    if let Some(header) = proxy_header(plan.send_proxy, &stream) {
+        stream.write_all(&header).await.map_err(Failure::Connect)?;
+    }
+    Ok(stream)
+}
+
+fn socket(plan: &Plan, addr: SocketAddr, linger: bool) -> io::Result<TcpSocket> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let options = socket2::SockRef::from(&socket);
+    options.set_tcp_nodelay(true)?;
+    if !linger {
+        // A reset frees the port at once; thousands of checks would leave thousands in TIME-WAIT.
+        options.set_linger(Some(Duration::ZERO))?;
+    }
+    if plan.script.flavour == Flavour::Connect && plan.send_proxy.is_none() {
+        // The handshake's last ACK may go with the reset: one packet less for both.
+        options.set_tcp_quickack(false)?;
+    }
+    if let Some(source) = plan.source.filter(|s| s.is_ipv4() == addr.is_ipv4()) {
+        if source.port() != 0 {
+            socket.set_reuseaddr(true)?;
+        }
+        socket.bind(source)?;
+    }
+    Ok(socket)
+}
+
+fn proxy_header(version: Option<SendProxy>, stream: &Stream) -> Option<Vec<u8>> {
+    match version? {
+        SendProxy::V2 => Some(PROXY_V2_LOCAL.to_vec()),
+        SendProxy::V1 => {
+            let ends = match stream {
+                Stream::Tcp(s) => s.local_addr().ok().zip(s.peer_addr().ok()),
+                Stream::Unix(_) => None,
+            };
+            let line = ends.map_or_else(
+                || "PROXY UNKNOWN\r\n".to_owned(),
+                |(from, to)| {
+                    let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
+                    format!("PROXY {family} {} {} {} {}\r\n", from.ip(), to.ip(), from.port(), to.port())
+                },
+            );
+            Some(line.into_bytes())
+        }
+    }
+}

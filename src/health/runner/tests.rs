@@ -1,0 +1,206 @@
+//! Checks over loopback sockets, and the lines they write.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+
+use super::*;
+use crate::ir;
+use crate::ir::check::{Check, CheckKind, HttpCheck};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::log::{Identity, Logger};
+use crate::server::AdminRequest;
+
+struct Bench {
+    live: Arc<Live>,
+    lines: UdpSocket,
+}
+
+impl Bench {
+    /// A backend `b` with servers `s1`... at these addresses, checked every 50 ms.
+    async fn new(addrs: &[SocketAddr], check: Check, change: impl FnOnce(&mut ir::Proxy)) -> Self {
+        let lines = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut proxy = ir::Proxy::new("b", ir::Caps::Backend);
+        proxy.logs = vec![LogTarget {
+            dest: LogDest::Udp(lines.local_addr().unwrap()),
+            framing: LogFraming::Raw,
+            max_len: 1024,
+            facility: Facility(16),
+            max_level: Severity(7),
+            min_level: Severity(0),
+        }];
+        proxy.timeouts.check = Some(Duration::from_secs(5));
+        let half = proxy.backend.as_mut().unwrap();
+        half.check = check;
+        let inter = Duration::from_millis(50);
+        half.servers = addrs
+            .iter()
+            .enumerate()
+            .map(|(i, addr)| ir::Server {
+                id: i as u32 + 1,
+                check: Some(ServerCheck { inter, ..ServerCheck::default() }),
+                ..ir::Server::new(&format!("s{}", i + 1), ir::ServerAddr::Ip(*addr))
+            })
+            .collect();
+        change(&mut proxy);
+        let config = ir::Config { proxies: vec![proxy], ..ir::Config::default() };
+        let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
+        let live = Live::new(Arc::new(config), Arc::new(logger), 100);
+        tokio::spawn(Runner::new(&live).unwrap().run());
+        Self { live, lines }
+    }
+
+    fn server(&self, index: usize) -> &Arc<Server> {
+        &self.live.proxies[0].backend.as_ref().unwrap().servers[index]
+    }
+
+    /// The next log line, durations taken out.
+    async fn line(&self) -> String {
+        let mut buffer = [0; 2048];
+        let got = tokio::time::timeout(Duration::from_secs(10), self.lines.recv(&mut buffer)).await;
+        let n = got.expect("a line within ten seconds").unwrap();
+        let line = String::from_utf8_lossy(&buffer[..n]).trim_end().to_owned();
+        let Some(at) = line.find("check duration: ") else { return line };
+        let rest = &line[at + 16..];
+        format!("{}check duration: N{}", &line[..at], rest.trim_start_matches(|c: char| c.is_ascii_digit()))
+    }
+}
+
+/// Answers every connection with `answer` until it is dropped.
+async fn origin(addr: &str, answer: &'static [u8]) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind(addr).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut buffer = [0; 1024];
+            // A plain check closes without a word.
+            if stream.read(&mut buffer).await.is_ok_and(|n| n > 0) {
+                let _ = stream.write_all(answer).await;
+            }
+        }
+    });
+    (addr, task)
+}
+
+/// Waits until something holds.
+async fn until(holds: impl Fn() -> bool) {
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    let wait = async {
+        while !holds() {
+            look.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("within ten seconds");
+}
+
+/// An address nobody listens on.
+async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_goes_down_and_comes_back_with_haproxys_lines() {
+    let (one, task) = origin("127.0.0.1:0", b"").await;
+    let (two, _task) = origin("127.0.0.1:0", b"").await;
+    let bench = Bench::new(&[one, two], Check::default(), |_| {}).await;
+    task.abort();
+    assert!(task.await.is_err());
+    assert_eq!(
+        bench.line().await,
+        "Server b/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: \
+         Nms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+    );
+    assert!(!bench.server(0).is_usable());
+    let _back = origin(&one.to_string(), b"").await;
+    assert_eq!(
+        bench.line().await,
+        "Server b/s1 is UP, reason: Layer4 check passed, check duration: Nms. 2 active and 0 backup servers \
+         online. 0 sessions requeued, 0 total in queue."
+    );
+    assert!(bench.server(0).is_usable());
+}
+
+#[tokio::test]
+async fn the_last_server_takes_the_backend_along() {
+    let bench = Bench::new(&[nobody().await], Check::default(), |_| {}).await;
+    assert!(bench.line().await.starts_with("Server b/s1 is DOWN, reason: Layer4 connection problem"));
+    assert_eq!(bench.line().await, "backend b has no server available!");
+    let report = bench.server(0).check.read().clone();
+    assert_eq!((report.status, report.info.as_str(), report.health), ("L4CON", "Connection refused", 0));
+    assert_eq!(bench.server(0).counters.chkfail.get(), 1);
+}
+
+#[tokio::test]
+async fn an_http_status_decides_and_every_check_is_logged_if_asked() {
+    let (addr, _task) = origin("127.0.0.1:0", b"HTTP/1.1 503 Not Now\r\n\r\n").await;
+    let http = HttpCheck {
+        method: "GET".into(),
+        uri: "/health".into(),
+        version: "HTTP/1.0".into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+        disable_on_404: false,
+        send_state: false,
+    };
+    let check = Check { kind: CheckKind::Http(http), log_all: true, ..Check::default() };
+    let bench = Bench::new(&[addr], check, |_| {}).await;
+    assert_eq!(
+        bench.line().await,
+        "Health check for server b/s1 failed, reason: Layer7 wrong status, code: 503, info: \"Not Now\", check \
+         duration: Nms, status: 0/2 DOWN."
+    );
+    assert_eq!(
+        bench.line().await,
+        "Server b/s1 is DOWN. 0 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in \
+         queue."
+    );
+}
+
+#[tokio::test]
+async fn a_silent_server_times_out_and_delays_nobody() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (good, _task) = origin("127.0.0.1:0", b"+PONG\r\n").await;
+    let check = Check { kind: CheckKind::Redis, ..Check::default() };
+    let addrs = [silent.local_addr().unwrap(), good];
+    let bench = Bench::new(&addrs, check, |p| p.timeouts.check = Some(Duration::from_millis(200))).await;
+    let line = bench.line().await;
+    assert!(line.starts_with("Server b/s1 is DOWN, reason: Layer7 timeout, check duration: Nms."), "{line}");
+    until(|| bench.server(1).check.read().info == "Redis server is ok").await;
+    assert_eq!(bench.server(1).check.read().status, "L7OK");
+}
+
+#[tokio::test]
+async fn maintenance_stops_the_checks() {
+    let (addr, task) = origin("127.0.0.1:0", b"").await;
+    let bench = Bench::new(&[addr, addr], Check::default(), |_| {}).await;
+    let proxy = bench.live.proxies[0].clone();
+    let server = bench.server(0).clone();
+    proxy.change_server(&server, |s, now| s.request(AdminRequest::Maint, now));
+    assert!(bench.line().await.starts_with("Server b/s1 is going DOWN for maintenance. 1 active"));
+    task.abort();
+    assert!(task.await.is_err());
+    // The other server's check notices; the one in maintenance is not asked.
+    assert!(bench.line().await.starts_with("Server b/s2 is DOWN"));
+    assert_eq!(bench.line().await, "backend b has no server available!");
+    proxy.change_server(&server, |s, now| s.request(AdminRequest::Ready, now));
+    assert_eq!(bench.line().await, "Server b/s1 is UP/READY (leaving forced maintenance).");
+    assert!(bench.line().await.starts_with("Server b/s1 is DOWN, reason: Layer4 connection problem"));
+}
+
+#[tokio::test]
+async fn a_warming_server_gets_its_weight_step_by_step() {
+    let (addr, _task) = origin("127.0.0.1:0", b"").await;
+    let bench = Bench::new(&[addr], Check::default(), |p| {
+        let server = &mut p.backend.as_mut().unwrap().servers[0];
+        (server.slowstart, server.weight) = (Some(Duration::from_secs(2)), 100);
+    })
+    .await;
+    let proxy = bench.live.proxies[0].clone();
+    let server = bench.server(0).clone();
+    proxy.change_server(&server, |s, now| s.set_op(Op::Stopped, &Cause::Tracking, now));
+    proxy.change_server(&server, |s, now| s.set_op(Op::Running, &Cause::Tracking, now));
+    assert_eq!(server.with_state(|s| (s.op(), s.shown_weight())), (Op::Starting, 7));
+    until(|| server.with_state(|s| s.op()) == Op::Running).await;
+    assert_eq!(server.with_state(|s| s.shown_weight()), 100);
+}
