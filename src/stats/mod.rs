@@ -14,4 +14,4 @@ pub use row::{Kind, Row};
 pub use rows::Selection;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

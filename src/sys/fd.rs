@@ -18,3 +18,16 @@ pub fn write_if_ready(fd: i32, bytes: &[u8]) -> bool {
     }
     nix::unistd::write(fd, bytes) == Ok(bytes.len())
 }
+
+/// A descriptor of one's own for one that this process inherited (`fd@N`).
+///
+/// # Errors
+/// No such descriptor is open.
+pub fn duplicate(fd: i32) -> std::io::Result<std::os::fd::OwnedFd> {
+    if fd < 0 {
+        return Err(std::io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the descriptor is only used for the call that duplicates it, which fails if it is not open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    borrowed.try_clone_to_owned()
+}

@@ -1,0 +1,28 @@
+//! `clear counters`.
+
+use super::super::registry::{Call, Command, command};
+use super::super::reply::Reply;
+use crate::ir::global::Level;
+
+pub(super) const COMMANDS: &[Command] = &[command(
+    &["clear", "counters"],
+    Level::Operator,
+    "clear counters [all]",
+    "set maxima (or all counters) back to zero",
+    clear,
+)];
+
+fn clear(call: &mut Call<'_>) -> Reply {
+    let all = call.arg(0) == "all";
+    // Losing all history needs more than the right to read.
+    if all && call.session.level < Level::Admin {
+        return Reply::error("Permission denied\n");
+    }
+    call.control.live.clear_counters(all);
+    if all {
+        call.control.live.process.clear();
+    } else {
+        call.control.live.process.clear_maxima();
+    }
+    Reply::done()
+}

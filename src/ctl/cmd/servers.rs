@@ -1,0 +1,220 @@
+//! Servers: state, weight, address, health.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::super::registry::{Call, Command, command};
+use super::super::reply::Reply;
+use crate::ir::global::Level;
+use crate::live::{Address, Proxy, Server};
+use crate::server::{Admin, AdminRequest, Cause, Op};
+use crate::stats::servers;
+
+pub(super) const COMMANDS: &[Command] = &[
+    command(
+        &["disable", "server"],
+        Level::Admin,
+        "disable server (DEPRECATED)",
+        "put a server into maintenance (use 'set server' instead)",
+        |call| with_server(call, |proxy, server, _| request(proxy, server, AdminRequest::Maint)),
+    ),
+    command(
+        &["enable", "server"],
+        Level::Admin,
+        "enable server  (DEPRECATED)",
+        "take a server out of maintenance (use 'set server' instead)",
+        |call| with_server(call, |proxy, server, _| request(proxy, server, AdminRequest::Ready)),
+    ),
+    command(&["get", "weight"], Level::User, "get weight <bk>/<srv>", "weight of a server", |call| {
+        with_server(call, |_, server, _| {
+            let (now, initial) = server.with_state(|s| (s.user_weight(), s.initial_weight()));
+            Reply::list(format!("{now} (initial {initial})\n"))
+        })
+    }),
+    command(
+        &["set", "server"],
+        Level::Admin,
+        "set server <bk>/<srv> [opts]",
+        "change a server's state, weight, address or health",
+        |call| with_server(call, set_server),
+    ),
+    command(
+        &["set", "weight"],
+        Level::Admin,
+        "set weight <bk>/<srv>  (DEPRECATED)",
+        "change a server's weight (use 'set server' instead)",
+        |call| with_server(call, |proxy, server, args| set_weight(proxy, server, arg(args, 0))),
+    ),
+    command(
+        &["show", "servers", "conn"],
+        Level::User,
+        "show servers conn [<backend>]",
+        "connections of servers (of all backends or one)",
+        |call| with_backends(call, |backends| servers::conn(backends.iter())),
+    ),
+    command(
+        &["show", "servers", "state"],
+        Level::User,
+        "show servers state [<backend>]",
+        "states of servers (of all backends or one)",
+        |call| with_backends(call, |backends| servers::state(backends.iter())),
+    ),
+    command(
+        &["shutdown", "sessions", "server"],
+        Level::Admin,
+        "shutdown sessions server <bk>/<srv>",
+        "end all sessions on a server",
+        |call| {
+            with_server(call, |_, server, _| {
+                server.shutdown_sessions();
+                Reply::done()
+            })
+        },
+    ),
+];
+
+fn arg(args: &[String], n: usize) -> &str {
+    args.get(n).map_or("", String::as_str)
+}
+
+/// The server that the first argument names as `BACKEND/SERVER`, or why there is none.
+pub(super) fn find(call: &Call<'_>) -> Result<(Arc<Proxy>, Arc<Server>), Reply> {
+    let Some((backend, server)) = call.arg(0).split_once('/') else {
+        return Err(Reply::error("Require 'backend/server'.\n"));
+    };
+    let Some(proxy) = call.control.live.backend_named(backend) else {
+        return Err(Reply::error("No such backend.\n"));
+    };
+    let found = proxy.backend.as_ref().and_then(|b| b.server_named(server));
+    found.map(|s| (proxy.clone(), s.clone())).ok_or_else(|| Reply::error("No such server.\n"))
+}
+
+fn with_server(call: &mut Call<'_>, act: fn(&Arc<Proxy>, &Arc<Server>, &[String]) -> Reply) -> Reply {
+    match find(call) {
+        Ok((proxy, server)) => act(&proxy, &server, &call.args[1..]),
+        Err(refusal) => refusal,
+    }
+}
+
+fn with_backends(call: &mut Call<'_>, list: fn(&[Arc<Proxy>]) -> String) -> Reply {
+    let name = call.arg(0);
+    let wanted = |p: &&Arc<Proxy>| p.backend.is_some() && (name.is_empty() || p.ir.name == name);
+    let backends = call.control.live.proxies.iter().filter(wanted).cloned().collect::<Vec<_>>();
+    if backends.is_empty() && !name.is_empty() {
+        return Reply::error("Can't find backend.\n");
+    }
+    Reply::list(list(&backends))
+}
+
+fn request(proxy: &Arc<Proxy>, server: &Arc<Server>, request: AdminRequest) -> Reply {
+    proxy.change_server(server, |state, now| state.request(request, now));
+    Reply::done()
+}
+
+fn set_weight(proxy: &Arc<Proxy>, server: &Arc<Server>, text: &str) -> Reply {
+    match server.with_state(|state| state.parse_weight(text)) {
+        Ok(weight) => {
+            proxy.change_server(server, |state, now| state.set_weight(weight, now));
+            Reply::done()
+        }
+        Err(why) => Reply::error(why),
+    }
+}
+
+const SET_SERVER_USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | \
+     agent-send | check-addr | check-port | fqdn | health | ssl | state | weight\n";
+
+fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
+    let value = arg(args, 1);
+    match arg(args, 0) {
+        "weight" => set_weight(proxy, server, value),
+        "state" => match value {
+            "ready" => request(proxy, server, AdminRequest::Ready),
+            "drain" => request(proxy, server, AdminRequest::Drain),
+            "maint" => request(proxy, server, AdminRequest::Maint),
+            _ => Reply::error("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n"),
+        },
+        "health" => health(proxy, server, value),
+        "addr" => address(proxy, server, &args[1..]),
+        "agent" | "agent-addr" | "agent-port" | "agent-send" => {
+            Reply::error("agent checks are not enabled on this server.\n")
+        }
+        word @ ("check-addr" | "check-port") if server.ir.check.is_some() => {
+            Reply::error(format!("'set server <srv> {word}' is not done yet: checks keep their address.\n"))
+        }
+        "check-addr" | "check-port" => Reply::error("health checks are not enabled on this server\n"),
+        "fqdn" if server.ir.resolvers.is_none() => {
+            Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n")
+        }
+        "fqdn" => Reply::error("'set server <srv> fqdn' is not done yet: servers keep their names.\n"),
+        "ssl" => Reply::error("'set server <srv> ssl' is not done yet: there is no TLS to servers.\n"),
+        _ => Reply::error(SET_SERVER_USAGE),
+    }
+}
+
+fn health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Reply {
+    if server.ir.track.is_some() {
+        return Reply::error("cannot change health on a tracking server.\n");
+    }
+    force_health(proxy, server, value)
+        .unwrap_or_else(|| Reply::error("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"))
+}
+
+/// Speaks for the check. `None`: not a word it could say.
+fn force_health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Option<Reply> {
+    let op = match value {
+        "up" => Op::Running,
+        "stopping" => Op::Stopping,
+        "down" => Op::Stopped,
+        _ => return None,
+    };
+    if let Some(check) = &server.ir.check {
+        server.check.write().health = if op == Op::Stopped { 0 } else { check.rise + check.fall - 1 };
+    }
+    let cause = Cause::Words("changed from CLI".into());
+    proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
+    Some(Reply::done())
+}
+
+/// `addr ADDRESS [port PORT]`.
+fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
+    const BY: &str = " by 'stats socket command'\n";
+    if arg(args, 0).is_empty() {
+        return Reply::error("set server <b>/<s> addr requires an address and optionally a port.\n");
+    }
+    let Ok(wanted) = arg(args, 0).parse::<IpAddr>() else {
+        return Reply::error(format!("Invalid addr '{}'{BY}", arg(args, 0)));
+    };
+    let before = match server.address() {
+        Address::Ip(addr) => Some(addr),
+        Address::Unix(_) | Address::Unknown => None,
+    };
+    let mut port = before.map_or(0, |b| b.port());
+    let port_asked = arg(args, 1) == "port";
+    if port_asked {
+        match arg(args, 2).parse::<u16>() {
+            Ok(number) => port = number,
+            Err(_) => return Reply::error(format!("Invalid port '{}'{BY}", arg(args, 2))),
+        }
+    }
+    let mut message = match before {
+        Some(b) if b.ip() == wanted => "no need to change the addr".to_owned(),
+        Some(b) => format!("IP changed from '{}' to '{wanted}'", b.ip()),
+        None => format!("IP changed from '(none)' to '{wanted}'"),
+    };
+    if port_asked {
+        match before {
+            Some(b) if b.port() == port => message.push_str(", no need to change the port"),
+            Some(b) => message.push_str(&format!(", port changed from '{}' to '{port}'", b.port())),
+            None => message.push_str(&format!(", port changed from '0' to '{port}'")),
+        }
+    }
+    let after = SocketAddr::new(wanted, port);
+    if before != Some(after) {
+        server.set_address(Address::Ip(after));
+        if server.with_state(|s| s.admin().any(Admin::RESOLUTION_MAINT)) {
+            proxy.change_server(server, |s, now| s.clear_flag(Admin::RESOLUTION_MAINT, None, now));
+        }
+    }
+    Reply::info(message + BY)
+}

@@ -1,0 +1,203 @@
+//! One connection to the stats socket: bytes in, bytes out.
+
+use std::time::Duration;
+
+use super::registry;
+use super::reply::{Reply, SeverityOutput};
+use super::{Control, words};
+use crate::ir::global::Level;
+use crate::sys::clock;
+
+/// Longest line, bytes: the size of HAProxy's buffer less what it keeps free.
+const MAX_LINE: usize = 16 * 1024;
+/// Longest payload, bytes.
+const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// How answers are ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// One line of commands, then the connection ends.
+    #[default]
+    Once,
+    /// Any number of lines, no prompt (`prompt i`).
+    Interactive,
+    /// Any number of lines, with `> ` (`prompt`).
+    Prompt,
+    /// The same with the uptime in it (`prompt timed`).
+    Timed,
+}
+
+/// What commands can change about their session.
+#[derive(Debug)]
+pub struct Settings {
+    /// What it may do.
+    pub level: Level,
+    /// How answers are ended.
+    pub mode: Mode,
+    /// Time without input or progress of output after which it ends.
+    pub timeout: Duration,
+    /// Severity in front of messages.
+    pub severity: SeverityOutput,
+}
+
+/// A line whose payload is still coming.
+#[derive(Debug)]
+struct Pending {
+    line: String,
+    end: String,
+    payload: String,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    input: Vec<u8>,
+    /// Bytes at the front of `input` without a newline in them.
+    searched: usize,
+    pending: Option<Pending>,
+}
+
+/// What is to be sent, and whether to end then.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Bytes to send.
+    pub text: String,
+    /// Close afterwards.
+    pub close: bool,
+}
+
+impl Session {
+    /// A session at this level.
+    #[must_use]
+    pub fn new(level: Level, timeout: Duration) -> Self {
+        let settings = Settings { level, mode: Mode::Once, timeout, severity: SeverityOutput::None };
+        Self { settings, input: Vec::new(), searched: 0, pending: None }
+    }
+
+    /// How long to wait for input, or for output to be taken.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
+    /// Takes input in and answers every line that is complete.
+    pub fn feed(&mut self, control: &Control, bytes: &[u8]) -> Output {
+        self.input.extend_from_slice(bytes);
+        let mut out = Output::default();
+        let mut answered = false;
+        while !out.close {
+            let Some(length) = memchr::memchr(b'\n', &self.input[self.searched..]) else {
+                self.searched = self.input.len();
+                break;
+            };
+            let rest = self.input.split_off(self.searched + length + 1);
+            let mut line = std::mem::replace(&mut self.input, rest);
+            self.searched = 0;
+            line.pop();
+            if line.len() > MAX_LINE {
+                return self.refuse(out, "The line is too long.\n");
+            }
+            answered = true;
+            let line = String::from_utf8_lossy(&line);
+            self.line(control, line.trim_end_matches('\r'), &mut out);
+        }
+        if self.input.len() > MAX_LINE {
+            return self.refuse(out, "The line is too long.\n");
+        }
+        if answered && self.pending.is_none() && self.settings.mode == Mode::Once {
+            out.close = true;
+        }
+        out
+    }
+
+    /// The client sends no more.
+    pub fn finish(&mut self) -> Output {
+        let half = !self.input.is_empty() || self.pending.is_some();
+        let text = if !half {
+            String::new()
+        } else if self.pending.is_some() {
+            self.message(Reply::error("The payload has no end. Nothing was done.\n"))
+        } else {
+            self.message(Reply::error("The line has no end. Nothing was done.\n"))
+        };
+        Output { text, close: true }
+    }
+
+    fn refuse(&mut self, mut out: Output, why: &str) -> Output {
+        self.input = Vec::new();
+        self.searched = 0;
+        self.pending = None;
+        out.text.push_str(&self.message(Reply::error(why)));
+        out.close = true;
+        out
+    }
+
+    fn message(&self, reply: Reply) -> String {
+        let mut text = reply.rendered(self.settings.severity);
+        text.push('\n');
+        text
+    }
+
+    fn line(&mut self, control: &Control, line: &str, out: &mut Output) {
+        if let Some(pending) = &mut self.pending {
+            if line != pending.end {
+                if pending.payload.len() + line.len() > MAX_PAYLOAD {
+                    *out = self.refuse(std::mem::take(out), "The payload is too long. Nothing was done.\n");
+                    return;
+                }
+                pending.payload.push_str(line);
+                pending.payload.push('\n');
+                return self.prompt_payload(out);
+            }
+        } else if let Some((before, end)) = words::payload_mark(line) {
+            self.pending = Some(Pending { line: before.into(), end: end.into(), payload: String::new() });
+            return self.prompt_payload(out);
+        }
+        match self.pending.take() {
+            Some(pending) => self.commands(control, &pending.line, Some(&pending.payload), out),
+            None => self.commands(control, line, None, out),
+        }
+    }
+
+    fn prompt_payload(&self, out: &mut Output) {
+        if matches!(self.settings.mode, Mode::Prompt | Mode::Timed) {
+            out.text.push_str("+ ");
+        }
+    }
+
+    fn commands(&mut self, control: &Control, line: &str, payload: Option<&str>, out: &mut Output) {
+        let mut commands = words::commands(line);
+        if commands.len() > 1 || self.settings.mode != Mode::Once {
+            commands.retain(|command| !command.trim().is_empty());
+        }
+        if commands.is_empty() {
+            return self.prompt(control, out);
+        }
+        let last = commands.len() - 1;
+        for (i, command) in commands.into_iter().enumerate() {
+            let words = words::words(command);
+            let payload = if i == last { payload } else { None };
+            let reply = registry::run(control, &mut self.settings, &words, payload);
+            out.close |= reply.close;
+            if reply.close {
+                return;
+            }
+            out.text.push_str(&reply.rendered(self.settings.severity));
+            out.text.push('\n');
+            self.prompt(control, out);
+        }
+    }
+
+    fn prompt(&self, control: &Control, out: &mut Output) {
+        match self.settings.mode {
+            Mode::Once | Mode::Interactive => {}
+            Mode::Prompt => out.text.push_str("> "),
+            Mode::Timed => {
+                let up = clock::now().saturating_duration_since(control.live.started).as_secs();
+                let (days, hours, minutes) = (up / 86400, up % 86400 / 3600, up % 3600 / 60);
+                out.text.push_str(&format!("[{days}:{hours:02}:{minutes:02}:{:02}]> ", up % 60));
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Sessions and sockets. Answers were recorded from HAProxy 2.6.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::registry::commands;
+use super::session::Session;
+use super::*;
+use crate::ir::global::{Level, StatsAddr, StatsSocket};
+use crate::stats::tests::{live, live_with};
+
+fn control() -> Arc<Control> {
+    let program = Program { version: "1.2.3".into(), hard_maxconn: 2000, ..Program::default() };
+    Control::new(live(), program, "started".into())
+}
+
+fn ask_at(control: &Control, level: Level, input: &str) -> String {
+    let mut session = Session::new(level, Duration::from_secs(10));
+    let mut text = session.feed(control, input.as_bytes()).text;
+    text.push_str(&session.finish().text);
+    text
+}
+
+fn ask(control: &Control, command: &str) -> String {
+    ask_at(control, Level::Admin, &format!("{command}\n"))
+}
+
+#[test]
+fn answers_are_haproxys() {
+    let control = control();
+    for (command, answer) in [
+        ("show version", "1.2.3\n\n"),
+        ("show version;show version", "1.2.3\n\n1.2.3\n\n"),
+        ("show cli level", "admin\n\n"),
+        ("operator;show cli level", "\noperator\n\n"),
+        ("user;operator", "\nPermission denied\n\n"),
+        ("show backend", "# name\nbe\n\n"),
+        ("show startup-logs", "started\n\n"),
+        ("show env NO_SUCH_VARIABLE", "Variable not found\n\n"),
+        ("show stat domain foo", "Invalid statistics domain.\n\n"),
+        ("show stat nope -1 -1", "No such proxy.\n\n"),
+        ("show servers state nope", "Can't find backend.\n\n"),
+        ("get weight be/checked", "20 (initial 20)\n\n"),
+        ("get weight be", "Require 'backend/server'.\n\n"),
+        ("get weight nope/x", "No such backend.\n\n"),
+        ("get weight be/x", "No such server.\n\n"),
+        ("set weight be/checked", "Require <weight> or <weight%>.\n\n"),
+        ("set weight be/checked 300", "Absolute weight can only be between 0 and 256 inclusive.\n\n"),
+        ("set weight be/checked 50%;get weight be/checked", "\n10 (initial 20)\n\n"),
+        ("set server be/checked state", "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n\n"),
+        (
+            "set server be/checked health x",
+            "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n\n",
+        ),
+        ("set server be/checked addr foo", "Invalid addr 'foo' by 'stats socket command'\n\n"),
+        (
+            "set server be/checked addr ::1 port 80",
+            "IP changed from '127.0.0.1' to '::1', port changed from '23991' to '80' by 'stats socket command'\n\n",
+        ),
+        (
+            "set server be/plain addr 127.0.0.1 port 23991",
+            "no need to change the addr, no need to change the port by 'stats socket command'\n\n",
+        ),
+        ("set server be/plain check-port 5", "health checks are not enabled on this server\n\n"),
+        ("set maxconn frontend", "A frontend name is expected.\n\n"),
+        ("set maxconn frontend nope 5", "No such frontend.\n\n"),
+        ("set maxconn frontend fe -1", "Value out of range.\n\n"),
+        ("set maxconn server be/plain", "Require <maxconn>.\n\n"),
+        ("set maxconn global 5000", "Value out of range.\n\n"),
+        ("disable frontend fe;disable frontend fe", "\nAll sockets are already disabled.\n\n"),
+        ("enable frontend fe;enable frontend fe", "\nAll sockets are already enabled.\n\n"),
+        ("set timeout", "'set timeout' only supports 'cli'.\n\n"),
+        ("set timeout cli x", "Invalid timeout value.\n\n"),
+        ("set severity-output bar", "one of 'none', 'number', 'string' is a required argument\n\n"),
+        ("set severity-output string;get weight be/nope", "\n[err]: No such server.\n\n"),
+        (
+            "set severity-output number;set weight be/plain 500",
+            "\n[3]: Absolute weight can only be between 0 and \
+         256 inclusive.\n\n",
+        ),
+    ] {
+        assert_eq!(ask(&control, command), answer, "{command}");
+    }
+}
+
+#[test]
+fn maintenance_and_drain_show_in_the_state_column() {
+    let control = control();
+    let status = |name: &str| {
+        let out = ask(&control, "show stat be 4 -1");
+        let line = out.lines().find(|l| l.starts_with(&format!("be,{name},"))).unwrap().to_owned();
+        line.split(',').nth(17).unwrap().to_owned()
+    };
+    for (command, state) in [
+        ("disable server be/plain", "MAINT"),
+        ("enable server be/plain", "no check"),
+        ("set server be/plain state drain", "DRAIN"),
+        ("set server be/plain state ready", "no check"),
+        ("set server be/plain health down", "DOWN"),
+        ("set server be/plain health up", "no check"),
+    ] {
+        assert_eq!(ask(&control, command), "\n", "{command}");
+        assert_eq!(status("plain"), state, "after {command}");
+    }
+}
+
+#[test]
+fn levels_hold() {
+    let control = control();
+    let denied =
+        |level, command: &str| ask_at(&control, level, &format!("{command}\n")) == "Permission denied\n\n";
+    for command in ["show env", "show startup-logs", "clear counters", "set server be/plain state ready"] {
+        assert!(denied(Level::User, command), "{command}");
+    }
+    for command in
+        ["clear counters all", "disable frontend fe", "set maxconn global 5", "disable server be/plain"]
+    {
+        assert!(denied(Level::Operator, command), "{command}");
+    }
+    assert!(!denied(Level::Operator, "clear counters") && !denied(Level::User, "get weight be/plain"));
+}
+
+#[test]
+fn addresses_are_for_operators() {
+    let control = control();
+    let has = |level| ask_at(&control, level, "show stat\n").contains("127.0.0.1:23991");
+    assert!(has(Level::Operator) && !has(Level::User));
+}
+
+#[test]
+fn the_prompt_keeps_the_connection_and_stands_after_every_answer() {
+    let control = control();
+    assert_eq!(ask(&control, "prompt\nshow version;show cli level"), "\n> 1.2.3\n\n> admin\n\n> ");
+    let mut session = Session::new(Level::Admin, Duration::from_secs(10));
+    let first = session.feed(&control, b"prompt\n");
+    assert_eq!((first.text.as_str(), first.close), ("\n> ", false));
+    assert_eq!(session.feed(&control, b"\n").text, "> ");
+    let last = session.feed(&control, b"quit;show version\n");
+    assert_eq!((last.text.as_str(), last.close), ("", true));
+}
+
+#[test]
+fn payloads_end_at_an_empty_line_or_at_their_own_word() {
+    let control = control();
+    let usage = ask(&control, "set server be/plain foo");
+    assert!(usage.starts_with("usage: set server "), "{usage}");
+    assert_eq!(
+        ask(&control, "set server be/plain foo <<\nline1\n\nshow version"),
+        format!("{usage}1.2.3\n\n")
+    );
+    assert_eq!(
+        ask(&control, "set server be/plain foo <<%E%\na\n\n%E%\nshow version"),
+        format!("{usage}1.2.3\n\n")
+    );
+    assert_eq!(ask(&control, "prompt\nset server be/plain foo <<\na\n"), format!("\n> + + {usage}> "));
+}
+
+#[test]
+fn unfinished_and_endless_input_does_nothing_and_says_so() {
+    let control = control();
+    assert_eq!(
+        ask_at(&control, Level::Admin, "disable server be/plain"),
+        "The line has no end. Nothing was done.\n\n"
+    );
+    assert_eq!(
+        ask_at(&control, Level::Admin, "disable server be/plain <<\nx\n"),
+        "The payload has no end. Nothing was done.\n\n"
+    );
+    let mut session = Session::new(Level::Admin, Duration::from_secs(10));
+    let out = session.feed(&control, &vec![b'a'; 1_000_000]);
+    assert_eq!((out.text.as_str(), out.close), ("The line is too long.\n\n", true));
+    let out = session.feed(&control, b"show version <<\n");
+    assert!(!out.close);
+    let big = vec![b'\n'; 1].into_iter().chain(vec![b'x'; 10_000]).collect::<Vec<_>>();
+    let mut last = session.feed(&control, b"x");
+    for _ in 0..200 {
+        last = session.feed(&control, &big);
+        if last.close {
+            break;
+        }
+    }
+    assert_eq!(last.text, "The payload is too long. Nothing was done.\n\n");
+    assert!(!ask(&control, "show servers state").contains(" plain 127.0.0.1 0 "));
+}
+
+#[test]
+fn unknown_commands_get_the_likely_ones() {
+    let control = control();
+    let out = ask(&control, "show inf");
+    assert!(
+        out.starts_with("Unknown command, but maybe one of the following ones is a better match:\n"),
+        "{out}"
+    );
+    assert!(out.contains("  show info [desc|json|typed|float]*      : "), "{out}");
+    assert!(!out.contains("set server"), "{out}");
+    let out = ask(&control, "xyzzy");
+    assert!(out.starts_with("Unknown command. Please enter one of the following commands only:\n"), "{out}");
+    let out = ask(&control, "help");
+    assert!(out.starts_with("The following commands are valid at this level:\n"), "{out}");
+    assert!(out.contains("  quit                                    : disconnect\n\n"), "{out}");
+}
+
+#[test]
+fn what_is_not_done_yet_says_so_instead_of_pretending() {
+    let control = control();
+    let out = ask(&control, "show table t");
+    assert_eq!(out, "'show table' is not done yet: there are no stick tables\n\n");
+    assert!(ask(&control, "help show table").contains("(not done yet)"));
+}
+
+#[test]
+fn no_two_commands_have_the_same_words() {
+    let all = commands().map(|c| c.words).collect::<Vec<_>>();
+    for (i, words) in all.iter().enumerate() {
+        assert!(!all[..i].contains(words), "{words:?}");
+    }
+}
+
+/// Asks over a real socket as `socat` does: send, close the sending half, read to the end.
+fn ask_socket(path: &std::path::Path, input: &[u8]) -> String {
+    let mut stream = UnixStream::connect(path).expect("connect");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("timeout");
+    stream.write_all(input).expect("send");
+    stream.shutdown(std::net::Shutdown::Write).expect("half-close");
+    let mut out = String::new();
+    stream.read_to_string(&mut out).expect("an answer, then the end");
+    out
+}
+
+#[tokio::test]
+async fn a_real_socket_serves_clients_that_close_their_half_at_once() {
+    let dir = tempfile::tempdir().expect("directory");
+    let path = dir.path().join("s");
+    let socket = StatsSocket {
+        addr: StatsAddr::Unix(path.clone()),
+        level: Level::Admin,
+        mode: Some(0o600),
+        uid: None,
+        gid: None,
+        expose_fd_listeners: false,
+        name: None,
+    };
+    let bound = vec![runner::bind(&socket).expect("bind"), runner::bind(&socket).expect("bind again")];
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).expect("there").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let live = live_with(|config| config.global.stats_maxconn = 3);
+    let control =
+        Control::new(live, Program { version: "1.2.3".into(), ..Program::default() }, String::new());
+    let server = tokio::spawn(runner::serve(control, bound));
+    let asking = tokio::task::spawn_blocking(move || {
+        assert_eq!(ask_socket(&path, b"show version\n"), "1.2.3\n\n");
+        let stat = ask_socket(&path, b"show stat\n");
+        assert!(stat.starts_with("# pxname,svname,") && stat.ends_with(",\n\n"), "{stat}");
+        let mut long = vec![b'a'; 1_000_000];
+        long.push(b'\n');
+        assert_eq!(ask_socket(&path, &long), "The line is too long.\n\n");
+        // More clients than places, one of which never reads: all others are served.
+        let lazy = UnixStream::connect(&path).expect("connect");
+        let asking = |_| {
+            let path = path.clone();
+            std::thread::spawn(move || ask_socket(&path, b"show version\n"))
+        };
+        let all = (0..20).map(asking).collect::<Vec<_>>();
+        for one in all {
+            assert_eq!(one.join().expect("served"), "1.2.3\n\n");
+        }
+        drop(lazy);
+    });
+    asking.await.expect("all answers");
+    server.abort();
+}
