@@ -151,19 +151,20 @@ impl<'a> Sample<'a> {
     }
 
     /// As an integer: booleans count 0 and 1, text is read from its start (a leading number is enough,
-    /// anything else is 0), addresses are their 32 bits.
+    /// anything else is 0, nothing at all is no integer), addresses are their 32 bits.
     #[must_use]
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Sample::Bool(b) => Some(i64::from(*b)),
             Sample::Int(i) => Some(*i),
             Sample::Ipv4(a) => Some(i64::from(u32::from(*a))),
+            Sample::Str(s) if s.is_empty() => None,
             Sample::Str(s) => Some(leading_int(s)),
             Sample::Ipv6(_) | Sample::Bin(_) | Sample::Meth(_) => None,
         }
     }
 
-    /// As a boolean: not zero, or (text) `true`/`yes`/`on`/... read as a number.
+    /// As a boolean: the integer is not zero.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -178,13 +179,18 @@ impl<'a> Sample<'a> {
         match self {
             Sample::Ipv4(a) => Some(IpAddr::V4(*a)),
             Sample::Ipv6(a) => Some(IpAddr::V6(*a)),
-            Sample::Int(i) => u32::try_from(*i).ok().map(|n| IpAddr::V4(n.into())),
+            #[allow(
+                clippy::cast_sign_loss,
+                clippy::cast_possible_truncation,
+                reason = "the low bits are meant"
+            )]
+            Sample::Int(i) => Some(IpAddr::V4((*i as u32).into())),
             Sample::Str(s) => std::str::from_utf8(s).ok()?.parse().ok(),
             Sample::Bool(_) | Sample::Bin(_) | Sample::Meth(_) => None,
         }
     }
 
-    /// As text. Binary becomes upper-case hexadecimal.
+    /// As text. Bytes end at the first NUL.
     #[must_use]
     pub fn into_text(self) -> Bytes<'a> {
         let mut out = Bytes::Own(SmallVec::new());
@@ -194,12 +200,15 @@ impl<'a> Sample<'a> {
             Sample::Int(i) => push_display(out.to_mut(), i),
             Sample::Ipv4(a) => push_display(out.to_mut(), a),
             Sample::Ipv6(a) => push_display(out.to_mut(), a),
-            Sample::Bin(s) => push_hex(out.to_mut(), &s),
+            Sample::Bin(s) => {
+                let end = memchr::memchr(0, &s).unwrap_or(s.len());
+                return s.slice(0..end);
+            }
         }
         out
     }
 
-    /// As bytes. Integers are big-endian 32 or 64 bits as HAProxy's cast gives them (64), addresses their bytes.
+    /// As bytes. Integers are 64 bits in network order.
     #[must_use]
     pub fn into_bin(self) -> Bytes<'a> {
         match self {

@@ -718,14 +718,6 @@ pub enum Conv {
     Be2Hex(Box<[u8]>, usize, bool),
     /// `htonl`.
     Htonl,
-    /// `set-var(NAME)`.
-    SetVar(VarName),
-    /// `unset-var(NAME)`.
-    UnsetVar(VarName),
-    /// `capture-req(I)`.
-    CaptureReq(usize),
-    /// `capture-res(I)`.
-    CaptureRes(usize),
     /// `nbsrv`: of the backend that the sample names.
     NbSrv,
     /// `map*`.
@@ -796,8 +788,7 @@ pub struct Cond {
     pub text: Box<str>,
 }
 
-/// What a condition needs to have been received before it can be decided is in `lower`; here only how a
-/// log-format item is written (`%{+Q,+X,+E}`).
+/// How a log-format item is written (`%{+Q,+X,+E}`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LfOptions {
     /// `+M`: `-` in place of nothing (on for log formats).

@@ -4,6 +4,13 @@
 //! the rules go, because later rules see what earlier ones did; everything that reaches beyond the message
 //! (socket options, addresses, log level) is handed over as an [`Effect`].
 
+mod action;
+mod http;
+mod normalize;
+mod reply;
+mod target;
+mod tcp;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +21,9 @@ use crate::ir::rules::TimeoutKind;
 
 use super::ctx::{Captures, Ctx, EditHead};
 use super::vars::Vars;
+
+pub use http::{after_response as http_after_response, request as http_request, response as http_response};
+pub use tcp::{connection as tcp_connection, content as tcp_content};
 
 /// A session that rules run on.
 pub trait Session {
@@ -125,3 +135,4 @@ pub enum AnswerBody {
     /// Bytes made for this answer.
     Built(Vec<u8>),
 }
+

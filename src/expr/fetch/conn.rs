@@ -1,0 +1,69 @@
+//! Layer 4 and the session: addresses, names, counters, timers.
+
+use std::net::IpAddr;
+
+use crate::ir::expr::{Dir, Endpoint, Fetch};
+
+use super::super::ctx::{Ctx, Peer};
+use super::super::sample::{Bytes, Sample};
+use super::{ABSENT, Fetched};
+
+pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
+    let text = |s: &'a str| Ok(Sample::text(s.as_bytes()));
+    match fetch {
+        Fetch::Addr(end) => ip(*end, ctx).map(Sample::ip).ok_or(ABSENT),
+        Fetch::Port(end) => {
+            let peer = peer(*end, ctx).ok_or(ABSENT)?;
+            peer.ip().map(|addr| Sample::Int(addr.port().into())).ok_or(ABSENT)
+        }
+        Fetch::IsLocal(end) => ip(*end, ctx).map(|ip| Sample::Bool(ctx.live.is_local(ip))).ok_or(ABSENT),
+        Fetch::ListenerConnections => Ok(Sample::Int(ctx.live.listener_connections())),
+        Fetch::FrontendName => text(ctx.frontend.name),
+        Fetch::FrontendId => Ok(Sample::Int(ctx.frontend.id.into())),
+        Fetch::FrontendDefaultBackend => text(ctx.frontend.default_backend.ok_or(ABSENT)?),
+        Fetch::BackendName => text(ctx.backend.name),
+        Fetch::BackendId => Ok(Sample::Int(ctx.backend.id.into())),
+        Fetch::ServerName => text(ctx.server.ok_or(ABSENT)?.name),
+        Fetch::ServerId => Ok(Sample::Int(ctx.server.ok_or(ABSENT)?.id.into())),
+        Fetch::ListenerName => text(ctx.client.listener_name.ok_or(ABSENT)?),
+        Fetch::ListenerId => Ok(Sample::Int(ctx.client.listener_id.into())),
+        Fetch::ReceivedProxy => Ok(Sample::Bool(ctx.client.received_proxy)),
+        // Both sides speak HTTP/1 where they speak HTTP at all.
+        Fetch::FrontHttpMajor => Ok(Sample::Int(1)),
+        Fetch::BackHttpMajor => ctx.server.map(|_| Sample::Int(1)).ok_or(ABSENT),
+        Fetch::Timeout(name) => ctx.live.timeout(*name).map(Sample::Int).ok_or(ABSENT),
+        Fetch::IsTls(Dir::Req) => Ok(Sample::Bool(ctx.client.tls)),
+        Fetch::IsTls(Dir::Res) => Ok(Sample::Bool(false)),
+        Fetch::Retries => Ok(Sample::Int(ctx.progress.retries.into())),
+        Fetch::Redispatched => Ok(Sample::Bool(ctx.progress.redispatched)),
+        Fetch::Bytes(dir) => {
+            let bytes = match dir {
+                Dir::Req => ctx.progress.bytes_in,
+                Dir::Res => ctx.progress.bytes_out,
+            };
+            Ok(Sample::Int(i64::try_from(bytes).unwrap_or(i64::MAX)))
+        }
+        Fetch::TermState => Ok(Sample::Str(Bytes::copy(&ctx.progress.term[..2]))),
+        Fetch::Timer(timer) => match ctx.progress.timers.get(*timer, ctx.backend.http) {
+            ms if ms < 0 => Err(ABSENT),
+            ms => Ok(Sample::Int(ms)),
+        },
+        Fetch::UniqueId => ctx.progress.unique_id.map(Sample::text).ok_or(ABSENT),
+        _ => Err(ABSENT),
+    }
+}
+
+fn peer(end: Endpoint, ctx: &Ctx<'_>) -> Option<Peer> {
+    match end {
+        Endpoint::Src => ctx.client.src,
+        Endpoint::Dst => ctx.client.dst,
+        Endpoint::FcSrc => ctx.client.fc_src,
+        Endpoint::FcDst => ctx.client.fc_dst,
+        Endpoint::BcSrc => ctx.server?.bc_src,
+        Endpoint::BcDst => ctx.server?.bc_dst,
+    }
+}
+
+fn ip(end: Endpoint, ctx: &Ctx<'_>) -> Option<IpAddr> {
+    peer(end, ctx)?.ip().map(|addr| addr.ip())
+}

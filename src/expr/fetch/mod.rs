@@ -1,0 +1,288 @@
+//! Sample fetches: where values come from.
+//!
+//! [`one`] yields the value that an expression uses; [`each`] yields every value that an ACL tries, because
+//! `hdr(host)` in a condition speaks of any of the header's values. One file per layer.
+
+mod auth;
+mod conn;
+mod cookie;
+mod http;
+mod payload;
+
+use std::ops::ControlFlow;
+
+use crate::ir::ProxyIdx;
+use crate::ir::expr::{Dir, Fetch, ProxyRef, SampleType, TimeUnit};
+
+use super::ctx::{Ctx, Head};
+use super::sample::{Bytes, Sample, push_display};
+
+pub(crate) use http::{header_values, value_end};
+
+/// Why there is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// There is none.
+    Absent,
+    /// More data may bring one.
+    NotYet,
+}
+
+/// A value, or why not.
+pub type Fetched<'a> = Result<Sample<'a>, Missing>;
+
+const ABSENT: Missing = Missing::Absent;
+
+/// The value of a fetch.
+///
+/// # Errors
+/// If it has none (yet).
+pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
+    match fetch {
+        Fetch::Const(value) => Ok(Sample::of(value)),
+        Fetch::Var(name, default) => {
+            variable(name, ctx).or_else(|| default.as_ref().map(Sample::of)).ok_or(ABSENT)
+        }
+        Fetch::Date(offset, unit) => Ok(Sample::Int(date(ctx.clock.now_us, *unit, *offset))),
+        Fetch::DateMicros => Ok(Sample::Int(ctx.clock.now_us.rem_euclid(1_000_000))),
+        Fetch::AcceptDate(unit) => Ok(Sample::Int(date(ctx.client.accept_us, *unit, 0))),
+        Fetch::RequestDate(unit) => Ok(Sample::Int(date(request_date_us(ctx), *unit, 0))),
+        Fetch::Rand(range) => Ok(Sample::Int(random(ctx.live.random(), *range))),
+        Fetch::Uuid => Ok(uuid(ctx)),
+        Fetch::Thread => Ok(Sample::Int(ctx.process.thread.into())),
+        Fetch::Pid => Ok(Sample::Int(ctx.process.pid.into())),
+        Fetch::Process(number) => Ok(Sample::Int(ctx.live.process(*number))),
+        Fetch::Proxy(proxy, number) => Ok(Sample::Int(ctx.live.proxy(resolve(*proxy, ctx), *number))),
+        Fetch::Server(server, number) => {
+            let proxy = resolve(server.proxy, ctx);
+            Ok(Sample::Int(ctx.live.server(proxy, server.index, *number)))
+        }
+        Fetch::Addr(_)
+        | Fetch::Port(_)
+        | Fetch::IsLocal(_)
+        | Fetch::ListenerConnections
+        | Fetch::FrontendName
+        | Fetch::FrontendId
+        | Fetch::FrontendDefaultBackend
+        | Fetch::BackendName
+        | Fetch::BackendId
+        | Fetch::ServerName
+        | Fetch::ServerId
+        | Fetch::ListenerName
+        | Fetch::ListenerId
+        | Fetch::ReceivedProxy
+        | Fetch::FrontHttpMajor
+        | Fetch::BackHttpMajor
+        | Fetch::Timeout(_)
+        | Fetch::IsTls(_)
+        | Fetch::Retries
+        | Fetch::Redispatched
+        | Fetch::Bytes(_)
+        | Fetch::TermState
+        | Fetch::Timer(_)
+        | Fetch::UniqueId => conn::one(fetch, ctx),
+        Fetch::WaitEnd
+        | Fetch::BufferLen(_)
+        | Fetch::Payload(..)
+        | Fetch::PayloadLv { .. }
+        | Fetch::TlsHelloType(_)
+        | Fetch::TlsHelloSni
+        | Fetch::TlsHelloVersion
+        | Fetch::TlsHelloAlpn
+        | Fetch::TlsHelloEcExt
+        | Fetch::RdpCookie(_)
+        | Fetch::RdpCookieCount(_) => payload::one(fetch, ctx),
+        Fetch::HttpAuth(_)
+        | Fetch::HttpAuthGroup(_)
+        | Fetch::HttpAuthUser
+        | Fetch::HttpAuthPass
+        | Fetch::HttpAuthType
+        | Fetch::HttpAuthBearer(_) => auth::one(fetch, ctx),
+        Fetch::Cook(..) | Fetch::CookCount(..) | Fetch::CookInt(..) => cookie::one(fetch, ctx),
+        _ => http::one(fetch, ctx),
+    }
+}
+
+/// Gives every value of a fetch to `f` until it breaks.
+///
+/// # Errors
+/// If there was no value (yet).
+pub fn each<'a>(
+    fetch: &'a Fetch,
+    ctx: &Ctx<'a>,
+    f: &mut dyn FnMut(Sample<'a>) -> ControlFlow<()>,
+) -> Result<(), Missing> {
+    match fetch {
+        Fetch::Hdr(_, arg) | Fetch::FullHdr(_, arg) | Fetch::HdrIp(_, arg) | Fetch::HdrInt(_, arg)
+            if arg.occurrence == 0 =>
+        {
+            http::each_header(fetch, ctx, f)
+        }
+        Fetch::Cook(dir, name) | Fetch::CookInt(dir, name) => {
+            cookie::each(*dir, name.as_deref(), matches!(fetch, Fetch::CookInt(..)), ctx, f)
+        }
+        Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(_) => {
+            http::each_param(fetch, ctx, f)
+        }
+        Fetch::HttpAuthGroup(list) => auth::each_group(list, ctx, f),
+        fetch => {
+            let _ = f(one(fetch, ctx)?);
+            Ok(())
+        }
+    }
+}
+
+/// May the value still change as more data comes?
+#[must_use]
+pub fn may_change(fetch: &Fetch, ctx: &Ctx<'_>) -> bool {
+    let buffered = match fetch {
+        Fetch::BufferLen(Dir::Req) | Fetch::Payload(Dir::Req, _, 0) => &ctx.request_data,
+        Fetch::BufferLen(Dir::Res) | Fetch::Payload(Dir::Res, _, 0) => &ctx.response_data,
+        _ => return false,
+    };
+    !ctx.is_final && !buffered.complete
+}
+
+/// The type that a fetch yields; `Any` where it depends on the request.
+#[must_use]
+pub fn type_of(fetch: &Fetch) -> SampleType {
+    match fetch {
+        Fetch::Const(value) => Sample::of(value).kind(),
+        Fetch::Var(..) => SampleType::Any,
+        Fetch::Addr(_) | Fetch::HdrIp(..) => SampleType::Addr,
+        Fetch::UrlIp => SampleType::Ipv4,
+        Fetch::IsLocal(_)
+        | Fetch::ReceivedProxy
+        | Fetch::IsTls(_)
+        | Fetch::WaitEnd
+        | Fetch::ProtoHttp
+        | Fetch::TlsHelloEcExt
+        | Fetch::HttpAuth(_)
+        | Fetch::FirstRequest
+        | Fetch::Redispatched => SampleType::Bool,
+        Fetch::Process(crate::ir::expr::ProcessNumber::Stopping)
+        | Fetch::Server(_, crate::ir::expr::ServerNumber::IsUp) => SampleType::Bool,
+        Fetch::Payload(..) | Fetch::PayloadLv { .. } | Fetch::Body(_) | Fetch::BodyParam(_) => {
+            SampleType::Bin
+        }
+        Fetch::Method => SampleType::Meth,
+        Fetch::Uuid
+        | Fetch::FrontendName
+        | Fetch::FrontendDefaultBackend
+        | Fetch::BackendName
+        | Fetch::ServerName
+        | Fetch::ListenerName
+        | Fetch::TlsHelloSni
+        | Fetch::TlsHelloAlpn
+        | Fetch::RdpCookie(_)
+        | Fetch::Version(_)
+        | Fetch::Url
+        | Fetch::Path
+        | Fetch::PathQ
+        | Fetch::Query
+        | Fetch::Base
+        | Fetch::BaseQ
+        | Fetch::UrlParam { .. }
+        | Fetch::Hdr(..)
+        | Fetch::FullHdr(..)
+        | Fetch::HdrNames(..)
+        | Fetch::Hdrs(_)
+        | Fetch::Cook(..)
+        | Fetch::HttpAuthGroup(_)
+        | Fetch::HttpAuthUser
+        | Fetch::HttpAuthPass
+        | Fetch::HttpAuthType
+        | Fetch::HttpAuthBearer(_)
+        | Fetch::Capture(..)
+        | Fetch::CaptureMethod
+        | Fetch::CaptureUri
+        | Fetch::CaptureVersion(_)
+        | Fetch::UniqueId
+        | Fetch::TermState => SampleType::Str,
+        _ => SampleType::Int,
+    }
+}
+
+/// A variable of any scope, as a sample.
+pub(crate) fn variable<'a>(name: &crate::ir::expr::VarName, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+    if name.scope == crate::ir::expr::Scope::Proc {
+        return ctx.live.proc_var(name).map(|value| match Sample::of(&value) {
+            Sample::Str(s) => Sample::Str(Bytes::copy(&s)),
+            Sample::Bin(s) => Sample::Bin(Bytes::copy(&s)),
+            Sample::Meth(s) => Sample::Meth(Bytes::copy(&s)),
+            Sample::Bool(b) => Sample::Bool(b),
+            Sample::Int(i) => Sample::Int(i),
+            Sample::Ipv4(a) => Sample::Ipv4(a),
+            Sample::Ipv6(a) => Sample::Ipv6(a),
+        });
+    }
+    ctx.vars.get(name).map(Sample::of)
+}
+
+/// The proxy meant.
+pub(crate) fn resolve(proxy: ProxyRef, ctx: &Ctx<'_>) -> ProxyIdx {
+    match proxy {
+        ProxyRef::CurrentFrontend => ctx.frontend.idx,
+        ProxyRef::CurrentBackend => ctx.backend.idx,
+        ProxyRef::Named(idx) => idx,
+    }
+}
+
+/// The head of a direction.
+///
+/// # Errors
+/// `NotYet` while it may still come.
+pub(crate) fn head<'a>(dir: Dir, ctx: &Ctx<'a>) -> Result<&'a dyn Head, Missing> {
+    let head = match dir {
+        Dir::Req => ctx.request,
+        Dir::Res => ctx.response,
+    };
+    head.ok_or(if ctx.is_final { Missing::Absent } else { Missing::NotYet })
+}
+
+/// When the request started: the connection's date plus handshake and idle time.
+pub(crate) fn request_date_us(ctx: &Ctx<'_>) -> i64 {
+    let timers = &ctx.progress.timers;
+    let before = if timers.idle >= 0 { timers.idle + timers.handshake } else { 0 };
+    ctx.client.accept_us + before * 1000
+}
+
+fn date(us: i64, unit: TimeUnit, offset: i64) -> i64 {
+    let value = match unit {
+        TimeUnit::Seconds => us.div_euclid(1_000_000),
+        TimeUnit::Milliseconds => us.div_euclid(1000),
+        TimeUnit::Microseconds => us,
+    };
+    value.saturating_add(offset)
+}
+
+fn random(bits: u64, range: Option<u32>) -> i64 {
+    let low = bits & 0xffff_ffff;
+    let value = match range {
+        // The high half of the product is uniform over 0..range.
+        Some(range) => (low * u64::from(range)) >> 32,
+        None => low,
+    };
+    i64::try_from(value).unwrap_or(0)
+}
+
+/// RFC 9562 version 4.
+fn uuid(ctx: &Ctx<'_>) -> Sample<'static> {
+    let bits = (u128::from(ctx.live.random()) << 64) | u128::from(ctx.live.random());
+    let bits = bits & !(0xf << 76) | (0x4 << 76);
+    let bits = bits & !(0x3 << 62) | (0x2 << 62);
+    let mut out = Bytes::Own(smallvec::SmallVec::new());
+    let part = |shift: u32, mask: u128| (bits >> shift) & mask;
+    push_display(
+        out.to_mut(),
+        format_args!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            part(96, 0xffff_ffff),
+            part(80, 0xffff),
+            part(64, 0xffff),
+            part(48, 0xffff),
+            part(0, 0xffff_ffff_ffff),
+        ),
+    );
+    Sample::Str(out)
+}

@@ -1,0 +1,99 @@
+//! Actions that every rule set shares.
+
+use crate::ir::expr::{Dir, Expr, SampleType, Scope, Value, VarName};
+use crate::ir::rules::CommonAction;
+
+use super::super::ctx::Ctx;
+use super::super::{Sample, eval, logformat};
+use super::{Effect, Session};
+
+pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: &mut Vec<u8>) {
+    match action {
+        CommonAction::SetVar(name, expr) => {
+            let value = eval(expr, &session.ctx()).ok().map(|sample| sample.to_value());
+            if let Some(value) = value {
+                set(name, Some(value), session);
+            }
+        }
+        CommonAction::SetVarFmt(name, format) => {
+            scratch.clear();
+            logformat::render(format, &session.ctx(), scratch);
+            set(name, Some(Value::Str(scratch.as_slice().into())), session);
+        }
+        CommonAction::UnsetVar(name) => set(name, None, session),
+        CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
+        CommonAction::SetNice(nice) => session.effect(Effect::Nice(*nice)),
+        CommonAction::SetTos(tos) => session.effect(Effect::Tos(*tos)),
+        CommonAction::SetMark(mark) => session.effect(Effect::Mark(*mark)),
+        CommonAction::SetSrc(expr) => {
+            if let Some(ip) = cast(expr, SampleType::Addr, &session.ctx()).and_then(|s| s.as_ip()) {
+                session.effect(Effect::Src(ip));
+            }
+        }
+        CommonAction::SetDst(expr) => {
+            if let Some(ip) = cast(expr, SampleType::Addr, &session.ctx()).and_then(|s| s.as_ip()) {
+                session.effect(Effect::Dst(ip));
+            }
+        }
+        CommonAction::SetSrcPort(expr) => {
+            if let Some(port) = int(expr, session).and_then(|n| u16::try_from(n).ok()) {
+                session.effect(Effect::SrcPort(port));
+            }
+        }
+        CommonAction::SetDstPort(expr) => {
+            if let Some(port) = int(expr, session).and_then(|n| u16::try_from(n).ok()) {
+                session.effect(Effect::DstPort(port));
+            }
+        }
+        CommonAction::SetPriorityClass(expr) => {
+            if let Some(n) = int(expr, session) {
+                session.effect(Effect::PriorityClass(clamped(n, 2047)));
+            }
+        }
+        CommonAction::SetPriorityOffset(expr) => {
+            if let Some(n) = int(expr, session) {
+                session.effect(Effect::PriorityOffset(clamped(n, 524_287)));
+            }
+        }
+    }
+}
+
+fn clamped(value: i64, limit: i64) -> i32 {
+    i32::try_from(value.clamp(-limit, limit)).unwrap_or(0)
+}
+
+fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+    eval(expr, ctx).ok()?.cast(to)
+}
+
+fn int(expr: &Expr, session: &dyn Session) -> Option<i64> {
+    cast(expr, SampleType::Int, &session.ctx())?.as_int()
+}
+
+fn set(name: &VarName, value: Option<Value>, session: &mut dyn Session) {
+    if name.scope == Scope::Proc {
+        return session.effect(Effect::ProcVar(name, value));
+    }
+    match value {
+        Some(value) => session.vars().set(name, value),
+        None => session.vars().unset(name),
+    }
+}
+
+/// Keeps the first `len` bytes of an expression in a capture slot.
+pub(super) fn capture(expr: &Expr, dir: Dir, slot: usize, len: usize, session: &mut dyn Session) {
+    let kept = cast(expr, SampleType::Str, &session.ctx()).map(|sample| {
+        let text = sample.into_text();
+        Box::<[u8]>::from(&text[..text.len().min(len)])
+    });
+    let Some(kept) = kept else { return };
+    let captures = session.captures();
+    let slots = match dir {
+        Dir::Req => &mut captures.request,
+        Dir::Res => &mut captures.response,
+    };
+    if slots.len() <= slot {
+        slots.resize(slot + 1, None);
+    }
+    slots[slot] = Some(kept);
+}

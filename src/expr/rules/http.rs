@@ -1,0 +1,260 @@
+//! `http-request`, `http-response` and `http-after-response` rules.
+
+use crate::ir::expr::{Dir, LogFormat, SampleType};
+use crate::ir::rules::{HttpAction, HttpRule, IntSource, NameMatch};
+
+use super::super::cond::{Decision, decide};
+use super::super::conv::expand;
+use super::super::ctx::{Ctx, EditHead};
+use super::super::fetch::value_end;
+use super::super::{eval, logformat};
+use super::{Effect, Session, Verdict, action, normalize, reply, target};
+
+/// Evaluates request rules, starting at rule `from` (0, or where a verdict said to resume).
+pub fn request(rules: &[HttpRule], from: usize, session: &mut dyn Session) -> Verdict {
+    run(rules, from, Dir::Req, session)
+}
+
+/// Evaluates response rules.
+pub fn response(rules: &[HttpRule], from: usize, session: &mut dyn Session) -> Verdict {
+    run(rules, from, Dir::Res, session)
+}
+
+/// Evaluates the rules for every response, those made by the proxy itself included.
+pub fn after_response(rules: &[HttpRule], session: &mut dyn Session) -> Verdict {
+    run(rules, 0, Dir::Res, session)
+}
+
+/// The next rule that applies, or where a decision needs more data.
+fn next(rules: &[HttpRule], from: usize, ctx: &Ctx<'_>) -> Option<(usize, Decision)> {
+    rules.iter().enumerate().skip(from).find_map(|(i, rule)| {
+        match rule.cond.as_ref().map_or(Decision::True, |cond| decide(cond, ctx)) {
+            Decision::False => None,
+            decision => Some((i, decision)),
+        }
+    })
+}
+
+fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> Verdict {
+    let mut at = from;
+    let mut scratch = Vec::new();
+    loop {
+        let (rule, decision) = match next(rules, at, &session.ctx()) {
+            None => return Verdict::Continue,
+            Some(found) => found,
+        };
+        if decision == Decision::NotYet {
+            return Verdict::Wait { rule };
+        }
+        if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
+            return verdict;
+        }
+        at = rule + 1;
+    }
+}
+
+/// Does what an action asks. `None`: go on with the next rule.
+fn apply(
+    action: &HttpAction,
+    rule: usize,
+    dir: Dir,
+    session: &mut dyn Session,
+    scratch: &mut Vec<u8>,
+) -> Option<Verdict> {
+    match action {
+        HttpAction::Allow => return Some(Verdict::Continue),
+        HttpAction::Deny(r) => return Some(Verdict::Deny(reply::answer(r, &session.ctx()))),
+        HttpAction::Tarpit(r) => return Some(Verdict::Tarpit(reply::answer(r, &session.ctx()))),
+        HttpAction::Return(r) => return Some(Verdict::Answer(reply::answer(r, &session.ctx()))),
+        HttpAction::Reject => return Some(Verdict::Reject),
+        HttpAction::SilentDrop => return Some(Verdict::SilentDrop),
+        HttpAction::Auth { realm } => {
+            return Some(Verdict::Answer(reply::auth(realm.as_deref(), &session.ctx())));
+        }
+        HttpAction::Redirect(redirect) => {
+            return reply::redirect(redirect, &session.ctx()).map(Verdict::Answer);
+        }
+        HttpAction::WaitForBody { time, at_least } => {
+            let data = session.ctx().request_data;
+            if data.complete || (*at_least > 0 && data.data.len() as u64 >= *at_least) {
+                return None;
+            }
+            return Some(Verdict::WaitForBody { rule: rule + 1, time: *time, at_least: *at_least });
+        }
+        HttpAction::AddHeader(name, format) => {
+            let value = text(format, &session.ctx(), scratch);
+            message(session, dir)?.push_header(name.as_bytes(), value);
+        }
+        HttpAction::SetHeader(name, format) => {
+            let value = text(format, &session.ctx(), scratch);
+            let head = message(session, dir)?;
+            remove(head, |n| n.eq_ignore_ascii_case(name.as_bytes()));
+            head.push_header(name.as_bytes(), value);
+        }
+        HttpAction::DelHeader(name) => {
+            let head = message(session, dir)?;
+            match name {
+                NameMatch::Exact(name) => remove(head, |n| n.eq_ignore_ascii_case(name)),
+                name => remove(head, |n| name_matches(name, n)),
+            }
+        }
+        HttpAction::ReplaceHeader(name, regex, format) => {
+            let value = text(format, &session.ctx(), scratch);
+            replace_lines(message(session, dir)?, name, regex, value);
+        }
+        HttpAction::ReplaceValue(name, regex, format) => {
+            let value = text(format, &session.ctx(), scratch);
+            replace_values(message(session, dir)?, name, regex, value);
+        }
+        HttpAction::SetMethod(format) => {
+            let value = text(format, &session.ctx(), scratch);
+            session.request()?.set_method(value);
+        }
+        HttpAction::SetUri(format) => {
+            let value = text(format, &session.ctx(), scratch);
+            session.request()?.set_uri(value);
+        }
+        HttpAction::SetPath(format) => {
+            let value = text(format, &session.ctx(), scratch);
+            target::set_path(session.request()?, value, false);
+        }
+        HttpAction::SetPathQ(format) => {
+            let value = text(format, &session.ctx(), scratch);
+            target::set_path(session.request()?, value, true);
+        }
+        HttpAction::SetQuery(format) => {
+            let value = text(format, &session.ctx(), scratch);
+            target::set_query(session.request()?, value);
+        }
+        HttpAction::ReplacePath(regex, format)
+        | HttpAction::ReplacePathQ(regex, format)
+        | HttpAction::ReplaceUri(regex, format) => {
+            let value = text(format, &session.ctx(), scratch);
+            let part = match action {
+                HttpAction::ReplacePath(..) => target::Part::Path,
+                HttpAction::ReplacePathQ(..) => target::Part::PathQ,
+                _ => target::Part::Uri,
+            };
+            target::replace(session.request()?, part, regex, value);
+        }
+        HttpAction::NormalizeUri(kind) => {
+            if !normalize::apply(*kind, session.request()?) {
+                return Some(Verdict::Deny(reply::error(400)));
+            }
+        }
+        HttpAction::SetStatus(status, reason) => {
+            session.response()?.set_status(*status, reason.as_deref());
+        }
+        HttpAction::Capture { expr, slot, len } => action::capture(expr, dir, *slot, *len, session),
+        HttpAction::SetTimeout(kind, source) => {
+            let ms = match source {
+                IntSource::Const(ms) => Some(*ms),
+                IntSource::Expr(expr) => {
+                    let ctx = session.ctx();
+                    eval(expr, &ctx).ok().and_then(|s| s.cast(SampleType::Int)).and_then(|s| s.as_int())
+                }
+            };
+            if let Some(ms) = ms {
+                let ms = u64::try_from(ms).ok().filter(|ms| *ms > 0);
+                session.effect(Effect::Timeout(*kind, ms.map(std::time::Duration::from_millis)));
+            }
+        }
+        HttpAction::DisableL7Retry => session.effect(Effect::DisableL7Retry),
+        HttpAction::EarlyHint(name, format) => {
+            let ctx = session.ctx();
+            if ctx.request.is_some_and(|head| head.version() >= (1, 1)) {
+                let value = text(format, &ctx, scratch);
+                session.effect(Effect::EarlyHint(name, value));
+            }
+        }
+        // Edits here cannot run out of room, so there is no failure that it could be strict about.
+        HttpAction::StrictMode(_) => {}
+        HttpAction::Common(common) => action::common(common, session, scratch),
+    }
+    None
+}
+
+fn message(session: &mut dyn Session, dir: Dir) -> Option<&mut dyn EditHead> {
+    match dir {
+        Dir::Req => session.request(),
+        Dir::Res => session.response(),
+    }
+}
+
+/// The text of a format. One that is all literal is not copied.
+pub(super) fn text<'t>(format: &'t LogFormat, ctx: &Ctx<'_>, scratch: &'t mut Vec<u8>) -> &'t [u8] {
+    if let [node] = format.nodes.as_slice()
+        && let crate::ir::expr::LfItem::Text(text) = &node.item
+    {
+        return text.as_bytes();
+    }
+    scratch.clear();
+    logformat::render(format, ctx, scratch);
+    scratch
+}
+
+fn remove(head: &mut dyn EditHead, name: impl Fn(&[u8]) -> bool) {
+    for index in (0..head.header_count()).rev() {
+        if name(head.header(index).0) {
+            head.remove_header(index);
+        }
+    }
+}
+
+fn name_matches(wanted: &NameMatch, name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    match wanted {
+        NameMatch::Exact(text) => *lower == **text,
+        NameMatch::Prefix(text) => lower.starts_with(text),
+        NameMatch::Suffix(text) => lower.ends_with(text),
+        NameMatch::Contains(text) => memchr::memmem::find(&lower, text).is_some(),
+        NameMatch::Regex(regex) => regex.is_match(&lower),
+    }
+}
+
+/// A value that matches becomes the replacement, whole.
+fn replace_lines(head: &mut dyn EditHead, name: &[u8], regex: &regex::bytes::Regex, with: &[u8]) {
+    let mut from = 0;
+    while let Some(index) = head.find(name, from) {
+        from = index + 1;
+        let mut out = smallvec::SmallVec::new();
+        let Some(groups) = regex.captures(head.header(index).1) else { continue };
+        expand(&groups, with, &mut out);
+        head.set_header_value(index, &out);
+    }
+}
+
+/// The same for each value of a comma-separated list.
+fn replace_values(head: &mut dyn EditHead, name: &[u8], regex: &regex::bytes::Regex, with: &[u8]) {
+    let mut from = 0;
+    while let Some(index) = head.find(name, from) {
+        from = index + 1;
+        let line = head.header(index).1;
+        let mut out = smallvec::SmallVec::<[u8; 64]>::new();
+        let mut rest = Some(line);
+        let mut changed = false;
+        while let Some(here) = rest {
+            let end = value_end(here);
+            rest = here.get(end + 1..);
+            let raw = &here[..end];
+            let value = raw.trim_ascii();
+            match regex.captures(value) {
+                Some(groups) => {
+                    // Blanks around a value stay.
+                    let before = raw.len() - raw.trim_ascii_start().len();
+                    out.extend_from_slice(&raw[..before]);
+                    expand(&groups, with, &mut out);
+                    out.extend_from_slice(&raw[raw.trim_ascii_end().len().max(before)..]);
+                    changed = true;
+                }
+                None => out.extend_from_slice(raw),
+            }
+            if rest.is_some() {
+                out.push(b',');
+            }
+        }
+        if changed {
+            head.set_header_value(index, &out);
+        }
+    }
+}
