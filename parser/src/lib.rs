@@ -7,10 +7,13 @@
 
 pub mod diagnostic;
 pub mod expr;
+pub mod haproxy;
 pub mod keepalived;
 pub mod lex;
+pub mod render;
 pub mod span;
 pub mod suggest;
+pub mod value;
 
 pub use diagnostic::{Diagnostic, Edit, Head, Reason, Severity};
 pub use lex::Word;

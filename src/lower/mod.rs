@@ -1,1 +1,7 @@
 //! From syntax trees to the resolved configuration; the only module that imports the parser.
+
+mod env;
+pub mod haproxy;
+
+pub use env::{Env, System};
+pub use haproxy::{Loaded, Source, load};

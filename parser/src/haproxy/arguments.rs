@@ -1,0 +1,277 @@
+//! Words of a line into typed values, as a keyword's grammar says.
+
+use super::grammar::{Arg, Keyword};
+use super::tree::{Condition, Modifier, Statement, Value};
+use crate::diagnostic::{Diagnostic, Head, Reason};
+use crate::lex::{Variables, Word, span_of};
+use crate::span::Span;
+use crate::suggest::nearest;
+use crate::value::{self, ValueError};
+
+/// What is being read, for messages.
+pub(super) struct Subject<'a> {
+    /// What messages start with: `maxconn`, `server app/s1`.
+    pub name: String,
+    /// Form of the first line.
+    pub head: Head,
+    /// Where the line stands, when no word does.
+    pub span: Span,
+    /// For `$NAME` inside addresses.
+    pub vars: &'a dyn Variables,
+}
+
+impl Subject<'_> {
+    fn alert(&self, reason: Reason, span: Span, cause: &str) -> Diagnostic {
+        Diagnostic::alert(reason, span, format!("'{}' {cause}", self.name)).head(self.head)
+    }
+
+    fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
+        let cause = match arg {
+            Arg::Int(..) => "expects an integer argument.".to_owned(),
+            Arg::Time(_) => "expects a time as argument.".to_owned(),
+            Arg::Choice(words) => format!("expects {}.", one_of(words)),
+            Arg::MustCond => "requires either 'if' or 'unless' followed by a condition.".to_owned(),
+            _ => format!("expects {} as arguments.", keyword.usage()),
+        };
+        self.alert(Reason::MissingArgument, self.span, &cause)
+    }
+
+    fn invalid(&self, arg: &Arg, word: &Word, error: &ValueError) -> Diagnostic {
+        let reason = match error {
+            ValueError::Overflow | ValueError::Underflow => Reason::OutOfRange,
+            _ => Reason::InvalidValue,
+        };
+        let diagnostic = match (arg, error) {
+            (Arg::Time(_), ValueError::Overflow) => self
+                .alert(reason, word.span, &format!(": timer overflow in argument '{word}'."))
+                .help("the largest timer is 2147483647 ms, about 24.8 days"),
+            (Arg::Time(unit), ValueError::Underflow) => {
+                let unit = format!("{unit:?}").to_lowercase();
+                self.alert(reason, word.span, &format!(": timer underflow in argument '{word}'."))
+                    .help(format!("the smallest value other than zero is 1{unit}"))
+            }
+            (Arg::Time(_), ValueError::Unexpected(c)) => self
+                .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
+                .help("a time is a number and one of the units us, ms, s, m, h, d"),
+            (Arg::Size, ValueError::Unexpected(c)) => self
+                .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
+                .help("a size is a number and one of the units k, m, g"),
+            (Arg::Int(..), _) => {
+                self.alert(reason, word.span, &format!("expects an integer argument (got '{word}')."))
+            }
+            (_, error) => self.alert(reason, word.span, &format!(": {}", error.cause())),
+        };
+        diagnostic.label(error.cause())
+    }
+
+    fn unknown_setting(&self, word: &Word, table: &[Keyword]) -> Diagnostic {
+        let (cause, near) = did_you_mean(word, table.iter().map(|row| row.name));
+        let diagnostic =
+            self.alert(Reason::UnknownKeyword, word.span, &format!(": unknown keyword '{word}'{cause}"));
+        match near {
+            Some(near) => diagnostic.edit(word.span, near),
+            None => diagnostic,
+        }
+    }
+}
+
+/// `; did you mean 'X' maybe ?` or nothing, and X.
+pub(super) fn did_you_mean<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> (String, Option<&'a str>) {
+    match nearest(word, candidates) {
+        Some(near) => (format!("; did you mean '{near}' maybe ?"), Some(near)),
+        None => (String::new(), None),
+    }
+}
+
+/// `'a', 'b' or 'c'`
+pub(super) fn one_of(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => format!("'{only}'"),
+        [first @ .., last] => {
+            let first = first.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>();
+            format!("{} or '{last}'", first.join(", "))
+        }
+    }
+}
+
+/// Reads the arguments of `keyword`. A list that has no settings at its end must be used up.
+///
+/// On an error nothing is returned: a line is right as a whole or left out.
+pub(super) fn read(
+    subject: &Subject<'_>,
+    keyword: &'static Keyword,
+    words: &[Word],
+) -> Result<Vec<Value>, Box<Diagnostic>> {
+    let mut reader = Reader { subject, rest: words };
+    let values = reader.all(keyword)?;
+    match (reader.rest.first(), keyword.args.last()) {
+        (None, _) => Ok(values),
+        (Some(word), Some(Arg::Settings(table))) => Err(subject.unknown_setting(word, table).into()),
+        (Some(word), Some(Arg::Cond)) => {
+            let cause = format!("cannot handle unexpected argument '{word}'.");
+            let (_, near) = did_you_mean(word, ["if", "unless"]);
+            let diagnostic = subject
+                .alert(Reason::TooManyArguments, span_of(reader.rest, word.span), &cause)
+                .help("only 'if' or 'unless' and a condition may follow");
+            Err(near.map_or(diagnostic.clone(), |near| diagnostic.edit(word.span, near)).into())
+        }
+        (Some(word), _) => {
+            let cause = format!("cannot handle unexpected argument '{word}'.");
+            let span = span_of(reader.rest, word.span);
+            let diagnostic = subject.alert(Reason::TooManyArguments, span, &cause);
+            Err(diagnostic.help(format!("usage: {} {}", keyword.name, keyword.usage())).into())
+        }
+    }
+}
+
+struct Reader<'a, 'w> {
+    subject: &'a Subject<'a>,
+    rest: &'w [Word],
+}
+
+impl<'w> Reader<'_, 'w> {
+    fn all(&mut self, keyword: &'static Keyword) -> Result<Vec<Value>, Box<Diagnostic>> {
+        keyword.args.iter().map(|arg| self.one(keyword, arg)).collect()
+    }
+
+    fn take(&mut self) -> Option<&'w Word> {
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(first)
+    }
+
+    fn one(&mut self, keyword: &'static Keyword, arg: &'static Arg) -> Result<Value, Box<Diagnostic>> {
+        match arg {
+            Arg::Rest => return Ok(Value::Words(std::mem::take(&mut self.rest).to_vec())),
+            Arg::Some(_) if !self.rest.is_empty() => {
+                return Ok(Value::Words(std::mem::take(&mut self.rest).to_vec()));
+            }
+            Arg::Settings(table) => return self.settings(table).map(Value::Settings),
+            Arg::Cond | Arg::MustCond => return self.condition(keyword, arg),
+            Arg::Maybe(inner) => return self.maybe(keyword, inner),
+            _ => {}
+        }
+        let Some(word) = self.take() else { return Err(self.subject.missing(keyword, arg).into()) };
+        self.scalar(arg, word)
+    }
+
+    /// An optional argument is absent if the line ends, or if the next word is none of its choices.
+    fn maybe(&mut self, keyword: &'static Keyword, arg: &'static Arg) -> Result<Value, Box<Diagnostic>> {
+        match (self.rest.first(), arg) {
+            (None, _) => Ok(Value::Absent),
+            (Some(word), Arg::Choice(words)) if !words.contains(&word.text()) => Ok(Value::Absent),
+            (Some(word), Arg::Word(_)) if matches!(word.text(), "if" | "unless") => Ok(Value::Absent),
+            _ => self.one(keyword, arg),
+        }
+    }
+
+    fn scalar(&self, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
+        let invalid = |error: ValueError| Box::new(self.subject.invalid(arg, word, &error));
+        match arg {
+            Arg::Int(_, low, high) => {
+                let number = value::integer(word).map_err(invalid)?;
+                if !(*low..=*high).contains(&number) {
+                    return Err(self.out_of_range(word, number, *low, *high).into());
+                }
+                Ok(Value::Int(number, word.span))
+            }
+            Arg::Time(unit) => Ok(Value::Time(value::time(word, *unit).map_err(invalid)?, word.span)),
+            Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
+            Arg::Addr => {
+                let text = self.expand(word);
+                Ok(Value::Addrs(vec![value::address(&text).map_err(invalid)?], word.clone()))
+            }
+            Arg::Addrs => {
+                let text = self.expand(word);
+                let addresses = text.split(',').map(value::address).collect::<Result<_, _>>();
+                Ok(Value::Addrs(addresses.map_err(invalid)?, word.clone()))
+            }
+            Arg::Choice(words) => match words.iter().find(|choice| **choice == word.text()) {
+                Some(choice) => Ok(Value::Choice(choice, word.span)),
+                None => Err(self.wrong_choice(word, words).into()),
+            },
+            _ => Ok(Value::Word(word.clone())),
+        }
+    }
+
+    /// Addresses alone replace `$NAME` and `${NAME}` outside quotes too.
+    fn expand(&self, word: &Word) -> String {
+        if !word.contains('$') {
+            return word.text().to_owned();
+        }
+        let mut out = String::new();
+        let mut rest = word.text();
+        while let Some((before, after)) = rest.split_once('$') {
+            out.push_str(before);
+            let braced = after.starts_with('{');
+            let name = after.strip_prefix('{').unwrap_or(after);
+            let len = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+            out.push_str(&self.subject.vars.get(&name[..len]).unwrap_or_default());
+            rest = &name[len..];
+            if braced {
+                rest = rest.strip_prefix('}').unwrap_or(rest);
+            }
+        }
+        out + rest
+    }
+
+    fn out_of_range(&self, word: &Word, number: i64, low: i64, high: i64) -> Diagnostic {
+        let cause = if high >= i64::from(i32::MAX) {
+            format!("value must be at least {low} (was {number}).")
+        } else {
+            format!("value must be between {low} and {high} (was {number}).")
+        };
+        self.subject.alert(Reason::OutOfRange, word.span, &cause)
+    }
+
+    fn wrong_choice(&self, word: &Word, words: &[&'static str]) -> Diagnostic {
+        let (cause, near) = did_you_mean(word, words.iter().copied());
+        let message = format!("does not support '{word}'{cause}");
+        let diagnostic = self
+            .subject
+            .alert(Reason::InvalidValue, word.span, &message)
+            .help(format!("possible: {}", one_of(words)));
+        near.map_or(diagnostic.clone(), |near| diagnostic.edit(word.span, near))
+    }
+
+    fn settings(&mut self, table: &'static [Keyword]) -> Result<Vec<Statement>, Box<Diagnostic>> {
+        let mut settings = Vec::new();
+        while let Some(word) = self.rest.first() {
+            let Some(row) = table.iter().find(|row| row.name == word.text()) else { break };
+            self.rest = &self.rest[1..];
+            let args = {
+                let subject = Subject {
+                    name: format!("{}' : '{}", self.subject.name, row.name),
+                    head: self.subject.head,
+                    span: word.span,
+                    vars: self.subject.vars,
+                };
+                let mut reader = Reader { subject: &subject, rest: self.rest };
+                let args = reader.all(row)?;
+                self.rest = reader.rest;
+                args
+            };
+            settings.push(Statement { keyword: row, modifier: Modifier::None, args, span: word.span });
+        }
+        Ok(settings)
+    }
+
+    fn condition(&mut self, keyword: &'static Keyword, arg: &Arg) -> Result<Value, Box<Diagnostic>> {
+        let word = match self.rest.first() {
+            Some(word) if matches!(word.text(), "if" | "unless") => word,
+            _ if matches!(arg, Arg::Cond) => return Ok(Value::Absent),
+            _ => return Err(self.subject.missing(keyword, arg).into()),
+        };
+        let words = self.rest[1..].to_vec();
+        if words.is_empty() {
+            let cause = format!(": missing condition after '{word}'.");
+            return Err(self.subject.alert(Reason::MissingArgument, word.span, &cause).into());
+        }
+        self.rest = &[];
+        Ok(Value::Cond(Condition { unless: word == "unless", span: word.span, words }))
+    }
+}

@@ -1,0 +1,172 @@
+//! How keywords are described: names, places, arguments, effect. The tables are in [`super::keywords`].
+
+use super::section::Sections;
+use crate::value::Unit;
+
+/// One argument of a keyword.
+#[derive(Clone, Copy, Debug)]
+pub enum Arg {
+    /// Any one word; the string says what it is.
+    Word(&'static str),
+    /// An integer within limits.
+    Int(&'static str, i64, i64),
+    /// A time; a bare number has this unit.
+    Time(Unit),
+    /// A size in bytes.
+    Size,
+    /// An address.
+    Addr,
+    /// Addresses separated by commas.
+    Addrs,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// The argument may be missing. Nothing but optional arguments may follow.
+    Maybe(&'static Arg),
+    /// Any number of words.
+    Rest,
+    /// One word or more; the string says of what.
+    Some(&'static str),
+    /// `if` or `unless` and a condition, to the end of the line; may be missing.
+    Cond,
+    /// The same, which must be there.
+    MustCond,
+    /// Settings from this table in any order, for as long as the next word names one.
+    Settings(&'static [Keyword]),
+}
+
+/// What a keyword does in Tandem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// All that the manual says.
+    Full,
+    /// Accepted with a warning; the string says what is missed by it.
+    Inert(&'static str),
+    /// Accepted silently, because doing nothing is what it means here; the string says why.
+    Moot(&'static str),
+    /// An error, because doing without it could let someone in or lose data; the string names the danger.
+    Refused(&'static str),
+    /// An older name of another keyword with the same arguments.
+    Renamed {
+        /// The modern name.
+        to: &'static str,
+        /// First version that refuses the old one.
+        since: &'static str,
+    },
+    /// A keyword that lost its meaning; the string says what to do.
+    Obsolete {
+        /// First version that refuses it.
+        since: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
+}
+
+/// One keyword, or one setting of a `bind`, `server` or similar line.
+#[derive(Clone, Copy, Debug)]
+pub struct Keyword {
+    /// All its words, such as `timeout client`.
+    pub name: &'static str,
+    /// Sections where it may stand; none for settings.
+    pub sections: Sections,
+    /// Arguments in order.
+    pub args: &'static [Arg],
+    /// What it does.
+    pub effect: Effect,
+    /// One line for people.
+    pub doc: &'static str,
+}
+
+/// A keyword that does all it should.
+pub(super) const fn full(
+    name: &'static str,
+    sections: Sections,
+    args: &'static [Arg],
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, sections, args, effect: Effect::Full, doc }
+}
+
+/// A keyword that is accepted, with a warning.
+pub(super) const fn inert(
+    name: &'static str,
+    sections: Sections,
+    args: &'static [Arg],
+    why: &'static str,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, sections, args, effect: Effect::Inert(why), doc }
+}
+
+/// A keyword with nothing to do here.
+pub(super) const fn moot(
+    name: &'static str,
+    sections: Sections,
+    args: &'static [Arg],
+    why: &'static str,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, sections, args, effect: Effect::Moot(why), doc }
+}
+
+/// A keyword that is refused.
+pub(super) const fn refused(
+    name: &'static str,
+    sections: Sections,
+    args: &'static [Arg],
+    why: &'static str,
+    doc: &'static str,
+) -> Keyword {
+    Keyword { name, sections, args, effect: Effect::Refused(why), doc }
+}
+
+impl Keyword {
+    /// Whether `no` and `default` may stand before it.
+    #[must_use]
+    pub fn negatable(&self) -> bool {
+        matches!(
+            self.name.split(' ').next(),
+            Some(
+                "option"
+                    | "log"
+                    | "busy-polling"
+                    | "set-dumpable"
+                    | "strict-limits"
+                    | "insecure-fork-wanted"
+                    | "numa-cpu-mapping"
+            )
+        )
+    }
+
+    /// The arguments as the manual would show them: `<name> [<address>] ...`.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        self.args.iter().map(Arg::usage).filter(|usage| !usage.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Arg {
+    /// What a message calls it.
+    #[must_use]
+    pub fn usage(&self) -> String {
+        match self {
+            Self::Word(what) | Self::Int(what, ..) => format!("<{what}>"),
+            Self::Time(_) => "<time>".into(),
+            Self::Size => "<size>".into(),
+            Self::Addr => "<addr>[:<port>]".into(),
+            Self::Addrs => "<addr>:<port>[,...]".into(),
+            Self::Choice(words) => words.join("|"),
+            Self::Maybe(arg) => format!("[{}]", arg.usage()),
+            Self::Rest => "[...]".into(),
+            Self::Some(what) => format!("<{what}>..."),
+            Self::Cond => "[if|unless <condition>]".into(),
+            Self::MustCond => "if|unless <condition>".into(),
+            Self::Settings(_) => "[<setting>...]".into(),
+        }
+    }
+
+    /// Whether nothing at all satisfies it.
+    #[must_use]
+    pub fn optional(&self) -> bool {
+        matches!(self, Self::Maybe(_) | Self::Rest | Self::Cond | Self::Settings(_))
+    }
+}

@@ -1,0 +1,132 @@
+//! Every keyword, one row each, one file per family.
+
+mod bind;
+mod checks;
+mod common;
+mod global;
+mod log;
+mod options;
+mod other;
+mod proxy;
+mod retired;
+mod rules;
+mod server;
+mod stats;
+mod timeouts;
+mod tune;
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::grammar::Keyword;
+use super::section::{PROXIES, Sections};
+use crate::lex::Word;
+
+pub use bind::BIND;
+pub use log::{FACILITIES, LEVELS};
+pub use server::SERVER;
+
+/// The families.
+pub const FAMILIES: &[&[Keyword]] = &[
+    global::KEYWORDS,
+    tune::KEYWORDS,
+    log::KEYWORDS,
+    proxy::KEYWORDS,
+    timeouts::KEYWORDS,
+    options::KEYWORDS,
+    stats::KEYWORDS,
+    checks::KEYWORDS,
+    rules::KEYWORDS,
+    bind::KEYWORDS,
+    server::KEYWORDS,
+    other::KEYWORDS,
+    retired::KEYWORDS,
+];
+
+/// All rows.
+pub fn all() -> impl Iterator<Item = &'static Keyword> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// Rows by first word, longest names first.
+static INDEX: LazyLock<HashMap<&'static str, Vec<&'static Keyword>>> = LazyLock::new(|| {
+    let mut index: HashMap<_, Vec<_>> = HashMap::new();
+    for row in all() {
+        index.entry(first_word(row.name)).or_default().push(row);
+    }
+    for rows in index.values_mut() {
+        rows.sort_by_key(|row| std::cmp::Reverse(word_count(row.name)));
+    }
+    index
+});
+
+fn first_word(name: &'static str) -> &'static str {
+    name.split(' ').next().unwrap_or(name)
+}
+
+/// Number of words in a name.
+#[must_use]
+pub fn word_count(name: &str) -> usize {
+    name.split(' ').count()
+}
+
+/// What a line's first words are.
+#[derive(Clone, Copy, Debug)]
+pub enum Lookup {
+    /// This keyword.
+    Found(&'static Keyword),
+    /// This keyword, which may not stand in this section.
+    Elsewhere(&'static Keyword),
+    /// The first word begins keywords of this section, but with other second words.
+    Family,
+    /// Nothing known.
+    Unknown,
+}
+
+/// Looks up the keyword that `words` begin with.
+#[must_use]
+pub fn lookup(words: &[Word], section: Sections) -> Lookup {
+    let Some(rows) = words.first().and_then(|word| INDEX.get(word.text())) else { return Lookup::Unknown };
+    let matches = |row: &&&'static Keyword| {
+        let mut parts = row.name.split(' ');
+        let mut words = words.iter();
+        parts.all(|part| words.next().is_some_and(|word| word == part))
+    };
+    if let Some(row) = rows.iter().filter(matches).find(|row| row.sections & section != 0) {
+        return Lookup::Found(row);
+    }
+    if rows.iter().any(|row| word_count(row.name) > 1 && row.sections & section != 0) {
+        return Lookup::Family;
+    }
+    let proxy = section & PROXIES;
+    let sibling = rows.iter().filter(matches).find(|row| proxy != 0 && row.sections & PROXIES != 0);
+    sibling.or_else(|| rows.iter().find(matches)).map_or(Lookup::Unknown, |row| Lookup::Elsewhere(row))
+}
+
+/// The row of that name in these sections.
+#[must_use]
+pub fn row(name: &str, sections: Sections) -> Option<&'static Keyword> {
+    INDEX
+        .get(name.split(' ').next()?)?
+        .iter()
+        .copied()
+        .find(|row| row.name == name && row.sections & sections != 0)
+}
+
+/// The second words that keywords beginning with `first` have in a section.
+pub fn second_words(first: &str, section: Sections) -> Vec<&'static str> {
+    let rows = INDEX.get(first).map(Vec::as_slice).unwrap_or_default();
+    let seconds = rows.iter().rev().filter(|row| row.sections & section != 0);
+    let mut words: Vec<_> = seconds.filter_map(|row| row.name.split(' ').nth(1)).collect();
+    words.dedup();
+    words
+}
+
+/// The first words of all keywords of a section.
+pub fn first_words(section: Sections) -> Vec<&'static str> {
+    let mut words: Vec<_> =
+        all().filter(|row| row.sections & section != 0).map(|row| first_word(row.name)).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}

@@ -1,0 +1,182 @@
+//! `option`.
+
+use super::common::*;
+
+const FLAG: &[Arg] = &[];
+const CLF: &[Arg] = &[Arg::Maybe(&Arg::Choice(&["clf"]))];
+const REST: &[Arg] = &[Arg::Rest];
+const BOTH: Sections = PROXIES;
+const SPLICE: &str = "the engine decides by itself when to splice";
+
+const FORWARDFOR: &[Keyword] = &[
+    full("except", NONE, &[Arg::Word("network")], "clients for which nothing is added"),
+    full("header", NONE, &[NAME], "header to add"),
+    full("if-none", NONE, FLAG, "only where there is none yet"),
+];
+
+const ORIGINALTO: &[Keyword] = &[
+    inert(
+        "except",
+        NONE,
+        &[Arg::Word("network")],
+        "the header is added for every address",
+        "addresses for which nothing is added",
+    ),
+    full("header", NONE, &[NAME], "header to add"),
+];
+
+const CHECK_USER: &[Keyword] = &[
+    full("user", NONE, &[NAME], "user to log in as"),
+    full("post-41", NONE, FLAG, "speak protocol 4.1"),
+    full("pre-41", NONE, FLAG, "speak the protocol before 4.1"),
+];
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    // Logging.
+    full("option httplog", BOTH, CLF, "log requests"),
+    full("option tcplog", BOTH, CLF, "log connections"),
+    full("option httpslog", BOTH, FLAG, "log requests with what TLS negotiated"),
+    full("option dontlognull", CLIENT_SIDE, FLAG, "do not log connections without data"),
+    full("option dontlog-normal", CLIENT_SIDE, FLAG, "log failures only"),
+    full("option logasap", CLIENT_SIDE, FLAG, "log before the end"),
+    full("option log-separate-errors", CLIENT_SIDE, FLAG, "raise the level of failures"),
+    full("option log-health-checks", SERVER_SIDE, FLAG, "log every change of a check"),
+    // HTTP.
+    full("option forwardfor", BOTH, &[Arg::Settings(FORWARDFOR)], "add the client's address"),
+    full("option originalto", BOTH, &[Arg::Settings(ORIGINALTO)], "add the address the client connected to"),
+    inert("option forwarded", SERVER_SIDE, REST, "no Forwarded header is added", "add a Forwarded header"),
+    full("option http-server-close", BOTH, FLAG, "close towards servers, keep clients"),
+    full("option http-keep-alive", BOTH, FLAG, "keep both sides"),
+    full("option httpclose", BOTH, FLAG, "close both sides"),
+    full("option http-pretend-keepalive", BOTH, FLAG, "do not tell servers that we close"),
+    full("option http-ignore-probes", CLIENT_SIDE, FLAG, "say nothing to clients that said nothing"),
+    full("option http-no-delay", BOTH, FLAG, "send every segment at once"),
+    full("option abortonclose", BOTH, FLAG, "drop queued requests whose client left"),
+    full(
+        "option accept-unsafe-violations-in-http-request",
+        CLIENT_SIDE,
+        FLAG,
+        "accept some malformed requests",
+    ),
+    full(
+        "option accept-unsafe-violations-in-http-response",
+        SERVER_SIDE,
+        FLAG,
+        "accept some malformed responses",
+    ),
+    inert(
+        "option http-buffer-request",
+        BOTH,
+        FLAG,
+        "a request goes on before its body is complete",
+        "wait for the body",
+    ),
+    refused(
+        "option checkcache",
+        SERVER_SIDE,
+        FLAG,
+        "responses that leak a cookie into caches would pass",
+        "block cacheable cookies",
+    ),
+    inert(
+        "option http-use-proxy-header",
+        CLIENT_SIDE,
+        FLAG,
+        "'Proxy-Connection' is not looked at",
+        "use Proxy-Connection",
+    ),
+    inert(
+        "option http-restrict-req-hdr-names",
+        BOTH,
+        &[Arg::Choice(&["preserve", "delete", "reject"])],
+        "unusual header names pass",
+        "limit header names",
+    ),
+    inert("option http-drop-request-trailers", SERVER_SIDE, FLAG, "trailers pass", "drop trailers"),
+    inert("option http-drop-response-trailers", CLIENT_SIDE, FLAG, "trailers pass", "drop trailers"),
+    inert(
+        "option h1-case-adjust-bogus-client",
+        CLIENT_SIDE,
+        FLAG,
+        "header names keep their case",
+        "adjust case",
+    ),
+    inert(
+        "option h1-case-adjust-bogus-server",
+        SERVER_SIDE,
+        FLAG,
+        "header names keep their case",
+        "adjust case",
+    ),
+    moot("option disable-h2-upgrade", CLIENT_SIDE, FLAG, "HTTP/2 is not spoken", "no upgrade to HTTP/2"),
+    inert(
+        "option idle-close-on-response",
+        CLIENT_SIDE,
+        FLAG,
+        "idle connections close at once on a stop",
+        "close after the response",
+    ),
+    // Connections.
+    full(
+        "option redispatch",
+        SERVER_SIDE,
+        &[Arg::Maybe(&Arg::Int("interval", i32::MIN as i64, i32::MAX as i64))],
+        "try another server",
+    ),
+    full("option tcpka", BOTH, FLAG, "TCP keep-alive on both sides"),
+    full("option clitcpka", CLIENT_SIDE, FLAG, "TCP keep-alive towards clients"),
+    full("option srvtcpka", SERVER_SIDE, FLAG, "TCP keep-alive towards servers"),
+    full("option nolinger", BOTH, FLAG, "reset on close"),
+    full("option allbackups", SERVER_SIDE, FLAG, "use all backup servers at once"),
+    full("option persist", SERVER_SIDE, FLAG, "stay on a server that is down"),
+    full("option prefer-last-server", SERVER_SIDE, FLAG, "stay on the last server if possible"),
+    full("option transparent", SERVER_SIDE, FLAG, "connect to the original destination"),
+    full("option socket-stats", CLIENT_SIDE, FLAG, "counters per listener"),
+    moot("option contstats", CLIENT_SIDE, FLAG, "counters are always current", "count while data passes"),
+    moot("option splice-auto", BOTH, FLAG, SPLICE, "splice where it pays"),
+    moot("option splice-request", BOTH, FLAG, SPLICE, "splice requests"),
+    moot("option splice-response", BOTH, FLAG, SPLICE, "splice responses"),
+    moot("option tcp-smart-accept", CLIENT_SIDE, FLAG, "the kernel decides", "fewer packets on accept"),
+    moot("option tcp-smart-connect", SERVER_SIDE, FLAG, "the kernel decides", "fewer packets on connect"),
+    moot(
+        "option independent-streams",
+        BOTH,
+        FLAG,
+        "only reads re-arm timers where it matters",
+        "timers per direction",
+    ),
+    moot("option use-small-buffers", BOTH, REST, "buffers grow as needed", "small buffers"),
+    // Checks.
+    full(
+        "option httpchk",
+        SERVER_SIDE,
+        &[Arg::Maybe(&Arg::Word("method or uri")), Arg::Maybe(&Arg::Word("uri")), Arg::Rest],
+        "check with a request",
+    ),
+    full("option tcp-check", SERVER_SIDE, FLAG, "check with rules"),
+    full("option pgsql-check", SERVER_SIDE, &[Arg::Settings(CHECK_USER)], "check PostgreSQL"),
+    full("option mysql-check", SERVER_SIDE, &[Arg::Settings(CHECK_USER)], "check MySQL"),
+    full("option redis-check", SERVER_SIDE, FLAG, "check Redis"),
+    full(
+        "option smtpchk",
+        SERVER_SIDE,
+        &[Arg::Maybe(&Arg::Word("HELO or EHLO")), Arg::Maybe(&Arg::Word("domain"))],
+        "check SMTP",
+    ),
+    full("option ldap-check", SERVER_SIDE, FLAG, "check LDAP"),
+    full("option ssl-hello-chk", SERVER_SIDE, FLAG, "check with a TLS greeting"),
+    inert(
+        "option spop-check",
+        SERVER_SIDE,
+        FLAG,
+        "servers are checked by connecting only",
+        "check SPOP agents",
+    ),
+    inert(
+        "option external-check",
+        SERVER_SIDE,
+        FLAG,
+        "servers are checked by connecting only",
+        "check with a program",
+    ),
+];

@@ -1,0 +1,71 @@
+//! `resolvers`, `userlist`, `peers`, `mailers`, `cache`, `http-errors`, `ring`.
+
+use super::bind::BIND;
+use super::common::*;
+use super::server::SERVER;
+
+const REST: &[Arg] = &[Arg::Rest];
+const T: &[Arg] = &[MS];
+const MAIL: &str = "no mail is sent";
+const EVENTS: &[&str] = &["nx", "refused", "timeout", "valid", "obsolete", "other"];
+
+const USER: &[Keyword] = &[
+    full("password", NONE, &[Arg::Word("hash")], "crypt(3) hash"),
+    full("insecure-password", NONE, &[Arg::Word("password")], "password in clear"),
+    full("groups", NONE, &[Arg::Word("groups")], "groups, separated by commas"),
+];
+
+const GROUP: &[Keyword] = &[full("users", NONE, &[Arg::Word("users")], "users, separated by commas")];
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    // resolvers
+    full("nameserver", RESOLVERS, &[NAME, Arg::Addr], "a nameserver"),
+    full("parse-resolv-conf", RESOLVERS, &[], "take the nameservers of the system"),
+    full("hold", RESOLVERS, &[Arg::Choice(EVENTS), MS], "how long an answer is kept"),
+    full("resolve_retries", RESOLVERS, &[Arg::Int("number", 0, i32::MAX as i64)], "tries before giving up"),
+    full("timeout resolve", RESOLVERS, T, "time between two resolutions"),
+    full("timeout retry", RESOLVERS, T, "time between two tries"),
+    full("accepted_payload_size", RESOLVERS, &[Arg::Int("bytes", 512, 65535)], "largest answer"),
+    moot("resolution_pool_size", RESOLVERS, REST, "there is no limit", "resolutions at a time"),
+    // userlist
+    full("user", USERLIST, &[NAME, Arg::Settings(USER)], "a user"),
+    full("group", USERLIST, &[NAME, Arg::Settings(GROUP)], "a group"),
+    // peers, reported as a section
+    moot("peer", PEERS, &[NAME, Arg::Rest], "the section is reported", "another node"),
+    moot(
+        "bind",
+        PEERS | RING,
+        &[Arg::Addrs, Arg::Settings(BIND)],
+        "the section is reported",
+        "where to listen",
+    ),
+    moot("default-bind", PEERS, REST, "the section is reported", "settings of listeners"),
+    moot(
+        "server",
+        PEERS,
+        &[NAME, Arg::Maybe(&Arg::Addr), Arg::Settings(SERVER)],
+        "the section is reported",
+        "a node",
+    ),
+    moot("table", PEERS, &[NAME, Arg::Rest], "the section is reported", "a shared table"),
+    moot("shards", PEERS, &[COUNT], "the section is reported", "shards"),
+    moot("disabled", PEERS, &[], "the section is reported", "disable it"),
+    moot("enabled", PEERS, &[], "the section is reported", "enable it"),
+    // mailers, cache, ring, reported as sections
+    moot("mailer", MAILERS, &[NAME, Arg::Addr], MAIL, "a mail server"),
+    moot("timeout mail", MAILERS, T, MAIL, "how long a mail may take"),
+    moot("total-max-size", CACHE, &[COUNT], "the section is reported", "megabytes"),
+    moot("max-object-size", CACHE, &[Arg::Size], "the section is reported", "largest response"),
+    moot("max-age", CACHE, &[COUNT], "the section is reported", "longest life in seconds"),
+    moot("process-vary", CACHE, REST, "the section is reported", "look at Vary"),
+    moot("max-secondary-entries", CACHE, &[COUNT], "the section is reported", "variants of a response"),
+    moot("description", RING, REST, "the section is reported", "what it is"),
+    moot("format", RING, REST, "the section is reported", "framing"),
+    moot("maxlen", RING, REST, "the section is reported", "longest line"),
+    moot("size", RING, REST, "the section is reported", "bytes"),
+    moot("backing-file", RING, REST, "the section is reported", "file"),
+    moot("timeout connect", RING, T, "the section is reported", "how long to connect"),
+    moot("timeout server", RING, T, "the section is reported", "how long to wait"),
+    // http-errors
+    full("errorfile", HTTP_ERRORS, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
+];

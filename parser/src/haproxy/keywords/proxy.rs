@@ -1,0 +1,176 @@
+//! Proxies: identity, limits, balancing, cookies, errors.
+
+use super::common::*;
+
+const REST: &[Arg] = &[Arg::Rest];
+const FLAG: &[Arg] = &[];
+const COUNTS: &[Arg] = &[COUNT];
+const WORD: &[Arg] = &[Arg::Word("value")];
+
+/// `cookie`.
+const COOKIE: &[Keyword] = &[
+    full("rewrite", NONE, FLAG, "rewrite the server's cookie"),
+    full("insert", NONE, FLAG, "set one"),
+    full("prefix", NONE, FLAG, "put the server before the value"),
+    full("indirect", NONE, FLAG, "keep it from servers"),
+    full("nocache", NONE, FLAG, "forbid caching of the response that sets it"),
+    full("postonly", NONE, FLAG, "set it after a POST only"),
+    full("preserve", NONE, FLAG, "leave it to the server if it sets one"),
+    full("httponly", NONE, FLAG, "attribute HttpOnly"),
+    full("secure", NONE, FLAG, "attribute Secure"),
+    full("domain", NONE, &[Arg::Word("domain")], "attribute Domain"),
+    full("maxidle", NONE, &[SEC], "longest time between uses"),
+    full("maxlife", NONE, &[SEC], "longest life"),
+    full("attr", NONE, &[Arg::Word("attribute")], "any other attribute"),
+    inert("dynamic", NONE, FLAG, "servers need a 'cookie' of their own", "derive values from addresses"),
+];
+
+const HASH_METHODS: &[&str] = &["map-based", "consistent"];
+const HASH_FUNCTIONS: &[&str] = &["sdbm", "djb2", "wt6", "crc32", "none"];
+
+/// `source`.
+pub(super) const SOURCE: &[Keyword] = &[
+    inert("usesrc", NONE, WORD, "the proxy's own address is used", "another source address"),
+    inert("interface", NONE, WORD, "the system chooses the interface", "outgoing interface"),
+];
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    // Identity.
+    full("mode", PROXIES, &[Arg::Choice(&["tcp", "http", "health", "log", "spop", "haterm"])], "protocol"),
+    full("id", FRONTEND | LISTEN | BACKEND, &[Arg::Int("id", 1, i32::MAX as i64)], "number of the proxy"),
+    full("description", PROXIES, &[Arg::Some("text")], "what it is"),
+    full("disabled", PROXIES, FLAG, "do not start it"),
+    full("enabled", PROXIES, FLAG, "start it after all"),
+    inert("guid", FRONTEND | LISTEN | BACKEND, WORD, "proxies are known by name", "unique name"),
+    // Limits.
+    full("maxconn", CLIENT_SIDE, COUNTS, "connections at a time"),
+    full("fullconn", SERVER_SIDE, COUNTS, "connections at which servers reach their maxconn"),
+    full("backlog", CLIENT_SIDE, COUNTS, "connections waiting to be accepted"),
+    full("rate-limit sessions", CLIENT_SIDE, COUNTS, "sessions per second"),
+    full("retries", SERVER_SIDE, COUNTS, "tries after the first"),
+    full("retry-on", SERVER_SIDE, &[Arg::Some("event")], "what is worth another try"),
+    inert(
+        "max-keep-alive-queue",
+        SERVER_SIDE,
+        &[Arg::Int("number", -1, i32::MAX as i64)],
+        "connections are kept whatever the queue",
+        "queue that breaks persistence",
+    ),
+    inert(
+        "max-session-srv-conns",
+        CLIENT_SIDE,
+        COUNTS,
+        "a client keeps one server connection",
+        "server connections per client",
+    ),
+    // Where to.
+    full("default_backend", CLIENT_SIDE, &[Arg::Word("backend")], "backend where no rule matches"),
+    full("dispatch", LISTEN | BACKEND, &[Arg::Addr], "one address instead of servers"),
+    full("source", SERVER_SIDE, &[Arg::Addr, Arg::Settings(SOURCE)], "address to connect from"),
+    // Balancing.
+    full("balance", SERVER_SIDE, &[Arg::Word("algorithm"), Arg::Rest], "how to choose a server"),
+    full(
+        "hash-type",
+        SERVER_SIDE,
+        &[
+            Arg::Choice(HASH_METHODS),
+            Arg::Maybe(&Arg::Choice(HASH_FUNCTIONS)),
+            Arg::Maybe(&Arg::Choice(&["avalanche"])),
+        ],
+        "how keys become servers",
+    ),
+    full(
+        "hash-balance-factor",
+        SERVER_SIDE,
+        &[Arg::Int("percent", 0, 65535)],
+        "load a hashed server may have",
+    ),
+    inert(
+        "hash-preserve-affinity",
+        SERVER_SIDE,
+        &[Arg::Choice(&["always", "maxconn", "maxqueue"])],
+        "a key keeps its server always",
+        "when a key leaves its server",
+    ),
+    full(
+        "http-reuse",
+        SERVER_SIDE,
+        &[Arg::Choice(&["never", "safe", "aggressive", "always"])],
+        "who shares server connections",
+    ),
+    full("cookie", SERVER_SIDE, &[NAME, Arg::Settings(COOKIE)], "stay on a server by a cookie"),
+    inert(
+        "dynamic-cookie-key",
+        SERVER_SIDE,
+        WORD,
+        "servers need a 'cookie' of their own",
+        "key of dynamic cookies",
+    ),
+    inert(
+        "persist rdp-cookie",
+        SERVER_SIDE,
+        REST,
+        "requests are balanced each for itself",
+        "stay on a server by an RDP cookie",
+    ),
+    inert(
+        "http-send-name-header",
+        SERVER_SIDE,
+        &[Arg::Maybe(&NAME)],
+        "the header is not sent",
+        "tell the server its name",
+    ),
+    inert(
+        "load-server-state-from-file",
+        SERVER_SIDE,
+        &[Arg::Choice(&["global", "local", "none"])],
+        "servers start as configured",
+        "which state file to use",
+    ),
+    inert(
+        "server-state-file-name",
+        SERVER_SIDE,
+        REST,
+        "servers start as configured",
+        "name of the state file",
+    ),
+    inert("force-be-switch", CLIENT_SIDE, REST, "published backends only", "use unpublished backends"),
+    // Errors.
+    full("errorfile", PROXIES, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
+    full("errorloc", PROXIES, &[Arg::Int("code", 200, 599), Arg::Word("url")], "where to redirect"),
+    full("errorloc302", PROXIES, &[Arg::Int("code", 200, 599), Arg::Word("url")], "where to redirect"),
+    full(
+        "errorloc303",
+        PROXIES,
+        &[Arg::Int("code", 200, 599), Arg::Word("url")],
+        "where to redirect, always with GET",
+    ),
+    full("errorfiles", PROXIES, &[NAME, Arg::Rest], "answers of an http-errors section"),
+    inert("http-error", PROXIES, &[Arg::Some("rule")], "the usual answer is sent", "what to answer"),
+    // Compression.
+    inert("compression algo", PROXIES, REST, "nothing is compressed", "algorithms"),
+    inert("compression algo-req", PROXIES, REST, "nothing is compressed", "algorithms of requests"),
+    inert("compression algo-res", PROXIES, REST, "nothing is compressed", "algorithms of responses"),
+    moot("compression type", PROXIES, REST, "'compression algo' is reported", "types to compress"),
+    moot("compression type-req", PROXIES, REST, "'compression algo' is reported", "types to compress"),
+    moot("compression type-res", PROXIES, REST, "'compression algo' is reported", "types to compress"),
+    moot("compression minsize-req", PROXIES, REST, "'compression algo' is reported", "smallest request"),
+    moot("compression minsize-res", PROXIES, REST, "'compression algo' is reported", "smallest response"),
+    moot("compression direction", PROXIES, REST, "'compression algo' is reported", "direction"),
+    inert("compression offload", PROXIES, FLAG, "servers may compress", "keep servers from compressing"),
+    // TCP and mail.
+    inert("clitcpka-cnt", CLIENT_SIDE, COUNTS, "the kernel's count is used", "keep-alive probes"),
+    inert("clitcpka-idle", CLIENT_SIDE, &[SEC], "the kernel's time is used", "time before probes"),
+    inert("clitcpka-intvl", CLIENT_SIDE, &[SEC], "the kernel's interval is used", "time between probes"),
+    inert("srvtcpka-cnt", SERVER_SIDE, COUNTS, "the kernel's count is used", "keep-alive probes"),
+    inert("srvtcpka-idle", SERVER_SIDE, &[SEC], "the kernel's time is used", "time before probes"),
+    inert("srvtcpka-intvl", SERVER_SIDE, &[SEC], "the kernel's interval is used", "time between probes"),
+    inert("email-alert mailers", PROXIES, WORD, "no mail is sent", "who sends mail"),
+    moot("email-alert from", PROXIES, WORD, "'email-alert mailers' is reported", "sender"),
+    moot("email-alert to", PROXIES, WORD, "'email-alert mailers' is reported", "receiver"),
+    moot("email-alert level", PROXIES, WORD, "'email-alert mailers' is reported", "least severity"),
+    moot("email-alert myhostname", PROXIES, WORD, "'email-alert mailers' is reported", "own name"),
+    inert("external-check command", SERVER_SIDE, WORD, "no program is run", "program that checks"),
+    inert("external-check path", SERVER_SIDE, WORD, "no program is run", "its PATH"),
+    refused("ssl-f-use", FRONTEND | LISTEN, REST, "clients would be spoken to in clear", "certificates"),
+];

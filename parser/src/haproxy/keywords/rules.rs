@@ -1,0 +1,113 @@
+//! Rules: ACLs, switching, `http-request` and relatives, stick tables. Their words are read by `expr`.
+
+use super::common::*;
+
+const RULE: &[Arg] = &[Arg::Some("action")];
+const REST: &[Arg] = &[Arg::Rest];
+
+/// `stick-table`.
+const TABLE: &[Keyword] = &[
+    full("type", NONE, &[Arg::Word("type")], "type of the key"),
+    full("len", NONE, &[COUNT], "longest key"),
+    full("size", NONE, &[Arg::Size], "most entries"),
+    full("expire", NONE, &[MS], "life of an unused entry"),
+    full("nopurge", NONE, &[], "refuse new entries when full"),
+    full("peers", NONE, &[NAME], "peers to share with"),
+    full("srvkey", NONE, &[Arg::Choice(&["name", "addr"])], "how servers are remembered"),
+    full("store", NONE, &[Arg::Word("types")], "what an entry holds"),
+    full("write-to", NONE, &[NAME], "table to copy to"),
+    full("brates-factor", NONE, &[COUNT], "scale of byte rates"),
+    full("recv-only", NONE, &[], "never send updates"),
+];
+
+const STICK: &str = "requests are balanced without regard to where earlier ones went";
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    full("acl", PROXIES, &[NAME, Arg::Rest], "name a condition"),
+    full("use_backend", FRONTEND | LISTEN, &[NAME, Arg::Cond], "choose a backend"),
+    full("use-server", LISTEN | BACKEND, &[NAME, Arg::Cond], "choose a server"),
+    full("redirect", FRONTEND | LISTEN | BACKEND, RULE, "answer with a redirection"),
+    full("http-request", PROXIES, RULE, "what to do with requests"),
+    full("http-response", PROXIES, RULE, "what to do with responses"),
+    full("http-after-response", PROXIES, RULE, "what to do with responses, own ones included"),
+    full("tcp-request connection", CLIENT_SIDE, RULE, "what to do with connections"),
+    full("tcp-request session", CLIENT_SIDE, RULE, "what to do with sessions"),
+    full("tcp-request content", PROXIES, RULE, "what to do with first bytes"),
+    full("tcp-request inspect-delay", PROXIES, &[MS], "how long to wait for first bytes"),
+    inert(
+        "tcp-response content",
+        SERVER_SIDE,
+        RULE,
+        "what servers send first is not looked at",
+        "what to do with a server's first bytes",
+    ),
+    inert(
+        "tcp-response inspect-delay",
+        SERVER_SIDE,
+        &[MS],
+        "what servers send first is not looked at",
+        "how long to wait for a server's first bytes",
+    ),
+    moot("quic-initial", CLIENT_SIDE, REST, "QUIC is not spoken", "what to do with QUIC packets"),
+    inert(
+        "stick-table",
+        FRONTEND | LISTEN | BACKEND,
+        &[Arg::Settings(TABLE)],
+        "nothing is counted or remembered",
+        "a table of keys",
+    ),
+    inert("stick on", LISTEN | BACKEND, &[Arg::Some("expression")], STICK, "stay on a server by a key"),
+    inert("stick match", LISTEN | BACKEND, &[Arg::Some("expression")], STICK, "look for a server by a key"),
+    inert(
+        "stick store-request",
+        LISTEN | BACKEND,
+        &[Arg::Some("expression")],
+        STICK,
+        "remember a server by a key",
+    ),
+    inert(
+        "stick store-response",
+        LISTEN | BACKEND,
+        &[Arg::Some("expression")],
+        STICK,
+        "remember a server by a key",
+    ),
+    full("force-persist", LISTEN | BACKEND, &[Arg::MustCond], "stay on a server that is down"),
+    full("ignore-persist", LISTEN | BACKEND, &[Arg::MustCond], "forget the server"),
+    full("monitor fail", FRONTEND | LISTEN, &[Arg::MustCond], "when the monitor fails"),
+    full("monitor-uri", CLIENT_SIDE, &[Arg::Word("uri")], "URI that answers by itself"),
+    full(
+        "capture request header",
+        FRONTEND | LISTEN,
+        &[NAME, Arg::Choice(&["len"]), Arg::Int("length", 1, i32::MAX as i64)],
+        "log a request header",
+    ),
+    full(
+        "capture response header",
+        FRONTEND | LISTEN,
+        &[NAME, Arg::Choice(&["len"]), Arg::Int("length", 1, i32::MAX as i64)],
+        "log a response header",
+    ),
+    full(
+        "capture cookie",
+        FRONTEND | LISTEN,
+        &[NAME, Arg::Choice(&["len"]), Arg::Int("length", 1, i32::MAX as i64)],
+        "log a cookie",
+    ),
+    inert("declare capture", FRONTEND | LISTEN, REST, "no slot is declared", "declare a capture slot"),
+    inert(
+        "filter",
+        FRONTEND | LISTEN | BACKEND,
+        &[Arg::Some("filter")],
+        "data passes unfiltered",
+        "use a filter",
+    ),
+    inert("filter-sequence", FRONTEND | LISTEN | BACKEND, REST, "data passes unfiltered", "order of filters"),
+    refused(
+        "use-fcgi-app",
+        LISTEN | BACKEND,
+        &[NAME],
+        "servers would be spoken to in a protocol they do not know",
+        "speak FastCGI",
+    ),
+];

@@ -1,0 +1,143 @@
+//! `tune.*`. Most tune mechanisms that Tandem has not, or that size themselves.
+
+use super::common::*;
+
+const REST: &[Arg] = &[Arg::Rest];
+const NO_TLS: &str = "TLS is not spoken";
+const NO_H2: &str = "HTTP/2 is not spoken";
+const NO_LUA: &str = "scripts are not run";
+const SELF_SIZED: &str = "it sizes itself";
+
+const fn tuned(name: &'static str, args: &'static [Arg], doc: &'static str) -> Keyword {
+    full(name, GLOBAL, args, doc)
+}
+
+const fn sized(name: &'static str) -> Keyword {
+    moot(name, GLOBAL, REST, SELF_SIZED, "size of an internal mechanism")
+}
+
+const fn tls(name: &'static str) -> Keyword {
+    moot(name, GLOBAL, REST, NO_TLS, "TLS mechanism")
+}
+
+const fn h2(name: &'static str) -> Keyword {
+    moot(name, GLOBAL, REST, NO_H2, "HTTP/2 mechanism")
+}
+
+const fn lua(name: &'static str) -> Keyword {
+    moot(name, GLOBAL, REST, NO_LUA, "Lua mechanism")
+}
+
+pub(super) const KEYWORDS: &[Keyword] = &[
+    tuned("tune.bufsize", &[Arg::Size], "bytes of a buffer, and the largest request head"),
+    tuned("tune.maxrewrite", &[Arg::Size], "bytes kept free for rewriting a head"),
+    tuned("tune.maxaccept", &[Arg::Int("number", -1, i32::MAX as i64)], "connections accepted in a row"),
+    tuned("tune.http.maxhdr", &[Arg::Int("number", 1, 32767)], "headers of a message"),
+    sized("tune.http.cookielen"),
+    sized("tune.http.logurilen"),
+    sized("tune.applet.zero-copy-forwarding"),
+    sized("tune.buffers.limit"),
+    sized("tune.buffers.reserve"),
+    sized("tune.bufsize.large"),
+    sized("tune.bufsize.small"),
+    sized("tune.chksize"),
+    sized("tune.cli.max-payload-size"),
+    sized("tune.comp.maxlevel"),
+    sized("tune.defaults.purge"),
+    sized("tune.disable-fast-forward"),
+    sized("tune.disable-zero-copy-forwarding"),
+    sized("tune.epoll.mask-events"),
+    sized("tune.events.max-events-at-once"),
+    sized("tune.fail-alloc"),
+    sized("tune.fd.edge-triggered"),
+    sized("tune.fd.tables"),
+    sized("tune.glitches.kill.cpu-usage"),
+    sized("tune.h1.be.glitches-threshold"),
+    sized("tune.h1.fe.glitches-threshold"),
+    sized("tune.h1.zero-copy-fwd-recv"),
+    sized("tune.h1.zero-copy-fwd-send"),
+    sized("tune.idle-pool.shared"),
+    sized("tune.idletimer"),
+    sized("tune.listener.default-shards"),
+    sized("tune.listener.multi-queue"),
+    sized("tune.max-checks-per-thread"),
+    sized("tune.max-rules-at-once"),
+    sized("tune.maxpollevents"),
+    sized("tune.memory.hot-size"),
+    sized("tune.notsent-lowat.client"),
+    sized("tune.notsent-lowat.server"),
+    sized("tune.pattern.cache-size"),
+    sized("tune.peers.max-updates-at-once"),
+    sized("tune.pipesize"),
+    sized("tune.pool-high-fd-ratio"),
+    sized("tune.pool-low-fd-ratio"),
+    sized("tune.pt.zero-copy-forwarding"),
+    sized("tune.rcvbuf.backend"),
+    sized("tune.rcvbuf.client"),
+    sized("tune.rcvbuf.frontend"),
+    sized("tune.rcvbuf.server"),
+    sized("tune.recv_enough"),
+    sized("tune.renice.runtime"),
+    sized("tune.renice.startup"),
+    sized("tune.ring.queues"),
+    sized("tune.runqueue-depth"),
+    sized("tune.sched.low-latency"),
+    sized("tune.sndbuf.backend"),
+    sized("tune.sndbuf.client"),
+    sized("tune.sndbuf.frontend"),
+    sized("tune.sndbuf.server"),
+    sized("tune.stick-counters"),
+    sized("tune.streams-elasticity"),
+    sized("tune.takeover-other-tg-connections"),
+    sized("tune.vars.check-max-size"),
+    sized("tune.vars.global-max-size"),
+    sized("tune.vars.proc-max-size"),
+    sized("tune.vars.reqres-max-size"),
+    sized("tune.vars.sess-max-size"),
+    sized("tune.vars.txn-max-size"),
+    sized("tune.zlib.memlevel"),
+    sized("tune.zlib.windowsize"),
+    h2("tune.h2.be.glitches-threshold"),
+    h2("tune.h2.be.initial-window-size"),
+    h2("tune.h2.be.max-concurrent-streams"),
+    h2("tune.h2.be.max-frames-at-once"),
+    h2("tune.h2.be.rxbuf"),
+    h2("tune.h2.fe.glitches-threshold"),
+    h2("tune.h2.fe.initial-window-size"),
+    h2("tune.h2.fe.max-concurrent-streams"),
+    h2("tune.h2.fe.max-frames-at-once"),
+    h2("tune.h2.fe.max-rst-at-once"),
+    h2("tune.h2.fe.max-total-streams"),
+    h2("tune.h2.fe.rxbuf"),
+    h2("tune.h2.header-table-size"),
+    h2("tune.h2.initial-window-size"),
+    h2("tune.h2.log-errors"),
+    h2("tune.h2.max-concurrent-streams"),
+    h2("tune.h2.max-frame-size"),
+    h2("tune.h2.zero-copy-fwd-send"),
+    tls("tune.ssl.cachesize"),
+    tls("tune.ssl.capture-buffer-size"),
+    tls("tune.ssl.capture-cipherlist-size"),
+    tls("tune.ssl.certificate-compression"),
+    tls("tune.ssl.default-dh-param"),
+    tls("tune.ssl.force-private-cache"),
+    tls("tune.ssl.hard-maxrecord"),
+    tls("tune.ssl.keylog"),
+    tls("tune.ssl.keyupdate-rate-limit"),
+    tls("tune.ssl.lifetime"),
+    tls("tune.ssl.maxrecord"),
+    tls("tune.ssl.ocsp-update.maxdelay"),
+    tls("tune.ssl.ocsp-update.mindelay"),
+    tls("tune.ssl.ssl-ctx-cache-size"),
+    tls("tune.quic.listen"),
+    lua("tune.lua.bool-sample-conversion"),
+    lua("tune.lua.burst-timeout"),
+    lua("tune.lua.forced-yield"),
+    lua("tune.lua.log.loggers"),
+    lua("tune.lua.log.stderr"),
+    lua("tune.lua.maxmem"),
+    lua("tune.lua.openlibs"),
+    lua("tune.lua.service-timeout"),
+    lua("tune.lua.session-timeout"),
+    lua("tune.lua.task-timeout"),
+];

@@ -1,0 +1,497 @@
+//! Files to sections, lines to statements.
+
+use std::collections::HashMap;
+
+use super::arguments::{self, Subject, did_you_mean, one_of};
+use super::condition::Facts;
+use super::environment::Environment;
+use super::grammar::{Arg, Effect, Keyword};
+use super::keywords::{self, Lookup};
+use super::preprocess::Preprocessor;
+use super::section::{self, KINDS, Naming, SectionKind};
+use super::tree::{Modifier, Section, Statement, Tree, Value};
+use crate::diagnostic::{Diagnostic, Head, Reason};
+use crate::lex::{LineError, Variables, Word, span_of, split};
+use crate::span::{FileId, SourceFile, Sources, Span};
+
+/// Words a line may have.
+const MOST_WORDS: usize = 64;
+
+/// Reads all files in order. Lines that are wrong are reported and left out.
+#[must_use]
+pub fn parse(sources: &Sources, vars: &dyn Variables, facts: &Facts<'_>) -> (Tree, Vec<Diagnostic>) {
+    let mut parser = Parser {
+        env: Environment::new(vars),
+        facts,
+        tree: Tree::default(),
+        diagnostics: Vec::new(),
+        said: HashMap::new(),
+        in_section: false,
+    };
+    for (id, file) in sources.iter() {
+        parser.file(id, file);
+    }
+    (parser.tree, parser.diagnostics)
+}
+
+struct Parser<'a> {
+    env: Environment<'a>,
+    facts: &'a Facts<'a>,
+    tree: Tree,
+    diagnostics: Vec<Diagnostic>,
+    /// Keywords whose lack of effect was reported: where, and how often they were seen again.
+    said: HashMap<&'static str, (usize, usize)>,
+    /// Whether the last section of the tree takes lines.
+    in_section: bool,
+}
+
+impl Parser<'_> {
+    fn say(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn file(&mut self, id: FileId, file: &SourceFile) {
+        self.in_section = false;
+        self.env.file.clone_from(&file.name);
+        let mut preprocessor = Preprocessor::default();
+        let mut offset = 0;
+        for (nth, raw) in file.text.split_inclusive(|b| *b == b'\n').enumerate() {
+            self.env.line = u32::try_from(nth + 1).unwrap_or(u32::MAX);
+            let line = raw.strip_suffix(b"\n").unwrap_or(raw);
+            self.line(id, offset, line, &mut preprocessor);
+            offset += raw.len();
+        }
+        preprocessor.finish(&mut self.diagnostics);
+        if file.text.last().is_some_and(|b| *b != b'\n') {
+            let end = Span::new(id, file.text.len()..file.text.len());
+            let column = file.line_column(end.start).1;
+            let message =
+                format!("Missing LF on last line, file might have been truncated at position {column}.");
+            self.say(
+                Diagnostic::warning(Reason::MissingFinalNewline, end, message)
+                    .help("end the file with a newline; the line was read as it stands")
+                    .edit(end, "\n"),
+            );
+        }
+    }
+
+    fn line(&mut self, id: FileId, offset: usize, line: &[u8], preprocessor: &mut Preprocessor) {
+        let words = match split(id, offset, line, &self.env) {
+            Ok(line) => line,
+            Err(error) if preprocessor.active() => return self.say(syntax(error, offset)),
+            Err(_) => return,
+        };
+        let (unknown, words) = (words.unknown_variables, words.words);
+        let Some(first) = words.first() else { return };
+        if first.starts_with('.') {
+            return preprocessor.directive(&words, &self.env, self.facts, &mut self.diagnostics);
+        }
+        if !preprocessor.active() {
+            return;
+        }
+        if words.len() > MOST_WORDS {
+            let word = &words[MOST_WORDS - 1];
+            let at = word.span.start as usize - offset + 1;
+            let message =
+                format!("too many words, truncating after word {MOST_WORDS}, position {at}: <{word}>.");
+            return self.say(Diagnostic::alert(Reason::Syntax, words[MOST_WORDS].span, message));
+        }
+        if let Some((nth, empty)) = words.iter().enumerate().find(|(_, word)| word.is_empty()) {
+            let at = empty.span.start as usize - offset + 1;
+            let message = format!(
+                "argument number {nth} at position {at} is empty and marks the end of the argument list."
+            );
+            let mut diagnostic = Diagnostic::alert(Reason::Syntax, empty.span, message);
+            if let Some((name, span)) = unknown.first() {
+                diagnostic.span = Some(*span);
+                diagnostic = diagnostic
+                    .label(format!("the environment variable '{name}' is not set"))
+                    .help(format!("set it, or give it a value here: \"${{{name}-value}}\""));
+            }
+            return self.say(diagnostic);
+        }
+        self.words(&words);
+    }
+
+    fn words(&mut self, words: &[Word]) {
+        let (modifier, words) = match words[0].text() {
+            "no" => (Modifier::No, &words[1..]),
+            "default" => (Modifier::Default, &words[1..]),
+            _ => (Modifier::None, words),
+        };
+        let Some(first) = words.first() else { return };
+        if let (Modifier::None, Some(kind)) = (modifier, section::kind_of(first)) {
+            // `user`, `default-server` and the like never collide; `cache`, `ring` and `peers` name settings
+            // only after another word.
+            return self.section(kind, words);
+        }
+        if !self.in_section {
+            let (cause, near) = did_you_mean(first, KINDS.iter().map(|kind| kind.name));
+            let message = format!("unknown keyword '{first}' out of section{cause}.");
+            let mut diagnostic = Diagnostic::alert(Reason::OutOfSection, first.span, message);
+            if let Some(near) = near {
+                diagnostic = diagnostic.edit(first.span, near);
+            }
+            return self.say(diagnostic);
+        }
+        let Some(section) = self.tree.sections.last() else { return };
+        let kind = section.kind;
+        if kind.bit == section::OPAQUE {
+            return;
+        }
+        match keywords::lookup(words, kind.bit) {
+            Lookup::Found(keyword) => self.statement(keyword, modifier, words),
+            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, words),
+            Lookup::Family => self.unknown_second(words, kind),
+            Lookup::Unknown => self.unknown(first, kind),
+        }
+    }
+
+    // Sections.
+
+    fn section(&mut self, kind: &'static SectionKind, words: &[Word]) {
+        self.in_section = true;
+        let span = span_of(words, words[0].span);
+        let mut section =
+            Section { kind, name: None, from: None, addresses: None, span, statements: Vec::new() };
+        let mut rest = &words[1..];
+        if kind.named != Naming::Never
+            && let Some((name, after)) = rest.split_first()
+            && !(kind.named == Naming::Maybe && name == "from" && !after.is_empty())
+        {
+            self.check_name(kind, name);
+            section.name = Some(name.clone());
+            rest = after;
+        }
+        if kind.named == Naming::Always && section.name.is_none() {
+            let message = format!("'{}' expects an <id> argument", kind.name);
+            self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message));
+        }
+        if kind.bit & (section::FRONTEND | section::LISTEN) != 0
+            && rest.first().is_some_and(|word| word != "from")
+        {
+            section.addresses = self.old_addresses(kind, words, rest);
+            rest = &[];
+        }
+        if kind.is_proxy()
+            && let [from, base, after @ ..] = rest
+            && from == "from"
+        {
+            section.from = Some(base.clone());
+            rest = after;
+        }
+        if let (Some(extra), true) = (rest.first(), kind.bit != section::OPAQUE) {
+            let message = format!("'{}' cannot handle unexpected argument '{extra}'.", kind.name);
+            self.say(Diagnostic::alert(Reason::TooManyArguments, extra.span, message));
+        }
+        if !kind.inert.is_empty() {
+            let message = format!("section '{}' is accepted but has no effect in Tandem yet.", kind.name);
+            self.no_effect(kind.name, Reason::NoEffect, span, message, kind.inert);
+        }
+        self.env.section = section.name.as_ref().map_or(kind.name, |name| name.text()).to_owned();
+        self.tree.sections.push(section);
+    }
+
+    fn check_name(&mut self, kind: &SectionKind, name: &Word) {
+        let bad = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ':' | '_' | '-');
+        if !kind.is_proxy() && kind.bit & (section::PEERS | section::RESOLVERS | section::MAILERS) == 0 {
+            return;
+        }
+        if let Some(c) = name.chars().find(bad) {
+            let message = format!("character '{c}' is not permitted in '{}' name '{name}'.", kind.name);
+            self.say(
+                Diagnostic::alert(Reason::InvalidValue, name.span, message)
+                    .help("names are made of letters, digits, '.', ':', '_' and '-'"),
+            );
+        }
+    }
+
+    /// `listen NAME ADDR:PORT[,...] [settings]` of versions before 1.7.
+    fn old_addresses(&mut self, kind: &SectionKind, words: &[Word], rest: &[Word]) -> Option<Value> {
+        let bind = keywords::row("bind", kind.bit)?;
+        let subject =
+            Subject { name: kind.name.to_owned(), head: Head::Parsing, span: words[0].span, vars: &self.env };
+        match arguments::read(&subject, bind, rest) {
+            Err(diagnostic) => {
+                self.say(*diagnostic);
+                None
+            }
+            Ok(args) => {
+                let line = rest.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+                let message = "please use the 'bind' keyword for listening addresses.";
+                self.say(
+                    Diagnostic::warning(Reason::Retired, span_of(rest, words[0].span), message)
+                        .help(format!("write on a line of its own: bind {line}")),
+                );
+                let span = span_of(rest, words[0].span);
+                self.settings_effect(kind.name, &args);
+                let statement = Statement { keyword: bind, modifier: Modifier::None, args, span };
+                Some(Value::Settings(vec![statement]))
+            }
+        }
+    }
+
+    // Lines.
+
+    fn statement(&mut self, keyword: &'static Keyword, modifier: Modifier, words: &[Word]) {
+        let count = keywords::word_count(keyword.name);
+        let head_span = span_of(&words[..count], words[0].span);
+        let span = span_of(words, head_span);
+        if modifier != Modifier::None && !keyword.negatable() {
+            let message = "negation/default currently supported only for options, log, busy-polling, \
+                           set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping.";
+            return self.say(Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message));
+        }
+        if let Effect::Renamed { to, since } = keyword.effect {
+            return self.renamed(keyword, to, since, modifier, words);
+        }
+        let arguments = &words[count..];
+        // `no log` and `no option X` need no arguments.
+        let bare = modifier != Modifier::None && arguments.is_empty();
+        let subject = Subject {
+            name: subject_name(keyword, arguments, self.tree.sections.last()),
+            head: if keyword.name.contains("server") { Head::At } else { Head::Parsing },
+            span: head_span,
+            vars: &self.env,
+        };
+        let args = if bare { Ok(Vec::new()) } else { arguments::read(&subject, keyword, arguments) };
+        match args {
+            Err(diagnostic) => self.say(*diagnostic),
+            Ok(args) => {
+                let statement = Statement { keyword, modifier, args, span };
+                self.effect(keyword, modifier, head_span);
+                self.settings_effect(keyword.name, &statement.args);
+                self.env.apply(&statement);
+                if let Some(section) = self.tree.sections.last_mut() {
+                    section.statements.push(statement);
+                }
+            }
+        }
+    }
+
+    /// An older spelling: the modern one is read in its place.
+    fn renamed(
+        &mut self,
+        keyword: &'static Keyword,
+        to: &'static str,
+        since: &'static str,
+        modifier: Modifier,
+        words: &[Word],
+    ) {
+        let count = keywords::word_count(keyword.name);
+        let span = span_of(words, words[0].span);
+        let mut modern: Vec<Word> = to.split(' ').map(|word| Word::verbatim(word, words[0].span)).collect();
+        if matches!(keyword.name, "reqadd" | "rspadd") {
+            modern.extend(header_words(&words[count..]));
+        } else {
+            modern.extend_from_slice(&words[count..]);
+        }
+        let line = modern.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        let message = format!(
+            "the '{}' directive is not supported anymore since HAProxy {since}. Use '{to}'.",
+            keyword.name
+        );
+        self.say(
+            Diagnostic::warning(Reason::Retired, span_of(&words[..count], span), message)
+                .help(format!("write: {line}"))
+                .edit(span, line),
+        );
+        let Some(bit) = self.tree.sections.last().map(|section| section.kind.bit) else { return };
+        match keywords::lookup(&modern, bit) {
+            Lookup::Found(keyword) => self.statement(keyword, modifier, &modern),
+            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, &modern),
+            Lookup::Family | Lookup::Unknown => {}
+        }
+    }
+
+    // What a keyword does here.
+
+    fn effect(&mut self, keyword: &'static Keyword, modifier: Modifier, span: Span) {
+        if modifier != Modifier::None {
+            return;
+        }
+        let name = keyword.name;
+        match keyword.effect {
+            Effect::Full | Effect::Moot(_) | Effect::Renamed { .. } => {}
+            Effect::Inert(missed) => {
+                let message = format!("'{name}' is accepted but has no effect in Tandem yet.");
+                self.no_effect(name, Reason::NoEffect, span, message, missed);
+            }
+            Effect::Obsolete { since, instead } => {
+                let message = format!("'{name}' is not supported any more since HAProxy {since}.");
+                self.no_effect(name, Reason::Retired, span, message, instead);
+            }
+            Effect::Refused(danger) => {
+                let message = format!("'{name}' is known, but Tandem cannot do it yet.");
+                self.say(
+                    Diagnostic::alert(Reason::Refused, span, message)
+                        .label("refused rather than ignored")
+                        .help(format!("without it {danger}")),
+                );
+            }
+        }
+    }
+
+    fn settings_effect(&mut self, line: &str, args: &[Value]) {
+        for arg in args {
+            let Value::Settings(settings) = arg else { continue };
+            for setting in settings {
+                let name = setting.keyword.name;
+                match setting.keyword.effect {
+                    Effect::Inert(missed) => {
+                        let message =
+                            format!("'{name}' of '{line}' is accepted but has no effect in Tandem yet.");
+                        self.no_effect(name, Reason::NoEffect, setting.span, message, missed);
+                    }
+                    Effect::Refused(danger) => {
+                        let message = format!("'{name}' of '{line}' is known, but Tandem cannot do it yet.");
+                        self.say(
+                            Diagnostic::alert(Reason::Refused, setting.span, message)
+                                .label("refused rather than ignored")
+                                .help(format!("without it {danger}")),
+                        );
+                    }
+                    _ => {}
+                }
+                self.settings_effect(name, &setting.args);
+            }
+        }
+    }
+
+    /// Once per keyword; the first message counts the others.
+    fn no_effect(&mut self, name: &'static str, reason: Reason, span: Span, message: String, help: &str) {
+        if let Some((at, times)) = self.said.get_mut(name) {
+            *times += 1;
+            let note = format!("the same on {times} more line{}", if *times == 1 { "" } else { "s" });
+            let help = &mut self.diagnostics[*at].help;
+            help.truncate(1);
+            help.push(note);
+            return;
+        }
+        self.said.insert(name, (self.diagnostics.len(), 0));
+        self.say(Diagnostic::warning(reason, span, message).help(help));
+    }
+
+    // Unknown words.
+
+    fn unknown(&mut self, word: &Word, kind: &SectionKind) {
+        let (cause, near) = did_you_mean(word, keywords::first_words(kind.bit));
+        let message = format!("unknown keyword '{word}' in '{}' section{cause}", kind.name);
+        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
+        if let Some(near) = near {
+            diagnostic = diagnostic.edit(word.span, near);
+        }
+        self.say(diagnostic);
+    }
+
+    fn unknown_second(&mut self, words: &[Word], kind: &SectionKind) {
+        let first = &words[0];
+        let known = keywords::second_words(first, kind.bit);
+        let Some(second) = words.get(1) else {
+            let message = format!("'{first}' expects {}.", one_of(&known));
+            return self.say(Diagnostic::alert(Reason::MissingArgument, first.span, message));
+        };
+        let (cause, near) = did_you_mean(second, known.iter().copied());
+        let message = match first.text() {
+            "option" => format!("unknown option '{second}'{cause}."),
+            "stats" => format!("unknown stats parameter '{second}', expects {}.", one_of(&known)),
+            _ => format!("'{first}' supports {} (got '{second}')", one_of(&known)),
+        };
+        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message);
+        if let Some(near) = near {
+            diagnostic = diagnostic.help(format!("did you mean '{near}'?")).edit(second.span, near);
+        }
+        self.say(diagnostic);
+    }
+
+    /// A keyword of other sections. Proxies tell which half is missing, and go on where that is harmless.
+    fn elsewhere(&mut self, keyword: &'static Keyword, words: &[Word]) {
+        let Some(section) = self.tree.sections.last() else { return };
+        let (kind, name) = (section.kind, keyword.name);
+        let id = section.name.as_ref().map(Word::text).unwrap_or_default();
+        let span = words[0].span;
+        let half = match kind.bit {
+            section::FRONTEND => "backend",
+            section::BACKEND => "frontend",
+            _ => "",
+        };
+        let other_half = keyword.sections & section::LISTEN != 0 && !half.is_empty();
+        let diagnostic = if kind.bit == section::DEFAULTS && keyword.sections & section::LISTEN != 0 {
+            let message = format!("'{name}' not allowed in 'defaults' section.");
+            Diagnostic::alert(Reason::NotAllowedHere, span, message)
+        } else if !other_half {
+            let message = format!("unknown keyword '{}' in '{}' section", words[0], kind.name);
+            let places = KINDS.iter().filter(|kind| kind.bit & keyword.sections != 0);
+            let places: Vec<_> = places.map(|kind| kind.name).collect();
+            Diagnostic::alert(Reason::NotAllowedHere, span, message)
+                .help(format!("'{name}' belongs into {}", one_of(&places)))
+        } else if name.starts_with("server") || name.starts_with("tcp-") {
+            let message =
+                format!("'{name}' not allowed because {} '{id}' has no {half} capability.", kind.name);
+            Diagnostic::alert(Reason::NotAllowedHere, span, message)
+        } else {
+            let hint = match name {
+                "maxconn" => " Maybe you want 'fullconn' instead ?",
+                "fullconn" => " Maybe you want 'maxconn' instead ?",
+                _ => "",
+            };
+            let message =
+                format!("'{name}' ignored because {} '{id}' has no {half} capability.{hint}", kind.name);
+            Diagnostic::warning(Reason::NotAllowedHere, span, message)
+        };
+        self.say(diagnostic);
+    }
+}
+
+/// What messages about a line start with.
+fn subject_name(keyword: &Keyword, arguments: &[Word], section: Option<&Section>) -> String {
+    let proxy = section.and_then(|section| section.name.as_ref()).map(Word::text).unwrap_or_default();
+    match (keyword.name, arguments) {
+        ("server", [name, _, ..]) => format!("server {proxy}/{name}"),
+        ("bind", [addresses, _, ..]) => format!("bind {addresses}"),
+        (name, _) if matches!(keyword.args.first(), Some(Arg::Settings(_))) => name.to_owned(),
+        (name, _) => name.to_owned(),
+    }
+}
+
+/// `reqadd "X-Name: value"` as the name and value of a modern rule, with its condition.
+fn header_words(words: &[Word]) -> Vec<Word> {
+    let Some((header, rest)) = words.split_first() else { return Vec::new() };
+    let (name, value) = header.split_once(':').unwrap_or((header.text(), ""));
+    // The modern value is a log-format, where `%` and quotes mean something.
+    let value = value.trim_start().replace('%', "%%");
+    let mut out = vec![Word::verbatim(name.trim(), header.span), Word::verbatim(&value, header.span)];
+    out.extend_from_slice(rest);
+    out
+}
+
+/// A word as it would be written.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\'' | '#' | '\\' | '$');
+    match word {
+        "" => "\"\"".into(),
+        word if word.chars().all(plain) => word.into(),
+        word if !word.contains('\'') => format!("'{word}'"),
+        word => format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$")),
+    }
+}
+
+fn syntax(error: LineError, offset: usize) -> Diagnostic {
+    let (what, span, help) = match error {
+        LineError::UnmatchedQuote(span) => ("unmatched quote", span, "close it, or write \\\" or \\'"),
+        LineError::UnmatchedBrace(span) => {
+            ("unmatched brace in environment variable name", span, "close it with '}'")
+        }
+        LineError::VariableName(span) => (
+            "forbidden first char in environment variable name",
+            span,
+            "write \\$ for a dollar, or use single quotes",
+        ),
+        LineError::Hex(span) => {
+            ("truncated or invalid hexadecimal sequence", span, "two hexadecimal digits must follow")
+        }
+        LineError::Expansion(span) => ("truncated or invalid word expansion sequence", span, "write [*]"),
+    };
+    let at = span.start as usize - offset + 1;
+    Diagnostic::alert(Reason::Syntax, span, format!("{what} at position {at}:")).help(help)
+}

@@ -1,0 +1,154 @@
+//! `bind` lines: one listener per address and port.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tandem_parser::diagnostic::Reason;
+use tandem_parser::haproxy::Statement;
+use tandem_parser::value::{Address, Port, Transport};
+
+use super::context::{Context, span_at};
+use crate::ir::global::Level;
+use crate::ir::{Bind, BindAddr};
+
+/// Settings that `bind` and `stats socket` share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) name: Option<String>,
+    pub(super) level: Level,
+    pub(super) mode: Option<u32>,
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
+    pub(super) expose_fd: bool,
+    id: u32,
+    maxconn: Option<u32>,
+    backlog: Option<u32>,
+    transparent: bool,
+    interface: Option<String>,
+    accept_proxy: bool,
+    v6only: Option<bool>,
+    defer_accept: bool,
+}
+
+/// Reads the settings of a line.
+pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Settings {
+    let mut out = Settings::default();
+    for setting in settings {
+        let text = setting.text(0);
+        let owned = || text.map(str::to_owned);
+        let span = span_at(setting, 0);
+        match setting.name() {
+            "name" => out.name = owned(),
+            "id" => out.id = setting.number(0).unwrap_or(0),
+            // Zero is no limit.
+            "maxconn" => out.maxconn = setting.number(0).filter(|limit| *limit > 0),
+            "backlog" => out.backlog = setting.number(0).filter(|limit| *limit > 0),
+            "transparent" => out.transparent = true,
+            "interface" => out.interface = owned(),
+            "accept-proxy" => out.accept_proxy = true,
+            "v4v6" => out.v6only = Some(false),
+            "v6only" => out.v6only = Some(true),
+            "defer-accept" => out.defer_accept = true,
+            "mode" => out.mode = mode(context, setting),
+            "user" => out.uid = text.and_then(|name| context.user(name, span)),
+            "group" => out.gid = text.and_then(|name| context.group(name, span)),
+            "uid" => out.uid = setting.number(0),
+            "gid" => out.gid = setting.number(0),
+            "level" => {
+                out.level = match text {
+                    Some("admin") => Level::Admin,
+                    Some("user") => Level::User,
+                    _ => Level::Operator,
+                }
+            }
+            "expose-fd" => out.expose_fd = true,
+            _ => {}
+        }
+    }
+    out
+}
+
+fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
+    let text = setting.text(0).unwrap_or_default();
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    if mode.is_none() {
+        let message = format!("'mode' : missing or invalid mode '{text}' (octal integer expected)");
+        context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+    }
+    mode
+}
+
+/// Lowers one line; listeners without an id get 0.
+pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
+    let settings = settings(context, line.settings(1));
+    let span = span_at(line, 0);
+    let mut binds = Vec::new();
+    for address in line.addresses(0) {
+        for addr in listeners(context, line, address) {
+            binds.push(Bind {
+                addr,
+                name: settings.name.clone(),
+                id: settings.id,
+                maxconn: settings.maxconn,
+                backlog: settings.backlog,
+                transparent: settings.transparent,
+                interface: settings.interface.clone(),
+                accept_proxy: settings.accept_proxy,
+                v6only: settings.v6only,
+                defer_accept: settings.defer_accept,
+                mode: settings.mode,
+                uid: settings.uid,
+                gid: settings.gid,
+                level: settings.level,
+                place: context.place(line.span),
+            });
+        }
+    }
+    if settings.id != 0 && binds.len() > 1 {
+        let message = "'bind' : 'id' can be only used with a single socket";
+        context.alert(Reason::Conflict, span, message);
+    }
+    binds
+}
+
+fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> Vec<BindAddr> {
+    let span = span_at(line, 0);
+    let written = line.text(0).unwrap_or_default();
+    let Some(address) = context.resolved(address, span) else { return Vec::new() };
+    let cause = match &address {
+        Address::Unix { transport: Some(Transport::Datagram), .. }
+        | Address::Inet { transport: Some(Transport::Datagram), .. } => {
+            format!("dgram-type address not acceptable in '{written}'")
+        }
+        Address::Unix { path, .. } => return vec![BindAddr::Unix(PathBuf::from(path))],
+        Address::Abstract(name) => return vec![BindAddr::Abstract(name.clone())],
+        Address::Fd(fd) => return vec![BindAddr::Fd(*fd)],
+        Address::Inet { transport: Some(Transport::Quic), .. } => {
+            let message = "'bind' on 'quic' addresses is accepted but has no effect in Tandem yet.";
+            context.warn(Reason::NoEffect, span, message);
+            return Vec::new();
+        }
+        Address::Inet { host, port, .. } => {
+            let range = match port {
+                Port::One(port @ 1..) => Some((*port, *port)),
+                Port::Range(first @ 1.., last) => Some((*first, *last)),
+                _ => None,
+            };
+            match (host.ip(), range) {
+                (Some(ip), Some((first, last))) => {
+                    return (first..=last).map(|port| BindAddr::Tcp(SocketAddr::new(ip, port))).collect();
+                }
+                _ => match port {
+                    Port::None => format!("missing port specification in '{written}'"),
+                    Port::Offset(_) => format!("port offset not permitted here in '{written}'"),
+                    _ => "invalid port '0'".to_owned(),
+                },
+            }
+        }
+        Address::SockPair(_) | Address::ReverseHttp(_) => {
+            format!("this kind of address cannot be listened on in '{written}'")
+        }
+    };
+    context.alert(Reason::InvalidValue, span, format!("'bind' : {cause}"));
+    Vec::new()
+}

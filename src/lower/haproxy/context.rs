@@ -1,0 +1,148 @@
+//! What every part of lowering shares: the sources, the world, and what is said.
+
+use std::path::Path;
+
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
+use tandem_parser::haproxy::{Statement, Tree, Value, section};
+use tandem_parser::span::{Sources, Span};
+use tandem_parser::value::{Address, Host};
+
+use super::super::env::Env;
+use super::{global, http_errors, proxy, resolvers, userlist};
+use crate::ir::{Config, Place};
+
+/// Shared state of one load.
+pub(in crate::lower) struct Context<'a> {
+    sources: &'a Sources,
+    pub(in crate::lower) env: &'a dyn Env,
+    said: Vec<Diagnostic>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
+        Self { sources, env, said }
+    }
+
+    pub(super) fn finish(self) -> Vec<Diagnostic> {
+        self.said
+    }
+
+    /// Lowers every section.
+    pub(super) fn config(&mut self, tree: &Tree) -> Config {
+        let mut config = Config::default();
+        for section in &tree.sections {
+            match section.kind.bit {
+                section::GLOBAL => global::lower(self, section, &mut config.global),
+                section::USERLIST => userlist::lower(self, section, &mut config.userlists),
+                section::RESOLVERS => resolvers::lower(self, section, &mut config.resolvers),
+                _ => {}
+            }
+        }
+        global::finish(&mut config.global);
+        let pages = http_errors::lower(self, tree);
+        proxy::lower(self, tree, &pages, &mut config);
+        config
+    }
+
+    /// Says something.
+    pub(in crate::lower) fn say(&mut self, diagnostic: Diagnostic) {
+        self.said.push(diagnostic);
+    }
+
+    /// An alert about a place.
+    pub(in crate::lower) fn alert(&mut self, reason: Reason, span: Span, message: impl Into<String>) {
+        self.say(Diagnostic::alert(reason, span, message));
+    }
+
+    /// A warning about a place.
+    pub(in crate::lower) fn warn(&mut self, reason: Reason, span: Span, message: impl Into<String>) {
+        self.say(Diagnostic::warning(reason, span, message));
+    }
+
+    /// Something that this machine lacks: an alert, or a notice when only the text is judged.
+    pub(in crate::lower) fn lacking(&mut self, span: Span, message: impl Into<String>) {
+        let severity = if self.env.offline() { Severity::Notice } else { Severity::Alert };
+        self.say(Diagnostic::new(severity, Reason::Environment, span, message));
+    }
+
+    /// About a section as a whole: shown without the place in the first line.
+    pub(in crate::lower) fn about(
+        &mut self,
+        severity: Severity,
+        reason: Reason,
+        span: Span,
+        message: impl Into<String>,
+    ) {
+        self.say(Diagnostic::new(severity, reason, span, message).head(Head::Plain));
+    }
+
+    /// A place for messages at run time.
+    pub(in crate::lower) fn place(&self, span: Span) -> Place {
+        Place { file: self.sources.name(span.file).to_owned(), line: self.sources.line(span) }
+    }
+
+    /// `FILE:LINE`.
+    pub(in crate::lower) fn spot(&self, span: Span) -> String {
+        format!("{}:{}", self.sources.name(span.file), self.sources.line(span))
+    }
+
+    /// A file that the configuration names; says so if it cannot be read.
+    pub(in crate::lower) fn read(&mut self, keyword: &str, path: &str, span: Span) -> Option<Vec<u8>> {
+        match self.env.read(Path::new(path)) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let cause = tandem_parser::Diagnostic::alert(
+                    Reason::Environment,
+                    span,
+                    format!("{keyword} : error opening file '{path}'."),
+                )
+                .label(error.to_string());
+                let severity = if self.env.offline() { Severity::Notice } else { Severity::Alert };
+                self.say(Diagnostic { severity, ..cause });
+                None
+            }
+        }
+    }
+
+    /// Number of a user, from a name or digits.
+    pub(in crate::lower) fn user(&mut self, name: &str, span: Span) -> Option<u32> {
+        let id = self.env.user(name).or_else(|| name.parse().ok());
+        if id.is_none() {
+            self.lacking(span, format!("cannot find user id for '{name}'"));
+        }
+        id
+    }
+
+    /// Number of a group, from a name or digits.
+    pub(in crate::lower) fn group(&mut self, name: &str, span: Span) -> Option<u32> {
+        let id = self.env.group(name).or_else(|| name.parse().ok());
+        if id.is_none() {
+            self.lacking(span, format!("cannot find group id for '{name}'"));
+        }
+        id
+    }
+
+    /// An address whose name, if it is one, was resolved now.
+    pub(in crate::lower) fn resolved(&mut self, address: &Address, span: Span) -> Option<Address> {
+        let Address::Inet { transport, family, host: Host::Name(name), port } = address else {
+            return Some(address.clone());
+        };
+        let Some(ip) = self.env.resolve(name) else {
+            self.lacking(span, format!("could not resolve address '{name}'."));
+            return None;
+        };
+        Some(Address::Inet { transport: *transport, family: *family, host: Host::Ip(ip), port: *port })
+    }
+}
+
+/// Span of argument `nth`, or of the whole line.
+pub(in crate::lower) fn span_at(line: &Statement, nth: usize) -> Span {
+    match line.args.get(nth) {
+        Some(Value::Word(word) | Value::Addrs(_, word)) => word.span,
+        Some(Value::Int(_, span) | Value::Time(_, span) | Value::Size(_, span) | Value::Choice(_, span)) => {
+            *span
+        }
+        Some(Value::Words(words)) => tandem_parser::lex::span_of(words, line.span),
+        _ => line.span,
+    }
+}

@@ -1,0 +1,120 @@
+//! `global`.
+
+use std::path::PathBuf;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::haproxy::{Modifier, Section, Statement};
+use tandem_parser::value::{Address, Port};
+
+use super::context::{Context, span_at};
+use super::log::{self, LogLine};
+use super::{bind, stats};
+use crate::ir::Global;
+use crate::ir::global::{StatsAddr, StatsSocket};
+
+pub(super) fn lower(context: &mut Context<'_>, section: &Section, global: &mut Global) {
+    for line in &section.statements {
+        apply(context, line, global);
+    }
+}
+
+/// After all `global` sections.
+pub(super) fn finish(global: &mut Global) {
+    global.maxrewrite = global.maxrewrite.min(global.bufsize / 2);
+}
+
+fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+    let text = line.text(0);
+    let path = || text.map(PathBuf::from);
+    match line.name() {
+        "daemon" => global.daemon = true,
+        // Zero is HAProxy's way to say "compute it".
+        "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),
+        "nbthread" => global.nbthread = line.number(0),
+        "user" => global.uid = text.and_then(|name| context.user(name, span_at(line, 0))),
+        "group" => global.gid = text.and_then(|name| context.group(name, span_at(line, 0))),
+        "uid" => global.uid = line.number(0),
+        "gid" => global.gid = line.number(0),
+        "chroot" => global.chroot = path(),
+        "pidfile" => global.pidfile = path(),
+        "ulimit-n" => global.ulimit_n = line.number(0),
+        "hard-stop-after" => global.hard_stop_after = line.time(0),
+        "log" => log_line(context, line, global),
+        "log-tag" => global.log_tag = text.unwrap_or_default().to_owned(),
+        "log-send-hostname" => global.log_send_hostname = Some(text.unwrap_or_default().to_owned()),
+        "node" => global.node = text.map(str::to_owned),
+        "description" => global.description = Some(stats::joined(line.words(0))),
+        "localpeer" => global.localpeer = text.map(str::to_owned),
+        "stats socket" => global.stats_sockets.extend(socket(context, line)),
+        "stats timeout" => global.stats_timeout = line.time(0).unwrap_or(global.stats_timeout),
+        "stats maxconn" => global.stats_maxconn = line.number(0).unwrap_or(global.stats_maxconn),
+        "tune.bufsize" => global.bufsize = bytes(context, line).unwrap_or(global.bufsize),
+        "tune.maxrewrite" => global.maxrewrite = bytes(context, line).unwrap_or(global.maxrewrite),
+        "tune.maxaccept" => global.maxaccept = line.number(0),
+        "tune.http.maxhdr" => global.maxhdr = line.number(0).unwrap_or(global.maxhdr),
+        "spread-checks" => {
+            global.spread_checks_percent = line.number(0).unwrap_or(global.spread_checks_percent);
+        }
+        "max-spread-checks" => global.max_spread_checks = line.time(0),
+        "server-state-base" => {
+            let base = path().unwrap_or_default();
+            global.server_state_file = Some(match global.server_state_file.take() {
+                Some(file) => base.join(file),
+                None => base,
+            });
+        }
+        "server-state-file" => {
+            let file = path().unwrap_or_default();
+            global.server_state_file = Some(match global.server_state_file.take() {
+                Some(base) => base.join(file),
+                None => file,
+            });
+        }
+        _ => {}
+    }
+}
+
+fn bytes(context: &mut Context<'_>, line: &Statement) -> Option<usize> {
+    let size = line.size(0).filter(|size| (1..=1 << 30).contains(size));
+    if size.is_none() {
+        let message = format!("'{}' expects a positive integer argument.", line.name());
+        context.alert(Reason::OutOfRange, span_at(line, 0), message);
+    }
+    size.and_then(|size| usize::try_from(size).ok())
+}
+
+fn log_line(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+    if line.modifier == Modifier::No {
+        return global.logs.clear();
+    }
+    if let Some(LogLine::Target(target)) = log::line(context, line, true) {
+        global.logs.push(target);
+    }
+}
+
+fn socket(context: &mut Context<'_>, line: &Statement) -> Option<StatsSocket> {
+    let [address] = line.addresses(0) else { return None };
+    let span = span_at(line, 0);
+    let settings = bind::settings(context, line.settings(1));
+    let addr = match context.resolved(address, span)? {
+        Address::Unix { path, .. } => StatsAddr::Unix(PathBuf::from(path)),
+        Address::Abstract(name) => StatsAddr::Abstract(name),
+        Address::Fd(fd) => StatsAddr::Fd(fd),
+        inet @ Address::Inet { port: Port::One(1..), .. } => StatsAddr::Tcp(inet.socket(0)?),
+        _ => {
+            let written = line.text(0).unwrap_or_default();
+            let message = format!("'stats socket' : missing port specification in '{written}'");
+            context.say(Diagnostic::alert(Reason::InvalidValue, span, message));
+            return None;
+        }
+    };
+    Some(StatsSocket {
+        addr,
+        level: settings.level,
+        mode: settings.mode,
+        uid: settings.uid,
+        gid: settings.gid,
+        expose_fd_listeners: settings.expose_fd,
+        name: settings.name,
+    })
+}

@@ -1,0 +1,121 @@
+//! `log` lines.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::haproxy::{FACILITIES, LEVELS, Statement};
+use tandem_parser::value::{Address, address};
+
+use super::context::{Context, span_at};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+
+const SYSLOG_PORT: u16 = 514;
+const DEFAULT_LENGTH: usize = 1024;
+
+/// A line of a proxy: its own target, or those of `global`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum LogLine {
+    /// `log global`
+    Global,
+    /// Any other.
+    Target(LogTarget),
+}
+
+/// Reads one `log` line; nothing if it is wrong.
+pub(super) fn line(context: &mut Context<'_>, line: &Statement, global: bool) -> Option<LogLine> {
+    let written = line.word(0)?;
+    if written == "global" && line.args.len() > 1 && line.text(2).is_none() && !global {
+        return Some(LogLine::Global);
+    }
+    let Some(facility) = line.text(2) else {
+        let or = if global { "" } else { " or global" };
+        let message = format!("log : expects <address> and <facility>{or} as arguments");
+        context.say(
+            Diagnostic::alert(Reason::MissingArgument, line.span, message)
+                .help(format!("facilities: {}", FACILITIES.join(" "))),
+        );
+        return None;
+    };
+    let dest = dest(context, written, line)?;
+    let mut target = LogTarget {
+        dest,
+        framing: LogFraming::default(),
+        max_len: DEFAULT_LENGTH,
+        facility: Facility(code(FACILITIES, facility)),
+        max_level: Severity(7),
+        min_level: Severity(0),
+    };
+    if let Some(level) = line.text(3) {
+        target.max_level = Severity(code(LEVELS, level));
+    }
+    if let Some(level) = line.text(4) {
+        target.min_level = Severity(code(LEVELS, level));
+    }
+    for setting in line.settings(1) {
+        match setting.name() {
+            "len" => target.max_len = setting.number(0).unwrap_or(target.max_len),
+            "format" => target.framing = framing(setting.text(0).unwrap_or_default()),
+            _ => {}
+        }
+    }
+    Some(LogLine::Target(target))
+}
+
+fn code(names: &[&str], name: &str) -> u8 {
+    names.iter().position(|known| *known == name).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)
+}
+
+fn framing(name: &str) -> LogFraming {
+    match name {
+        "rfc3164" => LogFraming::Rfc3164,
+        "rfc5424" => LogFraming::Rfc5424,
+        "priority" => LogFraming::Priority,
+        "short" => LogFraming::Short,
+        "timed" => LogFraming::Timed,
+        "iso" => LogFraming::Iso,
+        "raw" => LogFraming::Raw,
+        _ => LogFraming::Local,
+    }
+}
+
+fn dest(context: &mut Context<'_>, written: &str, line: &Statement) -> Option<LogDest> {
+    let span = span_at(line, 0);
+    match written {
+        "stdout" => return Some(LogDest::Stdout),
+        "stderr" => return Some(LogDest::Stderr),
+        _ => {}
+    }
+    if let Some((kind @ ("ring" | "backend"), _)) = written.split_once('@') {
+        let message = format!("'log' to '{kind}@' is accepted but has no effect in Tandem yet.");
+        context.say(
+            Diagnostic::warning(Reason::NoEffect, span, message).help("nothing is logged to this target"),
+        );
+        return None;
+    }
+    let parsed = match address(written) {
+        Ok(address) => address,
+        Err(error) => {
+            context.alert(Reason::InvalidValue, span, format!("'log' : {}", error.cause()));
+            return None;
+        }
+    };
+    match context.resolved(&parsed, span)? {
+        Address::Unix { path, .. } => Some(LogDest::Unix(PathBuf::from(path))),
+        Address::Fd(fd) => Some(LogDest::Fd(fd)),
+        address => match address.socket(SYSLOG_PORT) {
+            Some(addr) => Some(LogDest::Udp(syslog_port(addr))),
+            None => {
+                context.alert(Reason::InvalidValue, span, format!("'log' : invalid address: '{written}'"));
+                None
+            }
+        },
+    }
+}
+
+fn syslog_port(mut addr: SocketAddr) -> SocketAddr {
+    if addr.port() == 0 {
+        addr.set_port(SYSLOG_PORT);
+    }
+    addr
+}

@@ -1,0 +1,80 @@
+//! `haproxy.cfg` to [`Config`].
+//!
+//! Every line of a section is applied to a draft in the order written, so later lines win as they do in
+//! HAProxy; a proxy's draft starts as a copy of its `defaults`. When all drafts stand, names are resolved and
+//! `verify` makes the checks that need the whole configuration.
+
+mod balance;
+mod bind;
+mod check;
+mod context;
+mod draft;
+mod errors;
+mod global;
+mod http_errors;
+mod ids;
+mod log;
+mod names;
+mod option;
+mod proxy;
+mod resolvers;
+mod rules;
+mod server;
+mod stats;
+mod userlist;
+mod verify;
+
+use tandem_parser::diagnostic::{self, Diagnostic};
+use tandem_parser::haproxy::{Facts, parse};
+use tandem_parser::span::Sources;
+
+use self::context::Context;
+use super::env::Env;
+use crate::ir::Config;
+
+/// The version that configurations may ask for (`.if version_atleast(...)`).
+pub const FACTS: Facts<'static> = Facts { version: "3.4.0", features: &["EPOLL", "THREAD", "NS", "TFO"] };
+
+/// One configuration file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Name as given on the command line.
+    pub name: String,
+    /// Contents.
+    pub text: Vec<u8>,
+}
+
+/// The outcome of a load.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration; `None` if there was an alert.
+    pub config: Option<Config>,
+    /// Everything that was said, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts, to show diagnostics with.
+    pub sources: Sources,
+}
+
+impl Loaded {
+    /// How many alerts, warnings and notices there are.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        diagnostic::counts(&self.diagnostics)
+    }
+}
+
+/// Loads files as one configuration, in order.
+#[must_use]
+pub fn load(files: Vec<Source>, env: &dyn Env) -> Loaded {
+    let mut sources = Sources::new();
+    for file in files {
+        sources.add(file.name, file.text);
+    }
+    let (tree, said) = parse(&sources, &|name: &str| env.var(name), &FACTS);
+    let mut context = Context::new(&sources, env, said);
+    let config = context.config(&tree);
+    let mut diagnostics = context.finish();
+    diagnostic::sort(&mut diagnostics);
+    let config = (diagnostic::counts(&diagnostics).0 == 0).then_some(config);
+    Loaded { config, diagnostics, sources }
+}

@@ -1,0 +1,119 @@
+//! `option` lines other than checks.
+
+use tandem_parser::diagnostic::Reason;
+use tandem_parser::haproxy::{Modifier, Statement};
+
+use super::context::{Context, span_at};
+use super::draft::Draft;
+use crate::ir::log::LogFormatKind;
+use crate::ir::proxy::{ForwardFor, Frontend, HttpConnMode};
+use crate::ir::{Backend, Proxy};
+
+/// Options that are one flag.
+enum Flag {
+    Common(fn(&mut Proxy) -> &mut bool),
+    Frontend(fn(&mut Frontend) -> &mut bool),
+    Backend(fn(&mut Backend) -> &mut bool),
+}
+
+const FLAGS: &[(&str, Flag)] = &[
+    ("dontlognull", Flag::Common(|p| &mut p.dontlognull)),
+    ("dontlog-normal", Flag::Common(|p| &mut p.dontlog_normal)),
+    ("logasap", Flag::Common(|p| &mut p.logasap)),
+    ("log-separate-errors", Flag::Common(|p| &mut p.log_separate_errors)),
+    ("http-pretend-keepalive", Flag::Common(|p| &mut p.http_pretend_keepalive)),
+    ("http-ignore-probes", Flag::Common(|p| &mut p.http_ignore_probes)),
+    ("http-no-delay", Flag::Common(|p| &mut p.http_no_delay)),
+    ("clitcpka", Flag::Common(|p| &mut p.clitcpka)),
+    ("srvtcpka", Flag::Common(|p| &mut p.srvtcpka)),
+    ("nolinger", Flag::Common(|p| &mut p.nolinger)),
+    ("abortonclose", Flag::Common(|p| &mut p.abortonclose)),
+    ("accept-unsafe-violations-in-http-request", Flag::Common(|p| &mut p.accept_unsafe_request)),
+    ("accept-unsafe-violations-in-http-response", Flag::Common(|p| &mut p.accept_unsafe_response)),
+    ("socket-stats", Flag::Frontend(|f| &mut f.socket_stats)),
+    ("allbackups", Flag::Backend(|b| &mut b.allbackups)),
+    ("persist", Flag::Backend(|b| &mut b.persist)),
+    ("prefer-last-server", Flag::Backend(|b| &mut b.prefer_last_server)),
+];
+
+/// Applies one line.
+pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'t>) -> bool {
+    let Some(name) = line.name().strip_prefix("option ") else { return false };
+    let on = line.modifier == Modifier::None;
+    if let Some((_, flag)) = FLAGS.iter().find(|(known, _)| *known == name) {
+        *match flag {
+            Flag::Common(field) => field(&mut draft.common),
+            Flag::Frontend(field) => field(&mut draft.frontend),
+            Flag::Backend(field) => field(&mut draft.backend),
+        } = on;
+        return true;
+    }
+    match name {
+        "tcpka" => (draft.common.clitcpka, draft.common.srvtcpka) = (on, on),
+        "httplog" => {
+            let clf = line.text(0) == Some("clf");
+            let kind = if clf { LogFormatKind::Clf } else { LogFormatKind::Http };
+            draft.log_format(on, kind, line);
+        }
+        "httpslog" => draft.log_format(on, LogFormatKind::Https, line),
+        "tcplog" => draft.log_format(on, LogFormatKind::Tcp, line),
+        "http-server-close" => conn_mode(draft, on, HttpConnMode::ServerClose),
+        "http-keep-alive" => conn_mode(draft, on, HttpConnMode::KeepAlive),
+        "httpclose" => conn_mode(draft, on, HttpConnMode::Close),
+        "forwardfor" => draft.common.forwardfor = on.then(|| forwardfor(context, line)),
+        "originalto" => {
+            let header = line.settings(0).iter().find(|setting| setting.name() == "header");
+            let header = header.and_then(|setting| setting.text(0)).unwrap_or("X-Original-To");
+            draft.common.originalto = on.then(|| header.to_owned());
+        }
+        // Without an interval only the last try goes to another server.
+        "redispatch" => draft.backend.redispatch = on.then(|| line.number(0).unwrap_or(-1)),
+        "transparent" => {
+            let original = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+            draft.backend.dispatch = on.then_some(original);
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// One of three; switching off what is not on changes nothing.
+fn conn_mode(draft: &mut Draft<'_>, on: bool, mode: HttpConnMode) {
+    if on {
+        draft.common.http_conn_mode = mode;
+    } else if draft.common.http_conn_mode == mode {
+        draft.common.http_conn_mode = HttpConnMode::KeepAlive;
+    }
+}
+
+fn forwardfor(context: &mut Context<'_>, line: &Statement) -> ForwardFor {
+    let mut out = ForwardFor { header: "X-Forwarded-For".to_owned(), except: Vec::new(), if_none: false };
+    for setting in line.settings(0) {
+        let text = setting.text(0).unwrap_or_default();
+        match setting.name() {
+            "header" => text.clone_into(&mut out.header),
+            "if-none" => out.if_none = true,
+            _ => match network(text) {
+                Some(net) => out.except.push(net),
+                None => {
+                    let message = "'forwardfor' expects a network after 'except'";
+                    let message = format!("{message} (got '{text}').");
+                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+                }
+            },
+        }
+    }
+    out
+}
+
+/// `10.0.0.0/8`, `10.0.0.0/255.0.0.0` or an address.
+fn network(text: &str) -> Option<ipnet::IpNet> {
+    if let Ok(net) = text.parse::<ipnet::IpNet>() {
+        return Some(net.trunc());
+    }
+    if let Some((ip, mask)) = text.split_once('/') {
+        let (ip, mask) = (ip.parse().ok()?, mask.parse().ok()?);
+        return ipnet::IpNet::with_netmask(ip, mask).ok().map(|net| net.trunc());
+    }
+    text.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from)
+}

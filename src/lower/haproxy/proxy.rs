@@ -1,0 +1,319 @@
+//! `defaults`, `frontend`, `backend` and `listen`.
+
+use std::time::Duration;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::haproxy::{Modifier, Section, Statement, Tree, Value, section};
+
+use super::context::{Context, span_at};
+use super::draft::Draft;
+use super::http_errors::Pages;
+use super::log::{self, LogLine};
+use super::names::{self, Names};
+use super::verify::{self, Facts};
+use super::{balance, bind, errors, ids, option, rules, server, stats};
+use crate::ir::proxy::Mode;
+use crate::ir::{Caps, Config, ProxyIdx, Timeouts};
+
+/// HAProxy numbers proxies from 2.
+const FIRST_ID: u32 = 2;
+
+/// Lowers every proxy into `config`, resolves names and verifies.
+pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, config: &mut Config) {
+    let sections: Vec<&Section> =
+        tree.sections.iter().filter(|section| names::caps(section).is_some()).collect();
+    let names = Names::new(context, &sections);
+    let mut bases = Defaults::default();
+    let mut facts = Vec::new();
+    let mut drafts = Vec::new();
+    for section in &tree.sections {
+        if section.kind.bit == section::DEFAULTS {
+            let draft = bases.start(context, section);
+            let draft = apply_all(context, section, draft, pages, config);
+            bases.add(section, draft);
+        } else if names::caps(section).is_some() {
+            let draft = bases.start(context, section);
+            let draft = apply_all(context, section, draft, pages, config);
+            drafts.push((section, draft));
+        }
+    }
+    let mut pending = Vec::new();
+    for (section, draft) in drafts {
+        let (fact, rules) = finish(context, section, draft, &names, config);
+        facts.push(fact);
+        pending.push(rules);
+    }
+    ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
+    for (index, lines) in (0..).map(ProxyIdx).zip(pending) {
+        rules::lower(context, &names, config, index, &lines);
+    }
+    verify::verify(context, config, &facts);
+}
+
+/// The `defaults` sections so far.
+#[derive(Default)]
+struct Defaults<'t> {
+    sections: Vec<(&'t Section, Draft<'t>)>,
+}
+
+impl<'t> Defaults<'t> {
+    fn add(&mut self, section: &'t Section, draft: Draft<'t>) {
+        self.sections.push((section, draft));
+    }
+
+    /// What a section starts from: the `defaults` it names, or the last one before it. A `defaults` itself
+    /// starts from nothing unless it names another.
+    fn start(&self, context: &mut Context<'_>, section: &Section) -> Draft<'t> {
+        let Some(from) = &section.from else {
+            let last = self.sections.last().filter(|_| section.kind.bit != section::DEFAULTS);
+            return last.map_or_else(Draft::new, |(_, draft)| draft.inherited());
+        };
+        let named: Vec<_> =
+            self.sections.iter().filter(|(base, _)| base.name.as_deref() == Some(from.text())).collect();
+        let id = section.name.as_ref().map(|name| name.text()).unwrap_or_default();
+        let kind = section.kind.name;
+        match named.as_slice() {
+            [] => {
+                let message = format!("defaults section '{from}' not found for {kind} '{id}'.");
+                context.alert(Reason::UnknownReference, from.span, message);
+            }
+            [_] => {}
+            [.., (first, _), (second, _)] => {
+                let message = format!(
+                    "ambiguous defaults section name '{from}' referenced by {kind} '{id}' exists at least at {} \
+                     and {}.",
+                    context.spot(first.span),
+                    context.spot(second.span)
+                );
+                context.alert(Reason::Duplicate, from.span, message);
+            }
+        }
+        named.last().map_or_else(Draft::new, |(_, draft)| draft.inherited())
+    }
+}
+
+fn apply_all<'t>(
+    context: &mut Context<'_>,
+    section: &'t Section,
+    mut draft: Draft<'t>,
+    pages: &Pages,
+    config: &Config,
+) -> Draft<'t> {
+    // What belongs to one section alone.
+    draft.common.id = 0;
+    draft.common.description = None;
+    if let Some(Value::Settings(binds)) = &section.addresses {
+        for line in binds {
+            draft.frontend.binds.extend(bind::lower(context, line));
+        }
+    }
+    for line in &section.statements {
+        let known = option::apply(context, line, &mut draft)
+            || draft.check.apply(context, line)
+            || stats::apply(context, line, &mut draft)
+            || timeout(line, &mut draft.common.timeouts)
+            || balance::apply(context, line, &mut draft.backend)
+            || errors::apply(context, line, pages, &mut draft.common);
+        if !known {
+            apply(context, line, &mut draft, config);
+        }
+    }
+    draft
+}
+
+/// `timeout`. Zero is "none".
+fn timeout(line: &Statement, timeouts: &mut Timeouts) -> bool {
+    let field: &mut Option<Duration> = match line.name() {
+        "timeout client" => &mut timeouts.client,
+        "timeout server" => &mut timeouts.server,
+        "timeout connect" => &mut timeouts.connect,
+        "timeout check" => &mut timeouts.check,
+        "timeout queue" => &mut timeouts.queue,
+        "timeout http-request" => &mut timeouts.http_request,
+        "timeout http-keep-alive" => &mut timeouts.http_keep_alive,
+        "timeout tunnel" => &mut timeouts.tunnel,
+        "timeout client-fin" => &mut timeouts.client_fin,
+        "timeout server-fin" => &mut timeouts.server_fin,
+        "timeout tarpit" => &mut timeouts.tarpit,
+        _ => return false,
+    };
+    *field = line.time(0).filter(|time| !time.is_zero());
+    true
+}
+
+/// Everything that is in no family of its own.
+fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'t>, config: &Config) {
+    let text = line.text(0);
+    // Zero is no limit.
+    let limit = || line.number(0).filter(|limit: &u32| *limit > 0);
+    let capture = || Some((text?.to_owned(), line.number(2)?));
+    let (common, frontend, backend) = (&mut draft.common, &mut draft.frontend, &mut draft.backend);
+    match line.name() {
+        "mode" => mode(context, line, &mut common.mode),
+        "id" => common.id = line.number(0).unwrap_or(0),
+        "description" => common.description = Some(stats::joined(line.words(0))),
+        "disabled" => common.disabled = true,
+        "enabled" => common.disabled = false,
+        "log" if line.modifier != Modifier::None => draft.logs.clear(),
+        "log" => draft.logs.extend(log::line(context, line, false)),
+        "log-tag" => common.log_tag = text.map(str::to_owned),
+        "bind" => frontend.binds.extend(bind::lower(context, line)),
+        "maxconn" => frontend.maxconn = limit(),
+        "backlog" => frontend.backlog = limit(),
+        "rate-limit sessions" => frontend.rate_limit_sessions = limit(),
+        "monitor-uri" => frontend.monitor_uri = text.map(str::to_owned),
+        "capture request header" => frontend.capture_request.extend(capture()),
+        "capture response header" => frontend.capture_response.extend(capture()),
+        "capture cookie" => frontend.capture_cookie = capture(),
+        "default_backend" => {
+            draft.default_backend = text.map(|name| (name.to_owned(), span_at(line, 0)));
+        }
+        "fullconn" => backend.fullconn = limit(),
+        "retries" => backend.retries = line.number(0).unwrap_or(backend.retries),
+        "dispatch" => backend.dispatch = dispatch(context, line),
+        "source" => backend.source = server::source(context, line),
+        "default-server" => draft.template.apply(context, line.settings(0)),
+        "server" | "server-template" => {
+            backend.servers.extend(server::lower(context, line, &draft.template, &config.resolvers));
+        }
+        "tcp-request inspect-delay" => common.tcp_request_inspect_delay = line.time(0),
+        name if rules::is_rule(name) => {
+            if name == "log-format" {
+                draft.format_line = Some(line);
+            }
+            draft.rules.push(line);
+        }
+        _ => {}
+    }
+}
+
+fn mode(context: &mut Context<'_>, line: &Statement, mode: &mut Mode) {
+    let span = span_at(line, 0);
+    match line.text(0) {
+        Some("tcp") => *mode = Mode::Tcp,
+        Some("http") => *mode = Mode::Http,
+        Some("health") => {
+            let message = "mode 'health' doesn't exist anymore.";
+            context.say(
+                Diagnostic::alert(Reason::Retired, span, message)
+                    .help("use 'http-request return status 200' instead"),
+            );
+        }
+        Some(other) => {
+            let message = format!("'mode {other}' is known, but Tandem cannot do it yet.");
+            context.alert(Reason::Refused, span, message);
+        }
+        None => {}
+    }
+}
+
+fn dispatch(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
+    let span = span_at(line, 0);
+    let address = context.resolved(line.addresses(0).first()?, span)?;
+    let addr = address.socket(0).filter(|addr| addr.port() != 0);
+    let written = line.text(0).unwrap_or_default();
+    match addr {
+        Some(_) => {
+            let message = "the 'dispatch' directive is not supported anymore since HAProxy 3.5.";
+            context.say(
+                Diagnostic::warning(Reason::Retired, line.span, message)
+                    .help(format!("write: server dispatch {written}")),
+            );
+        }
+        None => {
+            let message = format!("'dispatch' : missing port specification in '{written}'");
+            context.alert(Reason::InvalidValue, span, message);
+        }
+    }
+    addr
+}
+
+/// Turns a draft into the proxy at the end of `config`; its rules wait until all proxies stand.
+fn finish<'t>(
+    context: &mut Context<'_>,
+    section: &'t Section,
+    draft: Draft<'t>,
+    names: &Names<'_>,
+    config: &mut Config,
+) -> (Facts<'t>, Vec<&'t Statement>) {
+    let caps = names::caps(section).unwrap_or(Caps::Listen);
+    let own = ProxyIdx(u32::try_from(config.proxies.len()).unwrap_or(u32::MAX));
+    let facts = Facts {
+        section,
+        default_backend: draft.default_backend.as_ref().map(|(_, span)| *span),
+        format_line: draft.format_line,
+        unused_rules: draft.check.unused_rules(),
+        check_names_port: draft.check.names_port(),
+    };
+    let mut proxy = draft.common;
+    proxy.name = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
+    proxy.caps = caps;
+    proxy.place = context.place(section.span);
+    proxy.logs = Vec::new();
+    for line in draft.logs {
+        match line {
+            LogLine::Global => proxy.logs.extend(config.global.logs.iter().cloned()),
+            LogLine::Target(target) => proxy.logs.push(target),
+        }
+    }
+    if let Some(stats) = &mut proxy.stats {
+        for name in stats.scope.iter_mut().filter(|name| *name == ".") {
+            proxy.name.clone_into(name);
+        }
+    }
+    if caps != Caps::Backend {
+        let mut frontend = draft.frontend;
+        ids::number(frontend.binds.iter_mut().map(|bind| &mut bind.id), 1);
+        frontend.default_backend = (caps == Caps::Listen).then_some(own);
+        if let Some((name, span)) = &draft.default_backend {
+            match names.backend(name) {
+                Some(index) => frontend.default_backend = Some(index),
+                None => rules::unknown_backend(context, names, &proxy.name, "default_backend", name, *span),
+            }
+        }
+        proxy.frontend = Some(frontend);
+    }
+    if caps != Caps::Frontend {
+        let mut backend = draft.backend;
+        duplicate_servers(context, section, &mut backend.servers);
+        ids::number(backend.servers.iter_mut().map(|server| &mut server.id), 1);
+        backend.check = draft.check.finish();
+        proxy.backend = Some(backend);
+    }
+    config.proxies.push(proxy);
+    (facts, draft.rules)
+}
+
+/// Two servers of one number are an error. Two of one name are allowed, as in HAProxy, which warns.
+fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut [crate::ir::Server]) {
+    let mut ids = std::collections::HashMap::new();
+    let mut names = std::collections::HashMap::new();
+    let id = section.name.as_ref().map(|name| name.text()).unwrap_or_default();
+    for server in servers.iter().filter(|server| server.id != 0) {
+        if let Some(line) = ids.insert(server.id, server.place.line) {
+            let span = line_of(section, &server.name);
+            let message = format!(
+                "'server {id}/{}' : 'id' : custom id {} already used at line {line}.",
+                server.name, server.id
+            );
+            context.alert(Reason::Duplicate, span, message);
+        }
+    }
+    for server in servers.iter() {
+        if let Some(line) = names.insert(server.name.as_str(), server.place.line) {
+            let message = format!(
+                "{} '{id}', another server named '{}' was already defined at line {line}, please use distinct \
+                 names.",
+                section.kind.name, server.name
+            );
+            context.alert(Reason::Duplicate, line_of(section, &server.name), message);
+        }
+    }
+}
+
+/// The last line that defines a server.
+fn line_of(section: &Section, name: &str) -> tandem_parser::Span {
+    let lines = section.statements.iter().rev();
+    let line = lines.filter(|line| line.name() == "server").find(|line| line.text(0) == Some(name));
+    line.map_or(section.span, |line| span_at(line, 0))
+}

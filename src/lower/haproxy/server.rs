@@ -1,0 +1,300 @@
+//! `server`, `server-template` and `default-server`.
+
+use std::path::PathBuf;
+
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
+use tandem_parser::haproxy::Statement;
+use tandem_parser::span::Span;
+use tandem_parser::value::{Address, Host, Port, Transport};
+
+use super::context::{Context, span_at};
+use crate::ir::resolvers::Resolvers;
+use crate::ir::server::{
+    InitAddr, Observe, ObserveLayer, OnError, OnMark, SendProxy, Server, ServerAddr, ServerCheck,
+};
+
+/// A server with the check parameters that count only if it is checked.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    server: Server,
+    check: ServerCheck,
+    checked: bool,
+    observe: Option<ObserveLayer>,
+    on_error: OnError,
+    error_limit: u32,
+    resolvers_at: Option<Span>,
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        let nowhere = ServerAddr::Ip(std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
+        Self {
+            server: Server::new("", nowhere),
+            check: ServerCheck::default(),
+            checked: false,
+            observe: None,
+            on_error: OnError::FailCheck,
+            error_limit: 10,
+            resolvers_at: None,
+        }
+    }
+}
+
+impl Template {
+    /// `default-server` and the settings of a `server`.
+    pub(super) fn apply(&mut self, context: &mut Context<'_>, settings: &[Statement]) {
+        for setting in settings {
+            self.setting(context, setting);
+        }
+    }
+
+    fn setting(&mut self, context: &mut Context<'_>, setting: &Statement) {
+        let text = setting.text(0);
+        let owned = || text.map(str::to_owned);
+        let (server, check) = (&mut self.server, &mut self.check);
+        match setting.name() {
+            "id" => server.id = setting.number(0).unwrap_or(0),
+            "weight" => server.weight = setting.number(0).unwrap_or(1),
+            "backup" => server.backup = true,
+            "no-backup" => server.backup = false,
+            "disabled" => server.disabled = true,
+            "enabled" => server.disabled = false,
+            "maxconn" => server.maxconn = setting.number(0).unwrap_or(0),
+            "minconn" => server.minconn = setting.number(0).unwrap_or(0),
+            "maxqueue" => server.maxqueue = setting.number(0).unwrap_or(0),
+            "slowstart" => server.slowstart = setting.time(0).filter(|time| !time.is_zero()),
+            "cookie" => server.cookie = owned(),
+            "redir" => server.redir = owned(),
+            "check" => self.checked = true,
+            "no-check" => self.checked = false,
+            "inter" => check.inter = setting.time(0).unwrap_or(check.inter),
+            "fastinter" => check.fastinter = setting.time(0),
+            "downinter" => check.downinter = setting.time(0),
+            "rise" => check.rise = setting.number(0).unwrap_or(check.rise),
+            "fall" => check.fall = setting.number(0).unwrap_or(check.fall),
+            "port" => check.port = setting.number(0).filter(|port| *port != 0),
+            "addr" => self.check_addr(context, setting),
+            "check-send-proxy" => check.send_proxy = true,
+            "no-check-send-proxy" => check.send_proxy = false,
+            "track" => server.track = text.map(track),
+            "observe" => {
+                self.observe = match text {
+                    Some("layer4") => Some(ObserveLayer::Layer4),
+                    Some("layer7") => Some(ObserveLayer::Layer7),
+                    _ => None,
+                }
+            }
+            "on-error" => {
+                self.on_error = match text {
+                    Some("fastinter") => OnError::FastInter,
+                    Some("sudden-death") => OnError::SuddenDeath,
+                    Some("mark-down") => OnError::MarkDown,
+                    _ => OnError::FailCheck,
+                }
+            }
+            "error-limit" => self.error_limit = setting.number(0).unwrap_or(self.error_limit),
+            "on-marked-down" => server.on_marked_down = OnMark::ShutdownSessions,
+            "on-marked-up" => server.on_marked_up = OnMark::ShutdownSessions,
+            "resolvers" => {
+                server.resolvers = owned();
+                self.resolvers_at = Some(span_at(setting, 0));
+            }
+            "resolve-prefer" => server.resolve_prefer_ipv4 = text == Some("ipv4"),
+            "resolve-opts" => resolve_opts(context, setting, server),
+            "init-addr" => server.init_addr = init_addr(context, setting),
+            "send-proxy" => server.send_proxy = Some(SendProxy::V1),
+            "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
+            "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
+            "source" => server.source = source(context, setting),
+            "pool-max-conn" => server.pool_max_conn = setting.number(0),
+            "pool-purge-delay" => {
+                server.pool_purge_delay = setting.time(0).unwrap_or(server.pool_purge_delay)
+            }
+            _ => {}
+        }
+    }
+
+    fn check_addr(&mut self, context: &mut Context<'_>, setting: &Statement) {
+        let span = span_at(setting, 0);
+        let Some(address) = setting.addresses(0).first() else { return };
+        let Some(resolved) = context.resolved(address, span) else { return };
+        match resolved.socket(0) {
+            Some(addr) => {
+                self.check.addr = Some(addr.ip());
+                if addr.port() != 0 {
+                    self.check.port = Some(addr.port());
+                }
+            }
+            None => {
+                alert(context, span, format!("'addr' : '{}' is no address.", setting.text(0).unwrap_or("?")))
+            }
+        }
+    }
+
+    /// The server itself.
+    fn finish(mut self, name: &str, addr: ServerAddr) -> Server {
+        name.clone_into(&mut self.server.name);
+        self.server.addr = addr;
+        self.server.check = self.checked.then_some(self.check);
+        self.server.observe = self.observe.map(|layer| Observe {
+            layer,
+            on_error: self.on_error,
+            error_limit: self.error_limit,
+        });
+        self.server
+    }
+}
+
+fn alert(context: &mut Context<'_>, span: Span, message: String) {
+    context.say(Diagnostic::alert(Reason::InvalidValue, span, message).head(Head::At));
+}
+
+/// `[proxy/]server`; an empty proxy is the server's own.
+fn track(text: &str) -> (String, String) {
+    let (proxy, server) = text.split_once('/').unwrap_or(("", text));
+    (proxy.to_owned(), server.to_owned())
+}
+
+/// `source` of a server or of a backend.
+pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
+    let span = span_at(line, 0);
+    let address = context.resolved(line.addresses(0).first()?, span)?;
+    let addr = address.socket(0);
+    if addr.is_none() {
+        let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
+        context.alert(Reason::InvalidValue, span, message);
+    }
+    addr
+}
+
+fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
+    for option in setting.text(0).unwrap_or_default().split(',') {
+        match option {
+            "prevent-dup-ip" => server.prevent_dup_ip = true,
+            "allow-dup-ip" => server.prevent_dup_ip = false,
+            "ignore-weight" => {}
+            _ => {
+                let message = format!(
+                    "'resolve-opts' : unknown option '{option}', expects 'allow-dup-ip', 'ignore-weight' or \
+                     'prevent-dup-ip'."
+                );
+                alert(context, span_at(setting, 0), message);
+            }
+        }
+    }
+}
+
+fn init_addr(context: &mut Context<'_>, setting: &Statement) -> Vec<InitAddr> {
+    let mut methods = Vec::new();
+    for word in setting.text(0).unwrap_or_default().split(',') {
+        methods.push(match word {
+            "last" => InitAddr::Last,
+            "libc" => InitAddr::Libc,
+            "none" => InitAddr::None,
+            _ => match word.parse() {
+                Ok(ip) => InitAddr::Ip(ip),
+                Err(_) => {
+                    let message = format!(
+                        "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', \
+                         'none'."
+                    );
+                    alert(context, span_at(setting, 0), message);
+                    continue;
+                }
+            },
+        });
+    }
+    methods
+}
+
+/// Lowers a `server` or `server-template` line; ids are 0 where not given.
+pub(super) fn lower(
+    context: &mut Context<'_>,
+    line: &Statement,
+    template: &Template,
+    resolvers: &[Resolvers],
+) -> Vec<Server> {
+    let is_template = line.name() == "server-template";
+    let (at, settings) = if is_template { (2, 3) } else { (1, 2) };
+    let Some(name) = line.word(0) else { return Vec::new() };
+    if let Some(c) = name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ':' | '_' | '-'))
+    {
+        let message = format!("character '{c}' is not permitted in server name '{name}'.");
+        alert(context, name.span, message);
+    }
+    let mut template = template.clone();
+    template.server.id = 0;
+    template.server.place = context.place(line.span);
+    let Some(addr) = address(context, line, at, &mut template) else { return Vec::new() };
+    template.apply(context, line.settings(settings));
+    if let (Some(wanted), Some(span)) = (&template.server.resolvers, template.resolvers_at)
+        && !resolvers.iter().any(|section| section.name == *wanted)
+    {
+        let message = format!("unable to find required resolvers '{wanted}'");
+        context.alert(Reason::UnknownReference, span, message);
+    }
+    if !is_template {
+        return vec![template.finish(name, addr)];
+    }
+    let range = line.word(1).map(|word| (word, numbers(word)));
+    let Some((word, range)) = range else { return Vec::new() };
+    let Some((first, last)) = range else {
+        alert(context, word.span, format!("'server-template' : invalid number or range '{word}'."));
+        return Vec::new();
+    };
+    let own_id = template.server.id;
+    let servers = (first..=last).zip(0..).map(|(number, nth)| {
+        let mut one = template.clone();
+        one.server.id = if own_id == 0 { 0 } else { own_id + nth };
+        one.finish(&format!("{name}{number}"), addr.clone())
+    });
+    servers.collect()
+}
+
+/// `3` is 1 to 3, `5-7` is itself.
+fn numbers(text: &str) -> Option<(u32, u32)> {
+    let (first, last) = text.split_once('-').unwrap_or(("1", text));
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && last - first < 65536).then_some((first, last))
+}
+
+fn address(
+    context: &mut Context<'_>,
+    line: &Statement,
+    nth: usize,
+    template: &mut Template,
+) -> Option<ServerAddr> {
+    let written = line.text(nth).unwrap_or_default();
+    let cause = match line.addresses(nth).first()? {
+        Address::Inet { transport: Some(Transport::Datagram | Transport::Quic), .. } => {
+            format!("dgram-type address not acceptable in '{written}'")
+        }
+        Address::Inet { host, port, .. } => {
+            let port = match port {
+                Port::None => Ok(0),
+                Port::One(port) => Ok(*port),
+                Port::Offset(offset) => {
+                    template.server.port_offset = Some(*offset);
+                    Ok(0)
+                }
+                Port::Range(..) => Err(format!("port range not permitted here in '{written}'")),
+            };
+            match (port, host) {
+                (Ok(port), Host::Name(name)) => return Some(ServerAddr::Name { host: name.clone(), port }),
+                (Ok(port), host) => {
+                    return host.ip().map(|ip| ServerAddr::Ip(std::net::SocketAddr::new(ip, port)));
+                }
+                (Err(cause), _) => cause,
+            }
+        }
+        Address::Unix { path, .. } => return Some(ServerAddr::Unix(PathBuf::from(path))),
+        Address::Abstract(_) | Address::SockPair(_) | Address::ReverseHttp(_) => {
+            let message = format!("servers at '{written}' are known, but Tandem cannot reach them yet.");
+            context.say(Diagnostic::alert(Reason::Refused, span_at(line, nth), message).head(Head::At));
+            return None;
+        }
+        Address::Fd(_) => format!("a file descriptor is not acceptable here in '{written}'"),
+    };
+    alert(context, span_at(line, nth), format!("'server {}' : {cause}", line.text(0).unwrap_or_default()));
+    None
+}

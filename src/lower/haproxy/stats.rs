@@ -1,0 +1,91 @@
+//! `stats` lines of proxies: the page.
+
+use tandem_parser::Word;
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::haproxy::Statement;
+use tandem_parser::lex::span_of;
+
+use super::context::{Context, span_at};
+use super::draft::Draft;
+use crate::ir::StatsPage;
+
+const URI: &str = "/haproxy?stats";
+const REALM: &str = "HAProxy Statistics";
+
+fn page() -> StatsPage {
+    StatsPage {
+        uri: URI.to_owned(),
+        realm: REALM.to_owned(),
+        auth: Vec::new(),
+        refresh: None,
+        hide_version: true,
+        show_node: None,
+        show_desc: None,
+        show_legends: false,
+        show_modules: false,
+        scope: Vec::new(),
+        admin: Vec::new(),
+        http_request: Vec::new(),
+    }
+}
+
+/// Words with single spaces between them.
+pub(super) fn joined(words: &[Word]) -> String {
+    words.iter().map(Word::text).collect::<Vec<_>>().join(" ")
+}
+
+/// Applies one line; `stats admin` and `stats http-request` are rules and handled with them.
+pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'t>) -> bool {
+    if !line.name().starts_with("stats ") {
+        return false;
+    }
+    let page = draft.common.stats.get_or_insert_with(page);
+    let text = line.text(0).unwrap_or_default();
+    match line.name() {
+        "stats uri" => page.uri = text.to_owned(),
+        "stats realm" => realm(context, line, &mut page.realm),
+        "stats auth" => auth(context, line, page),
+        "stats scope" => page.scope.push(text.to_owned()),
+        "stats refresh" => page.refresh = line.time(0).filter(|time| !time.is_zero()),
+        "stats hide-version" => page.hide_version = true,
+        "stats show-version" => page.hide_version = false,
+        "stats show-node" => page.show_node = Some(text.to_owned()),
+        "stats show-desc" => page.show_desc = Some(joined(line.words(0))),
+        "stats show-legends" => page.show_legends = true,
+        "stats show-modules" => page.show_modules = true,
+        "stats admin" | "stats http-request" => draft.rules.push(line),
+        _ => {}
+    }
+    true
+}
+
+/// HAProxy takes the first word and silently drops the others; here they are mentioned.
+fn realm(context: &mut Context<'_>, line: &Statement, realm: &mut String) {
+    let Some((first, rest)) = line.words(0).split_first() else { return };
+    first.text().clone_into(realm);
+    if let Some(second) = rest.first() {
+        let whole = joined(line.words(0));
+        context.say(
+            Diagnostic::warning(
+                Reason::TooManyArguments,
+                span_of(rest, second.span),
+                format!("'stats realm' uses only its first word '{first}'."),
+            )
+            .help(format!("write: stats realm \"{whole}\""))
+            .edit(span_of(line.words(0), first.span), format!("\"{whole}\"")),
+        );
+    }
+}
+
+fn auth(context: &mut Context<'_>, line: &Statement, page: &mut StatsPage) {
+    let written = line.text(0).unwrap_or_default();
+    match written.split_once(':') {
+        Some((user, password)) if !user.is_empty() => {
+            page.auth.push((user.to_owned(), password.to_owned()));
+        }
+        _ => {
+            let message = "'auth' needs a user:password account.";
+            context.alert(Reason::InvalidValue, span_at(line, 0), message);
+        }
+    }
+}

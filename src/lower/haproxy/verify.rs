@@ -1,0 +1,345 @@
+//! Checks that need the whole configuration, in HAProxy's words.
+
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
+use tandem_parser::haproxy::{Section, Statement};
+use tandem_parser::span::Span;
+
+use super::context::{Context, span_at};
+use crate::ir::log::LogFormatKind;
+use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
+use crate::ir::{Caps, CheckKind, Config, Proxy, Server, ServerAddr};
+
+/// What is known of a proxy's text and no longer seen in the configuration.
+pub(super) struct Facts<'t> {
+    pub(super) section: &'t Section,
+    pub(super) default_backend: Option<Span>,
+    pub(super) format_line: Option<&'t Statement>,
+    /// Check rules that no option makes use of, and that option.
+    pub(super) unused_rules: Option<(&'static str, &'static str)>,
+    pub(super) check_names_port: bool,
+}
+
+/// `http frontend`, as messages about modes write it.
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Tcp => "tcp",
+        Mode::Http => "http",
+    }
+}
+
+fn kind(proxy: &Proxy) -> &'static str {
+    match proxy.caps {
+        Caps::Frontend => "frontend",
+        Caps::Backend => "backend",
+        Caps::Listen => "proxy",
+    }
+}
+
+/// `FILE:LINE` of a proxy.
+fn spot(proxy: &Proxy) -> String {
+    format!("{}:{}", proxy.place.file, proxy.place.line)
+}
+
+/// Verifies everything, and undoes what a warning says is ignored.
+pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Facts<'_>]) {
+    duplicate_ids(context, config, facts);
+    for index in 0..config.proxies.len() {
+        let fact = &facts[index];
+        let proxy = &config.proxies[index];
+        if proxy.disabled {
+            continue;
+        }
+        Subject { context, config, proxy, fact }.check();
+        http_only(context, &mut config.proxies[index], fact);
+    }
+}
+
+/// Two proxies of one custom number.
+fn duplicate_ids(context: &mut Context<'_>, config: &Config, facts: &[Facts<'_>]) {
+    for (index, proxy) in config.proxies.iter().enumerate() {
+        if let Some(first) = config.proxies[..index].iter().find(|other| other.id == proxy.id) {
+            let message = format!(
+                "{} {} reuses same custom id as {} {} (declared at {}).",
+                kind(proxy),
+                proxy.name,
+                kind(first),
+                first.name,
+                spot(first)
+            );
+            let lines = &facts[index].section.statements;
+            let line = lines.iter().find(|line| line.name() == "id");
+            let span = line.map_or(facts[index].section.span, |line| line.span);
+            context.alert(Reason::Duplicate, span, message);
+        }
+    }
+}
+
+/// One proxy under examination.
+struct Subject<'c, 'a, 't> {
+    context: &'c mut Context<'a>,
+    config: &'c Config,
+    proxy: &'c Proxy,
+    fact: &'c Facts<'t>,
+}
+
+impl Subject<'_, '_, '_> {
+    fn say(&mut self, severity: Severity, reason: Reason, span: Span, message: String) {
+        self.context.about(severity, reason, span, message);
+    }
+
+    fn warn(&mut self, reason: Reason, message: String) {
+        self.say(Severity::Warning, reason, self.fact.section.span, message);
+    }
+
+    fn check(&mut self) {
+        self.listeners();
+        self.backends();
+        self.formats();
+        self.balancing();
+        self.checks();
+        self.servers();
+        self.timeouts();
+        self.logs();
+    }
+
+    fn listeners(&mut self) {
+        let Some(frontend) = &self.proxy.frontend else { return };
+        if frontend.binds.is_empty() {
+            let (kind, name) = (kind(self.proxy), &self.proxy.name);
+            self.warn(
+                Reason::Incomplete,
+                format!(
+                    "{kind} '{name}' has no 'bind' directive. Please declare it as a backend if this was \
+                     intended."
+                ),
+            );
+        }
+    }
+
+    /// Frontends lead to backends of their own mode; an HTTP backend may also serve a TCP frontend that is
+    /// never one here.
+    fn backends(&mut self) {
+        let Some(frontend) = &self.proxy.frontend else { return };
+        let section = self.fact.section.span;
+        let default = frontend.default_backend.map(|index| {
+            (index, self.fact.default_backend.unwrap_or(section), "as its default backend (see 'mode')")
+        });
+        let switching = frontend.use_backends.iter().filter_map(|rule| match rule.target {
+            UseBackendTarget::Static(index) => Some((index, section, "in a 'use_backend' rule (see 'mode')")),
+            UseBackendTarget::Dynamic(_) => None,
+        });
+        let targets: Vec<_> = default.into_iter().chain(switching).collect();
+        for (index, span, how) in targets {
+            let target = self.config.proxy(index);
+            if target.mode == self.proxy.mode || std::ptr::eq(target, self.proxy) {
+                continue;
+            }
+            let message = format!(
+                "{} {} '{}' ({}) tries to use incompatible {} {} '{}' ({}) {how}.",
+                mode_name(self.proxy.mode),
+                kind(self.proxy),
+                self.proxy.name,
+                spot(self.proxy),
+                mode_name(target.mode),
+                kind(target),
+                target.name,
+                spot(target)
+            );
+            self.say(Severity::Alert, Reason::Conflict, span, message);
+        }
+        let own = self.proxy.backend.as_ref().is_some_and(|backend| !backend.servers.is_empty());
+        if own && let Some(span) = self.fact.default_backend {
+            let message = format!(
+                "In proxy '{}', the 'default_backend' rule always has precedence over the servers, which will \
+                 never be used.",
+                self.proxy.name
+            );
+            self.say(Severity::Warning, Reason::Conflict, span, message);
+        }
+    }
+
+    fn formats(&mut self) {
+        if self.proxy.mode == Mode::Http || self.proxy.frontend.is_none() {
+            return;
+        }
+        let option = match self.proxy.log_format {
+            LogFormatKind::Http => "httplog",
+            LogFormatKind::Clf => "httplog clf",
+            LogFormatKind::Https => "httpslog",
+            _ => return,
+        };
+        let span = self.fact.format_line.map_or(self.fact.section.span, |line| line.span);
+        let message = format!(
+            "'option {option}' not usable with {} '{}' (needs 'mode http'). Falling back to 'option tcplog'.",
+            kind(self.proxy),
+            self.proxy.name
+        );
+        self.context.warn(Reason::Conflict, span, message);
+    }
+
+    fn balancing(&mut self) {
+        let Some(backend) = &self.proxy.backend else { return };
+        if self.proxy.mode == Mode::Http {
+            return;
+        }
+        let (kind, name) = (kind(self.proxy), &self.proxy.name);
+        if backend.cookie.is_some() {
+            let message = format!("cookie will be ignored for {kind} '{name}' (needs 'mode http').");
+            self.warn(Reason::Conflict, message);
+        }
+        if matches!(backend.balance, Balance::Uri { .. } | Balance::UrlParam(_) | Balance::Hdr { .. }) {
+            let message = format!(
+                "Layer 7 hash not possible for {kind} '{name}' (needs 'mode http'). Falling back to round robin."
+            );
+            self.warn(Reason::Conflict, message);
+        }
+    }
+
+    fn checks(&mut self) {
+        let Some(backend) = &self.proxy.backend else { return };
+        let (kind, name) = (kind(self.proxy), &self.proxy.name);
+        if let Some((rules, option)) = self.fact.unused_rules {
+            let message =
+                format!("{kind} '{name}' uses {rules} rules without '{option}', so the rules are ignored.");
+            self.warn(Reason::Conflict, message);
+        }
+        let needs_port = |server: &&Server| {
+            let check = server.check.as_ref();
+            let own = match &server.addr {
+                ServerAddr::Ip(addr) => addr.port() != 0,
+                ServerAddr::Name { port, .. } => *port != 0,
+                ServerAddr::Unix(_) => true,
+            };
+            check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
+        };
+        let portless: Vec<&Server> = backend.servers.iter().filter(needs_port).collect();
+        if self.fact.check_names_port || matches!(backend.check.kind, CheckKind::TcpScript(_)) {
+            return;
+        }
+        for server in portless {
+            let message = format!(
+                "config: {kind} '{name}': server '{}' has neither service port nor check port nor tcp_check rule \
+                 'connect' with port information.",
+                server.name
+            );
+            let span = self.server_span(server);
+            self.say(Severity::Alert, Reason::Incomplete, span, message);
+        }
+    }
+
+    fn servers(&mut self) {
+        let Some(backend) = &self.proxy.backend else { return };
+        for server in &backend.servers {
+            let Some((proxy, tracked)) = &server.track else { continue };
+            let span = self.server_span(server);
+            let id = format!("'server {}/{}'", self.proxy.name, server.name);
+            let own = proxy.is_empty().then_some(self.proxy);
+            let found = own.or_else(|| {
+                let named = |other: &&Proxy| other.name == *proxy && other.backend.is_some();
+                self.config.proxies.iter().find(named)
+            });
+            let message = match found.and_then(|proxy| proxy.backend.as_ref()) {
+                None => format!("{id} : unable to find required proxy '{proxy}' for tracking."),
+                Some(backend) => match backend.servers.iter().find(|other| other.name == *tracked) {
+                    None => format!("{id} : unable to find required server '{tracked}' for tracking."),
+                    Some(other) if other.check.is_none() && other.track.is_none() => format!(
+                        "{id} : unable to use {tracked} for tracking as it does not have any check nor agent \
+                         enabled."
+                    ),
+                    Some(_) if server.check.is_some() => {
+                        "'track' and 'check' can not be used together.".to_owned()
+                    }
+                    Some(_) => continue,
+                },
+            };
+            let reason = Reason::UnknownReference;
+            self.context.say(Diagnostic::alert(reason, span, message).head(Head::At));
+        }
+        for rule in &backend.use_servers {
+            if backend.servers.iter().all(|server| server.name != rule.server) {
+                let message = format!(
+                    "{} '{}' : unable to find server '{}' referenced in a 'use-server' rule.",
+                    kind(self.proxy),
+                    self.proxy.name,
+                    rule.server
+                );
+                self.say(Severity::Alert, Reason::UnknownReference, self.fact.section.span, message);
+            }
+        }
+    }
+
+    /// The line of a server, by its place.
+    fn server_span(&self, server: &Server) -> Span {
+        let lines = self.fact.section.statements.iter().filter(|line| line.name() == "server");
+        let mut lines = lines.filter(|line| line.text(0) == Some(server.name.as_str()));
+        lines.next().map_or(self.fact.section.span, |line| span_at(line, 0))
+    }
+
+    fn timeouts(&mut self) {
+        let timeouts = &self.proxy.timeouts;
+        let client = self.proxy.frontend.is_some() && timeouts.client.is_none();
+        let serving = self.proxy.backend.as_ref().is_some_and(|backend| !backend.servers.is_empty());
+        let no_server =
+            timeouts.server.is_none() && (self.proxy.mode == Mode::Http || timeouts.tunnel.is_none());
+        if client || (serving && (timeouts.connect.is_none() || no_server)) {
+            self.warn(
+                Reason::Incomplete,
+                format!(
+                    "missing timeouts for {} '{}'.\n   \
+                     | While not properly invalid, you will certainly encounter various problems\n   \
+                     | with such a configuration. To fix this, please ensure that all following\n   \
+                     | timeouts are set to a non-zero value: 'client', 'connect', 'server'.",
+                    kind(self.proxy),
+                    self.proxy.name
+                ),
+            );
+        }
+    }
+
+    fn logs(&mut self) {
+        let formatted = !matches!(self.proxy.log_format, LogFormatKind::Default);
+        if self.proxy.frontend.is_some() && formatted && self.proxy.logs.is_empty() {
+            let (kind, name) = (kind(self.proxy), &self.proxy.name);
+            let message = format!("log format ignored for {kind} '{name}' since it has no log address.");
+            self.warn(Reason::Conflict, message);
+        }
+    }
+}
+
+/// In `mode tcp` what belongs to HTTP is ignored, with a warning for what a reader would expect to work.
+fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>) {
+    if proxy.mode == Mode::Http {
+        return;
+    }
+    let (kind, name) = (kind(proxy), proxy.name.clone());
+    let ignored = [
+        ("'stats' statement", "it requires", proxy.stats.is_some()),
+        ("'http-request' rules", "they require", !proxy.http_request.is_empty()),
+        ("'http-response' rules", "they require", !proxy.http_response.is_empty()),
+        ("'http-after-response' rules", "they require", !proxy.http_after_response.is_empty()),
+        ("'option forwardfor'", "it requires", proxy.forwardfor.is_some()),
+        ("'option originalto'", "it requires", proxy.originalto.is_some()),
+    ];
+    for (what, why, _) in ignored.iter().filter(|(.., there)| *there) {
+        let message = format!("{what} ignored for {kind} '{name}' as {why} HTTP mode.");
+        context.about(Severity::Warning, Reason::Conflict, fact.section.span, message);
+    }
+    proxy.stats = None;
+    proxy.http_request.clear();
+    proxy.http_response.clear();
+    proxy.http_after_response.clear();
+    proxy.forwardfor = None;
+    proxy.originalto = None;
+    if matches!(proxy.log_format, LogFormatKind::Http | LogFormatKind::Clf | LogFormatKind::Https) {
+        proxy.log_format = LogFormatKind::Tcp;
+    }
+    if let Some(frontend) = &mut proxy.frontend {
+        frontend.monitor_uri = None;
+    }
+    if let Some(backend) = &mut proxy.backend {
+        backend.cookie = None;
+        if matches!(backend.balance, Balance::Uri { .. } | Balance::UrlParam(_) | Balance::Hdr { .. }) {
+            backend.balance = Balance::RoundRobin;
+        }
+    }
+}

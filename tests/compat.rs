@@ -1,0 +1,135 @@
+//! Configuration files as whole: our own fixtures, the demo systems, and the corpus of real files.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use tandem::lower::{Env, Loaded, Source, load};
+use tandem_parser::diagnostic::{Reason, Severity};
+use tandem_parser::render;
+
+/// A machine where nothing but files of the fixture's own folder exists.
+struct Nowhere {
+    folder: PathBuf,
+}
+
+impl Env for Nowhere {
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(self.folder.join(path))
+    }
+
+    fn user(&self, _: &str) -> Option<u32> {
+        None
+    }
+
+    fn group(&self, _: &str) -> Option<u32> {
+        None
+    }
+
+    fn resolve(&self, _: &str) -> Option<IpAddr> {
+        None
+    }
+
+    fn offline(&self) -> bool {
+        true
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn load_file(path: &Path) -> Loaded {
+    let text = std::fs::read(path).expect("readable");
+    let folder = path.parent().expect("in a folder").to_path_buf();
+    let name = path.file_name().expect("named").to_string_lossy().into_owned();
+    load(vec![Source { name, text }], &Nowhere { folder })
+}
+
+fn rendered(loaded: &Loaded) -> String {
+    loaded.diagnostics.iter().map(|d| render::render(d, &loaded.sources, 0)).collect()
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .flat_map(|path| if path.is_dir() { files(&path, extension) } else { vec![path] })
+        .filter(|path| path.extension().is_some_and(|other| other == extension))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_demo_systems_load_as_they_are() {
+    let demos = files(&root().join("../shared/demos"), "cfg");
+    if demos.is_empty() {
+        println!("skipped: ../shared/demos is not here");
+    }
+    for path in demos {
+        let loaded = load_file(&path);
+        let alerts = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert);
+        let faults = alerts.filter(|d| d.reason != Reason::Refused).count();
+        assert_eq!(faults, 0, "{}:\n{}", path.display(), rendered(&loaded));
+    }
+}
+
+/// What the reference says of a file, from the first columns of the oracle's table.
+fn oracle() -> BTreeMap<String, (String, String)> {
+    let table = std::fs::read_to_string(root().join("../shared/corpus/oracle.tsv")).unwrap_or_default();
+    let rows = table.lines().skip(1).filter_map(|line| {
+        let mut columns = line.split('\t');
+        let (file, verdict) = (columns.next()?, columns.next()?);
+        let classes = columns.next().unwrap_or_default();
+        Some((file.to_owned(), (verdict.to_owned(), classes.to_owned())))
+    });
+    rows.collect()
+}
+
+#[test]
+fn real_files_never_make_it_panic_and_mostly_agree_with_the_reference() {
+    let oracle = oracle();
+    let corpus = root().join("../shared/corpus/haproxy");
+    let paths = files(&corpus, "cfg");
+    if paths.is_empty() {
+        println!("skipped: ../shared/corpus is not here");
+        return;
+    }
+    let (mut agree, mut judged, mut refused) = (0, 0, 0);
+    for path in &paths {
+        let loaded = load_file(path);
+        let name = format!("haproxy/{}", path.file_name().expect("named").to_string_lossy());
+        let Some((verdict, classes)) = oracle.get(&name) else { continue };
+        // What older versions accepted we accept too, and what the reference misses on its machine is no
+        // fault of the text.
+        let text_is_good = verdict.starts_with("ok")
+            || verdict == "no-listener"
+            || verdict == "fail-env"
+            || classes.split(',').all(|class| {
+                ["removed", "missing-lf", "cert", "pattern-file", "build-option", "user"]
+                    .contains(&class.split(':').next().unwrap_or_default())
+            });
+        judged += 1;
+        let alerts: Vec<_> = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert).collect();
+        let only_refusals = !alerts.is_empty() && alerts.iter().all(|d| d.reason == Reason::Refused);
+        if alerts.is_empty() == text_is_good {
+            agree += 1;
+        } else if only_refusals {
+            refused += 1;
+            println!("refused: {name}: {}", alerts[0].message);
+        } else {
+            println!("differs: {name} ({verdict} {classes}):");
+            for alert in alerts {
+                println!("    {}", render::headline(alert, &loaded.sources, 0));
+            }
+        }
+    }
+    println!("agreement: {agree} of {judged}, {refused} more refused for what cannot be done yet");
+    assert!(agree + refused > judged / 2, "agreement fell to {agree} + {refused} of {judged}");
+}
