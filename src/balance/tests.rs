@@ -62,38 +62,12 @@ fn keys_are_cut_where_the_manual_says() {
 }
 
 pub(super) fn backend(balance: Balance, weights: &[u16]) -> ir::Backend {
-    let place = ir::Place::default();
     let servers = weights
         .iter()
         .enumerate()
-        .map(|(i, weight)| ir::Server {
-            name: format!("s{}", i + 1),
-            id: i as u32 + 1,
-            addr: ir::ServerAddr::Ip(([127, 0, 0, 1], 80).into()),
-            port_offset: None,
-            weight: *weight,
-            backup: false,
-            disabled: false,
-            maxconn: 0,
-            minconn: 0,
-            maxqueue: 0,
-            cookie: None,
-            check: None,
-            track: None,
-            resolvers: None,
-            resolve_prefer_ipv4: false,
-            prevent_dup_ip: false,
-            init_addr: Vec::new(),
-            slowstart: None,
-            send_proxy: None,
-            source: None,
-            redir: None,
-            observe: None,
-            on_marked_down: ir::server::OnMark::None,
-            on_marked_up: ir::server::OnMark::None,
-            pool_max_conn: None,
-            pool_purge_delay: std::time::Duration::from_secs(5),
-            place: place.clone(),
+        .map(|(i, weight)| {
+            let addr = ir::ServerAddr::Ip(([127, 0, 0, 1], 80).into());
+            ir::Server { id: i as u32 + 1, weight: *weight, ..ir::Server::new(&format!("s{}", i + 1), addr) }
         })
         .collect();
     ir::Backend { servers, balance, ..ir::Backend::default() }

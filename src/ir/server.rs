@@ -87,7 +87,8 @@ pub struct Server {
     pub resolvers: Option<String>,
     /// `resolve-prefer ipv4`.
     pub resolve_prefer_ipv4: bool,
-    /// `resolve-opts prevent-dup-ip`.
+    /// No two servers of a backend that follow the same name get the same address: the default;
+    /// `resolve-opts allow-dup-ip` turns it off.
     pub prevent_dup_ip: bool,
     /// `init-addr`; empty means HAProxy's default `last,libc` (failure to resolve is an error at start).
     pub init_addr: Vec<InitAddr>,
@@ -202,7 +203,7 @@ impl Server {
             track: None,
             resolvers: None,
             resolve_prefer_ipv4: false,
-            prevent_dup_ip: false,
+            prevent_dup_ip: true,
             init_addr: Vec::new(),
             slowstart: None,
             send_proxy: None,

@@ -8,6 +8,7 @@ mod backend;
 mod change;
 mod frontend;
 mod queue;
+mod resolvers;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use backend::{Backend, Pick};
 pub use change::{AddressedOrder, CheckOrder};
 pub use frontend::{Frontend, FrontendState, Listener};
 pub use queue::{Queue, Slot, Ticket};
+pub use resolvers::{Nameserver, Resolvers};
 pub use server::{Address, CheckReport, Server};
 
 /// Everything that runs.
@@ -35,6 +37,8 @@ pub struct Live {
     pub config: Arc<ir::Config>,
     /// Proxies, numbered as in the configuration.
     pub proxies: Vec<Arc<Proxy>>,
+    /// `resolvers` sections, numbered as in the configuration.
+    pub resolvers: Vec<Resolvers>,
     /// Counters of the process.
     pub process: ProcessCounters,
     /// Where log lines go.
@@ -93,6 +97,7 @@ impl Live {
         set_fullconn(&config, &proxies);
         set_trackers(&proxies);
         Arc::new(Self {
+            resolvers: config.resolvers.iter().map(Resolvers::new).collect(),
             config,
             proxies,
             process: ProcessCounters::default(),

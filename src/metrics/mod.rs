@@ -9,6 +9,6 @@ mod sets;
 pub use counter::{Counter, Gauge, PeakGauge, SlidingAverage};
 pub use freq::RateCounter;
 pub use sets::{
-    BackendCounters, FrontendCounters, HttpClasses, ListenerCounters, ProcessCounters, ServerCounters,
-    TimeAverages,
+    BackendCounters, FrontendCounters, HttpClasses, ListenerCounters, NameserverCounters, ProcessCounters,
+    ServerCounters, TimeAverages,
 };

@@ -342,3 +342,39 @@ counters! {
         failed_resolutions: Counter,
     }
 }
+
+counters! {
+    /// Counters of a nameserver (`show resolvers`).
+    NameserverCounters {
+        /// Questions sent.
+        sent: Counter,
+        /// Questions that could not be sent.
+        snd_error: Counter,
+        /// Valid answers.
+        valid: Counter,
+        /// Answers that moved a server.
+        update: Counter,
+        /// Answers with an alias only.
+        cname: Counter,
+        /// Answers with an alias that leads nowhere.
+        cname_error: Counter,
+        /// Answers without a record.
+        any_err: Counter,
+        /// Unknown names.
+        nx: Counter,
+        /// Questions without an answer.
+        timeout: Counter,
+        /// Refused questions.
+        refused: Counter,
+        /// Other errors.
+        other: Counter,
+        /// Not an answer to the question, or not a message at all.
+        invalid: Counter,
+        /// Answers larger than announced.
+        too_big: Counter,
+        /// Answers that were cut off.
+        truncated: Counter,
+        /// Answers that came too late.
+        outdated: Counter,
+    }
+}

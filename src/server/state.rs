@@ -44,7 +44,8 @@ pub struct ServerState {
 }
 
 impl ServerState {
-    /// A server at start: up until a check says otherwise, or in maintenance if `disabled`. `dynamic` tells whether the
+    /// A server at start: up until a check says otherwise, in maintenance if `disabled` or as long as its name has no
+    /// address ([`Self::resolved_at_start`]). `dynamic` tells whether the
     /// balancing algorithm can follow weights.
     #[must_use]
     pub fn new(backend: &str, server: &ir::Server, dynamic: bool, now: Instant) -> Self {
@@ -59,11 +60,14 @@ impl ServerState {
             hostname,
             track: server.track.clone(),
         };
-        let (op, admin) = if server.disabled {
-            (Op::Stopped, Admin::FORCED_MAINT.with(Admin::CONFIG_MAINT))
-        } else {
-            (Op::Running, Admin::default())
-        };
+        let mut admin = Admin::default();
+        if server.disabled {
+            admin = admin.with(Admin::FORCED_MAINT).with(Admin::CONFIG_MAINT);
+        }
+        if matches!(server.addr, ir::ServerAddr::Name { .. }) {
+            admin = admin.with(Admin::RESOLUTION_MAINT);
+        }
+        let op = if admin.any(Admin::MAINT) { Op::Stopped } else { Op::Running };
         let mut state = Self {
             settings: Settings {
                 label,
@@ -83,7 +87,7 @@ impl ServerState {
             user_weight: server.weight,
             weight: 0,
             last_change: now,
-            down_since: server.disabled.then_some(now),
+            down_since: (op == Op::Stopped).then_some(now),
             down_time: Duration::ZERO,
             down_transitions: 0,
         };
@@ -250,6 +254,17 @@ impl ServerState {
                 effects
             }
         }
+    }
+
+    /// Its name got an address before the process went to work: no slow start, nothing to log.
+    pub fn resolved_at_start(&mut self, now: Instant) -> Vec<Effect> {
+        self.admin = self.admin.without(Admin::RESOLUTION_MAINT);
+        if !self.admin.any(Admin::MAINT) {
+            self.op = Op::Running;
+            (self.down_since, self.last_change) = (None, now);
+            self.recompute_weight(now);
+        }
+        vec![Effect::Rebalance]
     }
 
     /// Sets one administrative flag. `why` stands in parentheses in the log line; empty: nothing stands there.

@@ -1,0 +1,436 @@
+//! The state of one `resolvers` section: who is asked what, what an answer is worth, when to ask again
+//! (manual section 5.3.2).
+//!
+//! A name is asked for every `timeout resolve`. A question goes to all nameservers at once and the first valid answer
+//! ends it. An error counts once every nameserver has answered or the time for a try is over; then the other
+//! address family is asked for, then the next try begins. A nameserver that let a whole try pass in
+//! silence is still asked, but errors of the others no longer wait for it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use hickory_proto::rr::Name;
+
+use super::wire::{self, Answer};
+use super::{Failure, Family};
+use crate::ir::Resolvers;
+
+/// What happened.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// A deadline passed.
+    Timer,
+    /// A datagram (or a TCP message) came from this nameserver.
+    Message {
+        /// Number of the nameserver in the section.
+        nameserver: usize,
+        /// The message.
+        bytes: &'a [u8],
+    },
+    /// What [`Effect::Send`] asked for could not be sent.
+    SendFailed {
+        /// Number of the nameserver.
+        nameserver: usize,
+        /// The id of the message.
+        id: u16,
+    },
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send to a nameserver.
+    Send {
+        /// Number of the nameserver.
+        nameserver: usize,
+        /// The id of the message.
+        id: u16,
+        /// The message.
+        bytes: Vec<u8>,
+    },
+    /// A name has a valid answer: look at [`Resolver::addresses`].
+    Resolved {
+        /// Number of the name.
+        name: usize,
+        /// Who answered.
+        nameserver: usize,
+    },
+    /// A name could not be resolved this time.
+    Failed {
+        /// Number of the name.
+        name: usize,
+        /// Why, by the last error.
+        failure: Failure,
+    },
+    /// Count an event of a nameserver (`show resolvers`).
+    Count {
+        /// Number of the nameserver.
+        nameserver: usize,
+        /// What to count.
+        what: Count,
+    },
+}
+
+/// Counters of a nameserver that the state machine knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Valid answers.
+    Valid,
+    /// Answers with an alias to nowhere.
+    CnameError,
+    /// Answers without a record.
+    AnyError,
+    /// Unknown names.
+    Nx,
+    /// Questions without an answer.
+    Timeout,
+    /// Refused questions.
+    Refused,
+    /// Other errors.
+    Other,
+    /// Not an answer to the question.
+    Invalid,
+    /// Larger than announced.
+    TooBig,
+    /// Cut off.
+    Truncated,
+    /// Answers to questions that are settled, or were never asked.
+    Outdated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reply {
+    /// Not asked, or it could not be sent.
+    None,
+    Pending,
+    Came,
+}
+
+/// A question under way.
+#[derive(Clone, Debug)]
+struct Asking {
+    id: u16,
+    family: Family,
+    /// Tries left after this one.
+    tries: u32,
+    replies: Vec<Reply>,
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Record {
+    addr: IpAddr,
+    last_seen: Instant,
+}
+
+#[derive(Debug)]
+struct Lookup {
+    host: String,
+    name: Name,
+    prefer: Family,
+    asking: Option<Asking>,
+    /// Deadlines with another number are void.
+    armed: u64,
+    last_valid: Instant,
+    records: Vec<Record>,
+}
+
+/// One section.
+#[derive(Debug)]
+pub struct Resolver {
+    settings: Resolvers,
+    names: Vec<Lookup>,
+    ids: HashMap<u16, usize>,
+    deadlines: BinaryHeap<Reverse<(Instant, usize, u64)>>,
+    /// Nameservers that let the last try pass in silence.
+    silent: Vec<bool>,
+    armed: u64,
+}
+
+impl Resolver {
+    /// A section without names.
+    #[must_use]
+    pub fn new(settings: &Resolvers) -> Self {
+        Self {
+            silent: vec![false; settings.nameservers.len()],
+            settings: settings.clone(),
+            names: Vec::new(),
+            ids: HashMap::new(),
+            deadlines: BinaryHeap::new(),
+            armed: 0,
+        }
+    }
+
+    /// Follows a name from now on; its number. The same name with the same preference is followed once.
+    ///
+    /// # Errors
+    /// It is not a name.
+    pub fn follow(
+        &mut self,
+        host: &str,
+        prefer: Family,
+        now: Instant,
+    ) -> Result<usize, hickory_proto::ProtoError> {
+        let name = wire::name(host)?;
+        if let Some(at) = self.names.iter().position(|n| n.name == name && n.prefer == prefer) {
+            return Ok(at);
+        }
+        self.names.push(Lookup {
+            host: host.to_owned(),
+            name,
+            prefer,
+            asking: None,
+            armed: 0,
+            last_valid: now,
+            records: Vec::new(),
+        });
+        let at = self.names.len() - 1;
+        self.arm(at, now);
+        Ok(at)
+    }
+
+    /// When [`Input::Timer`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((at, _, _))| *at)
+    }
+
+    /// The name as it was written.
+    #[must_use]
+    pub fn host(&self, name: usize) -> &str {
+        &self.names[name].host
+    }
+
+    /// Addresses of a name: of the last answer, and of older ones within `hold obsolete`.
+    #[must_use]
+    pub fn addresses(&self, name: usize) -> Vec<IpAddr> {
+        self.names[name].records.iter().map(|r| r.addr).collect()
+    }
+
+    /// Whether a failure has lasted long enough to take the servers' address away.
+    #[must_use]
+    pub fn is_lasting(&self, name: usize, failure: Failure, now: Instant) -> bool {
+        now >= self.names[name].last_valid + self.hold_for(failure)
+    }
+
+    /// How long a failure is put up with since the last valid answer.
+    #[must_use]
+    pub fn hold_for(&self, failure: Failure) -> Duration {
+        match failure {
+            Failure::Nx => self.settings.hold_nx,
+            Failure::Refused => self.settings.hold_refused,
+            Failure::Timeout => self.settings.hold_timeout,
+            Failure::Other => self.settings.hold_other,
+        }
+    }
+
+    /// One step. `random` gives ids that a stranger cannot guess.
+    pub fn step(&mut self, input: Input<'_>, now: Instant, random: &mut dyn FnMut() -> u16) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Timer => {
+                while let Some(Reverse((at, name, number))) = self.deadlines.peek().copied() {
+                    if at > now {
+                        break;
+                    }
+                    self.deadlines.pop();
+                    if self.names[name].armed == number {
+                        self.expire(name, now, random, &mut effects);
+                    }
+                }
+            }
+            Input::Message { nameserver, bytes } => {
+                if nameserver < self.silent.len() {
+                    self.message(nameserver, bytes, now, random, &mut effects);
+                }
+            }
+            Input::SendFailed { nameserver, id } => {
+                let Some(&name) = self.ids.get(&id) else { return effects };
+                if let Some(reply) =
+                    self.names[name].asking.as_mut().and_then(|a| a.replies.get_mut(nameserver))
+                {
+                    *reply = Reply::None;
+                }
+                self.conclude(name, now, random, &mut effects);
+            }
+        }
+        effects
+    }
+
+    fn arm(&mut self, name: usize, at: Instant) {
+        self.armed += 1;
+        self.names[name].armed = self.armed;
+        self.deadlines.push(Reverse((at, name, self.armed)));
+    }
+
+    fn ask(
+        &mut self,
+        name: usize,
+        family: Family,
+        tries: u32,
+        now: Instant,
+        random: &mut dyn FnMut() -> u16,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.forget(name);
+        let mut id = random();
+        // Free ids are plenty: a section has fewer names than that.
+        while self.ids.contains_key(&id) {
+            id = id.wrapping_add(1);
+        }
+        self.ids.insert(id, name);
+        let count = self.settings.nameservers.len();
+        let question =
+            wire::question(id, &self.names[name].name, family, self.settings.accepted_payload_size);
+        let mut replies = vec![Reply::None; count];
+        if let Ok(bytes) = question {
+            replies = vec![Reply::Pending; count];
+            effects.extend((0..count).map(|nameserver| Effect::Send {
+                nameserver,
+                id,
+                bytes: bytes.clone(),
+            }));
+        }
+        self.names[name].asking = Some(Asking { id, family, tries, replies, failure: None });
+        self.arm(name, now + self.settings.timeout_retry);
+    }
+
+    /// Drops the question under way: answers to it are outdated.
+    fn forget(&mut self, name: usize) -> Option<Asking> {
+        let asking = self.names[name].asking.take()?;
+        self.ids.remove(&asking.id);
+        Some(asking)
+    }
+
+    fn expire(
+        &mut self,
+        name: usize,
+        now: Instant,
+        random: &mut dyn FnMut() -> u16,
+        effects: &mut Vec<Effect>,
+    ) {
+        let prefer = self.names[name].prefer;
+        let Some(asking) = self.forget(name) else {
+            let tries = self.settings.resolve_retries.saturating_sub(1);
+            self.ask(name, prefer, tries, now, random, effects);
+            return;
+        };
+        for (nameserver, reply) in asking.replies.iter().enumerate() {
+            if *reply == Reply::Pending {
+                self.silent[nameserver] = true;
+                effects.push(Effect::Count { nameserver, what: Count::Timeout });
+            }
+        }
+        let fell_back = asking.family != prefer;
+        match asking.failure {
+            // Somebody said no while others kept silent: the other family comes first.
+            Some(_) if !fell_back => self.ask(name, prefer.other(), asking.tries, now, random, effects),
+            failure if asking.tries == 0 => {
+                self.fail(name, failure.unwrap_or(Failure::Timeout), now, effects);
+            }
+            _ => self.ask(name, prefer, asking.tries - 1, now, random, effects),
+        }
+    }
+
+    fn fail(&mut self, name: usize, failure: Failure, now: Instant, effects: &mut Vec<Effect>) {
+        self.forget(name);
+        if self.is_lasting(name, failure, now) {
+            self.names[name].records.clear();
+        }
+        effects.push(Effect::Failed { name, failure });
+        self.arm(name, now + self.settings.timeout_resolve);
+    }
+
+    fn message(
+        &mut self,
+        nameserver: usize,
+        bytes: &[u8],
+        now: Instant,
+        random: &mut dyn FnMut() -> u16,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut count = |what| effects.push(Effect::Count { nameserver, what });
+        if bytes.len() > usize::from(self.settings.accepted_payload_size) {
+            return count(Count::TooBig);
+        }
+        let Some(id) = wire::id(bytes) else { return count(Count::Invalid) };
+        let Some(&name) = self.ids.get(&id) else { return count(Count::Outdated) };
+        let lookup = &mut self.names[name];
+        let Some(asking) = &mut lookup.asking else { return count(Count::Outdated) };
+        if asking.replies[nameserver] != Reply::Pending {
+            return count(Count::Outdated);
+        }
+        // Nothing that is not an answer to our question may change anything, not even who has answered.
+        let Some(answer) = wire::answer(bytes, &lookup.name, asking.family) else {
+            return count(Count::Invalid);
+        };
+        let (what, failure) = match &answer {
+            Answer::Addresses(_) => (Count::Valid, None),
+            Answer::Nx => (Count::Nx, Some(Failure::Nx)),
+            Answer::Refused => (Count::Refused, Some(Failure::Refused)),
+            Answer::Empty => (Count::AnyError, Some(Failure::Other)),
+            Answer::DanglingAlias => (Count::CnameError, Some(Failure::Other)),
+            Answer::Truncated => (Count::Truncated, Some(Failure::Other)),
+            Answer::Error => (Count::Other, Some(Failure::Other)),
+        };
+        count(what);
+        self.silent[nameserver] = false;
+        asking.replies[nameserver] = Reply::Came;
+        asking.failure = failure.or(asking.failure);
+        if let Answer::Addresses(addrs) = answer {
+            self.resolve(name, nameserver, &addrs, now, effects);
+        } else {
+            self.conclude(name, now, random, effects);
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        name: usize,
+        nameserver: usize,
+        addrs: &[IpAddr],
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        self.forget(name);
+        let obsolete = self.settings.hold_obsolete;
+        let lookup = &mut self.names[name];
+        lookup.last_valid = now;
+        for addr in addrs {
+            match lookup.records.iter_mut().find(|r| r.addr == *addr) {
+                Some(record) => record.last_seen = now,
+                None => lookup.records.push(Record { addr: *addr, last_seen: now }),
+            }
+        }
+        lookup.records.retain(|r| r.last_seen + obsolete >= now);
+        effects.push(Effect::Resolved { name, nameserver });
+        self.arm(name, now + self.settings.timeout_resolve);
+    }
+
+    /// Acts on errors once nobody is left to be waited for.
+    fn conclude(
+        &mut self,
+        name: usize,
+        now: Instant,
+        random: &mut dyn FnMut() -> u16,
+        effects: &mut Vec<Effect>,
+    ) {
+        let lookup = &self.names[name];
+        let Some(asking) = &lookup.asking else { return };
+        let awaited = |(reply, silent): (&Reply, &bool)| *reply == Reply::Pending && !silent;
+        let Some(failure) = asking.failure else { return };
+        if asking.replies.iter().zip(&self.silent).any(awaited) {
+            return;
+        }
+        let (fell_back, tries) = (asking.family != lookup.prefer, asking.tries);
+        if !fell_back {
+            let other = lookup.prefer.other();
+            self.ask(name, other, tries, now, random, effects);
+        } else if tries == 0 {
+            self.fail(name, failure, now, effects);
+        }
+        // Otherwise the next try begins when the time for this one is over.
+    }
+}
