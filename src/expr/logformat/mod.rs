@@ -174,4 +174,3 @@ fn is_header_special(b: u8) -> bool {
 fn is_url_special(b: u8) -> bool {
     matches!(b, 0..=31 | 127..=255 | b'"' | b'#')
 }
-

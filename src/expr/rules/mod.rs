@@ -135,4 +135,3 @@ pub enum AnswerBody {
     /// Bytes made for this answer.
     Built(Vec<u8>),
 }
-
