@@ -298,6 +298,26 @@ pub struct StatsPage {
     pub http_request: Vec<HttpRule>,
 }
 
+impl Default for StatsPage {
+    /// What `stats enable` alone gives.
+    fn default() -> Self {
+        Self {
+            uri: "/haproxy?stats".into(),
+            realm: "HAProxy Statistics".into(),
+            auth: Vec::new(),
+            refresh: None,
+            hide_version: false,
+            show_node: None,
+            show_desc: None,
+            show_legends: false,
+            show_modules: false,
+            scope: Vec::new(),
+            admin: Vec::new(),
+            http_request: Vec::new(),
+        }
+    }
+}
+
 /// What both halves share, and the halves.
 #[derive(Clone, Debug)]
 pub struct Proxy {

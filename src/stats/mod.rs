@@ -5,6 +5,7 @@ pub mod csv;
 pub mod field;
 pub mod info;
 pub mod json;
+pub mod page;
 pub mod row;
 pub mod rows;
 pub mod servers;

@@ -1,7 +1,5 @@
 //! Words of a line into typed values, as a keyword's grammar says.
 
-use std::cell::RefCell;
-
 use super::grammar::{Arg, Keyword};
 use super::tree::{Condition, Modifier, Statement, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason};
@@ -20,25 +18,9 @@ pub(super) struct Subject<'a> {
     pub span: Span,
     /// For `$NAME` inside addresses.
     pub vars: &'a dyn Variables,
-    /// What is worth saying although the line is good.
-    pub warnings: RefCell<Vec<Diagnostic>>,
 }
 
-impl<'a> Subject<'a> {
-    pub(super) fn new(name: String, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
-        Self { name, head, span, vars, warnings: RefCell::default() }
-    }
-
-    /// `15min`: a character after a complete time.
-    fn trailing(&self, word: &Word, c: char) {
-        let message = format!(
-            "unexpected character '{c}' after the timer value '{word}', only (us=microseconds,ms=milliseconds,\
-             s=seconds,m=minutes,h=hours,d=days) are supported."
-        );
-        let diagnostic = Diagnostic::warning(Reason::Retired, word.span, message).head(self.head);
-        self.warnings.borrow_mut().push(diagnostic.help("newer versions of HAProxy refuse it"));
-    }
-
+impl Subject<'_> {
     fn alert(&self, reason: Reason, span: Span, cause: &str) -> Diagnostic {
         Diagnostic::alert(reason, span, format!("'{}' {cause}", self.name)).head(self.head)
     }
@@ -197,13 +179,7 @@ impl<'w> Reader<'_, 'w> {
                 }
                 Ok(Value::Int(number, word.span))
             }
-            Arg::Time(unit) => {
-                let (time, rest) = value::time_prefix(word, *unit).map_err(invalid)?;
-                if let Some(c) = rest.chars().next() {
-                    self.subject.trailing(word, c);
-                }
-                Ok(Value::Time(time, word.span))
-            }
+            Arg::Time(unit) => Ok(Value::Time(value::time(word, *unit).map_err(invalid)?, word.span)),
             Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
             Arg::Addr => {
                 let text = self.expand(word);
@@ -268,12 +244,15 @@ impl<'w> Reader<'_, 'w> {
             let Some(row) = table.iter().find(|row| row.name == word.text()) else { break };
             self.rest = &self.rest[1..];
             let args = {
-                let name = format!("{}' : '{}", self.subject.name, row.name);
-                let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars);
+                let subject = Subject {
+                    name: format!("{}' : '{}", self.subject.name, row.name),
+                    head: self.subject.head,
+                    span: word.span,
+                    vars: self.subject.vars,
+                };
                 let mut reader = Reader { subject: &subject, rest: self.rest };
                 let args = reader.all(row)?;
                 self.rest = reader.rest;
-                self.subject.warnings.borrow_mut().append(&mut subject.warnings.borrow_mut());
                 args
             };
             settings.push(Statement { keyword: row, modifier: Modifier::None, args, span: word.span });

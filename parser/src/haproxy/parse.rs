@@ -209,7 +209,8 @@ impl Parser<'_> {
     /// `listen NAME ADDR:PORT[,...] [settings]` of versions before 1.7.
     fn old_addresses(&mut self, kind: &SectionKind, words: &[Word], rest: &[Word]) -> Option<Value> {
         let bind = keywords::row("bind", kind.bit)?;
-        let subject = Subject::new(kind.name.to_owned(), Head::Parsing, words[0].span, &self.env);
+        let subject =
+            Subject { name: kind.name.to_owned(), head: Head::Parsing, span: words[0].span, vars: &self.env };
         match arguments::read(&subject, bind, rest) {
             Err(diagnostic) => {
                 self.say(*diagnostic);
@@ -247,12 +248,13 @@ impl Parser<'_> {
         let arguments = &words[count..];
         // `no log` and `no option X` need no arguments.
         let bare = modifier != Modifier::None && arguments.is_empty();
-        let name = subject_name(keyword, arguments, self.tree.sections.last());
-        let head = if keyword.name.contains("server") { Head::At } else { Head::Parsing };
-        let subject = Subject::new(name, head, head_span, &self.env);
+        let subject = Subject {
+            name: subject_name(keyword, arguments, self.tree.sections.last()),
+            head: if keyword.name.contains("server") { Head::At } else { Head::Parsing },
+            span: head_span,
+            vars: &self.env,
+        };
         let args = if bare { Ok(Vec::new()) } else { arguments::read(&subject, keyword, arguments) };
-        let warnings = subject.warnings.into_inner();
-        self.diagnostics.extend(warnings);
         match args {
             Err(diagnostic) => self.say(*diagnostic),
             Ok(args) => {

@@ -116,7 +116,8 @@ impl Subject<'_, '_, '_> {
         }
     }
 
-    /// Frontends lead to backends of their own mode. HAProxy also lets TCP frontends lead to HTTP backends.
+    /// Frontends lead to backends of their own mode; an HTTP backend may also serve a TCP frontend that is
+    /// never one here.
     fn backends(&mut self) {
         let Some(frontend) = &self.proxy.frontend else { return };
         let section = self.fact.section.span;
@@ -130,15 +131,7 @@ impl Subject<'_, '_, '_> {
         let targets: Vec<_> = default.into_iter().chain(switching).collect();
         for (index, span, how) in targets {
             let target = self.config.proxy(index);
-            if target.mode == self.proxy.mode {
-                continue;
-            }
-            if target.mode == Mode::Http {
-                let message = format!(
-                    "tcp frontend '{}' leads to http backend '{}': Tandem cannot upgrade connections to HTTP yet.",
-                    self.proxy.name, target.name
-                );
-                self.say(Severity::Alert, Reason::Refused, span, message);
+            if target.mode == self.proxy.mode || std::ptr::eq(target, self.proxy) {
                 continue;
             }
             let message = format!(
@@ -230,10 +223,7 @@ impl Subject<'_, '_, '_> {
                 server.name
             );
             let span = self.server_span(server);
-            // HAProxy looks at addresses only; a name it could not resolve passes.
-            let literal = matches!(server.addr, ServerAddr::Ip(_));
-            let severity = if literal { Severity::Alert } else { Severity::Warning };
-            self.say(severity, Reason::Incomplete, span, message);
+            self.say(Severity::Alert, Reason::Incomplete, span, message);
         }
     }
 

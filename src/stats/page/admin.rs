@@ -1,0 +1,97 @@
+//! Forms sent to the page: `s=SERVER&s=SERVER&action=ACTION&b=BACKEND`.
+
+use std::sync::Arc;
+
+use super::options::{Outcome, decode};
+use crate::live::{Live, Proxy, Server};
+use crate::server::{AdminRequest, Cause, Op};
+
+/// What can be done to the servers that are marked, with the words of the page.
+pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
+    ("ready", "State: ready", Action::Request(AdminRequest::Ready)),
+    ("drain", "State: drain", Action::Request(AdminRequest::Drain)),
+    ("maint", "State: maintenance", Action::Request(AdminRequest::Maint)),
+    ("dhlth", "Checks: suspend", Action::NotYet),
+    ("ehlth", "Checks: take up again", Action::NotYet),
+    ("hrunn", "Health: up", Action::Health(Op::Running)),
+    ("hnolb", "Health: no new sessions", Action::Health(Op::Stopping)),
+    ("hdown", "Health: down", Action::Health(Op::Stopped)),
+    ("dagent", "Agent: suspend", Action::NotYet),
+    ("eagent", "Agent: take up again", Action::NotYet),
+    ("arunn", "Agent: up", Action::NotYet),
+    ("adown", "Agent: down", Action::NotYet),
+    ("shutdown", "End all sessions", Action::Shutdown),
+];
+
+/// What an action does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Administrative state.
+    Request(AdminRequest),
+    /// Speak for the check.
+    Health(Op),
+    /// End all sessions.
+    Shutdown,
+    /// Has nothing to act upon yet: the form does not offer it and sending it is an error.
+    NotYet,
+}
+
+/// Does what a form asks for.
+pub(super) fn apply(live: &Live, body: &str) -> Outcome {
+    let (mut names, mut action, mut backend) = (Vec::new(), None, None);
+    for pair in body.trim_end_matches(['\r', '\n']).split('&') {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        match key {
+            "s" => names.push(decode(value)),
+            "action" => action = Some(decode(value)),
+            "b" => backend = Some(decode(value)),
+            // Buttons and fields of somebody's own page mean nothing here.
+            _ => {}
+        }
+    }
+    let action = ACTIONS.iter().find(|(name, ..)| Some(*name) == action.as_deref()).map(|(.., a)| *a);
+    let (Some(action), Some(backend)) = (action.filter(|a| *a != Action::NotYet), backend) else {
+        return Outcome::Invalid;
+    };
+    let Some(proxy) = find_backend(live, &backend) else { return Outcome::Invalid };
+    if names.is_empty() {
+        return Outcome::None;
+    }
+    let servers = || proxy.backend.iter().flat_map(|b| &b.servers);
+    let found = names.iter().filter_map(|name| servers().find(|s| s.ir.name == *name)).collect::<Vec<_>>();
+    for server in &found {
+        act(proxy, server, action);
+    }
+    match found.len() {
+        0 => Outcome::Invalid,
+        n if n < names.len() => Outcome::Partial,
+        _ => Outcome::Done,
+    }
+}
+
+/// By name, or by number as `#3`.
+fn find_backend<'a>(live: &'a Live, name: &str) -> Option<&'a Arc<Proxy>> {
+    match name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok()) {
+        Some(id) => live.proxies.iter().find(|p| p.backend.is_some() && p.ir.id == id),
+        None => live.backend_named(name),
+    }
+}
+
+fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
+    match action {
+        Action::Request(request) => proxy.change_server(server, |state, now| state.request(request, now)),
+        Action::Health(op) => {
+            // The state of a tracking server is that of another one.
+            if server.ir.track.is_some() {
+                return;
+            }
+            if let Some(check) = &server.ir.check {
+                server.check.write().health = if op == Op::Stopped { 0 } else { check.rise + check.fall - 1 };
+            }
+            let cause = Cause::Words("changed from Web interface".into());
+            proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
+        }
+        Action::Shutdown => server.shutdown_sessions(),
+        Action::NotYet => {}
+    }
+}
