@@ -2,6 +2,7 @@
 
 mod env;
 pub mod haproxy;
+pub mod keepalived;
 
 pub use env::{Env, System};
 pub use haproxy::{Loaded, Source, load};

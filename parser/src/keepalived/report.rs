@@ -125,6 +125,9 @@ impl Said<'_> {
         self.with(|diagnostic| diagnostic.edit = Some(Edit { span, text: text.into() }))
     }
 
+    /// Nothing more to add.
+    pub fn done(self) {}
+
     /// Makes it keep the configuration from loading.
     pub fn alert(self) -> Self {
         self.with(|diagnostic| diagnostic.severity = Severity::Alert)

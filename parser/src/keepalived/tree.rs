@@ -165,7 +165,8 @@ impl Parser<'_, '_> {
     /// Lines of words up to the brace that closes them.
     fn values(&mut self, head: &Line) -> Vec<Vec<Word>> {
         let name = &head.words[0].text;
-        if let Some(extra) = head.words.get(1) {
+        // A group of virtual servers has a name; other blocks of values have none.
+        if let Some(extra) = head.words.get(1).filter(|_| name != "virtual_server_group") {
             let text = format!("Block {name} has extra parameters {} ...", extra.text);
             self.reader.report.say(
                 self.reader.sources,

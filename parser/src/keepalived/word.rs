@@ -39,9 +39,12 @@ fn bare(input: &str) -> IResult<&str, &str> {
     take_till1(|c| is_space(c) || c == '"')(input)
 }
 
+/// Words and their offsets in the line.
+pub(crate) type Placed<'a> = Vec<(&'a str, usize)>;
+
 /// Plain words: separated by white space; `"..."` is one word and ends the word before it. `Err` carries the words so
 /// far: a quote is not closed.
-pub(crate) fn plain(line: &str) -> Result<Vec<(&str, usize)>, Vec<(&str, usize)>> {
+pub(crate) fn plain(line: &str) -> Result<Placed<'_>, Placed<'_>> {
     let mut words = Vec::new();
     let mut rest = line;
     loop {

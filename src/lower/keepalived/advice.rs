@@ -1,0 +1,84 @@
+//! What keepalived accepts silently and nobody wants: said as notes.
+
+use tandem_parser::{Diagnostic, Head, Reason};
+
+use super::context::Cx;
+use crate::ir::vrrp::Instance;
+
+impl Cx<'_> {
+    /// All advice about a complete configuration.
+    pub(super) fn advise(&mut self) {
+        let mut notes = Vec::new();
+        for (index, instance) in self.config.instances.iter().enumerate() {
+            let span = self.instance_spans[index];
+            let mut note = |text: String, help: String| {
+                notes.push(Diagnostic::notice(Reason::Conflict, span, text).head(Head::Plain).help(help));
+            };
+            self.weight_trap(instance, &mut note);
+        }
+        for (index, script) in self.config.scripts.iter().enumerate() {
+            let used = |list: &[crate::ir::vrrp::TrackedScript]| {
+                list.iter().any(|tracked| tracked.script.0 as usize == index)
+            };
+            let instances = self.config.instances.iter().any(|instance| used(&instance.track_scripts));
+            let groups = self.config.sync_groups.iter().any(|group| used(&group.track_scripts));
+            if !instances && !groups {
+                let text = format!("Warning - script {} is not used", script.name);
+                notes.push(
+                    Diagnostic::notice(Reason::NoEffect, self.script_spans[index], text)
+                        .head(Head::Plain)
+                        .help(format!("add it to a track_script block: track_script {{ {} }}", script.name)),
+                );
+            }
+        }
+        for note in notes {
+            self.report.push(note);
+        }
+    }
+
+    /// A good script adds its positive weight on every router alike: if it fails here, the priority falls by the weight
+    /// only, which must be enough to get below the other router. What the other router's priority is cannot be known, so
+    /// weights too small for the usual steps of 10 are pointed out.
+    fn weight_trap(&self, instance: &Instance, note: &mut impl FnMut(String, String)) {
+        for tracked in &instance.track_scripts {
+            let weight = tracked.weight.abs();
+            if weight == 0 || instance.priority == 255 {
+                continue;
+            }
+            let Some(script) = self.config.scripts.get(tracked.script.0 as usize) else { continue };
+            let (best, worst) = reach(instance);
+            if weight >= 10 {
+                if best > 254 {
+                    note(
+                        format!(
+                            "({}) priority {} and the weights of its scripts exceed 254, where priorities end",
+                            instance.name, instance.priority
+                        ),
+                        "a failing script then lowers the priority by less than its weight".into(),
+                    );
+                    return;
+                }
+                continue;
+            }
+            note(
+                format!(
+                    "({}) script {} moves the priority between {worst} and {best} only: a router that differs by more is never overtaken",
+                    instance.name, script.name
+                ),
+                format!(
+                    "the address moves only if the difference between the routers' priorities is less than {weight}; \
+                     'weight -20' is usual for priorities 10 apart"
+                ),
+            );
+        }
+    }
+}
+
+/// Highest and lowest priority the scripts of an instance can lead to.
+fn reach(instance: &Instance) -> (i32, i32) {
+    let base = i32::from(instance.priority);
+    instance.track_scripts.iter().fold((base, base), |(best, worst), tracked| {
+        let weight = if tracked.reverse { -tracked.weight } else { tracked.weight };
+        (best + weight.max(0), worst + weight.min(0))
+    })
+}

@@ -1,0 +1,82 @@
+//! The same files, read here and by the real keepalived's `--config-test`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::super::{Loaded, System, load_file};
+use super::fixtures::files;
+use tandem_parser::keepalived::{Section, keywords};
+
+/// The real program, if it is there.
+fn keepalived() -> Option<PathBuf> {
+    let found = ["/usr/sbin/keepalived", "/usr/local/sbin/keepalived"]
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists());
+    let required = std::env::var_os("TANDEM_REQUIRE_LAB").is_some_and(|value| value == "1");
+    assert!(found.is_some() || !required, "keepalived is not installed");
+    found
+}
+
+/// What the real program says: its lines, once each, and its exit code.
+fn real(program: &Path, file: &Path) -> (BTreeSet<String>, Option<i32>) {
+    let output = Command::new(program).arg("-t").arg("-f").arg(file).output().expect("keepalived runs");
+    let name = format!("({}: Line ", file.display());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines = text.lines().map(|line| line.replacen(&name, "(Line ", 1)).filter(|line| !line.is_empty());
+    (lines.collect(), output.status.code())
+}
+
+/// What we say of that kind: what weighs in keepalived's verdict.
+fn ours(loaded: &Loaded, file: &Path) -> BTreeSet<String> {
+    let name = format!("({}: Line ", file.display());
+    loaded.diagnostics.iter().map(|diagnostic| diagnostic.message.replacen(&name, "(Line ", 1)).collect()
+}
+
+/// Lines about words only later releases know, and about LVS, of which we check nothing.
+fn out_of_scope(line: &str) -> bool {
+    let newer = |word: &str| {
+        Section::ALL
+            .into_iter()
+            .any(|section| keywords::find(section, word).is_some_and(|row| row.since.is_some()))
+    };
+    line.split_once("Unknown keyword '").is_some_and(|(_, rest)| newer(rest.trim_end_matches('\'')))
+}
+
+/// Files whose virtual servers keepalived has more to say about than we read.
+const LVS_ONLY: [&str; 1] = ["039.conf"];
+
+#[test]
+fn the_real_program_says_the_same() {
+    let Some(program) = keepalived() else {
+        println!("skipped: keepalived is not installed");
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let env = System::new(None, true);
+    let mut compared = 0;
+    let mut differences = Vec::new();
+    for folder in ["compat-fixtures/keepalived", "../shared/corpus/keepalived", "../shared/demos"] {
+        for file in files(&root.join(folder), |name| name.ends_with(".conf")) {
+            if LVS_ONLY.iter().any(|name| file.ends_with(name)) {
+                continue;
+            }
+            let (theirs, code) = real(&program, &file);
+            let loaded = load_file(&file.display().to_string(), &env);
+            let ours = ours(&loaded, &file);
+            compared += 1;
+            let missing: Vec<_> = theirs.difference(&ours).filter(|line| !out_of_scope(line)).collect();
+            if !missing.is_empty() || code != Some(i32::from(loaded.verdict.exit_code)) {
+                let code = code.map_or("a signal".to_owned(), |code| code.to_string());
+                differences.push(format!(
+                    "{}: exit code {code}, ours {}; not said by us: {missing:#?}",
+                    file.display(),
+                    loaded.verdict.exit_code
+                ));
+            }
+        }
+    }
+    println!("{compared} files compared, {} differ", differences.len());
+    assert!(compared > 0 && differences.is_empty(), "{}", differences.join("\n"));
+}

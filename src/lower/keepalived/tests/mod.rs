@@ -1,0 +1,6 @@
+//! Tests of the lowering.
+
+mod differential;
+mod fixtures;
+mod machine;
+mod values;
