@@ -37,7 +37,10 @@ enum Phase {
     Init,
     Backup(Backup),
     Master,
-    Fault,
+    /// `announced`: the log and the scripts know; not so while a first script run is awaited.
+    Fault {
+        announced: bool,
+    },
     Stop,
 }
 
@@ -86,7 +89,7 @@ impl Router {
             Phase::Init => State::Init,
             Phase::Backup(_) => State::Backup,
             Phase::Master => State::Master,
-            Phase::Fault => State::Fault,
+            Phase::Fault { .. } => State::Fault,
             Phase::Stop => State::Stop,
         }
     }
@@ -177,6 +180,12 @@ impl Router {
         }
         match input {
             Input::Start { fault } => self.start(fault, now, out),
+            Input::StartWaiting => {
+                if matches!(self.phase, Phase::Init) {
+                    out.push(Effect::RemoveAddresses);
+                    self.enter(Phase::Fault { announced: false }, now);
+                }
+            }
             Input::Advert(advert) => self.on_advert(&advert, now, out),
             Input::Rejected { reason, from } => self.reject(reason, from, now, out),
             Input::Timer(timer) => self.on_timer(timer, now, out),
@@ -214,7 +223,7 @@ impl Router {
         // What an earlier run may have left behind must not answer while somebody else is master.
         out.push(Effect::RemoveAddresses);
         if fault {
-            self.enter(Phase::Fault, now);
+            self.enter(Phase::Fault { announced: true }, now);
             out.push(Effect::Log(Event::Entering { state: State::Fault, init: true }));
             out.push(Effect::Notify(Notice::State(State::Fault)));
             return;
@@ -244,7 +253,7 @@ impl Router {
     }
 
     fn on_advert(&mut self, advert: &Advert, now: Instant, out: &mut Vec<Effect>) {
-        if matches!(self.phase, Phase::Init | Phase::Fault) {
+        if matches!(self.phase, Phase::Init | Phase::Fault { .. }) {
             return;
         }
         if let Some(got) = advert.sequence {
@@ -266,7 +275,7 @@ impl Router {
         match self.phase {
             Phase::Backup(_) => self.advert_as_backup(advert, now, out),
             Phase::Master => self.advert_as_master(advert, now, out),
-            Phase::Init | Phase::Fault | Phase::Stop => {}
+            Phase::Init | Phase::Fault { .. } | Phase::Stop => {}
         }
     }
 
@@ -474,7 +483,10 @@ impl Router {
 
     fn fault(&mut self, now: Instant, out: &mut Vec<Effect>) {
         match self.phase {
-            Phase::Fault | Phase::Stop | Phase::Init => return,
+            Phase::Fault { announced: true } | Phase::Stop | Phase::Init => return,
+            Phase::Fault { announced: false } => {
+                out.push(Effect::Log(Event::Entering { state: State::Fault, init: false }));
+            }
             Phase::Master => {
                 out.push(Effect::Log(Event::Entering { state: State::Fault, init: false }));
                 self.send_zero(out);
@@ -485,12 +497,12 @@ impl Router {
                 out.push(Effect::Disarm(Timer::MasterDown));
             }
         }
-        self.enter(Phase::Fault, now);
+        self.enter(Phase::Fault { announced: true }, now);
         out.push(Effect::Notify(Notice::State(State::Fault)));
     }
 
     fn clear(&mut self, now: Instant, out: &mut Vec<Effect>) {
-        if !matches!(self.phase, Phase::Fault) {
+        if !matches!(self.phase, Phase::Fault { .. }) {
             return;
         }
         self.master_interval = self.settings.interval;
@@ -530,7 +542,7 @@ impl Router {
             }
             // The others learn at once instead of at the next interval.
             Phase::Master => self.advertise(out),
-            Phase::Init | Phase::Fault | Phase::Stop => {}
+            Phase::Init | Phase::Fault { .. } | Phase::Stop => {}
         }
         out.push(Effect::Notify(Notice::PriorityChange));
     }

@@ -139,6 +139,8 @@ pub enum Input {
         /// Begin in FAULT.
         fault: bool,
     },
+    /// Sockets are open, but a tracked script that decides has not run yet: FAULT without a word.
+    StartWaiting,
     /// A packet that passed every stateless check.
     Advert(Advert),
     /// A packet that did not.

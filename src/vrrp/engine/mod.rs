@@ -1,0 +1,523 @@
+//! All virtual routers of a configuration together: tracking, sync groups and the elections, still pure.
+//!
+//! The [`Engine`] turns what the runner hears (packets, timers, links, script results) into steps of the
+//! routers and hands their effects back with the instance they belong to.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use crate::ir::vrrp::{Auth as AuthConfig, Config, Instance, UnicastChecksum, Version as VersionConfig};
+
+use super::fsm::{Effect, Garp, Input, Router, Settings, State, Timer};
+use super::packet::{Advert, Auth, ChecksumRule, GROUP_V4, GROUP_V6, Peer, Profile, Version};
+use super::reject::Reject;
+use super::track::{Health, Influence, Outcome, ScriptState, TrackEvent, influence};
+
+/// What the kernel says about an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Up and running.
+    pub up: bool,
+    /// First IPv4 address.
+    pub v4: Option<Ipv4Addr>,
+    /// Link-local IPv6 address.
+    pub v6: Option<Ipv6Addr>,
+}
+
+/// What the runner is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// For the instance at this position of the configuration.
+    Instance(usize, Effect),
+    /// The sync group at this position entered a state: scripts, FIFOs and mails of the group.
+    Group(usize, State),
+    /// Log.
+    Log(TrackEvent),
+}
+
+#[derive(Debug)]
+struct Member {
+    router: Router,
+    profile: Profile,
+    /// Its master-down timer ran out while its group could not follow.
+    wants_master: bool,
+    /// Kept out by this instance's own tracking.
+    fault: bool,
+    started: bool,
+}
+
+/// The pure half of the VRRP process.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    members: Vec<Member>,
+    scripts: Vec<ScriptState>,
+    links: BTreeMap<String, Link>,
+    groups: Vec<State>,
+}
+
+impl Engine {
+    /// An engine that has not started.
+    #[must_use]
+    pub fn new(config: Config, links: BTreeMap<String, Link>) -> Self {
+        let members = config.instances.iter().map(|i| member(&config, i, &links)).collect();
+        let scripts = config.scripts.iter().map(ScriptState::new).collect();
+        let groups = vec![State::Init; config.sync_groups.len()];
+        Self { config, members, scripts, links, groups }
+    }
+
+    /// The configuration it runs.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The router at `at`.
+    #[must_use]
+    pub fn router(&self, at: usize) -> &Router {
+        &self.members[at].router
+    }
+
+    /// What packets of the instance at `at` look like.
+    #[must_use]
+    pub fn profile(&self, at: usize) -> &Profile {
+        &self.members[at].profile
+    }
+
+    /// Health of the script at `at`.
+    #[must_use]
+    pub fn script(&self, at: usize) -> &ScriptState {
+        &self.scripts[at]
+    }
+
+    /// What is known of an interface.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&Link> {
+        self.links.get(name)
+    }
+
+    /// Next sequence number for an authenticated packet.
+    pub fn next_sequence(&mut self, at: usize) -> u32 {
+        self.members[at].router.next_sequence()
+    }
+
+    /// Whether the address list of a packet from `source` is to be compared.
+    #[must_use]
+    pub fn check_addresses(&self, at: usize, source: IpAddr) -> bool {
+        let router = self.router(at);
+        let known = router.last_master().is_some_and(|m| m.address == source);
+        !(self.config.instances[at].skip_check_adv_addr && known && router.state() == State::Backup)
+    }
+
+    /// Everything is open: begin.
+    pub fn start(&mut self, now: Instant, out: &mut Vec<Output>) {
+        for at in 0..self.members.len() {
+            let (influence, reason) = self.tracked(at);
+            self.members[at].fault = influence.fault;
+            if let Some(reason) = reason.filter(|_| influence.fault) {
+                let instance = self.config.instances[at].name.clone();
+                out.push(Output::Log(TrackEvent::StartFault { instance, reason }));
+            }
+        }
+        for at in 0..self.members.len() {
+            let fault = self.group_fault(at);
+            let (influence, _) = self.tracked(at);
+            let waiting = self.group_members(at).iter().any(|m| self.tracked(*m).0.unknown);
+            let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
+            self.members[at].started = true;
+            self.drive(at, Input::Priority(total), now, out);
+            let start = if waiting && !fault { Input::StartWaiting } else { Input::Start { fault } };
+            self.drive(at, start, now, out);
+        }
+    }
+
+    /// A packet for the instance at `at` was checked.
+    pub fn packet(
+        &mut self,
+        at: usize,
+        packet: Result<Advert, (Reject, Option<IpAddr>)>,
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) {
+        match packet {
+            Ok(advert) => {
+                let from = out.len();
+                self.drive(at, Input::Advert(advert), now, out);
+                let waits_again = out[from..]
+                    .iter()
+                    .any(|o| matches!(o, Output::Instance(i, Effect::Arm(Timer::MasterDown, _)) if *i == at));
+                if waits_again && advert.priority != 0 {
+                    self.members[at].wants_master = false;
+                }
+            }
+            Err((reason, from)) => self.drive(at, Input::Rejected { reason, from }, now, out),
+        }
+    }
+
+    /// A timer of the instance at `at` ran out.
+    pub fn timer(&mut self, at: usize, timer: Timer, now: Instant, out: &mut Vec<Output>) {
+        if timer == Timer::MasterDown && self.members[at].router.state() == State::Backup {
+            self.members[at].wants_master = true;
+            let ready = |m: &usize| {
+                let member = &self.members[*m];
+                member.wants_master || member.router.state() == State::Master
+            };
+            if !self.group_members(at).iter().all(ready) {
+                self.drive(at, Input::Hold, now, out);
+                return;
+            }
+        }
+        self.drive(at, Input::Timer(timer), now, out);
+    }
+
+    /// A run of the script at `at` ended.
+    pub fn script_finished(&mut self, at: usize, outcome: Outcome, now: Instant, out: &mut Vec<Output>) {
+        let mut log = Vec::new();
+        let name = &self.config.scripts[at].name;
+        let changed = self.scripts[at].finished(name, outcome, &mut log);
+        out.extend(log.into_iter().map(Output::Log));
+        if changed {
+            self.retrack(now, out);
+        }
+    }
+
+    /// The kernel reports an interface, new, changed or (`Link::default()`) gone.
+    pub fn link_changed(&mut self, name: &str, link: Link, now: Instant, out: &mut Vec<Output>) {
+        let before = self.links.insert(name.to_owned(), link).unwrap_or_default();
+        if before.up != link.up && self.watched(name) {
+            out.push(Output::Log(TrackEvent::Link { interface: name.to_owned(), up: link.up }));
+        }
+        for (member, instance) in self.members.iter_mut().zip(&self.config.instances) {
+            if instance.interface.as_deref() == Some(name) && instance.src_ip.is_none() {
+                member.router.set_address(own_address(instance, &self.links));
+            }
+        }
+        if before != link {
+            self.retrack(now, out);
+        }
+    }
+
+    /// Somebody removed an address of the instance at `at`.
+    pub fn address_lost(&mut self, at: usize, address: IpAddr, now: Instant, out: &mut Vec<Output>) {
+        self.drive(at, Input::AddressLost(address), now, out);
+    }
+
+    /// The process ends.
+    pub fn stop(&mut self, now: Instant, out: &mut Vec<Output>) {
+        for at in 0..self.members.len() {
+            self.drive_alone(at, Input::Stop, now, out);
+        }
+        for group in 0..self.groups.len() {
+            out.push(Output::Group(group, State::Stop));
+        }
+    }
+
+    /// First half of a reload: stops what the new configuration no longer has, or has so differently that
+    /// it must start over. The outputs name instances by their old positions; the result says for each new
+    /// instance where it was before.
+    pub fn retire(&mut self, next: &Config, now: Instant, out: &mut Vec<Output>) -> Vec<Option<usize>> {
+        let position = |name: &str| self.config.instances.iter().position(|i| i.name == name);
+        let moved: Vec<Option<usize>> = next
+            .instances
+            .iter()
+            .map(|new| position(&new.name).filter(|at| compatible(&self.config.instances[*at], new)))
+            .collect();
+        for at in (0..self.members.len()).filter(|at| !moved.contains(&Some(*at))) {
+            self.drive_alone(at, Input::Stop, now, out);
+        }
+        moved
+    }
+
+    /// Second half: takes the new configuration. Scripts and groups are matched by name; an instance whose
+    /// settings did not change is not touched at all. The outputs name instances by their new positions.
+    pub fn adopt(&mut self, config: Config, moved: &[Option<usize>], now: Instant, out: &mut Vec<Output>) {
+        let scripts = config.scripts.iter().map(|new| {
+            let before = self.config.scripts.iter().position(|s| s.name == new.name);
+            before.map_or_else(|| ScriptState::new(new), |at| self.scripts[at].carried(new))
+        });
+        self.scripts = scripts.collect();
+        let mut old: Vec<Option<Member>> = std::mem::take(&mut self.members).into_iter().map(Some).collect();
+        let mut fresh = Vec::new();
+        for (at, instance) in config.instances.iter().enumerate() {
+            let mut new = member(&config, instance, &self.links);
+            if let Some(mut kept) = moved[at].and_then(|from| old[from].take()) {
+                let mut effects = Vec::new();
+                kept.router.reconfigure(new.router.settings().clone(), &mut effects);
+                kept.profile = new.profile;
+                out.extend(effects.into_iter().map(|e| Output::Instance(at, e)));
+                new = kept;
+            } else {
+                fresh.push(at);
+            }
+            self.members.push(new);
+        }
+        let groups = config.sync_groups.iter().map(|new| {
+            let before = self.config.sync_groups.iter().position(|g| g.name == new.name);
+            before.map_or(State::Init, |at| self.groups[at])
+        });
+        self.groups = groups.collect();
+        self.config = config;
+        self.retrack(now, out);
+        for at in fresh {
+            let (influence, _) = self.tracked(at);
+            self.members[at].fault = influence.fault;
+            self.members[at].started = true;
+            let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
+            self.drive(at, Input::Priority(total), now, out);
+            let fault = self.group_fault(at);
+            let start =
+                if influence.unknown && !fault { Input::StartWaiting } else { Input::Start { fault } };
+            self.drive(at, start, now, out);
+        }
+    }
+
+    /// Steps a router and lets its sync group follow.
+    fn drive(&mut self, at: usize, input: Input, now: Instant, out: &mut Vec<Output>) {
+        let before = self.members[at].router.state();
+        self.drive_alone(at, input, now, out);
+        let after = self.members[at].router.state();
+        if before != after {
+            self.members[at].wants_master = false;
+            self.sync(at, after, now, out);
+        }
+    }
+
+    fn drive_alone(&mut self, at: usize, input: Input, now: Instant, out: &mut Vec<Output>) {
+        let mut effects = Vec::new();
+        self.members[at].router.step(input, now, &mut effects);
+        out.extend(effects.into_iter().map(|e| Output::Instance(at, e)));
+    }
+
+    /// Brings the group of `at` to the state that `at` just entered.
+    fn sync(&mut self, at: usize, state: State, now: Instant, out: &mut Vec<Output>) {
+        let Some(group) = self.config.instances[at].sync_group.map(|g| g.0 as usize) else { return };
+        if self.groups[group] == state || matches!(state, State::Init | State::Stop) {
+            return;
+        }
+        let members = self.group_members(at);
+        if members.iter().any(|m| !self.members[*m].started) {
+            return;
+        }
+        let follow = match state {
+            State::Master => Input::Promote,
+            State::Backup => Input::Demote,
+            _ => Input::Fault,
+        };
+        let apart = |m: &&usize| self.members[**m].router.state() != state;
+        if members.iter().filter(apart).count() > 0 || self.groups[group] != State::Init {
+            let name = self.config.sync_groups[group].name.clone();
+            out.push(Output::Log(TrackEvent::Syncing { group: name, state }));
+        }
+        self.groups[group] = state;
+        for other in members {
+            if other != at {
+                self.drive_alone(other, follow.clone(), now, out);
+                self.members[other].wants_master = false;
+            }
+        }
+        out.push(Output::Group(group, state));
+    }
+
+    /// Positions of the instances in the same group, `at` included.
+    fn group_members(&self, at: usize) -> Vec<usize> {
+        match self.config.instances[at].sync_group {
+            Some(group) => self.config.sync_groups[group.0 as usize]
+                .instances
+                .iter()
+                .map(|i| i.0 as usize)
+                .filter(|i| *i < self.members.len())
+                .collect(),
+            None => vec![at],
+        }
+    }
+
+    fn group_fault(&self, at: usize) -> bool {
+        self.group_members(at).iter().any(|m| self.members[*m].fault)
+    }
+
+    /// Computes priorities and faults anew and steps whoever changed.
+    fn retrack(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let tracked: Vec<Influence> = (0..self.members.len()).map(|at| self.tracked(at).0).collect();
+        for (member, influence) in self.members.iter_mut().zip(&tracked) {
+            member.fault = influence.fault;
+        }
+        for (at, influence) in tracked.iter().enumerate() {
+            if !self.members[at].started {
+                continue;
+            }
+            let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
+            self.drive(at, Input::Priority(total), now, out);
+            if self.group_fault(at) {
+                self.drive(at, Input::Fault, now, out);
+            } else if !self.group_members(at).iter().any(|m| tracked[*m].unknown) {
+                self.drive(at, Input::Clear, now, out);
+            }
+        }
+    }
+
+    /// Sum of everything the instance at `at` and its group track, and the first reason for FAULT.
+    fn tracked(&self, at: usize) -> (Influence, Option<String>) {
+        let instance = &self.config.instances[at];
+        let group = instance.sync_group.map(|g| &self.config.sync_groups[g.0 as usize]);
+        let mut sum = Influence::default();
+        let mut reason = None;
+        let mut add = |influence: Influence, why: &dyn Fn() -> String| {
+            sum.weight += influence.weight;
+            sum.unknown |= influence.unknown;
+            if influence.fault {
+                sum.fault = true;
+                reason.get_or_insert_with(why);
+            }
+        };
+        for fault in &instance.config_faults {
+            add(Influence { fault: true, ..Influence::default() }, &|| fault.clone());
+        }
+        let health = |name: &str| {
+            if self.links.get(name).is_some_and(|l| l.up) { Health::Good } else { Health::Bad }
+        };
+        if let Some(name) = instance.interface.as_deref().filter(|_| !instance.dont_track_primary) {
+            add(influence(0, false, health(name)), &|| format!("interface {name} down"));
+        }
+        if instance.src_ip.is_none() && own_address(instance, &self.links).is_unspecified() {
+            let name = instance.interface.as_deref().unwrap_or("(none)");
+            add(Influence { fault: true, ..Influence::default() }, &|| {
+                format!("no address on interface {name}")
+            });
+        }
+        let interfaces = instance.track_interfaces.iter();
+        for tracked in interfaces.chain(group.iter().flat_map(|g| &g.track_interfaces)) {
+            add(influence(tracked.weight, tracked.reverse, health(&tracked.name)), &|| {
+                format!("interface {} down", tracked.name)
+            });
+        }
+        let scripts = instance.track_scripts.iter();
+        for tracked in scripts.chain(group.iter().flat_map(|g| &g.track_scripts)) {
+            let script = tracked.script.0 as usize;
+            add(influence(tracked.weight, tracked.reverse, self.scripts[script].health()), &|| {
+                format!("script {}", self.config.scripts[script].name)
+            });
+        }
+        (sum, reason)
+    }
+
+    /// Does anything depend on this interface?
+    fn watched(&self, name: &str) -> bool {
+        self.config.instances.iter().any(|i| {
+            i.interface.as_deref() == Some(name) || i.track_interfaces.iter().any(|t| t.name == name)
+        }) || self.config.sync_groups.iter().any(|g| g.track_interfaces.iter().any(|t| t.name == name))
+    }
+}
+
+/// May a running router take the new settings, or must it start over?
+fn compatible(old: &Instance, new: &Instance) -> bool {
+    old.interface == new.interface
+        && old.vrid == new.vrid
+        && old.version == new.version
+        && old.ipv6 == new.ipv6
+        && old.src_ip == new.src_ip
+        && old.unicast.is_some() == new.unicast.is_some()
+        && old.mcast_group == new.mcast_group
+        && std::mem::discriminant(&old.auth) == std::mem::discriminant(&new.auth)
+}
+
+fn member(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>) -> Member {
+    Member {
+        router: Router::new(settings(config, instance, links)),
+        profile: profile(config, instance),
+        wants_master: false,
+        fault: false,
+        started: false,
+    }
+}
+
+/// The address adverts of this instance come from; unspecified while the interface has none.
+fn own_address(instance: &Instance, links: &BTreeMap<String, Link>) -> IpAddr {
+    let link = instance.interface.as_ref().and_then(|name| links.get(name)).copied().unwrap_or_default();
+    instance.src_ip.unwrap_or_else(|| {
+        if instance.ipv6 {
+            link.v6.unwrap_or(Ipv6Addr::UNSPECIFIED).into()
+        } else {
+            link.v4.unwrap_or(Ipv4Addr::UNSPECIFIED).into()
+        }
+    })
+}
+
+fn settings(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>) -> Settings {
+    let garp = &instance.garp;
+    let repeat = if config.global.min_garp { 1 } else { garp.master_repeat };
+    Settings {
+        version: version(instance.version),
+        priority: instance.priority,
+        interval: instance.advert_interval,
+        address: own_address(instance, links),
+        preempt: instance.preempt,
+        preempt_delay: instance.preempt_delay,
+        down_timer_adverts: instance.down_timer_adverts,
+        lower_prio_no_advert: instance.lower_prio_no_advert,
+        higher_prio_send_advert: instance.higher_prio_send_advert,
+        owner_ignore_adverts: instance.owner_ignore_adverts,
+        garp: Garp {
+            delay: if config.global.min_garp { Duration::ZERO } else { garp.master_delay },
+            repeat,
+            refresh: garp.master_refresh,
+            refresh_repeat: garp.master_refresh_repeat,
+            lower_prio_delay: garp.lower_prio_delay,
+            lower_prio_repeat: garp.lower_prio_repeat,
+        },
+        startup_delay: config.global.startup_delay,
+    }
+}
+
+fn version(version: VersionConfig) -> Version {
+    match version {
+        VersionConfig::V2 => Version::V2,
+        VersionConfig::V3 => Version::V3,
+    }
+}
+
+fn profile(config: &Config, instance: &Instance) -> Profile {
+    let unicast = instance.unicast.as_ref();
+    let peers = unicast.map_or_else(Vec::new, |u| {
+        let ttl = |at: usize| match u.peer_ttls.get(at) {
+            Some((min, 0)) => (*min, u8::MAX),
+            Some(range) => *range,
+            None => (0, u8::MAX),
+        };
+        u.peers.iter().enumerate().map(|(at, peer)| Peer { address: *peer, ttl: ttl(at) }).collect()
+    });
+    let group = instance.mcast_group.unwrap_or(if instance.ipv6 {
+        if unicast.is_some() { config.global.mcast_group6.into() } else { GROUP_V6.into() }
+    } else if unicast.is_some() {
+        config.global.mcast_group4.into()
+    } else {
+        GROUP_V4.into()
+    });
+    Profile {
+        version: version(instance.version),
+        vrid: instance.vrid,
+        interval: instance.advert_interval,
+        auth: match instance.auth {
+            AuthConfig::None => Auth::None,
+            AuthConfig::Pass(key) => Auth::Pass(key.0),
+            AuthConfig::Ah(key) => Auth::Ah(key.0),
+        },
+        addresses: instance.vips.iter().map(|v| v.addr).collect(),
+        checksum: if instance.v3_checksum_as_v2 {
+            ChecksumRule::AsV2
+        } else {
+            match unicast.map(|u| u.checksum).unwrap_or_default() {
+                UnicastChecksum::Auto => ChecksumRule::Standard,
+                UnicastChecksum::Never => ChecksumRule::StandardOnly,
+                UnicastChecksum::Old => ChecksumRule::OldUnicast,
+            }
+        },
+        group,
+        peers,
+        check_source: unicast.is_some_and(|u| u.check_src) || config.global.check_unicast_src,
+        ttl: instance.ttl.unwrap_or(64),
+    }
+}
+
+#[cfg(test)]
+mod tests;
