@@ -3,3 +3,6 @@
 
 pub mod clock;
 pub mod fd;
+pub mod netlink;
+pub mod raw;
+pub mod sched;

@@ -1,0 +1,46 @@
+//! Scheduling of the thread that must not be late, names of processes, and their deaths.
+
+use std::ffi::CString;
+use std::io;
+
+/// Real-time round robin at `priority` (1..99) for the calling thread. Children do not inherit it.
+///
+/// # Errors
+/// `PermissionDenied` without CAP_SYS_NICE and a resource limit that allows it.
+pub fn set_realtime(priority: i32) -> io::Result<()> {
+    // SAFETY: all-zero is a valid `sched_param`.
+    let mut param: libc::sched_param = unsafe { std::mem::zeroed() };
+    param.sched_priority = priority;
+    // SAFETY: `param` lives for the length of the call; pid 0 is the calling thread.
+    let result = unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const param)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Keeps the memory of this process from being swapped out.
+///
+/// # Errors
+/// `PermissionDenied` or `OutOfMemory` beyond the locked-memory limit.
+pub fn lock_memory() -> io::Result<()> {
+    // SAFETY: no memory is passed; the call changes the paging of this process only.
+    let result = unsafe { libc::mlockall(libc::MCL_CURRENT) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets the name that `ps -o comm` and `killall` see; at most 15 bytes count.
+///
+/// # Errors
+/// A name with a NUL in it.
+pub fn set_name(name: &str) -> io::Result<()> {
+    let name = CString::new(name).map_err(|_| io::ErrorKind::InvalidInput)?;
+    Ok(nix::sys::prctl::set_name(&name)?)
+}
+
+/// Has this process get `signal` when its parent dies, so that no orphan keeps an address.
+///
+/// # Errors
+/// Whatever the kernel says.
+pub fn set_death_signal(signal: nix::sys::signal::Signal) -> io::Result<()> {
+    Ok(nix::sys::prctl::set_pdeathsig(signal)?)
+}
