@@ -6,3 +6,4 @@ pub mod fd;
 pub mod netlink;
 pub mod raw;
 pub mod sched;
+pub mod shared;

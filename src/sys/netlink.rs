@@ -17,8 +17,10 @@ use netlink_packet_route::address::{
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::{
-    AddressFamily as Family, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
+    AddressFamily as Family, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
+    socket,
 };
+use tokio::io::unix::AsyncFd;
 
 const RTMGRP_LINK: u32 = 0x1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
@@ -239,6 +241,15 @@ impl Monitor {
         Ok(Self { fd: open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)? })
     }
 
+    /// Registers it with the runtime of the calling thread.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn watch(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the descriptor is owned, valid, and neither replaced nor closed while `self` lives.
+        Ok(unsafe { AsyncFd::register(self) }?)
+    }
+
     /// Reads one batch of changes.
     ///
     /// # Errors
@@ -348,8 +359,7 @@ fn to_address(message: &AddressMessage) -> Option<Address> {
 
 fn to_message(spec: &AddressSpec) -> AddressMessage {
     let mut message = AddressMessage::default();
-    message.header.family =
-        if spec.address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    message.header.family = if spec.address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
     message.header.prefix_len = spec.prefix_len;
     message.header.scope = AddressScope::from(spec.scope);
     message.header.index = spec.index;

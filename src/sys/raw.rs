@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, SockaddrIn6, SockaddrStorage};
 use nix::sys::socket::{recvmsg, sendmsg};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+use tokio::io::unix::AsyncFd;
 
 /// Traffic class of the queueing disciplines for control traffic (`TC_PRIO_CONTROL`).
 const PRIORITY_CONTROL: u32 = 7;
@@ -55,8 +56,11 @@ impl RawSocket {
     /// Whatever the kernel says; `PermissionDenied` without CAP_NET_RAW.
     pub fn open(key: &RawKey) -> io::Result<Self> {
         let domain = if key.v6 { Domain::IPV6 } else { Domain::IPV4 };
-        let socket =
-            Socket::new(domain, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(i32::from(key.protocol))))?;
+        let socket = Socket::new(
+            domain,
+            Type::RAW.nonblocking().cloexec(),
+            Some(Protocol::from(i32::from(key.protocol))),
+        )?;
         if let Some((name, _)) = &key.interface {
             socket.bind_device(Some(name.as_bytes()))?;
         }
@@ -89,6 +93,15 @@ impl RawSocket {
         Ok(Self { socket, v6: key.v6, scope: index })
     }
 
+    /// Registers it with the runtime of the calling thread.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn watch(self) -> io::Result<AsyncFd<Self>> {
+        // SAFETY: the descriptor is owned, valid, and neither replaced nor closed while `self` lives.
+        Ok(unsafe { AsyncFd::register(self) }?)
+    }
+
     /// Sends an IPv4 packet, header included.
     ///
     /// # Errors
@@ -101,7 +114,13 @@ impl RawSocket {
     ///
     /// # Errors
     /// Whatever the kernel says.
-    pub fn send_v6(&self, payload: &[u8], source: Ipv6Addr, to: Ipv6Addr, hop_limit: Option<u8>) -> io::Result<()> {
+    pub fn send_v6(
+        &self,
+        payload: &[u8],
+        source: Ipv6Addr,
+        to: Ipv6Addr,
+        hop_limit: Option<u8>,
+    ) -> io::Result<()> {
         let info = libc::in6_pktinfo {
             ipi6_addr: libc::in6_addr { s6_addr: source.octets() },
             ipi6_ifindex: self.scope as _,
@@ -173,8 +192,7 @@ impl FrameSocket {
     /// # Errors
     /// Whatever the kernel says; `PermissionDenied` without CAP_NET_RAW.
     pub fn open() -> io::Result<Self> {
-        let socket =
-            Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
+        let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
         Ok(Self { socket })
     }
 

@@ -12,9 +12,8 @@ pub fn set_realtime(priority: i32) -> io::Result<()> {
     let mut param: libc::sched_param = unsafe { std::mem::zeroed() };
     param.sched_priority = priority;
     // SAFETY: `param` lives for the length of the call; pid 0 is the calling thread.
-    let result = unsafe {
-        libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const param)
-    };
+    let result =
+        unsafe { libc::sched_setscheduler(0, libc::SCHED_RR | libc::SCHED_RESET_ON_FORK, &raw const param) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

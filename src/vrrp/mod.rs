@@ -7,9 +7,11 @@
 //! | [`track`] | scripts and interfaces, and what they do to a priority |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 
+pub mod announce;
 pub mod engine;
 pub mod event;
 pub mod fsm;
 pub mod packet;
 pub mod reject;
+pub mod runner;
 pub mod track;

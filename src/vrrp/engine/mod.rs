@@ -97,6 +97,18 @@ impl Engine {
         self.links.get(name)
     }
 
+    /// An interface that becomes known without anything following from it yet (before a reload).
+    pub fn note_link(&mut self, name: &str, link: Link) {
+        self.links.insert(name.to_owned(), link);
+    }
+
+    /// Sets every counter to zero.
+    pub fn clear_stats(&mut self) {
+        for member in &mut self.members {
+            member.router.stats = super::fsm::Stats::default();
+        }
+    }
+
     /// Next sequence number for an authenticated packet.
     pub fn next_sequence(&mut self, at: usize) -> u32 {
         self.members[at].router.next_sequence()

@@ -1,0 +1,124 @@
+//! What the kernel is told about virtual addresses, and what it is known to have.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::ir::vrrp::{Config, Instance, Vip};
+use crate::sys::netlink::{self, Address, AddressSpec, Link};
+use crate::vrrp::engine;
+
+/// Interfaces and addresses as the kernel last reported them.
+#[derive(Debug, Default)]
+pub(crate) struct Kernel {
+    links: BTreeMap<u32, Link>,
+    addresses: Vec<Address>,
+}
+
+impl Kernel {
+    /// Everything, freshly read.
+    pub(crate) fn new(links: Vec<Link>, addresses: Vec<Address>) -> Self {
+        Self { links: links.into_iter().map(|l| (l.index, l)).collect(), addresses }
+    }
+
+    /// An interface by name.
+    pub(crate) fn link(&self, name: &str) -> Option<&Link> {
+        self.links.values().find(|l| l.name == name)
+    }
+
+    /// An interface by index.
+    pub(crate) fn by_index(&self, index: u32) -> Option<&Link> {
+        self.links.get(&index)
+    }
+
+    /// Every interface.
+    pub(crate) fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values()
+    }
+
+    /// A new or changed interface; the old name if it was renamed.
+    pub(crate) fn set_link(&mut self, link: Link) -> Option<String> {
+        let name = link.name.clone();
+        let old = self.links.insert(link.index, link)?;
+        (old.name != name).then_some(old.name)
+    }
+
+    /// An interface is gone.
+    pub(crate) fn drop_link(&mut self, index: u32) {
+        self.links.remove(&index);
+        self.addresses.retain(|a| a.index != index);
+    }
+
+    /// A new or changed address.
+    pub(crate) fn set_address(&mut self, address: Address) {
+        let same = |a: &Address| a.index == address.index && a.address == address.address;
+        match self.addresses.iter_mut().find(|a| same(a)) {
+            Some(known) => *known = address,
+            None => self.addresses.push(address),
+        }
+    }
+
+    /// An address is gone.
+    pub(crate) fn drop_address(&mut self, address: &Address) {
+        self.addresses.retain(|a| !(a.index == address.index && a.address == address.address));
+    }
+
+    /// Is the address on that interface?
+    pub(crate) fn has(&self, index: u32, address: IpAddr) -> bool {
+        self.addresses.iter().any(|a| a.index == index && a.address == address)
+    }
+
+    /// First own addresses of an interface: virtual ones do not count, they come and go.
+    pub(crate) fn own(&self, index: u32, config: &Config) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+        let is_virtual = |address: IpAddr| {
+            config.instances.iter().any(|i| i.vips.iter().chain(&i.excluded_vips).any(|v| v.addr == address))
+        };
+        let (mut v4, mut v6) = (None, None);
+        for address in self.addresses.iter().filter(|a| a.index == index && !is_virtual(a.address)) {
+            match address.address {
+                IpAddr::V4(a) if v4.is_none() => v4 = Some(a),
+                IpAddr::V6(a) if v6.is_none() && !address.tentative && is_link_local(a) => v6 = Some(a),
+                _ => {}
+            }
+        }
+        (v4, v6)
+    }
+
+    /// The engine's view of an interface.
+    pub(crate) fn engine_link(&self, name: &str, config: &Config) -> engine::Link {
+        let Some(link) = self.link(name) else { return engine::Link::default() };
+        let (v4, v6) = self.own(link.index, config);
+        engine::Link { up: link.up, v4, v6 }
+    }
+}
+
+fn is_link_local(address: Ipv6Addr) -> bool {
+    address.segments()[0] & 0xffc0 == 0xfe80
+}
+
+/// Name of the interface a virtual address goes to.
+pub(crate) fn interface_of<'a>(instance: &'a Instance, vip: &'a Vip) -> Option<&'a str> {
+    vip.dev.as_deref().or(instance.interface.as_deref())
+}
+
+/// The netlink form of a virtual address on the interface with this index.
+pub(crate) fn spec(vip: &Vip, index: u32) -> AddressSpec {
+    let v6 = vip.addr.is_ipv6();
+    let flag = |on: bool, flag: u32| if on { flag } else { 0 };
+    AddressSpec {
+        index,
+        address: vip.addr,
+        prefix_len: vip.prefix_len,
+        scope: vip.scope,
+        label: vip.label.clone(),
+        broadcast: vip.broadcast,
+        peer: vip.peer,
+        // Duplicate detection would keep the address unusable for a second after a takeover.
+        flags: flag(v6 && !vip.dad, netlink::FLAG_NODAD)
+            | flag(vip.home, netlink::FLAG_HOME)
+            | flag(vip.manage_temp_addr, netlink::FLAG_MANAGE_TEMP)
+            | flag(vip.no_prefix_route, netlink::FLAG_NO_PREFIX_ROUTE)
+            | flag(vip.autojoin, netlink::FLAG_AUTOJOIN),
+        preferred_lft: vip.preferred_lft.unwrap_or(u32::MAX),
+        valid_lft: u32::MAX,
+    }
+}

@@ -1,0 +1,732 @@
+//! The state of a running engine and everything that happens in answer to an event, without waiting.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
+
+use crate::ir::vrrp::{Config, Instance, NotifyScript, Vip};
+use crate::sys::clock;
+use crate::sys::netlink::{Change, Rtnl};
+use crate::sys::raw::{FrameSocket, RawKey, RawSocket, Received};
+use crate::vrrp::announce;
+use crate::vrrp::engine::{Engine, Output};
+use crate::vrrp::fsm::{Effect, Notice, State, Timer};
+use crate::vrrp::packet::{self, Arrival, Outgoing};
+use crate::vrrp::track::Outcome;
+
+use super::addresses::{self, Kernel};
+use super::exec::{Checks, Running};
+use super::journal::Journal;
+use super::mail::Mailer;
+use super::sockets::{self, Pool};
+use super::{Options, exec};
+
+/// What the runner keeps per instance beside the engine.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    key: Option<RawKey>,
+    socket: Option<Rc<AsyncFd<RawSocket>>>,
+    ip_id: u16,
+    /// The addresses are meant to be installed.
+    pub(super) installed: bool,
+    pub(super) last_transition: Option<SystemTime>,
+    last_mail: Option<State>,
+    /// Why packets cannot be sent; logged when it changes.
+    send_error: Option<io::ErrorKind>,
+}
+
+/// An announcement that has to wait for the configured pause.
+#[derive(Debug)]
+struct Queued {
+    at: Instant,
+    index: u32,
+    frame: Vec<u8>,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) engine: Engine,
+    options: Options,
+    journal: Rc<Journal>,
+    me: Weak<RefCell<Core>>,
+    wake: Rc<Notify>,
+    rtnl: Rtnl,
+    pub(super) kernel: Kernel,
+    frames: Option<FrameSocket>,
+    pool: Pool,
+    pub(super) sides: Vec<Side>,
+    timers: Vec<(Instant, usize, Timer)>,
+    queue: Vec<Queued>,
+    /// When the next announcement may leave an interface, where a pause is configured.
+    next_announcement: BTreeMap<u32, Instant>,
+    checks: Checks,
+    running: Running,
+    mailer: Mailer,
+    packet: Vec<u8>,
+}
+
+impl Core {
+    pub(super) fn open(
+        config: Config,
+        options: Options,
+        journal: Journal,
+        wake: Rc<Notify>,
+    ) -> io::Result<Self> {
+        let mut rtnl = Rtnl::open()?;
+        journal.info("Registering Kernel netlink command channel");
+        let kernel = Kernel::new(rtnl.links()?, rtnl.addresses()?);
+        let links = interfaces(&config, &kernel)
+            .into_iter()
+            .map(|name| {
+                let link = kernel.engine_link(&name, &config);
+                (name, link)
+            })
+            .collect();
+        let frames = match FrameSocket::open() {
+            Ok(frames) => Some(frames),
+            Err(e) => {
+                journal.warn(format!("Error {e} while registering gratuitous ARP shared channel"));
+                None
+            }
+        };
+        let sides = config.instances.iter().map(|_| Side::default()).collect();
+        let journal = Rc::new(journal);
+        let mailer = Mailer::new(&config.global, Rc::clone(&journal));
+        Ok(Self {
+            engine: Engine::new(config, links),
+            options,
+            journal,
+            me: Weak::new(),
+            wake,
+            rtnl,
+            kernel,
+            frames,
+            pool: Pool::default(),
+            sides,
+            timers: Vec::new(),
+            queue: Vec::new(),
+            next_announcement: BTreeMap::new(),
+            checks: Checks::default(),
+            running: Running::default(),
+            mailer,
+            packet: Vec::with_capacity(256),
+        })
+    }
+
+    /// Lets tasks find their way back; must come before [`Core::start`].
+    pub(super) fn attach(&mut self, me: &exec::Shared) {
+        self.me = Rc::downgrade(me);
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn start(&mut self, now: Instant) {
+        self.log_addresses();
+        self.open_sockets();
+        self.apply(now, Engine::start);
+        self.journal.info("Startup complete");
+        let scripts = self.engine.config().scripts.clone();
+        self.checks.start(&self.me, &scripts);
+    }
+
+    fn log_addresses(&self) {
+        for name in interfaces(self.engine.config(), &self.kernel) {
+            let Some(link) = self.engine.link(&name) else { continue };
+            if let Some(address) = link.v4 {
+                self.journal.detail(format!("Assigned address {address} for interface {name}"));
+            }
+            if let Some(address) = link.v6 {
+                self.journal.detail(format!("Assigned address {address} for interface {name}"));
+            }
+        }
+    }
+
+    /// Opens what is missing and closes what nobody needs.
+    fn open_sockets(&mut self) {
+        for at in 0..self.sides.len() {
+            let instance = &self.engine.config().instances[at];
+            let index = match &instance.interface {
+                Some(name) => match self.kernel.link(name) {
+                    Some(link) => link.index,
+                    None => {
+                        self.sides[at].key = None;
+                        self.sides[at].socket = None;
+                        continue;
+                    }
+                },
+                None => 0,
+            };
+            let key = sockets::key(instance, self.engine.profile(at), index);
+            if self.sides[at].key.as_ref() == Some(&key) && self.sides[at].socket.is_some() {
+                continue;
+            }
+            let name = instance.name.clone();
+            match self.pool.open(&key, &self.me) {
+                Ok((socket, new)) => {
+                    if new {
+                        self.journal.detail(sockpool_line(&key));
+                    }
+                    self.sides[at].socket = Some(socket);
+                    self.sides[at].send_error = None;
+                }
+                Err(e) => {
+                    self.sides[at].socket = None;
+                    let hint = if e.kind() == io::ErrorKind::PermissionDenied {
+                        " (CAP_NET_RAW and CAP_NET_ADMIN are needed)"
+                    } else {
+                        ""
+                    };
+                    self.journal.warn(format!("({name}) cannot open raw socket: {e}{hint}"));
+                }
+            }
+            self.sides[at].key = Some(key);
+        }
+        let wanted: Vec<RawKey> = self.sides.iter().filter_map(|s| s.key.clone()).collect();
+        self.pool.retain(|key| wanted.contains(key));
+    }
+
+    /// Steps the engine and does what it asks.
+    fn apply(&mut self, now: Instant, act: impl FnOnce(&mut Engine, Instant, &mut Vec<Output>)) {
+        let mut out = Vec::new();
+        act(&mut self.engine, now, &mut out);
+        for output in out {
+            match output {
+                Output::Instance(at, effect) => self.effect(at, effect, now),
+                Output::Group(at, state) => self.group_notice(at, state),
+                Output::Log(event) => self.journal.info(event),
+            }
+        }
+    }
+
+    fn effect(&mut self, at: usize, effect: Effect, now: Instant) {
+        match effect {
+            Effect::Arm(timer, after) => {
+                self.timers.retain(|t| !(t.1 == at && t.2 == timer));
+                self.timers.push((now + after, at, timer));
+                self.wake.notify_one();
+            }
+            Effect::Disarm(timer) => self.timers.retain(|t| !(t.1 == at && t.2 == timer)),
+            Effect::SendAdvert { priority } => self.send_advert(at, priority),
+            Effect::AddAddresses => self.set_addresses(at, true),
+            Effect::RemoveAddresses => self.set_addresses(at, false),
+            Effect::RestoreAddress(address) => self.restore(at, address, now),
+            Effect::Announce { repeat } => self.announce(at, repeat, now),
+            Effect::Notify(notice) => self.notice(at, notice),
+            Effect::Log(event) => {
+                let line = format!("({}) {event}", self.name(at));
+                if event.detail() { self.journal.detail(line) } else { self.journal.info(line) }
+            }
+        }
+    }
+
+    /// When a running timer ends, by the wall clock.
+    pub(super) fn deadline(&self, at: usize, timer: Timer) -> Option<SystemTime> {
+        let left = self.timers.iter().find(|t| t.1 == at && t.2 == timer)?.0;
+        Some(clock::wall() + left.saturating_duration_since(clock::now()))
+    }
+
+    fn instance(&self, at: usize) -> &Instance {
+        &self.engine.config().instances[at]
+    }
+
+    fn name(&self, at: usize) -> &str {
+        &self.instance(at).name
+    }
+
+    fn send_advert(&mut self, at: usize, priority: u8) {
+        let Some(socket) = self.sides[at].socket.clone() else { return };
+        let source = self.engine.router(at).settings().address;
+        let side = &mut self.sides[at];
+        // The kernel replaces an identification of 0, and the authentication header covers it.
+        side.ip_id = side.ip_id.checked_add(1).unwrap_or(1);
+        let ip_id = side.ip_id;
+        let mut sequence = 0;
+        if self.engine.profile(at).protocol() == packet::PROTO_AH {
+            sequence = self.engine.next_sequence(at);
+            if let Some(shared) = &self.options.shared {
+                shared.set_sequence(&self.engine.config().instances[at].name, sequence);
+            }
+        }
+        let profile = self.engine.profile(at);
+        let old_checksum = self.engine.router(at).old_checksum();
+        let group = [profile.group];
+        let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
+        let ttl = self.engine.config().instances[at].ttl;
+        let mut failed = None;
+        for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
+            let outgoing = Outgoing { source, destination, priority, ip_id, sequence, old_checksum };
+            packet::encode(profile, &outgoing, &mut self.packet);
+            let sent = match (source, destination) {
+                (IpAddr::V4(_), IpAddr::V4(to)) => socket.get_ref().send_v4(&self.packet, to),
+                (IpAddr::V6(from), IpAddr::V6(to)) => socket.get_ref().send_v6(&self.packet, from, to, ttl),
+                _ => Ok(()),
+            };
+            if let Err(e) = sent {
+                failed = Some((destination, e));
+            }
+        }
+        let kind = failed.as_ref().map(|f| f.1.kind());
+        if let Some((to, e)) = failed
+            && self.sides[at].send_error != kind
+        {
+            self.journal.warn(format!("({}) Cant send advert to {to} ({e})", self.name(at)));
+        }
+        self.sides[at].send_error = kind;
+    }
+
+    /// Installs or removes everything an instance owns. Errors are logged, never fatal: the next address
+    /// may still work.
+    fn set_addresses(&mut self, at: usize, add: bool) {
+        let keep = !add && self.options.dont_release && self.engine.router(at).state() == State::Stop;
+        let instance = self.engine.config().instances[at].clone();
+        if let Some(shared) = &self.options.shared {
+            shared.set_master(&instance.name, add);
+        }
+        if keep {
+            return;
+        }
+        let verb = if add { "setting" } else { "removing" };
+        for (what, vips) in [("VIPs", &instance.vips), ("E-VIPs", &instance.excluded_vips)] {
+            if vips.is_empty() {
+                continue;
+            }
+            self.journal.detail(format!("({}) {verb} {what}.", instance.name));
+            for vip in vips {
+                self.set_address(&instance, vip, add);
+            }
+        }
+        self.sides[at].installed = add;
+    }
+
+    fn set_address(&mut self, instance: &Instance, vip: &Vip, add: bool) {
+        let name = addresses::interface_of(instance, vip).unwrap_or_default();
+        let Some(index) = self.kernel.link(name).map(|l| l.index) else { return };
+        let spec = addresses::spec(vip, index);
+        let result =
+            if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
+        if let Err(e) = result {
+            let what = if add { "add" } else { "delete" };
+            let hint =
+                if e.kind() == io::ErrorKind::PermissionDenied { " (CAP_NET_ADMIN is needed)" } else { "" };
+            self.journal.warn(format!("({}) cannot {what} {} on {name}: {e}{hint}", instance.name, vip.addr));
+        }
+    }
+
+    fn restore(&mut self, at: usize, address: IpAddr, now: Instant) {
+        let instance = self.instance(at).clone();
+        for vip in instance.vips.iter().chain(&instance.excluded_vips).filter(|v| v.addr == address) {
+            self.set_address(&instance, vip, true);
+            self.announce_one(&instance, vip, now);
+        }
+    }
+
+    fn announce(&mut self, at: usize, repeat: u32, now: Instant) {
+        if !self.sides[at].installed {
+            return;
+        }
+        let instance = self.instance(at).clone();
+        for round in 0..repeat {
+            for vip in instance.vips.iter().chain(&instance.excluded_vips) {
+                if round == 0 {
+                    let what =
+                        if vip.addr.is_ipv4() { "gratuitous ARPs" } else { "Unsolicited Neighbour Adverts" };
+                    let interface = addresses::interface_of(&instance, vip).unwrap_or_default();
+                    self.journal.detail(format!(
+                        "({}) Sending/queueing {what} on {interface} for {}",
+                        instance.name, vip.addr
+                    ));
+                }
+                self.announce_one(&instance, vip, now);
+            }
+        }
+    }
+
+    fn announce_one(&mut self, instance: &Instance, vip: &Vip, now: Instant) {
+        let name = addresses::interface_of(instance, vip).unwrap_or_default();
+        let Some(link) = self.kernel.link(name).filter(|l| l.arp) else { return };
+        let Ok(mac) = announce::Mac::try_from(&link.mac[..]) else { return };
+        let index = link.index;
+        let pause = self.pause(name, vip.addr.is_ipv6());
+        let frame = match vip.addr {
+            IpAddr::V4(address) => announce::gratuitous_arp(mac, address),
+            IpAddr::V6(address) => announce::neighbour_advertisement(mac, address, forwards_v6(name)),
+        };
+        let what = if vip.addr.is_ipv4() { "gratuitous ARP" } else { "unsolicited Neighbour Advert" };
+        self.journal.detail(format!("Sending {what} on {name} for {}", vip.addr));
+        if pause.is_zero() {
+            self.send_frame(&frame, index);
+            return;
+        }
+        let slot = self.next_announcement.entry(index).or_insert(now);
+        let at = (*slot).max(now);
+        *slot = at + pause;
+        if at == now {
+            self.send_frame(&frame, index);
+        } else {
+            self.queue.push(Queued { at, index, frame });
+            self.wake.notify_one();
+        }
+    }
+
+    /// The configured pause between announcements on an interface.
+    fn pause(&self, interface: &str, v6: bool) -> Duration {
+        let config = self.engine.config();
+        let group = config.garp_groups.iter().find(|g| g.interfaces.iter().any(|i| i == interface));
+        let own = group.and_then(|g| if v6 { g.gna_interval } else { g.garp_interval });
+        let global = if v6 { config.global.gna_interval } else { config.global.garp_interval };
+        own.or(global).unwrap_or_default()
+    }
+
+    fn send_frame(&mut self, frame: &[u8], index: u32) {
+        if let Some(frames) = &self.frames
+            && let Err(e) = frames.send(frame, index)
+        {
+            let name = self.kernel.by_index(index).map_or("?", |l| l.name.as_str());
+            self.journal.warn(format!("Error {e} sending gratuitous ARP on {name}"));
+        }
+    }
+
+    /// Runs everything that is due and says when to come back.
+    pub(super) fn fire_due(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
+            let (_, at, timer) = self.timers.swap_remove(i);
+            self.apply(now, |engine, now, out| engine.timer(at, timer, now, out));
+        }
+        while let Some(i) = self.queue.iter().position(|q| q.at <= now) {
+            let queued = self.queue.remove(i);
+            self.send_frame(&queued.frame, queued.index);
+        }
+        self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at)).min()
+    }
+
+    /// A packet arrived on the socket with this key.
+    pub(super) fn packet(&mut self, key: &RawKey, received: &Received, bytes: &[u8], now: Instant) {
+        let from = sockets::sender(received, bytes);
+        let vrid = match packet::peek_vrid(bytes, key.v6) {
+            Ok(vrid) => vrid,
+            Err(reason) => {
+                // Nobody's packet: it counts for everybody on the socket.
+                for at in (0..self.sides.len())
+                    .filter(|at| self.sides[*at].key.as_ref() == Some(key))
+                    .collect::<Vec<_>>()
+                {
+                    let packet = Err((reason.clone(), from));
+                    self.apply(now, |engine, now, out| engine.packet(at, packet, now, out));
+                }
+                return;
+            }
+        };
+        let mut known = false;
+        for at in 0..self.sides.len() {
+            if self.sides[at].key.as_ref() != Some(key) || self.instance(at).vrid != vrid {
+                continue;
+            }
+            known = true;
+            let profile = self.engine.profile(at);
+            // Two instances may share a VRID on one socket when they speak to different peers.
+            let others = self.engine.config().instances.iter().filter(|i| i.vrid == vrid).count() > 1;
+            if others && profile.unicast() && !profile.peers.iter().any(|p| Some(p.address) == from) {
+                continue;
+            }
+            let own = self.engine.router(at).settings().address;
+            let check = from.is_none_or(|from| self.engine.check_addresses(at, from));
+            let decoded = match received.source {
+                Some(source) => {
+                    let arrival =
+                        Arrival { source, destination: received.destination, hop_limit: received.hop_limit };
+                    packet::decode_v6(profile, own, check, arrival, bytes)
+                }
+                None => packet::decode_v4(profile, own, check, bytes),
+            };
+            let decoded = decoded.map_err(|reason| (reason, from));
+            self.apply(now, |engine, now, out| engine.packet(at, decoded, now, out));
+        }
+        if !known && self.engine.config().global.log_unknown_vrids {
+            let interface = key.interface.as_ref().map_or("(none)", |i| i.0.as_str());
+            self.journal
+                .info(format!("Unknown VRID({vrid}) received on interface({interface}). ignoring..."));
+        }
+    }
+
+    pub(super) fn script_finished(&mut self, at: usize, outcome: Outcome, now: Instant) {
+        self.apply(now, |engine, now, out| engine.script_finished(at, outcome, now, out));
+    }
+
+    /// The kernel reported a change.
+    pub(super) fn kernel_changed(&mut self, change: &Change, now: Instant) {
+        match change {
+            Change::Link(link) => {
+                let renamed = self.kernel.set_link(link.clone());
+                if let Some(old) = renamed {
+                    self.refresh(&old, now);
+                }
+                self.refresh(&link.name, now);
+            }
+            Change::LinkGone(link) => {
+                self.kernel.drop_link(link.index);
+                self.refresh(&link.name, now);
+            }
+            Change::Address(address) => {
+                self.kernel.set_address(address.clone());
+                self.refresh_index(address.index, now);
+            }
+            Change::AddressGone(address) => {
+                self.kernel.drop_address(address);
+                self.refresh_index(address.index, now);
+                self.address_lost(address.index, address.address, now);
+            }
+            Change::Lost => self.reread(now),
+        }
+    }
+
+    fn refresh_index(&mut self, index: u32, now: Instant) {
+        if let Some(name) = self.kernel.by_index(index).map(|l| l.name.clone()) {
+            self.refresh(&name, now);
+        }
+    }
+
+    /// Tells the engine what an interface looks like now.
+    fn refresh(&mut self, name: &str, now: Instant) {
+        if !interfaces(self.engine.config(), &self.kernel).iter().any(|i| i == name) {
+            return;
+        }
+        self.open_sockets();
+        let link = self.kernel.engine_link(name, self.engine.config());
+        let before = self.engine.link(name).copied().unwrap_or_default();
+        if let Some(address) = link.v4.filter(|_| link.v4 != before.v4) {
+            self.journal.detail(format!("Assigned address {address} for interface {name}"));
+        }
+        self.apply(now, |engine, now, out| engine.link_changed(name, link, now, out));
+    }
+
+    fn address_lost(&mut self, index: u32, address: IpAddr, now: Instant) {
+        for at in 0..self.sides.len() {
+            let instance = self.instance(at);
+            let lost = self.sides[at].installed
+                && instance.vips.iter().chain(&instance.excluded_vips).any(|v| {
+                    v.addr == address
+                        && addresses::interface_of(instance, v)
+                            .and_then(|name| self.kernel.link(name))
+                            .is_some_and(|l| l.index == index)
+                });
+            // The kernel may report a removal of our own that a later addition has made good.
+            if lost && !self.kernel.has(index, address) {
+                self.apply(now, |engine, now, out| engine.address_lost(at, address, now, out));
+            }
+        }
+    }
+
+    /// Events were lost: read everything and act on the differences.
+    fn reread(&mut self, now: Instant) {
+        let (Ok(links), Ok(addresses)) = (self.rtnl.links(), self.rtnl.addresses()) else { return };
+        self.kernel = Kernel::new(links, addresses);
+        for name in interfaces(self.engine.config(), &self.kernel) {
+            self.refresh(&name, now);
+        }
+        for at in 0..self.sides.len() {
+            let instance = self.instance(at).clone();
+            for vip in instance.vips.iter().chain(&instance.excluded_vips) {
+                let name = addresses::interface_of(&instance, vip).unwrap_or_default();
+                if let Some(index) = self.kernel.link(name).map(|l| l.index) {
+                    self.address_lost(index, vip.addr, now);
+                }
+            }
+        }
+    }
+
+    fn notice(&mut self, at: usize, notice: Notice) {
+        let instance = self.instance(at).clone();
+        let priority = self.engine.router(at).priority();
+        let word = match notice {
+            Notice::State(state) => {
+                self.sides[at].last_transition = Some(clock::wall());
+                self.mail(at, state);
+                let script = match state {
+                    State::Master => instance.notify.master.as_ref(),
+                    State::Backup => instance.notify.backup.as_ref(),
+                    State::Fault => instance.notify.fault.as_ref(),
+                    State::Stop => instance.notify.stop.as_ref(),
+                    State::Init => None,
+                };
+                self.run_script(script, &[]);
+                state.to_string()
+            }
+            Notice::MasterRxLowerPri => {
+                self.run_script(instance.notify.master_rx_lower_pri.as_ref(), &[]);
+                return;
+            }
+            // Priority changes go to FIFOs only.
+            Notice::PriorityChange => return,
+        };
+        let priority = priority.to_string();
+        self.run_script(instance.notify.generic.as_ref(), &["INSTANCE", &instance.name, &word, &priority]);
+    }
+
+    fn group_notice(&mut self, at: usize, state: State) {
+        let group = self.engine.config().sync_groups[at].clone();
+        let script = match state {
+            State::Master => group.notify.master.as_ref(),
+            State::Backup => group.notify.backup.as_ref(),
+            State::Fault => group.notify.fault.as_ref(),
+            State::Stop => group.notify.stop.as_ref(),
+            State::Init => None,
+        };
+        self.run_script(script, &[]);
+        self.run_script(group.notify.generic.as_ref(), &["GROUP", &group.name, &state.to_string(), "0"]);
+        if group.smtp_alert {
+            self.mailer.group(&group.name, state, &self.journal);
+        }
+    }
+
+    fn run_script(&mut self, script: Option<&NotifyScript>, extra: &[&str]) {
+        let Some(script) = script else { return };
+        if let Err(e) = self.running.start(script, extra) {
+            self.journal.warn(format!("cannot run {}: {e}", script.line));
+        }
+    }
+
+    fn mail(&mut self, at: usize, state: State) {
+        let instance = self.instance(at);
+        let silent = state == State::Fault && self.engine.config().global.no_email_faults;
+        if !instance.smtp_alert || silent || self.sides[at].last_mail == Some(state) {
+            return;
+        }
+        let name = instance.name.clone();
+        self.sides[at].last_mail = Some(state);
+        self.mailer.instance(&name, state, &self.journal);
+    }
+
+    /// Takes a new configuration; what did not change is not touched.
+    pub(super) fn reload(&mut self, config: Config, now: Instant) {
+        self.journal.info("Reloading");
+        let mut moved = Vec::new();
+        self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
+        let old_config = self.engine.config().clone();
+        let mut old: Vec<Option<Side>> = std::mem::take(&mut self.sides).into_iter().map(Some).collect();
+        self.sides = moved.iter().map(|m| m.and_then(|from| old[from].take()).unwrap_or_default()).collect();
+        let timers = std::mem::take(&mut self.timers);
+        self.timers = timers
+            .into_iter()
+            .filter_map(|(at, from, timer)| {
+                let to = moved.iter().position(|m| *m == Some(from))?;
+                Some((at, to, timer))
+            })
+            .collect();
+        self.mailer = Mailer::new(&config.global, Rc::clone(&self.journal));
+        let scripts_changed = old_config.scripts != config.scripts;
+        let scripts = config.scripts.clone();
+        self.update_addresses(&old_config, &config, &moved, now);
+        // Sockets and links first: a new instance must be able to send when it starts.
+        let adopted = config.clone();
+        let kernel_links: Vec<_> = interfaces(&config, &self.kernel)
+            .into_iter()
+            .map(|name| {
+                let link = self.kernel.engine_link(&name, &config);
+                (name, link)
+            })
+            .collect();
+        for (name, link) in kernel_links {
+            self.engine.note_link(&name, link);
+        }
+        self.apply(now, |engine, now, out| engine.adopt(adopted, &moved, now, out));
+        self.open_sockets();
+        if scripts_changed {
+            self.checks.start(&self.me, &scripts);
+        }
+        self.journal.info("Reload complete");
+        self.wake.notify_one();
+    }
+
+    /// Addresses that a kept master gained or lost by the new configuration.
+    fn update_addresses(&mut self, old: &Config, new: &Config, moved: &[Option<usize>], now: Instant) {
+        for (at, from) in moved.iter().enumerate() {
+            let Some(from) = from.filter(|_| self.sides[at].installed) else { continue };
+            let (before, after) = (&old.instances[from], &new.instances[at]);
+            let all = |i: &Instance| i.vips.iter().chain(&i.excluded_vips).cloned().collect::<Vec<_>>();
+            let (had, has) = (all(before), all(after));
+            for vip in had.iter().filter(|v| !has.contains(v)) {
+                self.set_address(before, vip, false);
+            }
+            for vip in has.iter().filter(|v| !had.contains(v)) {
+                self.set_address(after, vip, true);
+                self.announce_one(after, vip, now);
+            }
+        }
+    }
+
+    /// Gives everything up. The notifications that are still running come back to be waited for.
+    pub(super) fn stop(&mut self, now: Instant) -> Running {
+        self.checks.stop();
+        self.apply(now, Engine::stop);
+        std::mem::take(&mut self.running)
+    }
+
+    /// Ends the tasks that hold sockets.
+    pub(super) fn close(&mut self) {
+        self.pool.retain(|_| false);
+        for side in &mut self.sides {
+            side.socket = None;
+        }
+    }
+
+    pub(super) fn write_data(&mut self) {
+        let text = super::dump::data(self);
+        self.write_file(&self.options.data_file.clone(), &text, "data");
+    }
+
+    pub(super) fn write_stats(&mut self, clear: bool) {
+        let text = super::dump::stats(self);
+        self.write_file(&self.options.stats_file.clone(), &text, "stats");
+        if clear {
+            self.engine.clear_stats();
+        }
+    }
+
+    fn write_file(&self, path: &std::path::Path, text: &str, what: &str) {
+        self.journal.info(format!("Printing VRRP {what} for process({}) on signal", std::process::id()));
+        if let Err(e) = std::fs::write(path, text) {
+            self.journal.warn(format!("Can't open dump file {} ({e})", path.display()));
+        }
+    }
+}
+
+/// Every interface a configuration names.
+fn interfaces(config: &Config, _: &Kernel) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let instances = config.instances.iter().flat_map(|i| {
+        i.interface.iter().chain(i.track_interfaces.iter().map(|t| &t.name)).cloned().collect::<Vec<_>>()
+    });
+    let groups = config.sync_groups.iter().flat_map(|g| g.track_interfaces.iter().map(|t| t.name.clone()));
+    for name in instances.chain(groups) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn sockpool_line(key: &RawKey) -> String {
+    let family = if key.v6 { "IPv6" } else { "IPv4" };
+    let index = key.interface.as_ref().map_or(0, |i| i.1);
+    let cast = match (key.group, key.bound) {
+        (Some(group), _) => format!("multicast, address({group})"),
+        (None, Some(bound)) => format!("unicast, address({bound})"),
+        (None, None) => "unicast".to_owned(),
+    };
+    format!("VRRP sockpool: [ifindex({index:3}), family({family}), proto({}), {cast}]", key.protocol)
+}
+
+/// Does this interface forward IPv6? Then its advertisements say router.
+fn forwards_v6(interface: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
+        .is_ok_and(|text| text.trim() == "1")
+}

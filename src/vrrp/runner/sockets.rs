@@ -1,0 +1,105 @@
+//! The raw sockets, one per interface, protocol, family and unicast source, shared by the instances there.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::rc::{Rc, Weak};
+
+use tokio::io::unix::AsyncFd;
+use tokio::task::JoinHandle;
+
+use crate::ir::vrrp::Instance;
+use crate::sys::clock;
+use crate::sys::raw::{RawKey, RawSocket, Received};
+use crate::vrrp::packet::Profile;
+
+use super::Core;
+
+/// Packets handled in a row before timers get their turn again.
+const BATCH: usize = 32;
+/// Larger than any advertisement (255 IPv6 addresses).
+const BUFFER: usize = 4608;
+
+/// An open socket and the task that reads it.
+#[derive(Debug)]
+struct Open {
+    socket: Rc<AsyncFd<RawSocket>>,
+    reader: JoinHandle<()>,
+}
+
+/// All open sockets.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    open: HashMap<RawKey, Open>,
+}
+
+/// The socket an instance needs; `index` is its interface's.
+pub(super) fn key(instance: &Instance, profile: &Profile, index: u32) -> RawKey {
+    RawKey {
+        protocol: profile.protocol(),
+        interface: instance.interface.clone().map(|name| (name, index)),
+        bound: instance.src_ip.filter(|_| profile.unicast()),
+        group: if profile.unicast() { None } else { Some(profile.group) },
+        v6: instance.ipv6,
+    }
+}
+
+impl Pool {
+    /// The socket for `key`, opened and read from now on if it is new. True: it was opened now.
+    pub(super) fn open(
+        &mut self,
+        key: &RawKey,
+        core: &Weak<RefCell<Core>>,
+    ) -> io::Result<(Rc<AsyncFd<RawSocket>>, bool)> {
+        if let Some(open) = self.open.get(key) {
+            return Ok((Rc::clone(&open.socket), false));
+        }
+        let socket = Rc::new(RawSocket::open(key)?.watch()?);
+        let reader = tokio::task::spawn_local(read(core.clone(), key.clone(), Rc::clone(&socket)));
+        self.open.insert(key.clone(), Open { socket: Rc::clone(&socket), reader });
+        Ok((socket, true))
+    }
+
+    /// Closes every socket that `keep` does not want.
+    pub(super) fn retain(&mut self, keep: impl Fn(&RawKey) -> bool) {
+        self.open.retain(|key, open| {
+            let wanted = keep(key);
+            if !wanted {
+                open.reader.abort();
+            }
+            wanted
+        });
+    }
+}
+
+async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSocket>>) {
+    let mut buffer = vec![0; BUFFER];
+    while let Ok(mut ready) = socket.readable().await {
+        for _ in 0..BATCH {
+            match socket.get_ref().receive(&mut buffer) {
+                Ok(received) => {
+                    let Some(core) = core.upgrade() else { return };
+                    let bytes = &buffer[..received.len.min(BUFFER)];
+                    core.borrow_mut().packet(&key, &received, bytes, clock::now());
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    ready.clear_ready();
+                    break;
+                }
+                // ENETDOWN and the like: the link watcher tells what it means.
+                Err(_) => break,
+            }
+        }
+        drop(ready);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The sender of a received packet, for the log line about a bad one.
+pub(super) fn sender(received: &Received, bytes: &[u8]) -> Option<IpAddr> {
+    match received.source {
+        Some(source) => Some(source.into()),
+        None => bytes.get(12..16).map(|b| IpAddr::from([b[0], b[1], b[2], b[3]])),
+    }
+}
