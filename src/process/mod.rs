@@ -2,3 +2,5 @@
 
 pub mod daemon;
 pub mod limits;
+pub mod supervisor;
+pub mod vrrp;

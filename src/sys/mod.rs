@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod fd;
+pub mod fork;
 pub mod netlink;
 pub mod raw;
 pub mod sched;

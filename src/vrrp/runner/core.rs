@@ -265,12 +265,7 @@ impl Core {
         for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
             let outgoing = Outgoing { source, destination, priority, ip_id, sequence, old_checksum };
             packet::encode(profile, &outgoing, &mut self.packet);
-            let sent = match (source, destination) {
-                (IpAddr::V4(_), IpAddr::V4(to)) => socket.get_ref().send_v4(&self.packet, to),
-                (IpAddr::V6(from), IpAddr::V6(to)) => socket.get_ref().send_v6(&self.packet, from, to, ttl),
-                _ => Ok(()),
-            };
-            if let Err(e) = sent {
+            if let Err(e) = sockets::send(socket.get_ref(), &self.packet, source, destination, ttl) {
                 failed = Some((destination, e));
             }
         }

@@ -125,7 +125,7 @@ fn outcome(status: ExitStatus) -> Outcome {
 
 /// Notification scripts under way.
 #[derive(Debug, Default)]
-pub struct Running {
+pub(super) struct Running {
     set: JoinSet<()>,
 }
 
@@ -142,7 +142,7 @@ impl Running {
     }
 
     /// All have ended.
-    pub async fn finished(mut self) {
+    pub(super) async fn finished(mut self) {
         while self.set.join_next().await.is_some() {}
     }
 }

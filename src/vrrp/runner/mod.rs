@@ -10,6 +10,7 @@ mod dump;
 mod exec;
 mod journal;
 mod mail;
+mod orphans;
 mod sockets;
 
 use std::cell::RefCell;
@@ -31,6 +32,7 @@ use crate::sys::shared::Slots;
 pub use self::core::Core;
 pub use journal::Options as LogOptions;
 pub use journal::{Journal, Severity};
+pub use orphans::release_orphans;
 
 /// What the running engine can be told.
 #[derive(Debug)]

@@ -96,6 +96,21 @@ async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSock
     }
 }
 
+/// Sends an encoded advertisement in the way of its family.
+pub(super) fn send(
+    socket: &RawSocket,
+    bytes: &[u8],
+    source: IpAddr,
+    destination: IpAddr,
+    ttl: Option<u8>,
+) -> io::Result<()> {
+    match (source, destination) {
+        (IpAddr::V4(_), IpAddr::V4(to)) => socket.send_v4(bytes, to),
+        (IpAddr::V6(from), IpAddr::V6(to)) => socket.send_v6(bytes, from, to, ttl),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, "source and destination of different families")),
+    }
+}
+
 /// The sender of a received packet, for the log line about a bad one.
 pub(super) fn sender(received: &Received, bytes: &[u8]) -> Option<IpAddr> {
     match received.source {

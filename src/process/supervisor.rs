@@ -1,0 +1,230 @@
+//! The parent of the VRRP process: keeps its pid files, passes signals on, starts it again, and cleans up
+//! after it when it dies with addresses in its hands.
+//!
+//! The parent has one thread and no runtime. It sleeps in `poll` on a signal descriptor, so that whatever
+//! goes wrong in the engine, the part that takes the addresses down is not running the same code.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+
+use crate::ir::vrrp::Config;
+use crate::process::daemon::{PidFile, notify_systemd};
+use crate::sys::clock;
+use crate::sys::fork::{self, Ended};
+use crate::sys::shared::Slots;
+use crate::vrrp::runner::{Journal, release_orphans};
+
+/// keepalived's exit codes.
+pub mod exit {
+    /// Fine.
+    pub const OK: u8 = 0;
+    /// Something the system refused.
+    pub const FATAL: u8 = 1;
+    /// The configuration cannot be run.
+    pub const CONFIG: u8 = 2;
+    /// A permission is missing.
+    pub const PERMISSION: u8 = 4;
+    /// No configuration.
+    pub const NO_CONFIG: u8 = 6;
+}
+
+/// Signals the parent reads from its descriptor.
+const SIGNALS: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
+/// A child that lives at least this long was fine when it started.
+const HEALTHY_AFTER: Duration = Duration::from_secs(5);
+/// Longest pause before a child that keeps dying is started again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// What the supervisor needs to know.
+#[derive(Debug)]
+pub struct Plan {
+    /// Pid file of the parent.
+    pub pid_file: PathBuf,
+    /// Pid file of the child.
+    pub vrrp_pid_file: PathBuf,
+    /// `-R`: end instead of starting the child again.
+    pub dont_respawn: bool,
+    /// How long the child may take to stop.
+    pub child_wait: Duration,
+    /// The page shared with the child.
+    pub shared: Arc<Slots>,
+}
+
+/// Reads the configuration again, for the parent's own use after a reload. `None`: it does not parse.
+pub type Reload<'a> = &'a dyn Fn() -> Option<Config>;
+
+struct Child {
+    pid: Pid,
+    started: Instant,
+    /// Removed with this value.
+    _pid_file: Option<ChildPidFile>,
+}
+
+/// The child's pid file, which the parent writes and removes.
+struct ChildPidFile(PathBuf);
+
+impl ChildPidFile {
+    fn write(path: &std::path::Path, pid: Pid) -> io::Result<Self> {
+        std::fs::write(path, format!("{pid}\n"))?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for ChildPidFile {
+    fn drop(&mut self) {
+        // Gone already is what is wanted.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Runs `child` under supervision until told to stop; the exit status of the whole program.
+///
+/// # Errors
+/// What the system refused before the child was started; nothing is left behind then.
+pub fn supervise(
+    plan: &Plan,
+    journal: &Journal,
+    mut config: Config,
+    reload: Reload<'_>,
+    child: &dyn Fn(&Config) -> u8,
+) -> io::Result<u8> {
+    let pid_file = PidFile::write(&plan.pid_file, std::process::id())?;
+    let old_mask = fork::block(&SIGNALS)?;
+    let set: SigSet = SIGNALS.into_iter().collect();
+    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    let start = |config: &Config| start_child(plan, journal, &old_mask, config, child);
+    let mut running = Some(start(&config)?);
+    notify_systemd("READY=1");
+    let mut pause = Duration::ZERO;
+    let mut restart_at: Option<Instant> = None;
+    let mut stop_by: Option<Instant> = None;
+    let status = loop {
+        wait(&signals, [restart_at, stop_by].into_iter().flatten().min())?;
+        while let Some(info) = signals.read_signal()? {
+            let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
+            match signal {
+                Signal::SIGTERM | Signal::SIGINT => {
+                    journal.info("Stopping");
+                    notify_systemd("STOPPING=1");
+                    restart_at = None;
+                    stop_by.get_or_insert_with(|| clock::now() + plan.child_wait);
+                    pass_on(running.as_ref(), Signal::SIGTERM);
+                }
+                Signal::SIGHUP => {
+                    journal.info("Reloading ...");
+                    match reload() {
+                        Some(new) => config = new,
+                        None => {
+                            journal
+                                .warn("Reload refused: the configuration does not load, nothing is changed");
+                            continue;
+                        }
+                    }
+                    pass_on(running.as_ref(), signal);
+                }
+                Signal::SIGCHLD => {}
+                other => pass_on(running.as_ref(), other),
+            }
+        }
+        let now = clock::now();
+        if let Some(ended) = running.as_ref().and_then(|c| fork::ended(c.pid)) {
+            let healthy = running.take().is_some_and(|c| now.duration_since(c.started) >= HEALTHY_AFTER);
+            let clean = ended == Ended::Exited(0);
+            if !clean {
+                describe(journal, ended);
+                release_orphans(&config, &plan.shared, journal);
+            }
+            if stop_by.is_some() {
+                break exit::OK;
+            }
+            if let Ended::Exited(code) = ended
+                && let Ok(code @ (exit::OK | exit::CONFIG | exit::PERMISSION | exit::NO_CONFIG)) =
+                    u8::try_from(code)
+            {
+                break code;
+            }
+            if plan.dont_respawn {
+                break exit::FATAL;
+            }
+            pause =
+                if healthy { Duration::ZERO } else { (pause * 2).clamp(Duration::from_secs(1), MAX_PAUSE) };
+            restart_at = Some(now + pause);
+        }
+        if stop_by.is_some_and(|at| at <= now) {
+            pass_on(running.as_ref(), Signal::SIGKILL);
+            if running.is_none() {
+                break exit::OK;
+            }
+            stop_by = Some(now + plan.child_wait);
+        }
+        if restart_at.is_some_and(|at| at <= now) && running.is_none() {
+            restart_at = None;
+            running = Some(start(&config)?);
+        }
+    };
+    drop(pid_file);
+    Ok(status)
+}
+
+fn start_child(
+    plan: &Plan,
+    journal: &Journal,
+    mask: &SigSet,
+    config: &Config,
+    child: &dyn Fn(&Config) -> u8,
+) -> io::Result<Child> {
+    let pid = fork::run_in_child(Signal::SIGTERM, || {
+        if fork::restore_mask(mask).is_err() {
+            return exit::FATAL;
+        }
+        child(config)
+    })?;
+    journal.info(format!("Starting VRRP child process, pid={pid}"));
+    let pid_file = match ChildPidFile::write(&plan.vrrp_pid_file, pid) {
+        Ok(file) => Some(file),
+        Err(e) => {
+            journal.warn(format!("cannot write {}: {e}", plan.vrrp_pid_file.display()));
+            None
+        }
+    };
+    Ok(Child { pid, started: clock::now(), _pid_file: pid_file })
+}
+
+fn pass_on(child: Option<&Child>, signal: Signal) {
+    if let Some(child) = child {
+        // A child that just died is noticed by its own signal.
+        let _ = kill(child.pid, signal);
+    }
+}
+
+fn describe(journal: &Journal, ended: Ended) {
+    match ended {
+        Ended::Exited(code) => journal.warn(format!("VRRP child process exited with status {code}")),
+        Ended::Killed(signal) => journal.warn(format!("VRRP child process died: {}", signal.as_str())),
+    }
+}
+
+/// Sleeps until a signal or the deadline.
+fn wait(signals: &SignalFd, until: Option<Instant>) -> io::Result<()> {
+    let timeout = match until {
+        None => PollTimeout::NONE,
+        Some(at) => {
+            let left = at.saturating_duration_since(clock::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        }
+    };
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, timeout) {
+        Ok(_) | Err(nix::Error::EINTR) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
+}
