@@ -498,13 +498,14 @@ fn profile(config: &Config, instance: &Instance) -> Profile {
         };
         u.peers.iter().enumerate().map(|(at, peer)| Peer { address: *peer, ttl: ttl(at) }).collect()
     });
-    let group = instance.mcast_group.unwrap_or(if instance.ipv6 {
-        if unicast.is_some() { config.global.mcast_group6.into() } else { GROUP_V6.into() }
-    } else if unicast.is_some() {
-        config.global.mcast_group4.into()
-    } else {
-        GROUP_V4.into()
-    });
+    // Unicast adverts name no group; the old checksum form still covers the configured one.
+    let global = || match (instance.ipv6, unicast.is_some()) {
+        (true, true) => config.global.mcast_group6.into(),
+        (true, false) => GROUP_V6.into(),
+        (false, true) => config.global.mcast_group4.into(),
+        (false, false) => GROUP_V4.into(),
+    };
+    let group = instance.mcast_group.unwrap_or_else(global);
     Profile {
         version: version(instance.version),
         vrid: instance.vrid,

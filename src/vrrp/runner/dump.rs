@@ -1,7 +1,7 @@
 //! The state and counter files that SIGUSR1 and SIGUSR2 write, in keepalived's text: exporters read them.
 
-use std::fmt::Write as _;
-use std::net::IpAddr;
+use std::fmt::{Display, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -112,8 +112,8 @@ pub(super) fn data(core: &Core) -> String {
         let (v4, v6) = core.kernel.own(link.index, config);
         line(format!(" Name = {}", link.name));
         line(format!("   index = {}", link.index));
-        line(format!("   IPv4 address = {}", v4.map_or("(none)".into(), |a| a.to_string())));
-        line(format!("   IPv6 address = {}", v6.map_or("(none)".into(), |a| a.to_string())));
+        line(format!("   IPv4 address = {}", or_none(v4)));
+        line(format!("   IPv6 address = {}", or_none(v6)));
         if link.mac.iter().any(|b| *b != 0) {
             let mac: Vec<String> = link.mac.iter().map(|b| format!("{b:02x}")).collect();
             line(format!("   MAC = {}", mac.join(":")));
@@ -142,7 +142,7 @@ fn instance(core: &Core, at: usize, line: &mut impl FnMut(String)) {
     line(format!("   State = {}", router.state()));
     if router.state() == State::Backup {
         let heard = router.last_master();
-        let address = heard.map_or(IpAddr::from([0, 0, 0, 0]), |h| h.address);
+        let address = heard.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |h| h.address);
         line(format!("   Master router = {address}"));
         line(format!("   Master priority = {}", heard.map_or(0, |h| h.priority)));
         if v3 {
@@ -171,7 +171,7 @@ fn instance(core: &Core, at: usize, line: &mut impl FnMut(String)) {
     if let Some(at) = core.sides[at].last_transition {
         line(format!("   Last transition = {}", stamp(at)));
     }
-    line(match core.deadline(at, Timer::MasterDown).or(core.deadline(at, Timer::Advert)) {
+    line(match core.deadline(at, Timer::MasterDown).or_else(|| core.deadline(at, Timer::Advert)) {
         Some(at) => format!("   Read timeout = {}", stamp(at)),
         None => "   Read timeout = DISABLED".into(),
     });
@@ -305,4 +305,8 @@ fn stamp(at: SystemTime) -> String {
 
 fn host_name() -> String {
     nix::unistd::gethostname().map_or_else(|_| "localhost".into(), |n| n.to_string_lossy().into_owned())
+}
+
+fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "(none)".to_owned(), |v| v.to_string())
 }

@@ -1,22 +1,25 @@
 //! The state of a running engine and everything that happens in answer to an event, without waiting.
 
+mod announce;
+mod notices;
+mod reload;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-use crate::ir::vrrp::{Config, Instance, NotifyScript, Vip};
+use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Rtnl};
 use crate::sys::raw::{FrameSocket, RawKey, RawSocket, Received};
-use crate::vrrp::announce;
 use crate::vrrp::engine::{Engine, Output};
-use crate::vrrp::fsm::{Effect, Notice, State, Timer};
+use crate::vrrp::fsm::{Effect, State, Timer};
 use crate::vrrp::packet::{self, Arrival, Outgoing};
 use crate::vrrp::track::Outcome;
 
@@ -324,72 +327,6 @@ impl Core {
         }
     }
 
-    fn announce(&mut self, at: usize, repeat: u32, now: Instant) {
-        if !self.sides[at].installed {
-            return;
-        }
-        let instance = self.instance(at).clone();
-        for round in 0..repeat {
-            for vip in instance.vips.iter().chain(&instance.excluded_vips) {
-                if round == 0 {
-                    let what =
-                        if vip.addr.is_ipv4() { "gratuitous ARPs" } else { "Unsolicited Neighbour Adverts" };
-                    let interface = addresses::interface_of(&instance, vip).unwrap_or_default();
-                    self.journal.detail(format!(
-                        "({}) Sending/queueing {what} on {interface} for {}",
-                        instance.name, vip.addr
-                    ));
-                }
-                self.announce_one(&instance, vip, now);
-            }
-        }
-    }
-
-    fn announce_one(&mut self, instance: &Instance, vip: &Vip, now: Instant) {
-        let name = addresses::interface_of(instance, vip).unwrap_or_default();
-        let Some(link) = self.kernel.link(name).filter(|l| l.arp) else { return };
-        let Ok(mac) = announce::Mac::try_from(&link.mac[..]) else { return };
-        let index = link.index;
-        let pause = self.pause(name, vip.addr.is_ipv6());
-        let frame = match vip.addr {
-            IpAddr::V4(address) => announce::gratuitous_arp(mac, address),
-            IpAddr::V6(address) => announce::neighbour_advertisement(mac, address, forwards_v6(name)),
-        };
-        let what = if vip.addr.is_ipv4() { "gratuitous ARP" } else { "unsolicited Neighbour Advert" };
-        self.journal.detail(format!("Sending {what} on {name} for {}", vip.addr));
-        if pause.is_zero() {
-            self.send_frame(&frame, index);
-            return;
-        }
-        let slot = self.next_announcement.entry(index).or_insert(now);
-        let at = (*slot).max(now);
-        *slot = at + pause;
-        if at == now {
-            self.send_frame(&frame, index);
-        } else {
-            self.queue.push(Queued { at, index, frame });
-            self.wake.notify_one();
-        }
-    }
-
-    /// The configured pause between announcements on an interface.
-    fn pause(&self, interface: &str, v6: bool) -> Duration {
-        let config = self.engine.config();
-        let group = config.garp_groups.iter().find(|g| g.interfaces.iter().any(|i| i == interface));
-        let own = group.and_then(|g| if v6 { g.gna_interval } else { g.garp_interval });
-        let global = if v6 { config.global.gna_interval } else { config.global.garp_interval };
-        own.or(global).unwrap_or_default()
-    }
-
-    fn send_frame(&mut self, frame: &[u8], index: u32) {
-        if let Some(frames) = &self.frames
-            && let Err(e) = frames.send(frame, index)
-        {
-            let name = self.kernel.by_index(index).map_or("?", |l| l.name.as_str());
-            self.journal.warn(format!("Error {e} sending gratuitous ARP on {name}"));
-        }
-    }
-
     /// Runs everything that is due and says when to come back.
     pub(super) fn fire_due(&mut self, now: Instant) -> Option<Instant> {
         while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
@@ -538,126 +475,6 @@ impl Core {
         }
     }
 
-    fn notice(&mut self, at: usize, notice: Notice) {
-        let instance = self.instance(at).clone();
-        let priority = self.engine.router(at).priority();
-        let word = match notice {
-            Notice::State(state) => {
-                self.sides[at].last_transition = Some(clock::wall());
-                self.mail(at, state);
-                let script = match state {
-                    State::Master => instance.notify.master.as_ref(),
-                    State::Backup => instance.notify.backup.as_ref(),
-                    State::Fault => instance.notify.fault.as_ref(),
-                    State::Stop => instance.notify.stop.as_ref(),
-                    State::Init => None,
-                };
-                self.run_script(script, &[]);
-                state.to_string()
-            }
-            Notice::MasterRxLowerPri => {
-                self.run_script(instance.notify.master_rx_lower_pri.as_ref(), &[]);
-                return;
-            }
-            // Priority changes go to FIFOs only.
-            Notice::PriorityChange => return,
-        };
-        let priority = priority.to_string();
-        self.run_script(instance.notify.generic.as_ref(), &["INSTANCE", &instance.name, &word, &priority]);
-    }
-
-    fn group_notice(&mut self, at: usize, state: State) {
-        let group = self.engine.config().sync_groups[at].clone();
-        let script = match state {
-            State::Master => group.notify.master.as_ref(),
-            State::Backup => group.notify.backup.as_ref(),
-            State::Fault => group.notify.fault.as_ref(),
-            State::Stop => group.notify.stop.as_ref(),
-            State::Init => None,
-        };
-        self.run_script(script, &[]);
-        self.run_script(group.notify.generic.as_ref(), &["GROUP", &group.name, &state.to_string(), "0"]);
-        if group.smtp_alert {
-            self.mailer.group(&group.name, state, &self.journal);
-        }
-    }
-
-    fn run_script(&mut self, script: Option<&NotifyScript>, extra: &[&str]) {
-        let Some(script) = script else { return };
-        if let Err(e) = self.running.start(script, extra) {
-            self.journal.warn(format!("cannot run {}: {e}", script.line));
-        }
-    }
-
-    fn mail(&mut self, at: usize, state: State) {
-        let instance = self.instance(at);
-        let silent = state == State::Fault && self.engine.config().global.no_email_faults;
-        if !instance.smtp_alert || silent || self.sides[at].last_mail == Some(state) {
-            return;
-        }
-        let name = instance.name.clone();
-        self.sides[at].last_mail = Some(state);
-        self.mailer.instance(&name, state, &self.journal);
-    }
-
-    /// Takes a new configuration; what did not change is not touched.
-    pub(super) fn reload(&mut self, config: Config, now: Instant) {
-        self.journal.info("Reloading");
-        let mut moved = Vec::new();
-        self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
-        let old_config = self.engine.config().clone();
-        let mut old: Vec<Option<Side>> = std::mem::take(&mut self.sides).into_iter().map(Some).collect();
-        self.sides = moved.iter().map(|m| m.and_then(|from| old[from].take()).unwrap_or_default()).collect();
-        let timers = std::mem::take(&mut self.timers);
-        self.timers = timers
-            .into_iter()
-            .filter_map(|(at, from, timer)| {
-                let to = moved.iter().position(|m| *m == Some(from))?;
-                Some((at, to, timer))
-            })
-            .collect();
-        self.mailer = Mailer::new(&config.global, Rc::clone(&self.journal));
-        let scripts_changed = old_config.scripts != config.scripts;
-        let scripts = config.scripts.clone();
-        self.update_addresses(&old_config, &config, &moved, now);
-        // Sockets and links first: a new instance must be able to send when it starts.
-        let adopted = config.clone();
-        let kernel_links: Vec<_> = interfaces(&config, &self.kernel)
-            .into_iter()
-            .map(|name| {
-                let link = self.kernel.engine_link(&name, &config);
-                (name, link)
-            })
-            .collect();
-        for (name, link) in kernel_links {
-            self.engine.note_link(&name, link);
-        }
-        self.apply(now, |engine, now, out| engine.adopt(adopted, &moved, now, out));
-        self.open_sockets();
-        if scripts_changed {
-            self.checks.start(&self.me, &scripts);
-        }
-        self.journal.info("Reload complete");
-        self.wake.notify_one();
-    }
-
-    /// Addresses that a kept master gained or lost by the new configuration.
-    fn update_addresses(&mut self, old: &Config, new: &Config, moved: &[Option<usize>], now: Instant) {
-        for (at, from) in moved.iter().enumerate() {
-            let Some(from) = from.filter(|_| self.sides[at].installed) else { continue };
-            let (before, after) = (&old.instances[from], &new.instances[at]);
-            let all = |i: &Instance| i.vips.iter().chain(&i.excluded_vips).cloned().collect::<Vec<_>>();
-            let (had, has) = (all(before), all(after));
-            for vip in had.iter().filter(|v| !has.contains(v)) {
-                self.set_address(before, vip, false);
-            }
-            for vip in has.iter().filter(|v| !had.contains(v)) {
-                self.set_address(after, vip, true);
-                self.announce_one(after, vip, now);
-            }
-        }
-    }
-
     /// Gives everything up. The notifications that are still running come back to be waited for.
     pub(super) fn stop(&mut self, now: Instant) -> Running {
         self.checks.stop();
@@ -718,10 +535,4 @@ fn sockpool_line(key: &RawKey) -> String {
         (None, None) => "unicast".to_owned(),
     };
     format!("VRRP sockpool: [ifindex({index:3}), family({family}), proto({}), {cast}]", key.protocol)
-}
-
-/// Does this interface forward IPv6? Then its advertisements say router.
-fn forwards_v6(interface: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
-        .is_ok_and(|text| text.trim() == "1")
 }

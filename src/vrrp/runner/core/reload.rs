@@ -1,0 +1,75 @@
+//! A new configuration for a running engine.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::ir::vrrp::{Config, Instance};
+
+use super::super::mail::Mailer;
+use super::{Core, Side, interfaces};
+
+impl Core {
+    /// Takes a new configuration; what did not change is not touched.
+    pub(in crate::vrrp::runner) fn reload(&mut self, config: Config, now: Instant) {
+        self.journal.info("Reloading");
+        let mut moved = Vec::new();
+        self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
+        let old_config = self.engine.config().clone();
+        let mut old: Vec<Option<Side>> = std::mem::take(&mut self.sides).into_iter().map(Some).collect();
+        self.sides = moved.iter().map(|m| m.and_then(|from| old[from].take()).unwrap_or_default()).collect();
+        let timers = std::mem::take(&mut self.timers);
+        self.timers = timers
+            .into_iter()
+            .filter_map(|(at, from, timer)| {
+                let to = moved.iter().position(|m| *m == Some(from))?;
+                Some((at, to, timer))
+            })
+            .collect();
+        self.mailer = Mailer::new(&config.global, Rc::clone(&self.journal));
+        let scripts_changed = old_config.scripts != config.scripts;
+        let scripts = config.scripts.clone();
+        self.update_addresses(&old_config, &config, &moved, now);
+        // Sockets and links first: a new instance must be able to send when it starts.
+        let adopted = config.clone();
+        let kernel_links: Vec<_> = interfaces(&config, &self.kernel)
+            .into_iter()
+            .map(|name| {
+                let link = self.kernel.engine_link(&name, &config);
+                (name, link)
+            })
+            .collect();
+        for (name, link) in kernel_links {
+            self.engine.note_link(&name, link);
+        }
+        self.apply(now, |engine, now, out| engine.adopt(adopted, &moved, now, out));
+        self.open_sockets();
+        if scripts_changed {
+            self.checks.start(&self.me, &scripts);
+        }
+        self.journal.info("Reload complete");
+        self.wake.notify_one();
+    }
+
+    /// Addresses that a kept master gained or lost by the new configuration.
+    pub(super) fn update_addresses(
+        &mut self,
+        old: &Config,
+        new: &Config,
+        moved: &[Option<usize>],
+        now: Instant,
+    ) {
+        for (at, from) in moved.iter().enumerate() {
+            let Some(from) = from.filter(|_| self.sides[at].installed) else { continue };
+            let (before, after) = (&old.instances[from], &new.instances[at]);
+            let all = |i: &Instance| i.vips.iter().chain(&i.excluded_vips).cloned().collect::<Vec<_>>();
+            let (had, has) = (all(before), all(after));
+            for vip in had.iter().filter(|v| !has.contains(v)) {
+                self.set_address(before, vip, false);
+            }
+            for vip in has.iter().filter(|v| !had.contains(v)) {
+                self.set_address(after, vip, true);
+                self.announce_one(after, vip, now);
+            }
+        }
+    }
+}
