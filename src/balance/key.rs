@@ -108,7 +108,8 @@ pub fn header(kind: HashType, balance: &Balance, value: &[u8]) -> Option<u32> {
 }
 
 fn domain(host: &[u8]) -> &[u8] {
-    let Some(end) = memchr::memrchr(b'.', host) else { return host };
+    // A dot in front ends no label.
+    let Some(end) = memchr::memrchr(b'.', host).filter(|dot| *dot > 0) else { return host };
     let start = memchr::memrchr(b'.', &host[..end]).map_or(0, |dot| dot + 1);
     &host[start..end]
 }
