@@ -90,6 +90,23 @@ impl Buf {
         self.end = end;
     }
 
+    /// Put bytes in front of the others: in the space that was consumed if they fit there, else by moving.
+    pub fn unshift(&mut self, bytes: &[u8]) {
+        let n = bytes.len();
+        if self.start < n {
+            let len = self.len();
+            if len + n > self.data.len() {
+                self.data.resize((len + n).next_power_of_two(), 0);
+            }
+            let to = (self.data.len() - len).min(n);
+            self.data.copy_within(self.start..self.end, to);
+            self.start = to;
+            self.end = to + len;
+        }
+        self.start -= n;
+        self.data[self.start..self.start + n].copy_from_slice(bytes);
+    }
+
     /// Double the capacity, up to `limit`. Whether it grew.
     pub fn grow(&mut self, limit: usize) -> bool {
         let size = self.data.len();
@@ -168,6 +185,10 @@ mod tests {
         assert_eq!(b.filled(), b"fghijklmnopq");
         b.push(b"rstu");
         assert_eq!(b.filled(), b"fghijklmnopqrstu");
+        b.consume(3);
+        b.unshift(b"FGH");
+        b.unshift(b"0123456789012345678901234567890");
+        assert_eq!(b.filled(), b"0123456789012345678901234567890FGHijklmnopqrstu");
     }
 
     #[test]

@@ -1,1 +1,30 @@
-//! Listeners, TCP and HTTP sessions, pools, queues, tunnels.
+//! Sessions: listeners, TCP and HTTP/1 exchanges, connections to servers, tunnels.
+//!
+//! One OS thread per `nbthread`, each with a current-thread runtime; a session never leaves its thread. What the
+//! sessions of a thread share (buffers, idle server connections) is in [`worker`] behind no lock at all; what
+//! threads share is in [`crate::live`]. How a session ends is one type, [`failure::Failure`], from which
+//! termination codes, counters and answers are derived.
+
+mod deadline;
+mod engine;
+mod failure;
+mod http;
+mod listener;
+mod outbound;
+mod pool;
+pub mod proxy_protocol;
+mod pump;
+mod rules;
+pub mod service;
+mod stream;
+mod tcp;
+mod tunnel;
+mod txn;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use engine::Engine;
+pub use listener::{BindError, Bound, Socket, bind_all};
+pub use service::{NoService, Service};

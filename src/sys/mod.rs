@@ -8,3 +8,4 @@ pub mod netlink;
 pub mod raw;
 pub mod sched;
 pub mod shared;
+pub mod tcp;

@@ -1,0 +1,64 @@
+//! One timer per session, re-armed only when it fires.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+
+use crate::sys::clock;
+
+/// A deadline that moves with every byte. Moving it later costs a store; the runtime's timer is touched when it
+/// fires early or when the deadline moves before it.
+#[derive(Debug, Default)]
+pub(super) struct Deadline {
+    at: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    /// No deadline.
+    #[must_use]
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Set the deadline; `None`: never.
+    pub(super) fn set(&mut self, at: Option<Instant>) {
+        self.at = at;
+    }
+
+    /// Ready when the deadline has passed. To be polled when nothing else is ready, always from the same task.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at else { return Poll::Pending };
+        match &mut self.sleep {
+            None => {
+                let mut sleep = Box::pin(tokio::time::sleep_until(at.into()));
+                let first = sleep.as_mut().poll(cx);
+                self.sleep = Some(sleep);
+                first
+            }
+            Some(sleep) => {
+                let armed = sleep.deadline().into_std();
+                if armed <= at && !sleep.is_elapsed() {
+                    return Poll::Pending;
+                }
+                if armed <= at && clock::now() >= at {
+                    return Poll::Ready(());
+                }
+                sleep.as_mut().reset(at.into());
+                sleep.as_mut().poll(cx)
+            }
+        }
+    }
+}
+
+/// The earlier of two deadlines.
+#[must_use]
+pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

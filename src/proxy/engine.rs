@@ -1,0 +1,147 @@
+//! Worker threads: start, stop.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::listener::Bound;
+use super::service::Service;
+use super::worker;
+use crate::live::Live;
+use crate::sys::clock;
+
+/// What the threads are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Accept and serve.
+    Run,
+    /// Accept no more; idle connections close, sessions end by themselves.
+    Finish,
+    /// End everything now.
+    Quit,
+}
+
+/// What the threads share.
+pub(super) struct Shared {
+    pub(super) live: Arc<Live>,
+    pub(super) service: Arc<dyn Service>,
+    pub(super) orders: watch::Receiver<Order>,
+    pub(super) room: Room,
+    /// Sessions of all threads.
+    pub(super) sessions: AtomicU32,
+}
+
+/// Wakes accept loops that found the house full.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    waiting: AtomicU32,
+    freed: Notify,
+}
+
+impl Room {
+    /// Somebody left.
+    pub(super) fn left(&self) {
+        if self.waiting.load(Relaxed) > 0 {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Wait until somebody leaves, or a moment at most: limits can also be raised.
+    pub(super) async fn wait(&self) {
+        self.waiting.fetch_add(1, Relaxed);
+        let _ = tokio::time::timeout(Duration::from_millis(100), self.freed.notified()).await;
+        self.waiting.fetch_sub(1, Relaxed);
+    }
+}
+
+/// The running threads.
+pub struct Engine {
+    shared: Arc<Shared>,
+    orders: watch::Sender<Order>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("threads", &self.threads.len()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Start `threads` threads on `bound` (see [`super::bind_all`], called with the same number).
+    ///
+    /// # Errors
+    /// A thread or its runtime could not be made.
+    pub fn start(
+        live: Arc<Live>,
+        bound: Vec<Bound>,
+        service: Arc<dyn Service>,
+        threads: usize,
+    ) -> io::Result<Self> {
+        let (orders, receiver) = watch::channel(Order::Run);
+        let shared = Arc::new(Shared {
+            live,
+            service,
+            orders: receiver,
+            room: Room::default(),
+            sessions: AtomicU32::new(0),
+        });
+        let mut shares: Vec<Vec<worker::Door>> = (0..threads).map(|_| Vec::new()).collect();
+        for one in bound {
+            for (share, socket) in shares.iter_mut().zip(one.sockets) {
+                share.push(worker::Door { proxy: one.proxy.clone(), listener: one.listener.clone(), socket });
+            }
+        }
+        let mut handles = Vec::with_capacity(threads);
+        for (index, doors) in shares.into_iter().enumerate() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let shared = shared.clone();
+            let handle = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(move || runtime.block_on(worker::run(shared, index, doors)))?;
+            handles.push(handle);
+        }
+        Ok(Self { shared, orders, threads: handles })
+    }
+
+    /// Soft stop: no new connections, sessions may end.
+    pub fn finish(&self) {
+        self.shared.live.stop();
+        self.orders.send_replace(Order::Finish);
+    }
+
+    /// Hard stop.
+    pub fn quit(&self) {
+        self.shared.live.stop();
+        self.orders.send_replace(Order::Quit);
+    }
+
+    /// Sessions alive in all threads.
+    #[must_use]
+    pub fn sessions(&self) -> u32 {
+        self.shared.sessions.load(Relaxed)
+    }
+
+    /// All threads have ended (after [`Self::finish`] or [`Self::quit`]).
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Wait for the threads to end, hard after `deadline` (`hard-stop-after`). Blocks.
+    pub fn join(self, deadline: Option<Instant>) {
+        while !self.is_over() {
+            if deadline.is_some_and(|d| clock::now() >= d) {
+                self.quit();
+            }
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+    }
+}

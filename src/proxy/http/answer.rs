@@ -1,0 +1,127 @@
+//! Answers the proxy gives by itself.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::Next;
+use crate::expr::{Answer, AnswerBody};
+use crate::http::{Head, Parser, Progress, Version, error_page, response};
+use crate::ir;
+use crate::proxy::rules;
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::{Conn, with};
+use crate::sys::clock;
+
+/// Send an answer. The client's connection lives on if `keep_alive` and nothing failed.
+pub(super) async fn send(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    mut head: Head,
+    body: &[u8],
+    keep_alive: bool,
+) -> Next {
+    let is_head = txn.req.method() == b"HEAD";
+    txn.status = head.status();
+    txn.resp = Some(std::mem::take(&mut head));
+    rules::after_response(txn);
+    let Some(mut head) = txn.resp.take() else { return Next::Close };
+    response::finish(&mut head, client_version(txn), keep_alive);
+    let mut out = with(crate::proxy::worker::Worker::take_scratch);
+    head.write_to(&mut out);
+    if !is_head {
+        out.extend_from_slice(body);
+    }
+    txn.resp = Some(head);
+    let ok = write(conn, txn, &out).await;
+    with(|w| w.give_scratch(out));
+    if keep_alive && ok { Next::KeepAlive } else { Next::Close }
+}
+
+/// Send bytes as they are.
+pub(super) async fn write(conn: &mut Conn, txn: &mut Txn, bytes: &[u8]) -> bool {
+    let limit = txn.limits.client;
+    let mut sent = 0;
+    conn.deadline.set(limit.map(|d| clock::now() + d));
+    let ok = poll_fn(|cx| {
+        while sent < bytes.len() {
+            match conn.io.poll_write(cx, &bytes[sent..]) {
+                Poll::Ready(Ok(n)) => {
+                    sent += n;
+                    conn.deadline.set(limit.map(|d| clock::now() + d));
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(false),
+                Poll::Pending => return conn.deadline.poll(cx).map(|()| false),
+            }
+        }
+        Poll::Ready(true)
+    })
+    .await;
+    txn.bytes_out += sent as u64;
+    ok
+}
+
+/// Version the client is answered in terms of; a request that could not be read counts as 1.1.
+pub(super) fn client_version(txn: &Txn) -> Version {
+    txn.req.version()
+}
+
+/// The answer with `status` that the proxies are configured for: `errorloc`, `errorfile`, or the default page.
+pub(super) fn error(txn: &Txn, status: u16) -> (Head, Vec<u8>) {
+    configured(&txn.be.ir, status)
+        .or_else(|| configured(&txn.fe.ir, status))
+        .unwrap_or_else(|| error_page::response(status))
+}
+
+/// Is there an error page of the administrator's for `status`?
+pub(super) fn has_configured(txn: &Txn, status: u16) -> bool {
+    [&txn.be.ir, &txn.fe.ir].iter().any(|ir| {
+        ir.errorfiles.iter().any(|(s, _)| *s == status) || ir.errorlocs.iter().any(|(s, ..)| *s == status)
+    })
+}
+
+fn configured(ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)> {
+    if let Some((_, code, location)) = ir.errorlocs.iter().find(|(s, ..)| *s == status) {
+        let mut head = Head::response(*code, error_page::reason(*code).as_bytes());
+        head.add(b"content-length", b"0");
+        head.add(b"cache-control", b"no-cache");
+        head.add(b"location", location.as_bytes());
+        return Some((head, Vec::new()));
+    }
+    let (_, file) = ir.errorfiles.iter().find(|(s, _)| *s == status)?;
+    raw(file)
+}
+
+/// Take a whole message from a file apart.
+fn raw(message: &[u8]) -> Option<(Head, Vec<u8>)> {
+    let mut head = Head::new();
+    let Ok(Progress::Complete(n)) = Parser::new().response(message, &mut head, usize::MAX) else {
+        return None;
+    };
+    head.remove(b"connection");
+    if head.get(b"content-length").is_none() {
+        let len = (message.len() - n).to_string();
+        head.add(b"content-length", len.as_bytes());
+    }
+    Some((head, message[n..].to_vec()))
+}
+
+/// Head and body of a rule's answer.
+pub(super) fn from_rule(txn: &Txn, answer: &Answer) -> (Head, Vec<u8>) {
+    let (mut head, body) = match &answer.body {
+        AnswerBody::ErrorPage => error(txn, answer.status),
+        AnswerBody::Raw(message) => raw(message).unwrap_or_else(|| error(txn, answer.status)),
+        AnswerBody::Empty => (plain(answer.status, 0), Vec::new()),
+        AnswerBody::Fixed(bytes) => (plain(answer.status, bytes.len()), bytes.to_vec()),
+        AnswerBody::Built(bytes) => (plain(answer.status, bytes.len()), bytes.clone()),
+    };
+    for (name, value) in &answer.headers {
+        head.add(name.as_bytes(), value);
+    }
+    (head, body)
+}
+
+fn plain(status: u16, len: usize) -> Head {
+    let mut head = Head::response(status, error_page::reason(status).as_bytes());
+    head.add(b"content-length", len.to_string().as_bytes());
+    head
+}

@@ -1,0 +1,439 @@
+//! One request and its response, from the first byte to the log line.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::{Next, answer, forward, persist, request};
+use crate::buf::Buf;
+use crate::expr::{Answer, Session as _};
+use crate::http::request::{Facts, prepare};
+use crate::http::{Body, Head, error_page};
+use crate::ir::proxy::HttpConnMode;
+use crate::live::{Proxy, Server};
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::rules::{self, Outcome};
+use crate::proxy::tcp::{add_times, enter_backend};
+use crate::proxy::txn::{self, Txn};
+use crate::proxy::worker::{Conn, with};
+use crate::proxy::{outbound, service};
+use crate::sys::clock;
+
+/// Why no request ever came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The client closed.
+    Closed,
+    /// The connection broke.
+    Broken,
+    /// `timeout http-request`.
+    TimedOut,
+}
+
+/// A connection that never sent anything: answered and logged unless it was a probe.
+pub(super) async fn never_came(conn: &mut Conn, why: Absent) {
+    let mut txn = Txn::new(conn, conn.accepted);
+    let failure = match why {
+        Absent::TimedOut => Failure::new(Who::ClientTimeout, Phase::Request),
+        Absent::Closed | Absent::Broken => Failure::new(Who::Client, Phase::Request),
+    };
+    if conn.proxy.ir.http_ignore_probes {
+        return;
+    }
+    txn.first_byte = None;
+    refuse(conn, &mut txn, failure).await;
+    finish(conn, &mut txn, !conn.proxy.ir.dontlognull);
+}
+
+/// How an exchange went on after the request was read.
+pub(super) enum Flow {
+    /// The response was sent; the connection may live on.
+    Done(Next),
+    /// Answer with the failure's error page, if it has one.
+    Failed(Failure),
+}
+
+/// Serve the request whose first bytes are in the connection's input.
+pub(super) async fn run(conn: &mut Conn) -> Next {
+    let base = if conn.requests == 0 { conn.accepted } else { conn.last_end };
+    let mut txn = Txn::new(conn, base);
+    txn.first_byte = Some(clock::now());
+    if let Err(failure) = request::read_head(conn, &mut txn).await {
+        refuse(conn, &mut txn, failure).await;
+        finish(conn, &mut txn, true);
+        super::linger(conn);
+        return Next::Close;
+    }
+    txn.times.request = Some(clock::now());
+    request::note_line(&mut txn);
+    let facts = match prepare(&mut txn.req) {
+        Ok(facts) => facts,
+        Err(refusal) => {
+            refuse(conn, &mut txn, Failure::new(Who::Proxy, Phase::Request).status(refusal.status())).await;
+            finish(conn, &mut txn, true);
+            super::linger(conn);
+            return Next::Close;
+        }
+    };
+    count_request(conn, &mut txn);
+    if rules::logs_connect(&txn.fe.ir) {
+        txn::log(&txn);
+    }
+    request::capture(&mut txn);
+    let next = match serve(conn, &mut txn, &facts).await {
+        Flow::Done(next) => next,
+        Flow::Failed(failure) => {
+            txn.failure = failure;
+            if failure.status == 0 {
+                Next::Close
+            } else {
+                let (head, body) = answer::error(&txn, failure.status);
+                let keep = may_keep(conn, &txn, &facts) && !matches!(failure.status, 400 | 408 | 504);
+                answer::send(conn, &mut txn, head, &body, keep).await
+            }
+        }
+    };
+    finish(conn, &mut txn, true);
+    super::ended(conn);
+    if next == Next::Close {
+        super::linger(conn);
+    }
+    next
+}
+
+/// Could the client's connection carry another request after an answer of the proxy's own?
+fn may_keep(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
+    facts.keep_alive
+        && (facts.body.is_empty() || body_is_here(conn, facts))
+        && mode(txn) != HttpConnMode::Close
+        && !txn.live.is_stopping()
+}
+
+/// Is all of the body in the input already? (Chunked bodies are not looked into.)
+fn body_is_here(conn: &Conn, facts: &Facts) -> bool {
+    matches!(facts.body, Body::Length(n) if conn.input.as_ref().map_or(0, Buf::len) as u64 >= n)
+}
+
+/// Throw away the body of a request that was answered without a server.
+fn skip_body(conn: &mut Conn, facts: &Facts) {
+    if let (Body::Length(n), Some(buf)) = (facts.body, &mut conn.input) {
+        buf.consume(usize::try_from(n).unwrap_or(usize::MAX).min(buf.len()));
+        conn.rest();
+    }
+}
+
+/// The stricter of both proxies' ways to end exchanges.
+pub(super) fn mode(txn: &Txn) -> HttpConnMode {
+    let rank = |m: HttpConnMode| match m {
+        HttpConnMode::KeepAlive => 0,
+        HttpConnMode::ServerClose => 1,
+        HttpConnMode::Close => 2,
+    };
+    let (a, b) = (txn.fe.ir.http_conn_mode, txn.be.ir.http_conn_mode);
+    if rank(a) >= rank(b) { a } else { b }
+}
+
+fn count_request(conn: &Conn, txn: &mut Txn) {
+    let now = clock::now_ms();
+    let c = &conn.frontend().counters;
+    c.req_rate.add(1, now);
+    c.req_tot.inc();
+    c.h1_total_streams.inc();
+    txn.live.process.cum_req.inc();
+    txn.request_number = txn.live.next_unique();
+}
+
+async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Flow {
+    if let Some(flow) = monitor(conn, txn, facts).await {
+        return flow;
+    }
+    let fe = txn.fe.clone();
+    if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
+        return flow;
+    }
+    let Some(be) = rules::choose_backend(txn) else {
+        return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
+    };
+    enter_backend(txn, be);
+    let be = txn.be.clone();
+    if let Some(backend) = &be.backend {
+        backend.counters.req_tot.inc();
+    }
+    if !Arc::ptr_eq(&fe, &be)
+        && let Some(flow) = request_phase(conn, txn, facts, &be).await
+    {
+        return flow;
+    }
+    request::add_forwarded(txn);
+    let cookie_server: Option<Arc<Server>> =
+        if rules::ignores_persistence(txn) { None } else { persist::read(txn) };
+    let Some(ir) = &be.ir.backend else { return Flow::Failed(Failure::new(Who::Server, Phase::Connect)) };
+    let reuse = match ir.http_reuse {
+        _ if mode(txn) != HttpConnMode::KeepAlive => false,
+        crate::ir::proxy::HttpReuse::Never => false,
+        crate::ir::proxy::HttpReuse::Safe => conn.requests > 0,
+        crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
+    };
+    let mut plan = outbound::Plan { wanted: cookie_server.clone(), reuse, left: ir.retries, avoid: None };
+    if plan.wanted.is_none() {
+        plan.wanted = rules::use_server(txn);
+    }
+    forward::run(conn, txn, facts, &mut plan, cookie_server.as_ref()).await
+}
+
+/// `monitor-uri`.
+async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> {
+    let uri = txn.fe.ir.frontend.as_ref()?.monitor_uri.as_ref()?;
+    if txn.req.uri() != uri.as_bytes() {
+        return None;
+    }
+    let status = if rules::monitor_fails(txn) { 503 } else { 200 };
+    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+    txn.log_level = None;
+    let (head, body) = answer::error(txn, status);
+    Some(local(conn, txn, facts, head, body).await)
+}
+
+/// Rules and statistics page of one proxy.
+async fn request_phase(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Option<Flow> {
+    let mut from = 0;
+    while !proxy.ir.http_request.is_empty() {
+        txn.payload = conn.input.take();
+        let outcome = rules::http_request(txn, proxy, from);
+        conn.input = txn.payload.take();
+        if !txn.early_hints.is_empty() {
+            early_hints(conn, txn).await;
+        }
+        match outcome {
+            Outcome::Continue => break,
+            // What undecided conditions wait for will not come before the request goes on.
+            Outcome::Wait(rule) => {
+                if txn.is_final {
+                    break;
+                }
+                txn.is_final = true;
+                from = rule;
+            }
+            Outcome::WaitForBody { rule, time, at_least } => {
+                let enough = match facts.body {
+                    Body::Length(n) if at_least == 0 => n,
+                    Body::Length(n) => n.min(at_least),
+                    Body::Chunked => {
+                        if at_least == 0 {
+                            u64::MAX
+                        } else {
+                            at_least
+                        }
+                    }
+                    _ => 0,
+                };
+                read_body(conn, enough, Some(time)).await;
+                txn.payload_complete = body_is_here(conn, facts);
+                from = rule;
+            }
+            Outcome::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
+            Outcome::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
+            Outcome::Answer(a) => {
+                txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+                let (head, body) = answer::from_rule(txn, &a);
+                return Some(local(conn, txn, facts, head, body).await);
+            }
+            Outcome::Reject | Outcome::SilentDrop => {
+                if matches!(outcome, Outcome::SilentDrop) {
+                    conn.io.reset_on_close();
+                }
+                count_denied(proxy);
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
+                return Some(Flow::Done(Next::Close));
+            }
+        }
+    }
+    if proxy.ir.stats.is_some() {
+        return page(conn, txn, facts, proxy).await;
+    }
+    None
+}
+
+/// The statistics page, if the request is for it.
+async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Option<Flow> {
+    let service = with(|w| w.shared.service.clone());
+    if !service.wants(proxy, &txn.req) {
+        return None;
+    }
+    if let Body::Length(n) = facts.body {
+        read_body(conn, n, txn.limits.client).await;
+    }
+    txn.no_server = "<STATS>";
+    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+    let (mut head, body) = {
+        let body = match (facts.body, &conn.input) {
+            (Body::Length(n), Some(buf)) => {
+                &buf.filled()[..buf.len().min(usize::try_from(n).unwrap_or(usize::MAX))]
+            }
+            _ => &[],
+        };
+        service.handle(&service::Request { proxy, head: &txn.req, body, ctx: txn.ctx() })
+    };
+    head.set(b"content-length", body.len().to_string().as_bytes());
+    Some(local(conn, txn, facts, head, body).await)
+}
+
+/// Wait until `n` bytes of body, or a full buffer, are in the input.
+async fn read_body(conn: &mut Conn, n: u64, limit: Option<Duration>) {
+    conn.deadline.set(limit.map(|d| clock::now() + d));
+    poll_fn(|cx| {
+        loop {
+            if conn.input.as_ref().map_or(0, Buf::len) as u64 >= n
+                || conn.input.as_ref().is_some_and(Buf::is_full)
+            {
+                return Poll::Ready(());
+            }
+            match conn.poll_fill(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return conn.deadline.poll(cx),
+            }
+        }
+    })
+    .await;
+}
+
+/// An answer of the proxy's own that is no failure.
+async fn local(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: Vec<u8>) -> Flow {
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.intercepted.inc();
+    }
+    let keep = may_keep(conn, txn, facts);
+    if keep {
+        skip_body(conn, facts);
+    }
+    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+fn count_denied(proxy: &Proxy) {
+    if let Some(f) = &proxy.frontend {
+        f.counters.dreq.inc();
+    }
+    if let Some(b) = &proxy.backend {
+        b.counters.dreq.inc();
+    }
+}
+
+async fn deny(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    proxy: &Arc<Proxy>,
+    answer: &Answer,
+    phase: Phase,
+) -> Flow {
+    count_denied(proxy);
+    txn.failure = Failure { who: Who::Proxy, phase, ..Failure::default() };
+    let (head, body) = answer::from_rule(txn, answer);
+    let keep = may_keep(conn, txn, facts) && !matches!(answer.status, 400 | 408);
+    if keep {
+        skip_body(conn, facts);
+    }
+    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>, answer: &Answer) -> Flow {
+    conn.deadline.set(txn.limits.tarpit.map(|d| clock::now() + d));
+    poll_fn(|cx| {
+        if outbound::client_left(conn, cx) {
+            return Poll::Ready(());
+        }
+        conn.deadline.poll(cx)
+    })
+    .await;
+    let flow = deny(conn, txn, facts, proxy, answer, Phase::Tarpit).await;
+    match flow {
+        Flow::Done(_) => Flow::Done(Next::Close),
+        failed => failed,
+    }
+}
+
+async fn early_hints(conn: &mut Conn, txn: &mut Txn) {
+    let hints = std::mem::take(&mut txn.early_hints);
+    let message = [b"HTTP/1.1 103 Early Hints\r\n", hints.as_slice(), b"\r\n"].concat();
+    answer::write(conn, txn, &message).await;
+}
+
+/// Answer what never became a request.
+async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
+    txn.failure = failure;
+    txn.status = failure.status;
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.ereq.inc();
+        fe.counters.req_tot.inc();
+        fe.counters.req_rate.add(1, clock::now_ms());
+    }
+    txn.live.process.cum_req.inc();
+    conn.listener.counters.ereq.inc();
+    let message = if answer::has_configured(txn, failure.status) {
+        let (mut head, body) = answer::error(txn, failure.status);
+        head.set(b"connection", b"close");
+        [head.to_bytes(), body].concat()
+    } else {
+        error_page::raw(failure.status)
+    };
+    answer::write(conn, txn, &message).await;
+}
+
+/// Counters and the log line.
+fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
+    txn.ended = Some(clock::now());
+    let (up, down, status) = (txn.bytes_in, txn.bytes_out, txn.status);
+    let who = txn.failure.who;
+    let by_client = matches!(who, Who::Client | Who::ClientTimeout) && txn.failure.phase != Phase::Request;
+    let by_server = who == Who::Server && txn.failure.phase == Phase::Data;
+    if let Some(fe) = &txn.fe.frontend {
+        let c = &fe.counters;
+        c.bin.add(up);
+        c.bout.add(down);
+        if status > 0 {
+            c.hrsp.count(status);
+        }
+    }
+    conn.listener.counters.bin.add(up);
+    conn.listener.counters.bout.add(down);
+    txn.live.process.bytes_out.add(down);
+    if txn.entered {
+        let timers = txn.timers();
+        let be = txn.be.clone();
+        if let Some(be) = &be.backend {
+            let c = &be.counters;
+            c.bin.add(up);
+            c.bout.add(down);
+            c.sessions.dec();
+            if status > 0 {
+                c.hrsp.count(status);
+            }
+            if by_client {
+                c.cli_abrt.inc();
+            } else if by_server {
+                c.srv_abrt.inc();
+            }
+            add_times(&c.times, &timers, c.req_tot.get());
+        }
+        if let Some(server) = &txn.server {
+            let c = &server.counters;
+            c.bin.add(up);
+            c.bout.add(down);
+            c.sessions.dec();
+            if status > 0 && txn.times.data.is_some() {
+                c.hrsp.count(status);
+            }
+            if by_client {
+                c.cli_abrt.inc();
+            } else if by_server {
+                c.srv_abrt.inc();
+            }
+            add_times(&c.times, &timers, c.req_tot.get());
+        }
+    }
+    if logged && !rules::logs_connect(&txn.fe.ir) {
+        txn::log(txn);
+    }
+}

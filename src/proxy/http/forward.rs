@@ -1,0 +1,505 @@
+//! The request to the server, the response back.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::exchange::{Flow, mode};
+use super::{Next, answer, persist};
+use crate::buf::Buf;
+use crate::http::request::{self, Facts};
+use crate::http::{Body, Parser, Progress, response};
+use crate::ir::proxy::HttpConnMode;
+use crate::live::Server;
+use crate::proxy::deadline::earlier;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::outbound::{self, Plan, Upstream};
+use crate::proxy::pump::{Pump, PumpError};
+use crate::proxy::rules::{self, Outcome};
+use crate::proxy::tunnel::{self, TunnelLimits};
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::{Conn, fill, with};
+use crate::sys::clock;
+
+/// What came of one attempt.
+enum Attempt {
+    /// The exchange is over.
+    Over(Flow),
+    /// Nothing of a response was seen; why.
+    Lost(Failure, Loss),
+}
+
+/// Why there was no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// The connection ended or broke before the first byte.
+    Empty,
+    /// The response made no sense.
+    Junk,
+    /// `timeout server`.
+    Timeout,
+    /// A status of `retry-on`.
+    Status,
+}
+
+/// Where the response is in its life.
+struct Exchange {
+    upload: Pump,
+    /// The server stopped taking the request; its response may still come.
+    refused: bool,
+    server_in: Option<Buf>,
+    parser: Parser,
+    /// Bytes of a response were seen.
+    seen: bool,
+}
+
+/// Send the request to a server and its response to the client, trying again where that is safe or asked for.
+pub(super) async fn run(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    plan: &mut Plan,
+    cookie_server: Option<&Arc<Server>>,
+) -> Flow {
+    let retry_on = txn.be.ir.backend.as_ref().map(|b| b.retry_on.clone()).unwrap_or_default();
+    let keep_server = mode(txn) == HttpConnMode::KeepAlive;
+    let announce_keep = keep_server || txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
+    if !facts.upgrade {
+        request::finish(&mut txn.req, announce_keep);
+    }
+    let l7 = retry_on.empty_response
+        || retry_on.junk_response
+        || retry_on.response_timeout
+        || !retry_on.statuses.is_empty();
+    let replay = replay_of(conn, facts, l7 || plan.reuse);
+    loop {
+        let Upstream { mut io, slot, requests } = match outbound::establish(conn, txn, plan).await {
+            Ok(upstream) => upstream,
+            Err(failure) => return Flow::Failed(failure),
+        };
+        let server = slot.server().clone();
+        txn.server_src = outbound::needs_source(txn).then(|| io.local_addr()).flatten();
+        server.counters.used.inc();
+        let attempt =
+            attempt(conn, txn, facts, &mut io, &server, &retry_on.statuses, plan, cookie_server).await;
+        server.counters.used.dec();
+        let (failure, loss) = match attempt {
+            Attempt::Over(flow) => {
+                finish_server(txn, facts, io, slot, requests, keep_server);
+                return flow;
+            }
+            Attempt::Lost(failure, loss) => (failure, loss),
+        };
+        drop(io);
+        drop(slot);
+        let replayable = replay.is_some();
+        // A kept connection that the server had closed meanwhile says nothing about the server.
+        let stale = requests > 0 && loss == Loss::Empty;
+        if stale && replayable && Facts::is_idempotent(txn.req.method()) {
+            restore(conn, replay.as_deref());
+            plan.reuse = false;
+            plan.wanted = Some(server.clone());
+            txn.server = None;
+            server.counters.sessions.dec();
+            continue;
+        }
+        let asked = txn.retry_allowed
+            && plan.left > 0
+            && replayable
+            && match loss {
+                Loss::Empty => retry_on.empty_response,
+                Loss::Junk => retry_on.junk_response,
+                Loss::Timeout => retry_on.response_timeout,
+                Loss::Status => true,
+            };
+        if asked {
+            restore(conn, replay.as_deref());
+            outbound::retry(conn, txn, plan, &server, false).await;
+            continue;
+        }
+        if let Some(be) = &txn.be.backend {
+            be.counters.eresp.inc();
+        }
+        server.counters.eresp.inc();
+        if stale && conn.requests > 0 {
+            // The client sent this on a connection it knows to be reused, and tries again when that is closed.
+            return Flow::Failed(failure.status(0));
+        }
+        return Flow::Failed(failure);
+    }
+}
+
+/// A copy of the request's body, if it may have to be sent again and is all here.
+fn replay_of(conn: &Conn, facts: &Facts, wanted: bool) -> Option<Vec<u8>> {
+    match facts.body {
+        _ if !wanted => None,
+        body if body.is_empty() => Some(Vec::new()),
+        Body::Length(n) => {
+            let buf = conn.input.as_ref()?;
+            let n = usize::try_from(n).ok()?;
+            buf.filled().get(..n).map(<[u8]>::to_vec)
+        }
+        _ => None,
+    }
+}
+
+/// Put the body back in front of what the client sent behind it.
+fn restore(conn: &mut Conn, body: Option<&[u8]>) {
+    let Some(body) = body.filter(|b| !b.is_empty()) else { return };
+    conn.input.get_or_insert_with(|| with(|w| w.bufs.take())).unshift(body);
+}
+
+/// Keep the server's connection or let it go.
+fn finish_server(
+    txn: &Txn,
+    facts: &Facts,
+    io: crate::proxy::stream::Stream,
+    slot: crate::live::Slot,
+    requests: u32,
+    keep: bool,
+) {
+    let server = slot.server().clone();
+    if keep && txn.server_reusable && !facts.upgrade {
+        with(|w| w.idle.put(txn.be.idx, &server, io, requests + 1, clock::now()));
+    } else if txn.be.ir.nolinger {
+        io.reset_on_close();
+    }
+    drop(slot);
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the ends of one exchange; a struct of them would be named once"
+)]
+async fn attempt(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    io: &mut crate::proxy::stream::Stream,
+    server: &Arc<Server>,
+    retry_statuses: &[u16],
+    plan: &Plan,
+    cookie_server: Option<&Arc<Server>>,
+) -> Attempt {
+    txn.server_reusable = false;
+    let mut head = with(crate::proxy::worker::Worker::take_scratch);
+    txn.req.write_to(&mut head);
+    let body = if facts.is_connect { Body::None } else { facts.body };
+    let mut x = Exchange {
+        upload: Pump::new(body, &head, &mut conn.input),
+        refused: false,
+        server_in: None,
+        parser: Parser::new(),
+        seen: false,
+    };
+    with(|w| w.give_scratch(head));
+    let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
+    loop {
+        let waited = wait_head(conn, txn, io, &mut x, &mut resp).await;
+        let outcome = match waited {
+            Ok(()) => response::prepare(&mut resp, facts)
+                .map_err(|_| (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)),
+            Err(lost) => Err(lost),
+        };
+        let rf = match outcome {
+            Ok(rf) => rf,
+            Err((failure, loss)) => {
+                txn.resp = Some(resp);
+                let lost_request = failure.who == Who::Client || failure.phase == Phase::Request;
+                return if lost_request {
+                    Attempt::Over(Flow::Failed(failure))
+                } else {
+                    Attempt::Lost(failure, loss)
+                };
+            }
+        };
+        if rf.interim {
+            let bytes = resp.to_bytes();
+            if !answer::write(conn, txn, &bytes).await {
+                txn.resp = Some(resp);
+                return Attempt::Over(Flow::Failed(Failure {
+                    who: Who::Client,
+                    phase: Phase::Headers,
+                    ..Failure::default()
+                }));
+            }
+            x.parser = Parser::new();
+            continue;
+        }
+        if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {
+            txn.resp = Some(resp);
+            return Attempt::Lost(Failure::new(Who::Server, Phase::Headers), Loss::Status);
+        }
+        txn.times.data = Some(clock::now());
+        txn.resp = Some(resp);
+        return respond(conn, txn, facts, io, server, x, rf, cookie_server).await;
+    }
+}
+
+/// Send the request and read until the head of a response is complete.
+async fn wait_head(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut crate::proxy::stream::Stream,
+    x: &mut Exchange,
+    resp: &mut crate::http::Head,
+) -> Result<(), (Failure, Loss)> {
+    let (limit, max_fields) = with(|w| {
+        let g = &w.live().config.global;
+        (g.bufsize, g.maxhdr)
+    });
+    let abort = txn.fe.ir.abortonclose || txn.be.ir.abortonclose;
+    let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
+    let mut since: Option<Instant> = None;
+    let before = x.upload.written;
+    let result = poll_fn(|cx| {
+        if let Err(e) = poll_upload(conn, io, x, cx) {
+            return Poll::Ready(Err(e));
+        }
+        loop {
+            if let Some(buf) = &mut x.server_in
+                && !buf.is_empty()
+            {
+                x.seen = true;
+                match x.parser.response(buf.filled(), resp, max_fields) {
+                    Ok(Progress::Complete(n)) if n < limit => {
+                        buf.consume(n);
+                        if buf.is_empty()
+                            && let Some(buf) = x.server_in.take()
+                        {
+                            with(|w| w.bufs.give(buf));
+                        }
+                        return Poll::Ready(Ok(()));
+                    }
+                    Ok(Progress::Incomplete) if buf.len() < limit => {}
+                    _ => return Poll::Ready(Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))),
+                }
+            }
+            match fill(io, &mut x.server_in, cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(_) | Err(_)) => {
+                    let loss = if x.seen { Loss::Junk } else { Loss::Empty };
+                    return Poll::Ready(Err((Failure::new(Who::Server, Phase::Headers), loss)));
+                }
+                Poll::Pending => break,
+            }
+        }
+        if abort && x.upload.is_done() && outbound::client_left(conn, cx) {
+            return Poll::Ready(Err((Failure::new(Who::Client, Phase::Headers), Loss::Empty)));
+        }
+        if x.upload.progress || since.is_none() {
+            x.upload.progress = false;
+            since = Some(clock::now());
+        }
+        // While the client still sends its body, it is the client we wait for.
+        let for_client = !x.upload.is_done() && !x.refused && !x.upload.is_blocked(conn.input.as_ref());
+        let allowed = if for_client { client_limit } else { server_limit };
+        conn.deadline.set(since.zip(allowed).map(|(at, d)| at + d));
+        conn.deadline.poll(cx).map(|()| {
+            Err(if for_client {
+                (Failure::new(Who::ClientTimeout, Phase::Data).status(408), Loss::Empty)
+            } else {
+                (Failure::new(Who::ServerTimeout, Phase::Headers), Loss::Timeout)
+            })
+        })
+    })
+    .await;
+    txn.bytes_in = txn.bytes_in.max(txn.bytes_in + (x.upload.written - before).saturating_sub(txn.bytes_in));
+    result
+}
+
+fn poll_upload(
+    conn: &mut Conn,
+    io: &mut crate::proxy::stream::Stream,
+    x: &mut Exchange,
+    cx: &mut Context<'_>,
+) -> Result<(), (Failure, Loss)> {
+    if x.upload.is_done() || x.refused {
+        return Ok(());
+    }
+    match x.upload.poll(cx, &mut conn.io, &mut conn.input, io) {
+        Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
+        // The server may have answered before it closed: read on.
+        Poll::Ready(Err(PumpError::Write)) => {
+            x.refused = true;
+            Ok(())
+        }
+        Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
+            Err((Failure { who: Who::Client, phase: Phase::Data, ..Failure::default() }, Loss::Empty))
+        }
+        Poll::Ready(Err(PumpError::Malformed)) => {
+            Err((Failure::new(Who::Proxy, Phase::Request), Loss::Empty))
+        }
+    }
+}
+
+/// The response's head is here: rules, then head and body to the client.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the ends of one exchange; a struct of them would be named once"
+)]
+async fn respond(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    io: &mut crate::proxy::stream::Stream,
+    server: &Arc<Server>,
+    mut x: Exchange,
+    rf: response::Facts,
+    cookie_server: Option<&Arc<Server>>,
+) -> Attempt {
+    persist::write(txn, cookie_server);
+    capture(txn);
+    match rules::http_response(txn) {
+        Outcome::Continue | Outcome::Wait(_) | Outcome::WaitForBody { .. } => {}
+        Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
+            return Attempt::Over(denied(conn, txn, facts, &a).await);
+        }
+        Outcome::Reject | Outcome::SilentDrop => {
+            txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+            return Attempt::Over(Flow::Done(Next::Close));
+        }
+    }
+    rules::after_response(txn);
+    let tunnel = rf.body == Body::Tunnel;
+    let uploaded = x.upload.is_read() || facts.body.is_empty();
+    let keep = facts.keep_alive
+        && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
+        && mode(txn) != HttpConnMode::Close
+        && !txn.live.is_stopping()
+        && !x.refused;
+    let Some(resp) = &mut txn.resp else { return Attempt::Over(Flow::Done(Next::Close)) };
+    txn.status = resp.status();
+    if !tunnel && !rf.interim {
+        response::finish(resp, txn.req.version(), keep);
+    }
+    let mut head = with(crate::proxy::worker::Worker::take_scratch);
+    resp.write_to(&mut head);
+    let body = if tunnel { Body::None } else { rf.body };
+    let mut download = Pump::new(body, &head, &mut x.server_in);
+    with(|w| w.give_scratch(head));
+    let result = relay(conn, txn, io, &mut x, &mut download, tunnel).await;
+    txn.bytes_out += download.written;
+    if let Err(failure) = result {
+        txn.failure = failure;
+        return Attempt::Over(Flow::Done(Next::Close));
+    }
+    if tunnel {
+        return Attempt::Over(run_tunnel(conn, txn, io, server, x).await);
+    }
+    let clean = x.server_in.is_none() && x.upload.is_done() && !x.refused;
+    txn.server_reusable = rf.keep_alive && clean && rf.body != Body::UntilClose;
+    if let Some(buf) = x.server_in.take() {
+        with(|w| w.bufs.give(buf));
+    }
+    let next = if keep && (uploaded || x.upload.is_done()) { Next::KeepAlive } else { Next::Close };
+    Attempt::Over(Flow::Done(next))
+}
+
+/// Both bodies at once until the response is through.
+async fn relay(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut crate::proxy::stream::Stream,
+    x: &mut Exchange,
+    download: &mut Pump,
+    tunnel: bool,
+) -> Result<(), Failure> {
+    let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
+    let mut since: Option<Instant> = None;
+    let failed = |who, phase| Failure { who, phase, ..Failure::default() };
+    poll_fn(|cx| {
+        if !tunnel && poll_upload(conn, io, x, cx).is_err() {
+            // The client's request ended badly while its response was on the way.
+            return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
+        }
+        match download.poll(cx, io, &mut x.server_in, &mut conn.io) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(PumpError::Write)) => return Poll::Ready(Err(failed(Who::Client, Phase::Data))),
+            Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
+                return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
+            }
+            Poll::Ready(Err(PumpError::Malformed)) => {
+                return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
+            }
+            Poll::Pending => {}
+        }
+        if download.progress || x.upload.progress || since.is_none() {
+            download.progress = false;
+            x.upload.progress = false;
+            since = Some(clock::now());
+        }
+        let blocked = download.is_blocked(x.server_in.as_ref());
+        let client = if blocked { client_limit } else { None };
+        let server = if blocked { None } else { server_limit };
+        conn.deadline.set(since.and_then(|at| earlier(client.map(|d| at + d), server.map(|d| at + d))));
+        let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
+        conn.deadline.poll(cx).map(|()| Err(failed(who, Phase::Data)))
+    })
+    .await
+}
+
+async fn run_tunnel(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut crate::proxy::stream::Stream,
+    server: &Arc<Server>,
+    mut x: Exchange,
+) -> Flow {
+    let limits = TunnelLimits {
+        client: txn.limits.tunnel.or(txn.limits.client),
+        server: txn.limits.tunnel.or(txn.limits.server),
+        client_fin: txn.fe.ir.timeouts.client_fin,
+        server_fin: txn.be.ir.timeouts.server_fin,
+    };
+    let (moved, failure) =
+        tunnel::run(&mut conn.io, io, &mut conn.input, &mut x.server_in, &mut conn.deadline, limits, server)
+            .await;
+    txn.bytes_in += moved.up;
+    txn.bytes_out += moved.down;
+    txn.failure = failure;
+    Flow::Done(Next::Close)
+}
+
+/// A response that rules replaced.
+async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &crate::expr::Answer) -> Flow {
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.dresp.inc();
+    }
+    if let Some(be) = &txn.be.backend {
+        be.counters.dresp.inc();
+    }
+    txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+    let (head, body) = answer::from_rule(txn, a);
+    let keep = facts.keep_alive && facts.body.is_empty() && !txn.live.is_stopping();
+    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+/// `capture response header`.
+fn capture(txn: &mut Txn) {
+    let Some(half) = &txn.fe.ir.frontend else { return };
+    let Some(resp) = &txn.resp else { return };
+    if !half.capture_response.is_empty() {
+        txn.captures.response = half
+            .capture_response
+            .iter()
+            .map(|(name, len)| {
+                let value = resp.values(name.to_ascii_lowercase().as_bytes()).next_back()?.to_vec();
+                Some(value[..value.len().min(*len)].into())
+            })
+            .collect();
+    }
+    if let Some((name, len)) = &half.capture_cookie {
+        let found = resp.values(b"set-cookie").filter_map(crate::http::cookie::set_cookie_pair).find_map(
+            |(n, v, _)| {
+                n.starts_with(name.as_bytes()).then(|| {
+                    let mut pair = [n, b"=", v].concat();
+                    pair.truncate(*len);
+                    pair
+                })
+            },
+        );
+        txn.response_cookie = found;
+    }
+}

@@ -1,0 +1,114 @@
+//! Sessions in HTTP mode: one connection, one request after the other.
+//!
+//! Between requests a connection is a few hundred bytes: no buffer, and the future of a request exists only
+//! while there is one.
+
+mod answer;
+mod exchange;
+mod forward;
+mod persist;
+mod request;
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use super::worker::{Conn, with};
+use crate::sys::clock;
+
+/// What becomes of the client's connection after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The next request may come.
+    KeepAlive,
+    /// Close.
+    Close,
+}
+
+/// How the wait for a request ended.
+enum Wake {
+    /// Bytes are there.
+    Bytes,
+    /// Close without a word.
+    Silent,
+    /// No first request came: by whose doing is told to the client and the log.
+    Never(exchange::Absent),
+}
+
+/// Serve a client connection until it closes.
+pub(super) async fn session(conn: &mut Conn) {
+    loop {
+        match idle(conn).await {
+            Wake::Bytes => {}
+            Wake::Silent => return,
+            Wake::Never(why) => return Box::pin(exchange::never_came(conn, why)).await,
+        }
+        if Box::pin(exchange::run(conn)).await == Next::Close {
+            break;
+        }
+        conn.requests = conn.requests.saturating_add(1);
+    }
+    if conn.proxy.ir.nolinger {
+        conn.io.reset_on_close();
+    }
+}
+
+/// Wait for the first bytes of a request.
+async fn idle(conn: &mut Conn) -> Wake {
+    if conn.input.is_some() {
+        return Wake::Bytes;
+    }
+    let t = &conn.proxy.ir.timeouts;
+    let first = conn.requests == 0;
+    let limit = if first { t.http_request } else { t.http_keep_alive.or(t.http_request) }.or(t.client);
+    let since = if first { conn.accepted } else { conn.last_end };
+    conn.deadline.set(limit.map(|d| since + d));
+    let mut parked = None;
+    let wake = poll_fn(|cx| match conn.poll_fill(cx) {
+        Poll::Ready(Ok(0) | Err(_)) if !first => Poll::Ready(Wake::Silent),
+        Poll::Ready(Ok(0)) => Poll::Ready(Wake::Never(exchange::Absent::Closed)),
+        Poll::Ready(Err(_)) => Poll::Ready(Wake::Never(exchange::Absent::Broken)),
+        Poll::Ready(Ok(_)) => Poll::Ready(Wake::Bytes),
+        Poll::Pending => {
+            if !first && with(|w| w.live().is_stopping()) {
+                return Poll::Ready(Wake::Silent);
+            }
+            if conn.deadline.poll(cx).is_ready() {
+                return Poll::Ready(if first {
+                    Wake::Never(exchange::Absent::TimedOut)
+                } else {
+                    Wake::Silent
+                });
+            }
+            if parked.is_none() {
+                parked = Some(with(|w| w.park(cx.waker())));
+            }
+            Poll::Pending
+        }
+    })
+    .await;
+    if let Some(key) = parked {
+        with(|w| w.unpark(key));
+    }
+    wake
+}
+
+/// Close the sending side and take what the client still sends, so that closing does not reset the connection
+/// under an answer that is still on its way.
+fn linger(conn: &mut Conn) {
+    conn.io.shutdown();
+    conn.input = None;
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut rounds = 0;
+    while let Poll::Ready(Ok(1..)) = conn.poll_fill(&mut cx) {
+        conn.input = None;
+        rounds += 1;
+        if rounds > 16 {
+            break;
+        }
+    }
+}
+
+/// Remember when the last exchange ended: the next one's timers count from there.
+fn ended(conn: &mut Conn) {
+    conn.last_end = clock::now();
+}

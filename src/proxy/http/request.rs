@@ -1,0 +1,122 @@
+//! Reading a request and preparing it for its server.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::Poll;
+
+use crate::http::{Parser, Progress};
+use crate::ir;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::{Conn, with};
+
+/// Read and parse the head of a request into `txn.req`. What follows it stays in the connection's input.
+pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
+    let t = &conn.proxy.ir.timeouts;
+    let since = if conn.requests == 0 { conn.accepted } else { txn.first_byte.unwrap_or(txn.started) };
+    conn.deadline.set(t.http_request.or(t.client).map(|d| since + d));
+    let (limit, max_fields) = with(|w| {
+        let g = &w.live().config.global;
+        (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
+    });
+    let mut parser = Parser::new();
+    poll_fn(|cx| {
+        loop {
+            if let Some(buf) = &mut conn.input {
+                match parser.request(buf.filled(), &mut txn.req, max_fields) {
+                    Ok(Progress::Complete(n)) if n <= limit => {
+                        buf.consume(n);
+                        txn.bytes_in = n as u64;
+                        conn.rest();
+                        return Poll::Ready(Ok(()));
+                    }
+                    Ok(Progress::Incomplete) if buf.len() < limit => {}
+                    _ => {
+                        txn.bytes_in = buf.len() as u64;
+                        return Poll::Ready(Err(Failure::new(Who::Proxy, Phase::Request)));
+                    }
+                }
+            }
+            match conn.poll_fill(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return Poll::Ready(Err(Failure::new(Who::Client, Phase::Request))),
+                Poll::Pending => {
+                    return conn
+                        .deadline
+                        .poll(cx)
+                        .map(|()| Err(Failure::new(Who::ClientTimeout, Phase::Request)));
+                }
+            }
+        }
+    })
+    .await
+}
+
+/// The request line as received, for the log.
+pub(super) fn note_line(txn: &mut Txn) {
+    if crate::proxy::txn::logs_requests(&txn.fe.ir) {
+        let req = &txn.req;
+        txn.request_line = Some([req.method(), b" ", req.uri(), b" ", req.version().as_bytes()].concat());
+    }
+}
+
+/// `capture request header`, `capture cookie`.
+pub(super) fn capture(txn: &mut Txn) {
+    let Some(half) = &txn.fe.ir.frontend else { return };
+    if half.capture_request.is_empty() && half.capture_cookie.is_none() {
+        return;
+    }
+    txn.captures.request = half
+        .capture_request
+        .iter()
+        .map(|(name, len)| {
+            let value = txn.req.values(name.to_ascii_lowercase().as_bytes()).next_back()?.to_vec();
+            Some(value[..value.len().min(*len)].into())
+        })
+        .collect();
+    if let Some((name, len)) = &half.capture_cookie {
+        txn.request_cookie =
+            txn.req.values(b"cookie").flat_map(crate::http::cookie::pairs).find_map(|(n, v, _)| {
+                n.starts_with(name.as_bytes()).then(|| {
+                    let mut pair = [n, b"=", v].concat();
+                    pair.truncate(*len);
+                    pair
+                })
+            });
+    }
+}
+
+/// `option forwardfor` and `option originalto`.
+pub(super) fn add_forwarded(txn: &mut Txn) {
+    let (fe, be) = (txn.fe.ir.clone(), txn.be.ir.clone());
+    if fe.forwardfor.is_some() || be.forwardfor.is_some() {
+        // The backend's header name and conditions come first; either section turns it on.
+        let options = [be.forwardfor.as_ref(), fe.forwardfor.as_ref()];
+        forwardfor(txn, options.into_iter().flatten().next(), &options);
+    }
+    if let Some(name) = be.originalto.as_ref().or(fe.originalto.as_ref())
+        && let Some(dst) = txn.dst
+    {
+        add_ip(txn, name, dst);
+    }
+}
+
+fn forwardfor(txn: &mut Txn, first: Option<&ir::proxy::ForwardFor>, all: &[Option<&ir::proxy::ForwardFor>]) {
+    let (Some(option), Some(src)) = (first, txn.src) else { return };
+    let excepted = all.iter().flatten().any(|o| o.except.iter().any(|net| net.contains(&src.ip())));
+    let lower = option.header.to_ascii_lowercase();
+    if excepted || (option.if_none && txn.req.get(lower.as_bytes()).is_some()) {
+        return;
+    }
+    add_ip(txn, &option.header, src);
+}
+
+fn add_ip(txn: &mut Txn, name: &str, addr: SocketAddr) {
+    use std::io::Write as _;
+    let mut text = [0u8; 48];
+    let mut rest = &mut text[..];
+    // 45 characters are the longest address.
+    let _ = write!(rest, "{}", addr.ip());
+    let len = 48 - rest.len();
+    txn.req.add(name.as_bytes(), &text[..len]);
+}

@@ -1,0 +1,179 @@
+//! Listening sockets: opened once before privileges are dropped, one per thread where the kernel can share a port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::ir::BindAddr;
+use crate::live::{Listener, Live, Proxy};
+use crate::sys;
+
+/// A socket that listens, not yet attached to a runtime.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// Unix stream.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Socket {
+    /// Another handle of the same socket.
+    fn share(&self) -> io::Result<Self> {
+        Ok(match self {
+            Socket::Tcp(s) => Socket::Tcp(s.try_clone()?),
+            Socket::Unix(s) => Socket::Unix(s.try_clone()?),
+        })
+    }
+
+    /// Where it listens, for port 0.
+    #[must_use]
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Socket::Tcp(s) => s.local_addr().ok(),
+            Socket::Unix(_) => None,
+        }
+    }
+}
+
+/// A listener with one socket per thread.
+#[derive(Debug)]
+pub struct Bound {
+    /// Its proxy.
+    pub proxy: Arc<Proxy>,
+    /// The listener.
+    pub listener: Arc<Listener>,
+    /// One for each thread.
+    pub sockets: Vec<Socket>,
+}
+
+/// A `bind` line that could not be honoured.
+#[derive(Debug)]
+pub struct BindError {
+    /// The proxy.
+    pub proxy: Arc<Proxy>,
+    /// The listener.
+    pub listener: Arc<Listener>,
+    /// Why, in the kernel's words.
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for BindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let what = match self.error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => "cannot bind socket",
+            io::ErrorKind::PermissionDenied => "cannot bind socket (permission denied)",
+            _ => "cannot create listening socket",
+        };
+        write!(f, "{what} ({}) ", self.error)?;
+        match &self.listener.ir.addr {
+            BindAddr::Tcp(a) => write!(f, "[{a}]"),
+            BindAddr::Unix(p) => write!(f, "[{}]", p.display()),
+            BindAddr::Abstract(n) => write!(f, "[abns@{n}]"),
+            BindAddr::Fd(n) => write!(f, "[fd@{n}]"),
+        }
+    }
+}
+
+impl std::error::Error for BindError {}
+
+/// Open the sockets of every frontend that is not disabled. Either all are open or none.
+///
+/// # Errors
+/// Everything that failed.
+pub fn bind_all(live: &Live, threads: usize) -> Result<Vec<Bound>, Vec<BindError>> {
+    let (mut bound, mut errors) = (Vec::new(), Vec::new());
+    for proxy in &live.proxies {
+        let Some(frontend) = proxy.frontend.as_ref().filter(|_| !proxy.ir.disabled) else { continue };
+        let backlog = proxy.ir.frontend.as_ref().and_then(|f| f.backlog);
+        for listener in &frontend.listeners {
+            let backlog = listener.ir.backlog.or(backlog).unwrap_or_else(|| frontend.maxconn().max(1024));
+            match open(listener, i32::try_from(backlog).unwrap_or(i32::MAX), threads) {
+                Ok(sockets) => {
+                    bound.push(Bound { proxy: proxy.clone(), listener: listener.clone(), sockets });
+                }
+                Err(error) => {
+                    errors.push(BindError { proxy: proxy.clone(), listener: listener.clone(), error });
+                }
+            }
+        }
+    }
+    if errors.is_empty() { Ok(bound) } else { Err(errors) }
+}
+
+fn open(listener: &Listener, backlog: i32, threads: usize) -> io::Result<Vec<Socket>> {
+    let first = match &listener.ir.addr {
+        BindAddr::Tcp(addr) => {
+            let options = sys::tcp::ListenOptions {
+                addr: *addr,
+                backlog,
+                reuse_port: true,
+                v6only: listener.ir.v6only,
+                transparent: listener.ir.transparent,
+                interface: listener.ir.interface.clone(),
+                defer_accept: listener.ir.defer_accept,
+            };
+            // Without SO_REUSEPORT first: with it another process' listener on the port would go unnoticed.
+            let probe = sys::tcp::listen(&sys::tcp::ListenOptions { reuse_port: false, ..options.clone() });
+            let addr = match probe {
+                Ok(probe) => probe.local_addr()?.as_socket().unwrap_or(*addr),
+                // An earlier process of ours may hold it while we take over.
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse => *addr,
+                Err(e) => return Err(e),
+            };
+            return (0..threads)
+                .map(|_| {
+                    let options = sys::tcp::ListenOptions { addr, ..options.clone() };
+                    Ok(Socket::Tcp(sys::tcp::listen(&options)?.into()))
+                })
+                .collect();
+        }
+        BindAddr::Unix(path) => Socket::Unix(unix(path, listener)?),
+        BindAddr::Abstract(name) => {
+            use std::os::linux::net::SocketAddrExt as _;
+            let addr = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+            let socket = std::os::unix::net::UnixListener::bind_addr(&addr)?;
+            socket.set_nonblocking(true)?;
+            Socket::Unix(socket)
+        }
+        BindAddr::Fd(fd) => inherited(*fd)?,
+    };
+    let mut sockets = Vec::with_capacity(threads);
+    for _ in 1..threads {
+        sockets.push(first.share()?);
+    }
+    sockets.push(first);
+    Ok(sockets)
+}
+
+/// Binds under a temporary name and moves it into place, so that the path always leads to a live socket.
+fn unix(path: &Path, listener: &Listener) -> io::Result<std::os::unix::net::UnixListener> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = std::path::PathBuf::from(temporary);
+    let _ = std::fs::remove_file(&temporary);
+    let socket = std::os::unix::net::UnixListener::bind(&temporary)?;
+    let finish = || -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        if let Some(mode) = listener.ir.mode {
+            std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(mode))?;
+        }
+        if listener.ir.uid.is_some() || listener.ir.gid.is_some() {
+            std::os::unix::fs::chown(&temporary, listener.ir.uid, listener.ir.gid)?;
+        }
+        std::fs::rename(&temporary, path)
+    };
+    if let Err(e) = finish() {
+        let _ = std::fs::remove_file(&temporary);
+        return Err(e);
+    }
+    Ok(socket)
+}
+
+fn inherited(fd: i32) -> io::Result<Socket> {
+    let socket = sys::tcp::inherited(fd)?;
+    socket.set_nonblocking(true)?;
+    Ok(if socket.local_addr()?.is_unix() { Socket::Unix(socket.into()) } else { Socket::Tcp(socket.into()) })
+}

@@ -1,0 +1,334 @@
+//! Getting a connection to a server: pick, queue, reuse, connect, retry, redispatch.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+
+use super::failure::{Failure, Phase, Who};
+use super::stream::Stream;
+use super::txn::Txn;
+use super::worker::{Conn, with};
+use crate::balance::{KeySource, key};
+use crate::live::{Address, Backend, Pick, Proxy, Server, Slot};
+use crate::sys::{self, clock};
+
+/// A connection to a server and the place it takes there.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) io: Stream,
+    pub(super) slot: Slot,
+    /// It carried requests before.
+    pub(super) requests: u32,
+}
+
+/// What decides where to go.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// The server of the persistence cookie or `use-server`.
+    pub(super) wanted: Option<Arc<Server>>,
+    /// An idle connection will do.
+    pub(super) reuse: bool,
+    /// Tries left, `retries`.
+    pub(super) left: u32,
+    /// The server that failed last.
+    pub(super) avoid: Option<usize>,
+}
+
+/// Key of the balancing algorithm for this transaction.
+fn balance_key(txn: &Txn) -> Option<u32> {
+    let ir = txn.be.ir.backend.as_ref()?;
+    let kind = ir.hash_type;
+    match key::key_source(&ir.balance) {
+        KeySource::None => None,
+        KeySource::Source => txn.src.map(|a| key::source(kind, a.ip())),
+        KeySource::Uri { path_only } => {
+            let target =
+                if path_only { txn.req.path_and_query() } else { None }.unwrap_or_else(|| txn.req.uri());
+            key::uri(kind, &ir.balance, target)
+        }
+        KeySource::UrlParam(name) => key::url_param(kind, name, txn.req.uri()).or_else(|| {
+            let body = txn.payload.as_ref()?.filled();
+            (txn.req.method() == b"POST").then(|| key::body_param(kind, name, body))?
+        }),
+        KeySource::Header(name) => {
+            let lower = name.to_ascii_lowercase();
+            txn.req.get(lower.as_bytes()).and_then(|v| key::header(kind, &ir.balance, v))
+        }
+        KeySource::RdpCookie(_) => None,
+    }
+}
+
+/// Find a server and a connection to it.
+///
+/// On failure the counters of failed connections are bumped and the failure says how the session ends.
+pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<Upstream, Failure> {
+    let be = txn.be.clone();
+    let Some(backend) = &be.backend else { return Err(Failure::new(Who::Server, Phase::Connect)) };
+    loop {
+        let slot = take_slot(conn, txn, plan).await?;
+        let server = slot.server().clone();
+        note_server(txn, &be, backend, &server, plan);
+        if plan.reuse
+            && let Some((io, requests)) = with(|w| w.idle.take(be.idx, &server))
+        {
+            backend.counters.reuse.inc();
+            server.counters.reuse.inc();
+            txn.times.connect = Some(clock::now());
+            return Ok(Upstream { io, slot, requests });
+        }
+        loop {
+            match connect(conn, txn, &server).await {
+                Ok(io) => {
+                    backend.counters.connect.inc();
+                    server.counters.connect.inc();
+                    txn.times.connect = Some(clock::now());
+                    return Ok(Upstream { io, slot, requests: 0 });
+                }
+                Err(failure) => {
+                    if !can_retry(&be, plan) || failure.who == Who::Client {
+                        backend.counters.econ.inc();
+                        server.counters.econ.inc();
+                        return Err(failure);
+                    }
+                    if retry(conn, txn, plan, &server, true).await {
+                        break;
+                    }
+                    backend.counters.wretr.inc();
+                    server.counters.wretr.inc();
+                }
+            }
+        }
+    }
+}
+
+fn can_retry(be: &Proxy, plan: &Plan) -> bool {
+    plan.left > 0 && be.ir.backend.as_ref().is_some_and(|b| b.retry_on.conn_failure)
+}
+
+/// One more try after a failure on `server`. True: with another server. `pause`: the same server gets a moment.
+pub(super) async fn retry(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    plan: &mut Plan,
+    server: &Arc<Server>,
+    pause: bool,
+) -> bool {
+    let be = txn.be.clone();
+    let (Some(ir), Some(backend)) = (&be.ir.backend, &be.backend) else { return true };
+    plan.left = plan.left.saturating_sub(1);
+    txn.retries += 1;
+    plan.reuse = false;
+    let tries = txn.retries as i32;
+    let (active, _) = backend.usable();
+    let turns = matches!(
+        ir.balance,
+        crate::ir::proxy::Balance::RoundRobin
+            | crate::ir::proxy::Balance::StaticRr
+            | crate::ir::proxy::Balance::LeastConn
+            | crate::ir::proxy::Balance::First
+            | crate::ir::proxy::Balance::Random(_)
+    );
+    let elsewhere = match ir.redispatch {
+        None => false,
+        Some(every) => {
+            let last = ir.retries as i32 + 1 + every;
+            !server.is_usable()
+                || (every > 0 && tries % every == 0)
+                || (every < 0 && last > 0 && tries % last == 0)
+                || (plan.wanted.is_none() && active > 1 && turns)
+        }
+    };
+    if elsewhere {
+        plan.wanted = None;
+        plan.avoid = Some(server.index);
+        return true;
+    }
+    if pause {
+        let delay = txn.limits.connect.unwrap_or(Duration::MAX).min(Duration::from_secs(1));
+        conn.deadline.set(Some(clock::now() + delay));
+        poll_fn(|cx| conn.deadline.poll(cx)).await;
+    }
+    false
+}
+
+/// A new server for the transaction: counted, and as redispatch if it had another one.
+fn note_server(txn: &mut Txn, be: &Proxy, backend: &Backend, server: &Arc<Server>, plan: &Plan) {
+    let now = clock::now_ms();
+    if let Some(old) = &txn.server {
+        if Arc::ptr_eq(old, server) {
+            backend.counters.wretr.inc();
+            server.counters.wretr.inc();
+            return;
+        }
+        old.counters.sessions.dec();
+        txn.redispatched = true;
+        backend.counters.wredis.inc();
+        old.counters.wredis.inc();
+    }
+    server.counters.sessions.inc();
+    server.counters.stot.inc();
+    server.counters.rate.add(1, now);
+    server.counters.last_session.set(now / 1000 + 1);
+    if plan.wanted.is_none() {
+        server.counters.lbtot.inc();
+        backend.counters.lbtot.inc();
+    }
+    if be.ir.mode == crate::ir::proxy::Mode::Http {
+        server.counters.req_tot.inc();
+    }
+    txn.server = Some(server.clone());
+}
+
+/// A place on a server, after waiting in line if need be.
+async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, Failure> {
+    let be = txn.be.clone();
+    loop {
+        let pick = match &plan.wanted {
+            Some(server) => be.pick_server(server),
+            None => be.pick(balance_key(txn), plan.avoid),
+        };
+        let mut ticket = match pick {
+            Pick::Slot(slot) => {
+                txn.times.queue = Some(clock::now());
+                return Ok(slot);
+            }
+            Pick::Nobody => return Err(Failure::new(Who::Server, Phase::Connect)),
+            Pick::Wait(ticket) => ticket,
+        };
+        if ticket.is_for_server() {
+            txn.server_queue = ticket.ahead as u32;
+        } else {
+            txn.backend_queue = ticket.ahead as u32;
+        }
+        let watch = txn.fe.ir.abortonclose || be.ir.abortonclose;
+        conn.deadline.set(txn.limits.queue.map(|d| clock::now() + d));
+        let woken = {
+            let mut wait = pin!(ticket.wait());
+            poll_fn(|cx| {
+                if let Poll::Ready(slot) = wait.as_mut().poll(cx) {
+                    return Poll::Ready(Ok(slot));
+                }
+                if watch && client_left(conn, cx) {
+                    return Poll::Ready(Err(Failure::new(Who::Client, Phase::Queue)));
+                }
+                conn.deadline.poll(cx).map(|()| Err(Failure::new(Who::ServerTimeout, Phase::Queue)))
+            })
+            .await
+        };
+        match woken {
+            Ok(Some(slot)) => {
+                txn.times.queue = Some(clock::now());
+                return Ok(slot);
+            }
+            Ok(None) => {}
+            Err(failure) => {
+                txn.times.queue = None;
+                return Err(failure);
+            }
+        }
+    }
+}
+
+/// `abortonclose`: has the client closed while it waits for an answer?
+pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> bool {
+    conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
+}
+
+/// Where `server` is for this client.
+fn target(txn: &Txn, server: &Server) -> Option<Target> {
+    match server.address() {
+        Address::Unknown => None,
+        Address::Unix(path) => Some(Target::Unix(path)),
+        Address::Ip(mut addr) => {
+            if let Some(offset) = server.ir.port_offset {
+                let port = i32::from(txn.dst.map_or(0, |d| d.port())) + offset;
+                addr.set_port(u16::try_from(port).ok()?);
+            } else if addr.port() == 0 {
+                addr.set_port(txn.dst.map_or(0, |d| d.port()));
+            }
+            Some(Target::Tcp(addr))
+        }
+    }
+}
+
+enum Target {
+    Tcp(SocketAddr),
+    Unix(std::path::PathBuf),
+}
+
+/// One attempt.
+async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Failure> {
+    let refused = Failure::new(Who::Server, Phase::Connect);
+    let Some(target) = target(txn, server) else { return Err(refused) };
+    let be_ir = &txn.be.ir;
+    let source = server.ir.source.or_else(|| be_ir.backend.as_ref().and_then(|b| b.source));
+    conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
+    let mut io = match target {
+        Target::Tcp(addr) => {
+            txn.server_addr = Some(addr);
+            let socket = sys::tcp::outgoing(addr, source, be_ir.srvtcpka).map_err(|e| local_trouble(&e))?;
+            match socket.connect(&addr.into()) {
+                Ok(()) => {}
+                Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => return Err(refused),
+                Err(e) => return Err(local_trouble(&e)),
+            }
+            let stream = TcpStream::from_std(socket.into()).map_err(|e| local_trouble(&e))?;
+            wait_connected(conn, &stream).await?;
+            Stream::Tcp(stream)
+        }
+        Target::Unix(path) => {
+            txn.server_addr = None;
+            Stream::Unix(UnixStream::connect(path).await.map_err(|_| refused)?)
+        }
+    };
+    if let Some(version) = server.ir.send_proxy {
+        let addresses = txn.src.zip(txn.dst);
+        let header = match version {
+            crate::ir::server::SendProxy::V1 => super::proxy_protocol::v1(addresses),
+            crate::ir::server::SendProxy::V2 => super::proxy_protocol::v2(addresses),
+        };
+        // A fresh socket takes this few bytes at once.
+        let sent = poll_fn(|cx| io.poll_write(cx, &header)).await;
+        if !matches!(sent, Ok(n) if n == header.len()) {
+            return Err(refused);
+        }
+    }
+    Ok(io)
+}
+
+/// Wait until the handshake is over.
+async fn wait_connected(conn: &mut Conn, stream: &TcpStream) -> Result<(), Failure> {
+    let refused = Failure::new(Who::Server, Phase::Connect);
+    poll_fn(|cx| match stream.poll_write_ready(cx) {
+        Poll::Ready(Ok(())) => match stream.take_error() {
+            Ok(None) => Poll::Ready(Ok(())),
+            _ => Poll::Ready(Err(refused)),
+        },
+        Poll::Ready(Err(_)) => Poll::Ready(Err(refused)),
+        Poll::Pending => {
+            conn.deadline.poll(cx).map(|()| Err(Failure::new(Who::ServerTimeout, Phase::Connect)))
+        }
+    })
+    .await
+}
+
+/// Out of ports, descriptors or memory is our trouble; anything else is the server's.
+fn local_trouble(e: &io::Error) -> Failure {
+    let ours =
+        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EADDRINUSE];
+    let who =
+        if e.raw_os_error().is_some_and(|code| ours.contains(&code)) { Who::Resource } else { Who::Server };
+    Failure::new(who, Phase::Connect)
+}
+
+/// Is our address towards the server worth a system call? Only a custom log line can show it.
+pub(super) fn needs_source(txn: &Txn) -> bool {
+    matches!(txn.fe.ir.log_format, crate::ir::log::LogFormatKind::Custom(_))
+}

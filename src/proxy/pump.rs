@@ -1,0 +1,231 @@
+//! A message body on its way from one side to the other.
+
+use std::task::{Context, Poll, ready};
+
+use super::stream::Stream;
+use super::worker::{fill, with};
+use crate::buf::Buf;
+use crate::http::{Body, ChunkDecoder};
+
+/// Buffers of streaming bodies grow up to this many bytes.
+pub(super) const STREAM_BUFFER: usize = 256 * 1024;
+
+/// Why a body stopped.
+#[derive(Debug)]
+pub(super) enum PumpError {
+    /// The sender closed too early.
+    Truncated,
+    /// The sender's connection broke.
+    Read,
+    /// The receiver's connection broke.
+    Write,
+    /// Chunk grammar.
+    Malformed,
+}
+
+#[derive(Debug)]
+enum Left {
+    Nothing,
+    Length(u64),
+    Chunked(Box<ChunkDecoder>),
+    UntilClose,
+}
+
+/// Moves a body. What stands in front of the body (the head) is given to [`Pump::new`] and goes out with it.
+#[derive(Debug)]
+pub(super) struct Pump {
+    left: Left,
+    /// Bytes at the front of the sender's input buffer that are the head, ready to go.
+    prefix: usize,
+    /// Head and re-encoded chunks; empty for other bodies.
+    out: Vec<u8>,
+    sent: usize,
+    /// Bytes written to the receiver, head included.
+    pub(super) written: u64,
+    /// Body bytes moved, without framing.
+    pub(super) data: u64,
+    /// A full read: more is likely waiting.
+    hungry: bool,
+    /// Something moved since this was last cleared.
+    pub(super) progress: bool,
+}
+
+impl Pump {
+    /// A pump for `body`, which starts with `head`.
+    pub(super) fn new(body: Body, head: &[u8], input: &mut Option<Buf>) -> Self {
+        let left = match body {
+            Body::None | Body::Length(0) => Left::Nothing,
+            Body::Length(n) => Left::Length(n),
+            Body::Chunked => Left::Chunked(Box::default()),
+            Body::UntilClose | Body::Tunnel => Left::UntilClose,
+        };
+        let mut pump = Self {
+            left,
+            prefix: 0,
+            out: Vec::new(),
+            sent: 0,
+            written: 0,
+            data: 0,
+            hungry: false,
+            progress: false,
+        };
+        match (&pump.left, input) {
+            // Head and body go out in one piece from where the body already is.
+            (Left::Length(_) | Left::UntilClose, Some(buf)) => {
+                buf.unshift(head);
+                pump.prefix = head.len();
+            }
+            _ => {
+                pump.out = with(super::worker::Worker::take_scratch);
+                pump.out.extend_from_slice(head);
+            }
+        }
+        pump
+    }
+
+    /// Everything was read and written.
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.left, Left::Nothing) && self.sent == self.out.len() && self.prefix == 0
+    }
+
+    /// The whole body has been read from the sender.
+    pub(super) fn is_read(&self) -> bool {
+        matches!(self.left, Left::Nothing)
+    }
+
+    /// Is it waiting for the receiver rather than for the sender?
+    pub(super) fn is_blocked(&self, input: Option<&Buf>) -> bool {
+        self.sent < self.out.len() || input.is_some_and(|b| !b.is_empty())
+    }
+
+    /// Move what can be moved. Ready when all is done.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        input: &mut Option<Buf>,
+        to: &mut Stream,
+    ) -> Poll<Result<(), PumpError>> {
+        loop {
+            if let Left::Chunked(decoder) = &mut self.left
+                && let Some(buf) = input
+                && self.out.len() < STREAM_BUFFER
+            {
+                let result = decoder.decode(buf.filled(), &mut self.out, &mut self.data);
+                let Ok(n) = result else { return Poll::Ready(Err(PumpError::Malformed)) };
+                buf.consume(n);
+                if decoder.is_done() {
+                    self.left = Left::Nothing;
+                }
+            }
+            if self.sent < self.out.len() && !(self.hungry && self.more_is_waiting(cx, from, input)) {
+                let n = ready!(to.poll_write(cx, &self.out[self.sent..])).map_err(|_| PumpError::Write)?;
+                self.moved(n);
+                self.sent += n;
+                if self.sent < self.out.len() {
+                    continue;
+                }
+                self.out.clear();
+                self.sent = 0;
+            }
+            if let (Left::Length(_) | Left::UntilClose, Some(buf)) = (&self.left, input.as_mut())
+                && !buf.is_empty()
+            {
+                if !(self.hungry && self.refill(cx, from, input)) {
+                    ready!(self.send_direct(cx, input, to))?;
+                }
+                continue;
+            }
+            if matches!(self.left, Left::Nothing) && self.sent == self.out.len() {
+                with(|w| w.give_scratch(std::mem::take(&mut self.out)));
+                return Poll::Ready(Ok(()));
+            }
+            if self.sent < self.out.len() {
+                continue;
+            }
+            ready!(self.read(cx, from, input))?;
+        }
+    }
+
+    fn moved(&mut self, n: usize) {
+        self.written += n as u64;
+        self.progress = true;
+    }
+
+    /// Read on before writing if the last read filled the buffer: fewer and larger writes. True: something came.
+    fn refill(&mut self, cx: &mut Context<'_>, from: &mut Stream, input: &mut Option<Buf>) -> bool {
+        self.hungry = false;
+        let Some(buf) = input else { return false };
+        if let Left::Length(n) = self.left
+            && (buf.len() - self.prefix) as u64 >= n
+        {
+            return false;
+        }
+        if buf.is_full() && !buf.grow(STREAM_BUFFER) {
+            return false;
+        }
+        matches!(self.read(cx, from, input), Poll::Ready(Ok(())))
+    }
+
+    fn more_is_waiting(&mut self, cx: &mut Context<'_>, from: &mut Stream, input: &mut Option<Buf>) -> bool {
+        self.hungry = false;
+        matches!(self.left, Left::Chunked(_))
+            && self.out.len() < STREAM_BUFFER
+            && matches!(self.read(cx, from, input), Poll::Ready(Ok(())))
+    }
+
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        input: &mut Option<Buf>,
+    ) -> Poll<Result<(), PumpError>> {
+        let Ok(n) = ready!(fill(from, input, cx)) else { return Poll::Ready(Err(PumpError::Read)) };
+        if n == 0 {
+            if !matches!(self.left, Left::UntilClose) {
+                return Poll::Ready(Err(PumpError::Truncated));
+            }
+            if input.as_ref().is_none_or(Buf::is_empty) {
+                self.left = Left::Nothing;
+                return Poll::Ready(Ok(()));
+            }
+            // Bytes are left to write; the end will be read again behind them.
+            return Poll::Ready(Err(PumpError::Truncated));
+        }
+        self.progress = true;
+        self.hungry = input.as_ref().is_some_and(Buf::is_full);
+        Poll::Ready(Ok(()))
+    }
+
+    fn send_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Option<Buf>,
+        to: &mut Stream,
+    ) -> Poll<Result<(), PumpError>> {
+        let Some(buf) = input.as_mut() else { return Poll::Ready(Ok(())) };
+        let mut limit = buf.len();
+        if let Left::Length(n) = self.left {
+            limit = limit.min(self.prefix + usize::try_from(n).unwrap_or(usize::MAX));
+        }
+        let n = ready!(to.poll_write(cx, &buf.filled()[..limit])).map_err(|_| PumpError::Write)?;
+        buf.consume(n);
+        self.moved(n);
+        let head = n.min(self.prefix);
+        self.prefix -= head;
+        let body = (n - head) as u64;
+        self.data += body;
+        if let Left::Length(left) = &mut self.left {
+            *left -= body;
+            if *left == 0 {
+                self.left = Left::Nothing;
+            }
+        }
+        if buf.is_empty()
+            && let Some(buf) = input.take()
+        {
+            with(|w| w.bufs.give(buf));
+        }
+        Poll::Ready(Ok(()))
+    }
+}

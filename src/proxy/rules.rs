@@ -1,0 +1,178 @@
+//! Where the engine asks `expr`: rule lists, conditions, log lines.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::txn::Txn;
+use crate::expr::eval_cond;
+use crate::expr::{Answer, Ctx, Session, Verdict, logformat, rules};
+use crate::ir;
+use crate::ir::expr::{Dir, Scope};
+use crate::ir::log::LogFormatKind;
+use crate::ir::proxy::UseBackendTarget;
+use crate::live::{Proxy, Server};
+
+/// How a rule list ended, for the engine.
+#[derive(Clone, Debug)]
+pub(super) enum Outcome {
+    Continue,
+    Deny(Answer),
+    Tarpit(Answer),
+    Answer(Answer),
+    Reject,
+    SilentDrop,
+    /// Decide again from this rule when there is more data.
+    Wait(usize),
+    /// Wait for so much of the body, then go on at the rule.
+    WaitForBody {
+        rule: usize,
+        time: Duration,
+        at_least: u64,
+    },
+}
+
+impl From<Verdict> for Outcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Continue => Outcome::Continue,
+            Verdict::Deny(a) => Outcome::Deny(a),
+            Verdict::Tarpit(a) => Outcome::Tarpit(a),
+            Verdict::Answer(a) => Outcome::Answer(a),
+            Verdict::Reject => Outcome::Reject,
+            Verdict::SilentDrop => Outcome::SilentDrop,
+            Verdict::Wait { rule } => Outcome::Wait(rule),
+            Verdict::WaitForBody { rule, time, at_least } => Outcome::WaitForBody { rule, time, at_least },
+        }
+    }
+}
+
+/// Append the log line of the proxy's format.
+pub(super) fn render_log(proxy: &ir::Proxy, ctx: &Ctx<'_>, out: &mut Vec<u8>) {
+    match logformat::of_kind(&proxy.log_format) {
+        Some(format) => logformat::render(format, ctx, out),
+        None => logformat::write_connect(ctx, out),
+    }
+}
+
+/// Is the proxy's line the short one that is written at the beginning?
+pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
+    matches!(proxy.log_format, LogFormatKind::Default)
+}
+
+/// `tcp-request connection`, then `tcp-request session`. False: close.
+pub(super) fn accept(txn: &mut Txn) -> Outcome {
+    let fe = txn.fe.clone();
+    for list in [&fe.ir.tcp_request_connection, &fe.ir.tcp_request_session] {
+        if !list.is_empty() {
+            match rules::tcp_connection(list, txn) {
+                Verdict::Continue => {}
+                other => return other.into(),
+            }
+        }
+    }
+    Outcome::Continue
+}
+
+/// `tcp-request content` of `proxy` from rule `from` on.
+pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+    rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into()
+}
+
+/// `use_backend`, then `default_backend`.
+pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
+    let half = txn.fe.ir.frontend.as_ref()?;
+    if !half.use_backends.is_empty() {
+        let ctx = txn.ctx();
+        for rule in &half.use_backends {
+            if rule.cond.as_ref().is_some_and(|c| !eval_cond(c, &ctx)) {
+                continue;
+            }
+            match &rule.target {
+                UseBackendTarget::Static(idx) => return Some(txn.live.proxy(*idx).clone()),
+                UseBackendTarget::Dynamic(format) => {
+                    let name = logformat::to_vec(format, &ctx);
+                    // A name nobody has falls through to the default backend, as the manual says.
+                    if let Some(proxy) =
+                        std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n))
+                    {
+                        return Some(proxy.clone());
+                    }
+                    break;
+                }
+            }
+        }
+    }
+    half.default_backend.map(|idx| txn.live.proxy(idx).clone())
+}
+
+/// `use-server`: the first rule that applies and whose server can be used.
+pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
+    let half = txn.be.ir.backend.as_ref()?;
+    if half.use_servers.is_empty() {
+        return None;
+    }
+    let ctx = txn.ctx();
+    let backend = txn.be.backend.as_ref()?;
+    half.use_servers
+        .iter()
+        .filter(|rule| rule.cond.as_ref().is_none_or(|c| eval_cond(c, &ctx)))
+        .find_map(|rule| backend.server_named(&rule.server).filter(|s| s.is_usable()).cloned())
+}
+
+/// Is persistence to be forgotten for this request (`ignore-persist`)?
+pub(super) fn ignores_persistence(txn: &Txn) -> bool {
+    any(txn, txn.be.ir.backend.as_ref().map_or(&[], |b| &b.ignore_persist))
+}
+
+/// Does the client stay with its server even if that is down (`force-persist`)?
+pub(super) fn forces_persistence(txn: &Txn) -> bool {
+    any(txn, txn.be.ir.backend.as_ref().map_or(&[], |b| &b.force_persist))
+}
+
+fn any(txn: &Txn, conds: &[ir::expr::Cond]) -> bool {
+    !conds.is_empty() && {
+        let ctx = txn.ctx();
+        conds.iter().any(|c| eval_cond(c, &ctx))
+    }
+}
+
+/// `http-request` of `proxy` from rule `from` on.
+pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+    rules::http_request(&proxy.ir.http_request, from, txn).into()
+}
+
+/// `http-response` of the backend, then of the frontend.
+pub(super) fn http_response(txn: &mut Txn) -> Outcome {
+    if !txn.vars.is_empty() {
+        txn.vars.clear(Scope::Req);
+    }
+    for proxy in both(txn) {
+        if !proxy.ir.http_response.is_empty() {
+            match rules::http_response(&proxy.ir.http_response, 0, txn) {
+                Verdict::Continue | Verdict::Wait { .. } => {}
+                other => return other.into(),
+            }
+        }
+    }
+    Outcome::Continue
+}
+
+/// `http-after-response` of both proxies. It can edit, but not stop a response.
+pub(super) fn after_response(txn: &mut Txn) {
+    for proxy in both(txn) {
+        if !proxy.ir.http_after_response.is_empty() {
+            rules::http_after_response(&proxy.ir.http_after_response, txn);
+        }
+    }
+}
+
+/// Backend and frontend, once if they are the same.
+fn both(txn: &Txn) -> impl Iterator<Item = Arc<Proxy>> + use<> {
+    let be = (!Arc::ptr_eq(&txn.be, &txn.fe)).then(|| txn.be.clone());
+    be.into_iter().chain([txn.fe.clone()])
+}
+
+/// `monitor fail`.
+pub(super) fn monitor_fails(txn: &Txn) -> bool {
+    any(txn, txn.fe.ir.frontend.as_ref().map_or(&[], |f| &f.monitor_fail))
+}

@@ -1,0 +1,198 @@
+//! A session in TCP mode.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::failure::{Failure, Phase, Who};
+use super::outbound::{self, Plan, Upstream};
+use super::rules::{self, Outcome};
+use super::tunnel::{self, TunnelLimits};
+use super::txn::{self, Txn};
+use super::worker::Conn;
+use crate::live::Proxy;
+use crate::sys::clock;
+
+/// From accept to close.
+pub(super) async fn session(conn: &mut Conn) {
+    let mut txn = Txn::new(conn, conn.accepted);
+    if rules::logs_connect(&txn.fe.ir) {
+        txn::log(&txn);
+    }
+    let failure = match serve(conn, &mut txn).await {
+        Ok(failure) | Err(failure) => failure,
+    };
+    txn.failure = failure;
+    txn.ended = Some(clock::now());
+    finish(conn, &mut txn);
+}
+
+async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
+    content_rules(conn, txn).await?;
+    let Some(be) = rules::choose_backend(txn) else {
+        return Err(Failure::new(Who::Server, Phase::Connect));
+    };
+    enter_backend(txn, be);
+    let be = txn.be.clone();
+    if !Arc::ptr_eq(&be, &txn.fe) {
+        backend_rules(conn, txn).await?;
+    }
+    let mut plan = Plan { left: be.ir.backend.as_ref().map_or(0, |b| b.retries), ..Plan::default() };
+    plan.wanted = rules::use_server(txn);
+    txn.payload = conn.input.take();
+    let up = outbound::establish(conn, txn, &mut plan).await;
+    conn.input = txn.payload.take();
+    let Upstream { mut io, slot, .. } = up?;
+    txn.server_src = outbound::needs_source(txn).then(|| io.local_addr()).flatten();
+    let server = slot.server().clone();
+    server.counters.used.inc();
+    let t = &be.ir.timeouts;
+    let limits = TunnelLimits {
+        client: txn.limits.tunnel.or(txn.limits.client),
+        server: txn.limits.tunnel.or(txn.limits.server),
+        client_fin: txn.fe.ir.timeouts.client_fin,
+        server_fin: t.server_fin,
+    };
+    let mut early = None;
+    let (moved, failure) =
+        tunnel::run(&mut conn.io, &mut io, &mut conn.input, &mut early, &mut conn.deadline, limits, &server)
+            .await;
+    server.counters.used.dec();
+    txn.bytes_in = moved.up;
+    txn.bytes_out = moved.down;
+    if be.ir.nolinger {
+        io.reset_on_close();
+    }
+    Ok(failure)
+}
+
+/// Count the session on its backend.
+pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
+    txn.set_backend(be);
+    if let Some(backend) = &txn.be.backend {
+        let now = clock::now_ms();
+        backend.counters.sessions.inc();
+        backend.counters.stot.inc();
+        backend.counters.rate.add(1, now);
+        backend.counters.last_session.set(now / 1000 + 1);
+    }
+}
+
+/// `tcp-request content` rules of the frontend, waiting for data as they ask, for `inspect-delay` at most.
+async fn content_rules(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
+    let proxy = txn.fe.clone();
+    inspect(conn, txn, &proxy).await
+}
+
+async fn backend_rules(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
+    let proxy = txn.be.clone();
+    inspect(conn, txn, &proxy).await
+}
+
+async fn inspect(conn: &mut Conn, txn: &mut Txn, proxy: &Arc<Proxy>) -> Result<(), Failure> {
+    if proxy.ir.tcp_request_content.is_empty() {
+        return Ok(());
+    }
+    let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| conn.accepted + d);
+    txn.is_final = until.is_none();
+    let mut from = 0;
+    loop {
+        txn.payload = conn.input.take();
+        let outcome = rules::tcp_content(txn, proxy, from);
+        conn.input = txn.payload.take();
+        match outcome {
+            Outcome::Continue => return Ok(()),
+            Outcome::Wait(rule) if !txn.is_final => from = rule,
+            Outcome::SilentDrop => {
+                conn.io.reset_on_close();
+                return Err(denied(txn));
+            }
+            _ => return Err(denied(txn)),
+        }
+        conn.deadline.set(until);
+        let more = poll_fn(|cx| {
+            if conn.input.as_ref().is_some_and(crate::buf::Buf::is_full) {
+                return Poll::Ready(Ok(0));
+            }
+            match conn.poll_fill(cx) {
+                Poll::Ready(r) => Poll::Ready(r),
+                Poll::Pending => conn.deadline.poll(cx).map(|()| Ok(0)),
+            }
+        })
+        .await;
+        match more {
+            Ok(0) => {
+                txn.is_final = true;
+                txn.payload_complete = true;
+            }
+            Ok(_) => {}
+            Err(_) => return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() }),
+        }
+    }
+}
+
+fn denied(txn: &Txn) -> Failure {
+    if let Some(f) = &txn.fe.frontend {
+        f.counters.dreq.inc();
+    }
+    Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() }
+}
+
+/// Counters and the log line.
+fn finish(conn: &Conn, txn: &mut Txn) {
+    let (up, down) = (txn.bytes_in, txn.bytes_out);
+    let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.bin.add(up);
+        fe.counters.bout.add(down);
+    }
+    conn.listener.counters.bin.add(up);
+    conn.listener.counters.bout.add(down);
+    txn.live.process.bytes_out.add(down);
+    let timers = txn.timers();
+    if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
+        let c = &be.counters;
+        c.bin.add(up);
+        c.bout.add(down);
+        c.sessions.dec();
+        if aborted_by_client && txn.failure.phase != Phase::Request {
+            c.cli_abrt.inc();
+        } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
+            c.srv_abrt.inc();
+        }
+        add_times(&c.times, &timers, c.stot.get());
+    }
+    if let Some(server) = &txn.server {
+        let c = &server.counters;
+        c.bin.add(up);
+        c.bout.add(down);
+        c.sessions.dec();
+        if aborted_by_client {
+            c.cli_abrt.inc();
+        } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
+            c.srv_abrt.inc();
+        }
+        add_times(&c.times, &timers, c.stot.get());
+    }
+    if txn.fe.ir.nolinger {
+        conn.io.reset_on_close();
+    }
+    let null = up == 0 && down == 0 && txn.fe.ir.dontlognull && txn.server.is_none();
+    if !null && !rules::logs_connect(&txn.fe.ir) {
+        txn::log(txn);
+    }
+}
+
+/// Average times of a finished session.
+pub(super) fn add_times(times: &crate::metrics::TimeAverages, t: &crate::expr::ctx::Timers, events: u64) {
+    let since = |end: i64, start: i64| if end >= 0 && start >= 0 { (end - start).max(0) as u64 } else { 0 };
+    let request = if t.request >= 0 { t.request } else { 0 };
+    times.add(
+        since(t.queue, request),
+        since(t.connect, t.queue),
+        since(t.data, t.connect),
+        since(t.close, t.idle.max(0)),
+        events.max(1),
+    );
+}

@@ -1,0 +1,339 @@
+//! A proxy on loopback with scripted clients and origins.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::ir::proxy::{Backend, Caps, Frontend, Mode, Proxy};
+use crate::ir::server::{InitAddr, OnMark, Server, ServerAddr};
+use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
+use crate::live::Live;
+use crate::log::{Identity, Logger};
+use crate::proxy::{Engine, NoService, bind_all};
+
+/// Long enough for anything that should happen at once on a busy machine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A section with nothing configured.
+pub(super) fn proxy(name: &str, mode: Mode) -> Proxy {
+    Proxy {
+        name: name.into(),
+        id: 1,
+        caps: Caps::Listen,
+        mode,
+        disabled: false,
+        description: None,
+        timeouts: Default::default(),
+        logs: Vec::new(),
+        log_tag: None,
+        log_format: Default::default(),
+        dontlognull: false,
+        dontlog_normal: false,
+        logasap: false,
+        log_separate_errors: false,
+        http_conn_mode: Default::default(),
+        forwardfor: None,
+        originalto: None,
+        http_pretend_keepalive: false,
+        clitcpka: false,
+        srvtcpka: false,
+        nolinger: false,
+        abortonclose: false,
+        http_ignore_probes: false,
+        http_no_delay: false,
+        accept_unsafe_request: false,
+        accept_unsafe_response: false,
+        errorfiles: Vec::new(),
+        errorlocs: Vec::new(),
+        tcp_request_connection: Vec::new(),
+        tcp_request_session: Vec::new(),
+        tcp_request_content: Vec::new(),
+        tcp_request_inspect_delay: None,
+        http_request: Vec::new(),
+        http_response: Vec::new(),
+        http_after_response: Vec::new(),
+        stats: None,
+        frontend: Some(Frontend {
+            binds: vec![bind()],
+            default_backend: Some(ProxyIdx(0)),
+            ..Frontend::default()
+        }),
+        backend: Some(Backend { retries: 3, ..Backend::default() }),
+        place: Default::default(),
+    }
+}
+
+fn bind() -> Bind {
+    Bind {
+        addr: BindAddr::Tcp(([127, 0, 0, 1], 0).into()),
+        name: None,
+        id: 1,
+        maxconn: None,
+        backlog: None,
+        transparent: false,
+        interface: None,
+        accept_proxy: false,
+        v6only: None,
+        defer_accept: false,
+        mode: None,
+        uid: None,
+        gid: None,
+        level: Default::default(),
+        place: Default::default(),
+    }
+}
+
+/// A server line.
+pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
+    Server {
+        name: name.into(),
+        id: 1,
+        addr: ServerAddr::Ip(addr),
+        port_offset: None,
+        weight: 1,
+        backup: false,
+        disabled: false,
+        maxconn: 0,
+        minconn: 0,
+        maxqueue: 0,
+        cookie: None,
+        check: None,
+        track: None,
+        resolvers: None,
+        resolve_prefer_ipv4: false,
+        prevent_dup_ip: false,
+        init_addr: Vec::<InitAddr>::new(),
+        slowstart: None,
+        send_proxy: None,
+        source: None,
+        redir: None,
+        observe: None,
+        on_marked_down: OnMark::None,
+        on_marked_up: OnMark::None,
+        pool_max_conn: None,
+        pool_purge_delay: Duration::from_secs(5),
+        place: Default::default(),
+    }
+}
+
+/// A running proxy.
+pub(super) struct Running {
+    pub(super) live: Arc<Live>,
+    pub(super) addr: SocketAddr,
+    engine: Option<Engine>,
+}
+
+/// Run one `listen` section.
+pub(super) fn run(section: Proxy) -> Running {
+    let config = Config { proxies: vec![section], ..Config::default() };
+    let identity = Identity { hostname: None, tag: "test".into(), pid: 1 };
+    let live = Live::new(Arc::new(config), Arc::new(Logger::new(identity)), 1000);
+    let bound = bind_all(&live, 1).unwrap();
+    let addr = bound[0].sockets[0].local_addr().unwrap();
+    let engine = Engine::start(live.clone(), bound, Arc::new(NoService), 1).unwrap();
+    Running { live, addr, engine: Some(engine) }
+}
+
+/// An HTTP `listen` section in front of these servers, edited.
+pub(super) fn http(servers: &[SocketAddr], edit: impl FnOnce(&mut Proxy)) -> Running {
+    section(Mode::Http, servers, edit)
+}
+
+/// A TCP one.
+pub(super) fn tcp(servers: &[SocketAddr], edit: impl FnOnce(&mut Proxy)) -> Running {
+    section(Mode::Tcp, servers, edit)
+}
+
+fn section(mode: Mode, servers: &[SocketAddr], edit: impl FnOnce(&mut Proxy)) -> Running {
+    let mut p = proxy("p", mode);
+    if let Some(b) = &mut p.backend {
+        b.servers = servers.iter().enumerate().map(|(i, a)| server(&format!("s{i}"), *a)).collect();
+    }
+    edit(&mut p);
+    run(p)
+}
+
+impl Running {
+    pub(super) fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream }
+    }
+
+    pub(super) fn frontend(&self) -> &crate::live::Frontend {
+        self.live.proxies[0].frontend.as_ref().unwrap()
+    }
+
+    pub(super) fn backend(&self) -> &crate::live::Backend {
+        self.live.proxies[0].backend.as_ref().unwrap()
+    }
+
+    /// Stop softly and wait for the end.
+    pub(super) fn finish(mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.finish();
+            engine.join(Some(Instant::now() + PATIENCE));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            engine.quit();
+            engine.join(None);
+        }
+    }
+}
+
+/// Wait until `cond` holds.
+pub(super) fn eventually(what: &str, mut cond: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !cond() {
+        assert!(Instant::now() < end, "never: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A client that knows just enough of HTTP to see where a message ends.
+pub(super) struct Client {
+    pub(super) stream: TcpStream,
+}
+
+impl Client {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+        self
+    }
+
+    /// Read a head.
+    pub(super) fn head(&mut self) -> String {
+        let mut out = Vec::new();
+        let mut byte = [0];
+        while !out.ends_with(b"\r\n\r\n") {
+            let n = self.stream.read(&mut byte).unwrap();
+            assert!(n > 0, "closed inside a head: {:?}", String::from_utf8_lossy(&out));
+            out.push(byte[0]);
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    /// Read `n` bytes.
+    pub(super) fn bytes(&mut self, n: usize) -> Vec<u8> {
+        let mut out = vec![0; n];
+        self.stream.read_exact(&mut out).unwrap();
+        out
+    }
+
+    /// Read a response with a Content-Length.
+    pub(super) fn response(&mut self) -> (String, String) {
+        let head = self.head();
+        let length = head
+            .lines()
+            .find_map(|l| l.split_once(':').filter(|(n, _)| n.eq_ignore_ascii_case("content-length")))
+            .map_or(0, |(_, v)| v.trim().parse().unwrap());
+        let body = self.bytes(length);
+        (head, String::from_utf8(body).unwrap())
+    }
+
+    /// Read until the other side closes. A reset counts as a close.
+    pub(super) fn rest(&mut self) -> String {
+        let mut out = Vec::new();
+        let _ = self.stream.read_to_end(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Is the connection closed without another byte?
+    pub(super) fn is_closed(&mut self) -> bool {
+        matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
+    }
+}
+
+/// An origin: every accepted connection is handed to the script, in its own thread.
+pub(super) struct Origin {
+    pub(super) addr: SocketAddr,
+    seen: Receiver<String>,
+}
+
+/// A connection as a script has it.
+pub(super) struct Served {
+    pub(super) client: Client,
+    /// Number of the connection, from 0.
+    pub(super) number: usize,
+    heads: Sender<String>,
+}
+
+impl Served {
+    /// Read a request head; `None`: the proxy closed.
+    pub(super) fn request(&mut self) -> Option<String> {
+        if self.client.stream.peek(&mut [0]).ok()? == 0 {
+            return None;
+        }
+        let head = self.client.head();
+        let _ = self.heads.send(head.clone());
+        Some(head)
+    }
+
+    pub(super) fn reply(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.client.stream.write_all(bytes.as_ref());
+    }
+}
+
+impl Origin {
+    /// Run `script` for each connection.
+    pub(super) fn new(script: impl Fn(Served) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (heads, seen) = channel();
+        let script = Arc::new(script);
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let Ok(stream) = stream else { return };
+                let (script, heads) = (script.clone(), heads.clone());
+                let _ = stream.set_read_timeout(Some(PATIENCE));
+                std::thread::spawn(move || script(Served { client: Client { stream }, number, heads }));
+            }
+        });
+        Self { addr, seen }
+    }
+
+    /// Answers every request with its own name.
+    pub(super) fn named(name: &'static str) -> Self {
+        Self::new(move |mut c| {
+            while c.request().is_some() {
+                c.reply(ok(name));
+            }
+        })
+    }
+
+    /// Sends these bytes for every request and closes.
+    pub(super) fn once(bytes: &'static [u8]) -> Self {
+        Self::new(move |mut c| {
+            if c.request().is_some() {
+                c.reply(bytes);
+            }
+        })
+    }
+
+    /// The next request head it got.
+    pub(super) fn saw(&self) -> String {
+        self.seen.recv_timeout(PATIENCE).expect("a request at the origin")
+    }
+
+    /// Did it get none?
+    pub(super) fn saw_nothing(&self) -> bool {
+        self.seen.try_recv().is_err()
+    }
+}
+
+/// A plain answer.
+pub(super) fn ok(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// An address that refuses connections.
+pub(super) fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}

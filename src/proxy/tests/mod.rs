@@ -1,0 +1,6 @@
+//! Sessions on real sockets, without a configuration file.
+#![allow(clippy::disallowed_methods, reason = "tests wait for real sockets")]
+
+mod harness;
+mod http;
+mod tcp;

@@ -1,0 +1,521 @@
+//! One transaction: what is known of it for rules, counters and its log line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use super::failure::Failure;
+use super::worker::{Conn, with};
+use crate::buf::Buf;
+use crate::expr::ctx::{
+    Buffered, Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView, Timers,
+};
+use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
+use crate::http::Head;
+use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
+use crate::ir::log::Severity;
+use crate::ir::proxy::Mode;
+use crate::ir::rules::TimeoutKind;
+use crate::ir::{self, ProxyIdx};
+use crate::live::{Live, Proxy, Server};
+use crate::sys::clock;
+
+/// Timeouts that hold for this transaction: those of the proxies unless a rule set others.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limits {
+    pub(super) client: Option<Duration>,
+    pub(super) server: Option<Duration>,
+    pub(super) tunnel: Option<Duration>,
+    pub(super) connect: Option<Duration>,
+    pub(super) queue: Option<Duration>,
+    pub(super) tarpit: Option<Duration>,
+}
+
+/// When things happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Times {
+    pub(super) request: Option<Instant>,
+    pub(super) queue: Option<Instant>,
+    pub(super) connect: Option<Instant>,
+    pub(super) data: Option<Instant>,
+}
+
+/// What may be known without reading the configuration again.
+pub(super) struct Txn {
+    pub(super) live: Arc<Live>,
+    pub(super) fe: Arc<Proxy>,
+    pub(super) be: Arc<Proxy>,
+    pub(super) listener: Arc<crate::live::Listener>,
+    /// Client and where it connected to, as rules may have set them.
+    pub(super) src: Option<SocketAddr>,
+    pub(super) dst: Option<SocketAddr>,
+    fc_src: Option<SocketAddr>,
+    fc_dst: Option<SocketAddr>,
+    received_proxy: bool,
+    /// Timers count from here.
+    pub(super) started: Instant,
+    /// End of the idle time before the request, HTTP only.
+    pub(super) first_byte: Option<Instant>,
+    pub(super) times: Times,
+    pub(super) ended: Option<Instant>,
+    pub(super) status: u16,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
+    pub(super) failure: Failure,
+    /// Third and fourth character of the termination code.
+    pub(super) cookies: [u8; 2],
+    pub(super) retries: u32,
+    pub(super) redispatched: bool,
+    pub(super) server_queue: u32,
+    pub(super) backend_queue: u32,
+    pub(super) server: Option<Arc<Server>>,
+    pub(super) server_addr: Option<SocketAddr>,
+    pub(super) server_src: Option<SocketAddr>,
+    pub(super) no_server: &'static str,
+    pub(super) first_request: bool,
+    pub(super) request_number: u64,
+    pub(super) request_line: Option<Vec<u8>>,
+    pub(super) req: Head,
+    pub(super) resp: Option<Head>,
+    /// Bytes behind the request head, or the first bytes of a TCP session, while rules look at them.
+    pub(super) payload: Option<Buf>,
+    /// No more will come.
+    pub(super) payload_complete: bool,
+    pub(super) is_final: bool,
+    pub(super) captures: Captures,
+    pub(super) vars: Vars,
+    pub(super) log_level: Option<Severity>,
+    pub(super) limits: Limits,
+    pub(super) retry_allowed: bool,
+    /// The server's connection can carry another request.
+    pub(super) server_reusable: bool,
+    /// A backend was chosen and counts this session.
+    pub(super) entered: bool,
+    pub(super) early_hints: Vec<u8>,
+    pub(super) request_cookie: Option<Vec<u8>>,
+    pub(super) response_cookie: Option<Vec<u8>>,
+}
+
+impl Txn {
+    /// A transaction of `conn` that began at `started`.
+    pub(super) fn new(conn: &Conn, started: Instant) -> Self {
+        let (live, req) = with(|w| (w.live().clone(), w.take_head()));
+        let t = &conn.proxy.ir.timeouts;
+        Self {
+            live,
+            fe: conn.proxy.clone(),
+            be: conn.proxy.clone(),
+            listener: conn.listener.clone(),
+            src: conn.src,
+            dst: conn.dst,
+            fc_src: conn.src,
+            fc_dst: conn.dst,
+            received_proxy: conn.received_proxy,
+            started,
+            first_byte: None,
+            times: Times::default(),
+            ended: None,
+            status: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            failure: Failure::default(),
+            cookies: *b"--",
+            retries: 0,
+            redispatched: false,
+            server_queue: 0,
+            backend_queue: 0,
+            server: None,
+            server_addr: None,
+            server_src: None,
+            no_server: "<NOSRV>",
+            first_request: conn.requests == 0,
+            request_number: 0,
+            request_line: None,
+            req,
+            resp: None,
+            payload: None,
+            payload_complete: false,
+            is_final: false,
+            captures: Captures::default(),
+            vars: Vars::default(),
+            log_level: Some(Severity(6)),
+            limits: Limits { client: t.client, tarpit: t.tarpit.or(t.connect), ..Limits::default() },
+            retry_allowed: true,
+            server_reusable: false,
+            entered: false,
+            early_hints: Vec::new(),
+            request_cookie: None,
+            response_cookie: None,
+        }
+    }
+
+    /// Choose a backend: its timeouts hold from now on.
+    pub(super) fn set_backend(&mut self, be: Arc<Proxy>) {
+        let t = &be.ir.timeouts;
+        let limits = &mut self.limits;
+        limits.server = limits.server.or(t.server);
+        limits.connect = limits.connect.or(t.connect);
+        limits.tunnel = limits.tunnel.or(t.tunnel);
+        limits.queue = limits.queue.or(t.queue).or(t.connect);
+        limits.tarpit = limits.tarpit.or(t.tarpit).or(t.connect);
+        self.be = be;
+        self.entered = true;
+    }
+
+    /// Milliseconds from the start to `at`.
+    fn ms(&self, at: Option<Instant>) -> i64 {
+        at.map_or(-1, |at| at.saturating_duration_since(self.started).as_millis() as i64)
+    }
+
+    /// The timers of the log line.
+    pub(super) fn timers(&self) -> Timers {
+        let close = self.ended.unwrap_or_else(clock::now);
+        Timers {
+            handshake: 0,
+            idle: self.ms(self.first_byte),
+            request: self.ms(self.times.request),
+            queue: self.ms(self.times.queue),
+            connect: self.ms(self.times.connect),
+            data: self.ms(self.times.data),
+            close: self.ms(Some(close)),
+        }
+    }
+
+    /// Termination code.
+    pub(super) fn term(&self) -> [u8; 4] {
+        let [who, phase] = self.failure.code();
+        [who, phase, self.cookies[0], self.cookies[1]]
+    }
+
+    /// Bytes received behind the head.
+    fn buffered(&self) -> Buffered<'_> {
+        Buffered {
+            data: self.payload.as_ref().map_or(&[], Buf::filled),
+            complete: self.payload_complete,
+            announced: None,
+        }
+    }
+}
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        let req = std::mem::take(&mut self.req);
+        let resp = self.resp.take();
+        with(|w| {
+            w.give_head(req);
+            if let Some(resp) = resp {
+                w.give_head(resp);
+            }
+        });
+    }
+}
+
+/// What stays the same while the process runs.
+struct Host {
+    zone: jiff::tz::TimeZone,
+    name: String,
+}
+
+static HOST: LazyLock<Host> = LazyLock::new(|| Host {
+    zone: jiff::tz::TimeZone::system(),
+    name: nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+});
+
+fn view(proxy: &Proxy) -> ProxyView<'_> {
+    let half = proxy.ir.frontend.as_ref();
+    ProxyView {
+        idx: proxy.idx,
+        id: proxy.ir.id,
+        name: &proxy.ir.name,
+        http: proxy.ir.mode == Mode::Http,
+        default_backend: None,
+        captures: half.map_or((0, 0), |f| (f.capture_request.len(), f.capture_response.len())),
+    }
+}
+
+impl Session for Txn {
+    fn ctx(&self) -> Ctx<'_> {
+        let host = &*HOST;
+        let (now_us, thread, accept_us) =
+            with(|w| (w.wall_us(clock::now()), w.index as u32, w.wall_us(self.started)));
+        let peer = |addr: Option<SocketAddr>| Some(addr.map_or(Peer::Unix, Peer::Ip));
+        let frontend = ProxyView {
+            default_backend: self
+                .fe
+                .ir
+                .frontend
+                .as_ref()
+                .and_then(|f| f.default_backend)
+                .map(|idx| self.live.proxy(idx).ir.name.as_str()),
+            ..view(&self.fe)
+        };
+        let http = frontend.http;
+        Ctx {
+            clock: Clock { now_us, zone: &host.zone },
+            process: Process { hostname: &host.name, pid: std::process::id(), thread },
+            client: Client {
+                src: peer(self.src),
+                dst: peer(self.dst),
+                fc_src: peer(self.fc_src),
+                fc_dst: peer(self.fc_dst),
+                listener_name: self.listener.ir.name.as_deref(),
+                listener_id: self.listener.ir.id,
+                accept_us,
+                received_proxy: self.received_proxy,
+                tls: false,
+                first_request: self.first_request,
+            },
+            frontend,
+            backend: view(&self.be),
+            server: self.server.as_ref().map(|s| ServerView {
+                name: &s.ir.name,
+                id: s.ir.id,
+                index: s.index as u32,
+                bc_src: self.server_src.map(Peer::Ip),
+                bc_dst: self.server_addr.map(Peer::Ip),
+            }),
+            no_server: self.no_server,
+            request: http.then_some(&self.req as &dyn crate::expr::Head),
+            response: self.resp.as_ref().map(|h| h as &dyn crate::expr::Head),
+            request_data: self.buffered(),
+            response_data: Buffered::default(),
+            vars: &self.vars,
+            captures: &self.captures,
+            progress: Progress {
+                timers: self.timers(),
+                status: if self.status == 0 { -1 } else { i32::from(self.status) },
+                bytes_in: self.bytes_in,
+                bytes_out: self.bytes_out,
+                term: self.term(),
+                retries: self.retries,
+                redispatched: self.redispatched,
+                server_queue: self.server_queue,
+                backend_queue: self.backend_queue,
+                request_line: self.request_line.as_deref(),
+                request_cookie: self.request_cookie.as_deref(),
+                response_cookie: self.response_cookie.as_deref(),
+                unique_id: None,
+                request_counter: self.request_number,
+                log_counter: 0,
+                early: false,
+            },
+            live: self,
+            is_final: self.is_final,
+        }
+    }
+
+    fn request(&mut self) -> Option<&mut dyn EditHead> {
+        Some(&mut self.req)
+    }
+
+    fn response(&mut self) -> Option<&mut dyn EditHead> {
+        self.resp.as_mut().map(|h| h as &mut dyn EditHead)
+    }
+
+    fn vars(&mut self) -> &mut Vars {
+        &mut self.vars
+    }
+
+    fn captures(&mut self) -> &mut Captures {
+        &mut self.captures
+    }
+
+    fn effect(&mut self, effect: Effect<'_>) {
+        let any = |v6: bool| SocketAddr::new(if v6 { [0u16; 8].into() } else { [0u8; 4].into() }, 0);
+        match effect {
+            Effect::LogLevel(level) => self.log_level = level,
+            Effect::Src(ip) => self.src = Some(SocketAddr::new(ip, self.src.map_or(0, |a| a.port()))),
+            Effect::Dst(ip) => self.dst = Some(SocketAddr::new(ip, self.dst.map_or(0, |a| a.port()))),
+            Effect::SrcPort(port) => self.src.get_or_insert_with(|| any(false)).set_port(port),
+            Effect::DstPort(port) => self.dst.get_or_insert_with(|| any(false)).set_port(port),
+            Effect::Timeout(kind, value) => {
+                *match kind {
+                    TimeoutKind::Client => &mut self.limits.client,
+                    TimeoutKind::Server => &mut self.limits.server,
+                    TimeoutKind::Tunnel => &mut self.limits.tunnel,
+                    TimeoutKind::Connect => &mut self.limits.connect,
+                    TimeoutKind::Queue => &mut self.limits.queue,
+                    TimeoutKind::Tarpit => &mut self.limits.tarpit,
+                } = value;
+            }
+            Effect::DisableL7Retry => self.retry_allowed = false,
+            Effect::EarlyHint(name, value) => {
+                self.early_hints.extend_from_slice(name.as_bytes());
+                self.early_hints.extend_from_slice(b": ");
+                self.early_hints.extend_from_slice(value);
+                self.early_hints.extend_from_slice(b"\r\n");
+            }
+            // Variables of the process live in `proc_vars`; the others are hints about sockets and queues that
+            // the loader refuses or warns about until they exist here.
+            Effect::ProcVar(name, value) => proc_vars::set(name, value),
+            Effect::Nice(_)
+            | Effect::Tos(_)
+            | Effect::Mark(_)
+            | Effect::PriorityClass(_)
+            | Effect::PriorityOffset(_)
+            | Effect::SwitchModeHttp
+            | Effect::ExpectProxy => {}
+        }
+    }
+}
+
+/// Variables of scope `proc`.
+mod proc_vars {
+    use crate::ir::expr::{Value, VarName};
+    use parking_lot::Mutex;
+
+    static VARS: Mutex<Vec<(u64, Value)>> = Mutex::new(Vec::new());
+
+    pub(super) fn get(name: &VarName) -> Option<Value> {
+        VARS.lock().iter().find(|(id, _)| *id == name.id).map(|(_, v)| v.clone())
+    }
+
+    pub(super) fn set(name: &VarName, value: Option<Value>) {
+        let mut vars = VARS.lock();
+        vars.retain(|(id, _)| *id != name.id);
+        if let Some(value) = value {
+            vars.push((name.id, value));
+        }
+    }
+}
+
+impl crate::expr::Live for Txn {
+    fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
+        let proxy = self.live.proxy(proxy);
+        let now = clock::now_ms();
+        let (fe, be) = (proxy.frontend.as_ref(), proxy.backend.as_ref());
+        let usable = || {
+            be.map_or(0, |b| {
+                let (a, s) = b.usable();
+                i64::from(if a > 0 { a } else { s })
+            })
+        };
+        let queued = || be.map_or(0, |b| i64::from(b.counters.queued.get()));
+        let free = |with_queues: bool| {
+            let Some(be) = be else { return 0 };
+            let mut sum = 0;
+            for s in be.servers.iter().filter(|s| s.is_usable()) {
+                if s.maxconn() == 0 || (with_queues && s.ir.maxqueue == 0) {
+                    return -1;
+                }
+                sum += i64::from(s.maxconn()) - i64::from(s.served.get());
+                if with_queues {
+                    sum += i64::from(s.ir.maxqueue) - i64::from(s.counters.queued.get());
+                }
+            }
+            sum.max(0)
+        };
+        match number {
+            ProxyNumber::UsableServers => usable(),
+            ProxyNumber::BackendConnections => be.map_or(0, |b| i64::from(b.counters.sessions.get())),
+            ProxyNumber::BackendConnectionsFree => free(false),
+            ProxyNumber::ConnectionSlots => free(true),
+            ProxyNumber::BackendSessionRate => be.map_or(0, |b| i64::from(b.counters.rate.rate(now))),
+            ProxyNumber::FrontendConnections => fe.map_or(0, |f| i64::from(f.counters.sessions.get())),
+            ProxyNumber::FrontendSessionRate => fe.map_or(0, |f| i64::from(f.counters.rate.rate(now))),
+            ProxyNumber::FrontendRequestRate => fe.map_or(0, |f| i64::from(f.counters.req_rate.rate(now))),
+            ProxyNumber::Queue => queued(),
+            ProxyNumber::AverageQueue => {
+                let n = usable();
+                if n > 0 { (queued() + n - 1) / n } else { queued() }
+            }
+        }
+    }
+
+    fn server(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64 {
+        let Some(server) =
+            self.live.proxy(backend).backend.as_ref().and_then(|b| b.servers.get(index as usize))
+        else {
+            return 0;
+        };
+        match number {
+            ServerNumber::IsUp => i64::from(server.is_usable()),
+            ServerNumber::Connections => i64::from(server.counters.sessions.get()),
+            ServerNumber::ConnectionsFree if server.maxconn() == 0 => -1,
+            ServerNumber::ConnectionsFree => {
+                (i64::from(server.maxconn()) - i64::from(server.served.get())).max(0)
+            }
+            ServerNumber::Queue => i64::from(server.counters.queued.get()),
+            ServerNumber::SessionRate => i64::from(server.counters.rate.rate(clock::now_ms())),
+            ServerNumber::Weight => {
+                i64::from(server.with_state(|s| s.weight()).div_ceil(crate::balance::WEIGHT_SCALE))
+            }
+            ServerNumber::InitialWeight => i64::from(server.ir.weight),
+            ServerNumber::UserWeight => {
+                i64::from(server.with_state(|s| s.weight()).div_ceil(crate::balance::WEIGHT_SCALE))
+            }
+        }
+    }
+
+    fn process(&self, number: ProcessNumber) -> i64 {
+        match number {
+            ProcessNumber::Connections => i64::from(self.live.process.connections.get()),
+            ProcessNumber::Stopping => i64::from(self.live.is_stopping()),
+            ProcessNumber::Uptime => clock::now().duration_since(self.live.started).as_secs() as i64,
+        }
+    }
+
+    fn listener_connections(&self) -> i64 {
+        i64::from(self.listener.counters.sessions.get())
+    }
+
+    fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx> {
+        let name = std::str::from_utf8(name).ok()?;
+        self.live.backend_named(name).map(|p| p.idx)
+    }
+
+    fn proc_var(&self, name: &VarName) -> Option<Value> {
+        proc_vars::get(name)
+    }
+
+    fn is_local(&self, addr: IpAddr) -> bool {
+        // An address is ours if a socket can be bound to it.
+        addr.is_loopback() || std::net::UdpSocket::bind((addr, 0)).is_ok()
+    }
+
+    fn random(&self) -> u64 {
+        rand::random()
+    }
+
+    fn timeout(&self, name: TimeoutName) -> Option<i64> {
+        let (fe, be) = (&self.fe.ir.timeouts, &self.be.ir.timeouts);
+        let value = match name {
+            TimeoutName::BeServer => be.server,
+            TimeoutName::BeTunnel => be.tunnel,
+            TimeoutName::FeClient => fe.client,
+            TimeoutName::CurServer => self.limits.server,
+            TimeoutName::CurTunnel => self.limits.tunnel,
+            TimeoutName::BeConnect => be.connect,
+            TimeoutName::BeQueue => be.queue,
+            TimeoutName::BeTarpit => be.tarpit,
+            TimeoutName::CurClient => self.limits.client,
+        };
+        value.map(|d| d.as_millis() as i64)
+    }
+}
+
+/// Log line of a finished transaction, if it is to be written.
+pub(super) fn log(txn: &Txn) {
+    let proxy = &txn.fe;
+    if proxy.logs.is_empty() {
+        return;
+    }
+    let Some(level) = txn.log_level else { return };
+    let failed =
+        txn.failure.code()[0] != b'-' && txn.failure.code()[0] != b'L' || txn.retries > 0 && txn.redispatched;
+    if proxy.ir.dontlog_normal && !failed && txn.status < 500 {
+        return;
+    }
+    let level =
+        if proxy.ir.log_separate_errors && (failed || txn.status >= 500) { Severity(3) } else { level };
+    let ctx = txn.ctx();
+    let mut line = with(super::worker::Worker::take_scratch);
+    super::rules::render_log(&proxy.ir, &ctx, &mut line);
+    txn.live.logger.send(&proxy.logs, level, proxy.ir.log_tag.as_deref(), &line);
+    with(|w| w.give_scratch(line));
+}
+
+/// Whether a captured request line is needed for the log.
+pub(super) fn logs_requests(proxy: &ir::Proxy) -> bool {
+    !proxy.logs.is_empty()
+}

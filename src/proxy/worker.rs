@@ -1,0 +1,451 @@
+//! One thread: its accept loops, its sessions, and what they share without locks.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Waker;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use tokio::net::{TcpListener, UnixListener};
+
+use super::deadline::Deadline;
+use super::engine::{Order, Shared};
+use super::listener::Socket;
+use super::pool::IdlePool;
+use super::stream::Stream;
+use super::txn::Txn;
+use super::{http, proxy_protocol, rules, tcp};
+use crate::buf::{Buf, Pool};
+use crate::http::Head;
+use crate::ir;
+use crate::live::{FrontendState, Listener, Live, Proxy};
+use crate::sys::{self, clock};
+
+/// A listener as one thread has it.
+pub(super) struct Door {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) socket: Socket,
+}
+
+/// What the sessions of one thread share.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) index: usize,
+    pub(super) bufs: Pool,
+    pub(super) idle: IdlePool,
+    heads: RefCell<Vec<Head>>,
+    scratch: RefCell<Vec<Vec<u8>>>,
+    parked: RefCell<slab::Slab<Waker>>,
+    /// A pair of clocks read at the same time, renewed every second.
+    clocks: Cell<(Instant, i64)>,
+}
+
+thread_local! {
+    static WORKER: OnceCell<Worker> = const { OnceCell::new() };
+}
+
+/// The worker of this thread. Sessions run on worker threads only.
+pub(super) fn with<R>(f: impl FnOnce(&Worker) -> R) -> R {
+    WORKER.with(|w| f(w.get().expect("sessions run on worker threads")))
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, index: usize) -> Self {
+        let bufsize = shared.live.config.global.bufsize;
+        Self {
+            bufs: Pool::new(bufsize, 64),
+            idle: IdlePool::new(&shared.live),
+            heads: RefCell::default(),
+            scratch: RefCell::default(),
+            parked: RefCell::default(),
+            clocks: Cell::new(read_clocks()),
+            shared,
+            index,
+        }
+    }
+
+    /// Everything that runs.
+    pub(super) fn live(&self) -> &Arc<Live> {
+        &self.shared.live
+    }
+
+    /// Wall clock at `at`, microseconds since 1970.
+    pub(super) fn wall_us(&self, at: Instant) -> i64 {
+        let (instant, wall) = self.clocks.get();
+        match at.checked_duration_since(instant) {
+            Some(after) => wall + after.as_micros() as i64,
+            None => wall - instant.duration_since(at).as_micros() as i64,
+        }
+    }
+
+    /// An empty head.
+    pub(super) fn take_head(&self) -> Head {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keep the memory of a head.
+    pub(super) fn give_head(&self, mut head: Head) {
+        let mut heads = self.heads.borrow_mut();
+        if heads.len() < 64 {
+            head.clear();
+            heads.push(head);
+        }
+    }
+
+    /// An empty vector.
+    pub(super) fn take_scratch(&self) -> Vec<u8> {
+        self.scratch.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keep the memory of a vector.
+    pub(super) fn give_scratch(&self, mut vec: Vec<u8>) {
+        let mut scratch = self.scratch.borrow_mut();
+        if scratch.len() < 64 && vec.capacity() <= 32 * 1024 {
+            vec.clear();
+            scratch.push(vec);
+        }
+    }
+
+    /// Remember an idle connection's task, to wake it when the process stops.
+    pub(super) fn park(&self, waker: &Waker) -> usize {
+        self.parked.borrow_mut().insert(waker.clone())
+    }
+
+    /// It is no longer idle.
+    pub(super) fn unpark(&self, key: usize) {
+        self.parked.borrow_mut().try_remove(key);
+    }
+
+    fn wake_parked(&self) {
+        let wakers: Vec<Waker> = self.parked.borrow().iter().map(|(_, w)| w.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn keep_house(&self) {
+        self.clocks.set(read_clocks());
+        self.idle.expire(clock::now());
+    }
+}
+
+fn read_clocks() -> (Instant, i64) {
+    let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (clock::now(), wall.as_micros() as i64)
+}
+
+/// A connection of a client, from accept to close.
+pub(super) struct Conn {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) io: Stream,
+    /// Bytes received and not yet used; a buffer is held only while there are some.
+    pub(super) input: Option<Buf>,
+    pub(super) deadline: Deadline,
+    /// The client, as its PROXY line or its socket says; `None`: a unix socket.
+    pub(super) src: Option<SocketAddr>,
+    /// Where it connected to, likewise.
+    pub(super) dst: Option<SocketAddr>,
+    pub(super) accepted: Instant,
+    /// End of the last exchange.
+    pub(super) last_end: Instant,
+    /// Requests so far.
+    pub(super) requests: u32,
+    pub(super) received_proxy: bool,
+}
+
+impl Conn {
+    /// Its frontend.
+    pub(super) fn frontend(&self) -> &crate::live::Frontend {
+        self.proxy.frontend.as_ref().expect("connections come through frontends")
+    }
+
+    /// Read more into the input buffer. Returns bytes read; 0 is the end.
+    pub(super) fn poll_fill(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<usize>> {
+        fill(&mut self.io, &mut self.input, cx)
+    }
+
+    /// Drop the input buffer if it is empty.
+    pub(super) fn rest(&mut self) {
+        if self.input.as_ref().is_some_and(Buf::is_empty)
+            && let Some(buf) = self.input.take()
+        {
+            with(|w| w.bufs.give(buf));
+        }
+    }
+}
+
+/// Read into a buffer that is taken from the pool when there is something to read. Must have space.
+pub(super) fn fill(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut std::task::Context<'_>,
+) -> std::task::Poll<std::io::Result<usize>> {
+    if input.is_none() {
+        std::task::ready!(io.poll_readable(cx))?;
+        *input = Some(with(|w| w.bufs.take()));
+    }
+    let Some(buf) = input else { unreachable!("just made") };
+    let result = io.poll_read(cx, buf.space());
+    if let std::task::Poll::Ready(Ok(n)) = result {
+        buf.commit(n);
+    }
+    if buf.is_empty()
+        && let Some(buf) = input.take()
+    {
+        with(|w| w.bufs.give(buf));
+    }
+    result
+}
+
+/// The life of a worker thread.
+pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
+    let mut orders = shared.orders.clone();
+    WORKER.with(|w| w.set(Worker::new(shared.clone(), index)).ok());
+    for door in doors {
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let mut orders = shared.orders.clone();
+            tokio::select! {
+                () = accept_loop(&shared, door) => {}
+                _ = orders.wait_for(|o| *o != Order::Run) => {}
+            }
+        });
+    }
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => with(Worker::keep_house),
+            order = orders.wait_for(|o| *o != Order::Run) => {
+                if order.is_err() {
+                    return;
+                }
+                break;
+            }
+        }
+    }
+    with(|w| {
+        w.idle.clear();
+        w.wake_parked();
+    });
+    // Sessions of other threads count too: the process ends as one.
+    while shared.sessions.load(Relaxed) > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(20)) => with(|w| w.idle.clear()),
+            _ = orders.wait_for(|o| *o == Order::Quit) => return,
+        }
+    }
+}
+
+enum Acceptor {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+async fn accept_loop(shared: &Arc<Shared>, door: Door) {
+    let Door { proxy, listener, socket } = door;
+    let acceptor = match socket {
+        Socket::Tcp(s) => TcpListener::from_std(s).map(Acceptor::Tcp),
+        Socket::Unix(s) => UnixListener::from_std(s).map(Acceptor::Unix),
+    };
+    let Ok(acceptor) = acceptor else {
+        tracing::error!(proxy = proxy.ir.name, "listening socket cannot be polled");
+        return;
+    };
+    let Some(frontend) = &proxy.frontend else { return };
+    let live = &shared.live;
+    let full = || {
+        live.process.connections.get() >= live.maxconn()
+            || frontend.counters.sessions.get() >= frontend.maxconn()
+            || listener.ir.maxconn.is_some_and(|max| max > 0 && listener.counters.sessions.get() >= max)
+            || proxy
+                .ir
+                .frontend
+                .as_ref()
+                .and_then(|f| f.rate_limit_sessions)
+                .is_some_and(|max| frontend.counters.rate.rate(clock::now_ms()) >= max)
+    };
+    // Known without asking the kernel unless the listener takes any address.
+    let fixed_dst = match &listener.ir.addr {
+        ir::BindAddr::Tcp(a) if !a.ip().is_unspecified() && !listener.ir.transparent && a.port() != 0 => {
+            Some(*a)
+        }
+        _ => None,
+    };
+    loop {
+        while full() {
+            shared.room.wait().await;
+        }
+        let accepted = match &acceptor {
+            Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::Tcp(s), Some(peer))),
+            Acceptor::Unix(l) => l.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+        };
+        let (io, src) = match accepted {
+            Ok(pair) => pair,
+            Err(e) => {
+                // Out of descriptors or memory: give others time to close theirs. Anything else concerned one client.
+                if matches!(
+                    e.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                ) {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                continue;
+            }
+        };
+        while frontend.state() == FrontendState::Paused {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if frontend.state() == FrontendState::Stopped {
+            return;
+        }
+        let mut dst = None;
+        if let Stream::Tcp(s) = &io {
+            let _ = s.set_nodelay(true);
+            if proxy.ir.clitcpka {
+                let _ = sys::tcp::set_keepalive(s);
+            }
+            dst = fixed_dst.or_else(|| s.local_addr().ok());
+        }
+        let now = clock::now();
+        let conn = Conn {
+            proxy: proxy.clone(),
+            listener: listener.clone(),
+            io,
+            input: None,
+            deadline: Deadline::new(),
+            src: src.map(unmap),
+            dst: dst.map(unmap),
+            accepted: now,
+            last_end: now,
+            requests: 0,
+            received_proxy: false,
+        };
+        let guard = Guard::enter(shared.clone(), &conn);
+        tokio::spawn(session(conn, guard));
+    }
+}
+
+/// An IPv4 client on an IPv6 socket is an IPv4 client.
+fn unmap(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+/// Counts a connection for as long as it lives.
+struct Guard {
+    shared: Arc<Shared>,
+    proxy: Arc<Proxy>,
+    listener: Arc<Listener>,
+}
+
+impl Guard {
+    fn enter(shared: Arc<Shared>, conn: &Conn) -> Self {
+        let now = clock::now_ms();
+        let live = &shared.live;
+        shared.sessions.fetch_add(1, Relaxed);
+        live.process.connections.inc();
+        live.process.cum_conns.inc();
+        live.process.conn_rate.add(1, now);
+        live.process.sess_rate.add(1, now);
+        let c = &conn.frontend().counters;
+        c.conn_tot.inc();
+        c.conn_rate.add(1, now);
+        c.sessions.inc();
+        c.stot.inc();
+        c.rate.add(1, now);
+        if conn.proxy.ir.mode == ir::proxy::Mode::Http {
+            c.h1_open_connections.inc();
+            c.h1_total_connections.inc();
+        }
+        conn.listener.counters.sessions.inc();
+        conn.listener.counters.stot.inc();
+        Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(frontend) = &self.proxy.frontend {
+            frontend.counters.sessions.dec();
+            if self.proxy.ir.mode == ir::proxy::Mode::Http {
+                frontend.counters.h1_open_connections.dec();
+            }
+        }
+        self.listener.counters.sessions.dec();
+        self.shared.live.process.connections.dec();
+        self.shared.sessions.fetch_sub(1, Relaxed);
+        self.shared.room.left();
+    }
+}
+
+async fn session(mut conn: Conn, _guard: Guard) {
+    if conn.listener.ir.accept_proxy && !Box::pin(read_proxy_line(&mut conn)).await {
+        return;
+    }
+    if !admitted(&mut conn) {
+        return;
+    }
+    match conn.proxy.ir.mode {
+        ir::proxy::Mode::Tcp => Box::pin(tcp::session(&mut conn)).await,
+        ir::proxy::Mode::Http => http::session(&mut conn).await,
+    }
+}
+
+/// `accept-proxy`. `false`: no valid line came in time.
+async fn read_proxy_line(conn: &mut Conn) -> bool {
+    let t = &conn.proxy.ir.timeouts;
+    let limit = t.http_request.or(t.client).unwrap_or(Duration::from_secs(15));
+    conn.deadline.set(Some(conn.accepted + limit));
+    std::future::poll_fn(|cx| {
+        loop {
+            if let Some(buf) = &mut conn.input {
+                match proxy_protocol::parse(buf.filled()) {
+                    Err(_) => return std::task::Poll::Ready(false),
+                    Ok(None) if buf.is_full() => return std::task::Poll::Ready(false),
+                    Ok(None) => {}
+                    Ok(Some(header)) => {
+                        buf.consume(header.len);
+                        if let Some((src, dst)) = header.addresses {
+                            conn.src = Some(unmap(src));
+                            conn.dst = Some(unmap(dst));
+                        }
+                        conn.received_proxy = true;
+                        conn.rest();
+                        return std::task::Poll::Ready(true);
+                    }
+                }
+            }
+            match conn.poll_fill(cx) {
+                std::task::Poll::Ready(Ok(1..)) => {}
+                std::task::Poll::Ready(_) => return std::task::Poll::Ready(false),
+                std::task::Poll::Pending => return conn.deadline.poll(cx).map(|()| false),
+            }
+        }
+    })
+    .await
+}
+
+/// `tcp-request connection` and `tcp-request session` rules. False: they turned it away.
+fn admitted(conn: &mut Conn) -> bool {
+    let ir = &conn.proxy.ir;
+    if ir.tcp_request_connection.is_empty() && ir.tcp_request_session.is_empty() {
+        return true;
+    }
+    let mut txn = Txn::new(conn, conn.accepted);
+    let outcome = rules::accept(&mut txn);
+    conn.src = txn.src;
+    conn.dst = txn.dst;
+    if matches!(outcome, rules::Outcome::Continue) {
+        return true;
+    }
+    if matches!(outcome, rules::Outcome::SilentDrop) {
+        conn.io.reset_on_close();
+    }
+    conn.frontend().counters.dcon.inc();
+    conn.listener.counters.dcon.inc();
+    false
+}
