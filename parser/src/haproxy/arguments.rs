@@ -1,6 +1,9 @@
 //! Words of a line into typed values, as a keyword's grammar says.
 
+use std::cell::RefCell;
+
 use super::grammar::{Arg, Keyword};
+use super::messages::{Fault, message};
 use super::tree::{Condition, Modifier, Statement, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{Variables, Word, span_of};
@@ -18,14 +21,46 @@ pub(super) struct Subject<'a> {
     pub span: Span,
     /// For `$NAME` inside addresses.
     pub vars: &'a dyn Variables,
+    /// What is worth saying although the line is good.
+    pub warnings: RefCell<Vec<Diagnostic>>,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    pub(super) fn new(name: String, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
+        Self { name, head, span, vars, warnings: RefCell::default() }
+    }
+
+    /// `15min`: a character after a complete time.
+    fn trailing(&self, word: &Word, c: char) {
+        let message = format!(
+            "unexpected character '{c}' after the timer value '{word}', only (us=microseconds,ms=milliseconds,\
+             s=seconds,m=minutes,h=hours,d=days) are supported."
+        );
+        let diagnostic = Diagnostic::warning(Reason::Retired, word.span, message).head(self.head);
+        self.warnings.borrow_mut().push(diagnostic.help("newer versions of HAProxy refuse it"));
+    }
+
     fn alert(&self, reason: Reason, span: Span, cause: &str) -> Diagnostic {
         Diagnostic::alert(reason, span, format!("'{}' {cause}", self.name)).head(self.head)
     }
 
+    /// An alert in HAProxy's own words, if it has them for this keyword.
+    fn own(
+        &self,
+        keyword: &Keyword,
+        fault: Fault,
+        reason: Reason,
+        span: Span,
+        word: &str,
+    ) -> Option<Diagnostic> {
+        let message = message(keyword.name, fault, word)?;
+        Some(Diagnostic::alert(reason, span, message).head(self.head))
+    }
+
     fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
+        if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, self.span, "") {
+            return own;
+        }
         let cause = match arg {
             Arg::Int(..) => "expects an integer argument.".to_owned(),
             Arg::Time(_) => "expects a time as argument.".to_owned(),
@@ -36,22 +71,37 @@ impl Subject<'_> {
         self.alert(Reason::MissingArgument, self.span, &cause)
     }
 
+    fn plain(&self, reason: Reason, span: Span, message: String) -> Diagnostic {
+        Diagnostic::alert(reason, span, message).head(self.head)
+    }
+
     fn invalid(&self, arg: &Arg, word: &Word, error: &ValueError) -> Diagnostic {
         let reason = match error {
             ValueError::Overflow | ValueError::Underflow => Reason::OutOfRange,
             _ => Reason::InvalidValue,
         };
         let diagnostic = match (arg, error) {
-            (Arg::Time(_), ValueError::Overflow) => self
-                .alert(reason, word.span, &format!(": timer overflow in argument '{word}'."))
-                .help("the largest timer is 2147483647 ms, about 24.8 days"),
+            (Arg::Time(_), ValueError::Overflow) => self.plain(
+                reason,
+                word.span,
+                format!(
+                    "timer overflow in argument '{word}' to '{}' (maximum value is 2147483647 ms or ~24.8 days)",
+                    self.name
+                ),
+            ),
             (Arg::Time(unit), ValueError::Underflow) => {
                 let unit = format!("{unit:?}").to_lowercase();
-                self.alert(reason, word.span, &format!(": timer underflow in argument '{word}'."))
-                    .help(format!("the smallest value other than zero is 1{unit}"))
+                self.plain(
+                    reason,
+                    word.span,
+                    format!(
+                        "timer underflow in argument '{word}' to '{}' (minimum non-null value is 1 {unit})",
+                        self.name
+                    ),
+                )
             }
             (Arg::Time(_), ValueError::Unexpected(c)) => self
-                .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
+                .plain(reason, word.span, format!("unexpected character '{c}' in '{}'", self.name))
                 .help("a time is a number and one of the units us, ms, s, m, h, d"),
             (Arg::Size, ValueError::Unexpected(c)) => self
                 .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
@@ -64,13 +114,43 @@ impl Subject<'_> {
         diagnostic.label(error.cause())
     }
 
-    fn unknown_setting(&self, word: &Word, table: &[Keyword]) -> Diagnostic {
+    fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
         let (cause, near) = did_you_mean(word, table.iter().map(|row| row.name));
-        let diagnostic =
-            self.alert(Reason::UnknownKeyword, word.span, &format!(": unknown keyword '{word}'{cause}"));
+        let own = self.own(keyword, Fault::Wrong, Reason::UnknownKeyword, word.span, word);
+        let is_own = own.is_some();
+        let diagnostic = own.unwrap_or_else(|| {
+            let colon = if keyword.name == "bind" { ":" } else { " :" };
+            let message = format!("'{}'{colon} unknown keyword '{word}'{cause}", self.name);
+            self.plain(Reason::UnknownKeyword, word.span, message)
+        });
         match near {
+            Some(near) if is_own => diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near),
             Some(near) => diagnostic.edit(word.span, near),
             None => diagnostic,
+        }
+    }
+
+    /// Words where nothing may follow.
+    fn extra(&self, keyword: &Keyword, rest: &[Word], word: &Word) -> Diagnostic {
+        let reason = Reason::TooManyArguments;
+        let span = span_of(rest, word.span);
+        let own = self.own(keyword, Fault::Wrong, reason, word.span, word);
+        let diagnostic = own.unwrap_or_else(|| {
+            self.alert(reason, span, &format!("cannot handle unexpected argument '{word}'."))
+        });
+        let candidates: &[&str] = match keyword.args.last() {
+            Some(Arg::Cond) => &["if", "unless"],
+            Some(Arg::Maybe(Arg::Choice(_))) => {
+                keyword.args.iter().find_map(Arg::choices).unwrap_or_default()
+            }
+            _ => &[],
+        };
+        if let Some(near) = nearest(word, candidates.iter().copied()) {
+            return diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near);
+        }
+        match keyword.usage() {
+            usage if usage.is_empty() => diagnostic,
+            usage => diagnostic.help(format!("usage: {} {usage}", keyword.name)),
         }
     }
 }
@@ -110,21 +190,8 @@ pub(super) fn read(
     let values = reader.all(keyword)?;
     match (reader.rest.first(), keyword.args.last()) {
         (None, _) => Ok(values),
-        (Some(word), Some(Arg::Settings(table))) => Err(subject.unknown_setting(word, table).into()),
-        (Some(word), Some(Arg::Cond)) => {
-            let cause = format!("cannot handle unexpected argument '{word}'.");
-            let (_, near) = did_you_mean(word, ["if", "unless"]);
-            let diagnostic = subject
-                .alert(Reason::TooManyArguments, span_of(reader.rest, word.span), &cause)
-                .help("only 'if' or 'unless' and a condition may follow");
-            Err(near.map_or(diagnostic.clone(), |near| diagnostic.edit(word.span, near)).into())
-        }
-        (Some(word), _) => {
-            let cause = format!("cannot handle unexpected argument '{word}'.");
-            let span = span_of(reader.rest, word.span);
-            let diagnostic = subject.alert(Reason::TooManyArguments, span, &cause);
-            Err(diagnostic.help(format!("usage: {} {}", keyword.name, keyword.usage())).into())
-        }
+        (Some(word), Some(Arg::Settings(table))) => Err(subject.unknown_setting(keyword, word, table).into()),
+        (Some(word), _) => Err(subject.extra(keyword, reader.rest, word).into()),
     }
 }
 
@@ -156,7 +223,7 @@ impl<'w> Reader<'_, 'w> {
             _ => {}
         }
         let Some(word) = self.take() else { return Err(self.subject.missing(keyword, arg).into()) };
-        self.scalar(arg, word)
+        self.scalar(keyword, arg, word)
     }
 
     /// An optional argument is absent if the line ends, or if the next word is none of its choices.
@@ -169,7 +236,7 @@ impl<'w> Reader<'_, 'w> {
         }
     }
 
-    fn scalar(&self, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
+    fn scalar(&self, keyword: &Keyword, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
         let invalid = |error: ValueError| Box::new(self.subject.invalid(arg, word, &error));
         match arg {
             Arg::Int(_, low, high) => {
@@ -179,7 +246,13 @@ impl<'w> Reader<'_, 'w> {
                 }
                 Ok(Value::Int(number, word.span))
             }
-            Arg::Time(unit) => Ok(Value::Time(value::time(word, *unit).map_err(invalid)?, word.span)),
+            Arg::Time(unit) => {
+                let (time, rest) = value::time_prefix(word, *unit).map_err(invalid)?;
+                if let Some(c) = rest.chars().next() {
+                    self.subject.trailing(word, c);
+                }
+                Ok(Value::Time(time, word.span))
+            }
             Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
             Arg::Addr => {
                 let text = self.expand(word);
@@ -192,7 +265,7 @@ impl<'w> Reader<'_, 'w> {
             }
             Arg::Choice(words) => match words.iter().find(|choice| **choice == word.text()) {
                 Some(choice) => Ok(Value::Choice(choice, word.span)),
-                None => Err(self.wrong_choice(word, words).into()),
+                None => Err(self.wrong_choice(keyword, word, words).into()),
             },
             _ => Ok(Value::Word(word.clone())),
         }
@@ -228,14 +301,17 @@ impl<'w> Reader<'_, 'w> {
         self.subject.alert(Reason::OutOfRange, word.span, &cause)
     }
 
-    fn wrong_choice(&self, word: &Word, words: &[&'static str]) -> Diagnostic {
+    fn wrong_choice(&self, keyword: &Keyword, word: &Word, words: &[&'static str]) -> Diagnostic {
         let (cause, near) = did_you_mean(word, words.iter().copied());
-        let message = format!("does not support '{word}'{cause}");
-        let diagnostic = self
-            .subject
-            .alert(Reason::InvalidValue, word.span, &message)
-            .help(format!("possible: {}", one_of(words)));
-        near.map_or(diagnostic.clone(), |near| diagnostic.edit(word.span, near))
+        let reason = Reason::InvalidValue;
+        let own = self.subject.own(keyword, Fault::Wrong, reason, word.span, word);
+        let diagnostic = own.unwrap_or_else(|| {
+            self.subject.alert(reason, word.span, &format!("does not support '{word}'{cause}"))
+        });
+        match near {
+            Some(near) => diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near),
+            None => diagnostic.help(format!("possible: {}", one_of(words))),
+        }
     }
 
     fn settings(&mut self, table: &'static [Keyword]) -> Result<Vec<Statement>, Box<Diagnostic>> {
@@ -244,15 +320,12 @@ impl<'w> Reader<'_, 'w> {
             let Some(row) = table.iter().find(|row| row.name == word.text()) else { break };
             self.rest = &self.rest[1..];
             let args = {
-                let subject = Subject {
-                    name: format!("{}' : '{}", self.subject.name, row.name),
-                    head: self.subject.head,
-                    span: word.span,
-                    vars: self.subject.vars,
-                };
+                let name = format!("{}' : '{}", self.subject.name, row.name);
+                let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars);
                 let mut reader = Reader { subject: &subject, rest: self.rest };
                 let args = reader.all(row)?;
                 self.rest = reader.rest;
+                self.subject.warnings.borrow_mut().append(&mut subject.warnings.borrow_mut());
                 args
             };
             settings.push(Statement { keyword: row, modifier: Modifier::None, args, span: word.span });

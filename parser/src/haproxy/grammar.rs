@@ -154,6 +154,8 @@ impl Arg {
             Self::Size => "<size>".into(),
             Self::Addr => "<addr>[:<port>]".into(),
             Self::Addrs => "<addr>:<port>[,...]".into(),
+            // Facilities and levels would fill the screen.
+            Self::Choice(words) if words.len() > 6 => format!("<{}...>", words[..3].join("|")),
             Self::Choice(words) => words.join("|"),
             Self::Maybe(arg) => format!("[{}]", arg.usage()),
             Self::Rest => "[...]".into(),
@@ -164,9 +166,13 @@ impl Arg {
         }
     }
 
-    /// Whether nothing at all satisfies it.
+    /// The words it offers, if it is a choice.
     #[must_use]
-    pub fn optional(&self) -> bool {
-        matches!(self, Self::Maybe(_) | Self::Rest | Self::Cond | Self::Settings(_))
+    pub fn choices(&self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Choice(words) => Some(words),
+            Self::Maybe(arg) => arg.choices(),
+            _ => None,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod condition;
 mod environment;
 mod grammar;
 pub mod keywords;
+mod messages;
 mod parse;
 mod preprocess;
 pub mod section;

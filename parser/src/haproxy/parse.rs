@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::arguments::{self, Subject, did_you_mean, one_of};
 use super::condition::Facts;
 use super::environment::Environment;
-use super::grammar::{Arg, Effect, Keyword};
+use super::grammar::{Effect, Keyword};
 use super::keywords::{self, Lookup};
 use super::preprocess::Preprocessor;
 use super::section::{self, KINDS, Naming, SectionKind};
@@ -209,8 +209,7 @@ impl Parser<'_> {
     /// `listen NAME ADDR:PORT[,...] [settings]` of versions before 1.7.
     fn old_addresses(&mut self, kind: &SectionKind, words: &[Word], rest: &[Word]) -> Option<Value> {
         let bind = keywords::row("bind", kind.bit)?;
-        let subject =
-            Subject { name: kind.name.to_owned(), head: Head::Parsing, span: words[0].span, vars: &self.env };
+        let subject = Subject::new(kind.name.to_owned(), Head::Parsing, words[0].span, &self.env);
         match arguments::read(&subject, bind, rest) {
             Err(diagnostic) => {
                 self.say(*diagnostic);
@@ -248,13 +247,12 @@ impl Parser<'_> {
         let arguments = &words[count..];
         // `no log` and `no option X` need no arguments.
         let bare = modifier != Modifier::None && arguments.is_empty();
-        let subject = Subject {
-            name: subject_name(keyword, arguments, self.tree.sections.last()),
-            head: if keyword.name.contains("server") { Head::At } else { Head::Parsing },
-            span: head_span,
-            vars: &self.env,
-        };
+        let name = subject_name(keyword, arguments, self.tree.sections.last());
+        let head = if is_server(keyword) { Head::At } else { Head::Parsing };
+        let subject = Subject::new(name, head, head_span, &self.env);
         let args = if bare { Ok(Vec::new()) } else { arguments::read(&subject, keyword, arguments) };
+        let warnings = subject.warnings.into_inner();
+        self.diagnostics.extend(warnings);
         match args {
             Err(diagnostic) => self.say(*diagnostic),
             Ok(args) => {
@@ -393,7 +391,8 @@ impl Parser<'_> {
         };
         let (cause, near) = did_you_mean(second, known.iter().copied());
         let message = match first.text() {
-            "option" => format!("unknown option '{second}'{cause}."),
+            "option" if near.is_some() => format!("unknown option '{second}'{cause}"),
+            "option" => format!("unknown option '{second}'."),
             "stats" => format!("unknown stats parameter '{second}', expects {}.", one_of(&known)),
             _ => format!("'{first}' supports {} (got '{second}')", one_of(&known)),
         };
@@ -443,13 +442,18 @@ impl Parser<'_> {
     }
 }
 
+/// Messages about servers have their own form.
+fn is_server(keyword: &Keyword) -> bool {
+    matches!(keyword.name, "server" | "server-template" | "default-server")
+}
+
 /// What messages about a line start with.
 fn subject_name(keyword: &Keyword, arguments: &[Word], section: Option<&Section>) -> String {
+    let kind = section.map_or("", |section| section.kind.name);
     let proxy = section.and_then(|section| section.name.as_ref()).map(Word::text).unwrap_or_default();
     match (keyword.name, arguments) {
         ("server", [name, _, ..]) => format!("server {proxy}/{name}"),
-        ("bind", [addresses, _, ..]) => format!("bind {addresses}"),
-        (name, _) if matches!(keyword.args.first(), Some(Arg::Settings(_))) => name.to_owned(),
+        ("bind", [addresses, _, ..]) => format!("bind {addresses}' in section '{kind}"),
         (name, _) => name.to_owned(),
     }
 }

@@ -168,10 +168,8 @@ fn host(text: &str, family: Option<Family>, whole: &str) -> Result<Host, ValueEr
     if let Ok(ip) = text.parse::<IpAddr>() {
         return Ok(Host::Ip(ip));
     }
-    // inet_pton is stricter than the resolver; numbers and dots alone are never a name worth asking for.
-    let numeric = text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let name = text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    if numeric || !name { Err(invalid()) } else { Ok(Host::Name(text.to_owned())) }
+    // Anything else is for the resolver to judge.
+    Ok(Host::Name(text.to_owned()))
 }
 
 fn port(text: &str, whole: &str) -> Result<Port, ValueError> {

@@ -4,7 +4,7 @@ mod address;
 mod unit;
 
 pub use address::{Address, Family, Host, Port, Transport, address};
-pub use unit::{Unit, size, time};
+pub use unit::{Unit, size, time, time_prefix};
 
 /// Why a scalar could not be read. The text of HAProxy's messages is made where they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]

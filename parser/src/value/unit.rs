@@ -69,16 +69,28 @@ fn end(rest: &str) -> Result<(), ValueError> {
 /// # Errors
 /// If the text is no time or does not fit.
 pub fn time(text: &str, default: Unit) -> Result<Duration, ValueError> {
+    let (time, rest) = time_prefix(text, default)?;
+    end(rest)?;
+    Ok(time)
+}
+
+/// A time and what follows its unit. Versions of HAProxy before 2.7 ignore that, with a warning.
+///
+/// # Errors
+/// If the text does not begin with a time or it does not fit. Text after a bare number is an error too.
+pub fn time_prefix(text: &str, default: Unit) -> Result<(Duration, &str), ValueError> {
     let (rest, number) = digits(text)?;
     let given: IResult<&str, Option<Unit>> = opt(unit).parse(rest);
     let (rest, given) = given.unwrap_or((rest, None));
-    end(rest)?;
+    if given.is_none() {
+        end(rest)?;
+    }
     let micros = number.checked_mul(given.unwrap_or(default).micros()).ok_or(ValueError::Overflow)?;
     let steps = micros / default.micros();
     match steps {
         0 if micros > 0 => Err(ValueError::Underflow),
         steps if steps > 0x7fff_ffff => Err(ValueError::Overflow),
-        _ => Ok(Duration::from_micros(micros)),
+        _ => Ok((Duration::from_micros(micros), rest)),
     }
 }
 

@@ -59,6 +59,11 @@ impl<'a> Context<'a> {
         self.say(Diagnostic::warning(reason, span, message));
     }
 
+    /// Whether an alert was given so far.
+    pub(super) fn has_alerts(&self) -> bool {
+        self.said.iter().any(|diagnostic| diagnostic.severity == Severity::Alert)
+    }
+
     /// Something that this machine lacks: an alert, or a notice when only the text is judged.
     pub(in crate::lower) fn lacking(&mut self, span: Span, message: impl Into<String>) {
         let severity = if self.env.offline() { Severity::Notice } else { Severity::Alert };

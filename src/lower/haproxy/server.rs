@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Host, Port, Transport};
@@ -230,8 +230,8 @@ pub(super) fn lower(
     if let (Some(wanted), Some(span)) = (&template.server.resolvers, template.resolvers_at)
         && !resolvers.iter().any(|section| section.name == *wanted)
     {
-        let message = format!("unable to find required resolvers '{wanted}'");
-        context.alert(Reason::UnknownReference, span, message);
+        let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
+        context.about(Severity::Alert, Reason::UnknownReference, span, message);
     }
     if !is_template {
         return vec![template.finish(name, addr)];

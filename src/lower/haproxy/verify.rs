@@ -42,15 +42,16 @@ fn spot(proxy: &Proxy) -> String {
 
 /// Verifies everything, and undoes what a warning says is ignored.
 pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Facts<'_>]) {
+    // Where lines could not be read, only what is surely wrong is worth saying.
+    let complete = !context.has_alerts();
     duplicate_ids(context, config, facts);
-    for index in 0..config.proxies.len() {
-        let fact = &facts[index];
+    for (index, fact) in facts.iter().enumerate() {
         let proxy = &config.proxies[index];
         if proxy.disabled {
             continue;
         }
-        Subject { context, config, proxy, fact }.check();
-        http_only(context, &mut config.proxies[index], fact);
+        Subject { context, config, proxy, fact, complete }.check();
+        http_only(context, &mut config.proxies[index], fact, complete);
     }
 }
 
@@ -80,6 +81,8 @@ struct Subject<'c, 'a, 't> {
     config: &'c Config,
     proxy: &'c Proxy,
     fact: &'c Facts<'t>,
+    /// No line of the configuration was left out.
+    complete: bool,
 }
 
 impl Subject<'_, '_, '_> {
@@ -88,6 +91,9 @@ impl Subject<'_, '_, '_> {
     }
 
     fn warn(&mut self, reason: Reason, message: String) {
+        if !self.complete {
+            return;
+        }
         self.say(Severity::Warning, reason, self.fact.section.span, message);
     }
 
@@ -116,8 +122,7 @@ impl Subject<'_, '_, '_> {
         }
     }
 
-    /// Frontends lead to backends of their own mode; an HTTP backend may also serve a TCP frontend that is
-    /// never one here.
+    /// Frontends lead to backends of their own mode. HAProxy also lets TCP frontends lead to HTTP backends.
     fn backends(&mut self) {
         let Some(frontend) = &self.proxy.frontend else { return };
         let section = self.fact.section.span;
@@ -131,7 +136,15 @@ impl Subject<'_, '_, '_> {
         let targets: Vec<_> = default.into_iter().chain(switching).collect();
         for (index, span, how) in targets {
             let target = self.config.proxy(index);
-            if target.mode == self.proxy.mode || std::ptr::eq(target, self.proxy) {
+            if target.mode == self.proxy.mode {
+                continue;
+            }
+            if target.mode == Mode::Http {
+                let message = format!(
+                    "tcp frontend '{}' leads to http backend '{}': Tandem cannot upgrade connections to HTTP yet.",
+                    self.proxy.name, target.name
+                );
+                self.say(Severity::Alert, Reason::Refused, span, message);
                 continue;
             }
             let message = format!(
@@ -223,7 +236,10 @@ impl Subject<'_, '_, '_> {
                 server.name
             );
             let span = self.server_span(server);
-            self.say(Severity::Alert, Reason::Incomplete, span, message);
+            // HAProxy looks at addresses only; a name it could not resolve passes.
+            let literal = matches!(server.addr, ServerAddr::Ip(_));
+            let severity = if literal { Severity::Alert } else { Severity::Warning };
+            self.say(severity, Reason::Incomplete, span, message);
         }
     }
 
@@ -307,7 +323,7 @@ impl Subject<'_, '_, '_> {
 }
 
 /// In `mode tcp` what belongs to HTTP is ignored, with a warning for what a reader would expect to work.
-fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>) {
+fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>, complete: bool) {
     if proxy.mode == Mode::Http {
         return;
     }
@@ -320,7 +336,7 @@ fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>) {
         ("'option forwardfor'", "it requires", proxy.forwardfor.is_some()),
         ("'option originalto'", "it requires", proxy.originalto.is_some()),
     ];
-    for (what, why, _) in ignored.iter().filter(|(.., there)| *there) {
+    for (what, why, _) in ignored.iter().filter(|(.., there)| *there && complete) {
         let message = format!("{what} ignored for {kind} '{name}' as {why} HTTP mode.");
         context.about(Severity::Warning, Reason::Conflict, fact.section.span, message);
     }

@@ -116,7 +116,7 @@ pub fn row(name: &str, sections: Sections) -> Option<&'static Keyword> {
 /// The second words that keywords beginning with `first` have in a section.
 pub fn second_words(first: &str, section: Sections) -> Vec<&'static str> {
     let rows = INDEX.get(first).map(Vec::as_slice).unwrap_or_default();
-    let seconds = rows.iter().rev().filter(|row| row.sections & section != 0);
+    let seconds = rows.iter().filter(|row| row.sections & section != 0);
     let mut words: Vec<_> = seconds.filter_map(|row| row.name.split(' ').nth(1)).collect();
     words.dedup();
     words

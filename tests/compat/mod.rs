@@ -1,5 +1,7 @@
 //! Configuration files as whole: our own fixtures, the demo systems, and the corpus of real files.
 
+mod summary;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -64,6 +66,59 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// What is said, one line each, and what is meant.
+fn verdict(loaded: &Loaded) -> String {
+    let said = loaded.diagnostics.iter().map(|d| {
+        let line = render::headline(d, &loaded.sources, 0);
+        let line = line.lines().next().unwrap_or_default().replace(" (0) : config", "");
+        format!(
+            "{line}\n    {:?}{}\n",
+            d.reason,
+            d.help.iter().map(|h| format!(" = {h}")).collect::<String>()
+        )
+    });
+    let mut out: String = said.collect();
+    if let Some(config) = &loaded.config {
+        out += &summary::summary(config);
+    }
+    out
+}
+
+/// Compares with NAME.expect, or writes it where `TANDEM_BLESS` is set.
+fn check(path: &Path, good: bool) {
+    let loaded = load_file(path);
+    let actual = verdict(&loaded);
+    assert_eq!(loaded.config.is_some(), good, "{}:\n{}", path.display(), rendered(&loaded));
+    let expect = path.with_extension("expect");
+    if std::env::var_os("TANDEM_BLESS").is_some() {
+        std::fs::write(&expect, &actual).expect("writable");
+        return;
+    }
+    let expected = std::fs::read_to_string(&expect).unwrap_or_default();
+    for (nth, (actual, expected)) in actual.lines().zip(expected.lines()).enumerate() {
+        assert_eq!(actual, expected, "{} line {}", expect.display(), nth + 1);
+    }
+    assert_eq!(actual.lines().count(), expected.lines().count(), "{}", expect.display());
+}
+
+#[test]
+fn good_files_mean_what_they_should() {
+    let paths = files(&root().join("compat-fixtures/haproxy/ok"), "cfg");
+    assert!(!paths.is_empty());
+    for path in paths {
+        check(&path, true);
+    }
+}
+
+#[test]
+fn bad_files_are_explained() {
+    let paths = files(&root().join("compat-fixtures/haproxy/err"), "cfg");
+    assert!(!paths.is_empty());
+    for path in paths {
+        check(&path, false);
+    }
 }
 
 #[test]
