@@ -1,6 +1,7 @@
 //! The three command lines: `haproxy`, `keepalived` and `tandem`, chosen by the name the program is called by.
 
 mod haproxy;
+mod keepalived;
 mod links;
 mod options;
 mod tandem;
@@ -17,6 +18,7 @@ pub fn main() -> ExitCode {
     let args: Vec<OsString> = args.collect();
     match Path::new(&called).file_name().and_then(|name| name.to_str()) {
         Some("haproxy") => haproxy::main(&called, args),
+        Some("keepalived") => keepalived::main(&called, args),
         _ => tandem::main(&called, args),
     }
 }
