@@ -308,11 +308,11 @@ impl Cx<'_> {
                 self.unknown_interface(format!("unknown interface {name} specified for linkbeat interface"));
                 continue;
             }
-            if let Some(word) = line.get(1) {
-                if !matches!(word.text.as_str(), "MII" | "ETHTOOL" | "IOCTL") || line.len() > 2 {
-                    let text = format!("extra characters {} in linkbeat interface", word.text);
-                    self.error(Reason::TooManyArguments, word.span, text);
-                }
+            if let Some(word) = line.get(1)
+                && (!matches!(word.text.as_str(), "MII" | "ETHTOOL" | "IOCTL") || line.len() > 2)
+            {
+                let text = format!("extra characters {} in linkbeat interface", word.text);
+                self.error(Reason::TooManyArguments, word.span, text);
             }
             self.config.linkbeat_interfaces.push(name);
         }

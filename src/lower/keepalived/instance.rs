@@ -55,6 +55,13 @@ pub(super) struct Draft {
     pub(super) no_vip_on_purpose: bool,
 }
 
+impl Draft {
+    /// Whether an address of this family fits; the first one decides.
+    fn accepts(&mut self, ipv6: bool) -> bool {
+        *self.family.get_or_insert(ipv6) == ipv6
+    }
+}
+
 impl Cx<'_> {
     /// `vrrp_instance NAME { ... }`.
     pub(super) fn instance(&mut self, statement: &Statement) -> Option<Draft> {
@@ -458,7 +465,7 @@ impl Cx<'_> {
             self.error(Reason::InvalidValue, word.span, text);
             return;
         };
-        if *draft.family.get_or_insert(addr.is_ipv6()) != addr.is_ipv6() {
+        if !draft.accepts(addr.is_ipv6()) {
             let text = format!(
                 "Configuration error: VRRP instance[{name}] and unicast peer address[{}] MUST be of the same family !!! Skipping...",
                 word.text
@@ -511,7 +518,7 @@ impl Cx<'_> {
                     word.text
                 )
             }
-            Ok(addr) if *draft.family.get_or_insert(addr.is_ipv6()) == addr.is_ipv6() => {
+            Ok(addr) if draft.accepts(addr.is_ipv6()) => {
                 instance.src_ip = Some(addr);
                 return;
             }
@@ -530,7 +537,7 @@ impl Cx<'_> {
         let Some(word) = self.parameter(words, 1) else { return };
         let text = match word.text.parse::<IpAddr>() {
             Err(_) => format!("({name}) malformed mcast dest address {}. Skipping...", word.text),
-            Ok(addr) if *draft.family.get_or_insert(addr.is_ipv6()) != addr.is_ipv6() => {
+            Ok(addr) if !draft.accepts(addr.is_ipv6()) => {
                 format!(
                     "({name}) mcast dest address {} MUST match VRRP instance family. Skipping...",
                     word.text

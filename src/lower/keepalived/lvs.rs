@@ -82,13 +82,13 @@ impl Cx<'_> {
         let protocol = statement.children().iter().rev().find(|child| child.keyword.name == "protocol");
         let protocol =
             protocol.and_then(|child| child.words.get(1)).map_or("TCP", |word| &word.text).to_lowercase();
-        if let (false, [address, port]) = (forwarding, words.as_slice()) {
-            if !matches!(*address, "fwmark" | "group") {
-                let text = format!(
-                    "Virtual server [{address}]:{protocol}:{port}: no forwarding method set, setting default NAT"
-                );
-                self.late(Reason::Incomplete, statement.span, text);
-            }
+        if let (false, [address, port]) = (forwarding, words.as_slice())
+            && !matches!(*address, "fwmark" | "group")
+        {
+            let text = format!(
+                "Virtual server [{address}]:{protocol}:{port}: no forwarding method set, setting default NAT"
+            );
+            self.late(Reason::Incomplete, statement.span, text);
         }
     }
 

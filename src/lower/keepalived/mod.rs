@@ -143,10 +143,11 @@ fn lower(statements: Vec<Statement>, sources: Sources, report: Report, env: &dyn
         runs: runs && !report.missing_parameter && !refused && !report.file_error,
     };
     let mut diagnostics = report.diagnostics;
-    if !verdict.runs && !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Alert) {
-        if let Some(last) = diagnostics.last_mut() {
-            last.severity = Severity::Alert;
-        }
+    if !verdict.runs
+        && !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Alert)
+        && let Some(last) = diagnostics.last_mut()
+    {
+        last.severity = Severity::Alert;
     }
     Loaded { config, sources, diagnostics, verdict }
 }

@@ -9,24 +9,24 @@ use tandem_parser::{Diagnostic, Severity, Sources};
 pub fn render(diagnostic: &Diagnostic, sources: &Sources) -> String {
     let mut text = diagnostic.message.clone();
     text.push('\n');
-    if let Some(span) = diagnostic.span {
-        if let Some((_, file)) = sources.iter().find(|(id, _)| *id == span.file) {
-            let (line, column) = file.line_column(span.start);
-            let (start, bytes) = file.line_text(line);
-            let shown = String::from_utf8_lossy(bytes).replace('\t', " ");
-            let shown = shown.trim_end();
-            let until = (span.end.saturating_sub(start) as usize).min(bytes.len());
-            let from = (column as usize).saturating_sub(1).min(until);
-            let lead = bytes[..from].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
-            let width = bytes[from..until].iter().filter(|byte| **byte & 0xc0 != 0x80).count().max(1);
-            let number = line.to_string();
-            let gutter = " ".repeat(number.len());
-            let _ = writeln!(text, "  {gutter} |");
-            let _ = writeln!(text, "  {number} | {shown}");
-            let label = diagnostic.label.as_deref().unwrap_or("");
-            let carets = format!("{}{} {label}", " ".repeat(lead), "^".repeat(width));
-            let _ = writeln!(text, "  {gutter} | {}", carets.trim_end());
-        }
+    if let Some(span) = diagnostic.span
+        && let Some((_, file)) = sources.iter().find(|(id, _)| *id == span.file)
+    {
+        let (line, column) = file.line_column(span.start);
+        let (start, bytes) = file.line_text(line);
+        let shown = String::from_utf8_lossy(bytes).replace('\t', " ");
+        let shown = shown.trim_end();
+        let until = (span.end.saturating_sub(start) as usize).min(bytes.len());
+        let from = (column as usize).saturating_sub(1).min(until);
+        let lead = bytes[..from].iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        let width = bytes[from..until].iter().filter(|byte| **byte & 0xc0 != 0x80).count().max(1);
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len());
+        let _ = writeln!(text, "  {gutter} |");
+        let _ = writeln!(text, "  {number} | {shown}");
+        let label = diagnostic.label.as_deref().unwrap_or("");
+        let carets = format!("{}{} {label}", " ".repeat(lead), "^".repeat(width));
+        let _ = writeln!(text, "  {gutter} | {}", carets.trim_end());
     }
     for help in &diagnostic.help {
         let word = if diagnostic.severity == Severity::Notice { "note" } else { "help" };

@@ -399,7 +399,8 @@ impl Cx<'_> {
                             let Some(net) = network(text) else {
                                 return self.bad(word.span, format!("unknown route keyword {text}"));
                             };
-                            if *family.get_or_insert(net.addr().is_ipv6()) != net.addr().is_ipv6() {
+                            let ipv6 = net.addr().is_ipv6();
+                            if *family.get_or_insert(ipv6) != ipv6 {
                                 let text = format!("Cannot mix IPv4 and IPv6 addresses for route ({text})");
                                 return self.bad(word.span, text);
                             }

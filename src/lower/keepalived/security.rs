@@ -200,11 +200,11 @@ impl Cx<'_> {
     /// One command. Resolves its path and sets how it is started.
     fn check_script(&mut self, command: &mut NotifyScript, span: Span) -> Outcome {
         let Some(first) = command.argv.first().cloned() else { return Outcome::MISSING };
-        if let Some(file) = first.strip_prefix('<') {
-            if file.trim_start_matches([' ', '\t']).starts_with('/') {
-                command.mode = ExecMode::Shell;
-                return Outcome { shell: true, ..Outcome::default() };
-            }
+        if let Some(file) = first.strip_prefix('<')
+            && file.trim_start_matches([' ', '\t']).starts_with('/')
+        {
+            command.mode = ExecMode::Shell;
+            return Outcome { shell: true, ..Outcome::default() };
         }
         if self.env.offline() {
             return Outcome { executable: true, ..Outcome::default() };
@@ -234,15 +234,15 @@ impl Cx<'_> {
         // Programs that look at their own name keep it, in the directory the link leads to, if it is there too.
         let mut link_target = None;
         let mut run = real.clone();
-        if path.file_name() != real.file_name() {
-            if let (Some(directory), Some(name)) = (real.parent(), path.file_name()) {
-                let renamed = directory.join(name);
-                let same = self.env.file(&renamed, true).map(|info| info.id)
-                    == self.env.file(&real, true).map(|info| info.id);
-                if same {
-                    run = renamed;
-                    link_target = Some(real);
-                }
+        if path.file_name() != real.file_name()
+            && let (Some(directory), Some(name)) = (real.parent(), path.file_name())
+        {
+            let renamed = directory.join(name);
+            let same = self.env.file(&renamed, true).map(|info| info.id)
+                == self.env.file(&real, true).map(|info| info.id);
+            if same {
+                run = renamed;
+                link_target = Some(real);
             }
         }
         let Ok(info) = self.env.file(link_target.as_deref().unwrap_or(&run), true) else {
@@ -303,15 +303,12 @@ impl Cx<'_> {
         parts.reverse();
         for (index, part) in parts.iter().enumerate() {
             let last = index + 1 == parts.len();
-            let info = match self.env.file(part, false) {
-                Ok(info) => info,
-                Err(_) => {
-                    let text =
-                        format!("check_script_secure could not find script '{}' - disabling", path.display());
-                    self.log(span, text);
-                    outcome.missing = true;
-                    return;
-                }
+            let Ok(info) = self.env.file(part, false) else {
+                let text =
+                    format!("check_script_secure could not find script '{}' - disabling", path.display());
+                self.log(span, text);
+                outcome.missing = true;
+                return;
             };
             let kind = info.mode & IFMT;
             if (!last && kind != IFDIR) || (last && kind != IFREG && kind != IFLNK) {

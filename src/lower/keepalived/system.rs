@@ -156,7 +156,7 @@ impl Env for System {
 /// Reads one included file, or says in keepalived's words why it is skipped.
 fn included(name: String, directory: &Path) -> IncludedFile {
     let path = directory.join(&name);
-    let parent = path.parent().unwrap_or(Path::new("/")).display().to_string();
+    let parent = path.parent().unwrap_or_else(|| Path::new("/")).display().to_string();
     let text = match std::fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => Err(format!("Configuration file '{name}/' is a directory - skipping")),
         Ok(meta) if meta.is_file() && meta.mode() & 0o111 == 0 => std::fs::read(&path).map_err(|why| {

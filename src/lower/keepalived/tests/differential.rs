@@ -68,7 +68,7 @@ fn the_real_program_says_the_same() {
             compared += 1;
             let missing: Vec<_> = theirs.difference(&ours).filter(|line| !out_of_scope(line)).collect();
             if !missing.is_empty() || code != Some(i32::from(loaded.verdict.exit_code)) {
-                let code = code.map_or("a signal".to_owned(), |code| code.to_string());
+                let code = code.map_or_else(|| "a signal".to_owned(), |code| code.to_string());
                 differences.push(format!(
                     "{}: exit code {code}, ours {}; not said by us: {missing:#?}",
                     file.display(),
