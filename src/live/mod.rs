@@ -13,8 +13,9 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
 
 use crate::ir::{self, ProxyIdx};
@@ -201,20 +202,20 @@ fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
     }
 }
 
-/// Tells each tracked server who follows it.
+/// Tells each tracked server who follows it: the last one configured does so first, as in HAProxy.
 fn set_trackers(proxies: &[Arc<Proxy>]) {
     let servers = || {
         proxies.iter().flat_map(|p| p.backend.iter().flat_map(move |b| b.servers.iter().map(move |s| (p, s))))
     };
+    let mut followers: HashMap<(&str, &str), Vec<(Weak<Proxy>, usize)>> = HashMap::new();
     for (proxy, server) in servers() {
-        let followers = servers()
-            .filter(|(_, s)| s.ir.track.is_some())
-            .filter(|(_, s)| {
-                s.ir.track.as_ref().is_some_and(|(b, n)| *b == proxy.ir.name && *n == server.ir.name)
-            })
-            .map(|(p, s)| (Arc::downgrade(p), s.index))
-            .collect();
+        if let Some((backend, name)) = &server.ir.track {
+            followers.entry((backend, name)).or_default().insert(0, (Arc::downgrade(proxy), server.index));
+        }
+    }
+    for (proxy, server) in servers() {
+        let mine = followers.remove(&(proxy.ir.name.as_str(), server.ir.name.as_str())).unwrap_or_default();
         // Set once, here: the objects are new.
-        let _ = server.trackers.set(followers);
+        let _ = server.trackers.set(mine);
     }
 }

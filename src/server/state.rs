@@ -209,6 +209,7 @@ impl ServerState {
                 effects.push(Effect::Log(Report::counted(Level::Notice, text, cause, &via, self.op)));
             }
         }
+        self.recall_drain(&mut effects);
         effects.push(Effect::Propagate(Follow::Op(op)));
         effects
     }
@@ -280,8 +281,8 @@ impl ServerState {
             self.enter_maintenance(&mut effects, &why, before, now);
         } else if !self.admin.any(Admin::MAINT) && !before.any(Admin::DRAIN) && self.admin.any(Admin::DRAIN) {
             self.enter_drain(&mut effects, &why, now);
-        } else if !self.admin.any(Admin::MAINT) && self.admin.any(Admin::DRAIN) {
-            effects.push(self.still_draining());
+        } else {
+            self.recall_drain(&mut effects);
         }
         let kind = if flag.any(Admin::MAINT) { Admin::MAINT } else { Admin::DRAIN };
         if flag.any(Admin::MAINT.with(Admin::DRAIN)) && !before.any(kind) {
@@ -299,17 +300,15 @@ impl ServerState {
         }
         let before = self.admin;
         self.admin = self.admin.without(flag);
-        if flag == Admin::FORCED_MAINT {
-            self.admin = self.admin.without(Admin::CONFIG_MAINT);
-        }
         if before.any(Admin::MAINT) && !self.admin.any(Admin::MAINT) {
             self.leave_maintenance(&mut effects, flag, tracked, now);
+            self.recall_drain(&mut effects);
         } else if self.admin.any(Admin::MAINT) {
             self.remain_in_maintenance(&mut effects, flag);
         } else if before.any(Admin::DRAIN) && !self.admin.any(Admin::DRAIN) {
             self.leave_drain(&mut effects, now);
-        } else if self.admin.any(Admin::DRAIN) {
-            effects.push(self.still_draining());
+        } else {
+            self.recall_drain(&mut effects);
         }
         let kind = if flag.any(Admin::MAINT) { Admin::MAINT } else { Admin::DRAIN };
         if flag.any(Admin::MAINT.with(Admin::DRAIN)) && !self.admin.any(kind) {
@@ -330,7 +329,9 @@ impl ServerState {
     /// Sets the user's weight, 0..=256.
     pub fn set_weight(&mut self, weight: u16, now: Instant) -> Vec<Effect> {
         self.user_weight = weight;
-        self.reweigh(now)
+        let mut effects = self.reweigh(now);
+        self.recall_drain(&mut effects);
+        effects
     }
 
     /// Reads a weight as commands and agents give it: `0`..`256`, or a percentage of the configured weight.
@@ -532,7 +533,11 @@ impl ServerState {
         effects.push(Effect::Rebalance);
     }
 
-    fn still_draining(&self) -> Effect {
+    /// Whatever happens to a drained server, the log recalls that it is drained.
+    fn recall_drain(&self, effects: &mut Vec<Effect>) {
+        if !self.admin.any(Admin::DRAIN) || self.admin.any(Admin::MAINT) {
+            return;
+        }
         let label = &self.settings.label;
         let subject = label.subject();
         let text = if self.admin.any(Admin::FORCED_DRAIN) {
@@ -540,7 +545,7 @@ impl ServerState {
         } else {
             format!("{subject} is leaving forced drain but remains in drain mode{}", label.via())
         };
-        Effect::Log(Report::plain(Level::Notice, text))
+        effects.push(Effect::Log(Report::plain(Level::Notice, text)));
     }
 }
 
