@@ -211,6 +211,26 @@ fn what_is_not_done_yet_says_so_instead_of_pretending() {
 }
 
 #[test]
+fn nameservers_are_listed_with_their_counters() {
+    let live = live_with(|config| {
+        let mut section = crate::ir::Resolvers::new("dns1".into());
+        let addr = ([127, 0, 0, 1], 53).into();
+        section.nameservers.push(crate::ir::resolvers::Nameserver { name: "ns1".into(), addr, tcp: false });
+        config.resolvers.push(section);
+    });
+    live.resolvers[0].nameservers[0].counters.valid.add(3);
+    let control = Control::new(live, Program::default(), String::new());
+    let out = ask(&control, "show resolvers dns1");
+    let start =
+        "Resolvers section dns1\n nameserver ns1:\n  sent:        0\n  snd_error:   0\n  valid:       3\n";
+    assert!(out.starts_with(start) && out.ends_with("  outdated:    0\n\n"), "{out}");
+    assert_eq!(ask(&control, "show resolvers x"), "Can't find that resolvers section\n\n");
+    let csv = ask(&control, "show stat domain resolvers");
+    assert!(csv.starts_with("# id,pid,sent,send_error,valid,"), "{csv}");
+    assert!(csv.ends_with("\nns1,dns1,0,0,3,0,0,0,0,0,0,0,0,0,0,0,0,\n\n"), "{csv}");
+}
+
+#[test]
 fn no_two_commands_have_the_same_words() {
     let all = commands().map(|c| c.words).collect::<Vec<_>>();
     for (i, words) in all.iter().enumerate() {

@@ -5,10 +5,13 @@ pub mod csv;
 pub mod field;
 pub mod info;
 pub mod json;
+pub mod meter;
 pub mod page;
+pub mod resolvers;
 pub mod row;
 pub mod rows;
 pub mod servers;
+pub mod steer;
 pub mod typed;
 
 pub use row::{Kind, Row};

@@ -162,13 +162,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "there are no peers",
     ),
     later(
-        &["show", "resolvers"],
-        Level::Operator,
-        "show resolvers [id]",
-        "nameservers and what they answered",
-        "resolutions are not counted",
-    ),
-    later(
         &["show", "errors"],
         Level::Operator,
         "show errors [<px>] [request|response]",

@@ -7,8 +7,9 @@ use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
 use crate::live::{Address, Proxy, Server};
-use crate::server::{Admin, AdminRequest, Cause, Op};
+use crate::server::{Admin, AdminRequest, Op};
 use crate::stats::servers;
+use crate::stats::steer::force_health;
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
@@ -153,27 +154,18 @@ fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Repl
 }
 
 fn health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Reply {
-    if server.ir.track.is_some() {
-        return Reply::error("cannot change health on a tracking server.\n");
-    }
-    force_health(proxy, server, value)
-        .unwrap_or_else(|| Reply::error("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"))
-}
-
-/// Speaks for the check. `None`: not a word it could say.
-fn force_health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Option<Reply> {
     let op = match value {
         "up" => Op::Running,
         "stopping" => Op::Stopping,
         "down" => Op::Stopped,
-        _ => return None,
+        _ if server.ir.track.is_some() => Op::Stopped,
+        _ => return Reply::error("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n"),
     };
-    if let Some(check) = &server.ir.check {
-        server.check.write().health = if op == Op::Stopped { 0 } else { check.rise + check.fall - 1 };
+    if force_health(proxy, server, op, "CLI") {
+        Reply::done()
+    } else {
+        Reply::error("cannot change health on a tracking server.\n")
     }
-    let cause = Cause::Words("changed from CLI".into());
-    proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
-    Some(Reply::done())
 }
 
 /// `addr ADDRESS [port PORT]`.

@@ -3,9 +3,17 @@
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
-use crate::stats::{Selection, csv, info, json, rows, typed};
+use crate::live::Resolvers;
+use crate::stats::{Selection, csv, info, json, resolvers, rows, typed};
 
 pub(super) const COMMANDS: &[Command] = &[
+    command(
+        &["show", "resolvers"],
+        Level::User,
+        "show resolvers [id]",
+        "nameservers and what they answered",
+        show_resolvers,
+    ),
     command(
         &["show", "stat"],
         Level::User,
@@ -30,9 +38,7 @@ fn show_stat(call: &mut Call<'_>) -> Reply {
     if call.arg(0) == "domain" {
         match call.arg(1) {
             "proxy" => args = &args[2..],
-            "resolvers" => {
-                return Reply::error("'show stat domain resolvers' is not done yet: see 'show resolvers'.\n");
-            }
+            "resolvers" => return Reply::list(resolvers::csv(&call.control.live.resolvers)),
             _ => return Reply::error("Invalid statistics domain.\n"),
         }
     }
@@ -84,4 +90,14 @@ fn show_info(call: &mut Call<'_>) -> Reply {
     let control = call.control;
     let items = info::items(&control.live, &control.program, control.usage(), call.has("float"));
     Reply::list(info::render(&items, form, call.has("desc")))
+}
+
+fn show_resolvers(call: &mut Call<'_>) -> Reply {
+    let name = call.arg(0);
+    let wanted = |r: &&Resolvers| name.is_empty() || r.name == name;
+    let sections = call.control.live.resolvers.iter().filter(wanted);
+    if !name.is_empty() && sections.clone().next().is_none() {
+        return Reply::error("Can't find that resolvers section\n");
+    }
+    Reply::list(resolvers::show(sections))
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::options::{Outcome, decode};
 use crate::live::{Live, Proxy, Server};
-use crate::server::{AdminRequest, Cause, Op};
+use crate::server::{AdminRequest, Op};
+use crate::stats::steer::force_health;
 
 /// What can be done to the servers that are marked, with the words of the page.
 pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
@@ -80,16 +81,9 @@ fn find_backend<'a>(live: &'a Live, name: &str) -> Option<&'a Arc<Proxy>> {
 fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
     match action {
         Action::Request(request) => proxy.change_server(server, |state, now| state.request(request, now)),
+        // The state of a tracking server is that of another one.
         Action::Health(op) => {
-            // The state of a tracking server is that of another one.
-            if server.ir.track.is_some() {
-                return;
-            }
-            if let Some(check) = &server.ir.check {
-                server.check.write().health = if op == Op::Stopped { 0 } else { check.rise + check.fall - 1 };
-            }
-            let cause = Cause::Words("changed from Web interface".into());
-            proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
+            let _ = force_health(proxy, server, op, "Web interface");
         }
         Action::Shutdown => server.shutdown_sessions(),
         Action::NotYet => {}

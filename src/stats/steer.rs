@@ -1,0 +1,23 @@
+//! What the socket and the page both do to servers.
+
+use std::sync::Arc;
+
+use crate::live::{CheckOrder, Proxy, Server};
+use crate::server::{Cause, Op};
+
+/// Speaks for a server's check. `who` says where from, for the log. A server that tracks another one has no health
+/// of its own: `false`, nothing was done.
+#[must_use]
+pub fn force_health(proxy: &Arc<Proxy>, server: &Arc<Server>, op: Op, who: &str) -> bool {
+    if server.ir.track.is_some() {
+        return false;
+    }
+    let cause = Cause::Words(format!("changed from {who}"));
+    if let Some(check) = &server.ir.check {
+        let up = op != Op::Stopped;
+        server.check.write().health = if up { check.rise + check.fall - 1 } else { 0 };
+        proxy.order_check(server, CheckOrder::Force(up));
+    }
+    proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
+    true
+}
