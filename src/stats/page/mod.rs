@@ -7,6 +7,7 @@ mod admin;
 mod cells;
 mod html;
 pub mod options;
+mod service;
 mod table;
 
 #[cfg(test)]
@@ -21,6 +22,8 @@ use crate::http::error_page;
 use crate::ir::StatsPage;
 use crate::live::{Live, Proxy};
 use options::{Form, Options, Outcome};
+
+pub use service::Page;
 
 /// A request for the page.
 #[derive(Clone, Copy, Debug)]
