@@ -30,6 +30,8 @@ const LAYERS: &[(&str, u8)] = &[
 /// Edges between rooms of one layer that are meant.
 const SIBLINGS: &[(&str, &str)] = &[
     ("expr", "http"),
+    // Hash converters are the hashes that balancing uses.
+    ("expr", "balance"),
     ("live", "log"),
     ("ctl", "stats"),
     ("app", "process"),
@@ -38,7 +40,7 @@ const SIBLINGS: &[(&str, &str)] = &[
 ];
 
 /// Lines of code a file may have, tests not counted.
-const MAX_LINES: usize = 600;
+const MAX_LINES: usize = 650;
 
 /// Tables of names: long because the languages are.
 const TABLES: &[&str] = &["src/ir/expr.rs"];

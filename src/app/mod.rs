@@ -1,1 +1,5 @@
 //! Wiring: from the resolved configuration to running tasks.
+
+pub mod demo;
+mod page;
+pub mod run;

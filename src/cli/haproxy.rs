@@ -1,14 +1,26 @@
 //! `haproxy`: its command line, its messages, its exit codes.
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::options::{self, Refusal};
+use tandem_parser::render::render;
+
+use super::options::{self, Options, Refusal};
 use super::{print, version};
+use crate::app::run::{self, End, Settings};
+use crate::ir::Config;
 use crate::log::console::{self, Kind};
+use crate::lower::{self, Loaded, Source, System};
+use crate::process::limits;
+use crate::sys::clock;
+
+/// Exit code of a configuration without errors that listens nowhere.
+const NO_LISTENER: u8 = 2;
 
 /// Runs the command line.
 pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
+    let started = clock::now();
     let options = match options::parse(args) {
         Ok(options) => options,
         Err(refusal) => {
@@ -30,6 +42,169 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    let _ = called;
-    ExitCode::FAILURE
+    if options.condition.is_some() {
+        // 0 and 1 would be answers; 2 says that there is none.
+        console::say(Kind::Alert, "-cc is not implemented yet.");
+        return ExitCode::from(2);
+    }
+    if options.files.is_empty() {
+        eprint!("{}{}", version::short(), options::USAGE);
+        return ExitCode::FAILURE;
+    }
+    if options.quiet && !options.verbose {
+        console::set_quiet(true);
+    }
+    match serve(&options, called, started) {
+        Ok(code) | Err(code) => code,
+    }
+}
+
+fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Result<ExitCode, ExitCode> {
+    for option in &options.without_effect {
+        console::say(Kind::Warning, &format!("option '{option}' has no effect in Tandem yet."));
+    }
+    if let Some(dir) = &options.chdir {
+        std::env::set_current_dir(dir).map_err(|e| {
+            console::say(Kind::Alert, &format!("Could not change to directory {} : {e}.", dir.display()));
+            ExitCode::FAILURE
+        })?;
+    }
+    let sources = read(&options.files)?;
+    let loaded = lower::load(sources, &System { offline: false });
+    let (_, warnings, _) = loaded.counts();
+    let startup_logs = tell(&loaded, called);
+    let Some(mut config) = loaded.config else {
+        let files: Vec<String> = options.files.iter().map(|f| f.display().to_string()).collect();
+        console::say(
+            Kind::Alert,
+            &format!("config : Error(s) found in configuration file : {}", files.join(" ")),
+        );
+        console::say(Kind::Alert, "config : Fatal errors found in configuration.");
+        return Err(ExitCode::FAILURE);
+    };
+    if warnings > 0 && options.warnings_are_fatal {
+        console::say(Kind::Alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
+        return Err(ExitCode::FAILURE);
+    }
+    apply(options, &mut config);
+    let listens = config
+        .proxies
+        .iter()
+        .any(|p| !p.disabled && p.frontend.as_ref().is_some_and(|f| !f.binds.is_empty()));
+    let settings = Settings {
+        daemon: (options.daemon || config.global.daemon) && !options.foreground,
+        pidfile: options.pidfile.clone(),
+        maxconn: options.maxconn,
+        ignore_resolution: options.ignore_resolution,
+        quiet: options.quiet,
+        notify_systemd: options.notify_systemd,
+        finish: options.finish.clone(),
+        terminate: options.terminate.clone(),
+        startup_logs,
+        warnings: warnings as u32,
+        started: Some(started),
+    };
+    let live = run::prepare(config, &settings).map_err(|_| ExitCode::FAILURE)?;
+    if options.check {
+        return Ok(checked(options, listens));
+    }
+    if let Some(megabytes) = options.memory_mb
+        && let Err(error) = limits::limit_memory(megabytes)
+    {
+        console::say(
+            Kind::Warning,
+            &format!("[haproxy.main()] Cannot fix MEM limit to {megabytes} megs: {error}."),
+        );
+    }
+    match run::run(&live, &settings) {
+        Ok(End::Done) => Ok(ExitCode::SUCCESS),
+        Ok(End::Signal(signal)) => {
+            crate::sys::signal::die_of(signal);
+            Ok(ExitCode::FAILURE)
+        }
+        Err(run::Said) => Err(ExitCode::FAILURE),
+    }
+}
+
+/// The closing word of `-c`.
+fn checked(options: &Options, listens: bool) -> ExitCode {
+    let quiet = options.quiet && !options.verbose;
+    if !listens {
+        if !quiet {
+            print("Configuration file has no error but will not start (no listener) => exit(2).\n");
+        }
+        return ExitCode::from(NO_LISTENER);
+    }
+    if !quiet {
+        print("Configuration file is valid\n");
+    }
+    ExitCode::SUCCESS
+}
+
+/// What the command line says over the file.
+fn apply(options: &Options, config: &mut Config) {
+    if let Some(name) = &options.local_peer {
+        config.global.localpeer = Some(name.clone());
+    }
+    if let Some(limit) = options.proxy_maxconn {
+        for frontend in config.proxies.iter_mut().filter_map(|p| p.frontend.as_mut()) {
+            frontend.maxconn.get_or_insert(limit);
+        }
+    }
+}
+
+/// Says everything about the configuration on standard error and returns it.
+fn tell(loaded: &Loaded, called: &OsStr) -> String {
+    let pid = std::process::id();
+    let texts: Vec<String> = loaded.diagnostics.iter().map(|d| render(d, &loaded.sources, pid)).collect();
+    let text = texts.concat();
+    if !text.is_empty() {
+        introduce(called);
+        console::raw(&text);
+    }
+    text
+}
+
+/// The two lines HAProxy puts before its first message.
+fn introduce(called: &OsStr) {
+    let path = std::env::current_exe().unwrap_or_else(|_| called.into());
+    console::say(Kind::Notice, &format!("haproxy version is {}", crate::HAPROXY_VERSION));
+    console::say(Kind::Notice, &format!("path to executable is {}", path.display()));
+}
+
+/// Reads files; of a directory, all `*.cfg` in it, in the order of their names as bytes.
+fn read(paths: &[PathBuf]) -> Result<Vec<Source>, ExitCode> {
+    let mut sources = Vec::new();
+    for path in paths {
+        let found = expand(path).and_then(|files| {
+            files.into_iter().map(|f| std::fs::read(&f).map(|text| (f, text))).collect::<Result<Vec<_>, _>>()
+        });
+        match found {
+            Ok(files) => sources.extend(
+                files.into_iter().map(|(file, text)| Source { name: file.display().to_string(), text }),
+            ),
+            Err(error) => {
+                let why = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0)).desc();
+                let text =
+                    format!("config : Cannot open configuration file/directory {} : {why}", path.display());
+                console::say(Kind::Alert, &text);
+                return Err(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+fn expand(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files: Vec<PathBuf> = std::fs::read_dir(path)?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|p| p.extension().is_some_and(|e| e == "cfg") && p.is_file())
+        .filter(|p| p.file_name().is_some_and(|n| !n.as_encoded_bytes().starts_with(b".")))
+        .collect();
+    files.sort();
+    Ok(files)
 }

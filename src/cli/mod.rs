@@ -1,5 +1,6 @@
 //! The three command lines: `haproxy`, `keepalived` and `tandem`, chosen by the name the program is called by.
 
+mod check;
 mod haproxy;
 mod keepalived;
 mod links;

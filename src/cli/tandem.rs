@@ -4,9 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use std::time::Duration;
+
 use clap::{Parser, Subcommand};
 
 use super::{links, print};
+use crate::app::demo;
 
 /// One program in the place of HAProxy and keepalived.
 #[derive(Debug, Parser)]
@@ -26,6 +29,24 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Show on this machine what happens when parts of a pair of load balancers die.
+    Demo {
+        /// Leave it running at the end, to click around.
+        #[arg(long)]
+        keep: bool,
+        /// How long each scene goes on after what it is about.
+        #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
+        pause: Duration,
+    },
+    /// Judge configuration files of either language: exit code 0 for valid, 1 for invalid.
+    Check {
+        /// Judge the text alone: certificates, users, interfaces and names that this machine lacks are only notes.
+        #[arg(long)]
+        offline: bool,
+        /// haproxy.cfg and keepalived.conf files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Run as haproxy, with haproxy's options.
     #[command(disable_help_flag = true)]
     Haproxy {
@@ -36,6 +57,18 @@ enum Command {
 
 /// Runs the command line.
 pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
+    // The hosts of the demo are this program under a name no person types.
+    if let Some((first, rest)) = args.split_first()
+        && first == demo::node::SUBCOMMAND
+    {
+        return match demo::node::main(rest) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tandem: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let all = std::iter::once(called.to_owned()).chain(args);
     let cli = match Cli::try_parse_from(all) {
         Ok(cli) => cli,
@@ -55,6 +88,14 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        Command::Demo { keep, pause } => match demo::run(demo::Options { keep, pause }) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tandem: the demo cannot go on: {error}");
+                ExitCode::FAILURE
+            }
+        },
+        Command::Check { offline, files } => super::check::main(&files, offline),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }
 }

@@ -147,6 +147,20 @@ impl Live {
         self.maxconn.store(maxconn, Relaxed);
     }
 
+    /// Sets the limit of the process at the start, which is also that of frontends without one of their own and what
+    /// `fullconn` is computed from.
+    pub fn limit_connections(&self, maxconn: u32) {
+        self.set_maxconn(maxconn);
+        for proxy in &self.proxies {
+            if let (Some(half), Some(frontend)) = (&proxy.ir.frontend, &proxy.frontend)
+                && half.maxconn.is_none()
+            {
+                frontend.set_maxconn(maxconn);
+            }
+        }
+        set_fullconn(&self.config, &self.proxies);
+    }
+
     /// A soft stop is under way: no new connections.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
@@ -196,7 +210,8 @@ fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
         }
     }
     for (proxy, sum) in proxies.iter().zip(sums) {
-        if let Some(backend) = proxy.backend.as_ref().filter(|b| b.fullconn() == 0) {
+        let configured = proxy.ir.backend.as_ref().and_then(|half| half.fullconn).is_some();
+        if let Some(backend) = proxy.backend.as_ref().filter(|_| !configured) {
             backend.set_fullconn(sum.div_ceil(10).clamp(1, u64::from(u32::MAX)) as u32);
         }
     }

@@ -26,9 +26,15 @@ pub fn say(kind: Kind, text: &str) {
     if QUIET.load(Relaxed) {
         return;
     }
-    let line = format!("{}{text}\n", prefix(kind));
-    // Nobody is left to be told that standard error is closed.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    raw(&format!("{}{text}\n", prefix(kind)));
+}
+
+/// Writes lines that are finished already.
+pub fn raw(text: &str) {
+    if !QUIET.load(Relaxed) {
+        // Nobody is left to be told that standard error is closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
 }
 
 /// `[ALERT]    (1234) : `.

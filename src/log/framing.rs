@@ -6,20 +6,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::tz::TimeZone;
 
-use super::Identity;
 use crate::ir::log::{LogFraming, LogTarget, Severity};
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sender<'a> {
+    /// `log-send-hostname`.
+    pub(super) hostname: Option<&'a str>,
+    /// `log-tag`.
+    pub(super) tag: &'a str,
+    /// Process id.
+    pub(super) pid: u32,
+}
 
 /// Writes the header of one line.
 pub(super) fn header(
     line: &mut Vec<u8>,
     target: &LogTarget,
     severity: Severity,
-    identity: &Identity,
-    tag: &str,
+    sender: &Sender<'_>,
     now: SystemTime,
 ) {
     let priority = u16::from(target.facility.0) * 8 + u16::from(severity.0);
-    let pid = identity.pid;
+    let Sender { hostname, tag, pid } = *sender;
     // Writing to a vector cannot fail.
     let _ = match target.framing {
         LogFraming::Raw => Ok(()),
@@ -35,7 +44,7 @@ pub(super) fn header(
             write!(line, " ")
         }
         // `log-send-hostname` turns the default into RFC 3164 with a host name.
-        LogFraming::Local if identity.hostname.is_none() => {
+        LogFraming::Local if hostname.is_none() => {
             let _ = write!(line, "<{priority}>");
             bsd_time(line, now);
             write!(line, " {tag}[{pid}]: ")
@@ -43,12 +52,12 @@ pub(super) fn header(
         LogFraming::Local | LogFraming::Rfc3164 => {
             let _ = write!(line, "<{priority}>");
             bsd_time(line, now);
-            write!(line, " {} {tag}[{pid}]: ", identity.hostname.as_deref().unwrap_or("localhost"))
+            write!(line, " {} {tag}[{pid}]: ", hostname.unwrap_or("localhost"))
         }
         LogFraming::Rfc5424 => {
             let _ = write!(line, "<{priority}>1 ");
             iso_time(line, now);
-            write!(line, " {} {tag} {pid} - - ", identity.hostname.as_deref().unwrap_or("-"))
+            write!(line, " {} {tag} {pid} - - ", hostname.unwrap_or("-"))
         }
     };
 }
@@ -110,9 +119,9 @@ mod tests {
             local.strftime("%b %e %H:%M:%S").to_string(),
             local.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string(),
         );
-        let anonymous = Identity { hostname: None, tag: "haproxy".into(), pid: 77 };
-        let named = Identity { hostname: Some("lb1".into()), ..anonymous.clone() };
-        for (framing, identity, expected) in [
+        let anonymous = Sender { hostname: None, tag: "haproxy", pid: 77 };
+        let named = Sender { hostname: Some("lb1"), ..anonymous };
+        for (framing, sender, expected) in [
             (LogFraming::Local, &anonymous, format!("<134>{bsd} haproxy[77]: ")),
             (LogFraming::Local, &named, format!("<134>{bsd} lb1 haproxy[77]: ")),
             (LogFraming::Rfc3164, &anonymous, format!("<134>{bsd} localhost haproxy[77]: ")),
@@ -133,7 +142,7 @@ mod tests {
                 min_level: Severity(0),
             };
             let mut line = Vec::new();
-            header(&mut line, &target, Severity(6), identity, "haproxy", now);
+            header(&mut line, &target, Severity(6), sender, now);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{framing:?}");
         }
     }

@@ -10,7 +10,7 @@ mod sink;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
@@ -39,6 +39,8 @@ pub mod level {
 pub struct Logger {
     sinks: Mutex<Vec<(LogDest, Arc<Sink>)>>,
     identity: Identity,
+    /// Process id as of now: it changes when the process goes to the background.
+    pid: AtomicU32,
     dropped: Arc<AtomicU64>,
 }
 
@@ -49,7 +51,7 @@ pub struct Identity {
     pub hostname: Option<String>,
     /// `log-tag`.
     pub tag: String,
-    /// Process id.
+    /// Process id at the start.
     pub pid: u32,
 }
 
@@ -83,7 +85,13 @@ impl Logger {
     /// A logger for this process.
     #[must_use]
     pub fn new(identity: Identity) -> Self {
-        Self { sinks: Mutex::new(Vec::new()), identity, dropped: Arc::new(AtomicU64::new(0)) }
+        let pid = AtomicU32::new(identity.pid);
+        Self { sinks: Mutex::new(Vec::new()), identity, pid, dropped: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// The process has another id now.
+    pub fn set_pid(&self, pid: u32) {
+        self.pid.store(pid, Relaxed);
     }
 
     /// Opens `targets`; the same destination is opened once.
@@ -128,7 +136,12 @@ impl Logger {
                 line.clear();
                 let severity = severity.max(target.min_level);
                 let tag = tag.unwrap_or(&self.identity.tag);
-                framing::header(line, target, severity, &self.identity, tag, now);
+                let sender = framing::Sender {
+                    hostname: self.identity.hostname.as_deref(),
+                    tag,
+                    pid: self.pid.load(Relaxed),
+                };
+                framing::header(line, target, severity, &sender, now);
                 line.extend_from_slice(message);
                 line.truncate(target.max_len.saturating_sub(1));
                 line.push(b'\n');

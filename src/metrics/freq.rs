@@ -17,7 +17,7 @@ pub struct RateCounter {
 impl RateCounter {
     /// Counts `n` events and returns the rate.
     pub fn add(&self, n: u32, now_ms: u64) -> u32 {
-        let second = now_ms / 1000 & 0xffff_ffff;
+        let second = (now_ms / 1000) & 0xffff_ffff;
         loop {
             let seen = self.current.load(Relaxed);
             if seen >> 32 == second {
@@ -41,7 +41,7 @@ impl RateCounter {
     /// Events per second at `now_ms`.
     #[must_use]
     pub fn rate(&self, now_ms: u64) -> u32 {
-        let second = now_ms / 1000 & 0xffff_ffff;
+        let second = (now_ms / 1000) & 0xffff_ffff;
         let current = self.current.load(Relaxed);
         let (at, count) = (current >> 32, current as u32);
         let left_of_second = 1000 - now_ms % 1000;

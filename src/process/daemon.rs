@@ -22,6 +22,17 @@ impl PidFile {
         writeln!(file, "{pid}")?;
         Ok(Self(path.to_owned()))
     }
+
+    /// The file of this process, written by its parent.
+    #[must_use]
+    pub fn adopt(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
+    /// Leaves the file to the process it names.
+    pub fn leave(self) {
+        std::mem::forget(self);
+    }
 }
 
 impl Drop for PidFile {

@@ -2,10 +2,13 @@
 #![allow(unsafe_code, reason = "this room exists to hold it; every block says why it is sound")]
 
 pub mod clock;
+pub mod detach;
 pub mod fd;
 pub mod fork;
+pub mod link;
 pub mod netlink;
 pub mod raw;
 pub mod sched;
 pub mod shared;
+pub mod signal;
 pub mod tcp;

@@ -140,7 +140,7 @@ impl Rtnl {
     }
 
     /// Sends a request and hands every answer to `each` until the acknowledgement or the end of the dump.
-    fn request(
+    pub(super) fn request(
         &mut self,
         message: RouteNetlinkMessage,
         flags: u16,

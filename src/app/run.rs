@@ -1,0 +1,293 @@
+//! A proxy process from its configuration: addresses, limits, sockets, background, threads, signals, the end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::page::Page;
+use crate::dns::runner as resolution;
+use crate::health::runner as checks;
+use crate::ir::{Config, log::Severity};
+use crate::live::{FrontendState, Live, Proxy};
+use crate::log::console::{self, Kind};
+use crate::log::{Identity, Logger, level};
+use crate::process::daemon::{self, PidFile};
+use crate::process::limits;
+use crate::proxy::{self, Engine, Service};
+use crate::stats::info::Program;
+use crate::sys::{self, clock};
+use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
+
+/// Files that are open besides connections and listeners: pollers and event descriptors of each thread.
+const FILES_PER_THREAD: u64 = 4;
+
+/// What the command line adds to the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Go to the background.
+    pub daemon: bool,
+    /// Where the process id is written.
+    pub pidfile: Option<PathBuf>,
+    /// `-n`.
+    pub maxconn: Option<u32>,
+    /// Names that do not resolve are no reason to stay down (`-dr`).
+    pub ignore_resolution: bool,
+    /// Keep quiet.
+    pub quiet: bool,
+    /// Say when ready, to systemd.
+    pub notify_systemd: bool,
+    /// Old processes that finish their sessions once this one listens.
+    pub finish: Vec<i32>,
+    /// Old processes that stop at once.
+    pub terminate: Vec<i32>,
+    /// What was said while the configuration was read.
+    pub startup_logs: String,
+    /// How many warnings there were.
+    pub warnings: u32,
+    /// When the program was started.
+    pub started: Option<Instant>,
+}
+
+/// What went wrong was written to standard error already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// After its last session.
+    Done,
+    /// By this signal: the process is to end by it too, so that its parent sees it.
+    Signal(Signal),
+}
+
+/// Objects for a configuration with the addresses of its servers: what `-c` checks beyond the text.
+///
+/// # Errors
+/// A server's name does not resolve; it was said.
+pub fn prepare(config: Config, settings: &Settings) -> Result<Arc<Live>, Said> {
+    let global = &config.global;
+    let hostname =
+        global.log_send_hostname.clone().map(|name| if name.is_empty() { host_name() } else { name });
+    let identity = Identity { hostname, tag: global.log_tag.clone(), pid: std::process::id() };
+    let logger = Arc::new(Logger::new(identity));
+    let live = Live::new(Arc::new(config), logger, 0);
+    let outcome = resolution::init_addresses(&live, &|_, _| None);
+    for message in &outcome.messages {
+        console::say(message.kind, &message.text);
+    }
+    if outcome.failed && !settings.ignore_resolution {
+        console::say(Kind::Alert, "config : Failed to initialize server(s) addr.");
+        return Err(Said);
+    }
+    Ok(live)
+}
+
+/// Runs until a signal or the last session ends it.
+///
+/// # Errors
+/// It could not start; what kept it was said, and nothing of it is left.
+pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
+    let alert = |text: String| {
+        console::say(Kind::Alert, &text);
+        Said
+    };
+    let global = &live.config.global;
+    let threads = usize::from(global.nbthread.unwrap_or_else(default_threads)).max(1);
+    let listeners: usize =
+        live.proxies.iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
+    if listeners == 0 && global.stats_sockets.is_empty() {
+        alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.".into());
+        return Err(Said);
+    }
+    let others = (listeners * threads) as u64 + FILES_PER_THREAD * threads as u64;
+    let capacity = limits::apply(settings.maxconn.or(global.maxconn), global.ulimit_n, others);
+    if let Some(text) = &capacity.shortfall {
+        console::say(Kind::Warning, text);
+    }
+    live.limit_connections(capacity.maxconn);
+
+    let bound = proxy::bind_all(live, threads).map_err(|errors| {
+        for error in errors {
+            let place = &error.listener.ir.place;
+            alert(format!("Binding [{}:{}] for {}: {error}", place.file, place.line, title(&error.proxy)));
+        }
+        alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into())
+    })?;
+    let mut control_sockets = Vec::new();
+    for socket in &global.stats_sockets {
+        match ctl::runner::bind(socket) {
+            Ok(bound) => control_sockets.push(bound),
+            Err(error) => {
+                alert(format!(
+                    "Binding for proxy GLOBAL: cannot bind UNIX socket ({error}) for {:?}",
+                    socket.addr
+                ));
+                alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into());
+                return Err(Said);
+            }
+        }
+    }
+
+    // The file is opened before privileges go and written by whoever knows the final process id.
+    let pidfile = settings.pidfile.as_deref().or(global.pidfile.as_deref());
+    let written = if settings.daemon {
+        let detached = sys::detach::detach(|child| {
+            if let Some(path) = pidfile {
+                PidFile::write(path, child.as_raw().cast_unsigned()).map(PidFile::leave)?;
+            }
+            Ok(())
+        });
+        detached.map(|()| pidfile.map(PidFile::adopt))
+    } else {
+        pidfile.map(|path| PidFile::write(path, std::process::id())).transpose()
+    };
+    let _pidfile = match written {
+        Ok(file) => file,
+        Err(error) => {
+            let name = pidfile.map(|p| p.display().to_string()).unwrap_or_default();
+            alert(format!("[haproxy.main()] Cannot create pidfile {name}: {error}"));
+            return Err(Said);
+        }
+    };
+    if settings.daemon {
+        live.logger.set_pid(std::process::id());
+        console::set_quiet(true);
+    }
+    daemon::relieve(&settings.finish, &settings.terminate);
+    daemon::drop_privileges(global.chroot.as_deref(), global.gid, global.uid).map_err(alert)?;
+
+    let program = Program {
+        name: "HAProxy".into(),
+        version: HAPROXY_VERSION.into(),
+        release_date: RELEASE_DATE.into(),
+        build: format!("Tandem {}", env!("CARGO_PKG_VERSION")),
+        node: global.node.clone().unwrap_or_else(host_name),
+        threads: threads as u32,
+        pid: std::process::id(),
+        ulimit_n: capacity.files.min(u64::from(u32::MAX)) as u32,
+        hard_maxconn: capacity.maxconn,
+        warnings: settings.warnings,
+        boot_ms: settings.started.map_or(0, |at| clock::now().duration_since(at).as_millis() as u32),
+    };
+    let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
+    let service: Arc<dyn Service> = Arc::new(Page::new(control.clone()));
+    let started = Engine::start(live.clone(), bound, service, threads)
+        .and_then(|engine| checks::spawn(live).map(|_| engine))
+        .and_then(|engine| resolution::spawn(live).map(|_| engine));
+    let engine =
+        started.map_err(|error| alert(format!("[haproxy.main()] Cannot start threads: {error}.")))?;
+    if settings.notify_systemd {
+        daemon::notify_systemd("READY=1\nSTATUS=Ready.\n");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| alert(format!("[haproxy.main()] Cannot start: {error}.")))?;
+    let end = runtime.block_on(async {
+        tokio::select! {
+            end = watch(live, &engine) => end,
+            result = ctl::runner::serve(control, control_sockets) => {
+                if let Err(error) = result {
+                    alert(format!("The stats socket is lost: {error}."));
+                }
+                watch(live, &engine).await
+            }
+        }
+    });
+    Ok(end.unwrap_or_else(|error| {
+        alert(format!("Signals cannot be watched: {error}."));
+        End::Done
+    }))
+}
+
+/// Waits for signals and for the end of a soft stop.
+async fn watch(live: &Arc<Live>, engine: &Engine) -> std::io::Result<End> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut int = signal(SignalKind::interrupt())?;
+    let mut finish = signal(SignalKind::user_defined1())?;
+    let mut pause = signal(SignalKind::from_raw(Signal::SIGTTOU as i32))?;
+    let mut resume = signal(SignalKind::from_raw(Signal::SIGTTIN as i32))?;
+    let mut dump = signal(SignalKind::hangup())?;
+    let mut flush = signal(SignalKind::quit())?;
+    let mut deadline: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            _ = term.recv() => return Ok(End::Signal(Signal::SIGTERM)),
+            _ = int.recv() => return Ok(End::Signal(Signal::SIGINT)),
+            _ = finish.recv() => {
+                soft_stop(live);
+                engine.finish();
+                deadline = live.config.global.hard_stop_after.map(|after| clock::now() + after);
+            }
+            _ = pause.recv() => set_frontends(live, FrontendState::Paused),
+            _ = resume.recv() => set_frontends(live, FrontendState::Open),
+            _ = dump.recv() => dump_servers(live),
+            // HAProxy flushes its memory pools on this one; memory here goes back by itself.
+            _ = flush.recv() => {}
+            () = tokio::time::sleep(Duration::from_millis(20)), if live.is_stopping() => {
+                if engine.is_over() {
+                    return Ok(End::Done);
+                }
+                if deadline.is_some_and(|at| clock::now() >= at) {
+                    console::say(Kind::Warning, "soft-stop running for too long, performing a hard-stop.");
+                    engine.quit();
+                    deadline = None;
+                }
+            }
+        }
+    }
+}
+
+fn soft_stop(live: &Live) {
+    for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
+        let front = proxy.frontend.as_ref().map_or(0, |f| f.counters.conn_tot.get());
+        let back = proxy.backend.as_ref().map_or(0, |b| b.counters.stot.get());
+        let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.ir.name);
+        console::say(Kind::Warning, &text);
+        proxy.log(level::WARNING, text.as_bytes());
+    }
+}
+
+fn set_frontends(live: &Live, state: FrontendState) {
+    for frontend in live.proxies.iter().filter_map(|p| p.frontend.as_ref()) {
+        if frontend.state() != FrontendState::Stopped {
+            frontend.set_state(state);
+        }
+    }
+}
+
+/// SIGHUP: the state of every server into its proxy's log.
+fn dump_servers(live: &Live) {
+    console::say(Kind::Warning, "SIGHUP received, dumping servers states.");
+    for proxy in &live.proxies {
+        let Some(backend) = &proxy.backend else { continue };
+        for server in &backend.servers {
+            let up = if server.is_usable() { "UP" } else { "DOWN" };
+            let text = format!(
+                "SIGHUP: Server {}/{} is {up}. Conn: {} act, {} pend, {} tot.",
+                proxy.ir.name,
+                server.ir.name,
+                server.counters.sessions.get(),
+                server.queue.len(),
+                server.counters.stot.get(),
+            );
+            console::say(Kind::Warning, &text);
+            proxy.log(Severity(5), text.as_bytes());
+        }
+    }
+}
+
+fn title(proxy: &Proxy) -> String {
+    let kind = if proxy.ir.caps == crate::ir::Caps::Frontend { "frontend" } else { "proxy" };
+    format!("{kind} {}", proxy.ir.name)
+}
+
+fn default_threads() -> u16 {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(64) as u16)
+}
+
+fn host_name() -> String {
+    nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}

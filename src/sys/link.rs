@@ -1,0 +1,97 @@
+//! Making interfaces: bridges, pairs of virtual cables, addresses on them. What `tandem demo` builds its network from.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+};
+
+use super::netlink::Rtnl;
+
+const NEW: u16 = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+
+fn index(name: &str) -> io::Result<u32> {
+    nix::net::if_::if_nametoindex(name).map_err(io::Error::from)
+}
+
+fn send(message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+    Rtnl::open()?.request(message, flags, |_| {})
+}
+
+/// Makes a bridge.
+///
+/// # Errors
+/// What the kernel says.
+pub fn create_bridge(name: &str) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.attributes = vec![
+        LinkAttribute::IfName(name.to_owned()),
+        LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
+    ];
+    send(RouteNetlinkMessage::NewLink(link), NEW)
+}
+
+/// Makes a virtual cable with one end here and the other, named `far`, in the network namespace of process `pid`.
+///
+/// # Errors
+/// What the kernel says.
+pub fn create_veth(near: &str, far: &str, pid: u32) -> io::Result<()> {
+    let mut peer = LinkMessage::default();
+    peer.attributes = vec![LinkAttribute::IfName(far.to_owned()), LinkAttribute::NetNsPid(pid)];
+    let mut link = LinkMessage::default();
+    link.attributes = vec![
+        LinkAttribute::IfName(near.to_owned()),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::Veth),
+            LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer))),
+        ]),
+    ];
+    send(RouteNetlinkMessage::NewLink(link), NEW)
+}
+
+/// Takes an interface up.
+///
+/// # Errors
+/// What the kernel says.
+pub fn up(name: &str) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.header.index = index(name)?;
+    link.header.flags = LinkFlags::Up;
+    link.header.change_mask = LinkFlags::Up;
+    send(RouteNetlinkMessage::SetLink(link), NLM_F_ACK)
+}
+
+/// Plugs an interface into a bridge.
+///
+/// # Errors
+/// What the kernel says.
+pub fn set_master(name: &str, bridge: &str) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.header.index = index(name)?;
+    link.attributes = vec![LinkAttribute::Controller(index(bridge)?)];
+    send(RouteNetlinkMessage::SetLink(link), NLM_F_ACK)
+}
+
+/// Gives an interface an IPv4 address, written `ADDRESS/PREFIX`.
+///
+/// # Errors
+/// What the kernel says, or that this is no such address.
+pub fn add_address(name: &str, address: &str) -> io::Result<()> {
+    let network: ipnet::Ipv4Net = address.parse().map_err(io::Error::other)?;
+    let ip: Ipv4Addr = network.addr();
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = network.prefix_len();
+    message.header.index = index(name)?;
+    message.attributes = vec![
+        AddressAttribute::Local(ip.into()),
+        AddressAttribute::Address(ip.into()),
+        AddressAttribute::Broadcast(network.broadcast()),
+    ];
+    send(RouteNetlinkMessage::NewAddress(message), NEW)
+}
