@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::{Statement, Tree, Value, section};
+use tandem_parser::haproxy::{Effect, Statement, Tree, Value, section};
 use tandem_parser::span::{Sources, Span};
 use tandem_parser::value::{Address, Host};
 
@@ -79,6 +79,14 @@ impl<'a> Context<'a> {
         message: impl Into<String>,
     ) {
         self.say(Diagnostic::new(severity, reason, span, message).head(Head::Plain));
+    }
+
+    /// A line that no part of lowering took, although the tables promise that it does something.
+    pub(super) fn untaken(&mut self, line: &Statement) {
+        if line.keyword.effect == Effect::Full {
+            let message = format!("'{}' is accepted but has no effect in Tandem yet.", line.name());
+            self.warn(Reason::NoEffect, line.span, message);
+        }
     }
 
     /// A place for messages at run time.

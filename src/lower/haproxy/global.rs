@@ -70,7 +70,9 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
                 None => file,
             });
         }
-        _ => {}
+        // The parser saw to these.
+        "setenv" | "presetenv" | "unsetenv" | "resetenv" => {}
+        _ => context.untaken(line),
     }
 }
 

@@ -78,3 +78,6 @@ pub fn load(files: Vec<Source>, env: &dyn Env) -> Loaded {
     let config = (diagnostic::counts(&diagnostics).0 == 0).then_some(config);
     Loaded { config, diagnostics, sources }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
             }
             draft.rules.push(line);
         }
-        _ => {}
+        _ => context.untaken(line),
     }
 }
 

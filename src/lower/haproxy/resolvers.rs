@@ -37,7 +37,7 @@ pub(super) fn lower(context: &mut Context<'_>, section: &Section, all: &mut Vec<
                     *hold(&mut out, event) = time;
                 }
             }
-            _ => {}
+            _ => context.untaken(line),
         }
     }
     if out.nameservers.is_empty() {

@@ -1,5 +1,7 @@
 //! Checks that need the whole configuration, in HAProxy's words.
 
+use std::collections::HashMap;
+
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::{Section, Statement};
 use tandem_parser::span::Span;
@@ -57,21 +59,19 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
 
 /// Two proxies of one custom number.
 fn duplicate_ids(context: &mut Context<'_>, config: &Config, facts: &[Facts<'_>]) {
-    for (index, proxy) in config.proxies.iter().enumerate() {
-        if let Some(first) = config.proxies[..index].iter().find(|other| other.id == proxy.id) {
-            let message = format!(
-                "{} {} reuses same custom id as {} {} (declared at {}).",
-                kind(proxy),
-                proxy.name,
-                kind(first),
-                first.name,
-                spot(first)
-            );
-            let lines = &facts[index].section.statements;
-            let line = lines.iter().find(|line| line.name() == "id");
-            let span = line.map_or(facts[index].section.span, |line| line.span);
-            context.alert(Reason::Duplicate, span, message);
-        }
+    let mut seen: HashMap<u32, &Proxy> = HashMap::new();
+    for (proxy, fact) in config.proxies.iter().zip(facts) {
+        let Some(first) = seen.insert(proxy.id, proxy) else { continue };
+        let message = format!(
+            "{} {} reuses same custom id as {} {} (declared at {}).",
+            kind(proxy),
+            proxy.name,
+            kind(first),
+            first.name,
+            spot(first)
+        );
+        let line = fact.section.statements.iter().find(|line| line.name() == "id");
+        context.alert(Reason::Duplicate, line.map_or(fact.section.span, |line| line.span), message);
     }
 }
 
