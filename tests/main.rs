@@ -22,3 +22,4 @@ mod compat;
 mod lab;
 mod lab_itself;
 mod tidy;
+mod vrrp_interop;

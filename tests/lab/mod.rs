@@ -27,7 +27,7 @@ pub(crate) use origin::Nginx;
 pub(crate) use parts::Part;
 pub(crate) use process::{Process, Signal};
 pub(crate) use stats::{Stats, show_stat};
-pub(crate) use subject::{Config, keepalived, proxy};
+pub(crate) use subject::{Config, Program, keepalived, proxy};
 pub(crate) use wait::{eventually, holds_for, wait_for};
 
 use std::path::Path;
