@@ -23,3 +23,4 @@ mod lab;
 mod lab_itself;
 mod tidy;
 mod vrrp_interop;
+mod vrrp_process;

@@ -1,0 +1,329 @@
+//! The VRRP process: what is left when it dies, does not load, reloads, or meets garbage.
+
+use std::net::Ipv4Addr;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::lab::{
+    Config, Host, Lab, Network, Part, Process, Signal, eventually, holds_for, keepalived, wait_for,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const VIP: &str = "10.78.0.100";
+
+const CONFIG: &str = "\
+vrrp_instance VI_1 {
+    state BACKUP
+    interface eth0
+    virtual_router_id 51
+    priority PRIORITY
+    version 3
+    advert_int 0.2
+    virtual_ipaddress {
+        10.78.0.100/24
+    }
+}
+";
+
+struct Pair {
+    net: Network,
+    one: Host,
+    two: Host,
+}
+
+impl Pair {
+    fn new(lab: &Lab) -> Self {
+        let net = lab.network("net", "10.78.0.1/24");
+        let (one, two) = (lab.host("one"), lab.host("two"));
+        net.plug(&one, "eth0", "10.78.0.11/24");
+        net.plug(&two, "eth0", "10.78.0.12/24");
+        Self { net, one, two }
+    }
+}
+
+fn written(host: &Host, priority: u8) -> Config {
+    Config::written(host, "keepalived.conf", &CONFIG.replace("PRIORITY", &priority.to_string()))
+}
+
+fn start(host: &Host, priority: u8) -> Process {
+    let daemon = host.keepalived(&keepalived(), &written(host, priority));
+    eventually("the address", 5 * SECOND, || host.has_address(VIP));
+    daemon
+}
+
+/// A process id on the host, from a file there.
+fn pid(host: &Host, file: &str) -> String {
+    wait_for(file, 5 * SECOND, || {
+        let text = host.try_sh(&format!("cat {file}"));
+        let text = String::from_utf8_lossy(&text.stdout).trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    })
+}
+
+#[test]
+fn a_killed_engine_hands_over_at_once_and_comes_back() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let one = start(&pair.one, 100);
+    let _two = pair.two.keepalived(&keepalived(), &written(&pair.two, 90));
+    let first = pid(&pair.one, "/run/vrrp.pid");
+    assert_ne!(first, pid(&pair.one, "/run/keepalived.pid"));
+    pair.one.sh(&format!("kill -KILL {first}"));
+    let took = eventually("the handover", SECOND, || pair.two.has_address(VIP));
+    println!("engine killed: taken over after {took:?}");
+    one.wait_log("VRRP child process died: SIGKILL", SECOND);
+    one.wait_log("removing VIPs left behind", SECOND);
+    eventually("a new engine", 5 * SECOND, || {
+        let now = pid(&pair.one, "/run/vrrp.pid");
+        now != first && pair.one.has_address(VIP)
+    });
+    eventually("one owner", SECOND, || !pair.two.has_address(VIP));
+}
+
+#[test]
+fn a_killed_parent_takes_the_engine_with_it() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let _one = start(&pair.one, 100);
+    let parent = pid(&pair.one, "/run/keepalived.pid");
+    pair.one.sh(&format!("kill -KILL {parent}"));
+    eventually("the address to go", 3 * SECOND, || !pair.one.has_address(VIP));
+}
+
+#[test]
+fn it_is_called_keepalived_and_cleans_up() {
+    let Some(lab) = Lab::open(&[Part::Program("killall")]) else { return };
+    let pair = Pair::new(&lab);
+    let mut one = start(&pair.one, 100);
+    let engine = pid(&pair.one, "/run/vrrp.pid");
+    assert_eq!(pair.one.sh(&format!("cat /proc/{engine}/comm")).trim(), "keepalived");
+    pair.one.sh("killall -0 keepalived");
+    assert!(one.stop().success());
+    assert!(!pair.one.has_address(VIP));
+    let left = pair.one.try_sh("ls /run/*.pid").stdout;
+    assert!(left.is_empty(), "{}", String::from_utf8_lossy(&left));
+}
+
+#[test]
+fn what_cannot_load_leaves_nothing() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let cases = [
+        (
+            "vrrp_instance VI_1 {\n    interface eth0\n    virtual_ipaddress {\n        10.78.0.100/24\n    }\n}\n",
+            2,
+        ),
+        (
+            "vrrp_instance VI_1 {\n    interface nope0\n    virtual_router_id 51\n    virtual_ipaddress {\n        10.78.0.100/24\n    }\n}\n",
+            2,
+        ),
+    ];
+    for (text, code) in cases {
+        let config = Config::written(&pair.one, "bad.conf", text);
+        let mut daemon = pair.one.keepalived(&keepalived(), &config);
+        let status = daemon.ended(5 * SECOND);
+        assert_eq!(status.code(), Some(code), "{:#?}", daemon.log());
+        assert!(!pair.one.has_address(VIP));
+        let left = pair.one.try_sh("ls /run/*.pid").stdout;
+        assert!(left.is_empty(), "{}", String::from_utf8_lossy(&left));
+    }
+    let mut missing = keepalived().command();
+    missing.args(["-n", "-l", "-f", "/nonexistent.conf"]);
+    assert_eq!(pair.one.output(missing).status.code(), Some(6));
+}
+
+/// Adverts of one host seen by another, with the time they came.
+struct Ear {
+    capture: Process,
+}
+
+impl Ear {
+    fn open(host: &Host) -> Self {
+        let mut command = Command::new("tcpdump");
+        command.args(["-i", "eth0", "-nn", "-l", "-tt", "ip proto 112"]);
+        let capture = host.spawn(command);
+        capture.wait_log("listening on", 5 * SECOND);
+        Self { capture }
+    }
+
+    /// Seconds of each packet with this priority.
+    fn heard(&self, from: &str, priority: u8) -> Vec<f64> {
+        let log = self.capture.log();
+        let of = |line: &&String| line.contains(from) && line.contains(&format!("prio {priority},"));
+        log.iter().filter(of).filter_map(|l| l.split(' ').next()?.parse().ok()).collect()
+    }
+}
+
+#[test]
+fn a_reload_of_an_unchanged_file_sends_nothing_and_drops_nothing() {
+    let Some(lab) = Lab::open(&[Part::Program("tcpdump")]) else { return };
+    let pair = Pair::new(&lab);
+    let one = start(&pair.one, 100);
+    let ear = Ear::open(&pair.two);
+    eventually("adverts", 5 * SECOND, || ear.heard("10.78.0.11", 100).len() >= 5);
+    let begun = Instant::now();
+    for round in 1..=20 {
+        one.signal(Signal::SIGHUP);
+        one.wait_log_times("Reload complete", round, 5 * SECOND);
+        assert!(pair.one.has_address(VIP), "lost in round {round}");
+    }
+    let reloading = begun.elapsed();
+    eventually("more adverts", 5 * SECOND, || ear.heard("10.78.0.11", 100).len() >= 10);
+    assert!(ear.heard("10.78.0.11", 0).is_empty(), "a reload announced a stop");
+    let times = ear.heard("10.78.0.11", 100);
+    let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let longest = gaps.iter().copied().fold(0.0, f64::max);
+    let shortest = gaps.iter().copied().fold(f64::MAX, f64::min);
+    println!("20 reloads in {reloading:?}: gaps between adverts {shortest:.3} s to {longest:.3} s");
+    assert!(shortest > 0.1, "an extra advert: {gaps:?}");
+    assert_eq!(one.count("Entering MASTER STATE"), 1);
+    assert_eq!(one.count("removing VIPs"), 1, "only at the start");
+}
+
+#[test]
+fn a_reload_applies_what_changed_and_refuses_what_does_not_load() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let one = start(&pair.one, 100);
+    let text = CONFIG.replace("PRIORITY", "100");
+    Config::written(&pair.one, "keepalived.conf", "vrrp_instance VI_1 {\n    interface eth0\n}\n");
+    one.signal(Signal::SIGHUP);
+    one.wait_log("Reload refused", 5 * SECOND);
+    assert!(pair.one.has_address(VIP));
+    let more = text.replace("        10.78.0.100/24\n", "        10.78.0.100/24\n        10.78.0.101/24\n");
+    Config::written(&pair.one, "keepalived.conf", &more);
+    one.signal(Signal::SIGHUP);
+    eventually("the new address", 5 * SECOND, || pair.one.has_address("10.78.0.101"));
+    assert!(pair.one.has_address(VIP));
+    Config::written(&pair.one, "keepalived.conf", &text);
+    one.signal(Signal::SIGHUP);
+    eventually("the removed address to go", 5 * SECOND, || !pair.one.has_address("10.78.0.101"));
+    assert!(pair.one.has_address(VIP));
+    assert_eq!(one.count("Entering BACKUP STATE"), 1, "only at the start: {:#?}", one.log());
+}
+
+#[test]
+fn an_address_removed_by_others_comes_back() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let one = start(&pair.one, 100);
+    pair.one.sh("ip addr del 10.78.0.100/24 dev eth0");
+    let took = eventually("the address to be back", SECOND, || pair.one.has_address(VIP));
+    println!("restored after {took:?}");
+    one.wait_log("10.78.0.100 was removed by somebody else - restoring it", SECOND);
+    assert_eq!(one.count("Entering MASTER STATE"), 1);
+}
+
+#[test]
+fn signals_write_the_files_exporters_read() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let config = written(&pair.one, 100);
+    let mut command = keepalived().command();
+    command.args(["-n", "-l", "-D", "-f"]).arg(config.path()).env("TMPDIR", pair.one.dir());
+    let one = pair.one.spawn(command);
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    let read = |name: &str| {
+        wait_for(name, 5 * SECOND, || {
+            std::fs::read_to_string(pair.one.dir().join(name)).ok().filter(|text| !text.is_empty())
+        })
+    };
+    one.signal(Signal::SIGUSR1);
+    let data = read("keepalived.data");
+    for line in [
+        "------< VRRP Topology >------",
+        " VRRP Instance = VI_1",
+        "   State = MASTER",
+        "   Virtual Router ID = 51",
+        "   Effective priority = 100",
+        "     10.78.0.100/24 dev eth0 scope global set",
+    ] {
+        assert!(data.lines().any(|l| l == line), "{line:?} is not in\n{data}");
+    }
+    one.signal(Signal::SIGUSR2);
+    let stats = read("keepalived.stats");
+    assert!(
+        stats.starts_with("VRRP Instance: VI_1\n  Advertisements:\n    Received: 0\n    Sent: "),
+        "{stats}"
+    );
+    assert!(stats.contains("\n  Became master: 1\n  Released master: 0\n"), "{stats}");
+}
+
+#[test]
+fn garbage_on_the_segment_changes_nothing() {
+    use tandem::sys::raw::{RawKey, RawSocket};
+    use tandem::vrrp::packet::{Auth, ChecksumRule, GROUP_V4, Outgoing, Profile, Version, encode};
+
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let one = start(&pair.one, 100);
+    let profile = Profile {
+        version: Version::V3,
+        vrid: 51,
+        interval: Duration::from_millis(200),
+        auth: Auth::None,
+        addresses: vec![VIP.parse().unwrap()],
+        checksum: ChecksumRule::Standard,
+        group: GROUP_V4.into(),
+        peers: Vec::new(),
+        check_source: false,
+        ttl: 255,
+    };
+    let packet = |source: [u8; 4], profile: &Profile| {
+        let mut bytes = Vec::new();
+        let source = Ipv4Addr::from(source).into();
+        let out = Outgoing {
+            source,
+            destination: GROUP_V4.into(),
+            priority: 255,
+            ip_id: 1,
+            sequence: 1,
+            old_checksum: false,
+        };
+        encode(profile, &out, &mut bytes);
+        bytes
+    };
+    let other = [10, 78, 0, 12];
+    let good = packet(other, &profile);
+    let changed = |at: usize, to: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = to;
+        bytes
+    };
+    // Each would win the election if it were believed: priority 255.
+    let forged: Vec<(&str, Vec<u8>)> = vec![
+        ("a router on the way", packet(other, &Profile { ttl: 254, ..profile.clone() })),
+        ("checksum", changed(26, good[26] ^ 0x55)),
+        ("truncated", good[..26].to_vec()),
+        ("more addresses than bytes", changed(23, 9)),
+        ("version 2", packet(other, &Profile { version: Version::V2, interval: SECOND, ..profile.clone() })),
+        ("type", changed(20, 0x32)),
+        (
+            "another address",
+            packet(other, &Profile { addresses: vec![[10, 78, 0, 7].into()], ..profile.clone() }),
+        ),
+        ("another virtual router", packet(other, &Profile { vrid: 52, ..profile.clone() })),
+    ];
+    let key =
+        RawKey { protocol: 112, interface: Some(("eth0".into(), 0)), bound: None, group: None, v6: false };
+    let count = 200;
+    pair.two.run(|| {
+        let socket = RawSocket::open(&key).unwrap();
+        for _ in 0..count {
+            for (what, bytes) in &forged {
+                socket.send_v4(bytes, GROUP_V4).unwrap_or_else(|e| panic!("{what}: {e}"));
+            }
+        }
+    });
+    holds_for("the address", SECOND, || pair.one.has_address(VIP));
+    assert_eq!(one.count("Entering BACKUP STATE"), 1, "only at the start: {:#?}", one.log());
+    // One line per kind, not one per packet.
+    for word in ["invalid TTL", "Invalid VRRPv3 checksum", "wrong version", "Invalid packet type"] {
+        assert_eq!(one.count(word), 1, "{word}: {:#?}", one.log());
+    }
+    // And a good one still counts.
+    pair.two.run(|| RawSocket::open(&key).unwrap().send_v4(&good, GROUP_V4).unwrap());
+    one.wait_log("Master received advert from 10.78.0.12 with higher priority 255, ours 100", 2 * SECOND);
+    eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
+    drop(pair.net);
+}
