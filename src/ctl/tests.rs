@@ -107,6 +107,23 @@ fn maintenance_and_drain_show_in_the_state_column() {
 }
 
 #[test]
+fn suspended_checks_leave_the_columns_empty_until_they_go_on() {
+    let control = control();
+    let field = |number: usize| {
+        let out = ask(&control, "show stat be 4 -1");
+        let line = out.lines().find(|l| l.starts_with("be,checked,")).unwrap().to_owned();
+        line.split(',').nth(number).unwrap().to_owned()
+    };
+    assert_eq!((field(17), field(36)), ("UP 1/3".into(), "INI".into()));
+    assert_eq!(ask(&control, "disable health be/checked"), "\n");
+    assert_eq!((field(17), field(36)), ("no check".into(), String::new()));
+    assert_eq!(ask(&control, "enable health be/checked"), "\n");
+    assert_eq!((field(17), field(36)), ("UP 1/3".into(), "INI".into()));
+    let answer = "Health check was not configured on this server, cannot enable.\n\n";
+    assert_eq!(ask(&control, "enable health be/plain"), answer);
+}
+
+#[test]
 fn levels_hold() {
     let control = control();
     let denied =

@@ -24,6 +24,8 @@ pub enum Input {
     Resume,
     /// A command set the health: up or down.
     Force(bool),
+    /// A command suspended the check or took it up again; the health stays.
+    Enable(bool),
     /// Traffic saw `errors` bad results in a row, the last one described by the text (`observe`).
     Observed {
         /// What to do about it.
@@ -82,6 +84,7 @@ pub struct Machine {
     agent: bool,
     health: u32,
     paused: bool,
+    enabled: bool,
     running: bool,
     verdict: Verdict,
     duration: Option<Duration>,
@@ -102,6 +105,7 @@ impl Machine {
             agent: false,
             health: if paused { 0 } else { check.rise },
             paused,
+            enabled: true,
             running: false,
             verdict: Verdict { status: Status::Initial, code: 0, info: String::new() },
             duration: None,
@@ -185,7 +189,9 @@ impl Machine {
     pub fn step(&mut self, input: Input, around: Surroundings) -> Vec<Effect> {
         let mut effects = Vec::new();
         match input {
-            Input::Due if self.paused || self.running => effects.push(Effect::Arm(self.inter)),
+            Input::Due if self.paused || !self.enabled || self.running => {
+                effects.push(Effect::Arm(self.inter))
+            }
             Input::Due => {
                 self.running = true;
                 effects.push(Effect::Start);
@@ -193,7 +199,7 @@ impl Machine {
             Input::Ended(verdict, duration) => {
                 self.running = false;
                 // What ends after maintenance began is history.
-                if !self.paused {
+                if !self.paused && self.enabled {
                     self.judge(verdict, Some(duration), around, &mut effects);
                 }
                 effects.push(Effect::Arm(self.spread_interval(around)));
@@ -214,6 +220,14 @@ impl Machine {
             Input::Force(up) => {
                 self.health = if up { self.rise + self.fall - 1 } else { 0 };
             }
+            Input::Enable(enabled) => {
+                self.enabled = enabled;
+                if !enabled && std::mem::take(&mut self.running) {
+                    effects.push(Effect::Abort);
+                }
+                effects.push(Effect::Arm(if enabled { Duration::ZERO } else { self.inter }));
+            }
+            Input::Observed { .. } if !self.enabled => {}
             Input::Observed { action, errors, last } => {
                 self.observe(action, errors, &last, around, &mut effects);
             }

@@ -431,3 +431,17 @@ fn first_checks_are_spread_over_the_shortest_interval() {
     assert_eq!(start_offsets(&[s(2), s(10)], Some(s(1))), [0, 500].map(Duration::from_millis));
     assert_eq!(start_offsets(&[Duration::from_millis(100); 2], None), [0, 50].map(Duration::from_millis));
 }
+
+#[test]
+fn a_suspended_check_rests_and_keeps_its_health() {
+    let check = ServerCheck::default();
+    let mut machine = Machine::new(&check, 0, false, false);
+    let around = Surroundings { is_stopped: false, others_up: true, random: 0 };
+    assert_eq!(machine.step(Input::Due, around), [Effect::Start]);
+    let health = machine.health();
+    assert_eq!(machine.step(Input::Enable(false), around), [Effect::Abort, Effect::Arm(check.inter)]);
+    assert_eq!(machine.step(Input::Due, around), [Effect::Arm(check.inter)], "no check");
+    assert_eq!((machine.health(), machine.is_running()), (health, false));
+    assert_eq!(machine.step(Input::Enable(true), around), [Effect::Arm(Duration::ZERO)]);
+    assert_eq!(machine.step(Input::Due, around), [Effect::Start]);
+}

@@ -22,6 +22,8 @@ pub enum CheckOrder {
     WarmUpIn(Duration),
     /// A command set the health to its best or worst; the state has been changed already.
     Force(bool),
+    /// A command suspended the check or took it up again.
+    Enable(bool),
     /// Traffic saw too many errors in a row (`observe`).
     Observed {
         /// What to do about it.
@@ -109,6 +111,12 @@ impl Proxy {
             }
         }
         self.note_backend_health();
+    }
+
+    /// Suspends a server's check or takes it up again; its state stays as it is meanwhile.
+    pub fn enable_check(&self, server: &Server, enabled: bool) {
+        server.set_check_suspended(!enabled);
+        self.order_check(server, CheckOrder::Enable(enabled));
     }
 
     /// Tells the runner of checks something about a server.

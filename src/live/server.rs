@@ -71,6 +71,8 @@ pub struct Server {
     generation: AtomicU64,
     /// Counts up to end all sessions.
     kill: watch::Sender<u64>,
+    /// Checks were suspended by command.
+    check_suspended: AtomicBool,
     /// What the last check said.
     pub check: RwLock<CheckReport>,
     /// When the address last changed or was confirmed by a resolution.
@@ -99,6 +101,7 @@ impl Server {
             warming: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             kill: watch::Sender::new(0),
+            check_suspended: AtomicBool::new(false),
             check: RwLock::new(CheckReport {
                 // A checked server starts one failure away from down, as HAProxy's does.
                 health: ir.check.as_ref().map_or(0, |c| c.rise),
@@ -184,6 +187,17 @@ impl Server {
     /// Closes idle connections.
     pub fn drop_idle(&self) {
         self.generation.fetch_add(1, Relaxed);
+    }
+
+    /// It has a check, and no command suspended it.
+    #[must_use]
+    pub fn is_checked(&self) -> bool {
+        self.ir.check.is_some() && !self.check_suspended.load(Relaxed)
+    }
+
+    /// `disable health` and `enable health`; use [`Proxy::enable_check`], which tells the runner too.
+    pub(super) fn set_check_suspended(&self, suspended: bool) {
+        self.check_suspended.store(suspended, Relaxed);
     }
 
     /// Ends all sessions on this server (`shutdown sessions server`, `on-marked-down`).

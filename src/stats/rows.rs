@@ -273,7 +273,7 @@ pub fn deciding<'a>(live: &'a Live, server: &'a Arc<Server>) -> &'a Arc<Server> 
 #[must_use]
 pub fn server_status(live: &Live, server: &Arc<Server>) -> String {
     let reference = deciding(live, server);
-    let standing = reference.ir.check.as_ref().map(|check| Standing {
+    let standing = reference.ir.check.as_ref().filter(|_| reference.is_checked()).map(|check| Standing {
         health: reference.check.read().health,
         rise: check.rise,
         fall: check.fall,
@@ -327,7 +327,7 @@ fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Ro
         row.u32(Col::Weight, state.shown_weight());
         row.u32(Col::Uweight, state.user_weight().into());
         row.u32(Col::LastChg, now.saturating_duration_since(state.last_change()).as_secs() as u32);
-        if ir.check.is_some() {
+        if server.is_checked() {
             row.u32(Col::Downtime, state.down_time(now).as_secs() as u32);
             row.u64(Col::ChkFail, c.chkfail.get());
             row.u64(Col::ChkDown, c.chkdown.get());
@@ -350,7 +350,7 @@ fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Ro
     if reference.ir.observe.is_some() {
         row.u64(Col::HanaFail, c.hanafail.get());
     }
-    if let Some(settings) = ir.check.as_ref().filter(|_| !paused) {
+    if let Some(settings) = ir.check.as_ref().filter(|_| server.is_checked() && !paused) {
         check(&mut row, server, settings);
     }
     let http = is_http(proxy);

@@ -68,7 +68,8 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
     let (_, status, result) =
         CHECK_STATUSES.iter().find(|(name, ..)| *name == report.status).copied().unwrap_or(("", 0, 0));
     let (health, mut check_bits) = match &ir.check {
-        Some(_) => (report.health, check_state::CONFIGURED | check_state::ENABLED),
+        Some(_) if server.is_checked() => (report.health, check_state::CONFIGURED | check_state::ENABLED),
+        Some(_) => (report.health, check_state::CONFIGURED),
         None => (DEFAULT_RISE, 0),
     };
     let state = server.with_state(|state| {

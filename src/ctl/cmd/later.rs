@@ -272,20 +272,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "there are no agent checks",
     ),
     later(
-        &["enable", "health"],
-        Level::Admin,
-        "enable health",
-        "take up health checks",
-        "checks cannot be suspended",
-    ),
-    later(
-        &["disable", "health"],
-        Level::Admin,
-        "disable health",
-        "suspend health checks",
-        "checks cannot be suspended",
-    ),
-    later(
         &["enable", "dynamic-cookie", "backend"],
         Level::Admin,
         "enable dynamic-cookie backend <bk>",

@@ -20,6 +20,33 @@ pub(super) const COMMANDS: &[Command] = &[
         |call| with_server(call, |proxy, server, _| request(proxy, server, AdminRequest::Maint)),
     ),
     command(
+        &["disable", "health"],
+        Level::Admin,
+        "disable health",
+        "suspend the checks of a server",
+        |call| {
+            with_server(call, |proxy, server, _| {
+                proxy.enable_check(server, false);
+                Reply::done()
+            })
+        },
+    ),
+    command(
+        &["enable", "health"],
+        Level::Admin,
+        "enable health",
+        "take the checks of a server up again",
+        |call| {
+            with_server(call, |proxy, server, _| {
+                if server.ir.check.is_none() {
+                    return Reply::error("Health check was not configured on this server, cannot enable.\n");
+                }
+                proxy.enable_check(server, true);
+                Reply::done()
+            })
+        },
+    ),
+    command(
         &["enable", "server"],
         Level::Admin,
         "enable server  (DEPRECATED)",

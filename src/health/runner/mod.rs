@@ -174,6 +174,7 @@ impl Runner {
             CheckOrder::Pause => Input::Pause,
             CheckOrder::Resume => Input::Resume,
             CheckOrder::Force(up) => Input::Force(up),
+            CheckOrder::Enable(on) => Input::Enable(on),
             CheckOrder::Observed { action, errors, last } => {
                 Input::Observed { action, errors, last: last.to_owned() }
             }

@@ -12,8 +12,8 @@ pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
     ("ready", "State: ready", Action::Request(AdminRequest::Ready)),
     ("drain", "State: drain", Action::Request(AdminRequest::Drain)),
     ("maint", "State: maintenance", Action::Request(AdminRequest::Maint)),
-    ("dhlth", "Checks: suspend", Action::NotYet),
-    ("ehlth", "Checks: take up again", Action::NotYet),
+    ("dhlth", "Checks: suspend", Action::Check(false)),
+    ("ehlth", "Checks: take up again", Action::Check(true)),
     ("hrunn", "Health: up", Action::Health(Op::Running)),
     ("hnolb", "Health: no new sessions", Action::Health(Op::Stopping)),
     ("hdown", "Health: down", Action::Health(Op::Stopped)),
@@ -29,6 +29,8 @@ pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
 pub(super) enum Action {
     /// Administrative state.
     Request(AdminRequest),
+    /// Suspend the check or take it up again.
+    Check(bool),
     /// Speak for the check.
     Health(Op),
     /// End all sessions.
@@ -84,6 +86,11 @@ fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
         // The state of a tracking server is that of another one.
         Action::Health(op) => {
             let _ = force_health(proxy, server, op, "Web interface");
+        }
+        Action::Check(on) => {
+            if server.ir.check.is_some() {
+                proxy.enable_check(server, on);
+            }
         }
         Action::Shutdown => server.shutdown_sessions(),
         Action::NotYet => {}
