@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::page::Page;
 use crate::dns::runner as resolution;
 use crate::health::runner as checks;
 use crate::ir::{Config, log::Severity};
@@ -18,6 +17,7 @@ use crate::process::daemon::{self, PidFile};
 use crate::process::limits;
 use crate::proxy::{self, Engine, Service};
 use crate::stats::info::Program;
+use crate::stats::page::Page;
 use crate::sys::{self, clock};
 use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
 
@@ -174,7 +174,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
         boot_ms: settings.started.map_or(0, |at| clock::now().duration_since(at).as_millis() as u32),
     };
     let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
-    let service: Arc<dyn Service> = Arc::new(Page::new(control.clone()));
+    let service: Arc<dyn Service> = Arc::new(Page::new(live.clone(), control.program.clone()));
     let started = Engine::start(live.clone(), bound, service, threads)
         .and_then(|engine| checks::spawn(live).map(|_| engine))
         .and_then(|engine| resolution::spawn(live).map(|_| engine));
