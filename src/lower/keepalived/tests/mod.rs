@@ -3,4 +3,5 @@
 mod differential;
 mod fixtures;
 mod machine;
+mod replay;
 mod values;
