@@ -1,8 +1,10 @@
 //! From syntax trees to the resolved configuration; the only module that imports the parser.
 
 mod env;
+pub mod expr;
 pub mod haproxy;
 pub mod keepalived;
+pub mod rules;
 
 pub use env::{Env, System};
 pub use haproxy::{Loaded, Source, load};

@@ -1,0 +1,448 @@
+//! ACLs and conditions.
+
+use std::sync::Arc;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::expr as shape;
+use tandem_parser::lex::{Word, span_of};
+use tandem_parser::span::Span;
+use tandem_parser::suggest;
+
+use super::check::{self, Site, Valid};
+use super::pattern::{self, Operator, Spelling};
+use super::{Language, Named, Read};
+use crate::expr::pattern as index;
+use crate::ir::expr::{Acl, AclTest, Cond, Fetch, SampleType, Term};
+use crate::ir::pattern::MatchMethod;
+
+/// Names of the ACLs that exist without being defined, and what they mean (manual, 7.4).
+const PREDEFINED: &[(&str, &str)] = &[
+    ("FALSE", "always_false"),
+    ("HTTP", "req.proto_http"),
+    ("HTTP_1.0", "req.ver 1.0"),
+    ("HTTP_1.1", "req.ver 1.1"),
+    ("HTTP_2.0", "req.ver 2.0"),
+    ("HTTP_3.0", "req.ver 3.0"),
+    ("HTTP_CONTENT", "req.hdr_val(content-length) gt 0"),
+    ("HTTP_URL_ABS", "url_reg ^[^/:]*://"),
+    ("HTTP_URL_SLASH", "url_beg /"),
+    ("HTTP_URL_STAR", "url *"),
+    ("LOCALHOST", "src 127.0.0.1/8 ::1"),
+    ("METH_CONNECT", "method CONNECT"),
+    ("METH_DELETE", "method DELETE"),
+    ("METH_GET", "method GET HEAD"),
+    ("METH_HEAD", "method HEAD"),
+    ("METH_OPTIONS", "method OPTIONS"),
+    ("METH_POST", "method POST"),
+    ("METH_PUT", "method PUT"),
+    ("METH_TRACE", "method TRACE"),
+    ("RDP_COOKIE", "req.rdp_cookie_cnt gt 0"),
+    ("REQ_CONTENT", "req.len gt 0"),
+    ("TRUE", "always_true"),
+    ("WAIT_END", "wait_end"),
+];
+
+/// Names of the ACLs that exist without being defined.
+pub fn predefined() -> impl Iterator<Item = &'static str> {
+    PREDEFINED.iter().map(|(name, _)| *name)
+}
+
+/// Criteria whose name implies a match method (`path_beg`), as a fetch and the method.
+fn derived(name: &str) -> Option<(&'static str, MatchMethod)> {
+    const STEMS: [(&str, &str); 8] = [
+        ("base", "base"),
+        ("cook", "req.cook"),
+        ("hdr", "req.hdr"),
+        ("path", "path"),
+        ("scook", "res.cook"),
+        ("shdr", "res.hdr"),
+        ("urlp", "urlp"),
+        ("url", "url"),
+    ];
+    let other = match name {
+        "http_auth_group" => ("http_auth_group", MatchMethod::Str),
+        "method" => ("method", MatchMethod::Str),
+        "payload" => ("req.payload", MatchMethod::Bin),
+        "payload_lv" => ("req.payload_lv", MatchMethod::Bin),
+        "req_ssl_sni" => ("req.ssl_sni", MatchMethod::Str),
+        "req.ssl_ver" | "req_ssl_ver" => ("req.ssl_ver", MatchMethod::Int),
+        "req_ver" => ("req.ver", MatchMethod::Str),
+        "resp_ver" => ("res.ver", MatchMethod::Str),
+        "req_rdp_cookie" => ("req.rdp_cookie", MatchMethod::Str),
+        "req_rdp_cookie_cnt" => ("req.rdp_cookie_cnt", MatchMethod::Int),
+        name => {
+            return STEMS.iter().find_map(|(stem, fetch)| {
+                let method = match name.strip_prefix(stem)? {
+                    "" => MatchMethod::Str,
+                    suffix => pattern::method(suffix.strip_prefix('_')?)
+                        .filter(|m| !matches!(m, MatchMethod::Int | MatchMethod::Ip | MatchMethod::Bin))
+                        .filter(|m| !matches!(m, MatchMethod::Found | MatchMethod::Bool))?,
+                };
+                Some((*fetch, method))
+            });
+        }
+    };
+    Some(other)
+}
+
+/// The method that a type of sample implies.
+fn implied(kind: SampleType) -> Option<MatchMethod> {
+    Some(match kind {
+        SampleType::Bool => MatchMethod::Bool,
+        SampleType::Int => MatchMethod::Int,
+        SampleType::Addr | SampleType::Ipv4 | SampleType::Ipv6 => MatchMethod::Ip,
+        SampleType::Str => MatchMethod::Str,
+        SampleType::Any | SampleType::Bin | SampleType::Meth => return None,
+    })
+}
+
+/// The type that a method looks at.
+fn looked_at(method: MatchMethod) -> SampleType {
+    match method {
+        MatchMethod::Found | MatchMethod::Bool | MatchMethod::Int => SampleType::Int,
+        MatchMethod::Ip => SampleType::Addr,
+        MatchMethod::Bin => SampleType::Bin,
+        _ => SampleType::Str,
+    }
+}
+
+fn is_acl_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
+}
+
+impl Language<'_> {
+    /// An `acl` line: the words after the keyword. Lines of the same name add up.
+    pub fn acl(&mut self, words: &[Word], line: Span) {
+        let Some((name, rest)) = words.split_first() else {
+            self.alert::<()>(Reason::MissingArgument, line, "missing ACL name.");
+            return;
+        };
+        if !is_acl_name(name) {
+            let bad = name.chars().find(|c| !is_acl_name(&c.to_string())).unwrap_or(' ');
+            let message = format!(
+                "character '{bad}' is not permitted in acl name '{name}'. Only letters, digits, '-', '_', '.' and \
+                 ':' are."
+            );
+            self.alert::<()>(Reason::InvalidValue, name.span, message);
+            return;
+        }
+        if name.eq_ignore_ascii_case("or") {
+            let message = format!(
+                "acl name '{name}' will never match. 'or' is used to express a disjunction within a condition."
+            );
+            self.say(Diagnostic::warning(Reason::Conflict, name.span, message));
+        }
+        let Some((test, valid)) = self.test(rest, span_of(words, line)) else {
+            self.acls.remove(name.text());
+            self.broken.push(name.text().to_owned());
+            return;
+        };
+        if self.broken.iter().any(|broken| broken == name.text()) {
+            return;
+        }
+        let (mut tests, mut all_valid) = match self.acls.remove(name.text()) {
+            Some(named) => (Arc::unwrap_or_clone(named.acl).tests, named.valid),
+            None => (Vec::new(), valid),
+        };
+        if all_valid != valid {
+            // Lines of different phases: each has its value where it has one.
+            all_valid = Valid::Any;
+        }
+        tests.push(test);
+        let acl = Arc::new(finished(name.text(), tests));
+        self.acls.insert(name.text().to_owned(), Named { acl, valid: all_valid });
+    }
+
+    /// A condition: the words from `if` or `unless` on. No words: no condition.
+    pub fn cond(&mut self, words: &[Word], site: Site) -> Read<Option<Cond>> {
+        let Some((keyword, rest)) = words.split_first() else { return Some(None) };
+        let unless = match keyword.text() {
+            "if" => false,
+            "unless" => true,
+            other => {
+                let d = Diagnostic::alert(
+                    Reason::Syntax,
+                    keyword.span,
+                    format!("expects 'if' or 'unless' followed by a condition, got '{other}'."),
+                );
+                let near = suggest::nearest(other, ["if", "unless"]);
+                self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+                return None;
+            }
+        };
+        let read = match shape::condition(rest) {
+            Ok(read) => read,
+            Err(error) => {
+                let word = rest.get(error.word).unwrap_or(keyword);
+                let d = Diagnostic::alert(Reason::Syntax, word.span, format!("{error}."));
+                self.say(d.label("here"));
+                return None;
+            }
+        };
+        let mut any = Some(Vec::new());
+        for group in &read.groups {
+            let mut terms = Some(Vec::new());
+            for term in group {
+                let term = self.term(term, rest, site);
+                terms = terms.zip(term).map(|(mut terms, term)| {
+                    terms.push(term);
+                    terms
+                });
+            }
+            any = any.zip(terms).map(|(mut any, terms)| {
+                any.push(terms);
+                any
+            });
+        }
+        let text = rest.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+        Some(Some(fold(any?, unless, text)))
+    }
+
+    fn term(&mut self, term: &shape::Term, words: &[Word], site: Site) -> Read<Term> {
+        match term {
+            shape::Term::Named { negated, name, word, at } => {
+                let span = words[*word].part(at.clone());
+                let acl = self.named(name, span, site)?;
+                Some(Term { negated: *negated, acl })
+            }
+            shape::Term::Anonymous { negated, acl } => {
+                let inside = &words[acl.criterion..acl.patterns.end];
+                let (test, valid) = self.test(inside, words[acl.criterion].span)?;
+                self.warn_if_idle("anonymous acl", &test, valid, words[acl.criterion].span, site);
+                Some(Term { negated: *negated, acl: Arc::new(finished("", vec![test])) })
+            }
+        }
+    }
+
+    fn named(&mut self, name: &str, span: Span, site: Site) -> Read<Arc<Acl>> {
+        if self.broken.iter().any(|broken| broken == name) {
+            return None;
+        }
+        if !self.acls.contains_key(name) {
+            match PREDEFINED.iter().find(|(known, _)| *known == name) {
+                Some((_, meaning)) => {
+                    let words: Vec<Word> =
+                        meaning.split(' ').map(|w| Word::resolved(w.as_bytes(), span, false)).collect();
+                    let (test, valid) = self.test(&words, span)?;
+                    let acl = Arc::new(finished(name, vec![test]));
+                    self.acls.insert(name.to_owned(), Named { acl, valid });
+                }
+                None => {
+                    let mut known: Vec<&str> = self.acls.keys().map(String::as_str).collect();
+                    known.extend(PREDEFINED.iter().map(|(name, _)| *name));
+                    let near = suggest::nearest(name, known).map(str::to_owned);
+                    let d =
+                        Diagnostic::alert(Reason::UnknownReference, span, format!("no such ACL : '{name}'."));
+                    self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+                    return None;
+                }
+            }
+        }
+        let named = &self.acls[name];
+        let (acl, valid) = (named.acl.clone(), named.valid);
+        if let Some(test) = acl.tests.first() {
+            self.warn_if_idle(&format!("acl '{name}'"), test, valid, span, site);
+        }
+        Some(acl)
+    }
+
+    /// An ACL that has no value where it is used is an error in the configuration that HAProxy only mentions.
+    fn warn_if_idle(&mut self, what: &str, test: &AclTest, valid: Valid, span: Span, site: Site) {
+        if self.has_value(valid, site) {
+            return;
+        }
+        let message = format!(
+            "{what} will never match because it uses keyword '{}' which is incompatible with '{}'.",
+            test.expr.text,
+            site.noun()
+        );
+        self.say(Diagnostic::warning(Reason::NotAllowedHere, span, message));
+    }
+
+    pub(in crate::lower) fn has_value(&self, valid: Valid, site: Site) -> bool {
+        let frontend_only = self.owner.frontend && !self.owner.backend;
+        let early = matches!(site, Site::TcpContent | Site::HttpRequest);
+        valid.at(site) && !(valid == Valid::Backend && frontend_only && early)
+    }
+
+    /// `criterion flags patterns`.
+    fn test(&mut self, words: &[Word], whole: Span) -> Read<(AclTest, Valid)> {
+        let read = match shape::acl(words, 0) {
+            Ok(read) => read,
+            Err(error) => {
+                let span = words.get(error.word).map_or(whole, |word| word.span);
+                self.say(Diagnostic::alert(Reason::Syntax, span, format!("{error}.")));
+                return None;
+            }
+        };
+        let word = &words[read.criterion];
+        let mut sample = match shape::sample(word) {
+            Ok(sample) => sample,
+            Err(error) => return self.misshapen("ACL expression", word, &error),
+        };
+        let written = sample.fetch.name.clone();
+        let derived = derived(&written);
+        if let Some((fetch, _)) = derived {
+            fetch.clone_into(&mut sample.fetch.name);
+        }
+        let (_, valid) = self.fetch(&sample.fetch, word)?;
+        let expr = self.resolve(&sample, word, word.text().to_owned(), Site::Log, true)?;
+        // A converter makes the name's own method void.
+        let by_name = derived.filter(|_| sample.convs.is_empty()).map(|(_, method)| method);
+        let method = match read.flags.method {
+            Some(at) => Some(self.chosen(&words[at], expr.out)?),
+            None => by_name.or_else(|| implied(expr.out)),
+        };
+        let Some(method) = method else {
+            let message = format!(
+                "matching method must be specified first (using '-m') when using a sample fetch of this type ('{written}')."
+            );
+            let d = Diagnostic::alert(Reason::Incomplete, word.span, message);
+            self.say(d.help(format!("for instance: {word} -m str VALUE")));
+            return None;
+        };
+        if let Some(at) = read.flags.late_method {
+            let message = "'-m' must only be specified before patterns and files in parsing ACL expression.";
+            return self.alert(Reason::Syntax, words[at].span, message);
+        }
+        let dotted = matches!(expr.fetch, Fetch::TlsHelloVersion) && expr.convs.is_empty();
+        let spelling = Spelling { method, dotted, no_dns: read.flags.no_dns, world: self.world };
+        let mut patterns = Vec::new();
+        let mut written_patterns: Vec<Box<str>> = Vec::new();
+        for at in &read.flags.files {
+            self.file(&words[*at], &spelling, read.flags.as_map, &mut patterns, &mut written_patterns)?;
+        }
+        let mut operator = Operator::default();
+        for pattern in &words[read.patterns.clone()] {
+            if let Some(op) = Operator::of(pattern).filter(|_| spelling.takes_operators()) {
+                operator = op;
+                continue;
+            }
+            match spelling.read(pattern, operator) {
+                Ok(read) => patterns.push(read),
+                Err(message) => {
+                    let d = Diagnostic::alert(Reason::InvalidValue, pattern.span, format!("{message}."));
+                    self.say(d.label(format!("for '{word}'")));
+                    return None;
+                }
+            }
+            written_patterns.push(pattern.text().into());
+        }
+        let needs_patterns = !matches!(method, MatchMethod::Found | MatchMethod::Bool);
+        if needs_patterns && patterns.is_empty() && read.flags.files.is_empty() && !read.flags.ended {
+            let d = Diagnostic::warning(
+                Reason::Incomplete,
+                word.span,
+                format!(
+                    "acl keyword '{word}' : no pattern to match against were provided, so this ACL will never match."
+                ),
+            );
+            let d = d.help("if this is what you intended, add '--' to get rid of this warning");
+            self.say(d.help(
+                "to match only for existence, use '-m found'; to match an integer as a boolean, '-m bool'",
+            ));
+        }
+        match index::build(method, read.flags.ignore_case, &patterns, written_patterns.into()) {
+            Ok(patterns) => Some((AclTest { expr, patterns }, valid)),
+            Err(error) => {
+                let span = span_of(&words[read.patterns], word.span);
+                self.alert(Reason::InvalidValue, span, format!("regular expression of '{word}' : {error}."))
+            }
+        }
+    }
+
+    fn chosen(&mut self, word: &Word, kind: SampleType) -> Read<MatchMethod> {
+        let Some(method) = pattern::method(word) else {
+            let message = format!("unknown matching method '{word}' when parsing ACL expression.");
+            let d = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
+            let near = suggest::nearest(word, pattern::METHODS);
+            self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+            return None;
+        };
+        if method != MatchMethod::Found && !check::castable(kind, looked_at(method)) {
+            let message = format!("matching method '{word}' cannot be used with this criterion.");
+            let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+            self.say(d.label(format!("the criterion yields {}", check::noun(kind))));
+            return None;
+        }
+        Some(method)
+    }
+
+    fn file(
+        &mut self,
+        word: &Word,
+        spelling: &Spelling<'_>,
+        as_map: bool,
+        patterns: &mut Vec<index::Pattern>,
+        written: &mut Vec<Box<str>>,
+    ) -> Read<()> {
+        let Some(text) = self.read_text(word, word.span)? else { return Some(()) };
+        let keys: Vec<&str> = if as_map {
+            pattern::entries(&text).map(|(key, _)| key).collect()
+        } else {
+            pattern::lines(&text).collect()
+        };
+        for key in keys {
+            match spelling.read(key, Operator::Eq) {
+                Ok(read) => patterns.push(read),
+                Err(message) => {
+                    return self.alert(
+                        Reason::InvalidValue,
+                        word.span,
+                        format!("file '{word}' : {message}."),
+                    );
+                }
+            }
+            written.push(key.into());
+        }
+        Some(())
+    }
+
+    /// The text of a file. `Some(None)`: it cannot be read here, and that is no error.
+    pub(super) fn read_text(&mut self, path: &str, span: Span) -> Read<Option<String>> {
+        match self.world.read(path) {
+            Ok(bytes) => Some(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) => {
+                self.unreadable::<()>(path, span, &error);
+                self.world.offline().then_some(None)
+            }
+        }
+    }
+}
+
+/// An ACL with its value, if that is known.
+fn finished(name: &str, tests: Vec<AclTest>) -> Acl {
+    let value = |test: &AclTest| match &test.expr.fetch {
+        Fetch::Const(value) if test.expr.convs.is_empty() => {
+            Some(index::matches(&test.patterns, &crate::expr::Sample::of(value)))
+        }
+        _ => None,
+    };
+    let values: Vec<_> = tests.iter().map(value).collect();
+    let constant = if values.contains(&Some(true)) {
+        Some(true)
+    } else if values.iter().all(|v| *v == Some(false)) {
+        Some(false)
+    } else {
+        None
+    };
+    Acl { name: name.into(), tests, constant }
+}
+
+/// Drops what is known: true terms, groups with a false one, and everything if a group is always true.
+fn fold(any: Vec<Vec<Term>>, unless: bool, text: String) -> Cond {
+    let mut groups = Vec::new();
+    for group in any {
+        let known = |term: &Term| term.acl.constant.map(|value| value != term.negated);
+        if group.iter().any(|term| known(term) == Some(false)) {
+            continue;
+        }
+        let rest: Vec<Term> = group.into_iter().filter(|term| known(term).is_none()).collect();
+        if rest.is_empty() {
+            return Cond { unless, any: Vec::new(), constant: Some(!unless), text: text.into() };
+        }
+        groups.push(rest);
+    }
+    let constant = groups.is_empty().then_some(unless);
+    Cond { unless, any: groups, constant, text: text.into() }
+}

@@ -1,0 +1,165 @@
+//! Arguments of a fetch or converter, typed on demand.
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::expr::Call;
+use tandem_parser::lex::Word;
+use tandem_parser::span::Span;
+
+use super::{Language, Read};
+use crate::ir::expr::{Operand, Text, TimeUnit, VarName};
+
+/// A call and the word it stands in.
+pub(super) struct Args<'c> {
+    pub(super) call: &'c Call,
+    pub(super) word: &'c Word,
+}
+
+impl<'c> Args<'c> {
+    pub(super) fn new(call: &'c Call, word: &'c Word) -> Self {
+        Self { call, word }
+    }
+
+    /// Span of an argument, or of the name.
+    pub(super) fn span(&self, nth: usize) -> Span {
+        let at = self.call.args.get(nth).map_or(&self.call.at, |arg| &arg.at);
+        self.word.part(at.clone())
+    }
+
+    pub(super) fn name_span(&self) -> Span {
+        self.word.part(self.call.at.clone())
+    }
+
+    /// Text of an argument; `None`: not given.
+    pub(super) fn opt(&self, nth: usize) -> Option<&'c str> {
+        self.call.args.get(nth).map(|arg| arg.text.as_str())
+    }
+
+    /// Text of an argument that is not empty.
+    pub(super) fn filled(&self, nth: usize) -> Option<&'c str> {
+        self.opt(nth).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn bytes(&self, nth: usize) -> Box<[u8]> {
+        self.opt(nth).unwrap_or_default().as_bytes().into()
+    }
+
+    fn refuse<T>(&self, language: &mut Language<'_>, nth: usize, message: String) -> Read<T> {
+        let name = &self.call.name;
+        language.say(
+            Diagnostic::alert(Reason::InvalidValue, self.span(nth), format!("in '{name}': {message}."))
+                .help(super::names::usage(name)),
+        );
+        None
+    }
+
+    /// Checks the number of arguments.
+    pub(super) fn count(&self, language: &mut Language<'_>, min: usize, max: usize) -> Read<()> {
+        let got = self.call.args.len();
+        let name = &self.call.name;
+        if got < min {
+            return self.refuse(language, got, format!("missing arguments (got {got}/{min})"));
+        }
+        if got > max {
+            let message = match max {
+                0 => format!("'{name}' takes no argument"),
+                1 => format!("'{name}' takes one argument, got {got}"),
+                max => format!("'{name}' takes at most {max} arguments, got {got}"),
+            };
+            return self.refuse(language, max, message);
+        }
+        Some(())
+    }
+
+    pub(super) fn int(&self, language: &mut Language<'_>, nth: usize) -> Read<i64> {
+        let text = self.opt(nth).unwrap_or_default();
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(_) => self.refuse(language, nth, format!("failed to parse '{text}' as an integer")),
+        }
+    }
+
+    pub(super) fn opt_int(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<i64>> {
+        match self.filled(nth) {
+            None => Some(None),
+            Some(_) => self.int(language, nth).map(Some),
+        }
+    }
+
+    pub(super) fn size(&self, language: &mut Language<'_>, nth: usize) -> Read<usize> {
+        let value = self.int(language, nth)?;
+        match usize::try_from(value) {
+            Ok(value) => Some(value),
+            Err(_) => self.refuse(language, nth, format!("'{value}' must not be negative")),
+        }
+    }
+
+    /// `0` or `1`.
+    pub(super) fn flag(&self, language: &mut Language<'_>, nth: usize) -> Read<bool> {
+        Some(self.opt_int(language, nth)?.is_some_and(|n| n != 0))
+    }
+
+    pub(super) fn var(&self, language: &mut Language<'_>, nth: usize) -> Read<VarName> {
+        let text = self.opt(nth).unwrap_or_default();
+        language.var_name(text, self.span(nth))
+    }
+
+    pub(super) fn opt_var(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<VarName>> {
+        match self.filled(nth) {
+            None => Some(None),
+            Some(_) => self.var(language, nth).map(Some),
+        }
+    }
+
+    /// A number, or a variable.
+    pub(super) fn operand(&self, language: &mut Language<'_>, nth: usize) -> Read<Operand> {
+        let text = self.opt(nth).unwrap_or_default();
+        match text.parse() {
+            Ok(value) => Some(Operand::Int(value)),
+            Err(_) if text.contains('.') => self.var(language, nth).map(Operand::Var),
+            Err(_) => {
+                self.refuse(language, nth, format!("expects an integer or a variable name, got '{text}'"))
+            }
+        }
+    }
+
+    /// A variable if it is named like one, else a literal.
+    pub(super) fn text(&self, language: &mut Language<'_>, nth: usize) -> Read<Text> {
+        let text = self.opt(nth).unwrap_or_default();
+        let scoped = text
+            .split_once('.')
+            .is_some_and(|(scope, _)| matches!(scope, "proc" | "sess" | "txn" | "req" | "res" | "check"));
+        if scoped {
+            return self.var(language, nth).map(Text::Var);
+        }
+        Some(Text::Literal(text.as_bytes().into()))
+    }
+
+    pub(super) fn unit(&self, language: &mut Language<'_>, nth: usize) -> Read<TimeUnit> {
+        match self.filled(nth) {
+            None | Some("s") => Some(TimeUnit::Seconds),
+            Some("ms") => Some(TimeUnit::Milliseconds),
+            Some("us") => Some(TimeUnit::Microseconds),
+            Some(other) => {
+                self.refuse(language, nth, format!("'{other}' is no unit; there are 's', 'ms' and 'us'"))
+            }
+        }
+    }
+
+    /// One byte, or the default.
+    pub(super) fn delimiter(&self, language: &mut Language<'_>, nth: usize, default: u8) -> Read<u8> {
+        match self.filled(nth).map(str::as_bytes) {
+            None => Some(default),
+            Some([byte]) => Some(*byte),
+            Some(_) => self.refuse(language, nth, "the delimiter must be a single character".to_owned()),
+        }
+    }
+
+    pub(super) fn invalid<T>(
+        &self,
+        language: &mut Language<'_>,
+        nth: usize,
+        message: impl Into<String>,
+    ) -> Read<T> {
+        self.refuse(language, nth, message.into())
+    }
+}

@@ -1,0 +1,292 @@
+//! Rows of the converters.
+
+use std::net::Ipv6Addr;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::expr::Call;
+use tandem_parser::lex::Word;
+use tandem_parser::suggest;
+
+use super::args::Args;
+use super::names::{self, Build, ConvRow};
+use super::{Language, Read, map};
+use crate::ir::expr::{Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, TimeUnit};
+
+/// All rows.
+pub(super) const ROWS: &[&[ConvRow]] = &[TEXT, NUMBERS, ENCODINGS, map::ROWS];
+
+const fn row(name: &'static str, usage: &'static str, count: (usize, usize), build: Build<C>) -> ConvRow {
+    ConvRow { name, usage, count, build }
+}
+
+const fn plain(name: &'static str, build: Build<C>) -> ConvRow {
+    row(name, "", (0, 0), build)
+}
+
+const FIELD: &str = "(<index>,<delimiters>[,<count>])";
+
+const TEXT: &[ConvRow] = &[
+    plain("lower", |_, _| Some(C::Lower)),
+    plain("upper", |_, _| Some(C::Upper)),
+    plain("length", |_, _| Some(C::Length)),
+    row("bytes", "(<offset>[,<length>])", (1, 2), |l, a| {
+        let length = if a.filled(1).is_some() { Some(a.size(l, 1)?) } else { None };
+        Some(C::Bytes(a.size(l, 0)?, length))
+    }),
+    row("field", FIELD, (2, 3), |l, a| {
+        let (index, delims, count) = field(l, a)?;
+        Some(C::Field { index, delims, count })
+    }),
+    row("word", FIELD, (2, 3), |l, a| {
+        let (index, delims, count) = field(l, a)?;
+        Some(C::Word { index, delims, count })
+    }),
+    row("regsub", "(<regex>,<subst>[,<flags>])", (2, 3), |l, a| {
+        let flags = a.opt(2).unwrap_or_default();
+        if let Some(other) = flags.chars().find(|c| !matches!(c, 'i' | 'g')) {
+            return a.invalid(l, 2, format!("unknown flag '{other}'; there are 'i' and 'g'"));
+        }
+        let text = a.opt(0).unwrap_or_default();
+        match crate::expr::pattern::regex(text, flags.contains('i')) {
+            Ok(regex) => Some(C::RegSub { regex, replacement: a.bytes(1), global: flags.contains('g') }),
+            Err(error) => a.invalid(l, 0, format!("regular expression '{text}' : {error}")),
+        }
+    }),
+    row("concat", "([<start>],[<var>],[<end>])", (1, 3), |l, a| {
+        Some(C::Concat { start: a.bytes(0), var: a.opt_var(l, 1)?, end: a.bytes(2) })
+    }),
+    row("add_item", "(<delim>,[<var>],[<suff>])", (2, 3), |l, a| {
+        Some(C::AddItem { delim: a.bytes(0), var: a.opt_var(l, 1)?, suffix: a.bytes(2) })
+    }),
+    row("strcmp", "(<var>)", (1, 1), |l, a| Some(C::Strcmp(a.var(l, 0)?))),
+    row("secure_memcmp", "(<var>)", (1, 1), |l, a| Some(C::SecureCompare(a.var(l, 0)?))),
+    row("iif", "(<true>,<false>)", (2, 2), |_, a| Some(C::Iif(a.bytes(0), a.bytes(1)))),
+    plain("host_only", |_, _| Some(C::HostOnly)),
+    plain("port_only", |_, _| Some(C::PortOnly)),
+    row("ltrim", "(<chars>)", (1, 1), |_, a| Some(C::LTrim(a.bytes(0)))),
+    row("rtrim", "(<chars>)", (1, 1), |_, a| Some(C::RTrim(a.bytes(0)))),
+    plain("cut_crlf", |_, _| Some(C::CutCrlf)),
+    row("param", "(<name>[,<delim>])", (1, 2), |l, a| Some(C::Param(a.bytes(0), a.delimiter(l, 1, b'&')?))),
+    plain("reverse", |_, _| Some(C::Reverse)),
+    plain("reverse_dom", |_, _| Some(C::ReverseDom)),
+    row("language", "(<value>[;<value>...][,<default>])", (1, 2), |_, a| {
+        let list = a.opt(0).unwrap_or_default().split(';').map(|tag| tag.as_bytes().into()).collect();
+        Some(C::Language(list, a.opt(1).map(|d| d.as_bytes().into())))
+    }),
+    plain("nbsrv", |_, _| Some(C::NbSrv)),
+];
+
+const OPERAND: &str = "(<value>)";
+
+const NUMBERS: &[ConvRow] = &[
+    row("add", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Add, a.operand(l, 0)?))),
+    row("sub", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Sub, a.operand(l, 0)?))),
+    row("mul", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Mul, a.operand(l, 0)?))),
+    row("div", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Div, a.operand(l, 0)?))),
+    row("mod", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Mod, a.operand(l, 0)?))),
+    row("and", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::And, a.operand(l, 0)?))),
+    row("or", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Or, a.operand(l, 0)?))),
+    row("xor", OPERAND, (1, 1), |l, a| Some(C::Arith(Arith::Xor, a.operand(l, 0)?))),
+    plain("cpl", |_, _| Some(C::Complement)),
+    plain("neg", |_, _| Some(C::Negate)),
+    plain("not", |_, _| Some(C::Not)),
+    plain("bool", |_, _| Some(C::Bool)),
+    plain("odd", |_, _| Some(C::Odd)),
+    plain("even", |_, _| Some(C::Even)),
+    row("ipmask", "(<mask4>[,<mask6>])", (1, 2), |l, a| {
+        let text = a.opt(0).unwrap_or_default();
+        let Some(v4) = super::pattern::mask4(text) else {
+            return a.invalid(l, 0, format!("'{text}' is no IPv4 mask"));
+        };
+        let v6 = match a.filled(1) {
+            None => None,
+            Some(text) => match mask6(text) {
+                Some(mask) => Some(mask),
+                None => return a.invalid(l, 1, format!("'{text}' is no IPv6 mask")),
+            },
+        };
+        Some(C::IpMask { v4, v6 })
+    }),
+];
+
+const TIME: &str = "(<format>[,<offset>])";
+const AVALANCHE: &str = "([<avalanche>])";
+
+const ENCODINGS: &[ConvRow] = &[
+    plain("hex", |_, _| Some(C::Hex)),
+    plain("hex2i", |_, _| Some(C::HexToInt)),
+    plain("base64", |_, _| Some(C::Base64)),
+    plain("b64dec", |_, _| Some(C::Base64Dec)),
+    plain("ub64enc", |_, _| Some(C::UrlBase64)),
+    plain("ub64dec", |_, _| Some(C::UrlBase64Dec)),
+    row("url_dec", "([<in_form>])", (0, 1), |l, a| Some(C::UrlDec { in_form: a.flag(l, 0)? })),
+    row("url_enc", "([<enc_type>])", (0, 1), |l, a| match a.filled(0) {
+        None | Some("query") => Some(C::UrlEnc),
+        Some(_) => a.invalid(l, 0, "unexpected encode type; allowed value is 'query'"),
+    }),
+    row("be2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
+        let chunk = chunk(l, a, 8)?;
+        Some(C::Be2Dec(a.bytes(0), chunk, a.flag(l, 2)?))
+    }),
+    row("be2hex", "([<separator>[,<chunk_size>[,<truncate>]]])", (0, 3), |l, a| {
+        let chunk = if a.filled(1).is_some() { chunk(l, a, usize::MAX)? } else { 1 };
+        Some(C::Be2Hex(a.bytes(0), chunk, a.flag(l, 2)?))
+    }),
+    plain("htonl", |_, _| Some(C::Htonl)),
+    row("json", "([<input-code>])", (0, 1), |l, a| match a.filled(0) {
+        None | Some("ascii") => Some(C::Json(JsonInput::Ascii)),
+        Some("utf8") => Some(C::Json(JsonInput::Utf8)),
+        Some("utf8s") => Some(C::Json(JsonInput::Utf8s)),
+        Some("utf8p") => Some(C::Json(JsonInput::Utf8p)),
+        Some("utf8ps") => Some(C::Json(JsonInput::Utf8ps)),
+        Some(_) => a.invalid(
+            l,
+            0,
+            "unexpected input code type. Allowed value are 'ascii', 'utf8', 'utf8s', 'utf8p' and 'utf8ps'",
+        ),
+    }),
+    row("json_query", "(<json_path>[,<output_type>])", (1, 2), |l, a| {
+        let text = a.opt(0).unwrap_or_default();
+        let Some(path) = json_path(text) else {
+            return a.invalid(l, 0, format!("'{text}' is no JSON path; it starts with '$'"));
+        };
+        match a.filled(1) {
+            None => Some(C::JsonQuery { path, as_int: false }),
+            Some("int") => Some(C::JsonQuery { path, as_int: true }),
+            Some(other) => a.invalid(l, 1, format!("output type '{other}' is not supported; there is 'int'")),
+        }
+    }),
+    row("crc32", AVALANCHE, (0, 1), |l, a| Some(C::Hash(H::Crc32, a.flag(l, 0)?))),
+    row("crc32c", AVALANCHE, (0, 1), |l, a| Some(C::Hash(H::Crc32c, a.flag(l, 0)?))),
+    row("djb2", AVALANCHE, (0, 1), |l, a| Some(C::Hash(H::Djb2, a.flag(l, 0)?))),
+    row("sdbm", AVALANCHE, (0, 1), |l, a| Some(C::Hash(H::Sdbm, a.flag(l, 0)?))),
+    row("wt6", AVALANCHE, (0, 1), |l, a| Some(C::Hash(H::Wt6, a.flag(l, 0)?))),
+    plain("sha1", |_, _| Some(C::Digest(D::Sha1))),
+    row("sha2", "([<bits>])", (0, 1), |l, a| match a.opt_int(l, 0)? {
+        Some(224) => Some(C::Digest(D::Sha224)),
+        None | Some(256) => Some(C::Digest(D::Sha256)),
+        Some(384) => Some(C::Digest(D::Sha384)),
+        Some(512) => Some(C::Digest(D::Sha512)),
+        Some(other) => a.invalid(l, 0, format!("unsupported number of bits: '{other}'")),
+    }),
+    row("digest", "(<algorithm>)", (1, 1), |l, a| Some(C::Digest(algorithm(l, a)?))),
+    row("hmac", "(<algorithm>,<key>)", (2, 2), |l, a| Some(C::Hmac(algorithm(l, a)?, a.text(l, 1)?))),
+    row("ltime", TIME, (1, 2), |l, a| {
+        Some(C::LocalTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Seconds))
+    }),
+    row("ms_ltime", TIME, (1, 2), |l, a| {
+        Some(C::LocalTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Milliseconds))
+    }),
+    row("us_ltime", TIME, (1, 2), |l, a| {
+        Some(C::LocalTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Microseconds))
+    }),
+    row("utime", TIME, (1, 2), |l, a| {
+        Some(C::UtcTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Seconds))
+    }),
+    row("ms_utime", TIME, (1, 2), |l, a| {
+        Some(C::UtcTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Milliseconds))
+    }),
+    row("us_utime", TIME, (1, 2), |l, a| {
+        Some(C::UtcTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Microseconds))
+    }),
+    row("http_date", "([<offset>[,<unit>]])", (0, 2), |l, a| {
+        Some(C::HttpDate(a.opt_int(l, 0)?.unwrap_or(0), a.unit(l, 1)?))
+    }),
+];
+
+fn text(a: &Args<'_>) -> Box<str> {
+    a.opt(0).unwrap_or_default().into()
+}
+
+fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
+    let index = a.int(l, 0)?;
+    if index == 0 {
+        return a.invalid(l, 0, "the index starts at 1 (or -1 from the end)");
+    }
+    if a.filled(1).is_none() {
+        return a.invalid(l, 1, "no delimiter is given");
+    }
+    let count = a.opt_int(l, 2)?.unwrap_or(1);
+    if count < 0 {
+        return a.invalid(l, 2, "the count must not be negative; 0 means all that follow");
+    }
+    Some((index, a.bytes(1), count))
+}
+
+fn chunk(l: &mut Language<'_>, a: &Args<'_>, max: usize) -> Read<usize> {
+    match a.size(l, 1)? {
+        size if (1..=max).contains(&size) => Some(size),
+        _ => a.invalid(l, 1, "chunk_size out of range (1..8)"),
+    }
+}
+
+fn algorithm(l: &mut Language<'_>, a: &Args<'_>) -> Read<D> {
+    match a.opt(0).unwrap_or_default().to_ascii_lowercase().replace('-', "").as_str() {
+        "md5" => Some(D::Md5),
+        "sha1" => Some(D::Sha1),
+        "sha224" => Some(D::Sha224),
+        "sha256" => Some(D::Sha256),
+        "sha384" => Some(D::Sha384),
+        "sha512" => Some(D::Sha512),
+        _ => a.invalid(l, 0, "algorithm must be one of md5, sha1, sha224, sha256, sha384 and sha512"),
+    }
+}
+
+fn mask6(text: &str) -> Option<u128> {
+    match text.parse::<u32>() {
+        Ok(len @ 1..=128) => Some(u128::MAX << (128 - len)),
+        Ok(0) => Some(0),
+        Ok(_) => None,
+        Err(_) => text.parse::<Ipv6Addr>().ok().map(u128::from),
+    }
+}
+
+/// `$.a.b[0]`
+fn json_path(text: &str) -> Option<Vec<JsonStep>> {
+    let mut rest = text.strip_prefix('$')?;
+    let mut steps = Vec::new();
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix('.') {
+            let end = after.find(['.', '[']).unwrap_or(after.len());
+            if end == 0 {
+                return None;
+            }
+            steps.push(JsonStep::Member(after[..end].replace('\\', "").into()));
+            rest = &after[end..];
+        } else {
+            let (index, after) = rest.strip_prefix('[')?.split_once(']')?;
+            steps.push(JsonStep::Index(index.parse().ok()?));
+            rest = after;
+        }
+    }
+    Some(steps)
+}
+
+/// Is this the name of a converter?
+pub(super) fn is_known(name: &str) -> bool {
+    names::conv_row(name).is_some() || names::conv_later(name).is_some()
+}
+
+impl Language<'_> {
+    /// A converter.
+    pub(super) fn conv(&mut self, call: &Call, word: &Word) -> Read<C> {
+        let args = Args::new(call, word);
+        if let Some(row) = names::conv_row(&call.name) {
+            args.count(self, row.count.0, row.count.1)?;
+            return (row.build)(self, &args);
+        }
+        let name = &call.name;
+        if let Some(why) = names::conv_later(name) {
+            let message = format!("converter '{name}' cannot be used : {why}.");
+            return self.alert(Reason::Refused, args.name_span(), message);
+        }
+        let d = Diagnostic::alert(
+            Reason::UnknownKeyword,
+            args.name_span(),
+            format!("unknown converter '{name}'."),
+        );
+        let near = suggest::nearest(name, names::conv_names());
+        self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+        None
+    }
+}

@@ -1,0 +1,446 @@
+//! Rows of the fetches, by layer.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::expr::Call;
+use tandem_parser::lex::Word;
+use tandem_parser::suggest;
+
+use super::args::Args;
+use super::check::Valid::{self, Any, Backend, End, Message, Request, Response, Server, Status, Transaction};
+use super::names::{self, Build, FetchRow};
+use super::{Language, Read};
+use crate::ir::expr::{
+    Dir, Endpoint as E, Fetch as F, HdrArg, ProcessNumber as P, ProxyNumber as N, ProxyRef,
+    ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
+};
+
+/// All rows.
+pub(super) const ROWS: &[&[FetchRow]] = &[INTERNAL, CONNECTION, PAYLOAD, HTTP, MESSAGES, TRANSACTION];
+
+const fn row(
+    name: &'static str,
+    usage: &'static str,
+    count: (usize, usize),
+    valid: Valid,
+    build: Build<F>,
+) -> FetchRow {
+    FetchRow { name, usage, count, valid, build }
+}
+
+/// A fetch without arguments.
+const fn plain(name: &'static str, valid: Valid, build: Build<F>) -> FetchRow {
+    row(name, "", (0, 0), valid, build)
+}
+
+const INTERNAL: &[FetchRow] = &[
+    plain("always_true", Any, |_, _| Some(F::Const(Value::Bool(true)))),
+    plain("always_false", Any, |_, _| Some(F::Const(Value::Bool(false)))),
+    row("bool", "(<bool>)", (1, 1), Any, |l, a| match a.opt(0) {
+        Some("1" | "true") => Some(F::Const(Value::Bool(true))),
+        Some("0" | "false") => Some(F::Const(Value::Bool(false))),
+        _ => a.invalid(l, 0, "expects 0, 1, false or true"),
+    }),
+    row("int", "(<integer>)", (1, 1), Any, |l, a| Some(F::Const(Value::Int(a.int(l, 0)?)))),
+    row("str", "(<string>)", (1, 1), Any, |_, a| Some(F::Const(Value::Str(a.bytes(0))))),
+    row("bin", "(<hexa>)", (1, 1), Any, |l, a| match super::pattern::hex(a.opt(0).unwrap_or_default()) {
+        Some(bytes) => Some(F::Const(Value::Bin(bytes))),
+        None => a.invalid(l, 0, "expects an even number of hexadecimal digits"),
+    }),
+    row("meth", "(<method>)", (1, 1), Any, |_, a| Some(F::Const(Value::Meth(a.bytes(0))))),
+    row("ipv4", "(<ipv4>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv4Addr>() {
+        Ok(ip) => Some(F::Const(Value::Ipv4(ip))),
+        Err(_) => a.invalid(l, 0, "expects an IPv4 address"),
+    }),
+    row("ipv6", "(<ipv6>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv6Addr>() {
+        Ok(ip) => Some(F::Const(Value::Ipv6(ip))),
+        Err(_) => a.invalid(l, 0, "expects an IPv6 address"),
+    }),
+    // As HAProxy, the environment is read when the file is.
+    row("env", "(<name>)", (1, 1), Any, |l, a| {
+        let value = l.world.var(a.opt(0).unwrap_or_default()).unwrap_or_default();
+        Some(F::Const(Value::Str(value.into_bytes().into())))
+    }),
+    plain("hostname", Any, |l, _| Some(F::Const(Value::Str(l.world.hostname().into_bytes().into())))),
+    plain("nbproc", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("proc", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("thread", Any, |_, _| Some(F::Thread)),
+    plain("pid", Any, |_, _| Some(F::Pid)),
+    plain("stopping", Any, |_, _| Some(F::Process(P::Stopping))),
+    plain("uptime", Any, |_, _| Some(F::Process(P::Uptime))),
+    plain("act_conn", Any, |_, _| Some(F::Process(P::Connections))),
+    row("date", "([<offset>[,<unit>]])", (0, 2), Any, |l, a| {
+        Some(F::Date(a.opt_int(l, 0)?.unwrap_or(0), a.unit(l, 1)?))
+    }),
+    plain("date_us", Any, |_, _| Some(F::DateMicros)),
+    row("accept_date", "([<unit>])", (0, 1), Any, |l, a| Some(F::AcceptDate(a.unit(l, 0)?))),
+    row("request_date", "([<unit>])", (0, 1), Transaction, |l, a| Some(F::RequestDate(a.unit(l, 0)?))),
+    row("rand", "([<range>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)?.map(u32::try_from) {
+        None => Some(F::Rand(None)),
+        Some(Ok(range)) => Some(F::Rand(Some(range))),
+        Some(Err(_)) => a.invalid(l, 0, "the range must be between 0 and 4294967295"),
+    }),
+    row("uuid", "([<version>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)? {
+        None | Some(4) => Some(F::Uuid),
+        Some(other) => a.invalid(l, 0, format!("unsupported UUID version '{other}'; there is 4")),
+    }),
+    row("var", "(<var-name>[,<default>])", (1, 2), Any, |l, a| {
+        let default = a.opt(1).map(|text| Value::Str(text.as_bytes().into()));
+        Some(F::Var(a.var(l, 0)?, default))
+    }),
+    row("avg_queue", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::AverageQueue)),
+    row("be_conn", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::BackendConnections)),
+    row("be_conn_free", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::BackendConnectionsFree)),
+    row("be_sess_rate", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::BackendSessionRate)),
+    row("connslots", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::ConnectionSlots)),
+    row("nbsrv", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::UsableServers)),
+    row("queue", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::Queue)),
+    row("fe_conn", "([<frontend>])", (0, 1), Any, |l, a| frontend(l, a, N::FrontendConnections)),
+    row("fe_req_rate", "([<frontend>])", (0, 1), Any, |l, a| frontend(l, a, N::FrontendRequestRate)),
+    row("fe_sess_rate", "([<frontend>])", (0, 1), Any, |l, a| frontend(l, a, N::FrontendSessionRate)),
+    row("srv_is_up", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::IsUp)),
+    row("srv_conn", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::Connections)),
+    row("srv_conn_free", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::ConnectionsFree)),
+    row("srv_queue", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::Queue)),
+    row("srv_sess_rate", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::SessionRate)),
+    row("srv_weight", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::Weight)),
+    row("srv_iweight", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::InitialWeight)),
+    row("srv_uweight", "([<backend>/]<server>)", (1, 1), Any, |l, a| server(l, a, S::UserWeight)),
+];
+
+const CONNECTION: &[FetchRow] = &[
+    plain("src", Any, |_, _| Some(F::Addr(E::Src))),
+    plain("src_port", Any, |_, _| Some(F::Port(E::Src))),
+    plain("src_is_local", Any, |_, _| Some(F::IsLocal(E::Src))),
+    plain("dst", Any, |_, _| Some(F::Addr(E::Dst))),
+    plain("dst_port", Any, |_, _| Some(F::Port(E::Dst))),
+    plain("dst_is_local", Any, |_, _| Some(F::IsLocal(E::Dst))),
+    plain("dst_conn", Any, |_, _| Some(F::ListenerConnections)),
+    plain("fc_src", Any, |_, _| Some(F::Addr(E::FcSrc))),
+    plain("fc_src_port", Any, |_, _| Some(F::Port(E::FcSrc))),
+    plain("fc_src_is_local", Any, |_, _| Some(F::IsLocal(E::FcSrc))),
+    plain("fc_dst", Any, |_, _| Some(F::Addr(E::FcDst))),
+    plain("fc_dst_port", Any, |_, _| Some(F::Port(E::FcDst))),
+    plain("fc_dst_is_local", Any, |_, _| Some(F::IsLocal(E::FcDst))),
+    plain("bc_src", Server, |_, _| Some(F::Addr(E::BcSrc))),
+    plain("bc_src_port", Server, |_, _| Some(F::Port(E::BcSrc))),
+    plain("bc_dst", Server, |_, _| Some(F::Addr(E::BcDst))),
+    plain("bc_dst_port", Server, |_, _| Some(F::Port(E::BcDst))),
+    plain("fc_rcvd_proxy", Any, |_, _| Some(F::ReceivedProxy)),
+    plain("fc_http_major", Any, |_, _| Some(F::FrontHttpMajor)),
+    plain("bc_http_major", Server, |_, _| Some(F::BackHttpMajor)),
+    plain("fe_name", Any, |_, _| Some(F::FrontendName)),
+    plain("fe_id", Any, |_, _| Some(F::FrontendId)),
+    plain("fe_defbe", Any, |_, _| Some(F::FrontendDefaultBackend)),
+    plain("be_name", Backend, |_, _| Some(F::BackendName)),
+    plain("be_id", Backend, |_, _| Some(F::BackendId)),
+    plain("srv_name", Server, |_, _| Some(F::ServerName)),
+    plain("srv_id", Server, |_, _| Some(F::ServerId)),
+    plain("so_name", Any, |_, _| Some(F::ListenerName)),
+    plain("so_id", Any, |_, _| Some(F::ListenerId)),
+    plain("ssl_fc", Any, |_, _| Some(F::IsTls(Dir::Req))),
+    plain("ssl_bc", Server, |_, _| Some(F::IsTls(Dir::Res))),
+    plain("be_server_timeout", Backend, |_, _| Some(F::Timeout(T::BeServer))),
+    plain("be_tunnel_timeout", Backend, |_, _| Some(F::Timeout(T::BeTunnel))),
+    plain("be_connect_timeout", Backend, |_, _| Some(F::Timeout(T::BeConnect))),
+    plain("be_queue_timeout", Backend, |_, _| Some(F::Timeout(T::BeQueue))),
+    plain("be_tarpit_timeout", Backend, |_, _| Some(F::Timeout(T::BeTarpit))),
+    plain("cur_server_timeout", Backend, |_, _| Some(F::Timeout(T::CurServer))),
+    plain("cur_tunnel_timeout", Backend, |_, _| Some(F::Timeout(T::CurTunnel))),
+    plain("cur_client_timeout", Any, |_, _| Some(F::Timeout(T::CurClient))),
+    plain("fe_client_timeout", Any, |_, _| Some(F::Timeout(T::FeClient))),
+];
+
+const PAYLOAD: &[FetchRow] = &[
+    plain("wait_end", Any, |_, _| Some(F::WaitEnd)),
+    plain("req.len", Request, |_, _| Some(F::BufferLen(Dir::Req))),
+    plain("req_len", Request, |_, _| Some(F::BufferLen(Dir::Req))),
+    plain("res.len", Response, |_, _| Some(F::BufferLen(Dir::Res))),
+    row("req.payload", "(<offset>,<length>)", (2, 2), Request, |l, a| payload(l, a, Dir::Req)),
+    row("payload", "(<offset>,<length>)", (2, 2), Message, |l, a| payload(l, a, Dir::Req)),
+    row("res.payload", "(<offset>,<length>)", (2, 2), Response, |l, a| payload(l, a, Dir::Res)),
+    row("req.payload_lv", LV, (2, 3), Request, |l, a| payload_lv(l, a, Dir::Req)),
+    row("payload_lv", LV, (2, 3), Message, |l, a| payload_lv(l, a, Dir::Req)),
+    row("res.payload_lv", LV, (2, 3), Response, |l, a| payload_lv(l, a, Dir::Res)),
+    plain("req.proto_http", Transaction, |_, _| Some(F::ProtoHttp)),
+    plain("req_proto_http", Transaction, |_, _| Some(F::ProtoHttp)),
+    plain("req.ssl_hello_type", Request, |_, _| Some(F::TlsHelloType(Dir::Req))),
+    plain("req_ssl_hello_type", Request, |_, _| Some(F::TlsHelloType(Dir::Req))),
+    plain("res.ssl_hello_type", Response, |_, _| Some(F::TlsHelloType(Dir::Res))),
+    plain("rep_ssl_hello_type", Response, |_, _| Some(F::TlsHelloType(Dir::Res))),
+    plain("req.ssl_sni", Request, |_, _| Some(F::TlsHelloSni)),
+    plain("req_ssl_sni", Request, |_, _| Some(F::TlsHelloSni)),
+    plain("req.ssl_ver", Request, |_, _| Some(F::TlsHelloVersion)),
+    plain("req_ssl_ver", Request, |_, _| Some(F::TlsHelloVersion)),
+    plain("req.ssl_alpn", Request, |_, _| Some(F::TlsHelloAlpn)),
+    plain("req.ssl_ec_ext", Request, |_, _| Some(F::TlsHelloEcExt)),
+    row("req.rdp_cookie", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookie(name(a)))),
+    row("rdp_cookie", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookie(name(a)))),
+    row("req.rdp_cookie_cnt", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookieCount(name(a)))),
+    row("rdp_cookie_cnt", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookieCount(name(a)))),
+];
+
+const LV: &str = "(<offset1>,<length>[,<offset2>])";
+const URLP: &str = "([<name>[,<delim>]])";
+
+const HTTP: &[FetchRow] = &[
+    plain("method", Transaction, |_, _| Some(F::Method)),
+    plain("req.ver", Request, |_, _| Some(F::Version(Dir::Req))),
+    plain("req_ver", Request, |_, _| Some(F::Version(Dir::Req))),
+    plain("res.ver", Response, |_, _| Some(F::Version(Dir::Res))),
+    plain("resp_ver", Response, |_, _| Some(F::Version(Dir::Res))),
+    plain("status", Status, |_, _| Some(F::Status)),
+    plain("txn.status", Status, |_, _| Some(F::Status)),
+    plain("url", Request, |_, _| Some(F::Url)),
+    plain("path", Request, |_, _| Some(F::Path)),
+    plain("pathq", Request, |_, _| Some(F::PathQ)),
+    plain("query", Request, |_, _| Some(F::Query)),
+    plain("base", Request, |_, _| Some(F::Base)),
+    plain("baseq", Request, |_, _| Some(F::BaseQ)),
+    plain("base32", Request, |_, _| Some(F::Base32)),
+    plain("url32", Request, |_, _| Some(F::Url32)),
+    plain("url_ip", Request, |_, _| Some(F::UrlIp)),
+    plain("url_port", Request, |_, _| Some(F::UrlPort)),
+    row("url_param", URLP, (0, 2), Request, |l, a| {
+        Some(F::UrlParam { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    }),
+    row("urlp", URLP, (0, 2), Request, |l, a| {
+        Some(F::UrlParam { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    }),
+    row("urlp_val", URLP, (0, 2), Request, |l, a| {
+        Some(F::UrlParamInt { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    }),
+    row("http_auth", "(<userlist>)", (1, 1), Request, |l, a| Some(F::HttpAuth(userlist(l, a)?))),
+    row("http_auth_group", "(<userlist>)", (1, 1), Request, |l, a| Some(F::HttpAuthGroup(userlist(l, a)?))),
+    plain("http_auth_user", Request, |_, _| Some(F::HttpAuthUser)),
+    plain("http_auth_pass", Request, |_, _| Some(F::HttpAuthPass)),
+    plain("http_auth_type", Request, |_, _| Some(F::HttpAuthType)),
+    row("http_auth_bearer", "([<header>])", (0, 1), Request, |_, a| Some(F::HttpAuthBearer(lower(a)))),
+    plain("http_first_req", Transaction, |_, _| Some(F::FirstRequest)),
+    plain("req.body", Request, |_, _| Some(F::Body(Dir::Req))),
+    plain("req.body_len", Request, |_, _| Some(F::BodyLen(Dir::Req))),
+    plain("req.body_size", Request, |_, _| Some(F::BodySize(Dir::Req))),
+    row("req.body_param", "([<name>])", (0, 1), Request, |_, a| Some(F::BodyParam(name(a)))),
+    plain("res.body", Response, |_, _| Some(F::Body(Dir::Res))),
+    plain("res.body_len", Response, |_, _| Some(F::BodyLen(Dir::Res))),
+    plain("res.body_size", Response, |_, _| Some(F::BodySize(Dir::Res))),
+];
+
+const HDR: &str = "([<name>[,<occ>]])";
+const NAME: &str = "([<name>])";
+
+const MESSAGES: &[FetchRow] = &[
+    row("req.hdr", HDR, (0, 2), Request, |l, a| Some(F::Hdr(Dir::Req, header(l, a)?))),
+    row("hdr", HDR, (0, 2), Message, |l, a| Some(F::Hdr(Dir::Req, header(l, a)?))),
+    row("res.hdr", HDR, (0, 2), Response, |l, a| Some(F::Hdr(Dir::Res, header(l, a)?))),
+    row("shdr", HDR, (0, 2), Response, |l, a| Some(F::Hdr(Dir::Res, header(l, a)?))),
+    row("req.fhdr", HDR, (0, 2), Request, |l, a| Some(F::FullHdr(Dir::Req, header(l, a)?))),
+    row("res.fhdr", HDR, (0, 2), Response, |l, a| Some(F::FullHdr(Dir::Res, header(l, a)?))),
+    row("req.hdr_cnt", NAME, (0, 1), Request, |_, a| Some(F::HdrCount(Dir::Req, lower(a)))),
+    row("hdr_cnt", NAME, (0, 1), Request, |_, a| Some(F::HdrCount(Dir::Req, lower(a)))),
+    row("res.hdr_cnt", NAME, (0, 1), Response, |_, a| Some(F::HdrCount(Dir::Res, lower(a)))),
+    row("shdr_cnt", NAME, (0, 1), Response, |_, a| Some(F::HdrCount(Dir::Res, lower(a)))),
+    row("req.fhdr_cnt", NAME, (0, 1), Request, |_, a| Some(F::FullHdrCount(Dir::Req, lower(a)))),
+    row("res.fhdr_cnt", NAME, (0, 1), Response, |_, a| Some(F::FullHdrCount(Dir::Res, lower(a)))),
+    row("req.hdr_ip", HDR, (0, 2), Request, |l, a| Some(F::HdrIp(Dir::Req, header(l, a)?))),
+    row("hdr_ip", HDR, (0, 2), Request, |l, a| Some(F::HdrIp(Dir::Req, header(l, a)?))),
+    row("res.hdr_ip", HDR, (0, 2), Response, |l, a| Some(F::HdrIp(Dir::Res, header(l, a)?))),
+    row("shdr_ip", HDR, (0, 2), Response, |l, a| Some(F::HdrIp(Dir::Res, header(l, a)?))),
+    row("req.hdr_val", HDR, (0, 2), Request, |l, a| Some(F::HdrInt(Dir::Req, header(l, a)?))),
+    row("hdr_val", HDR, (0, 2), Request, |l, a| Some(F::HdrInt(Dir::Req, header(l, a)?))),
+    row("res.hdr_val", HDR, (0, 2), Response, |l, a| Some(F::HdrInt(Dir::Res, header(l, a)?))),
+    row("shdr_val", HDR, (0, 2), Response, |l, a| Some(F::HdrInt(Dir::Res, header(l, a)?))),
+    row("req.hdr_names", "([<delim>])", (0, 1), Request, |l, a| {
+        Some(F::HdrNames(Dir::Req, a.delimiter(l, 0, b',')?))
+    }),
+    row("res.hdr_names", "([<delim>])", (0, 1), Response, |l, a| {
+        Some(F::HdrNames(Dir::Res, a.delimiter(l, 0, b',')?))
+    }),
+    plain("req.hdrs", Request, |_, _| Some(F::Hdrs(Dir::Req))),
+    plain("res.hdrs", Response, |_, _| Some(F::Hdrs(Dir::Res))),
+    row("req.cook", NAME, (0, 1), Request, |_, a| Some(F::Cook(Dir::Req, name(a)))),
+    row("cook", NAME, (0, 1), Request, |_, a| Some(F::Cook(Dir::Req, name(a)))),
+    row("cookie", NAME, (0, 1), Message, |_, a| Some(F::Cook(Dir::Req, name(a)))),
+    row("res.cook", NAME, (0, 1), Response, |_, a| Some(F::Cook(Dir::Res, name(a)))),
+    row("scook", NAME, (0, 1), Response, |_, a| Some(F::Cook(Dir::Res, name(a)))),
+    row("req.cook_cnt", NAME, (0, 1), Request, |_, a| Some(F::CookCount(Dir::Req, name(a)))),
+    row("cook_cnt", NAME, (0, 1), Request, |_, a| Some(F::CookCount(Dir::Req, name(a)))),
+    row("res.cook_cnt", NAME, (0, 1), Response, |_, a| Some(F::CookCount(Dir::Res, name(a)))),
+    row("scook_cnt", NAME, (0, 1), Response, |_, a| Some(F::CookCount(Dir::Res, name(a)))),
+    row("req.cook_val", NAME, (0, 1), Request, |_, a| Some(F::CookInt(Dir::Req, name(a)))),
+    row("cook_val", NAME, (0, 1), Request, |_, a| Some(F::CookInt(Dir::Req, name(a)))),
+    row("res.cook_val", NAME, (0, 1), Response, |_, a| Some(F::CookInt(Dir::Res, name(a)))),
+    row("scook_val", NAME, (0, 1), Response, |_, a| Some(F::CookInt(Dir::Res, name(a)))),
+];
+
+const TRANSACTION: &[FetchRow] = &[
+    row("capture.req.hdr", "(<idx>)", (1, 1), Transaction, |l, a| capture(l, a, Dir::Req)),
+    row("capture.res.hdr", "(<idx>)", (1, 1), Transaction, |l, a| capture(l, a, Dir::Res)),
+    plain("capture.req.method", Transaction, |_, _| Some(F::CaptureMethod)),
+    plain("capture.req.uri", Transaction, |_, _| Some(F::CaptureUri)),
+    plain("capture.req.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Req))),
+    plain("capture.res.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Res))),
+    plain("unique-id", Any, |_, _| Some(F::UniqueId)),
+    plain("txn.conn_retries", Server, |_, _| Some(F::Retries)),
+    plain("txn.redispatched", Server, |_, _| Some(F::Redispatched)),
+    plain("txn.sess_term_state", End, |_, _| Some(F::TermState)),
+    plain("bytes_in", Transaction, |_, _| Some(F::Bytes(Dir::Req))),
+    plain("bytes_out", Transaction, |_, _| Some(F::Bytes(Dir::Res))),
+    plain("req.bytes_in", Transaction, |_, _| Some(F::Bytes(Dir::Req))),
+    plain("res.bytes_in", Transaction, |_, _| Some(F::Bytes(Dir::Res))),
+    plain("bc.timer.connect", Status, |_, _| Some(F::Timer(Timer::Connect))),
+    plain("fc.timer.handshake", Any, |_, _| Some(F::Timer(Timer::Handshake))),
+    plain("fc.timer.total", End, |_, _| Some(F::Timer(Timer::Total))),
+    plain("req.timer.idle", Transaction, |_, _| Some(F::Timer(Timer::Idle))),
+    plain("req.timer.tq", Transaction, |_, _| Some(F::Timer(Timer::Query))),
+    plain("req.timer.hdr", Transaction, |_, _| Some(F::Timer(Timer::Request))),
+    plain("req.timer.queue", Server, |_, _| Some(F::Timer(Timer::Wait))),
+    plain("res.timer.hdr", Status, |_, _| Some(F::Timer(Timer::Response))),
+    plain("res.timer.data", End, |_, _| Some(F::Timer(Timer::Data))),
+    plain("res.timer.user", End, |_, _| Some(F::Timer(Timer::User))),
+    plain("txn.timer.user", End, |_, _| Some(F::Timer(Timer::User))),
+    plain("txn.timer.total", End, |_, _| Some(F::Timer(Timer::Active))),
+];
+
+fn name(a: &Args<'_>) -> Option<Box<[u8]>> {
+    a.filled(0).map(|text| text.as_bytes().into())
+}
+
+/// A header's name.
+fn lower(a: &Args<'_>) -> Option<Box<[u8]>> {
+    a.filled(0).map(|text| text.to_ascii_lowercase().into_bytes().into())
+}
+
+fn header(l: &mut Language<'_>, a: &Args<'_>) -> Read<HdrArg> {
+    let occurrence = a.opt_int(l, 1)?.unwrap_or(0);
+    match i32::try_from(occurrence) {
+        // HAProxy looks back at most ten values.
+        Ok(occurrence) if occurrence >= -10 => Some(HdrArg { name: lower(a), occurrence }),
+        _ => a.invalid(l, 1, "header occurrence must be >= -10"),
+    }
+}
+
+fn payload(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
+    Some(F::Payload(dir, a.size(l, 0)?, a.size(l, 1)?))
+}
+
+fn payload_lv(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
+    let (offset, size) = (a.size(l, 0)?, a.size(l, 1)?);
+    if !(1..=8).contains(&size) {
+        return a.invalid(l, 1, "the length of the length must be between 1 and 8");
+    }
+    let data = match a.filled(2) {
+        None => Err(0),
+        Some(text) if text.starts_with(['+', '-']) => match text.parse() {
+            Ok(relative) => Err(relative),
+            Err(_) => return a.invalid(l, 2, format!("failed to parse '{text}' as an offset")),
+        },
+        Some(_) => Ok(a.size(l, 2)?),
+    };
+    Some(F::PayloadLv { dir, offset, size, data })
+}
+
+fn capture(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
+    Some(F::Capture(dir, a.size(l, 0)?))
+}
+
+fn userlist(l: &mut Language<'_>, a: &Args<'_>) -> Read<std::sync::Arc<crate::ir::Userlist>> {
+    let name = a.opt(0).unwrap_or_default();
+    match l.world.userlist(name) {
+        Some(list) => Some(list),
+        None => {
+            let message =
+                format!("unable to find userlist '{name}' referenced in arg 1 of '{}'.", a.call.name);
+            l.alert(Reason::UnknownReference, a.span(0), message)
+        }
+    }
+}
+
+fn backend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
+    let Some(name) = a.filled(0) else {
+        if !l.owner.backend {
+            return a.invalid(l, 0, "a frontend has no backend of its own, so its name is needed");
+        }
+        return Some(F::Proxy(ProxyRef::CurrentBackend, number));
+    };
+    match l.world.backend(name) {
+        Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
+        None => {
+            let message =
+                format!("unable to find backend '{name}' referenced in arg 1 of '{}'.", a.call.name);
+            l.alert(Reason::UnknownReference, a.span(0), message)
+        }
+    }
+}
+
+fn frontend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
+    let Some(name) = a.filled(0) else {
+        return Some(F::Proxy(ProxyRef::CurrentFrontend, number));
+    };
+    match l.world.frontend(name) {
+        Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
+        None => {
+            let message =
+                format!("unable to find frontend '{name}' referenced in arg 1 of '{}'.", a.call.name);
+            l.alert(Reason::UnknownReference, a.span(0), message)
+        }
+    }
+}
+
+fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
+    let written = a.opt(0).unwrap_or_default();
+    let (proxy, name) = match written.split_once('/') {
+        Some((proxy, name)) => (l.world.backend(proxy), name),
+        None => (l.owner.idx.filter(|_| l.owner.backend), written),
+    };
+    let Some(proxy) = proxy else {
+        let message = format!(
+            "unable to find the backend of server '{written}' referenced in arg 1 of '{}'.",
+            a.call.name
+        );
+        return l.alert(Reason::UnknownReference, a.span(0), message);
+    };
+    match l.world.server(proxy, name) {
+        Some(index) => {
+            let server = ServerRef { proxy: ProxyRef::Named(proxy), index, name: name.into() };
+            Some(F::Server(server, number))
+        }
+        None => {
+            let message =
+                format!("unable to find server '{written}' referenced in arg 1 of '{}'.", a.call.name);
+            l.alert(Reason::UnknownReference, a.span(0), message)
+        }
+    }
+}
+
+impl Language<'_> {
+    /// A fetch and where it has a value.
+    pub(super) fn fetch(&mut self, call: &Call, word: &Word) -> Read<(F, Valid)> {
+        let args = Args::new(call, word);
+        if let Some(row) = names::fetch_row(&call.name) {
+            args.count(self, row.count.0, row.count.1)?;
+            return Some(((row.build)(self, &args)?, row.valid));
+        }
+        let name = &call.name;
+        if let Some(why) = names::fetch_later(name) {
+            let d = Diagnostic::alert(
+                Reason::Refused,
+                args.name_span(),
+                format!("sample fetch '{name}' cannot be used : {why}."),
+            );
+            self.say(d.help(
+                "nothing is evaluated in its place, because a condition that never holds may open a door",
+            ));
+            return None;
+        }
+        let d = Diagnostic::alert(
+            Reason::UnknownKeyword,
+            args.name_span(),
+            format!("unknown fetch method '{name}'."),
+        );
+        let near = suggest::nearest(name, names::fetch_names());
+        self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+        None
+    }
+}

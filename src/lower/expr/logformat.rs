@@ -1,0 +1,202 @@
+//! Log-format strings.
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::expr as shape;
+use tandem_parser::lex::Word;
+use tandem_parser::suggest;
+
+use super::check::Site;
+use super::{Language, Read};
+use crate::ir::expr::{LfAlias as A, LfItem, LfNode, LfOptions, LogFormat, Timer};
+
+/// What a log-format string is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LfUse {
+    /// A log line: blanks merge, what is missing shows as `-`.
+    Log,
+    /// `unique-id-format`: blanks merge, the result goes into a header.
+    UniqueId,
+    /// Part of an HTTP message: control characters are encoded.
+    Http,
+    /// As it is (`use_backend`, `set-var-fmt`, bodies).
+    Plain,
+}
+
+/// Aliases, and whether they need HTTP mode.
+const ALIASES: &[(&str, A, bool)] = &[
+    ("B", A::BytesRead, false),
+    ("CC", A::RequestCookie, true),
+    ("CS", A::ResponseCookie, true),
+    ("H", A::Hostname, false),
+    ("HM", A::HttpMethod, true),
+    ("HP", A::HttpPath, true),
+    ("HPO", A::HttpPathOnly, true),
+    ("HQ", A::HttpQuery, true),
+    ("HU", A::HttpUri, true),
+    ("HV", A::HttpVersion, true),
+    ("ID", A::UniqueId, false),
+    ("ST", A::Status, false),
+    ("T", A::AcceptDateUtc, false),
+    ("Ta", A::Timer(Timer::Active), true),
+    ("Tc", A::Timer(Timer::Connect), false),
+    ("Td", A::Timer(Timer::Data), false),
+    ("Th", A::Timer(Timer::Handshake), false),
+    ("Ti", A::Timer(Timer::Idle), true),
+    ("Tl", A::AcceptDateLocal, false),
+    ("TR", A::Timer(Timer::Request), true),
+    ("Tq", A::Timer(Timer::Query), true),
+    ("Tr", A::Timer(Timer::Response), true),
+    ("Ts", A::AcceptTimestamp, false),
+    ("Tt", A::Timer(Timer::Total), false),
+    ("Tu", A::Timer(Timer::User), false),
+    ("Tw", A::Timer(Timer::Wait), false),
+    ("U", A::BytesUploaded, false),
+    ("ac", A::ActiveConnections, false),
+    ("b", A::Backend, false),
+    ("bc", A::BackendConnections, false),
+    ("bi", A::BackendIp, false),
+    ("bp", A::BackendPort, false),
+    ("bq", A::BackendQueue, false),
+    ("ci", A::ClientIp, false),
+    ("cp", A::ClientPort, false),
+    ("f", A::Frontend, false),
+    ("fc", A::FrontendConnections, false),
+    ("fi", A::FrontendIp, false),
+    ("fp", A::FrontendPort, false),
+    ("ft", A::FrontendTransport, false),
+    ("hr", A::RequestHeaders, false),
+    ("hrl", A::RequestHeaderList, false),
+    ("hs", A::ResponseHeaders, false),
+    ("hsl", A::ResponseHeaderList, false),
+    ("lc", A::LogCounter, false),
+    ("ms", A::AcceptMillis, false),
+    ("o", A::Nothing, false),
+    ("pid", A::Pid, false),
+    ("r", A::RequestLine, true),
+    ("rc", A::Retries, false),
+    ("rt", A::RequestCounter, false),
+    ("s", A::Server, false),
+    ("sc", A::ServerConnections, false),
+    ("si", A::ServerIp, false),
+    ("sp", A::ServerPort, false),
+    ("sq", A::ServerQueue, false),
+    ("sslc", A::TlsCipher, false),
+    ("sslv", A::TlsVersion, false),
+    ("t", A::AcceptDate, false),
+    ("tr", A::RequestDate, true),
+    ("trg", A::RequestDateUtc, true),
+    ("trl", A::RequestDateLocal, true),
+    ("ts", A::TermState, false),
+    ("tsc", A::TermStateCookie, false),
+];
+
+impl Language<'_> {
+    /// A log-format string.
+    pub fn log_format(&mut self, word: &Word, used: LfUse, site: Site) -> Read<LogFormat> {
+        let read = match shape::log_format(word) {
+            Ok(read) => read,
+            Err(error) => return self.misshapen("log-format", word, &error),
+        };
+        let merge = matches!(used, LfUse::Log | LfUse::UniqueId);
+        let mut default = LfOptions {
+            mandatory: used == LfUse::Log,
+            http: matches!(used, LfUse::Http | LfUse::UniqueId),
+            ..LfOptions::default()
+        };
+        let mut nodes = Vec::new();
+        let mut whole = true;
+        for item in &read.items {
+            match item {
+                shape::Item::Text(text) => push_text(text, merge, default, &mut nodes),
+                shape::Item::Alias { alias, modifiers, at, .. } => {
+                    let opts = self.options(modifiers, default, word);
+                    match self.alias(alias, word, at.clone()) {
+                        Some(A::Nothing) => default = opts,
+                        Some(alias) => nodes.push(LfNode { item: LfItem::Alias(alias), opts }),
+                        None => whole = false,
+                    }
+                }
+                shape::Item::Expr { sample, text, modifiers, .. } => {
+                    let opts = self.options(modifiers, default, word);
+                    match self.resolve(sample, word, text.clone(), site, false) {
+                        Some(expr) => nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts }),
+                        None => whole = false,
+                    }
+                }
+            }
+        }
+        whole.then(|| LogFormat { nodes, text: word.text().into() })
+    }
+
+    /// A string that is meant as it is.
+    #[must_use]
+    pub fn literal(text: &str) -> LogFormat {
+        let mut nodes = Vec::new();
+        push_text(text, false, LfOptions::default(), &mut nodes);
+        LogFormat { nodes, text: text.into() }
+    }
+
+    fn alias(&mut self, name: &str, word: &Word, at: std::ops::Range<usize>) -> Read<A> {
+        match ALIASES.iter().find(|(known, ..)| *known == name) {
+            Some((_, _, true)) if !self.owner.http => {
+                let message = format!("format variable '{name}' is reserved for HTTP mode.");
+                self.alert(Reason::NotAllowedHere, word.part(at), message)
+            }
+            Some((_, alias, _)) => Some(*alias),
+            None => {
+                let message = format!(
+                    "no such format variable '{name}'. If you wanted to emit the '%' character verbatim, you need \
+                     to use '%%'."
+                );
+                let d = Diagnostic::alert(Reason::UnknownKeyword, word.part(at), message);
+                let near = suggest::nearest(name, ALIASES.iter().map(|(name, ..)| *name));
+                self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '%{near}'?"))));
+                None
+            }
+        }
+    }
+
+    fn options(&mut self, modifiers: &[shape::Modifier], default: LfOptions, word: &Word) -> LfOptions {
+        let mut opts = default;
+        for modifier in modifiers {
+            match modifier.name.as_str() {
+                "M" => opts.mandatory = modifier.on,
+                "Q" => opts.quote = modifier.on,
+                "X" => opts.hex = modifier.on,
+                "E" => opts.escape = modifier.on,
+                other => {
+                    // HAProxy ignores what it does not know; `json` and `cbor` change the whole line.
+                    let message = format!("log-format option '{other}' has no effect.");
+                    let d = Diagnostic::warning(Reason::NoEffect, word.part(modifier.at.clone()), message);
+                    self.say(
+                        d.help("there are 'Q' (quote), 'X' (hexadecimal), 'E' (escape) and 'M' (mandatory)"),
+                    );
+                }
+            }
+        }
+        opts
+    }
+}
+
+/// Text, with runs of blanks as separators where they merge.
+fn push_text(text: &str, merge: bool, opts: LfOptions, nodes: &mut Vec<LfNode>) {
+    let mut push = |item| nodes.push(LfNode { item, opts });
+    if !merge {
+        if !text.is_empty() {
+            push(LfItem::Text(text.into()));
+        }
+        return;
+    }
+    let mut rest = text;
+    while !rest.is_empty() {
+        let blanks = rest.len() - rest.trim_start_matches(' ').len();
+        if blanks > 0 {
+            push(LfItem::Separator);
+            rest = &rest[blanks..];
+        } else {
+            let end = rest.find(' ').unwrap_or(rest.len());
+            push(LfItem::Text(rest[..end].into()));
+            rest = &rest[end..];
+        }
+    }
+}

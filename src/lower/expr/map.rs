@@ -1,0 +1,132 @@
+//! `map` and its relatives: files are read when the configuration is.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tandem_parser::diagnostic::Reason;
+
+use super::args::Args;
+use super::names::{Build, ConvRow};
+use super::pattern::{self, Operator, Spelling};
+use super::{Language, Read};
+use crate::expr::pattern as index;
+use crate::ir::expr::{Conv, Map, MapKeys, Value};
+use crate::ir::pattern::MatchMethod as M;
+
+/// What a map yields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Text,
+    Int,
+    Ip,
+}
+
+const fn row(name: &'static str, build: Build<Conv>) -> ConvRow {
+    ConvRow { name, usage: "(<map_file>[,<default_value>])", count: (1, 2), build }
+}
+
+pub(super) const ROWS: &[ConvRow] = &[
+    row("map", |l, a| map(l, a, M::Str, Output::Text, false)),
+    row("map_str", |l, a| map(l, a, M::Str, Output::Text, false)),
+    row("map_str_int", |l, a| map(l, a, M::Str, Output::Int, false)),
+    row("map_str_ip", |l, a| map(l, a, M::Str, Output::Ip, false)),
+    row("map_beg", |l, a| map(l, a, M::Beg, Output::Text, false)),
+    row("map_beg_int", |l, a| map(l, a, M::Beg, Output::Int, false)),
+    row("map_beg_ip", |l, a| map(l, a, M::Beg, Output::Ip, false)),
+    row("map_end", |l, a| map(l, a, M::End, Output::Text, false)),
+    row("map_end_int", |l, a| map(l, a, M::End, Output::Int, false)),
+    row("map_end_ip", |l, a| map(l, a, M::End, Output::Ip, false)),
+    row("map_sub", |l, a| map(l, a, M::Sub, Output::Text, false)),
+    row("map_sub_int", |l, a| map(l, a, M::Sub, Output::Int, false)),
+    row("map_sub_ip", |l, a| map(l, a, M::Sub, Output::Ip, false)),
+    row("map_dir", |l, a| map(l, a, M::Dir, Output::Text, false)),
+    row("map_dir_int", |l, a| map(l, a, M::Dir, Output::Int, false)),
+    row("map_dir_ip", |l, a| map(l, a, M::Dir, Output::Ip, false)),
+    row("map_dom", |l, a| map(l, a, M::Dom, Output::Text, false)),
+    row("map_dom_int", |l, a| map(l, a, M::Dom, Output::Int, false)),
+    row("map_dom_ip", |l, a| map(l, a, M::Dom, Output::Ip, false)),
+    row("map_reg", |l, a| map(l, a, M::Reg, Output::Text, false)),
+    row("map_reg_int", |l, a| map(l, a, M::Reg, Output::Int, false)),
+    row("map_reg_ip", |l, a| map(l, a, M::Reg, Output::Ip, false)),
+    row("map_regm", |l, a| map(l, a, M::Reg, Output::Text, true)),
+    row("map_int", |l, a| map(l, a, M::Int, Output::Text, false)),
+    row("map_int_int", |l, a| map(l, a, M::Int, Output::Int, false)),
+    row("map_int_ip", |l, a| map(l, a, M::Int, Output::Ip, false)),
+    row("map_ip", |l, a| map(l, a, M::Ip, Output::Text, false)),
+    row("map_ip_int", |l, a| map(l, a, M::Ip, Output::Int, false)),
+    row("map_ip_ip", |l, a| map(l, a, M::Ip, Output::Ip, false)),
+];
+
+fn value(text: &str, output: Output) -> Option<Value> {
+    match output {
+        Output::Text => Some(Value::Str(text.as_bytes().into())),
+        Output::Int => text.parse().ok().map(Value::Int),
+        Output::Ip => text.parse::<IpAddr>().ok().map(Value::from),
+    }
+}
+
+fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute: bool) -> Read<Conv> {
+    let file = a.opt(0).unwrap_or_default();
+    let default = match a.opt(1) {
+        None => None,
+        Some(text) => match value(text, output) {
+            Some(value) => Some(value),
+            None => return a.invalid(l, 1, format!("'{text}' is not of the type that this map yields")),
+        },
+    };
+    let text = l.read_text(file, a.span(0))?.unwrap_or_default();
+    let world = l.world;
+    let spelling = Spelling { method, dotted: false, no_dns: true, world };
+    let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::new();
+    for (key, result) in pattern::entries(&text) {
+        let Some(result) = value(result, output) else {
+            let message = format!("map file '{file}' : '{result}' is not of the type that this map yields.");
+            return l.alert(Reason::InvalidValue, a.span(0), message);
+        };
+        match spelling.read(key, Operator::Eq) {
+            Ok(pattern) => entries.push((pattern, key, result)),
+            Err(message) => {
+                return l.alert(Reason::InvalidValue, a.span(0), format!("map file '{file}' : {message}."));
+            }
+        }
+    }
+    match method {
+        // The longest match wins, whatever the order of the file.
+        M::Ip => entries.sort_by_key(|(pattern, ..)| std::cmp::Reverse(specificity(pattern))),
+        M::Beg | M::End => entries.sort_by_key(|(_, key, _)| std::cmp::Reverse(key.len())),
+        _ => {}
+    }
+    let values: Vec<Value> = entries.iter().map(|(.., value)| value.clone()).collect();
+    let keys = if method == M::Str {
+        let mut index = HashMap::with_capacity(entries.len());
+        for (position, (_, key, _)) in (0u32..).zip(&entries) {
+            // The first of two equal keys counts.
+            index.entry(key.as_bytes().into()).or_insert(position);
+        }
+        MapKeys::Exact(Arc::new(index))
+    } else {
+        let mut sets = Vec::with_capacity(entries.len());
+        for (pattern, key, _) in &entries {
+            let written = Arc::from([Box::from(*key)]);
+            match index::build(method, false, std::slice::from_ref(pattern), written) {
+                Ok(set) => sets.push(set),
+                Err(error) => {
+                    let message = format!("map file '{file}' : regular expression '{key}' : {error}.");
+                    return l.alert(Reason::InvalidValue, a.span(0), message);
+                }
+            }
+        }
+        MapKeys::Ordered(sets.into())
+    };
+    Some(Conv::Map(Map { file: file.into(), keys, values: values.into(), default, substitute }))
+}
+
+/// Bits that a network fixes.
+fn specificity(pattern: &index::Pattern) -> u32 {
+    match pattern {
+        index::Pattern::Net4(_, mask) => mask.count_ones(),
+        index::Pattern::Net6(_, len) => (*len).into(),
+        _ => 0,
+    }
+}

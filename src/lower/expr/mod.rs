@@ -1,0 +1,269 @@
+//! Expressions, ACLs, conditions and log-format strings: names become enums, arguments get their types.
+//!
+//! A [`Language`] reads everything that one proxy (or the global section) says in this language. It asks what it
+//! does not know of its [`World`] and collects what there is to say; nothing is accepted that would not be
+//! evaluated, because a condition that silently never matches opens doors.
+
+mod acl;
+mod args;
+mod check;
+mod conv;
+mod fetch;
+mod logformat;
+mod map;
+mod names;
+mod pattern;
+
+use std::collections::HashMap;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
+use tandem_parser::expr as shape;
+use tandem_parser::lex::Word;
+use tandem_parser::span::Span;
+
+use crate::ir::expr::{Acl, Expr, Scope, VarName};
+use crate::ir::{Place, ProxyIdx, Userlist};
+
+pub use acl::predefined;
+pub use check::{Site, Valid};
+pub use logformat::LfUse;
+pub use names::{Row, rows};
+
+/// What expressions refer to.
+pub trait World {
+    /// The contents of a pattern, map or page file.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn read(&self, path: &str) -> io::Result<Vec<u8>>;
+    /// An environment variable.
+    fn var(&self, name: &str) -> Option<String>;
+    /// This machine's name.
+    fn hostname(&self) -> String;
+    /// The address of a host, if names may be resolved now.
+    fn resolve(&self, host: &str) -> Option<IpAddr>;
+    /// Judge the text alone: files that cannot be read are notices.
+    fn offline(&self) -> bool;
+    /// The `frontend` or `listen` of that name.
+    fn frontend(&self, name: &str) -> Option<ProxyIdx>;
+    /// The `backend` or `listen` of that name.
+    fn backend(&self, name: &str) -> Option<ProxyIdx>;
+    /// Position of a server in a backend.
+    fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32>;
+    /// A `userlist`.
+    fn userlist(&self, name: &str) -> Option<Arc<Userlist>>;
+    /// The page of a status in an `http-errors` section; `None`: there is no such section or page.
+    fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
+        let _ = (section, status);
+        None
+    }
+    /// Where a span stands, for messages at run time.
+    fn place(&self, span: Span) -> Place;
+}
+
+/// The proxy whose lines are read.
+#[derive(Clone, Debug, Default)]
+pub struct Owner {
+    /// Name, for default realms and messages.
+    pub name: String,
+    /// HTTP mode.
+    pub http: bool,
+    /// Its place in the configuration; `None` in the global section.
+    pub idx: Option<ProxyIdx>,
+    /// It has a client side.
+    pub frontend: bool,
+    /// It has a server side.
+    pub backend: bool,
+}
+
+/// A named ACL and where its criteria have values.
+struct Named {
+    acl: Arc<Acl>,
+    valid: Valid,
+}
+
+/// Reads the expressions of one proxy.
+pub struct Language<'w> {
+    pub(in crate::lower) world: &'w dyn World,
+    pub(in crate::lower) owner: Owner,
+    acls: HashMap<String, Named>,
+    /// Names of ACLs whose definition was refused: using one is no second error.
+    broken: Vec<String>,
+    /// Lengths of the capture slots declared or made by rules, request and response.
+    pub(in crate::lower) captures: (Vec<usize>, Vec<usize>),
+    said: Vec<Diagnostic>,
+}
+
+/// A value, or nothing because what was wrong has been said.
+pub(in crate::lower) type Read<T> = Option<T>;
+
+impl<'w> Language<'w> {
+    /// For the lines of `owner`. `captures`: lengths of the `capture` lines, request and response.
+    #[must_use]
+    pub fn new(world: &'w dyn World, owner: Owner, captures: (Vec<usize>, Vec<usize>)) -> Self {
+        Self { world, owner, acls: HashMap::new(), broken: Vec::new(), captures, said: Vec::new() }
+    }
+
+    /// What was said.
+    #[must_use]
+    pub fn finish(self) -> Vec<Diagnostic> {
+        self.said
+    }
+
+    /// What was said so far; later messages start anew.
+    pub fn take_said(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.said)
+    }
+
+    /// Lengths of all capture slots, request and response: the declared ones and those that `capture` rules made.
+    #[must_use]
+    pub fn capture_lengths(&self) -> (&[usize], &[usize]) {
+        (&self.captures.0, &self.captures.1)
+    }
+
+    pub(in crate::lower) fn say(&mut self, diagnostic: Diagnostic) {
+        self.said.push(diagnostic);
+    }
+
+    pub(in crate::lower) fn alert<T>(
+        &mut self,
+        reason: Reason,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Read<T> {
+        self.say(Diagnostic::alert(reason, span, message));
+        None
+    }
+
+    /// A shape that could not be read from the text of `word`.
+    fn misshapen<T>(&mut self, what: &str, word: &Word, error: &shape::ShapeError) -> Read<T> {
+        let message = format!("{what} '{word}' : {error}.");
+        self.say(Diagnostic::alert(Reason::Syntax, word.part(error.at.clone()), message).label("here"));
+        None
+    }
+
+    /// A file that this machine lacks: an alert, or a notice when only the text is judged.
+    fn unreadable<T>(&mut self, path: &str, span: Span, error: &io::Error) -> Read<T> {
+        let severity = if self.world.offline() { Severity::Notice } else { Severity::Alert };
+        let message = format!("failed to open pattern file <{path}>.");
+        self.say(Diagnostic::new(severity, Reason::Environment, span, message).label(error.to_string()));
+        None
+    }
+
+    /// Reads a sample expression from the start of `words`: one word, and the following ones as long as each is
+    /// a converter. Returns it with the number of words it took.
+    pub fn expr(&mut self, words: &[Word], site: Site) -> Read<(Expr, usize)> {
+        let Some(first) = words.first() else { return None };
+        let mut sample = match shape::sample(first) {
+            Ok(sample) => sample,
+            Err(error) => return self.misshapen("sample expression", first, &error),
+        };
+        let mut text = first.text().to_owned();
+        let mut expr = self.resolve(&sample, first, text.clone(), site, false)?;
+        let mut used = 1;
+        // Converters may also stand in words of their own.
+        while let Some(word) = words.get(used) {
+            let name: String = word.chars().take_while(|c| shape::is_id_char(*c)).collect();
+            if !conv::is_known(&name) {
+                break;
+            }
+            sample = match shape::sample(word) {
+                Ok(sample) => sample,
+                Err(error) => return self.misshapen("converter", word, &error),
+            };
+            let calls: Vec<_> = std::iter::once(&sample.fetch).chain(&sample.convs).collect();
+            for call in calls {
+                self.push_conv(&mut expr, call, word)?;
+            }
+            text.push(',');
+            text.push_str(word);
+            used += 1;
+        }
+        expr.text = text.into();
+        Some((expr, used))
+    }
+
+    /// Names and arguments of a shape, into an expression. `in_acl`: a fetch that cannot have a value at the site
+    /// is judged by the caller.
+    fn resolve(
+        &mut self,
+        sample: &shape::Sample,
+        word: &Word,
+        text: String,
+        site: Site,
+        in_acl: bool,
+    ) -> Read<Expr> {
+        let (fetch, valid) = self.fetch(&sample.fetch, word)?;
+        if !in_acl && !valid.at(site) {
+            let name = &sample.fetch.name;
+            let message = format!(
+                "sample fetch <{name}> may not be reliably used here because it needs '{}' which is not available here.",
+                valid.needs()
+            );
+            return self.alert(Reason::NotAllowedHere, word.part(sample.fetch.at.clone()), message);
+        }
+        let out = crate::expr::fetch::type_of(&fetch);
+        let mut expr = Expr { fetch, convs: Vec::new(), out, text: text.into() };
+        for call in &sample.convs {
+            self.push_conv(&mut expr, call, word)?;
+        }
+        Some(expr)
+    }
+
+    fn push_conv(&mut self, expr: &mut Expr, call: &shape::Call, word: &Word) -> Read<()> {
+        let conv = self.conv(call, word)?;
+        let (input, output) = crate::expr::conv::types(&conv);
+        if !check::castable(expr.out, input) {
+            let message = format!("converter '{}' cannot be applied.", call.name);
+            let label = format!("it takes {}, and here comes {}", check::noun(input), check::noun(expr.out));
+            self.say(
+                Diagnostic::alert(Reason::InvalidValue, word.part(call.at.clone()), message).label(label),
+            );
+            return None;
+        }
+        expr.out = output;
+        expr.convs.push(conv);
+        Some(())
+    }
+
+    /// `scope.name` of a variable.
+    pub(in crate::lower) fn var_name(&mut self, text: &str, span: Span) -> Read<VarName> {
+        let Some((scope, name)) = text.split_once('.') else {
+            let message = format!(
+                "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be \
+                 'proc', 'sess', 'txn', 'req', 'res' or 'check'."
+            );
+            return self.alert(Reason::InvalidValue, span, message);
+        };
+        let scope = match scope {
+            "proc" => Scope::Proc,
+            "sess" => Scope::Sess,
+            "txn" => Scope::Txn,
+            "req" => Scope::Req,
+            "res" => Scope::Res,
+            "check" => Scope::Check,
+            other => {
+                let known = ["proc", "sess", "txn", "req", "res", "check"];
+                let mut d = Diagnostic::alert(
+                    Reason::InvalidValue,
+                    span,
+                    format!("invalid variable scope '{other}' in '{text}'."),
+                );
+                if let Some(near) = tandem_parser::suggest::nearest(other, known) {
+                    d = d.help(format!("did you mean '{near}.{name}'?"));
+                }
+                self.say(d);
+                return None;
+            }
+        };
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
+            let message =
+                format!("invalid variable name '{text}': only letters, digits, '_' and '.' are allowed.");
+            return self.alert(Reason::InvalidValue, span, message);
+        }
+        Some(VarName { scope, id: crate::expr::vars::id(name), name: name.into() })
+    }
+}

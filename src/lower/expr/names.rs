@@ -1,0 +1,265 @@
+//! What there is: one row per fetch and converter, and the names that are known but not evaluated yet.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::args::Args;
+use super::check::Valid;
+use super::{Language, Read, conv, fetch};
+use crate::ir::expr::{Conv, Fetch};
+
+/// Makes a fetch or converter of its arguments.
+pub(super) type Build<T> = fn(&mut Language<'_>, &Args<'_>) -> Read<T>;
+
+/// A fetch.
+pub(super) struct FetchRow {
+    pub(super) name: &'static str,
+    /// Arguments as the manual writes them.
+    pub(super) usage: &'static str,
+    /// Least and greatest number of arguments.
+    pub(super) count: (usize, usize),
+    pub(super) valid: Valid,
+    pub(super) build: Build<Fetch>,
+}
+
+/// A converter.
+pub(super) struct ConvRow {
+    pub(super) name: &'static str,
+    pub(super) usage: &'static str,
+    pub(super) count: (usize, usize),
+    pub(super) build: Build<Conv>,
+}
+
+/// A name of the expression language, for `tandem keywords` and `-dK`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// `fetch` or `converter`.
+    pub kind: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// Arguments as the manual writes them.
+    pub usage: &'static str,
+    /// Why it cannot be used yet; `None`: it can.
+    pub missing: Option<&'static str>,
+}
+
+const TABLES: &str = "stick tables are not implemented yet";
+const TLS: &str = "TLS is not implemented yet";
+const BUILD: &str = "it belongs to a library that this program does not contain";
+const LATER: &str = "it is not implemented yet";
+const INTERNAL: &str = "it shows HAProxy's own internals";
+const CACHE: &str = "the cache and compression are not implemented yet";
+const CODEC: &str = "this protocol's messages are not decoded yet";
+
+/// Fetches that are known and not evaluated.
+const FETCHES_LATER: &[(&str, &str)] = &[
+    ("base32+src", TABLES),
+    ("url32+src", TABLES),
+    ("cpu_calls", INTERNAL),
+    ("cpu_ns_avg", INTERNAL),
+    ("cpu_ns_tot", INTERNAL),
+    ("lat_ns_avg", INTERNAL),
+    ("lat_ns_tot", INTERNAL),
+    ("last_rule_file", LATER),
+    ("last_rule_line", LATER),
+    ("last_entity", LATER),
+    ("waiting_entity", LATER),
+    ("prio_class", LATER),
+    ("prio_offset", LATER),
+    ("bc_err", LATER),
+    ("bc_err_str", LATER),
+    ("bc_err_name", LATER),
+    ("fc_err", LATER),
+    ("fc_err_str", LATER),
+    ("fc_err_name", LATER),
+    ("fc_rtt", LATER),
+    ("fc_rttvar", LATER),
+    ("fc_fackets", LATER),
+    ("fc_lost", LATER),
+    ("fc_reordering", LATER),
+    ("fc_retrans", LATER),
+    ("fc_sacked", LATER),
+    ("fc_unacked", LATER),
+    ("fc_saved_syn", LATER),
+    ("fc_pp_authority", LATER),
+    ("fc_pp_tlv", LATER),
+    ("fc_pp_unique_id", LATER),
+    ("fc_nb_streams", LATER),
+    ("fc_glitches", LATER),
+    ("fc_settings_streams_limit", LATER),
+    ("bc_rtt", LATER),
+    ("bc_rttvar", LATER),
+    ("bc_reused", LATER),
+    ("bc_nb_streams", LATER),
+    ("bc_glitches", LATER),
+    ("bc_settings_streams_limit", LATER),
+    ("bc_be_queue", LATER),
+    ("bc_srv_queue", LATER),
+    ("fcgi.docroot", LATER),
+    ("fcgi.index", LATER),
+    ("distcc_body", CODEC),
+    ("distcc_param", CODEC),
+    ("req.hdrs_bin", LATER),
+    ("res.hdrs_bin", LATER),
+    ("req.cook_names", LATER),
+    ("res.cook_names", LATER),
+    ("req.ssl_st_ext", LATER),
+    ("req.ssl_cipherlist", LATER),
+    ("req.ssl_keyshare_groups", LATER),
+    ("req.ssl_sigalgs", LATER),
+    ("req.ssl_supported_groups", LATER),
+    ("res.cache_hit", CACHE),
+    ("res.cache_name", CACHE),
+    ("res.comp", CACHE),
+    ("res.comp_algo", CACHE),
+    ("acl", LATER),
+    ("quic_enabled", LATER),
+    ("term_events", INTERNAL),
+    ("dump_all_vars", INTERNAL),
+    ("bs.id", INTERNAL),
+    ("bs.aborted", INTERNAL),
+    ("bs.rst_code", INTERNAL),
+    ("fs.id", INTERNAL),
+    ("fs.aborted", INTERNAL),
+    ("fs.rst_code", INTERNAL),
+    ("txn.id32", LATER),
+    ("51d.all", BUILD),
+    ("wurfl-get", BUILD),
+    ("device-atlas", BUILD),
+];
+
+/// Converters that are known and not evaluated.
+const CONVS_LATER: &[(&str, &str)] = &[
+    ("aes_gcm_dec", LATER),
+    ("aes_gcm_enc", LATER),
+    ("aes_cbc_dec", LATER),
+    ("aes_cbc_enc", LATER),
+    ("capture-req", "use the action 'http-request capture'"),
+    ("capture-res", "use the action 'http-response capture'"),
+    ("set-var", "use the action 'set-var'"),
+    ("unset-var", "use the action 'unset-var'"),
+    ("debug", INTERNAL),
+    ("fix_is_valid", CODEC),
+    ("fix_tag_value", CODEC),
+    ("mqtt_is_valid", CODEC),
+    ("mqtt_field_value", CODEC),
+    ("protobuf", CODEC),
+    ("ungrpc", CODEC),
+    ("in_table", TABLES),
+    ("jwt_header_query", TLS),
+    ("jwt_payload_query", TLS),
+    ("jwt_verify", TLS),
+    ("srv_queue", LATER),
+    ("srv_is_up", LATER),
+    ("xxh3", LATER),
+    ("xxh32", LATER),
+    ("xxh64", LATER),
+    ("has_ctl", LATER),
+    ("when", LATER),
+    ("base2", LATER),
+    ("le2dec", LATER),
+    ("rfc7239_field", LATER),
+    ("rfc7239_is_valid", LATER),
+    ("rfc7239_n2nn", LATER),
+    ("rfc7239_n2np", LATER),
+    ("rfc7239_nn", LATER),
+    ("rfc7239_np", LATER),
+    ("x509_v_err_str", TLS),
+    ("51d.single", BUILD),
+    ("da-csv-conv", BUILD),
+];
+
+/// Families of names, by how they start.
+const FETCH_FAMILIES: &[(&str, &str)] = &[
+    ("sc_", TABLES),
+    ("sc0_", TABLES),
+    ("sc1_", TABLES),
+    ("sc2_", TABLES),
+    ("src_", TABLES),
+    ("table_", TABLES),
+    ("ssl_", TLS),
+    ("internal.", INTERNAL),
+    ("spoe.", LATER),
+    ("lua.", "Lua is not implemented yet"),
+];
+
+const CONV_FAMILIES: &[(&str, &str)] = &[
+    ("table_", TABLES),
+    ("jwt_", TLS),
+    ("lua.", "Lua is not implemented yet"),
+    ("eth.", CODEC),
+    ("ip.", CODEC),
+    ("tcp.", CODEC),
+];
+
+fn later(
+    name: &str,
+    list: &[(&str, &'static str)],
+    families: &[(&str, &'static str)],
+) -> Option<&'static str> {
+    list.iter()
+        .find(|(known, _)| *known == name)
+        .or_else(|| families.iter().find(|(start, _)| name.starts_with(start)))
+        .map(|(_, reason)| *reason)
+}
+
+/// Why a fetch that has no row cannot be used; `None`: there is no such fetch.
+pub(super) fn fetch_later(name: &str) -> Option<&'static str> {
+    later(name, FETCHES_LATER, FETCH_FAMILIES)
+}
+
+/// Why a converter that has no row cannot be used; `None`: there is no such converter.
+pub(super) fn conv_later(name: &str) -> Option<&'static str> {
+    later(name, CONVS_LATER, CONV_FAMILIES)
+}
+
+static FETCHES: LazyLock<HashMap<&'static str, &'static FetchRow>> =
+    LazyLock::new(|| fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| (row.name, row)).collect());
+
+static CONVS: LazyLock<HashMap<&'static str, &'static ConvRow>> =
+    LazyLock::new(|| conv::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| (row.name, row)).collect());
+
+pub(super) fn fetch_row(name: &str) -> Option<&'static FetchRow> {
+    FETCHES.get(name).copied()
+}
+
+pub(super) fn conv_row(name: &str) -> Option<&'static ConvRow> {
+    CONVS.get(name).copied()
+}
+
+/// Names of all fetches that can be used.
+pub(super) fn fetch_names() -> impl Iterator<Item = &'static str> {
+    fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.name)
+}
+
+/// Names of all converters that can be used.
+pub(super) fn conv_names() -> impl Iterator<Item = &'static str> {
+    conv::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.name)
+}
+
+/// How a fetch or converter is written.
+pub(super) fn usage(name: &str) -> String {
+    let usage = fetch_row(name).map(|row| row.usage).or_else(|| conv_row(name).map(|row| row.usage));
+    format!("usage: {name}{}", usage.unwrap_or_default())
+}
+
+/// Every fetch and converter, used or not. Families of names (`sc_*`, `ssl_*`...) are not spelled out.
+pub fn rows() -> impl Iterator<Item = Row> {
+    let fetches = fetch::ROWS.iter().flat_map(|rows| rows.iter());
+    let convs = conv::ROWS.iter().flat_map(|rows| rows.iter());
+    fetches
+        .map(|r| Row { kind: "fetch", name: r.name, usage: r.usage, missing: None })
+        .chain(FETCHES_LATER.iter().map(|(name, why)| Row {
+            kind: "fetch",
+            name,
+            usage: "",
+            missing: Some(why),
+        }))
+        .chain(convs.map(|r| Row { kind: "converter", name: r.name, usage: r.usage, missing: None }))
+        .chain(CONVS_LATER.iter().map(|(name, why)| Row {
+            kind: "converter",
+            name,
+            usage: "",
+            missing: Some(why),
+        }))
+}

@@ -1,0 +1,179 @@
+//! Patterns: their spelling, by match method.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::expr::pattern::Pattern;
+use crate::ir::pattern::MatchMethod;
+
+use super::World;
+
+/// `-m NAME`.
+pub(super) fn method(name: &str) -> Option<MatchMethod> {
+    Some(match name {
+        "found" => MatchMethod::Found,
+        "bool" => MatchMethod::Bool,
+        "int" => MatchMethod::Int,
+        "ip" => MatchMethod::Ip,
+        "bin" => MatchMethod::Bin,
+        "len" => MatchMethod::Len,
+        "str" => MatchMethod::Str,
+        "sub" => MatchMethod::Sub,
+        "reg" => MatchMethod::Reg,
+        "beg" => MatchMethod::Beg,
+        "end" => MatchMethod::End,
+        "dir" => MatchMethod::Dir,
+        "dom" => MatchMethod::Dom,
+        _ => return None,
+    })
+}
+
+/// Names of all methods.
+pub(super) const METHODS: [&str; 13] =
+    ["found", "bool", "int", "ip", "bin", "len", "str", "sub", "reg", "beg", "end", "dir", "dom"];
+
+/// Comparison in front of integer patterns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Operator {
+    #[default]
+    Eq,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+}
+
+impl Operator {
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Some(match word {
+            "eq" => Self::Eq,
+            "ge" => Self::Ge,
+            "gt" => Self::Gt,
+            "le" => Self::Le,
+            "lt" => Self::Lt,
+            _ => return None,
+        })
+    }
+}
+
+/// How a pattern of a method is read.
+pub(super) struct Spelling<'w> {
+    pub(super) method: MatchMethod,
+    /// Integers are versions: `3.1`, major in the high 16 bits.
+    pub(super) dotted: bool,
+    pub(super) no_dns: bool,
+    pub(super) world: &'w dyn World,
+}
+
+impl Spelling<'_> {
+    /// Does it take `eq`, `gt`...?
+    pub(super) fn takes_operators(&self) -> bool {
+        self.method == MatchMethod::Int
+    }
+
+    /// Reads one pattern.
+    pub(super) fn read(&self, text: &str, operator: Operator) -> Result<Pattern, String> {
+        match self.method {
+            MatchMethod::Int => self.range(text, operator),
+            MatchMethod::Len => self.range(text, Operator::Eq),
+            MatchMethod::Ip => self.network(text),
+            MatchMethod::Bin => hex(text)
+                .map(Pattern::Text)
+                .ok_or_else(|| format!("'{text}' is not made of an even number of hexadecimal digits")),
+            MatchMethod::Bool | MatchMethod::Found => {
+                Err(format!("this kind of match takes no pattern, and here is '{text}'"))
+            }
+            _ => Ok(Pattern::Text(text.as_bytes().into())),
+        }
+    }
+
+    fn number(&self, text: &str) -> Option<i64> {
+        if !self.dotted {
+            return text.parse().ok();
+        }
+        let (major, minor) = text.split_once('.').unwrap_or((text, "0"));
+        let (major, minor) = (major.parse::<u16>().ok()?, minor.parse::<u16>().ok()?);
+        Some((i64::from(major) << 16) + i64::from(minor))
+    }
+
+    fn range(&self, text: &str, operator: Operator) -> Result<Pattern, String> {
+        let invalid = || format!("'{text}' is not a valid number range");
+        if let Some(value) = self.number(text).filter(|_| !text.starts_with('-')) {
+            return Ok(match operator {
+                Operator::Eq => Pattern::Range(value, value),
+                Operator::Ge => Pattern::Range(value, i64::MAX),
+                Operator::Gt => Pattern::Range(value.saturating_add(1), i64::MAX),
+                Operator::Le => Pattern::Range(i64::MIN, value),
+                Operator::Lt => Pattern::Range(i64::MIN, value.saturating_sub(1)),
+            });
+        }
+        let Some((low, high)) = text.split_once([':', '-']) else {
+            return Err(format!("'{text}' is neither a number nor a supported operator"));
+        };
+        let low = if low.is_empty() { Some(i64::MIN) } else { self.number(low) };
+        let high = if high.is_empty() { Some(i64::MAX) } else { self.number(high) };
+        match (low, high) {
+            (Some(low), Some(high)) if low <= high && text.len() > 1 => Ok(Pattern::Range(low, high)),
+            _ => Err(invalid()),
+        }
+    }
+
+    fn network(&self, text: &str) -> Result<Pattern, String> {
+        let invalid = || format!("'{text}' is not a valid IPv4 or IPv6 address");
+        let (host, len) = match text.split_once('/') {
+            Some((host, len)) => (host, Some(len)),
+            None => (text, None),
+        };
+        let v4 = |ip: Ipv4Addr| {
+            let mask = len.map_or(Some(u32::MAX), mask4)?;
+            Some(Pattern::Net4(u32::from(ip), mask))
+        };
+        let v6 = |ip: Ipv6Addr| {
+            let len = len.map_or(Some(128), |len| len.parse::<u8>().ok().filter(|len| *len <= 128))?;
+            Some(Pattern::Net6(u128::from(ip), len))
+        };
+        let read = match host.parse() {
+            Ok(IpAddr::V4(ip)) => v4(ip),
+            Ok(IpAddr::V6(ip)) => v6(ip),
+            Err(_) if self.no_dns => None,
+            Err(_) => match self.world.resolve(host) {
+                Some(IpAddr::V4(ip)) => v4(ip),
+                Some(IpAddr::V6(ip)) => v6(ip),
+                None => None,
+            },
+        };
+        read.ok_or_else(invalid)
+    }
+}
+
+/// A mask as a length or as an address.
+pub(super) fn mask4(text: &str) -> Option<u32> {
+    match text.parse::<u32>() {
+        Ok(0) => Some(0),
+        Ok(len @ 1..=32) => Some(u32::MAX << (32 - len)),
+        Ok(_) => None,
+        Err(_) => text.parse::<Ipv4Addr>().ok().map(u32::from),
+    }
+}
+
+/// Bytes from hexadecimal digits.
+pub(super) fn hex(text: &str) -> Option<Box<[u8]>> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+}
+
+/// Lines of a pattern file: comments start in the first column, blanks in front are dropped, empty lines skipped.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.trim_start_matches([' ', '\t']).trim_end_matches('\r'))
+        .filter(|line| !line.is_empty())
+}
+
+/// Lines of a map file: a key, blanks, the value to the end of the line.
+pub(super) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    lines(text).map(|line| match line.split_once([' ', '\t']) {
+        Some((key, value)) => (key, value.trim_matches([' ', '\t'])),
+        None => (line, ""),
+    })
+}

@@ -1,0 +1,170 @@
+//! The words of a rule, one after the other.
+
+use std::time::Duration;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::lex::{Word, span_of};
+use tandem_parser::span::Span;
+
+use super::super::expr::{Language, LfUse, Read, Site};
+use crate::ir::expr::{Cond, Expr, LogFormat};
+
+/// Words from the action on, and where reading stands.
+pub(super) struct Cursor<'w> {
+    words: &'w [Word],
+    at: usize,
+    /// The whole line.
+    pub(super) line: Span,
+    pub(super) site: Site,
+}
+
+impl<'w> Cursor<'w> {
+    /// After the action's word. `None`: there is none, which has been said.
+    pub(super) fn new(
+        language: &mut Language<'_>,
+        keyword: &str,
+        words: &'w [Word],
+        line: Span,
+        site: Site,
+    ) -> Read<Self> {
+        if words.is_empty() {
+            return language.alert(Reason::MissingArgument, line, format!("'{keyword}' expects an action."));
+        }
+        Some(Self { words, at: 1, line, site })
+    }
+
+    /// The action's word.
+    pub(super) fn action(&self) -> &'w Word {
+        &self.words[0]
+    }
+
+    /// The name before a parenthesis, and what is inside: `set-var(txn.a)`.
+    pub(super) fn action_parts(&self) -> (&'w str, Option<&'w str>) {
+        let text = self.words[0].text();
+        match text.split_once('(') {
+            Some((name, rest)) => (name, Some(rest.strip_suffix(')').unwrap_or(rest))),
+            None => (text, None),
+        }
+    }
+
+    /// The next word, unless a condition starts there or the line ends.
+    pub(super) fn peek(&self) -> Option<&'w Word> {
+        self.words.get(self.at).filter(|w| !matches!(w.text(), "if" | "unless"))
+    }
+
+    /// The next word, if it is `text`.
+    pub(super) fn eat(&mut self, text: &str) -> bool {
+        let eaten = self.peek().is_some_and(|w| w.text() == text);
+        self.at += usize::from(eaten);
+        eaten
+    }
+
+    /// The next word, called `what` if it is missing. A value may be spelled `if` when it has to be there.
+    pub(super) fn next(&mut self, language: &mut Language<'_>, what: &str) -> Read<&'w Word> {
+        match self.words.get(self.at) {
+            Some(word) => {
+                self.at += 1;
+                Some(word)
+            }
+            None => {
+                let message = format!("'{}' expects {what}.", self.action());
+                language.say(
+                    Diagnostic::alert(Reason::MissingArgument, self.action().span, message)
+                        .label(format!("{what} is missing")),
+                );
+                None
+            }
+        }
+    }
+
+    /// The next word as an optional one.
+    pub(super) fn take(&mut self) -> Option<&'w Word> {
+        let word = self.peek()?;
+        self.at += 1;
+        Some(word)
+    }
+
+    pub(super) fn format(&mut self, language: &mut Language<'_>, used: LfUse) -> Read<LogFormat> {
+        let word = self.next(language, "a value")?;
+        language.log_format(word, used, self.site)
+    }
+
+    pub(super) fn expr(&mut self, language: &mut Language<'_>) -> Read<Expr> {
+        let rest = &self.words[self.at..];
+        let end = rest.iter().position(|w| matches!(w.text(), "if" | "unless")).unwrap_or(rest.len());
+        if end == 0 {
+            let message = format!("'{}' expects a sample expression.", self.action());
+            return language.alert(Reason::MissingArgument, self.action().span, message);
+        }
+        let (expr, used) = language.expr(&rest[..end], self.site)?;
+        self.at += used;
+        Some(expr)
+    }
+
+    pub(super) fn int(&mut self, language: &mut Language<'_>, what: &str) -> Read<i64> {
+        let word = self.next(language, what)?;
+        let text = word.text();
+        let parsed = match text.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => text.parse().ok(),
+        };
+        match parsed {
+            Some(value) => Some(value),
+            None => {
+                let message = format!("'{}' expects {what}, got '{text}'.", self.action());
+                language.alert(Reason::InvalidValue, word.span, message)
+            }
+        }
+    }
+
+    pub(super) fn regex(&mut self, language: &mut Language<'_>) -> Read<regex::bytes::Regex> {
+        let word = self.next(language, "a regular expression")?;
+        match crate::expr::pattern::regex(word, false) {
+            Ok(regex) => Some(regex),
+            Err(error) => {
+                let message = format!("regular expression '{word}' : {error}.");
+                language.alert(Reason::InvalidValue, word.span, message)
+            }
+        }
+    }
+
+    pub(super) fn time(&mut self, language: &mut Language<'_>) -> Read<Duration> {
+        let word = self.next(language, "a time")?;
+        match time(word) {
+            Some(time) => Some(time),
+            None => {
+                let message = format!("'{}' expects a time, got '{word}'.", self.action());
+                language.alert(Reason::InvalidValue, word.span, message)
+            }
+        }
+    }
+
+    /// The condition, and nothing after it.
+    pub(super) fn cond(&self, language: &mut Language<'_>) -> Read<Option<Cond>> {
+        let rest = &self.words[self.at..];
+        if let Some(word) = rest.first().filter(|w| !matches!(w.text(), "if" | "unless")) {
+            let message = format!(
+                "'{}' expects 'if' or 'unless' followed by a condition, or the end of the line, got '{word}'.",
+                self.action()
+            );
+            return language.alert(Reason::TooManyArguments, span_of(rest, self.line), message);
+        }
+        language.cond(rest, self.site)
+    }
+}
+
+/// A time in milliseconds unless a unit is given.
+pub(super) fn time(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let value: u64 = text[..digits].parse().ok()?;
+    let micros = match &text[digits..] {
+        "us" => 1,
+        "" | "ms" => 1000,
+        "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => return None,
+    };
+    Some(Duration::from_micros(value.checked_mul(micros)?))
+}

@@ -1,0 +1,152 @@
+//! Names of all actions: where they may stand, and why some cannot be used yet.
+
+use super::RuleSet::{self, HttpAfterResponse, HttpRequest, HttpResponse};
+use super::RuleSet::{TcpConnection, TcpContent, TcpResponse, TcpSession};
+
+/// Why an action is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Leaving it out is harmless: a warning says so.
+    Idle(&'static str),
+    /// Leaving it out could let someone in or send data elsewhere: it is refused.
+    Unsafe(&'static str),
+}
+
+/// An action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionRow {
+    /// Name.
+    pub name: &'static str,
+    /// Lists that know it.
+    pub sets: &'static [RuleSet],
+    /// Why it cannot be used yet; `None`: it can.
+    pub missing: Option<&'static str>,
+}
+
+const HTTP: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse];
+const REQ: &[RuleSet] = &[HttpRequest];
+const RES: &[RuleSet] = &[HttpResponse, HttpAfterResponse];
+const BOTH: &[RuleSet] = &[HttpRequest, HttpResponse];
+const ALL: &[RuleSet] =
+    &[HttpRequest, HttpResponse, HttpAfterResponse, TcpConnection, TcpSession, TcpContent, TcpResponse];
+const TCP: &[RuleSet] = &[TcpConnection, TcpSession, TcpContent, TcpResponse];
+const ADDRESS: &[RuleSet] = &[HttpRequest, TcpConnection, TcpSession, TcpContent];
+const SOCKET: &[RuleSet] = &[HttpRequest, HttpResponse, TcpConnection, TcpSession, TcpContent, TcpResponse];
+const LEVEL: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent, TcpResponse];
+
+const DONE: &[(&str, &[RuleSet])] = &[
+    ("add-header", HTTP),
+    ("allow", HTTP),
+    ("auth", REQ),
+    ("capture", &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent]),
+    ("del-header", HTTP),
+    ("deny", BOTH),
+    ("disable-l7-retry", REQ),
+    ("early-hint", REQ),
+    ("normalize-uri", REQ),
+    ("redirect", BOTH),
+    ("reject", &[HttpRequest, TcpConnection, TcpSession, TcpContent, TcpResponse]),
+    ("replace-header", HTTP),
+    ("replace-path", REQ),
+    ("replace-pathq", REQ),
+    ("replace-uri", REQ),
+    ("replace-value", HTTP),
+    ("return", BOTH),
+    ("set-dst", ADDRESS),
+    ("set-dst-port", ADDRESS),
+    ("set-fc-mark", SOCKET),
+    ("set-fc-tos", SOCKET),
+    ("set-header", HTTP),
+    ("set-log-level", LEVEL),
+    ("set-mark", SOCKET),
+    ("set-method", REQ),
+    ("set-nice", &[HttpRequest, HttpResponse, TcpContent, TcpResponse]),
+    ("set-path", REQ),
+    ("set-pathq", REQ),
+    ("set-priority-class", &[HttpRequest, TcpContent]),
+    ("set-priority-offset", &[HttpRequest, TcpContent]),
+    ("set-query", REQ),
+    ("set-src", ADDRESS),
+    ("set-src-port", ADDRESS),
+    ("set-status", RES),
+    ("set-timeout", BOTH),
+    ("set-tos", SOCKET),
+    ("set-uri", REQ),
+    ("set-var", ALL),
+    ("set-var-fmt", ALL),
+    ("silent-drop", SOCKET),
+    ("strict-mode", HTTP),
+    ("tarpit", REQ),
+    ("unset-var", ALL),
+    ("wait-for-body", BOTH),
+    ("accept", TCP),
+    ("close", &[TcpResponse]),
+    ("expect-proxy", &[TcpConnection]),
+    ("switch-mode", &[TcpContent]),
+];
+
+const TABLES: &str = "stick tables are not implemented yet";
+const MAPS: &str = "patterns that change while running are not implemented yet";
+
+const LATER: &[(&str, &[RuleSet], Missing)] = &[
+    ("add-acl", BOTH, Missing::Unsafe(MAPS)),
+    ("del-acl", BOTH, Missing::Unsafe(MAPS)),
+    ("set-map", HTTP, Missing::Unsafe(MAPS)),
+    ("del-map", HTTP, Missing::Unsafe(MAPS)),
+    ("add-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
+    ("set-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
+    ("del-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
+    ("attach-srv", &[TcpSession], Missing::Unsafe("reverse connections are not implemented yet")),
+    ("cache-use", REQ, Missing::Idle("nothing is cached")),
+    ("cache-store", &[HttpResponse], Missing::Idle("nothing is cached")),
+    ("do-log", ALL, Missing::Idle("there is one log line, at the end")),
+    ("do-resolve", &[HttpRequest, TcpContent], Missing::Unsafe("names are not resolved per request yet")),
+    (
+        "expect-netscaler-cip",
+        &[TcpConnection],
+        Missing::Unsafe("the NetScaler protocol is not implemented yet"),
+    ),
+    ("pause", BOTH, Missing::Idle("processing is not delayed")),
+    ("sc-add-gpc", ALL, Missing::Idle(TABLES)),
+    ("sc-inc-gpc", ALL, Missing::Idle(TABLES)),
+    ("sc-inc-gpc0", ALL, Missing::Idle(TABLES)),
+    ("sc-inc-gpc1", ALL, Missing::Idle(TABLES)),
+    ("sc-set-gpt", ALL, Missing::Idle(TABLES)),
+    ("sc-set-gpt0", ALL, Missing::Idle(TABLES)),
+    ("track-sc0", ALL, Missing::Idle(TABLES)),
+    ("track-sc1", ALL, Missing::Idle(TABLES)),
+    ("track-sc2", ALL, Missing::Idle(TABLES)),
+    ("send-spoe-group", LEVEL, Missing::Unsafe("SPOE agents are not asked yet, and they may deny")),
+    ("set-bandwidth-limit", LEVEL, Missing::Idle("bandwidth is not limited")),
+    ("set-bc-mark", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
+    ("set-bc-tos", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
+    ("set-retries", &[HttpRequest, TcpContent], Missing::Idle("the number of retries is the proxy's")),
+    ("use-service", &[HttpRequest, TcpContent], Missing::Unsafe("this service does not exist here")),
+    ("wait-for-handshake", REQ, Missing::Idle("no request is read before its handshake is over")),
+];
+
+/// Why the action is not done; `None`: there is no such action.
+pub(super) fn missing(name: &str) -> Option<Missing> {
+    if name.starts_with("lua.") {
+        return Some(Missing::Unsafe("Lua is not implemented yet"));
+    }
+    if name.starts_with("track-sc") {
+        return Some(Missing::Idle(TABLES));
+    }
+    LATER.iter().find(|(known, ..)| *known == name).map(|(.., why)| *why)
+}
+
+/// Every action, used or not.
+pub fn actions() -> impl Iterator<Item = ActionRow> {
+    let done = DONE.iter().map(|(name, sets)| ActionRow { name, sets, missing: None });
+    let later = LATER.iter().map(|(name, sets, why)| {
+        let (Missing::Idle(why) | Missing::Unsafe(why)) = why;
+        ActionRow { name, sets, missing: Some(why) }
+    });
+    done.chain(later)
+}
+
+/// May the action stand in this list?
+pub(super) fn known_in(name: &str, set: RuleSet) -> bool {
+    DONE.iter().any(|(known, sets)| *known == name && sets.contains(&set))
+}

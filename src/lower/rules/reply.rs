@@ -1,0 +1,144 @@
+//! Arguments of `deny`, `tarpit` and `return`.
+
+use std::sync::Arc;
+
+use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
+use tandem_parser::lex::Word;
+
+use super::super::expr::{Language, LfUse, Read};
+use super::cursor::Cursor;
+use crate::ir::rules::{Reply, ReplyBody};
+
+/// Statuses that have an error page.
+const PAGES: [u16; 18] =
+    [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504, 431];
+
+/// `deny`: an error page unless something else is said.
+pub(super) fn deny(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16) -> Read<Reply> {
+    read(language, cursor, status, ReplyBody::ErrorPage, true)
+}
+
+/// `return`: nothing unless something is said.
+pub(super) fn give(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Reply> {
+    read(language, cursor, 200, ReplyBody::Empty, false)
+}
+
+fn read(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    status: u16,
+    body: ReplyBody,
+    deny: bool,
+) -> Read<Reply> {
+    let mut reply = Reply { status, body, content_type: None, headers: Vec::new() };
+    let mut payload: Option<&Word> = None;
+    let mut section: Option<&Word> = None;
+    while let Some(word) = cursor.take() {
+        let text = word.text();
+        if matches!(
+            text,
+            "default-errorfiles" | "errorfile" | "errorfiles" | "file" | "lf-file" | "string" | "lf-string"
+        ) {
+            if let Some(other) = payload {
+                let message = format!("'{text}' and '{other}' exclude each other in '{}'.", cursor.action());
+                return language.alert(Reason::Conflict, word.span, message);
+            }
+            payload = Some(word);
+        }
+        match text {
+            "status" => reply.status = code(language, cursor)?,
+            "deny_status" if deny => reply.status = code(language, cursor)?,
+            "content-type" => {
+                reply.content_type = Some(cursor.next(language, "a content type")?.text().into());
+            }
+            "default-errorfiles" => reply.body = ReplyBody::ErrorPage,
+            "errorfiles" => section = Some(cursor.next(language, "the name of an http-errors section")?),
+            "errorfile" => {
+                let path = cursor.next(language, "a file")?;
+                reply.body = ReplyBody::Raw(bytes(language, path)?);
+            }
+            "file" => {
+                let path = cursor.next(language, "a file")?;
+                reply.body = ReplyBody::Fixed(bytes(language, path)?);
+            }
+            "string" => {
+                let text = cursor.next(language, "a string")?;
+                reply.body = ReplyBody::Fixed(text.bytes().into());
+            }
+            "lf-file" => {
+                let path = cursor.next(language, "a file")?;
+                let content = bytes(language, path)?;
+                let word = Word::resolved(&content, path.span, false);
+                reply.body = ReplyBody::Format(language.log_format(&word, LfUse::Plain, cursor.site)?);
+            }
+            "lf-string" => reply.body = ReplyBody::Format(cursor.format(language, LfUse::Plain)?),
+            "hdr" => {
+                let name = cursor.next(language, "a header name")?;
+                let value = cursor.format(language, LfUse::Http)?;
+                reply.headers.push((name.text().into(), value));
+            }
+            other => {
+                let message = format!("'{}' : unknown argument '{other}'.", cursor.action());
+                let d = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
+                let help = "there are: status, content-type, errorfile, errorfiles, default-errorfiles, file, \
+                            lf-file, string, lf-string, hdr";
+                language.say(d.help(help));
+                return None;
+            }
+        }
+    }
+    if let Some(section) = section {
+        match language.world.error_page(section, reply.status) {
+            Some(page) => reply.body = ReplyBody::Raw(page),
+            None => {
+                let message =
+                    format!("http-errors section '{section}' has no page for status {}.", reply.status);
+                return language.alert(Reason::UnknownReference, section.span, message);
+            }
+        }
+    }
+    if matches!(reply.body, ReplyBody::ErrorPage) && !PAGES.contains(&reply.status) {
+        let span = cursor.action().span;
+        let message = format!("status code '{}' has no default page; one must be given.", reply.status);
+        return language.alert(Reason::InvalidValue, span, message);
+    }
+    let has_body = matches!(reply.body, ReplyBody::Fixed(_) | ReplyBody::Format(_));
+    if has_body && reply.content_type.is_none() {
+        let span = cursor.action().span;
+        let message = "a content type must be defined when non-empty payload is configured.";
+        return language.alert(Reason::MissingArgument, span, message);
+    }
+    if !has_body && reply.content_type.is_some() {
+        let span = cursor.action().span;
+        let message = "'content-type' has no effect without a payload.";
+        language.say(Diagnostic::warning(Reason::NoEffect, span, message));
+        reply.content_type = None;
+    }
+    Some(reply)
+}
+
+fn code(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<u16> {
+    let word = cursor.next(language, "a status code")?;
+    match word.parse() {
+        Ok(code @ 200..=599) => Some(code),
+        _ => {
+            let message =
+                format!("'{}' expects a status code between 200 and 599, got '{word}'.", cursor.action());
+            language.alert(Reason::OutOfRange, word.span, message)
+        }
+    }
+}
+
+fn bytes(language: &mut Language<'_>, path: &Word) -> Read<Arc<[u8]>> {
+    match language.world.read(path) {
+        Ok(bytes) => Some(bytes.into()),
+        Err(error) => {
+            let offline = language.world.offline();
+            let severity = if offline { Severity::Notice } else { Severity::Alert };
+            let message = format!("error opening file '{path}'.");
+            let d = Diagnostic::new(severity, Reason::Environment, path.span, message);
+            language.say(d.label(error.to_string()));
+            offline.then(|| Arc::from([]))
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Actions that every list knows.
+
+use tandem_parser::diagnostic::{Diagnostic, Reason};
+
+use super::super::expr::{Language, LfUse, Read};
+use super::cursor::Cursor;
+use crate::ir::expr::VarName;
+use crate::ir::log::Severity;
+use crate::ir::rules::CommonAction as C;
+
+/// Reads a shared action; outer `None`: `name` is none of them.
+pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
+    let (name, inside) = cursor.action_parts();
+    Some(match name {
+        "set-var" | "set-var-fmt" | "unset-var" => variable(language, cursor, name, inside),
+        "set-log-level" => level(language, cursor).map(C::SetLogLevel),
+        "set-nice" => ranged(language, cursor, "a value between -1024 and 1024", -1024, 1024)
+            .and_then(|n| i32::try_from(n).ok())
+            .map(C::SetNice),
+        "set-tos" | "set-fc-tos" => ranged(language, cursor, "a TOS value (0..255)", 0, 255)
+            .and_then(|n| u8::try_from(n).ok())
+            .map(C::SetTos),
+        "set-mark" | "set-fc-mark" => ranged(language, cursor, "a mark", 0, u32::MAX.into())
+            .and_then(|n| u32::try_from(n).ok())
+            .map(C::SetMark),
+        "set-src" => cursor.expr(language).map(C::SetSrc),
+        "set-src-port" => cursor.expr(language).map(C::SetSrcPort),
+        "set-dst" => cursor.expr(language).map(C::SetDst),
+        "set-dst-port" => cursor.expr(language).map(C::SetDstPort),
+        "set-priority-class" => cursor.expr(language).map(C::SetPriorityClass),
+        "set-priority-offset" => cursor.expr(language).map(C::SetPriorityOffset),
+        _ => return None,
+    })
+}
+
+fn ranged(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    what: &str,
+    low: i64,
+    high: i64,
+) -> Read<i64> {
+    let word = cursor.peek();
+    let value = cursor.int(language, what)?;
+    if (low..=high).contains(&value) {
+        return Some(value);
+    }
+    let span = word.map_or(cursor.line, |w| w.span);
+    let message = format!("'{}' expects {what}, got '{value}'.", cursor.action());
+    language.alert(Reason::OutOfRange, span, message)
+}
+
+fn variable(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    inside: Option<&str>,
+) -> Read<C> {
+    let word = cursor.action();
+    let Some(inside) = inside else {
+        let message = format!("invalid or incomplete action '{name}'. Expects '{name}(<var-name>)'.");
+        return language.alert(Reason::MissingArgument, word.span, message);
+    };
+    if !word.ends_with(')') {
+        let message = format!("missing closing parenthesis in '{word}'.");
+        return language.alert(Reason::Syntax, word.span, message);
+    }
+    let mut parts = inside.split(',');
+    let var: VarName = language.var_name(parts.next().unwrap_or_default(), word.span)?;
+    if let Some(condition) = parts.next() {
+        let message = format!("condition '{condition}' of '{name}' is not evaluated yet.");
+        return language.alert(Reason::Refused, word.span, message);
+    }
+    match name {
+        "set-var" => Some(C::SetVar(var, cursor.expr(language)?)),
+        "set-var-fmt" => Some(C::SetVarFmt(var, cursor.format(language, LfUse::Plain)?)),
+        _ => Some(C::UnsetVar(var)),
+    }
+}
+
+fn level(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Option<Severity>> {
+    const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
+    let word = cursor.next(language, "a log level or 'silent'")?;
+    if word.text() == "silent" {
+        return Some(None);
+    }
+    match LEVELS.iter().position(|level| *level == word.text()).and_then(|n| u8::try_from(n).ok()) {
+        Some(level) => Some(Some(Severity(level))),
+        None => {
+            let message = format!("'{word}' is no log level.");
+            let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+            language.say(d.help(format!("there are: silent, {}", LEVELS.join(", "))));
+            None
+        }
+    }
+}
+
+/// `capture EXPR len N` and `capture EXPR id I`: the slot and its length.
+pub(super) fn capture(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    response: bool,
+) -> Read<(crate::ir::expr::Expr, usize, usize)> {
+    let expr = cursor.expr(language)?;
+    let word = cursor.next(language, "'len' or 'id'")?;
+    let slots = |l: &Language<'_>| if response { l.captures.1.clone() } else { l.captures.0.clone() };
+    match word.text() {
+        "len" if response => {
+            let message = "'capture' of a response expects 'id', the number of a declared slot.";
+            language.alert(Reason::NotAllowedHere, word.span, message)
+        }
+        "len" if !language.owner.frontend => {
+            let message = "'len' of 'capture' is only available in a section with a client side; use 'id'.";
+            language.alert(Reason::NotAllowedHere, word.span, message)
+        }
+        "len" => {
+            let len = ranged(language, cursor, "a length", 1, i32::MAX.into())?;
+            let len = usize::try_from(len).ok()?;
+            language.captures.0.push(len);
+            Some((expr, language.captures.0.len() - 1, len))
+        }
+        "id" => {
+            let id = ranged(language, cursor, "the number of a slot", 0, i32::MAX.into())?;
+            let id = usize::try_from(id).ok()?;
+            match slots(language).get(id) {
+                Some(len) => Some((expr, id, *len)),
+                // Slots belong to the frontend; a backend does not know which one it will serve.
+                None if !language.owner.frontend => Some((expr, id, usize::MAX)),
+                None => {
+                    let message =
+                        format!("'capture' : unable to find capture id '{id}' referenced by this rule.");
+                    language.alert(Reason::UnknownReference, word.span, message)
+                }
+            }
+        }
+        other => {
+            let message = format!("'capture' expects 'len' or 'id', got '{other}'.");
+            language.alert(Reason::InvalidValue, word.span, message)
+        }
+    }
+}
