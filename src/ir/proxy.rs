@@ -418,6 +418,10 @@ pub struct Frontend {
     pub capture_request: Vec<(String, usize)>,
     /// `capture response header NAME len N`.
     pub capture_response: Vec<(String, usize)>,
+    /// Greatest length of every request capture slot: the declared headers, then those of `capture` rules.
+    pub request_slots: Vec<usize>,
+    /// The same for the response.
+    pub response_slots: Vec<usize>,
     /// `capture cookie NAME len N`.
     pub capture_cookie: Option<(String, usize)>,
     /// `monitor-uri`.

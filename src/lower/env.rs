@@ -24,6 +24,10 @@ pub trait Env {
     fn offline(&self) -> bool {
         false
     }
+    /// This machine's name.
+    fn hostname(&self) -> String {
+        nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    }
 }
 
 /// This machine.

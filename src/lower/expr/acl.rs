@@ -170,12 +170,16 @@ impl Language<'_> {
                 return None;
             }
         };
+        self.terms(unless, rest, keyword.span, site).map(Some)
+    }
+
+    /// A condition: the words after `if` or `unless`, which stands at `keyword`.
+    pub fn terms(&mut self, unless: bool, rest: &[Word], keyword: Span, site: Site) -> Read<Cond> {
         let read = match shape::condition(rest) {
             Ok(read) => read,
             Err(error) => {
-                let word = rest.get(error.word).unwrap_or(keyword);
-                let d = Diagnostic::alert(Reason::Syntax, word.span, format!("{error}."));
-                self.say(d.label("here"));
+                let span = rest.get(error.word).map_or(keyword, |word| word.span);
+                self.say(Diagnostic::alert(Reason::Syntax, span, format!("{error}.")).label("here"));
                 return None;
             }
         };
@@ -195,7 +199,7 @@ impl Language<'_> {
             });
         }
         let text = rest.iter().map(Word::text).collect::<Vec<_>>().join(" ");
-        Some(Some(fold(any?, unless, text)))
+        Some(fold(any?, unless, text))
     }
 
     fn term(&mut self, term: &shape::Term, words: &[Word], site: Site) -> Read<Term> {

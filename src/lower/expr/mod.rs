@@ -118,6 +118,12 @@ impl<'w> Language<'w> {
         std::mem::take(&mut self.said)
     }
 
+    /// Where a span stands, for messages at run time.
+    #[must_use]
+    pub fn place(&self, span: Span) -> Place {
+        self.world.place(span)
+    }
+
     /// Lengths of all capture slots, request and response: the declared ones and those that `capture` rules made.
     #[must_use]
     pub fn capture_lengths(&self) -> (&[usize], &[usize]) {

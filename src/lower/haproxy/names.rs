@@ -69,6 +69,11 @@ impl<'t> Names<'t> {
         self.by_name.get(name)?.backend.map(|(index, _)| index)
     }
 
+    /// The `frontend` or `listen` of that name.
+    pub(in crate::lower) fn frontend(&self, name: &str) -> Option<ProxyIdx> {
+        self.by_name.get(name)?.frontend.map(|(index, _)| index)
+    }
+
     /// Names of all backends, to suggest one.
     pub(in crate::lower) fn backends(&self) -> impl Iterator<Item = &'t str> + '_ {
         let mut names: Vec<_> =

@@ -44,8 +44,8 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         pending.push(rules);
     }
     ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
-    for (index, lines) in (0..).map(ProxyIdx).zip(pending) {
-        rules::lower(context, &names, config, index, &lines);
+    for ((index, lines), fact) in (0..).map(ProxyIdx).zip(pending).zip(&facts) {
+        rules::lower(context, &names, pages, config, index, &lines, fact.format_line);
     }
     verify::verify(context, config, &facts);
 }

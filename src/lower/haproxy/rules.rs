@@ -1,14 +1,25 @@
 //! Lines with expressions, conditions and formats: which they are, and where their names lead.
 
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
 use tandem_parser::suggest::nearest;
 
-use super::context::{Context, span_at};
+use super::super::expr::{Language, LfUse, Owner, Site, World};
+use super::super::rules::RuleSet;
+use super::context::Context;
+use super::http_errors::Pages;
 use super::names::Names;
-use crate::ir::proxy::{UseBackend, UseBackendTarget};
-use crate::ir::{Config, ProxyIdx};
+use crate::ir::expr::{Cond, LogFormat};
+use crate::ir::log::LogFormatKind;
+use crate::ir::proxy::{Mode, UseBackend, UseBackendTarget, UseServer};
+use crate::ir::rules::{HttpRule, TcpRule};
+use crate::ir::{Config, Place, Proxy, ProxyIdx, Userlist};
 
 /// Lines that wait until all proxies stand, because their expressions may speak of any of them.
 const RULES: &[&str] = &[
@@ -32,34 +43,242 @@ pub(super) fn is_rule(name: &str) -> bool {
     RULES.contains(&name)
 }
 
-/// Lowers the rules of one proxy.
+/// What expressions of a proxy may refer to.
+struct Surroundings<'c, 'a> {
+    context: &'c Context<'a>,
+    names: &'c Names<'c>,
+    config: &'c Config,
+    pages: &'c Pages,
+}
+
+impl World for Surroundings<'_, '_> {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        self.context.env.read(Path::new(path))
+    }
+
+    fn var(&self, name: &str) -> Option<String> {
+        self.context.env.var(name)
+    }
+
+    fn hostname(&self) -> String {
+        self.context.env.hostname()
+    }
+
+    fn resolve(&self, host: &str) -> Option<IpAddr> {
+        self.context.env.resolve(host)
+    }
+
+    fn offline(&self) -> bool {
+        self.context.env.offline()
+    }
+
+    fn frontend(&self, name: &str) -> Option<ProxyIdx> {
+        self.names.frontend(name)
+    }
+
+    fn backend(&self, name: &str) -> Option<ProxyIdx> {
+        self.names.backend(name)
+    }
+
+    fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32> {
+        let servers = &self.config.proxy(backend).backend.as_ref()?.servers;
+        servers.iter().position(|server| server.name == name).and_then(|at| u32::try_from(at).ok())
+    }
+
+    fn userlist(&self, name: &str) -> Option<Arc<Userlist>> {
+        self.config.userlists.iter().find(|list| list.name == name).cloned().map(Arc::new)
+    }
+
+    fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
+        let pages = self.pages.get(section)?;
+        pages.iter().find(|(page, _)| *page == status).map(|(_, text)| text.clone())
+    }
+
+    fn place(&self, span: Span) -> Place {
+        self.context.place(span)
+    }
+}
+
+/// Where the rules of a proxy go once they are read.
+#[derive(Default)]
+struct Lists {
+    tcp_connection: Vec<TcpRule>,
+    tcp_session: Vec<TcpRule>,
+    tcp_content: Vec<TcpRule>,
+    http_request: Vec<HttpRule>,
+    http_response: Vec<HttpRule>,
+    http_after_response: Vec<HttpRule>,
+    use_backends: Vec<UseBackend>,
+    use_servers: Vec<UseServer>,
+    force_persist: Vec<Cond>,
+    ignore_persist: Vec<Cond>,
+    monitor_fail: Vec<Cond>,
+    stats_admin: Vec<Cond>,
+    stats_http_request: Vec<HttpRule>,
+    log_format: Option<LogFormat>,
+}
+
+/// Lowers the rules of one proxy. `format_line`: the line that chose its log format.
 pub(super) fn lower(
     context: &mut Context<'_>,
     names: &Names<'_>,
+    pages: &Pages,
     config: &mut Config,
     index: ProxyIdx,
     lines: &[&Statement],
+    format_line: Option<&Statement>,
 ) {
-    for line in lines {
-        match (line.name(), line.condition()) {
-            ("use_backend", None) => {
-                let Some(name) = line.text(0) else { continue };
-                let owner = config.proxy(index).name.clone();
-                let Some(target) = names.backend(name) else {
-                    unknown_backend(context, names, &owner, "use_backend", name, span_at(line, 0));
-                    continue;
-                };
-                let place = context.place(line.span);
-                if let Some(frontend) = &mut config.proxies[index.0 as usize].frontend {
-                    let target = UseBackendTarget::Static(target);
-                    frontend.use_backends.push(UseBackend { target, cond: None, place });
+    let (lists, slots, unknown, said) = {
+        let world = Surroundings { context, names, config, pages };
+        let proxy = config.proxy(index);
+        let lengths = |list: &[(String, usize)]| list.iter().map(|(_, len)| *len).collect::<Vec<_>>();
+        let declared = proxy.frontend.as_ref().map_or_else(Default::default, |frontend| {
+            (lengths(&frontend.capture_request), lengths(&frontend.capture_response))
+        });
+        let owner = Owner {
+            name: proxy.name.clone(),
+            http: proxy.mode == Mode::Http,
+            idx: Some(index),
+            frontend: proxy.frontend.is_some(),
+            backend: proxy.backend.is_some(),
+        };
+        let mut reader = Reader {
+            language: Language::new(&world, owner, declared),
+            lists: Lists::default(),
+            unknown: Vec::new(),
+        };
+        for line in lines {
+            reader.line(line, names, format_line);
+        }
+        let (request, response) = reader.language.capture_lengths();
+        let slots = (request.to_vec(), response.to_vec());
+        (reader.lists, slots, reader.unknown, reader.language.finish())
+    };
+    said.into_iter().for_each(|diagnostic| context.say(diagnostic));
+    let proxy = &mut config.proxies[index.0 as usize];
+    let owner = proxy.name.clone();
+    store(proxy, lists, slots);
+    for (name, span) in unknown {
+        unknown_backend(context, names, &owner, "use_backend", &name, span);
+    }
+}
+
+fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<usize>, Vec<usize>)) {
+    proxy.tcp_request_connection = lists.tcp_connection;
+    proxy.tcp_request_session = lists.tcp_session;
+    proxy.tcp_request_content = lists.tcp_content;
+    proxy.http_request = lists.http_request;
+    proxy.http_response = lists.http_response;
+    proxy.http_after_response = lists.http_after_response;
+    if let Some(format) = lists.log_format {
+        proxy.log_format = LogFormatKind::Custom(format);
+    }
+    if let Some(stats) = &mut proxy.stats {
+        stats.admin = lists.stats_admin;
+        stats.http_request = lists.stats_http_request;
+    }
+    if let Some(frontend) = &mut proxy.frontend {
+        frontend.use_backends = lists.use_backends;
+        frontend.monitor_fail = lists.monitor_fail;
+        frontend.request_slots = request_slots;
+        frontend.response_slots = response_slots;
+    }
+    if let Some(backend) = &mut proxy.backend {
+        backend.use_servers = lists.use_servers;
+        backend.force_persist = lists.force_persist;
+        backend.ignore_persist = lists.ignore_persist;
+    }
+}
+
+/// The condition of a line. Outer `None`: it is wrong.
+fn condition(language: &mut Language<'_>, line: &Statement, site: Site) -> Option<Option<Cond>> {
+    match line.condition() {
+        None => Some(None),
+        Some(cond) => language.terms(cond.unless, &cond.words, cond.span, site).map(Some),
+    }
+}
+
+struct Reader<'w> {
+    language: Language<'w>,
+    lists: Lists,
+    /// Backends that do not exist.
+    unknown: Vec<(String, Span)>,
+}
+
+impl Reader<'_> {
+    fn line(&mut self, line: &Statement, names: &Names<'_>, format_line: Option<&Statement>) {
+        let words = line.words(0);
+        let span = line.span;
+        let Self { language, lists, .. } = self;
+        match line.name() {
+            "acl" => {
+                let all: Vec<_> = line.word(0).into_iter().chain(line.words(1)).cloned().collect();
+                language.acl(&all, span);
+            }
+            "http-request" => {
+                lists.http_request.extend(language.http_rule(RuleSet::HttpRequest, words, span))
+            }
+            "redirect" => lists.http_request.extend(language.redirect(words, span)),
+            "http-response" => {
+                lists.http_response.extend(language.http_rule(RuleSet::HttpResponse, words, span));
+            }
+            "http-after-response" => {
+                let rule = language.http_rule(RuleSet::HttpAfterResponse, words, span);
+                lists.http_after_response.extend(rule);
+            }
+            "stats http-request" => {
+                lists.stats_http_request.extend(language.http_rule(RuleSet::HttpRequest, words, span));
+            }
+            "tcp-request connection" => {
+                lists.tcp_connection.extend(language.tcp_rule(RuleSet::TcpConnection, words, span));
+            }
+            "tcp-request session" => {
+                lists.tcp_session.extend(language.tcp_rule(RuleSet::TcpSession, words, span));
+            }
+            "tcp-request content" => {
+                lists.tcp_content.extend(language.tcp_rule(RuleSet::TcpContent, words, span));
+            }
+            "force-persist" => {
+                lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())
+            }
+            "ignore-persist" => {
+                lists.ignore_persist.extend(condition(language, line, Site::UseServer).flatten())
+            }
+            "monitor fail" => {
+                lists.monitor_fail.extend(condition(language, line, Site::HttpRequest).flatten())
+            }
+            "stats admin" => lists.stats_admin.extend(condition(language, line, Site::HttpRequest).flatten()),
+            "use_backend" => self.use_backend(line, names),
+            "use-server" => {
+                let Some(cond) = condition(language, line, Site::UseServer) else { return };
+                let server = line.text(0).unwrap_or_default().to_owned();
+                lists.use_servers.push(UseServer { server, cond });
+            }
+            "log-format" if format_line.is_none_or(|chosen| std::ptr::eq(chosen, line)) => {
+                if let Some(word) = line.word(0) {
+                    lists.log_format = language.log_format(word, LfUse::Log, Site::Log);
                 }
             }
-            ("acl", _) => {}
-            (name, _) => {
-                let message = format!("'{name}' is known, but Tandem cannot do it yet.");
-                context.alert(Reason::Refused, line.span, message);
+            _ => {}
+        }
+    }
+
+    fn use_backend(&mut self, line: &Statement, names: &Names<'_>) {
+        let Some(word) = line.word(0) else { return };
+        let cond = condition(&mut self.language, line, Site::UseBackend);
+        let target = match names.backend(word) {
+            Some(index) => Some(UseBackendTarget::Static(index)),
+            None if word.contains('%') => {
+                self.language.log_format(word, LfUse::Plain, Site::UseBackend).map(UseBackendTarget::Dynamic)
             }
+            None => {
+                self.unknown.push((word.text().to_owned(), word.span));
+                None
+            }
+        };
+        let place = self.language.place(line.span);
+        if let (Some(target), Some(cond)) = (target, cond) {
+            self.lists.use_backends.push(UseBackend { target, cond, place });
         }
     }
 }

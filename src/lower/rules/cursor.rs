@@ -52,6 +52,11 @@ impl<'w> Cursor<'w> {
         self.words.get(self.at).filter(|w| !matches!(w.text(), "if" | "unless"))
     }
 
+    /// Does the rule end after the next word?
+    pub(super) fn is_last(&self) -> bool {
+        self.words.get(self.at + 1).is_none_or(|w| matches!(w.text(), "if" | "unless"))
+    }
+
     /// The next word, if it is `text`.
     pub(super) fn eat(&mut self, text: &str) -> bool {
         let eaten = self.peek().is_some_and(|w| w.text() == text);

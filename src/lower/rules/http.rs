@@ -102,6 +102,12 @@ impl Language<'_> {
     }
 
     fn header(&mut self, cursor: &mut Cursor<'_>) -> Read<(Box<str>, LogFormat)> {
+        // `reqadd` wrote the whole line as one word.
+        let line = cursor.peek().and_then(|word| word.text().split_once(':'));
+        if let Some((name, value)) = line.filter(|_| cursor.is_last()) {
+            cursor.take();
+            return Some((name.into(), Language::literal(value.trim())));
+        }
         let name = self.header_name(cursor)?;
         Some((name.into(), cursor.format(self, LfUse::Http)?))
     }

@@ -6,7 +6,6 @@ mod http;
 mod names;
 mod redirect;
 mod reply;
-mod retired;
 mod shared;
 mod tcp;
 
