@@ -156,7 +156,6 @@ async fn connect(plan: &Plan, port: Option<u16>, linger: bool) -> Result<Stream,
 fn socket(plan: &Plan, addr: SocketAddr, linger: bool) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     let options = socket2::SockRef::from(&socket);
-    options.set_tcp_nodelay(true)?;
     if !linger {
         // A reset frees the port at once; thousands of checks would leave thousands in TIME-WAIT.
         options.set_linger(Some(Duration::ZERO))?;
@@ -164,6 +163,8 @@ fn socket(plan: &Plan, addr: SocketAddr, linger: bool) -> io::Result<TcpSocket> 
     if plan.script.flavour == Flavour::Connect && plan.send_proxy.is_none() {
         // The handshake's last ACK may go with the reset: one packet less for both.
         options.set_tcp_quickack(false)?;
+    } else {
+        options.set_tcp_nodelay(true)?;
     }
     if let Some(source) = plan.source.filter(|s| s.is_ipv4() == addr.is_ipv4()) {
         if source.port() != 0 {
