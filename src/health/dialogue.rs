@@ -71,14 +71,18 @@ pub struct Dialogue<'a> {
     info: Option<Vec<u8>>,
     not_found: bool,
     disable_on_404: bool,
+    /// Answers have no body: `HEAD`.
+    bodiless: bool,
 }
 
 impl<'a> Dialogue<'a> {
     /// A run at its first step.
     #[must_use]
     pub fn new(script: &'a Script, subject: Subject) -> Self {
-        let disable_on_404 =
-            script.steps.iter().any(|s| matches!(s, Step::SendHttp(http) if http.disable_on_404));
+        let request = script.steps.iter().find_map(|s| match s {
+            Step::SendHttp(request) => Some(request),
+            _ => None,
+        });
         Self {
             script,
             subject,
@@ -90,7 +94,8 @@ impl<'a> Dialogue<'a> {
             code: 0,
             info: None,
             not_found: false,
-            disable_on_404,
+            disable_on_404: request.is_some_and(|r| r.disable_on_404),
+            bodiless: request.is_some_and(|r| r.method == "HEAD"),
         }
     }
 
@@ -339,7 +344,7 @@ impl<'a> Dialogue<'a> {
     }
 
     fn judge_http(&mut self, want: &Want, complete: bool) -> Judgement {
-        let answer = match http::parse(&self.input, self.closed) {
+        let answer = match http::parse(&self.input, self.closed, self.bodiless) {
             http::Parsed::Answer(answer) => answer,
             http::Parsed::Partial if !complete => return Judgement::NeedMore,
             http::Parsed::Partial | http::Parsed::Invalid => {

@@ -194,6 +194,8 @@ impl Machine {
             }
             Input::Due => {
                 self.running = true;
+                // What is told of the last check while the next one runs is its status alone.
+                self.verdict.info.clear();
                 effects.push(Effect::Start);
             }
             Input::Ended(verdict, duration) => {

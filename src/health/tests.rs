@@ -321,6 +321,13 @@ fn a_404_spares_a_server_that_is_up() {
 }
 
 #[test]
+fn answers_to_head_have_no_body() {
+    let script = script(CheckKind::Http(httpchk("HEAD", "/", "HTTP/1.0")), vec![text(true, "ok")]);
+    let verdict = run(&script, &says(&[OK_200]), Subject::default()).0;
+    assert_eq!(verdict.info, "HTTP content check could not find a response body");
+}
+
+#[test]
 fn chunked_bodies_are_joined() {
     let script = http(vec![text(false, "hello")]);
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";

@@ -80,6 +80,7 @@ impl Proxy {
         let mut requeued = 0;
         for effect in effects {
             match effect {
+                Effect::CountDown => server.counters.chkdown.inc(),
                 Effect::Rebalance => self.rebalance(server),
                 Effect::ShutdownSessions => server.shutdown_sessions(),
                 Effect::ShutdownBackupSessions => {

@@ -134,6 +134,8 @@ pub enum Cause {
 /// What the owner of a server has to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// Count one transition to down (`chkdown`).
+    CountDown,
     /// Tell the balancer the new [`ServerState::weight`] and [`ServerState::is_usable`].
     Rebalance,
     /// End all sessions on this server.

@@ -40,7 +40,6 @@ pub struct ServerState {
     last_change: Instant,
     down_since: Option<Instant>,
     down_time: Duration,
-    down_transitions: u32,
 }
 
 impl ServerState {
@@ -89,7 +88,6 @@ impl ServerState {
             last_change: now,
             down_since: (op == Op::Stopped).then_some(now),
             down_time: Duration::ZERO,
-            down_transitions: 0,
         };
         state.recompute_weight(now);
         state
@@ -143,12 +141,6 @@ impl ServerState {
         self.last_change
     }
 
-    /// Transitions to down (`chkdown`).
-    #[must_use]
-    pub fn down_transitions(&self) -> u32 {
-        self.down_transitions
-    }
-
     /// Time spent down so far (`downtime`).
     #[must_use]
     pub fn down_time(&self, now: Instant) -> Duration {
@@ -184,6 +176,7 @@ impl ServerState {
         match op {
             Op::Stopped => {
                 self.go_down(now);
+                effects.push(Effect::CountDown);
                 effects.push(Effect::Rebalance);
                 self.push_marked_down(&mut effects);
                 effects.push(Effect::RedistributeQueue);
@@ -405,7 +398,6 @@ impl ServerState {
     fn go_down(&mut self, now: Instant) {
         self.op = Op::Stopped;
         self.down_since = Some(now);
-        self.down_transitions += 1;
     }
 
     fn note_up(&mut self, now: Instant) {
@@ -455,6 +447,7 @@ impl ServerState {
         let was_stopping = self.op == Op::Stopping || before.any(Admin::DRAIN);
         self.last_change = now;
         self.go_down(now);
+        effects.push(Effect::CountDown);
         effects.push(Effect::Rebalance);
         self.push_marked_down(effects);
         effects.push(Effect::DropIdle);

@@ -72,10 +72,6 @@ pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>)
             }
         }
     }
-    if outcome.failed {
-        let text = "config : Failed to initialize server(s) addr.".to_owned();
-        outcome.messages.push(Message { kind: Kind::Alert, text });
-    }
     outcome
 }
 

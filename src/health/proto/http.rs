@@ -81,9 +81,9 @@ pub enum Parsed {
     Invalid,
 }
 
-/// Parses an answer; `closed` tells that nothing follows.
+/// Parses an answer; `closed` tells that nothing follows, `bodiless` that the request was a `HEAD`.
 #[must_use]
-pub fn parse(input: &[u8], closed: bool) -> Parsed {
+pub fn parse(input: &[u8], closed: bool, bodiless: bool) -> Parsed {
     let mut input = input;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -93,14 +93,16 @@ pub fn parse(input: &[u8], closed: bool) -> Parsed {
             Ok(httparse::Status::Complete(head)) if matches!(response.code, Some(100 | 102..=199)) => {
                 input = &input[head..];
             }
-            Ok(httparse::Status::Complete(head)) => return final_answer(&response, &input[head..], closed),
+            Ok(httparse::Status::Complete(head)) => {
+                return final_answer(&response, &input[head..], closed, bodiless);
+            }
             Ok(httparse::Status::Partial) => return Parsed::Partial,
             Err(_) => return Parsed::Invalid,
         }
     }
 }
 
-fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool) -> Parsed {
+fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool, bodiless: bool) -> Parsed {
     let status = response.code.unwrap_or(0);
     let value =
         |name: &str| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
@@ -108,7 +110,7 @@ fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool
     let length = value("content-length")
         .and_then(|v| std::str::from_utf8(v).ok())
         .and_then(|v| v.trim().parse::<usize>().ok());
-    let (body, complete) = if matches!(status, 101 | 204 | 304) {
+    let (body, complete) = if bodiless || matches!(status, 101 | 204 | 304) {
         (Vec::new(), true)
     } else if chunked {
         match dechunk(rest) {
