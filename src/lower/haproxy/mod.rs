@@ -22,6 +22,7 @@ mod rules;
 mod server;
 mod stats;
 mod userlist;
+mod variables;
 mod verify;
 
 use tandem_parser::diagnostic::{self, Diagnostic};
@@ -70,7 +71,7 @@ pub fn load(files: Vec<Source>, env: &dyn Env) -> Loaded {
     for file in files {
         sources.add(file.name, file.text);
     }
-    let (tree, said) = parse(&sources, &|name: &str| env.var(name), &FACTS);
+    let (tree, said) = parse(&sources, &|name: &str| variables::get(name).or_else(|| env.var(name)), &FACTS);
     let mut context = Context::new(&sources, env, said);
     let config = context.config(&tree);
     let mut diagnostics = context.finish();
