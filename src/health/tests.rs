@@ -101,6 +101,7 @@ fn send_then(expects: Vec<Expect>) -> Script {
 const OK_200: &[u8] = b"HTTP/1.0 200 OK\r\nContent-length: 2\r\n\r\nok";
 const NOT_FOUND: &[u8] = b"HTTP/1.0 404 Not Found\r\n\r\n";
 const PG_AUTH: &[u8] = b"R\0\0\0\x0c\0\0\0\x05abcd";
+const PG_SASL: &[u8] = b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0";
 const PG_ERROR: &[u8] = b"E\0\0\0\x20SFATAL\0VFATAL\0C28000\0Mno entry\0\0";
 const MYSQL_HELLO: &[u8] = b"\x0c\0\0\0\x0a8.0.33-x\0zz";
 const MYSQL_OK: &[u8] = b"\x03\0\0\x02\0\0\0";
@@ -218,6 +219,7 @@ fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
         ),
         ("tcp connect", to(None), Peer::Silent, S::L4Ok, 0, "(tcp-check)"),
         ("pgsql", pg(), says(&[PG_AUTH]), S::L7Ok, 0, "PostgreSQL server is ok"),
+        ("pgsql scram", pg(), says(&[PG_SASL]), S::L7Ok, 0, "PostgreSQL server is ok"),
         ("pgsql error", pg(), says(&[PG_ERROR]), S::L7Rsp, 0, "FATAL"),
         ("pgsql other", pg(), says(&[OK_200]), S::L7Sts, 0, "PostgreSQL unknown error"),
         ("pgsql empty", pg(), says(&[]), S::L7Rsp, 0, "TCPCHK got an empty response at step 3"),

@@ -39,7 +39,7 @@ pub(super) fn is_error(input: &[u8]) -> bool {
     input.first() == Some(&b'E')
 }
 
-/// Whether the answer is `Authentication*` of a kind servers send for a password or trusted login.
+/// Whether the answer is `Authentication*` of a kind that begins a login.
 pub(super) fn is_authentication(input: &[u8]) -> bool {
     let Some(([b'R', length @ ..], kind)) = input.split_at_checked(5).and_then(|(head, rest)| {
         let head: &[u8; 5] = head.try_into().ok()?;
@@ -48,5 +48,6 @@ pub(super) fn is_authentication(input: &[u8]) -> bool {
         return false;
     };
     let (length, kind) = (u32::from_be_bytes(*length), u32::from_be_bytes(*kind));
-    matches!(length, 8 | 10 | 12) && matches!(kind, 0 | 2..=6)
+    // 0 OK, 2 Kerberos, 3 password, 5 MD5, 7 GSSAPI, 9 SSPI, 10 SASL, whose list of mechanisms varies in length.
+    length < 256 && matches!(kind, 0 | 2..=7 | 9 | 10)
 }
