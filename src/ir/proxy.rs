@@ -414,9 +414,9 @@ pub struct Frontend {
     pub default_backend: Option<ProxyIdx>,
     /// `use_backend`, in order.
     pub use_backends: Vec<UseBackend>,
-    /// `capture request header NAME len N`.
+    /// `capture request header NAME len N`; without a name: `declare capture`, filled by rules.
     pub capture_request: Vec<(String, usize)>,
-    /// `capture response header NAME len N`.
+    /// `capture response header NAME len N`; without a name: `declare capture`, filled by rules.
     pub capture_response: Vec<(String, usize)>,
     /// Greatest length of every request capture slot: the declared headers, then those of `capture` rules.
     pub request_slots: Vec<usize>,

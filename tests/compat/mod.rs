@@ -129,9 +129,7 @@ fn the_demo_systems_load_as_they_are() {
     }
     for path in demos {
         let loaded = load_file(&path);
-        let alerts = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert);
-        let faults = alerts.filter(|d| d.reason != Reason::Refused).count();
-        assert_eq!(faults, 0, "{}:\n{}", path.display(), rendered(&loaded));
+        assert!(loaded.config.is_some(), "{}:\n{}", path.display(), rendered(&loaded));
     }
 }
 
@@ -186,5 +184,5 @@ fn real_files_never_make_it_panic_and_mostly_agree_with_the_reference() {
         }
     }
     println!("agreement: {agree} of {judged}, {refused} more refused for what cannot be done yet");
-    assert!(agree + refused > judged / 2, "agreement fell to {agree} + {refused} of {judged}");
+    assert!(agree + refused > judged * 9 / 10, "agreement fell to {agree} + {refused} of {judged}");
 }

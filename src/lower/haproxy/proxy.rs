@@ -164,6 +164,14 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "monitor-uri" => frontend.monitor_uri = text.map(str::to_owned),
         "capture request header" => frontend.capture_request.extend(capture()),
         "capture response header" => frontend.capture_response.extend(capture()),
+        // A slot without a header: rules fill it.
+        "declare capture" => {
+            let slot = line.number(2).map(|len| (String::new(), len));
+            match text {
+                Some("request") => frontend.capture_request.extend(slot),
+                _ => frontend.capture_response.extend(slot),
+            }
+        }
         "capture cookie" => frontend.capture_cookie = capture(),
         "default_backend" => {
             draft.default_backend = text.map(|name| (name.to_owned(), span_at(line, 0)));
@@ -276,6 +284,11 @@ fn finish<'t>(
     if caps != Caps::Frontend {
         let mut backend = draft.backend;
         duplicate_servers(context, section, &mut backend.servers);
+        for (tracked, _) in backend.servers.iter_mut().filter_map(|server| server.track.as_mut()) {
+            if tracked.is_empty() {
+                proxy.name.clone_into(tracked);
+            }
+        }
         ids::number(backend.servers.iter_mut().map(|server| &mut server.id), 1);
         backend.check = draft.check.finish();
         proxy.backend = Some(backend);

@@ -249,11 +249,8 @@ impl Subject<'_, '_, '_> {
             let Some((proxy, tracked)) = &server.track else { continue };
             let span = self.server_span(server);
             let id = format!("'server {}/{}'", self.proxy.name, server.name);
-            let own = proxy.is_empty().then_some(self.proxy);
-            let found = own.or_else(|| {
-                let named = |other: &&Proxy| other.name == *proxy && other.backend.is_some();
-                self.config.proxies.iter().find(named)
-            });
+            let named = |other: &&Proxy| other.name == *proxy && other.backend.is_some();
+            let found = self.config.proxies.iter().find(named);
             let message = match found.and_then(|proxy| proxy.backend.as_ref()) {
                 None => format!("{id} : unable to find required proxy '{proxy}' for tracking."),
                 Some(backend) => match backend.servers.iter().find(|other| other.name == *tracked) {

@@ -94,7 +94,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &[NAME, Arg::Choice(&["len"]), Arg::Int("length", 1, i32::MAX as i64)],
         "log a cookie",
     ),
-    inert("declare capture", FRONTEND | LISTEN, REST, "no slot is declared", "declare a capture slot"),
+    full(
+        "declare capture",
+        FRONTEND | LISTEN,
+        &[
+            Arg::Choice(&["request", "response"]),
+            Arg::Choice(&["len"]),
+            Arg::Int("length", 1, i32::MAX as i64),
+        ],
+        "a capture slot that rules fill",
+    ),
     inert(
         "filter",
         FRONTEND | LISTEN | BACKEND,
