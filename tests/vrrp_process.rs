@@ -327,3 +327,105 @@ fn garbage_on_the_segment_changes_nothing() {
     eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
     drop(pair.net);
 }
+
+#[test]
+fn routes_rules_and_static_items_come_and_go() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let text = CONFIG.replace("PRIORITY", "100").replace(
+        "    virtual_ipaddress {",
+        "    virtual_routes {\n        10.90.0.0/16 via 10.78.0.1 dev eth0 metric 50\n        10.91.0.0/16 dev eth0 table 100\n    }\n    \
+         virtual_rules {\n        from 10.92.0.0/16 table 100 priority 700\n    }\n    virtual_ipaddress {",
+    ) + "static_ipaddress {\n    10.78.1.1/24 dev eth0\n}\nstatic_routes {\n    10.93.0.0/16 via 10.78.0.1 dev eth0\n}\n";
+    let config = Config::written(&pair.one, "keepalived.conf", &text);
+    let mut one = pair.one.keepalived(&keepalived(), &config);
+    let has = |command: &str, what: &str| pair.one.sh(command).contains(what);
+    eventually("the static address", 5 * SECOND, || pair.one.has_address("10.78.1.1"));
+    assert!(has("ip route", "10.93.0.0/16 via 10.78.0.1 dev eth0"));
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    eventually("the route", SECOND, || has("ip route", "10.90.0.0/16 via 10.78.0.1 dev eth0"));
+    assert!(has("ip route", "metric 50"));
+    assert!(has("ip route show table 100", "10.91.0.0/16 dev eth0"));
+    assert!(has("ip rule", "700:\tfrom 10.92.0.0/16 lookup 100"), "{}", pair.one.sh("ip rule"));
+    // While it runs, a reload with one route less touches the others in nothing.
+    let fewer = text.replace("        10.90.0.0/16 via 10.78.0.1 dev eth0 metric 50\n", "");
+    Config::written(&pair.one, "keepalived.conf", &fewer);
+    one.signal(Signal::SIGHUP);
+    eventually("the removed route to go", 5 * SECOND, || !has("ip route", "10.90.0.0/16"));
+    assert!(has("ip route show table 100", "10.91.0.0/16 dev eth0"));
+    assert!(one.stop().success(), "{:#?}", one.log());
+    assert_eq!(one.count("cannot"), 0, "{:#?}", one.log());
+    assert!(!has("ip route", "10.9"), "{}", pair.one.sh("ip route"));
+    assert!(!has("ip rule", "10.92.0.0/16"));
+    assert!(!pair.one.has_address("10.78.1.1") && !pair.one.has_address(VIP));
+}
+
+#[test]
+fn scripts_and_pipes_hear_every_state_in_keepaliveds_words() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let dir = pair.one.dir().display().to_string();
+    let script = pair.one.file("notify.sh", format!("#!/bin/sh\necho \"$*\" >> {dir}/said\n"));
+    pair.one.sh(&format!("chmod 755 {}", script.display()));
+    let text = format!(
+        "global_defs {{\n    enable_script_security\n    script_user root\n    vrrp_notify_fifo {dir}/pipe\n}}\n{}",
+        CONFIG.replace("PRIORITY", "100").replace(
+            "    virtual_ipaddress {",
+            &format!(
+                "    notify_master \"{0} master-script\"\n    notify {0}\n    virtual_ipaddress {{",
+                script.display()
+            )
+        )
+    );
+    let config = Config::written(&pair.one, "keepalived.conf", &text);
+    let mut one = pair.one.keepalived(&keepalived(), &config);
+    let mut reader = Command::new("cat");
+    eventually("the pipe", 5 * SECOND, || std::path::Path::new(&format!("{dir}/pipe")).exists());
+    reader.arg(format!("{dir}/pipe"));
+    let reader = pair.one.spawn(reader);
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    reader.wait_log("INSTANCE \"VI_1\" MASTER 100", 2 * SECOND);
+    assert!(one.stop().success());
+    let said = std::fs::read_to_string(format!("{dir}/said")).unwrap_or_default();
+    let mut lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.first(), Some(&"INSTANCE VI_1 BACKUP 100"), "{said}");
+    assert_eq!(lines.last(), Some(&"INSTANCE VI_1 STOP 100"), "{said}");
+    // Two scripts of one event run side by side.
+    lines.sort_unstable();
+    let expected =
+        ["INSTANCE VI_1 BACKUP 100", "INSTANCE VI_1 MASTER 100", "INSTANCE VI_1 STOP 100", "master-script"];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_script_decides_by_weight_and_by_fault() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let with_script = |host: &Host, priority: u8, weight: &str| {
+        let dir = host.dir().display().to_string();
+        let script = format!(
+            "global_defs {{\n    enable_script_security\n    script_user root\n}}\nvrrp_script good {{\n    \
+             script \"/usr/bin/test -e {dir}/good\"\n    interval 1\n    {weight}\n}}\n"
+        );
+        let text = CONFIG.replace("PRIORITY", &priority.to_string()).replace(
+            "    virtual_ipaddress {",
+            "    track_script {\n        good\n    }\n    virtual_ipaddress {",
+        );
+        host.file("good", "");
+        Config::written(host, "keepalived.conf", &(script + &text))
+    };
+    for weight in ["weight -20", ""] {
+        let one = pair.one.keepalived(&keepalived(), &with_script(&pair.one, 100, weight));
+        eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+        let two = pair.two.keepalived(&keepalived(), &with_script(&pair.two, 90, weight));
+        two.wait_log("Entering BACKUP STATE", 5 * SECOND);
+        two.wait_log("VRRP_Script(good) succeeded", 5 * SECOND);
+        std::fs::remove_file(pair.one.dir().join("good")).unwrap();
+        one.wait_log("VRRP_Script(good) failed (exited with status 1)", 5 * SECOND);
+        let took = eventually("the handover", 2 * SECOND, || pair.two.has_address(VIP));
+        println!("{weight:?}: moved {took:?} after the script failed");
+        eventually("the other to give way", SECOND, || !pair.one.has_address(VIP));
+        pair.one.file("good", "");
+        eventually("the return", 5 * SECOND, || pair.one.has_address(VIP) && !pair.two.has_address(VIP));
+    }
+}

@@ -61,6 +61,16 @@ fn prioritise(config: &Config, journal: &Journal) {
         journal.detail(format!("cannot limit real-time computing: {e}"));
         return;
     }
+    if let Some(nice) = tuning.nice
+        && let Err(e) = sched::set_nice(i32::from(nice))
+    {
+        journal.warn(format!("cannot set the process priority: {e}"));
+    }
+    if !tuning.cpus.is_empty()
+        && let Err(e) = sched::set_cpus(&tuning.cpus)
+    {
+        journal.warn(format!("cannot choose processors: {e}"));
+    }
     let priority = tuning.rt_priority.map_or(DEFAULT_PRIORITY, i32::from);
     if let Err(e) = sched::set_realtime(priority) {
         journal.detail(format!("running without real-time priority: {e}"));

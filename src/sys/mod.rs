@@ -8,6 +8,7 @@ pub mod fork;
 pub mod link;
 pub mod netlink;
 pub mod raw;
+pub mod routes;
 pub mod sched;
 pub mod shared;
 pub mod signal;

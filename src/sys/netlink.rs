@@ -171,6 +171,11 @@ impl Rtnl {
         }
     }
 
+    /// Sends a request that answers with an acknowledgement only.
+    pub(super) fn send(&mut self, message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
+        self.request(message, flags, |_| {})
+    }
+
     /// Every interface.
     ///
     /// # Errors

@@ -43,3 +43,25 @@ pub fn set_name(name: &str) -> io::Result<()> {
 pub fn set_death_signal(signal: nix::sys::signal::Signal) -> io::Result<()> {
     Ok(nix::sys::prctl::set_pdeathsig(signal)?)
 }
+
+/// Nice value of this process, -20 to 19.
+///
+/// # Errors
+/// `PermissionDenied` for less than now without CAP_SYS_NICE.
+pub fn set_nice(nice: i32) -> io::Result<()> {
+    // SAFETY: no memory is passed; 0 means this process.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The processors this thread may run on.
+///
+/// # Errors
+/// A processor that does not exist.
+pub fn set_cpus(cpus: &[u32]) -> io::Result<()> {
+    let mut set = nix::sched::CpuSet::new();
+    for cpu in cpus {
+        set.set(*cpu as usize)?;
+    }
+    Ok(nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set)?)
+}

@@ -156,7 +156,7 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         journal.warn(format!("cannot enter network namespace {name}: {e}"));
         return exit::FATAL;
     }
-    if let Some(mask) = options.umask {
+    if let Some(mask) = options.umask.or(config.global.umask) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
     let (pid_file, vrrp_pid_file) = pid_files(options, &config);

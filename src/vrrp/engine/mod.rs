@@ -236,14 +236,21 @@ impl Engine {
             .map(|new| position(&new.name).filter(|at| compatible(&self.config.instances[*at], new)))
             .collect();
         for at in (0..self.members.len()).filter(|at| !moved.contains(&Some(*at))) {
-            self.drive_alone(at, Input::Stop, now, out);
+            self.drive_alone(at, Input::Delete, now, out);
         }
         moved
     }
 
     /// Second half: takes the new configuration. Scripts and groups are matched by name; an instance whose
-    /// settings did not change is not touched at all. The outputs name instances by their new positions.
-    pub fn adopt(&mut self, config: Config, moved: &[Option<usize>], now: Instant, out: &mut Vec<Output>) {
+    /// settings did not change is not touched at all. The outputs name instances by their new positions;
+    /// the result names the ones that are to be started by [`Engine::start_fresh`].
+    pub fn adopt(
+        &mut self,
+        config: Config,
+        moved: &[Option<usize>],
+        now: Instant,
+        out: &mut Vec<Output>,
+    ) -> Vec<usize> {
         let scripts = config.scripts.iter().map(|new| {
             let before = self.config.scripts.iter().position(|s| s.name == new.name);
             before.map_or_else(|| ScriptState::new(new), |at| self.scripts[at].carried(new))
@@ -271,7 +278,12 @@ impl Engine {
         self.groups = groups.collect();
         self.config = config;
         self.retrack(now, out);
-        for at in fresh {
+        fresh
+    }
+
+    /// Starts the instances that a new configuration added.
+    pub fn start_fresh(&mut self, fresh: &[usize], now: Instant, out: &mut Vec<Output>) {
+        for &at in fresh {
             let (influence, _) = self.tracked(at);
             self.members[at].fault = influence.fault;
             self.members[at].started = true;

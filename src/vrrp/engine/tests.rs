@@ -6,6 +6,7 @@ use super::*;
 use crate::ir::vrrp::{
     InstanceIdx, NotifyScript, Script, ScriptIdx, SyncGroup, SyncGroupIdx, TrackInterface, TrackedScript, Vip,
 };
+use crate::vrrp::fsm::Notice;
 
 fn script(name: &str, weight: i32) -> Script {
     Script {
@@ -241,7 +242,7 @@ fn reload_touches_only_what_changed() {
     let same = config.clone();
     let out = bench.run(|engine, now, out| {
         let moved = engine.retire(&same, now, out);
-        engine.adopt(same, &moved, now, out);
+        assert!(engine.adopt(same, &moved, now, out).is_empty());
     });
     assert_eq!(out, []);
 
@@ -251,8 +252,13 @@ fn reload_touches_only_what_changed() {
     let mut moved = Vec::new();
     let out = bench.run(|engine, now, out| moved = engine.retire(&config, now, out));
     assert_eq!(moved, [None, Some(0)]);
-    bench.run(|engine, now, out| engine.adopt(config, &moved, now, out));
+    bench.run(|engine, now, out| {
+        let fresh = engine.adopt(config, &moved, now, out);
+        assert_eq!(fresh, [0]);
+        engine.start_fresh(&fresh, now, out);
+    });
     assert!(out.contains(&Output::Instance(1, Effect::RemoveAddresses)), "the removed one stopped");
+    assert!(out.contains(&Output::Instance(1, Effect::Notify(Notice::Deleted))));
     assert_eq!(bench.states(), [State::Backup, State::Master]);
     assert_eq!(bench.engine.router(1).priority(), 52, "its script still counts");
 }

@@ -212,7 +212,8 @@ impl Router {
                     out.push(Effect::RestoreAddress(address));
                 }
             }
-            Input::Stop => self.stop(now, out),
+            Input::Stop => self.stop(Notice::State(State::Stop), now, out),
+            Input::Delete => self.stop(Notice::Deleted, now, out),
         }
     }
 
@@ -547,7 +548,7 @@ impl Router {
         out.push(Effect::Notify(Notice::PriorityChange));
     }
 
-    fn stop(&mut self, now: Instant, out: &mut Vec<Effect>) {
+    fn stop(&mut self, notice: Notice, now: Instant, out: &mut Vec<Effect>) {
         if matches!(self.phase, Phase::Master) {
             self.send_zero(out);
             self.release(out);
@@ -555,7 +556,7 @@ impl Router {
             out.push(Effect::Disarm(Timer::MasterDown));
         }
         self.enter(Phase::Stop, now);
-        out.push(Effect::Notify(Notice::State(State::Stop)));
+        out.push(Effect::Notify(notice));
     }
 }
 

@@ -166,8 +166,10 @@ pub enum Input {
     Clear,
     /// An address of ours vanished from the interface.
     AddressLost(IpAddr),
-    /// The process ends, or the instance was removed from the configuration.
+    /// The process ends.
     Stop,
+    /// The instance was removed from the configuration.
+    Delete,
 }
 
 /// A state change or event that notify scripts, FIFOs and mails hear of.
@@ -175,6 +177,8 @@ pub enum Input {
 pub enum Notice {
     /// A state was entered.
     State(State),
+    /// The configuration no longer has it.
+    Deleted,
     /// A master heard a lower priority advert.
     MasterRxLowerPri,
     /// The priority changed.

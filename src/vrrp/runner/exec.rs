@@ -135,7 +135,7 @@ impl Running {
         let mut group = Group::spawn(script, extra)?;
         while self.set.try_join_next().is_some() {}
         self.set.spawn_local(async move {
-            // A notification runs as long as it likes, also beyond us.
+            // A notification runs as long as it likes, while we do.
             let _ = group.wait().await;
         });
         Ok(())

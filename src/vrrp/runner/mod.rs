@@ -8,6 +8,7 @@ mod addresses;
 mod core;
 mod dump;
 mod exec;
+mod fifo;
 mod journal;
 mod mail;
 mod orphans;

@@ -3,6 +3,7 @@
 mod announce;
 mod notices;
 mod reload;
+mod statics;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::vrrp::track::Outcome;
 
 use super::addresses::{self, Kernel};
 use super::exec::{Checks, Running};
+use super::fifo::Fifos;
 use super::journal::Journal;
 use super::mail::Mailer;
 use super::sockets::{self, Pool};
@@ -71,6 +73,7 @@ pub struct Core {
     next_announcement: BTreeMap<u32, Instant>,
     checks: Checks,
     running: Running,
+    fifos: Fifos,
     mailer: Mailer,
     packet: Vec<u8>,
 }
@@ -118,6 +121,7 @@ impl Core {
             next_announcement: BTreeMap::new(),
             checks: Checks::default(),
             running: Running::default(),
+            fifos: Fifos::default(),
             mailer,
             packet: Vec::with_capacity(256),
         })
@@ -134,11 +138,14 @@ impl Core {
 
     pub(super) fn start(&mut self, now: Instant) {
         self.log_addresses();
+        let config = self.engine.config().clone();
+        self.set_statics(&Config::default(), &config);
+        self.promote_secondaries();
+        self.fifos.update(&config.global, &mut self.running, &self.journal);
         self.open_sockets();
         self.apply(now, Engine::start);
         self.journal.info("Startup complete");
-        let scripts = self.engine.config().scripts.clone();
-        self.checks.start(&self.me, &scripts);
+        self.checks.start(&self.me, &config.scripts);
     }
 
     fn log_addresses(&self) {
@@ -292,6 +299,9 @@ impl Core {
         if keep {
             return;
         }
+        if !add {
+            self.set_routes(&instance, false);
+        }
         let verb = if add { "setting" } else { "removing" };
         for (what, vips) in [("VIPs", &instance.vips), ("E-VIPs", &instance.excluded_vips)] {
             if vips.is_empty() {
@@ -301,6 +311,9 @@ impl Core {
             for vip in vips {
                 self.set_address(&instance, vip, add);
             }
+        }
+        if add {
+            self.set_routes(&instance, true);
         }
         self.sides[at].installed = add;
     }
@@ -479,12 +492,17 @@ impl Core {
     pub(super) fn stop(&mut self, now: Instant) -> Running {
         self.checks.stop();
         self.apply(now, Engine::stop);
+        if !self.options.dont_release {
+            let config = self.engine.config().clone();
+            self.set_statics(&config, &Config::default());
+        }
         std::mem::take(&mut self.running)
     }
 
     /// Ends the tasks that hold sockets.
     pub(super) fn close(&mut self) {
         self.pool.retain(|_| false);
+        self.fifos.close();
         for side in &mut self.sides {
             side.socket = None;
         }

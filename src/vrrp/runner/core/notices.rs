@@ -1,6 +1,6 @@
 //! Scripts and mails about state changes.
 
-use crate::ir::vrrp::{Notify, NotifyScript};
+use crate::ir::vrrp::{Instance, Notify, NotifyScript};
 use crate::sys::clock;
 use crate::vrrp::fsm::{Notice, State};
 
@@ -10,28 +10,51 @@ impl Core {
     pub(super) fn notice(&mut self, at: usize, notice: Notice) {
         let instance = self.instance(at).clone();
         let priority = self.engine.router(at).priority();
-        let word = match notice {
-            Notice::State(state) => {
-                self.sides[at].last_transition = Some(clock::wall());
-                self.mail(at, state);
-                self.run_script(for_state(&instance.notify, state), &[]);
-                state.to_string()
+        match notice {
+            Notice::State(state) => self.state_notice(at, &instance, &state.to_string(), Some(state)),
+            // Without `notify_deleted` a removed instance is in FAULT, as it was before that word existed.
+            Notice::Deleted if instance.notify.announce_deleted => {
+                self.run_script(instance.notify.deleted.as_ref(), &[]);
+                self.state_notice(at, &instance, "DELETED", None);
             }
+            Notice::Deleted => self.state_notice(at, &instance, "FAULT", Some(State::Fault)),
             Notice::MasterRxLowerPri => {
                 self.run_script(instance.notify.master_rx_lower_pri.as_ref(), &[]);
-                return;
+                self.fifos.say(&format!("INSTANCE \"{}\" MASTER_RX_LOWER_PRI {priority}\n", instance.name));
             }
-            // Priority changes go to FIFOs only.
-            Notice::PriorityChange => return,
-        };
-        let priority = priority.to_string();
-        self.run_script(instance.notify.generic.as_ref(), &["INSTANCE", &instance.name, &word, &priority]);
+            // Priority changes go to pipes only.
+            Notice::PriorityChange => {
+                let word = match self.engine.router(at).state() {
+                    State::Master => "MASTER_PRIORITY",
+                    _ => "BACKUP_PRIORITY",
+                };
+                if instance.notify.priority_changes {
+                    self.fifos.say(&format!("INSTANCE \"{}\" {word} {priority}\n", instance.name));
+                }
+            }
+        }
+    }
+
+    /// The order is keepalived's: the state's script, the general one, the pipes, the mail.
+    fn state_notice(&mut self, at: usize, instance: &Instance, word: &str, state: Option<State>) {
+        self.sides[at].last_transition = Some(clock::wall());
+        let priority = self.engine.router(at).priority();
+        if let Some(state) = state {
+            self.run_script(for_state(&instance.notify, state), &[]);
+        }
+        let words = ["INSTANCE", &instance.name, word, &priority.to_string()];
+        self.run_script(instance.notify.generic.as_ref(), &words);
+        self.fifos.say(&format!("INSTANCE \"{}\" {word} {priority}\n", instance.name));
+        if let Some(state) = state {
+            self.mail(at, state);
+        }
     }
 
     pub(super) fn group_notice(&mut self, at: usize, state: State) {
         let group = self.engine.config().sync_groups[at].clone();
         self.run_script(for_state(&group.notify, state), &[]);
         self.run_script(group.notify.generic.as_ref(), &["GROUP", &group.name, &state.to_string(), "0"]);
+        self.fifos.say(&format!("GROUP \"{}\" {state} 0\n", group.name));
         if group.smtp_alert {
             self.mailer.group(&group.name, state, &self.journal);
         }

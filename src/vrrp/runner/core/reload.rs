@@ -25,11 +25,12 @@ impl Core {
                 Some((at, to, timer))
             })
             .collect();
+        self.set_statics(&old_config, &config);
+        self.fifos.update(&config.global, &mut self.running, &self.journal);
         self.mailer = Mailer::new(&config.global, Rc::clone(&self.journal));
         let scripts_changed = old_config.scripts != config.scripts;
         let scripts = config.scripts.clone();
         self.update_addresses(&old_config, &config, &moved, now);
-        // Sockets and links first: a new instance must be able to send when it starts.
         let adopted = config.clone();
         let kernel_links: Vec<_> = interfaces(&config, &self.kernel)
             .into_iter()
@@ -41,8 +42,12 @@ impl Core {
         for (name, link) in kernel_links {
             self.engine.note_link(&name, link);
         }
-        self.apply(now, |engine, now, out| engine.adopt(adopted, &moved, now, out));
+        let mut fresh = Vec::new();
+        self.apply(now, |engine, now, out| fresh = engine.adopt(adopted, &moved, now, out));
+        // A new instance must be able to send when it starts.
         self.open_sockets();
+        self.promote_secondaries();
+        self.apply(now, |engine, now, out| engine.start_fresh(&fresh, now, out));
         if scripts_changed {
             self.checks.start(&self.me, &scripts);
         }
@@ -69,6 +74,11 @@ impl Core {
             for vip in has.iter().filter(|v| !had.contains(v)) {
                 self.set_address(after, vip, true);
                 self.announce_one(after, vip, now);
+            }
+            if (&before.routes, &before.rules) != (&after.routes, &after.rules) {
+                let (before, after) = (before.clone(), after.clone());
+                self.set_routes(&before, false);
+                self.set_routes(&after, true);
             }
         }
     }

@@ -1,0 +1,91 @@
+//! Routes and rules of instances, and what belongs to the daemon as a whole.
+
+use std::io;
+
+use crate::ir::vrrp::{Config, Instance, Route, Rule, Vip};
+
+use super::super::addresses;
+use super::Core;
+
+impl Core {
+    /// Routes and rules that come and go with an instance. Rules go first and come last: they point to
+    /// tables that the routes fill.
+    pub(super) fn set_routes(&mut self, instance: &Instance, add: bool) {
+        if !add {
+            self.set_rules(&instance.rules, add, &instance.name);
+        }
+        self.set_route_list(&instance.routes, add, &instance.name);
+        if add {
+            self.set_rules(&instance.rules, add, &instance.name);
+        }
+    }
+
+    fn set_route_list(&mut self, routes: &[Route], add: bool, owner: &str) {
+        for route in routes {
+            let kernel = &self.kernel;
+            let index_of = |name: &str| kernel.link(name).map(|l| l.index);
+            if let Err(e) = self.rtnl.set_route(route, &index_of, add)
+                && (add || e.kind() != io::ErrorKind::NotFound)
+            {
+                let to = route.dst.map_or_else(|| "default".to_owned(), |d| d.to_string());
+                let what = if add { "add" } else { "delete" };
+                self.journal.warn(format!("({owner}) cannot {what} route {to}: {e}"));
+            }
+        }
+    }
+
+    fn set_rules(&mut self, rules: &[Rule], add: bool, owner: &str) {
+        for rule in rules {
+            if let Err(e) = self.rtnl.set_rule(rule, add) {
+                let what = if add { "add" } else { "delete" };
+                self.journal.warn(format!("({owner}) cannot {what} rule: {e}"));
+            }
+        }
+    }
+
+    fn set_static_address(&mut self, vip: &Vip, add: bool) {
+        let name = vip.dev.as_deref().unwrap_or_default();
+        let Some(index) = self.kernel.link(name).map(|l| l.index) else {
+            self.journal.warn(format!("static address {}: no interface {name}", vip.addr));
+            return;
+        };
+        let spec = addresses::spec(vip, index);
+        let done = if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
+        if let Err(e) = done {
+            self.journal.warn(format!("static address {} on {name}: {e}", vip.addr));
+        }
+    }
+
+    /// Brings static addresses, routes and rules from `old` to `new`; what both have is not touched.
+    pub(super) fn set_statics(&mut self, old: &Config, new: &Config) {
+        for gone in old.static_rules.iter().filter(|r| !new.static_rules.contains(r)) {
+            self.set_rules(std::slice::from_ref(&gone.rule), false, "static");
+        }
+        for gone in old.static_routes.iter().filter(|r| !new.static_routes.contains(r)) {
+            self.set_route_list(std::slice::from_ref(&gone.route), false, "static");
+        }
+        for gone in old.static_addresses.iter().filter(|a| !new.static_addresses.contains(a)) {
+            self.set_static_address(&gone.address, false);
+        }
+        for fresh in new.static_addresses.iter().filter(|a| !old.static_addresses.contains(a)) {
+            self.set_static_address(&fresh.address, true);
+        }
+        for fresh in new.static_routes.iter().filter(|r| !old.static_routes.contains(r)) {
+            self.set_route_list(std::slice::from_ref(&fresh.route), true, "static");
+        }
+        for fresh in new.static_rules.iter().filter(|r| !old.static_rules.contains(r)) {
+            self.set_rules(std::slice::from_ref(&fresh.rule), true, "static");
+        }
+    }
+
+    /// `promote_secondaries`: removing a primary address must not take the others of its network along.
+    pub(super) fn promote_secondaries(&self) {
+        let instances = self.engine.config().instances.iter().filter(|i| i.promote_secondaries);
+        for name in instances.filter_map(|i| i.interface.as_ref()) {
+            let path = format!("/proc/sys/net/ipv4/conf/{name}/promote_secondaries");
+            if let Err(e) = std::fs::write(&path, "1") {
+                self.journal.warn(format!("cannot set {path}: {e}"));
+            }
+        }
+    }
+}
