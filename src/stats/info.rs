@@ -88,7 +88,8 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         .filter_map(|p| p.frontend.as_ref())
         .filter(|f| f.state() == FrontendState::Open)
         .map(|f| f.listeners.len() as u32)
-        .sum::<u32>();
+        .sum::<u32>()
+        + live.config.global.stats_sockets.len() as u32;
     let description = live.config.global.description.clone();
     let seconds = |d: Duration| {
         if float { Value::Float(d.as_secs_f64()) } else { Value::U32(d.as_secs() as u32) }
@@ -252,7 +253,12 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         ),
         None,
         None,
-        item("Tasks", (Metric, Gauge, Process), Value::U32(usage.tasks), "Tasks, running and sleeping"),
+        item(
+            "Tasks",
+            (Metric, Gauge, Process),
+            Value::U32(usage.tasks + listeners),
+            "Tasks, running and sleeping",
+        ),
         item("Run_queue", (Metric, Gauge, Process), Value::U32(0), "Tasks ready to run"),
         item(
             "Idle_pct",

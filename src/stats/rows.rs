@@ -162,6 +162,7 @@ fn frontend(proxy: &Proxy, half: &Frontend) -> Row {
     row.u32(Col::Rate, c.rate.rate(now_ms));
     row.u32(Col::RateLim, proxy.ir.frontend.as_ref().and_then(|f| f.rate_limit_sessions).unwrap_or(0));
     row.u32(Col::RateMax, c.rate.max());
+    row.u64(Col::ReqTot, c.req_tot.get());
     row.u32(Col::ReqRate, c.req_rate.rate(now_ms));
     row.u32(Col::ReqRateMax, c.req_rate.max());
     row.u32(Col::ConnRate, c.conn_rate.rate(now_ms));
@@ -175,7 +176,6 @@ fn frontend(proxy: &Proxy, half: &Frontend) -> Row {
     let http = is_http(proxy);
     if http {
         classes(&mut row, &c.hrsp);
-        row.u64(Col::ReqTot, c.req_tot.get());
         row.u64(Col::Intercepted, c.intercepted.get());
         no_cache(&mut row);
     }
@@ -472,6 +472,14 @@ fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
     row.u64(Col::Eint, c.eint.get());
     row.u64(Col::Connect, c.connect.get());
     row.u64(Col::Reuse, c.reuse.get());
+    if http {
+        let used = half.servers.iter().map(|s| u64::from(s.counters.used.get())).sum::<u64>();
+        let idle = half.servers.iter().map(|s| u64::from(s.counters.idle.get())).sum::<u64>();
+        row.u64(Col::H1OpenConnections, used + idle);
+        row.u64(Col::H1OpenStreams, used);
+        row.u64(Col::H1TotalConnections, c.connect.get());
+        row.u64(Col::H1TotalStreams, c.connect.get() + c.reuse.get());
+    }
     for gauge in [Col::AggServerStatus, Col::AggServerCheckStatus, Col::AggCheckStatus] {
         row.u32(gauge, 0);
     }
