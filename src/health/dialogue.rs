@@ -100,7 +100,7 @@ impl<'a> Dialogue<'a> {
     }
 
     /// What to do now.
-    pub fn next(&mut self) -> Action {
+    pub fn action(&mut self) -> Action {
         loop {
             let Some(step) = self.script.steps.get(self.step) else { return Action::Finish(self.passed()) };
             match step {
@@ -172,7 +172,7 @@ impl<'a> Dialogue<'a> {
         // A reset right behind the answer does not spoil the answer.
         if self.phase == Phase::Established && !self.input.is_empty() && !self.closed {
             self.closed = true;
-            if let Action::Finish(verdict) = self.next() {
+            if let Action::Finish(verdict) = self.action() {
                 return verdict;
             }
         }

@@ -37,7 +37,7 @@ fn run(script: &Script, peer: &Peer, subject: Subject) -> (Verdict, Vec<u8>) {
         pending.reverse();
     }
     for _ in 0..20_000 {
-        match dialogue.next() {
+        match dialogue.action() {
             Action::Finish(verdict) => return (verdict, sent),
             Action::Connect { .. } if matches!(peer, Peer::Refuses) => {
                 return (dialogue.failed("Connection refused"), sent);

@@ -14,8 +14,8 @@ mod server;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
 use std::time::{Instant, SystemTime};
 
 use crate::ir::{self, ProxyIdx};
@@ -23,6 +23,7 @@ use crate::log::{Logger, Targets};
 use crate::metrics::ProcessCounters;
 use crate::sys;
 use change::CheckWire;
+use server::Tracker;
 
 pub use backend::{Backend, Pick};
 pub use change::{AddressedOrder, CheckOrder};
@@ -222,7 +223,7 @@ fn set_trackers(proxies: &[Arc<Proxy>]) {
     let servers = || {
         proxies.iter().flat_map(|p| p.backend.iter().flat_map(move |b| b.servers.iter().map(move |s| (p, s))))
     };
-    let mut followers: HashMap<(&str, &str), Vec<(Weak<Proxy>, usize)>> = HashMap::new();
+    let mut followers = HashMap::<(&str, &str), Vec<Tracker>>::new();
     for (proxy, server) in servers() {
         if let Some((backend, name)) = &server.ir.track {
             followers.entry((backend, name)).or_default().insert(0, (Arc::downgrade(proxy), server.index));

@@ -46,6 +46,9 @@ pub struct CheckReport {
     pub in_progress: bool,
 }
 
+/// A server that follows another: its backend and its number there.
+pub(super) type Tracker = (Weak<Proxy>, usize);
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct Server {
@@ -78,7 +81,7 @@ pub struct Server {
     /// When the address last changed or was confirmed by a resolution.
     pub resolved_at: Mutex<Option<SystemTime>>,
     /// Servers that do as this one does.
-    pub(super) trackers: OnceLock<Vec<(Weak<Proxy>, usize)>>,
+    pub(super) trackers: OnceLock<Vec<Tracker>>,
 }
 
 impl Server {

@@ -107,15 +107,13 @@ async fn serve_tcp(
 ) {
     let mut idle = None;
     while let Some(question) = queue.recv().await {
-        match timeout(TCP_PATIENCE, exchange(idle.take(), addr, &question)).await {
-            Ok(Ok((stream, answer))) => {
-                idle = Some(stream);
-                if incoming.send((number, answer)).await.is_err() {
-                    return;
-                }
+        // Without an answer the question will time out.
+        if let Ok(Ok((stream, answer))) = timeout(TCP_PATIENCE, exchange(idle.take(), addr, &question)).await
+        {
+            idle = Some(stream);
+            if incoming.send((number, answer)).await.is_err() {
+                return;
             }
-            // The question will time out.
-            Ok(Err(_)) | Err(_) => {}
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn request(check: &HttpCheck, state: Option<&str>) -> Vec<u8> {
         line("content-length", &check.body.len().to_string());
     }
     let persistent = check.version.as_str() > "HTTP/1.0";
-    if let Some(value) = connection.or(persistent.then_some("close")) {
+    if let Some(value) = connection.or_else(|| persistent.then_some("close")) {
         line("connection", value);
     }
     out.extend_from_slice(b"\r\n");

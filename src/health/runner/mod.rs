@@ -298,8 +298,8 @@ impl Entry {
                 .map_or(Target::Nowhere, |(addr, port)| Target::Ip((addr, port).into())),
             Address::Unix(path) => Target::Unix(path),
             Address::Ip(addr) => {
-                let ip = self.check.addr.unwrap_or(addr.ip());
-                Target::Ip((ip, self.check.port.unwrap_or(addr.port())).into())
+                let ip = self.check.addr.unwrap_or_else(|| addr.ip());
+                Target::Ip((ip, self.check.port.unwrap_or_else(|| addr.port())).into())
             }
         };
         // A check that goes where the traffic goes speaks as the traffic does.

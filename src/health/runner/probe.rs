@@ -88,7 +88,7 @@ pub(super) async fn run(plan: Plan, subject: Subject) -> Verdict {
     let mut stream: Option<Stream> = None;
     let mut buffer = Vec::new();
     loop {
-        match dialogue.next() {
+        match dialogue.action() {
             Action::Finish(verdict) => return verdict,
             Action::Connect { port, linger } => {
                 drop(stream.take());
@@ -139,7 +139,7 @@ async fn connect(plan: &Plan, port: Option<u16>, linger: bool) -> Result<Stream,
             Stream::Unix(stream)
         }
         Target::Ip(addr) => {
-            let addr = SocketAddr::new(addr.ip(), port.unwrap_or(addr.port()));
+            let addr = SocketAddr::new(addr.ip(), port.unwrap_or_else(|| addr.port()));
             if addr.port() == 0 {
                 return Err(Failure::NoSocket(String::new()));
             }
