@@ -7,6 +7,7 @@
 mod backend;
 mod change;
 mod frontend;
+mod observe;
 mod queue;
 mod resolvers;
 mod server;
@@ -28,6 +29,7 @@ use server::Tracker;
 pub use backend::{Backend, Pick};
 pub use change::{AddressedOrder, CheckOrder};
 pub use frontend::{Frontend, FrontendState, Listener};
+pub use observe::Seen;
 pub use queue::{Queue, Slot, Ticket};
 pub use resolvers::{Nameserver, Resolvers};
 pub use server::{Address, CheckReport, Server};

@@ -66,6 +66,8 @@ pub struct Server {
     pub(super) state: Mutex<ServerState>,
     address: RwLock<Address>,
     maxconn: AtomicU32,
+    /// Errors in a row, with `observe`.
+    pub(super) errors: AtomicU32,
     /// Mirrors of the state that requests look at without the lock.
     usable: AtomicBool,
     persistent: AtomicBool,
@@ -99,6 +101,7 @@ impl Server {
             state: Mutex::new(ServerState::new(&proxy.name, ir, dynamic, sys::clock::now())),
             address: RwLock::new(address),
             maxconn: AtomicU32::new(ir.maxconn),
+            errors: AtomicU32::new(0),
             usable: AtomicBool::new(false),
             persistent: AtomicBool::new(false),
             warming: AtomicBool::new(false),

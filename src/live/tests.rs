@@ -116,3 +116,31 @@ fn a_tracking_server_follows() {
     b.change_server(&servers[0], |state, now| state.set_op(Op::Running, &Cause::default(), now));
     assert!(servers[1].is_usable());
 }
+
+#[tokio::test]
+async fn errors_in_a_row_are_reported_to_the_checks() {
+    let live = live(&[("s1", 0)], |proxy| {
+        let server = &mut proxy.backend.as_mut().unwrap().servers[0];
+        server.check = Some(ir::server::ServerCheck::default());
+        server.observe = Some(ir::server::Observe {
+            layer: ir::server::ObserveLayer::Layer7,
+            on_error: ir::server::OnError::MarkDown,
+            error_limit: 3,
+        });
+    });
+    let mut orders = live.check_orders().unwrap();
+    let b = &live.proxies[0];
+    let s1 = b.backend.as_ref().unwrap().servers[0].clone();
+    let seen =
+        [Seen::Status(500), Seen::Closed, Seen::Status(404), Seen::Status(503), Seen::Connected, Seen::Junk];
+    seen.into_iter().for_each(|seen| b.observe(&s1, seen));
+    assert!(orders.try_recv().is_err(), "a good answer starts the count anew");
+    b.observe(&s1, Seen::Timeout);
+    let observed = CheckOrder::Observed {
+        action: ir::server::OnError::MarkDown,
+        errors: 3,
+        last: "Read timeout (http)",
+    };
+    assert_eq!(orders.try_recv().unwrap(), (b.idx, 0, observed));
+    assert_eq!(s1.counters.hanafail.get(), 1);
+}

@@ -15,7 +15,7 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
-use crate::live::{Address, Backend, Pick, Proxy, Server, Slot};
+use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
 
 /// A connection to a server and the place it takes there.
@@ -87,10 +87,14 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                 Ok(io) => {
                     backend.counters.connect.inc();
                     server.counters.connect.inc();
+                    be.observe(&server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
                     return Ok(Upstream { io, slot, requests: 0 });
                 }
                 Err(failure) => {
+                    if failure.who != Who::Client {
+                        be.observe(&server, Seen::NotConnected);
+                    }
                     if !can_retry(&be, plan) || failure.who == Who::Client {
                         backend.counters.econ.inc();
                         server.counters.econ.inc();

@@ -195,6 +195,9 @@ impl Runner {
         // A run that was given up may have ended at the same moment.
         if let Some((_, _, started)) = entry.running.take_if(|(n, _, _)| *n == number) {
             let duration = sys::clock::now().saturating_duration_since(started);
+            if verdict.status.outcome() != Outcome::Failed {
+                entry.server.forgive();
+            }
             self.step(index, Input::Ended(verdict, duration));
         }
     }

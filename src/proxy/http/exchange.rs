@@ -11,7 +11,7 @@ use crate::expr::{Answer, Session as _};
 use crate::http::request::{Facts, prepare};
 use crate::http::{Body, Head, error_page};
 use crate::ir::proxy::HttpConnMode;
-use crate::live::{Proxy, Server};
+use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tcp::{add_times, enter_backend};
@@ -424,6 +424,7 @@ fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
             c.sessions.dec();
             if status > 0 && txn.times.data.is_some() {
                 c.hrsp.count(status);
+                txn.be.observe(server, Seen::Status(status));
             }
             if by_client {
                 c.cli_abrt.inc();

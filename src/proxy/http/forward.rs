@@ -11,7 +11,7 @@ use crate::buf::Buf;
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Progress, response};
 use crate::ir::proxy::HttpConnMode;
-use crate::live::Server;
+use crate::live::{Seen, Server};
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound::{self, Plan, Upstream};
@@ -122,6 +122,18 @@ pub(super) async fn run(
             be.counters.eresp.inc();
         }
         server.counters.eresp.inc();
+        if failure.who != Who::Client && failure.who != Who::ClientTimeout {
+            txn.be.observe(
+                &server,
+                match loss {
+                    Loss::Empty => Seen::Closed,
+                    Loss::Junk => Seen::Junk,
+                    Loss::Timeout => Seen::Timeout,
+                    // One of the statuses of `retry-on`.
+                    Loss::Status => Seen::Status(500),
+                },
+            );
+        }
         if stale && conn.requests > 0 {
             // The client sent this on a connection it knows to be reused, and tries again when that is closed.
             return Flow::Failed(failure.status(0));
