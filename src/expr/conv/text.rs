@@ -65,11 +65,11 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
         }
         Conv::Strcmp(name) => {
             let other = text_of(name, ctx)?;
-            return Some(Sample::Int((*text).cmp(&*other) as i64));
+            return Some(Sample::Int(strcmp(&text, &other)));
         }
         Conv::HostOnly => {
             let end = host_len(&text);
-            text.slice(0..end)
+            folded(text.slice(0..end), u8::is_ascii_uppercase, <[u8]>::make_ascii_lowercase)
         }
         Conv::PortOnly => {
             let port = text.get(host_len(&text) + 1..).map_or(0, leading_int);
@@ -189,8 +189,14 @@ fn word(text: &[u8], index: i64, delims: &[u8], count: i64) -> Option<std::ops::
     })
 }
 
-/// Replaces the first match, or with `global` every match; `\0` to `\9` in the replacement are groups, `\\`
-/// and other escaped characters stand for themselves, `\xHH` for a byte.
+/// strcmp(3): the difference of the first bytes that differ; the shorter of two that do not is the smaller.
+fn strcmp(a: &[u8], b: &[u8]) -> i64 {
+    let differ = a.iter().zip(b).find(|(x, y)| x != y);
+    differ.map_or(a.len().cmp(&b.len()) as i64, |(x, y)| i64::from(*x) - i64::from(*y))
+}
+
+/// Replaces the first match, or with `global` every match, an empty one at the very end included; `\0` to `\9`
+/// in the replacement are groups, other escaped characters stand for themselves, `\xHH` for a byte.
 fn substitute(
     regex: &regex::bytes::Regex,
     text: &[u8],
@@ -198,14 +204,19 @@ fn substitute(
     global: bool,
 ) -> SmallVec<[u8; 64]> {
     let mut out = SmallVec::with_capacity(text.len());
-    let mut last = 0;
-    for groups in regex.captures_iter(text).take(if global { usize::MAX } else { 1 }) {
-        let Some(whole) = groups.get(0) else { continue };
-        out.extend_from_slice(&text[last..whole.start()]);
+    let mut start = 0;
+    let mut go_on = true;
+    while go_on && let Some(groups) = regex.captures_at(text, start) {
+        let Some(whole) = groups.get(0) else { break };
+        out.extend_from_slice(&text[start..whole.start()]);
         expand(&groups, replacement, &mut out);
-        last = whole.end();
+        go_on = global && start < text.len();
+        // An empty match stands before a character, which is passed over.
+        let passed = text.get(start).filter(|_| whole.end() == start);
+        out.extend(passed.copied());
+        start = whole.end() + usize::from(passed.is_some());
     }
-    out.extend_from_slice(&text[last..]);
+    out.extend_from_slice(&text[start..]);
     out
 }
 
@@ -240,12 +251,10 @@ pub(crate) fn expand(groups: &regex::bytes::Captures<'_>, replacement: &[u8], ou
 
 /// Length of the host in `host[:port]`, where the host may be an IPv6 address in brackets.
 fn host_len(text: &[u8]) -> usize {
-    if text.first() == Some(&b'[') {
-        return memchr::memchr(b']', text).map_or(text.len(), |i| i + 1);
+    match memchr::memrchr2(b':', b']', text) {
+        Some(at) if text[at] == b':' => at,
+        _ => text.len(),
     }
-    let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let colon = (text.len() - digits).checked_sub(1).filter(|i| text[*i] == b':');
-    colon.unwrap_or(text.len())
 }
 
 /// The language of `list` that an Accept-Language value likes best (RFC 9110 section 12.5.4); the first of equals.

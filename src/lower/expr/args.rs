@@ -54,7 +54,11 @@ impl<'c> Args<'c> {
 
     /// Checks the number of arguments.
     pub(super) fn count(&self, language: &mut Language<'_>, min: usize, max: usize) -> Read<()> {
-        let got = self.call.args.len();
+        // Empty parentheses are one empty argument where one is needed.
+        let got = match self.call.args.len() {
+            0 if self.call.parenthesised && min > 0 => 1,
+            got => got,
+        };
         let name = &self.call.name;
         if got < min {
             return self.refuse(language, got, format!("missing arguments (got {got}/{min})"));

@@ -273,3 +273,6 @@ impl<'w> Language<'w> {
         Some(VarName { scope, id: crate::expr::vars::id(name), name: name.into() })
     }
 }
+
+#[cfg(test)]
+pub(in crate::lower) mod tests;

@@ -84,3 +84,6 @@ fn no_such_action<T>(language: &mut Language<'_>, cursor: &Cursor<'_>, set: Rule
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What is said about what is wrong.
+
+use super::{Machine, language, messages, word, words};
+use crate::lower::expr::{LfUse, Site, rows};
+
+fn said_of_cond(text: &str, site: Site) -> Vec<String> {
+    let machine = Machine::default();
+    let mut language = language(&machine);
+    let _ = language.cond(&words(text), site);
+    messages(&language.finish())
+}
+
+#[test]
+fn conditions_are_refused_with_reasons() {
+    let table = [
+        (
+            "iff { src 10.0.0.1 }",
+            "expects 'if' or 'unless' followed by a condition, got 'iff'. | did you mean 'if'?",
+        ),
+        ("if nosuch", "no such ACL : 'nosuch'."),
+        ("if METH_GT", "no such ACL : 'METH_GT'. | did you mean 'METH_GET'?"),
+        ("if { src 10.0.0.1", "missing closing '}' in condition."),
+        ("if { pth /x }", "unknown fetch method 'pth'. | did you mean 'path'?"),
+        ("if { path,lwer /x }", "unknown converter 'lwer'. | did you mean 'lower'?"),
+        (
+            "if { sc0_http_req_rate gt 10 }",
+            "sample fetch 'sc0_http_req_rate' cannot be used : stick tables are not implemented yet.",
+        ),
+        ("if { ssl_c_verify 0 }", "sample fetch 'ssl_c_verify' cannot be used : TLS is not implemented yet."),
+        ("if { src 10.0.0.300 }", "'10.0.0.300' is not a valid IPv4 or IPv6 address."),
+        ("if { src -n known.example }", "'known.example' is not a valid IPv4 or IPv6 address."),
+        ("if { dst_port abc }", "'abc' is neither a number nor a supported operator."),
+        ("if { dst_port 9:3 }", "'9:3' is not a valid number range."),
+        ("if { path_reg ( }", "regular expression of 'path_reg' : unclosed group."),
+        (
+            "if { path -m sbu a }",
+            "unknown matching method 'sbu' when parsing ACL expression. | did you mean 'sub'?",
+        ),
+        ("if { src_is_local -m ip 10.0.0.1 }", "matching method 'ip' cannot be used with this criterion."),
+        (
+            "if { var(txn.a) b }",
+            "matching method must be specified first (using '-m') when using a sample fetch of this type ('var'). | for instance: var(txn.a) -m str VALUE",
+        ),
+        ("if { var(tx.a) -m str b }", "invalid variable scope 'tx' in 'tx.a'. | did you mean 'txn.a'?"),
+        (
+            "if { path -x }",
+            "'-x' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'.",
+        ),
+        ("if { path -f missing.lst }", "failed to open pattern file <missing.lst>."),
+        ("if { hdr(host }", "ACL expression 'hdr(host' : expected ')'."),
+        ("if { nbsrv(nowhere) gt 0 }", "unable to find backend 'nowhere' referenced in arg 1 of 'nbsrv'."),
+        ("if { http_auth(nobody) }", "unable to find userlist 'nobody' referenced in arg 1 of 'http_auth'."),
+        (
+            "if { src,ipmask(33) 10.0.0.0 }",
+            "in 'ipmask': '33' is no IPv4 mask. | usage: ipmask(<mask4>[,<mask6>])",
+        ),
+        (
+            "if { path,field(0,/) a }",
+            "in 'field': the index starts at 1 (or -1 from the end). | usage: field(<index>,<delimiters>[,<count>])",
+        ),
+        ("if { method,add(1) 5 }", "converter 'add' cannot be applied."),
+        ("if { path(x) a }", "in 'path': 'path' takes no argument. | usage: path"),
+    ];
+    for (text, want) in table {
+        let said = said_of_cond(text, Site::HttpRequest);
+        assert!(said.iter().any(|s| s.starts_with(&format!("Alert: {want}"))), "{text}: {said:#?}");
+    }
+}
+
+#[test]
+fn what_can_never_match_is_a_warning() {
+    let table = [
+        (
+            "if { status 200 }",
+            Site::HttpRequest,
+            "anonymous acl will never match because it uses keyword 'status' which is incompatible with 'http-request header rule'.",
+        ),
+        (
+            "if { path /x }",
+            Site::HttpResponse,
+            "anonymous acl will never match because it uses keyword 'path' which is incompatible with 'http-response header rule'.",
+        ),
+        (
+            "if METH_GET",
+            Site::TcpConnection,
+            "acl 'METH_GET' will never match because it uses keyword 'method' which is incompatible with 'frontend tcp-request connection rule'.",
+        ),
+        (
+            "if { path }",
+            Site::HttpRequest,
+            "acl keyword 'path' : no pattern to match against were provided, so this ACL will never match.",
+        ),
+    ];
+    for (text, site, want) in table {
+        let said = said_of_cond(text, site);
+        assert!(said.iter().any(|s| s.starts_with(&format!("Warning: {want}"))), "{text}: {said:#?}");
+    }
+    assert!(said_of_cond("if { path -- }", Site::HttpRequest).is_empty());
+}
+
+#[test]
+fn log_formats_are_refused_with_reasons() {
+    let table = [
+        ("%foo", "no such format variable 'foo'."),
+        ("%hT", "no such format variable 'hT'."),
+        ("100% sure", "log-format '100% sure' : unexpected alias name near ' '."),
+        (
+            "%[path]",
+            "sample fetch <path> may not be reliably used here because it needs 'HTTP request headers' which is not available here.",
+        ),
+        ("%[src", "log-format '%[src' : missing ']' after the expression."),
+        ("%[nope]", "unknown fetch method 'nope'."),
+    ];
+    let machine = Machine::default();
+    for (text, want) in table {
+        let mut language = language(&machine);
+        assert!(language.log_format(&word(text), LfUse::Log, Site::Log).is_none(), "{text}");
+        let said = messages(&language.finish());
+        assert!(said.iter().any(|s| s.starts_with(&format!("Alert: {want}"))), "{text}: {said:#?}");
+    }
+    let mut tcp = language(&machine);
+    tcp.owner.http = false;
+    assert!(tcp.log_format(&word("%r"), LfUse::Log, Site::Log).is_none());
+    assert_eq!(messages(&tcp.finish()), ["Alert: format variable 'r' is reserved for HTTP mode."]);
+}
+
+#[test]
+fn a_wrong_definition_is_said_once() {
+    let machine = Machine::default();
+    let mut language = language(&machine);
+    language.acl(&words("bad pth /x"), word("").span);
+    for _ in 0..3 {
+        assert!(language.cond(&words("if bad"), Site::HttpRequest).is_none());
+    }
+    assert_eq!(language.finish().len(), 1);
+}
+
+#[test]
+fn offline_a_missing_file_is_a_notice() {
+    let machine = Machine { offline: true, ..Machine::default() };
+    let mut language = language(&machine);
+    assert!(language.cond(&words("if { path -f missing.lst }"), Site::HttpRequest).is_some());
+    let said = messages(&language.finish());
+    assert_eq!(said, ["Notice: failed to open pattern file <missing.lst>."]);
+}
+
+#[test]
+fn no_name_has_two_rows() {
+    let mut seen = std::collections::HashSet::new();
+    for row in rows() {
+        assert!(seen.insert((row.kind, row.name)), "{} {}", row.kind, row.name);
+    }
+}
