@@ -18,6 +18,7 @@
     reason = "tests live in real time, print what they measured, and fail by panicking"
 )]
 
+mod cli;
 mod compat;
 mod lab;
 mod lab_itself;

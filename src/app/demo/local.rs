@@ -67,13 +67,16 @@ async fn play(options: Options, printer: &Printer) -> io::Result<()> {
             .arg(&file)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
     });
     let result = match proxy {
         Ok(mut proxy) => {
             let output = proxy.stdout.take().ok_or_else(|| io::Error::other("no pipe to the proxy"))?;
+            if let Some(errors) = proxy.stderr.take() {
+                tokio::spawn(pass_alerts(errors, *printer));
+            }
             scenes(options, printer, &mut origins, &addrs, BufReader::new(output)).await
         }
         Err(error) => Err(error),
@@ -81,6 +84,16 @@ async fn play(options: Options, printer: &Printer) -> io::Result<()> {
     // What stays in the temporary directory harms nobody.
     let _ = std::fs::remove_dir_all(&dir);
     result
+}
+
+/// What the proxy cannot do, such as taking a port that somebody has.
+async fn pass_alerts(errors: impl tokio::io::AsyncRead + Unpin, printer: Printer) {
+    let mut lines = BufReader::new(errors).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line.starts_with("[ALERT]") {
+            printer.say(&line);
+        }
+    }
 }
 
 async fn scenes(
