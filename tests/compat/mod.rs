@@ -122,6 +122,23 @@ fn bad_files_are_explained() {
 }
 
 #[test]
+fn texts_cut_anywhere_are_explained_and_never_make_it_panic() {
+    for path in files(&root().join("compat-fixtures/haproxy"), "cfg") {
+        let text = std::fs::read(&path).expect("readable");
+        for end in (0..text.len()).step_by(11) {
+            let mut cut = text[..end].to_vec();
+            // A byte that is no text, where one was.
+            if let Some(last) = cut.last_mut().filter(|_| end % 2 == 0) {
+                *last = 0xff;
+            }
+            let nowhere = Nowhere { folder: PathBuf::from("/nonexistent") };
+            let loaded = load(vec![Source { name: "cut.cfg".into(), text: cut }], &nowhere);
+            rendered(&loaded);
+        }
+    }
+}
+
+#[test]
 fn the_demo_systems_load_as_they_are() {
     let demos = files(&root().join("../shared/demos"), "cfg");
     if demos.is_empty() {

@@ -461,7 +461,7 @@ fn subject_name(keyword: &Keyword, arguments: &[Word], section: Option<&Section>
 /// `reqadd "X-Name: value"` as the name and value of a modern rule, with its condition.
 fn header_words(words: &[Word]) -> Vec<Word> {
     let Some((header, rest)) = words.split_first() else { return Vec::new() };
-    let (name, value) = header.split_once(':').unwrap_or((header.text(), ""));
+    let (name, value) = header.split_once(':').unwrap_or_else(|| (header.text(), ""));
     // The modern value is a log-format, where `%` and quotes mean something.
     let value = value.trim_start().replace('%', "%%");
     let mut out = vec![Word::verbatim(name.trim(), header.span), Word::verbatim(&value, header.span)];

@@ -372,5 +372,5 @@ fn regex(context: &mut Context<'_>, keyword: &str, pattern: &Word) -> Option<Reg
 fn hex(digits: &str) -> Option<Vec<u8>> {
     let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let digits: Vec<u8> = digits.as_bytes().iter().map(digit).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    (digits.len().is_multiple_of(2)).then(|| digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
 }
