@@ -471,7 +471,7 @@ pub struct Backend {
     pub force_persist: Vec<Cond>,
     /// `ignore-persist`.
     pub ignore_persist: Vec<Cond>,
-    /// `dispatch ADDR` (and `option transparent` as port 0 of the original destination).
+    /// `dispatch ADDR` (`option transparent` is 0.0.0.0:0); without servers it is lowered to one of that name.
     pub dispatch: Option<std::net::SocketAddr>,
     /// `source` of the backend.
     pub source: Option<std::net::SocketAddr>,

@@ -250,6 +250,10 @@ fn target(txn: &Txn, server: &Server) -> Option<Target> {
         Address::Unknown => None,
         Address::Unix(path) => Some(Target::Unix(path)),
         Address::Ip(mut addr) => {
+            // `*` and `option transparent`: where the client wanted to go.
+            if let Some(dst) = txn.dst.filter(|_| addr.ip().is_unspecified()) {
+                addr.set_ip(dst.ip());
+            }
             if let Some(offset) = server.ir.port_offset {
                 let port = i32::from(txn.dst.map_or(0, |d| d.port())) + offset;
                 addr.set_port(u16::try_from(port).ok()?);

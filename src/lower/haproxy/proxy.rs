@@ -13,7 +13,7 @@ use super::names::{self, Names};
 use super::verify::{self, Facts};
 use super::{balance, bind, errors, ids, option, rules, server, stats};
 use crate::ir::proxy::Mode;
-use crate::ir::{Caps, Config, ProxyIdx, Timeouts};
+use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
 /// HAProxy numbers proxies from 2.
 const FIRST_ID: u32 = 2;
@@ -284,6 +284,12 @@ fn finish<'t>(
     if caps != Caps::Frontend {
         let mut backend = draft.backend;
         duplicate_servers(context, section, &mut backend.servers);
+        // `dispatch` and `option transparent` are one unchecked server.
+        if let (Some(addr), []) = (backend.dispatch, backend.servers.as_slice()) {
+            let mut server = Server::new("dispatch", ServerAddr::Ip(addr));
+            server.place = proxy.place.clone();
+            backend.servers.push(server);
+        }
         for (tracked, _) in backend.servers.iter_mut().filter_map(|server| server.track.as_mut()) {
             if tracked.is_empty() {
                 proxy.name.clone_into(tracked);
@@ -298,7 +304,7 @@ fn finish<'t>(
 }
 
 /// Two servers of one number are an error. Two of one name are allowed, as in HAProxy, which warns.
-fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut [crate::ir::Server]) {
+fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut [Server]) {
     let mut ids = std::collections::HashMap::new();
     let mut names = std::collections::HashMap::new();
     let id = section.name.as_ref().map(|name| name.text()).unwrap_or_default();

@@ -38,7 +38,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("option httpslog", BOTH, FLAG, "log requests with what TLS negotiated"),
     full("option dontlognull", CLIENT_SIDE, FLAG, "do not log connections without data"),
     full("option dontlog-normal", CLIENT_SIDE, FLAG, "log failures only"),
-    full("option logasap", CLIENT_SIDE, FLAG, "log before the end"),
+    inert(
+        "option logasap",
+        CLIENT_SIDE,
+        FLAG,
+        "lines are written when the session ends",
+        "log before the end",
+    ),
     full("option log-separate-errors", CLIENT_SIDE, FLAG, "raise the level of failures"),
     full("option log-health-checks", SERVER_SIDE, FLAG, "log every change of a check"),
     // HTTP.
@@ -50,18 +56,26 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("option httpclose", BOTH, FLAG, "close both sides"),
     full("option http-pretend-keepalive", BOTH, FLAG, "do not tell servers that we close"),
     full("option http-ignore-probes", CLIENT_SIDE, FLAG, "say nothing to clients that said nothing"),
-    full("option http-no-delay", BOTH, FLAG, "send every segment at once"),
+    moot(
+        "option http-no-delay",
+        BOTH,
+        FLAG,
+        "every segment is sent at once anyway",
+        "send every segment at once",
+    ),
     full("option abortonclose", BOTH, FLAG, "drop queued requests whose client left"),
-    full(
+    inert(
         "option accept-unsafe-violations-in-http-request",
         CLIENT_SIDE,
         FLAG,
+        "malformed requests are refused",
         "accept some malformed requests",
     ),
-    full(
+    inert(
         "option accept-unsafe-violations-in-http-response",
         SERVER_SIDE,
         FLAG,
+        "malformed responses are refused",
         "accept some malformed responses",
     ),
     inert(
@@ -129,7 +143,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("option nolinger", BOTH, FLAG, "reset on close"),
     full("option allbackups", SERVER_SIDE, FLAG, "use all backup servers at once"),
     full("option persist", SERVER_SIDE, FLAG, "stay on a server that is down"),
-    full("option prefer-last-server", SERVER_SIDE, FLAG, "stay on the last server if possible"),
+    inert(
+        "option prefer-last-server",
+        SERVER_SIDE,
+        FLAG,
+        "every request is balanced for itself",
+        "stay on the last server if possible",
+    ),
     full("option transparent", SERVER_SIDE, FLAG, "connect to the original destination"),
     full("option socket-stats", CLIENT_SIDE, FLAG, "counters per listener"),
     moot("option contstats", CLIENT_SIDE, FLAG, "counters are always current", "count while data passes"),

@@ -32,7 +32,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("stats show-node", PROXIES, &[Arg::Maybe(&Arg::Word("name"))], "show the node's name"),
     full("stats show-desc", PROXIES, &[Arg::Rest], "show a description"),
     full("stats show-legends", PROXIES, &[], "show details on hover"),
-    full("stats show-modules", PROXIES, &[], "show extra counters"),
+    moot("stats show-modules", PROXIES, &[], "there are no extra counters", "show extra counters"),
     full("stats admin", FRONTEND | LISTEN | BACKEND, &[Arg::MustCond], "when servers may be changed"),
     full("stats http-request", FRONTEND | LISTEN | BACKEND, &[Arg::Some("rule")], "who may see the page"),
 ];

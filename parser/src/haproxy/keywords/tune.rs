@@ -31,7 +31,13 @@ const fn lua(name: &'static str) -> Keyword {
 pub(super) const KEYWORDS: &[Keyword] = &[
     tuned("tune.bufsize", &[Arg::Size], "bytes of a buffer, and the largest request head"),
     tuned("tune.maxrewrite", &[Arg::Size], "bytes kept free for rewriting a head"),
-    tuned("tune.maxaccept", &[Arg::Int("number", -1, i32::MAX as i64)], "connections accepted in a row"),
+    moot(
+        "tune.maxaccept",
+        GLOBAL,
+        &[Arg::Int("number", -1, i32::MAX as i64)],
+        "it sizes itself",
+        "connections accepted in a row",
+    ),
     tuned("tune.http.maxhdr", &[Arg::Int("number", 1, 32767)], "headers of a message"),
     sized("tune.http.cookielen"),
     sized("tune.http.logurilen"),
