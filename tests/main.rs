@@ -9,6 +9,7 @@
 //! | `TANDEM_TEST_KEEPALIVED` | the VRRP daemon under test | this build, called as `keepalived` |
 //! | `TANDEM_REQUIRE_LAB` | `1`: a missing part fails a test | a missing part skips it, saying so |
 //! | `TANDEM_DEMOS` | where the real configuration files lie | `../shared/demos` |
+//! | `TANDEM_TEST_FIXTURES` | `1`: our own files, `compat-fixtures/systems` | the real ones where they are there |
 //! | `TANDEM_LAB_TRACE` | `1`: print every child's log lines as they come | the last ones, when a test fails |
 
 #![allow(
@@ -20,8 +21,16 @@
 
 mod cli;
 mod compat;
+mod full_stack;
 mod lab;
 mod lab_itself;
+mod laravel;
+mod payment_gateway;
+mod pgbouncer;
+mod refusal;
+mod stateless;
 mod tidy;
+mod vagrant_pair;
+mod vrrp_input;
 mod vrrp_interop;
 mod vrrp_process;

@@ -19,13 +19,17 @@ mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -m 755 /run/lock /run/haproxy /run/keepalived /run/php
 mkdir -m 777 /run/postgresql
-printf '127.0.0.1 localhost\n' > /run/hosts
+printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$2" > /run/hosts
 printf 'nameserver 127.0.0.1\noptions timeout:1 attempts:1\n' > /run/resolv.conf
 [ ! -e /etc/hosts ] || mount --bind /run/hosts /etc/hosts
 [ ! -e /etc/resolv.conf ] || mount --bind /run/resolv.conf /etc/resolv.conf
-mkdir -p "$1/var-lib-haproxy"
+mkdir -p "$1/var-lib-haproxy" /run/lab
+mount --bind "$3" /run/lab
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p "$3"
+mount --move /run/lab "$3"
 [ ! -d /var/lib/haproxy ] || mount --bind "$1/var-lib-haproxy" /var/lib/haproxy
-hostname "$2"
+echo "$2" > /proc/sys/kernel/hostname
 ip link set lo up
 echo ready
 set +e
@@ -55,6 +59,7 @@ impl Host {
             .args(["bash", "-c", INIT, "init"])
             .arg(&dir)
             .arg(name)
+            .arg(lab)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -149,6 +154,11 @@ impl Host {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         self.output(command)
+    }
+
+    /// Lets the host's `/etc/hosts` know a name.
+    pub(crate) fn knows(&self, name: &str, address: &str) {
+        self.sh(&format!("echo '{address} {name}' >> /etc/hosts"));
     }
 
     /// Whether one of the host's interfaces carries this address.

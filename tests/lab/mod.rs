@@ -13,22 +13,30 @@ mod network;
 mod origin;
 mod parts;
 mod permit;
+mod postgres;
 mod process;
+mod sinks;
 mod stats;
 mod subject;
+mod users;
 mod wait;
+mod websocket;
 
 pub(crate) use dns::{Behaviour, Dns};
 pub(crate) use host::Host;
 pub(crate) use http::{Connection, Response, get};
-pub(crate) use load::{Load, Report};
-pub(crate) use network::Network;
-pub(crate) use origin::Nginx;
+pub(crate) use load::{Load, Report, Sample};
+pub(crate) use network::{Cable, Network};
+pub(crate) use origin::{Nginx, PhpFpm};
 pub(crate) use parts::Part;
+pub(crate) use postgres::{PgBouncer, Postgres, psql, sql};
 pub(crate) use process::{Process, Signal};
+pub(crate) use sinks::{Mailbox, Syslog};
 pub(crate) use stats::{Stats, show_stat};
 pub(crate) use subject::{Config, Program, keepalived, proxy};
+pub(crate) use users::crowd;
 pub(crate) use wait::{eventually, holds_for, wait_for};
+pub(crate) use websocket::{Chat, WebSocket};
 
 use std::path::Path;
 

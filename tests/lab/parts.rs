@@ -11,8 +11,10 @@ pub(crate) enum Part {
     Namespaces,
     /// A program of this name.
     Program(&'static str),
-    /// The directory with the real configuration files.
-    Demos,
+    /// PHP's server program, whose name carries its version.
+    PhpFpm,
+    /// PostgreSQL's server programs.
+    Postgres,
 }
 
 impl Part {
@@ -21,10 +23,8 @@ impl Part {
         match self {
             Self::Namespaces => namespaces(),
             Self::Program(name) => find(name).is_none().then(|| format!("no program named {name}")),
-            Self::Demos => {
-                let dir = demos();
-                (!dir.is_dir()).then(|| format!("{} is not there", dir.display()))
-            }
+            Self::PhpFpm => php_fpm().is_none().then(|| "no php-fpm".to_owned()),
+            Self::Postgres => postgres_bin().is_none().then(|| "no PostgreSQL server".to_owned()),
         }
     }
 }
@@ -63,6 +63,12 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 pub(crate) fn postgres_bin() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
     versions.flatten().map(|entry| entry.path().join("bin")).find(|bin| bin.join("initdb").is_file())
+}
+
+/// PHP's server program.
+pub(crate) fn php_fpm() -> Option<PathBuf> {
+    let programs = std::fs::read_dir("/usr/sbin").ok()?;
+    programs.flatten().map(|entry| entry.path()).find(|path| path.to_string_lossy().contains("/php-fpm"))
 }
 
 /// Tries once to make what a host is made of.

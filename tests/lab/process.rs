@@ -15,7 +15,7 @@ use super::wait::wait_for;
 /// How long a program may take to end when asked.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// How many log lines a failing test shows of each program.
-const LAST_WORDS: usize = 40;
+const LAST_WORDS: usize = 20;
 
 type Log = Arc<Mutex<Vec<(Instant, String)>>>;
 

@@ -17,8 +17,16 @@ pub(crate) struct Program {
 
 impl Program {
     /// The installed program of this name: what ours is compared with.
+    ///
+    /// # Panics
+    /// When it is not installed.
     pub(crate) fn reference(name: &str) -> Self {
-        Self { path: super::parts::find(name).unwrap(), ours: false }
+        Self::installed(name).unwrap()
+    }
+
+    /// The installed program of this name, if there is one.
+    pub(crate) fn installed(name: &str) -> Option<Self> {
+        super::parts::find(name).map(|path| Self { path, ours: false })
     }
 
     /// Whether this is Tandem.
@@ -72,14 +80,20 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// A file of `compat-fixtures`, such as `haproxy/stateless-ha.cfg`.
-    pub(crate) fn fixture(name: &str) -> Self {
-        Self { path: Path::new(env!("CARGO_MANIFEST_DIR")).join("compat-fixtures").join(name) }
-    }
-
-    /// A file of the demos, such as `stateless-ha/haproxy.cfg`, byte for byte.
-    pub(crate) fn demo(name: &str) -> Self {
-        Self { path: super::parts::demos().join(name) }
+    /// A file of one of the systems: the real one, byte for byte, or where it is absent (or with
+    /// `TANDEM_TEST_FIXTURES=1`) our own that says the same.
+    pub(crate) fn system(system: &str, file: &str) -> Self {
+        let real = super::parts::demos().join(system).join(file);
+        let own = std::env::var("TANDEM_TEST_FIXTURES").as_deref() == Ok("1");
+        if !own && real.is_file() {
+            return Self { path: real };
+        }
+        Self {
+            path: Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("compat-fixtures/systems")
+                .join(system)
+                .join(file),
+        }
     }
 
     /// A file written for this test.
@@ -97,12 +111,13 @@ impl Config {
         &self.path
     }
 
-    /// This file with a change, for the exercises that ask for one.
-    pub(crate) fn with(&self, host: &Host, from: &str, to: &str) -> Self {
+    /// This file with a change, for the exercises that ask for one; it becomes `name` in `dir`.
+    pub(crate) fn with_in(&self, dir: &Path, name: &str, from: &str, to: &str) -> Self {
         let text = self.text();
         assert!(text.contains(from), "{} has no {from:?}", self.path.display());
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        Self::written(host, &name, &text.replace(from, to))
+        let path = dir.join(name);
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        Self { path }
     }
 }
 
@@ -112,6 +127,16 @@ impl Host {
         let mut command = program.command();
         command.arg("-f").arg(config.path());
         self.spawn(command)
+    }
+
+    /// Starts the proxy under test with a file that only we take as it is; others get it with these words changed.
+    pub(crate) fn haproxy_lenient(&self, config: &Config, changes: &[(&str, &str)]) -> Process {
+        let program = proxy();
+        if program.is_ours() {
+            return self.haproxy(&program, config);
+        }
+        let text = changes.iter().fold(config.text(), |text, (from, to)| text.replace(from, to));
+        self.haproxy(&program, &Config::written(self, "changed.cfg", &text))
     }
 
     /// Starts a VRRP daemon in the foreground, logging to its console.
