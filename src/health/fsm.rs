@@ -58,6 +58,8 @@ pub enum Effect {
     Abort,
     /// Fire [`Input::Due`] after this time, and not before.
     Arm(Duration),
+    /// Fire [`Input::Due`] after this time unless it is due sooner anyway.
+    Hurry(Duration),
     /// Write the line of `option log-health-checks`, with [`Machine::verdict`].
     LogCheck,
     /// The server is down.
@@ -76,6 +78,8 @@ pub struct Machine {
     inter: Duration,
     fastinter: Duration,
     downinter: Duration,
+    /// `fastinter`, if configured: errors in traffic bring the next check forward.
+    hurry: Option<Duration>,
     rise: u32,
     fall: u32,
     /// Percent by which intervals are spread, either way.
@@ -98,6 +102,7 @@ impl Machine {
             inter: check.inter,
             fastinter: check.fastinter.unwrap_or(check.inter),
             downinter: check.downinter.unwrap_or(check.inter),
+            hurry: check.fastinter,
             rise: check.rise,
             fall: check.fall,
             spread: u32::from(spread),
@@ -258,8 +263,8 @@ impl Machine {
             let verdict = Verdict::new(Status::Observed, 0, info.as_bytes());
             self.judge(verdict, None, around, effects);
         }
-        if !self.running {
-            effects.push(Effect::Arm(self.fastinter));
+        if let Some(fast) = self.hurry.filter(|_| !self.running) {
+            effects.push(Effect::Hurry(fast));
         }
     }
 

@@ -416,6 +416,11 @@ fn errors_in_traffic_count_as_told() {
             assert!(m.step(failed(), CALM).contains(&Effect::Down));
         }
     }
+    // The next check comes sooner only if `fastinter` says so.
+    let fast = Duration::from_millis(300);
+    let check = ServerCheck { fastinter: Some(fast), ..ServerCheck::default() };
+    assert_eq!(machine(&check).step(observed(OnError::FastInter), CALM), [Effect::Hurry(fast)]);
+    assert_eq!(machine(&ServerCheck::default()).step(observed(OnError::FastInter), CALM), []);
 }
 
 #[test]

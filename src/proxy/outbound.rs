@@ -202,7 +202,12 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
                 txn.times.queue = Some(clock::now());
                 return Ok(slot);
             }
-            Pick::Nobody => return Err(Failure::new(Who::Server, Phase::Connect)),
+            Pick::Nobody => {
+                if let Some(backend) = &be.backend {
+                    backend.counters.econ.inc();
+                }
+                return Err(Failure::new(Who::Server, Phase::Connect));
+            }
             Pick::Wait(ticket) => ticket,
         };
         if ticket.is_for_server() {

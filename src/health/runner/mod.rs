@@ -36,6 +36,8 @@ struct Entry {
     machine: Machine,
     /// Timers with another number are void.
     armed: u64,
+    /// When the timer fires.
+    due: Instant,
     /// The run on the wire.
     running: Option<(u64, AbortHandle, Instant)>,
 }
@@ -109,6 +111,7 @@ impl Runner {
                     script: script.clone(),
                     machine,
                     armed: 0,
+                    due: sys::clock::now(),
                     running: None,
                 });
             }
@@ -146,7 +149,7 @@ impl Runner {
 
     fn arm(&mut self, index: usize, at: Instant) {
         self.numbers += 1;
-        self.entries[index].armed = self.numbers;
+        (self.entries[index].armed, self.entries[index].due) = (self.numbers, at);
         self.timers.push(Reverse((at, Timer::Check(index, self.numbers))));
     }
 
@@ -217,6 +220,12 @@ impl Runner {
                     }
                 }
                 Effect::Arm(after) => self.arm(index, sys::clock::now() + after),
+                Effect::Hurry(after) => {
+                    let at = sys::clock::now() + after;
+                    if at < self.entries[index].due {
+                        self.arm(index, at);
+                    }
+                }
                 Effect::LogCheck => self.entries[index].log_check(),
                 Effect::Down => self.entries[index].change(Op::Stopped),
                 Effect::Up => self.entries[index].change(Op::Running),
