@@ -18,7 +18,8 @@ fn calls(text: &str) -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn sample_expressions_are_calls_with_arguments() {
-    let table: &[(&str, &[(String, Vec<String>)])] = &[
+    type Calls = [(String, Vec<String>)];
+    let table: &[(&str, &Calls)] = &[
         ("src", &[call("src", &[])]),
         ("always_true()", &[call("always_true", &[])]),
         ("hdr(host),lower", &[call("hdr", &["host"]), call("lower", &[])]),

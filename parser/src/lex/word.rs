@@ -47,7 +47,7 @@ impl Word {
     /// The exact bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_deref().unwrap_or_else(|| self.text.as_bytes())
+        self.bytes.as_deref().unwrap_or(self.text.as_bytes())
     }
 
     /// The span of a part of the text, if the source shows the text as it is; else the whole word.

@@ -332,7 +332,7 @@ mod tests {
         assert_eq!(read("--signum=RELOAD").unwrap_err(), Stop::Signal(1));
         assert_eq!(read("--signum=JSON").unwrap_err(), Stop::Signal(36));
         assert_eq!(read("--signum=STATS_CLEAR").unwrap_err(), Stop::Signal(63));
-        assert_eq!(read("-u 0888").is_err(), true);
+        assert!(read("-u 0888").is_err());
         assert_eq!(read("-u 022").unwrap().umask, Some(0o22));
     }
 }

@@ -39,10 +39,7 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
     let mut at = from;
     let mut scratch = Vec::new();
     loop {
-        let (rule, decision) = match next(rules, at, &session.ctx()) {
-            None => return Verdict::Continue,
-            Some(found) => found,
-        };
+        let Some((rule, decision)) = next(rules, at, &session.ctx()) else { return Verdict::Continue };
         if decision == Decision::NotYet {
             return Verdict::Wait { rule };
         }

@@ -162,7 +162,7 @@ impl<'w> Language<'w> {
     /// Reads a sample expression from the start of `words`: one word, and the following ones as long as each is
     /// a converter. Returns it with the number of words it took.
     pub fn expr(&mut self, words: &[Word], site: Site) -> Read<(Expr, usize)> {
-        let Some(first) = words.first() else { return None };
+        let first = words.first()?;
         let mut sample = match shape::sample(first) {
             Ok(sample) => sample,
             Err(error) => return self.misshapen("sample expression", first, &error),

@@ -159,7 +159,7 @@ pub(super) fn mask4(text: &str) -> Option<u32> {
 pub(super) fn hex(text: &str) -> Option<Box<[u8]>> {
     let digits: Vec<u8> =
         text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    (digits.len() % 2 == 0).then(|| digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
 }
 
 /// Lines of a pattern file: comments start in the first column, blanks in front are dropped, empty lines skipped.
