@@ -306,7 +306,7 @@ impl Default for StatsPage {
             realm: "HAProxy Statistics".into(),
             auth: Vec::new(),
             refresh: None,
-            hide_version: false,
+            hide_version: true,
             show_node: None,
             show_desc: None,
             show_legends: false,

@@ -73,7 +73,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
     loop {
         let slot = take_slot(conn, txn, plan).await?;
         let server = slot.server().clone();
-        note_server(txn, &be, backend, &server, plan);
+        note_server(txn, backend, &server, plan);
         if plan.reuse
             && let Some((io, requests)) = with(|w| w.idle.take(be.idx, &server))
         {
@@ -83,10 +83,11 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             return Ok(Upstream { io, slot, requests });
         }
         loop {
+            // Attempts count, not successes.
+            backend.counters.connect.inc();
+            server.counters.connect.inc();
             match connect(conn, txn, &server).await {
                 Ok(io) => {
-                    backend.counters.connect.inc();
-                    server.counters.connect.inc();
                     be.observe(&server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
                     return Ok(Upstream { io, slot, requests: 0 });
@@ -105,6 +106,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     }
                     backend.counters.wretr.inc();
                     server.counters.wretr.inc();
+                    server.counters.stot.inc();
                 }
             }
         }
@@ -162,7 +164,7 @@ pub(super) async fn retry(
 }
 
 /// A new server for the transaction: counted, and as redispatch if it had another one.
-fn note_server(txn: &mut Txn, be: &Proxy, backend: &Backend, server: &Arc<Server>, plan: &Plan) {
+fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Plan) {
     let now = clock::now_ms();
     if let Some(old) = &txn.server {
         if Arc::ptr_eq(old, server) {
@@ -182,9 +184,6 @@ fn note_server(txn: &mut Txn, be: &Proxy, backend: &Backend, server: &Arc<Server
     if plan.wanted.is_none() {
         server.counters.lbtot.inc();
         backend.counters.lbtot.inc();
-    }
-    if be.ir.mode == crate::ir::proxy::Mode::Http {
-        server.counters.req_tot.inc();
     }
     txn.server = Some(server.clone());
 }

@@ -243,7 +243,7 @@ async fn request_phase(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Ar
                 if matches!(outcome, Outcome::SilentDrop) {
                     conn.io.reset_on_close();
                 }
-                count_denied(proxy);
+                count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
                 return Some(Flow::Done(Next::Close));
             }
@@ -311,10 +311,11 @@ async fn local(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: 
     Flow::Done(answer::send(conn, txn, head, &body, keep).await)
 }
 
-fn count_denied(proxy: &Proxy) {
+fn count_denied(conn: &Conn, proxy: &Proxy) {
     if let Some(f) = &proxy.frontend {
         f.counters.dreq.inc();
     }
+    conn.listener.counters.dreq.inc();
     if let Some(b) = &proxy.backend {
         b.counters.dreq.inc();
     }
@@ -328,7 +329,7 @@ async fn deny(
     answer: &Answer,
     phase: Phase,
 ) -> Flow {
-    count_denied(proxy);
+    count_denied(conn, proxy);
     txn.failure = Failure { who: Who::Proxy, phase, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, answer);
     let keep = may_keep(conn, txn, facts) && !matches!(answer.status, 400 | 408);
@@ -422,7 +423,9 @@ fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
             c.bin.add(up);
             c.bout.add(down);
             c.sessions.dec();
+            // What never answered is no request of this server.
             if status > 0 && txn.times.data.is_some() {
+                c.req_tot.inc();
                 c.hrsp.count(status);
                 txn.be.observe(server, Seen::Status(status));
             }

@@ -351,8 +351,12 @@ fn state(out: &mut String, row: &Row) {
     );
 }
 
-/// `L7OK/200 in 3ms`.
+/// `L7OK/200 in 3ms`, or the server that is tracked.
 fn last_check(row: &Row) -> String {
+    if let Some(tracked) = row.get(Col::Tracked) {
+        let tracked = escape(&tracked.value.to_string());
+        return format!("<a class=\"lfsb\" href=\"#{tracked}\">via {tracked}</a>");
+    }
     let Some(status) = row.get(Col::CheckStatus) else { return String::new() };
     let mut text = escape(&status.value.to_string());
     if let Some(code) = row.get(Col::CheckCode) {

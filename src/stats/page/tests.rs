@@ -9,7 +9,12 @@ use crate::stats::tests::live_with;
 /// A configuration whose frontend has a page at `/stats`.
 fn live(change: impl FnOnce(&mut StatsPage)) -> Arc<Live> {
     live_with(|config| {
-        let mut page = StatsPage { uri: "/stats".into(), realm: "My Realm".into(), ..StatsPage::default() };
+        let mut page = StatsPage {
+            uri: "/stats".into(),
+            realm: "My Realm".into(),
+            hide_version: false,
+            ..StatsPage::default()
+        };
         change(&mut page);
         config.proxies[0].stats = Some(page);
     })
