@@ -429,3 +429,34 @@ fn a_script_decides_by_weight_and_by_fault() {
         eventually("the return", 5 * SECOND, || pair.one.has_address(VIP) && !pair.two.has_address(VIP));
     }
 }
+
+#[test]
+fn the_end_of_a_watched_process_moves_the_address_without_waiting_for_the_interval() {
+    let Some(lab) = Lab::open(&[Part::Program("killall")]) else { return };
+    let pair = Pair::new(&lab);
+    let with_check = |host: &Host, priority: u8| {
+        let script = "global_defs {\n    enable_script_security\n    script_user root\n}\nvrrp_script proxy {\n    \
+                      script \"/usr/bin/killall -0 sleep\"\n    interval 30\n    weight -20\n}\n";
+        let text = CONFIG.replace("PRIORITY", &priority.to_string()).replace(
+            "    virtual_ipaddress {",
+            "    track_script {\n        proxy\n    }\n    virtual_ipaddress {",
+        );
+        Config::written(host, "keepalived.conf", &(script.to_owned() + &text))
+    };
+    let proxy = |host: &Host| {
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        host.spawn(command)
+    };
+    let (mut one_proxy, _two_proxy) = (proxy(&pair.one), proxy(&pair.two));
+    let one = pair.one.keepalived(&keepalived(), &with_check(&pair.one, 100));
+    let two = pair.two.keepalived(&keepalived(), &with_check(&pair.two, 90));
+    one.wait_log("VRRP_Script(proxy) succeeded", 5 * SECOND);
+    two.wait_log("VRRP_Script(proxy) succeeded", 5 * SECOND);
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    two.wait_log("Entering BACKUP STATE", 5 * SECOND);
+    one_proxy.kill();
+    let took = eventually("the handover", 5 * SECOND, || pair.two.has_address(VIP));
+    println!("watched process killed: address moved after {took:?}, the check's interval is 30 s");
+    eventually("one owner", SECOND, || !pair.one.has_address(VIP));
+}

@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::ir::vrrp::{ExecMode, NotifyScript, Script};
 use crate::sys::clock;
+use crate::sys::process::{self, ProcessFd};
 use crate::vrrp::track::Outcome;
 
 use super::Core;
@@ -77,16 +78,84 @@ impl Drop for Group {
     }
 }
 
+/// Pauses between runs after a watched process ended: until its parent has reaped it, `kill -0` still
+/// finds it.
+const REAP_PAUSES_MS: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
+
+/// Processes that end all the time must not make the check run all the time.
+const EVENT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Watches the processes a `killall -0 NAME` check asks for, so that the check runs when one ends rather
+/// than up to an interval later. The check still decides, and still runs on its interval.
+#[derive(Debug, Default)]
+struct Watch {
+    name: Option<String>,
+    ends: JoinSet<()>,
+}
+
+impl Watch {
+    fn new(script: &Script) -> Self {
+        Self { name: script.watches_process.clone(), ends: JoinSet::new() }
+    }
+
+    /// Looks for the processes anew unless all that were found still live. True: there are some.
+    async fn renew(&mut self) -> bool {
+        let Some(name) = self.name.clone().filter(|_| self.ends.is_empty()) else {
+            return !self.ends.is_empty();
+        };
+        let found = tokio::task::spawn_blocking(move || process::find_by_name(&name)).await;
+        for fd in found.unwrap_or_default().into_iter().filter_map(|pid| ProcessFd::open(pid).ok()) {
+            self.ends.spawn_local(async move {
+                // An error ends the watch like an end does: the check will tell.
+                let _ = fd.ended().await;
+            });
+        }
+        !self.ends.is_empty()
+    }
+
+    /// One of them ended. Never returns while there is none to watch.
+    async fn ended(&mut self) {
+        if self.ends.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        self.ends.join_next().await;
+        self.ends.abort_all();
+        while self.ends.join_next().await.is_some() {}
+    }
+}
+
 /// Starts the check loop of the script at `at`.
 pub(super) fn check(core: Weak<RefCell<Core>>, at: usize, script: Script) -> JoinHandle<()> {
     tokio::task::spawn_local(async move {
+        let mut watch = Watch::new(&script);
         let mut next = Instant::from_std(clock::now());
         loop {
-            sleep_until(next).await;
-            let outcome = run(&script).await;
+            let due = tokio::select! {
+                () = sleep_until(next) => true,
+                () = watch.ended() => false,
+            };
+            let mut outcome = run(&script).await;
+            if !due && !watch.renew().await {
+                for pause in REAP_PAUSES_MS.into_iter().map(Duration::from_millis) {
+                    if !outcome.good() {
+                        break;
+                    }
+                    tokio::time::sleep(pause).await;
+                    outcome = run(&script).await;
+                }
+            }
             let now = clock::now();
             let Some(core) = core.upgrade() else { return };
             core.borrow_mut().script_finished(at, outcome, now);
+            if !due {
+                tokio::time::sleep(EVENT_PAUSE).await;
+            }
+            if outcome.good() {
+                watch.renew().await;
+            }
+            if !due {
+                continue;
+            }
             next += script.interval;
             if next < Instant::from_std(now) {
                 let name = &script.name;
