@@ -220,6 +220,8 @@ impl<'a> Reader<'a> {
                 .help("close the double quote on the same line");
         }
         if text.is_empty() {
+            // A line with only a comment ends a definition as an empty one does.
+            self.finish_definition();
             return None;
         }
         let lead = line.len() - line.trim_start_matches([' ', '\t']).len();

@@ -111,6 +111,12 @@ impl Cx<'_> {
         Err(Unusable)
     }
 
+    /// What keepalived says of any address before it says whose it was.
+    fn invalid_ip(&mut self, word: &Word) {
+        let text = format!("VRRP parsed invalid IP {}. skipping IP...", word.text);
+        self.error(Reason::InvalidValue, word.span, text);
+    }
+
     /// The word after the one just read.
     pub(super) fn after<'w>(&mut self, words: &mut Words<'w>) -> Result<&'w Word, Unusable> {
         match words.next() {
@@ -170,6 +176,7 @@ impl Cx<'_> {
                 "src" => {
                     let word = self.after(&mut words)?;
                     let Ok(addr) = word.text.parse::<IpAddr>() else {
+                        self.invalid_ip(word);
                         return self.bad(word.span, format!("invalid route src address {}", word.text));
                     };
                     self.family(&mut family, addr.is_ipv6(), word.span)?;
@@ -187,6 +194,7 @@ impl Cx<'_> {
                     let _ = words.skip("inet") || words.skip("inet6");
                     let word = self.after(&mut words)?;
                     let Ok(addr) = word.text.parse::<IpAddr>() else {
+                        self.invalid_ip(word);
                         return self.bad(word.span, format!("invalid route via address {}", word.text));
                     };
                     self.family(&mut family, addr.is_ipv6(), word.span)?;
@@ -195,6 +203,7 @@ impl Cx<'_> {
                 "from" => {
                     let word = self.after(&mut words)?;
                     let Some(net) = network(&word.text) else {
+                        self.invalid_ip(word);
                         return self.bad(word.span, format!("invalid route from address {}", word.text));
                     };
                     if net.addr().is_ipv4() {
@@ -368,6 +377,7 @@ impl Cx<'_> {
                     );
                     let word = self.after(&mut words)?;
                     let Ok(addr) = word.text.parse::<IpAddr>() else {
+                        self.invalid_ip(word);
                         return self.bad(word.span, format!("Invalid \"or\" address {}", word.text));
                     };
                     let first = NextHop { via: route.via.take(), ..NextHop::default() };
@@ -397,6 +407,7 @@ impl Cx<'_> {
                         "default6" => family = Some(true),
                         text => {
                             let Some(net) = network(text) else {
+                                self.invalid_ip(word);
                                 return self.bad(word.span, format!("unknown route keyword {text}"));
                             };
                             let ipv6 = net.addr().is_ipv6();
@@ -438,6 +449,7 @@ impl Cx<'_> {
                     let _ = words.skip("inet") || words.skip("inet6");
                     let word = self.after(words)?;
                     let Ok(addr) = word.text.parse::<IpAddr>() else {
+                        self.invalid_ip(word);
                         return self.bad(word.span, format!("invalid nexthop address {}", word.text));
                     };
                     self.family(family, addr.is_ipv6(), word.span)?;
