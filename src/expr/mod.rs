@@ -5,6 +5,7 @@
 //! request: samples borrow from the message, and what a converter has to build fits inline
 //! ([`sample::Bytes`]).
 
+pub mod chain;
 pub mod cond;
 pub mod conv;
 mod crypt;

@@ -231,7 +231,7 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
 }
 
 /// Gives `f` the text, in lower case if need be, copying only if it holds a capital.
-fn lowered<R>(text: &[u8], ignore_case: bool, f: impl FnOnce(&[u8]) -> R) -> R {
+pub(super) fn lowered<R>(text: &[u8], ignore_case: bool, f: impl FnOnce(&[u8]) -> R) -> R {
     if !ignore_case || !text.iter().any(u8::is_ascii_uppercase) {
         return f(text);
     }

@@ -222,7 +222,7 @@ pub enum TimeUnit {
 }
 
 /// A sample fetch with its arguments.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fetch {
     /// `int`, `str`, `bool`, `always_true`, `env`, `hostname`... whatever is known at load.
     Const(Value),

@@ -5,6 +5,7 @@
 //! every field's documentation says which keyword it comes from.
 
 pub mod bind;
+pub mod chain;
 pub mod check;
 pub mod expr;
 pub mod global;

@@ -414,6 +414,8 @@ pub struct Frontend {
     pub default_backend: Option<ProxyIdx>,
     /// `use_backend`, in order.
     pub use_backends: Vec<UseBackend>,
+    /// Their conditions, compiled: yields the position of the first rule that applies.
+    pub switching: super::chain::Chain,
     /// `capture request header NAME len N`; without a name: `declare capture`, filled by rules.
     pub capture_request: Vec<(String, usize)>,
     /// `capture response header NAME len N`; without a name: `declare capture`, filled by rules.

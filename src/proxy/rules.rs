@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::txn::Txn;
 use crate::expr::eval_cond;
-use crate::expr::{Answer, Ctx, Session, Verdict, logformat, rules};
+use crate::expr::{Answer, Ctx, Session, Verdict, chain, logformat, rules};
 use crate::ir;
 use crate::ir::expr::{Dir, Scope};
 use crate::ir::log::LogFormatKind;
@@ -83,23 +83,17 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
     let half = txn.fe.ir.frontend.as_ref()?;
     if !half.use_backends.is_empty() {
         let ctx = txn.ctx();
-        for rule in &half.use_backends {
-            if rule.cond.as_ref().is_some_and(|c| !eval_cond(c, &ctx)) {
-                continue;
-            }
-            match &rule.target {
-                UseBackendTarget::Static(idx) => return Some(txn.live.proxy(*idx).clone()),
-                UseBackendTarget::Dynamic(format) => {
-                    let name = logformat::to_vec(format, &ctx);
-                    // A name nobody has falls through to the default backend, as the manual says.
-                    if let Some(proxy) =
-                        std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n))
-                    {
-                        return Some(proxy.clone());
-                    }
-                    break;
+        let rule = chain::first(&half.switching, &ctx).and_then(|at| half.use_backends.get(at));
+        match rule.map(|rule| &rule.target) {
+            Some(UseBackendTarget::Static(idx)) => return Some(txn.live.proxy(*idx).clone()),
+            Some(UseBackendTarget::Dynamic(format)) => {
+                let name = logformat::to_vec(format, &ctx);
+                // A name nobody has falls through to the default backend, as the manual says.
+                if let Some(proxy) = std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n)) {
+                    return Some(proxy.clone());
                 }
             }
+            None => {}
         }
     }
     half.default_backend.map(|idx| txn.live.proxy(idx).clone())

@@ -12,6 +12,9 @@ use super::{Writer, date, is_header_special, is_url_special};
 pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writer<'_>) {
     let progress = &ctx.progress;
     let client = &ctx.client;
+    // What was no request had nothing to capture from.
+    let captured = !ctx.frontend.http || progress.request_line.is_some();
+    let slots = if captured { ctx.frontend.captures } else { (0, 0) };
     match alias {
         LfAlias::ClientIp => w.peer_ip(client.src, opts),
         LfAlias::ClientPort => w.peer_port(client.src, client.listener_id, opts),
@@ -79,10 +82,10 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
         }
         LfAlias::ServerQueue => w.display(progress.server_queue),
         LfAlias::BackendQueue => w.display(progress.backend_queue),
-        LfAlias::RequestHeaders => headers(w, opts, ctx.frontend.captures.0, &ctx.captures.request),
-        LfAlias::ResponseHeaders => headers(w, opts, ctx.frontend.captures.1, &ctx.captures.response),
-        LfAlias::RequestHeaderList => header_list(w, opts, ctx.frontend.captures.0, &ctx.captures.request),
-        LfAlias::ResponseHeaderList => header_list(w, opts, ctx.frontend.captures.1, &ctx.captures.response),
+        LfAlias::RequestHeaders => headers(w, opts, slots.0, &ctx.captures.request),
+        LfAlias::ResponseHeaders => headers(w, opts, slots.1, &ctx.captures.response),
+        LfAlias::RequestHeaderList => header_list(w, opts, slots.0, &ctx.captures.request),
+        LfAlias::ResponseHeaderList => header_list(w, opts, slots.1, &ctx.captures.response),
         LfAlias::RequestLine => {
             w.quoted_encoded(progress.request_line.unwrap_or(BAD_REQUEST), is_url_special, opts);
         }

@@ -48,6 +48,10 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         rules::lower(context, &names, pages, config, index, &lines, fact.format_line);
     }
     verify::verify(context, config, &facts);
+    for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {
+        let conds = frontend.use_backends.iter().map(|rule| rule.cond.as_ref());
+        frontend.switching = crate::expr::chain::compile(conds);
+    }
 }
 
 /// The `defaults` sections so far.

@@ -1,7 +1,7 @@
 //! Conditions that are known at load cost nothing per request.
 
 use super::{Fixture, Machine, cond, language, words};
-use crate::expr::eval_cond;
+use crate::expr::{chain, eval_cond};
 use crate::lower::expr::Site;
 
 #[test]
@@ -45,4 +45,97 @@ fn lines_of_one_name_add_up_and_redefine_what_is_predefined() {
     assert!(!value("!net"));
     assert!(!value("TRUE"));
     assert!(value("METH_GET !METH_POST HTTP_1.1 HTTP_URL_SLASH !HTTP_URL_ABS !LOCALHOST"));
+}
+
+/// What a list of conditions says, rule by rule and compiled.
+fn both(machine: &Machine, lines: &[&str], fixture: &Fixture) -> (Option<usize>, Option<usize>, usize) {
+    let conds: Vec<_> = lines.iter().map(|line| cond(machine, line)).collect();
+    let chain = chain::compile(conds.iter().map(Some));
+    let ctx = fixture.ctx();
+    let slow = conds.iter().position(|cond| eval_cond(cond, &ctx));
+    (slow, chain::first(&chain, &ctx), chain.steps.len())
+}
+
+#[test]
+fn runs_over_one_expression_become_one_lookup() {
+    let machine = Machine::default();
+    let fixture = Fixture::request("GET", "/api/v1/x.css", &[("Host", "B.example, d.example")]);
+    let table: &[(&[&str], Option<usize>, usize)] = &[
+        (
+            &[
+                "{ hdr(host) -i a.example }",
+                "{ hdr(host) -i c.example d.example }",
+                "{ hdr(host) -i b.example }",
+                "{ hdr(host) -i e.example }",
+            ],
+            Some(1),
+            1,
+        ),
+        (
+            &["{ hdr(host) a }", "{ req.hdr(host) B.example }", "{ hdr(host) c }", "{ hdr(host) d }"],
+            Some(1),
+            1,
+        ),
+        (&["{ path_beg /x }", "{ path_beg /api/v1/ }", "{ path_beg /api/ }", "{ path_beg / }"], Some(1), 1),
+        (
+            &["{ path_beg /api/v2 }", "{ path_beg / }", "{ path_beg /api }", "{ path_beg /api/v1 }"],
+            Some(1),
+            1,
+        ),
+        (&["{ path_end .js }", "{ path_end -i .CSS }", "{ path_end .css }", "{ path_end .x }"], Some(1), 4),
+        (&["{ path_end .js }", "{ path_end .html .htm }", "{ path_end .css }", "{ path_end s }"], Some(2), 1),
+        (
+            &[
+                "{ path /a }",
+                "{ path /b }",
+                "{ path /c }",
+                "METH_GET",
+                "{ path /d }",
+                "{ path /api/v1/x.css }",
+            ],
+            Some(3),
+            6,
+        ),
+        (
+            &["{ path,lower /a }", "{ path,lower /b }", "{ path,lower /api/v1/x.css }", "{ path,lower /c }"],
+            Some(2),
+            1,
+        ),
+        (
+            &["{ path,lower /a }", "{ path,upper /b }", "{ path,lower /api/v1/x.css }", "{ path,lower /c }"],
+            Some(2),
+            4,
+        ),
+        (&["{ hdr(none) a }", "{ hdr(none) b }", "{ hdr(none) c }", "{ hdr(none) d }"], None, 1),
+        (&["!{ path /a }", "{ path /b }", "{ path /c }", "{ path /d }"], Some(0), 4),
+        (
+            &["{ path /a } METH_GET", "{ path /b }", "{ path /c }", "{ path /d }", "{ path /api/v1/x.css }"],
+            Some(4),
+            2,
+        ),
+    ];
+    for (lines, want, steps) in table {
+        assert_eq!(both(&machine, lines, &fixture), (*want, *want, *steps), "{lines:?}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn a_compiled_list_says_what_its_rules_say(
+        rules in proptest::collection::vec((0usize..4, "[abA/]{1,3}", proptest::bool::ANY), 0..14),
+        path in "/[abA/]{0,5}",
+    ) {
+        let machine = Machine::default();
+        let fixture = Fixture::request("GET", &path, &[]);
+        let lines: Vec<String> = rules
+            .iter()
+            .map(|(kind, text, fold)| {
+                let criterion = ["path", "path_beg", "path_end", "path_sub"][*kind];
+                format!("{{ {criterion}{} {text} }}", if *fold { " -i" } else { "" })
+            })
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let (slow, fast, _) = both(&machine, &lines, &fixture);
+        proptest::prop_assert_eq!(slow, fast, "{:?} {}", lines, path);
+    }
 }
