@@ -170,6 +170,7 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Pl
         if Arc::ptr_eq(old, server) {
             backend.counters.wretr.inc();
             server.counters.wretr.inc();
+            server.counters.stot.inc();
             return;
         }
         old.counters.sessions.dec();

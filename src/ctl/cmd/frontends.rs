@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use crate::ir::Caps;
 use crate::ir::global::Level;
 use crate::live::{Frontend, FrontendState, Proxy};
 use crate::server;
@@ -43,6 +44,11 @@ fn with_frontend(call: &mut Call<'_>, act: fn(&Arc<Proxy>, &Frontend) -> Reply) 
     act(proxy, half)
 }
 
+/// How log lines name it: a `listen` section is a proxy.
+fn kind(proxy: &Proxy) -> &'static str {
+    if proxy.ir.caps == Caps::Listen { "proxy" } else { "frontend" }
+}
+
 fn announce(proxy: &Arc<Proxy>, text: &str) {
     proxy.announce(server::Level::Notice, text, text);
 }
@@ -53,7 +59,7 @@ fn disable(proxy: &Arc<Proxy>, half: &Frontend) -> Reply {
         FrontendState::Paused => Reply::info("All sockets are already disabled.\n"),
         FrontendState::Open => {
             half.set_state(FrontendState::Paused);
-            announce(proxy, &format!("Paused frontend {}.", proxy.ir.name));
+            announce(proxy, &format!("Paused {} {}.", kind(proxy), proxy.ir.name));
             Reply::done()
         }
     }
@@ -65,7 +71,7 @@ fn enable(proxy: &Arc<Proxy>, half: &Frontend) -> Reply {
         FrontendState::Open => Reply::info("All sockets are already enabled.\n"),
         FrontendState::Paused => {
             half.set_state(FrontendState::Open);
-            announce(proxy, &format!("Resumed frontend {}.", proxy.ir.name));
+            announce(proxy, &format!("Resumed {} {}.", kind(proxy), proxy.ir.name));
             Reply::done()
         }
     }
