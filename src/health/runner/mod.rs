@@ -158,6 +158,8 @@ impl Runner {
         while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             let Some(Reverse((_, timer))) = self.timers.pop() else { return };
             match timer {
+                // A process that only finishes its sessions leaves the checks to the next one.
+                Timer::Check(..) if self.live.is_stopping() => {}
                 Timer::Check(index, number) if self.entries[index].armed == number => {
                     self.step(index, Input::Due);
                 }

@@ -189,6 +189,24 @@ async fn maintenance_stops_the_checks() {
 }
 
 #[tokio::test]
+async fn a_process_that_ends_checks_no_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bench = Bench::new(&[listener.local_addr().unwrap()], Check::default(), |_| {}).await;
+    until(|| bench.server(0).check.read().status == "L4OK").await;
+    bench.live.stop();
+    // Whatever was on its way arrives; then nothing comes for many intervals.
+    let quiet = async {
+        loop {
+            let next = tokio::time::timeout(Duration::from_millis(500), listener.accept()).await;
+            if next.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), quiet).await.expect("checks end");
+}
+
+#[tokio::test]
 async fn a_warming_server_gets_its_weight_step_by_step() {
     let (addr, _task) = origin("127.0.0.1:0", b"").await;
     let bench = Bench::new(&[addr], Check::default(), |p| {
