@@ -30,9 +30,27 @@ pub(super) struct Settings {
     defer_accept: bool,
 }
 
+/// `unix-bind`: what unix sockets have where their line says nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnixDefaults {
+    prefix: String,
+    mode: Option<u32>,
+    uid: Option<u32>,
+    gid: Option<u32>,
+}
+
+/// Reads a `unix-bind` line.
+pub(super) fn unix_defaults(context: &mut Context<'_>, line: &Statement) -> UnixDefaults {
+    let prefix = line.settings(0).iter().find(|setting| setting.name() == "prefix");
+    let prefix = prefix.and_then(|setting| setting.text(0)).unwrap_or_default().to_owned();
+    let settings = settings(context, line.settings(0));
+    UnixDefaults { prefix, mode: settings.mode, uid: settings.uid, gid: settings.gid }
+}
+
 /// Reads the settings of a line.
 pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Settings {
-    let mut out = Settings::default();
+    let UnixDefaults { mode: default_mode, uid, gid, .. } = context.unix;
+    let mut out = Settings { mode: default_mode, uid, gid, ..Settings::default() };
     for setting in settings {
         let text = setting.text(0);
         let owned = || text.map(str::to_owned);
@@ -120,7 +138,9 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
         | Address::Inet { transport: Some(Transport::Datagram), .. } => {
             format!("dgram-type address not acceptable in '{written}'")
         }
-        Address::Unix { path, .. } => return vec![BindAddr::Unix(PathBuf::from(path))],
+        Address::Unix { path, .. } => {
+            return vec![BindAddr::Unix(PathBuf::from(format!("{}{path}", context.unix.prefix)))];
+        }
         Address::Abstract(name) => return vec![BindAddr::Abstract(name.clone())],
         Address::Fd(fd) => return vec![BindAddr::Fd(*fd)],
         Address::Inet { transport: Some(Transport::Quic), .. } => {

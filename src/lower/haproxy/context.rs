@@ -8,6 +8,7 @@ use tandem_parser::span::{Sources, Span};
 use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
+use super::bind::UnixDefaults;
 use super::{global, http_errors, proxy, resolvers, userlist};
 use crate::ir::{Config, Place};
 
@@ -15,12 +16,14 @@ use crate::ir::{Config, Place};
 pub(in crate::lower) struct Context<'a> {
     sources: &'a Sources,
     pub(in crate::lower) env: &'a dyn Env,
+    /// `unix-bind`.
+    pub(super) unix: UnixDefaults,
     said: Vec<Diagnostic>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
-        Self { sources, env, said }
+        Self { sources, env, unix: UnixDefaults::default(), said }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {

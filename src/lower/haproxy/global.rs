@@ -45,6 +45,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         "node" => global.node = text.map(str::to_owned),
         "description" => global.description = Some(stats::joined(line.words(0))),
         "localpeer" => global.localpeer = text.map(str::to_owned),
+        "unix-bind" => context.unix = bind::unix_defaults(context, line),
         "stats socket" => global.stats_sockets.extend(socket(context, line)),
         "stats timeout" => global.stats_timeout = line.time(0).unwrap_or(global.stats_timeout),
         "stats maxconn" => global.stats_maxconn = line.number(0).unwrap_or(global.stats_maxconn),

@@ -8,6 +8,15 @@ const FLAG: &[Arg] = &[];
 const COUNTS: &[Arg] = &[COUNT];
 const NO_TLS: &str = "TLS is not spoken";
 
+const UNIX_BIND: &[Keyword] = &[
+    full("prefix", NONE, &[Arg::Word("prefix")], "what paths begin with"),
+    full("mode", NONE, &[Arg::Word("octal mode")], "permissions"),
+    full("user", NONE, &[NAME], "owner"),
+    full("uid", NONE, &[COUNT], "owner"),
+    full("group", NONE, &[NAME], "group"),
+    full("gid", NONE, &[COUNT], "group"),
+];
+
 pub(super) const KEYWORDS: &[Keyword] = &[
     // Process and identity.
     full("daemon", GLOBAL, FLAG, "go to the background"),
@@ -41,13 +50,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "core dumps follow the system",
         "allow core dumps",
     ),
-    refused(
-        "unix-bind",
-        GLOBAL,
-        REST,
-        "sockets would be open to users who should not reach them",
-        "defaults of unix listeners",
-    ),
+    full("unix-bind", GLOBAL, &[Arg::Settings(UNIX_BIND)], "defaults of unix listeners"),
     inert("external-check", GLOBAL, REST, "no program is run", "allow programs as checks"),
     moot("insecure-fork-wanted", GLOBAL, FLAG, "nothing forks", "allow forks"),
     moot("insecure-setuid-wanted", GLOBAL, FLAG, "nothing changes its user later", "allow setuid programs"),
