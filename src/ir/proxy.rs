@@ -339,6 +339,8 @@ pub struct Proxy {
     pub logs: Vec<LogTarget>,
     /// `log-tag`.
     pub log_tag: Option<String>,
+    /// An expression or log line looks at the connection to the server (`bc_src`, `%sp`...).
+    pub reads_server_addresses: bool,
     /// Line format.
     pub log_format: LogFormatKind,
     /// `option dontlognull`.
@@ -494,6 +496,7 @@ impl Proxy {
             timeouts: Timeouts::default(),
             logs: Vec::new(),
             log_tag: None,
+            reads_server_addresses: false,
             log_format: LogFormatKind::Default,
             dontlognull: false,
             dontlog_normal: false,

@@ -341,7 +341,7 @@ fn local_trouble(e: &io::Error) -> Failure {
     Failure::new(who, Phase::Connect)
 }
 
-/// Is our address towards the server worth a system call? Only a custom log line can show it.
-pub(super) fn needs_source(txn: &Txn) -> bool {
-    matches!(txn.fe.ir.log_format, crate::ir::log::LogFormatKind::Custom(_))
+/// Are the addresses of the connection to the server worth system calls? Few configurations look at them.
+pub(super) fn needs_addresses(txn: &Txn) -> bool {
+    txn.fe.ir.reads_server_addresses || txn.be.ir.reads_server_addresses
 }

@@ -72,6 +72,15 @@ impl Stream {
         }
     }
 
+    /// The other end's address; `None` for a unix socket.
+    #[must_use]
+    pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Stream::Tcp(s) => s.peer_addr().ok(),
+            Stream::Unix(_) => None,
+        }
+    }
+
     /// Our address; `None` for a unix socket.
     #[must_use]
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {

@@ -44,7 +44,10 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
     let up = outbound::establish(conn, txn, &mut plan).await;
     conn.input = txn.payload.take();
     let Upstream { mut io, slot, .. } = up?;
-    txn.server_src = outbound::needs_source(txn).then(|| io.local_addr()).flatten();
+    if outbound::needs_addresses(txn) {
+        // A connection that was kept has not passed through `connect`.
+        (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
+    }
     let server = slot.server().clone();
     server.counters.used.inc();
     let t = &be.ir.timeouts;

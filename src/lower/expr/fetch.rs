@@ -420,7 +420,10 @@ impl Language<'_> {
         let args = Args::new(call, word);
         if let Some(row) = names::fetch_row(&call.name) {
             args.count(self, row.count.0, row.count.1)?;
-            return Some(((row.build)(self, &args)?, row.valid));
+            let fetch = (row.build)(self, &args)?;
+            self.reads_server_addresses |=
+                matches!(fetch, F::Addr(E::BcSrc | E::BcDst) | F::Port(E::BcSrc | E::BcDst));
+            return Some((fetch, row.valid));
         }
         let name = &call.name;
         if let Some(why) = names::fetch_later(name) {

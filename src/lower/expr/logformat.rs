@@ -142,7 +142,11 @@ impl Language<'_> {
                 let message = format!("format variable '{name}' is reserved for HTTP mode.");
                 self.alert(Reason::NotAllowedHere, word.part(at), message)
             }
-            Some((_, alias, _)) => Some(*alias),
+            Some((_, alias, _)) => {
+                self.reads_server_addresses |=
+                    matches!(alias, A::BackendIp | A::BackendPort | A::ServerIp | A::ServerPort);
+                Some(*alias)
+            }
             None => {
                 let message = format!(
                     "no such format variable '{name}'. If you wanted to emit the '%' character verbatim, you need \

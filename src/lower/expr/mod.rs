@@ -95,6 +95,8 @@ pub struct Language<'w> {
     /// Lengths of the capture slots declared or made by rules, request and response.
     pub(in crate::lower) captures: (Vec<usize>, Vec<usize>),
     said: Vec<Diagnostic>,
+    /// Something looks at the connection to the server.
+    pub(in crate::lower) reads_server_addresses: bool,
 }
 
 /// A value, or nothing because what was wrong has been said.
@@ -104,7 +106,15 @@ impl<'w> Language<'w> {
     /// For the lines of `owner`. `captures`: lengths of the `capture` lines, request and response.
     #[must_use]
     pub fn new(world: &'w dyn World, owner: Owner, captures: (Vec<usize>, Vec<usize>)) -> Self {
-        Self { world, owner, acls: HashMap::new(), broken: Vec::new(), captures, said: Vec::new() }
+        Self {
+            world,
+            owner,
+            acls: HashMap::new(),
+            broken: Vec::new(),
+            captures,
+            said: Vec::new(),
+            reads_server_addresses: false,
+        }
     }
 
     /// What was said.

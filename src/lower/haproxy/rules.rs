@@ -128,7 +128,7 @@ pub(super) fn lower(
     lines: &[&Statement],
     format_line: Option<&Statement>,
 ) {
-    let (lists, slots, unknown, said) = {
+    let (lists, slots, unknown, addresses, said) = {
         let world = Surroundings { context, names, config, pages };
         let proxy = config.proxy(index);
         let lengths = |list: &[(String, usize)]| list.iter().map(|(_, len)| *len).collect::<Vec<_>>();
@@ -152,11 +152,13 @@ pub(super) fn lower(
         }
         let (request, response) = reader.language.capture_lengths();
         let slots = (request.to_vec(), response.to_vec());
-        (reader.lists, slots, reader.unknown, reader.language.finish())
+        let addresses = reader.language.reads_server_addresses;
+        (reader.lists, slots, reader.unknown, addresses, reader.language.finish())
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
     let proxy = &mut config.proxies[index.0 as usize];
     let owner = proxy.name.clone();
+    proxy.reads_server_addresses = addresses;
     store(proxy, lists, slots);
     for (name, span) in unknown {
         unknown_backend(context, names, &owner, "use_backend", &name, span);

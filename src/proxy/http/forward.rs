@@ -79,7 +79,10 @@ pub(super) async fn run(
             Err(failure) => return Flow::Failed(failure),
         };
         let server = slot.server().clone();
-        txn.server_src = outbound::needs_source(txn).then(|| io.local_addr()).flatten();
+        if outbound::needs_addresses(txn) {
+            // A connection that was kept has not passed through `connect`.
+            (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
+        }
         server.counters.used.inc();
         let attempt =
             attempt(conn, txn, facts, &mut io, &server, &retry_on.statuses, plan, cookie_server).await;

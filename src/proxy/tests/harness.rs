@@ -28,6 +28,7 @@ pub(super) fn proxy(name: &str, mode: Mode) -> Proxy {
         timeouts: Default::default(),
         logs: Vec::new(),
         log_tag: None,
+        reads_server_addresses: false,
         log_format: Default::default(),
         dontlognull: false,
         dontlog_normal: false,
