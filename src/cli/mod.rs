@@ -3,6 +3,7 @@
 mod check;
 mod haproxy;
 mod keepalived;
+mod keywords;
 mod links;
 mod options;
 mod tandem;

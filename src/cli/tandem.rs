@@ -47,6 +47,11 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
+    /// List the keywords of haproxy.cfg: where each may stand and what it does here.
+    Keywords {
+        /// Only those that contain this; `bind` and `server` also list the settings of such lines.
+        word: Option<String>,
+    },
     /// Run as haproxy, with haproxy's options.
     #[command(disable_help_flag = true)]
     Haproxy {
@@ -96,6 +101,7 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
             }
         },
         Command::Check { offline, files } => super::check::main(&files, offline),
+        Command::Keywords { word } => super::keywords::main(word.as_deref()),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }
 }
