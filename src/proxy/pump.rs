@@ -93,6 +93,24 @@ impl Pump {
         matches!(self.left, Left::Nothing)
     }
 
+    /// Give up: what is left of the head and of a body of known length goes out of the input, so that only what
+    /// follows the message is there.
+    pub(super) fn abandon(&mut self, input: &mut Option<Buf>) {
+        let Some(buf) = input else { return };
+        let body = match self.left {
+            Left::Length(n) => usize::try_from(n).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        buf.consume(self.prefix.saturating_add(body).min(buf.len()));
+        self.prefix = 0;
+        self.left = Left::Nothing;
+        if buf.is_empty()
+            && let Some(buf) = input.take()
+        {
+            with(|w| w.bufs.give(buf));
+        }
+    }
+
     /// Is it waiting for the receiver rather than for the sender?
     pub(super) fn is_blocked(&self, input: Option<&Buf>) -> bool {
         self.sent < self.out.len() || input.is_some_and(|b| !b.is_empty())

@@ -59,6 +59,8 @@ pub(super) struct Txn {
     pub(super) times: Times,
     pub(super) ended: Option<Instant>,
     pub(super) status: u16,
+    /// Length of the request head as received.
+    pub(super) head_len: u64,
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) failure: Failure,
@@ -116,6 +118,7 @@ impl Txn {
             times: Times::default(),
             ended: None,
             status: 0,
+            head_len: 0,
             bytes_in: 0,
             bytes_out: 0,
             failure: Failure::default(),

@@ -8,6 +8,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Notify;
 
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
@@ -37,6 +38,9 @@ pub(super) struct Worker {
     pub(super) idle: IdlePool,
     heads: RefCell<Vec<Head>>,
     scratch: RefCell<Vec<Vec<u8>>>,
+    /// Tells the accept loops that some frontend was paused, resumed or stopped.
+    states: Arc<Notify>,
+    seen_states: RefCell<Vec<Option<FrontendState>>>,
     parked: RefCell<slab::Slab<Waker>>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
@@ -59,6 +63,8 @@ impl Worker {
             idle: IdlePool::new(&shared.live),
             heads: RefCell::default(),
             scratch: RefCell::default(),
+            states: Arc::default(),
+            seen_states: RefCell::default(),
             parked: RefCell::default(),
             clocks: Cell::new(read_clocks()),
             shared,
@@ -126,6 +132,11 @@ impl Worker {
     fn keep_house(&self) {
         self.clocks.set(read_clocks());
         self.idle.expire(clock::now());
+        let states = self.live().proxies.iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
+        if *self.seen_states.borrow() != states {
+            *self.seen_states.borrow_mut() = states;
+            self.states.notify_waiters();
+        }
     }
 }
 
@@ -215,7 +226,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
             }
         });
     }
-    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    let mut tick = tokio::time::interval(Duration::from_millis(500));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -276,13 +287,30 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         }
         _ => None,
     };
+    let states = with(|w| w.states.clone());
     loop {
-        while full() {
-            shared.room.wait().await;
+        match frontend.state() {
+            FrontendState::Open => {}
+            FrontendState::Paused => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+            FrontendState::Stopped => return,
         }
-        let accepted = match &acceptor {
-            Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::Tcp(s), Some(peer))),
-            Acceptor::Unix(l) => l.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+        if full() {
+            shared.room.wait().await;
+            continue;
+        }
+        let accept = async {
+            match &acceptor {
+                Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::Tcp(s), Some(peer))),
+                Acceptor::Unix(l) => l.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+            }
+        };
+        let accepted = tokio::select! {
+            biased;
+            accepted = accept => accepted,
+            () = states.notified() => continue,
         };
         let (io, src) = match accepted {
             Ok(pair) => pair,
@@ -297,12 +325,6 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
                 continue;
             }
         };
-        while frontend.state() == FrontendState::Paused {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        if frontend.state() == FrontendState::Stopped {
-            return;
-        }
         let mut dst = None;
         if let Stream::Tcp(s) = &io {
             let _ = s.set_nodelay(true);

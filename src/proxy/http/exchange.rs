@@ -89,7 +89,10 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
                 Next::Close
             } else {
                 let (head, body) = answer::error(&txn, failure.status);
-                let keep = may_keep(conn, &txn, &facts) && !matches!(failure.status, 400 | 408 | 504);
+                // How much of a body was taken is not known here.
+                let keep = may_keep(conn, &txn, &facts)
+                    && facts.body.is_empty()
+                    && !matches!(failure.status, 400 | 408 | 504);
                 answer::send(conn, &mut txn, head, &body, keep).await
             }
         }

@@ -10,7 +10,7 @@ use super::{Next, answer, persist};
 use crate::buf::Buf;
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Progress, response};
-use crate::ir::proxy::HttpConnMode;
+use crate::ir::proxy::{HttpConnMode, HttpReuse};
 use crate::live::{Seen, Server};
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
@@ -175,7 +175,8 @@ fn finish_server(
     keep: bool,
 ) {
     let server = slot.server().clone();
-    if keep && txn.server_reusable && !facts.upgrade {
+    let pooled = txn.be.ir.backend.as_ref().is_some_and(|b| b.http_reuse != HttpReuse::Never);
+    if keep && pooled && txn.server_reusable && !facts.upgrade {
         with(|w| w.idle.put(txn.be.idx, &server, io, requests + 1, clock::now()));
     } else if txn.be.ir.nolinger {
         io.reset_on_close();
@@ -222,6 +223,7 @@ async fn attempt(
             Err((failure, loss)) => {
                 txn.resp = Some(resp);
                 let lost_request = failure.who == Who::Client || failure.phase == Phase::Request;
+                x.upload.abandon(&mut conn.input);
                 return if lost_request {
                     Attempt::Over(Flow::Failed(failure))
                 } else {
@@ -244,6 +246,7 @@ async fn attempt(
         }
         if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {
             txn.resp = Some(resp);
+            x.upload.abandon(&mut conn.input);
             return Attempt::Lost(Failure::new(Who::Server, Phase::Headers), Loss::Status);
         }
         txn.times.data = Some(clock::now());
@@ -267,7 +270,6 @@ async fn wait_head(
     let abort = txn.fe.ir.abortonclose || txn.be.ir.abortonclose;
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;
-    let before = x.upload.written;
     let result = poll_fn(|cx| {
         if let Err(e) = poll_upload(conn, io, x, cx) {
             return Poll::Ready(Err(e));
@@ -320,7 +322,7 @@ async fn wait_head(
         })
     })
     .await;
-    txn.bytes_in = txn.bytes_in.max(txn.bytes_in + (x.upload.written - before).saturating_sub(txn.bytes_in));
+    txn.bytes_in = txn.head_len + x.upload.data;
     result
 }
 
@@ -396,6 +398,7 @@ async fn respond(
     with(|w| w.give_scratch(head));
     let result = relay(conn, txn, io, &mut x, &mut download, tunnel).await;
     txn.bytes_out += download.written;
+    txn.bytes_in = txn.head_len + x.upload.data;
     if let Err(failure) = result {
         txn.failure = failure;
         return Attempt::Over(Flow::Done(Next::Close));

@@ -27,6 +27,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
                     Ok(Progress::Complete(n)) if n <= limit => {
                         buf.consume(n);
                         txn.bytes_in = n as u64;
+                        txn.head_len = n as u64;
                         conn.rest();
                         return Poll::Ready(Ok(()));
                     }
