@@ -4,6 +4,7 @@
 //! streams, and only buffers of the starting size go back to the pool.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 /// Bytes between a read and a write: filled at the end, emptied at the start.
 #[derive(Debug, Default)]
@@ -11,13 +12,15 @@ pub struct Buf {
     data: Vec<u8>,
     start: usize,
     end: usize,
+    /// Counts the large buffers of a pool, wherever they are dropped.
+    counted: Option<Arc<()>>,
 }
 
 impl Buf {
     /// A buffer of `size` bytes.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self { data: vec![0; size], start: 0, end: 0 }
+        Self { data: vec![0; size], ..Self::default() }
     }
 
     /// Bytes waiting.
@@ -107,14 +110,10 @@ impl Buf {
         self.data[self.start..self.start + n].copy_from_slice(bytes);
     }
 
-    /// Double the capacity, up to `limit`. Whether it grew.
-    pub fn grow(&mut self, limit: usize) -> bool {
-        let size = self.data.len();
-        if size >= limit {
-            return false;
-        }
-        self.data.resize((size * 2).clamp(1, limit), 0);
-        true
+    /// Do the bytes reach the end of the memory? Then the last read may have left some behind.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.end == self.data.len()
     }
 
     /// Forget the bytes.
@@ -124,10 +123,22 @@ impl Buf {
     }
 }
 
-/// Buffers of one size kept for the next taker. One per thread.
+/// Size of the buffers that streaming bodies get when they fill an ordinary one.
+pub const LARGE: usize = 256 * 1024;
+
+/// So many large buffers exist at most for one thread; streams beyond make do with ordinary ones, so that
+/// slow readers cannot take all memory.
+const LARGE_MAX: usize = 256;
+
+/// So many large ones are kept unused.
+const LARGE_KEPT: usize = 16;
+
+/// Buffers kept for the next taker: of the ordinary size, and large ones. One per thread.
 #[derive(Debug)]
 pub struct Pool {
     free: RefCell<Vec<Buf>>,
+    large: RefCell<Vec<Buf>>,
+    larges: Arc<()>,
     size: usize,
     keep: usize,
 }
@@ -136,7 +147,7 @@ impl Pool {
     /// Buffers of `size` bytes, of which at most `keep` lie unused.
     #[must_use]
     pub fn new(size: usize, keep: usize) -> Self {
-        Self { free: RefCell::new(Vec::new()), size, keep }
+        Self { free: RefCell::default(), large: RefCell::default(), larges: Arc::default(), size, keep }
     }
 
     /// An empty buffer.
@@ -147,11 +158,35 @@ impl Pool {
 
     /// Give one back; its bytes are forgotten.
     pub fn give(&self, mut buf: Buf) {
+        if buf.counted.is_some() {
+            let mut large = self.large.borrow_mut();
+            if large.len() < LARGE_KEPT {
+                buf.clear();
+                large.push(buf);
+            }
+            return;
+        }
         let mut free = self.free.borrow_mut();
         if buf.capacity() == self.size && free.len() < self.keep {
             buf.clear();
             free.push(buf);
         }
+    }
+
+    /// Move the bytes of `buf` to a large buffer. False: it is one, or no more may exist.
+    pub fn enlarge(&self, buf: &mut Buf) -> bool {
+        if buf.capacity() >= LARGE {
+            return false;
+        }
+        let kept = self.large.borrow_mut().pop();
+        let mut large = match kept {
+            Some(large) => large,
+            None if Arc::strong_count(&self.larges) > LARGE_MAX => return false,
+            None => Buf { counted: Some(self.larges.clone()), ..Buf::new(LARGE) },
+        };
+        large.push(buf.filled());
+        self.give(std::mem::replace(buf, large));
+        true
     }
 
     /// Size of its buffers.
@@ -180,10 +215,7 @@ mod tests {
         b.consume(5);
         assert_eq!(fill(&mut b, b"ijklmnop"), 5);
         assert_eq!(b.filled(), b"fghijklm");
-        assert!(b.grow(12) && !b.grow(12));
-        assert_eq!(fill(&mut b, b"nopqrst"), 4);
-        assert_eq!(b.filled(), b"fghijklmnopq");
-        b.push(b"rstu");
+        b.push(b"nopqrstu");
         assert_eq!(b.filled(), b"fghijklmnopqrstu");
         b.consume(3);
         b.unshift(b"FGH");
@@ -195,8 +227,14 @@ mod tests {
     fn only_buffers_of_its_size_return_to_a_pool() {
         let pool = Pool::new(4, 1);
         let mut grown = pool.take();
-        grown.grow(64);
+        fill(&mut grown, b"abc");
+        assert!(pool.enlarge(&mut grown) && !pool.enlarge(&mut grown));
+        assert_eq!((grown.filled(), grown.capacity()), (&b"abc"[..], LARGE));
         pool.give(grown);
+        assert_eq!((pool.large.borrow().len(), Arc::strong_count(&pool.larges)), (1, 2));
+        let mut odd = pool.take();
+        odd.push(b"more than four");
+        pool.give(odd);
         assert_eq!(pool.take().capacity(), 4);
         pool.give(Buf::new(4));
         pool.give(Buf::new(4));

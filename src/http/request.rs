@@ -247,6 +247,10 @@ fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Ref
 fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
     let uri = head.uri();
     let connect = head.method() == b"CONNECT";
+    // The beginning of HTTP/2's preface: no server of HTTP/1 is to see that.
+    if head.method() == b"PRI" && uri == b"*" {
+        return Err(Refusal::BadRequest);
+    }
     let absolute = match uri.first() {
         Some(b'/') if !connect => false,
         Some(b'*') if !connect && uri.len() == 1 => false,

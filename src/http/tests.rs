@@ -59,6 +59,7 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         ("CONNECT a:443 HTTP/1.1|Host: a:443".into(), ok("CONNECT a:443 HTTP/1.1|host: a")),
         bad("CONNECT a:443 HTTP/1.1|Host: b:443"),
         bad("CONNECT a HTTP/1.1|Host: a"),
+        bad("PRI * HTTP/2.0"),
         // Content-Length.
         ("POST / HTTP/1.1|Content-Length: 2|Content-Length: 2".into(), ok("POST / HTTP/1.1|content-length: 2")),
         ("POST / HTTP/1.1|Content-Length: 2, 2".into(), ok("POST / HTTP/1.1|content-length: 2")),

@@ -7,8 +7,8 @@ use super::worker::{fill, with};
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder};
 
-/// Buffers of streaming bodies grow up to this many bytes.
-pub(super) const STREAM_BUFFER: usize = 256 * 1024;
+/// Re-encoded chunks are gathered up to this many bytes.
+const STREAM_BUFFER: usize = crate::buf::LARGE;
 
 /// Why a body stopped.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ impl Pump {
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
             (Left::Length(_) | Left::UntilClose, Some(buf)) => {
+                pump.hungry = buf.is_at_end();
                 buf.unshift(head);
                 pump.prefix = head.len();
             }
@@ -179,7 +180,7 @@ impl Pump {
         {
             return false;
         }
-        if buf.is_full() && !buf.grow(STREAM_BUFFER) {
+        if buf.is_full() && !with(|w| w.bufs.enlarge(buf)) {
             return false;
         }
         matches!(self.read(cx, from, input), Poll::Ready(Ok(())))
@@ -224,7 +225,7 @@ impl Pump {
         let Some(buf) = input.as_mut() else { return Poll::Ready(Ok(())) };
         let mut limit = buf.len();
         if let Left::Length(n) = self.left {
-            limit = limit.min(self.prefix + usize::try_from(n).unwrap_or(usize::MAX));
+            limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
         let n = ready!(to.poll_write(cx, &buf.filled()[..limit])).map_err(|_| PumpError::Write)?;
         buf.consume(n);

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use super::deadline::{Deadline, earlier};
 use super::failure::{Failure, Phase, Who};
-use super::pump::STREAM_BUFFER;
 use super::stream::{Side, Stream};
 use super::worker::{fill, with};
 use crate::buf::Buf;
@@ -47,7 +46,7 @@ impl Half {
                 // A read that filled the buffer has more behind it: take it along, up to a limit.
                 if self.hungry && !self.ended {
                     self.hungry = false;
-                    if (!buf.is_full() || buf.grow(STREAM_BUFFER))
+                    if (!buf.is_full() || with(|w| w.bufs.enlarge(buf)))
                         && let Poll::Ready(Ok(n)) = fill(from, &mut self.buf, cx)
                     {
                         self.took(n);
@@ -130,6 +129,7 @@ pub(super) async fn run(
     let (mut client_at, mut server_at) = (start, start);
     let mut killed = on.killed();
     let mut kill = pin!(killed.changed());
+    let mut polled_kill = 0u32;
     let failure = poll_fn(|cx| {
         let a = up.poll(cx, client, server, Side::Client);
         let b = down.poll(cx, server, client, Side::Server);
@@ -149,8 +149,14 @@ pub(super) async fn run(
             down.moved = false;
             client_at = now;
             server_at = now;
+            polled_kill = polled_kill.saturating_add(1);
+        } else {
+            polled_kill = 0;
         }
-        if let Poll::Ready(Ok(())) = kill.as_mut().poll(cx) {
+        // Once registered it wakes this task by itself: no need to ask after every byte.
+        if polled_kill <= 1
+            && let Poll::Ready(Ok(())) = kill.as_mut().poll(cx)
+        {
             return Poll::Ready(Failure { who: Who::Down, phase: Phase::Data, ..Failure::default() });
         }
         let client_limit = if up.ended { limits.client_fin.or(limits.client) } else { limits.client };

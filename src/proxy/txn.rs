@@ -172,7 +172,11 @@ impl Txn {
 
     /// The timers of the log line.
     pub(super) fn timers(&self) -> Timers {
-        let close = self.ended.unwrap_or_else(clock::now);
+        self.timers_at(self.ended.unwrap_or_else(clock::now))
+    }
+
+    fn timers_at(&self, now: Instant) -> Timers {
+        let close = self.ended.unwrap_or(now);
         Timers {
             handshake: 0,
             idle: self.ms(self.first_byte),
@@ -239,8 +243,8 @@ fn view(proxy: &Proxy) -> ProxyView<'_> {
 impl Session for Txn {
     fn ctx(&self) -> Ctx<'_> {
         let host = &*HOST;
-        let (now_us, thread, accept_us) =
-            with(|w| (w.wall_us(clock::now()), w.index as u32, w.wall_us(self.started)));
+        let now = clock::now();
+        let (now_us, thread, accept_us) = with(|w| (w.wall_us(now), w.index as u32, w.wall_us(self.started)));
         let peer = |addr: Option<SocketAddr>| Some(addr.map_or(Peer::Unix, Peer::Ip));
         let frontend = ProxyView {
             default_backend: self
@@ -285,7 +289,7 @@ impl Session for Txn {
             vars: &self.vars,
             captures: &self.captures,
             progress: Progress {
-                timers: self.timers(),
+                timers: self.timers_at(now),
                 status: if self.status == 0 { -1 } else { i32::from(self.status) },
                 bytes_in: self.bytes_in,
                 bytes_out: self.bytes_out,

@@ -10,8 +10,8 @@ use super::cursor::Cursor;
 use crate::ir::rules::{Reply, ReplyBody};
 
 /// Statuses that have an error page.
-const PAGES: [u16; 18] =
-    [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 425, 429, 500, 501, 502, 503, 504, 431];
+const PAGES: [u16; 20] =
+    [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 421, 422, 425, 429, 500, 501, 502, 503, 504, 431];
 
 /// `deny`: an error page unless something else is said.
 pub(super) fn deny(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16) -> Read<Reply> {

@@ -87,12 +87,17 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             txn.failure = failure;
             if failure.status == 0 {
                 Next::Close
+            } else if failure.who == Who::Proxy && failure.phase == Phase::Request && failure.status == 400 {
+                // A body that broke the grammar: the message never became a whole request.
+                txn.status = 400;
+                answer::write(conn, &mut txn, &error_page::raw(400)).await;
+                Next::Close
             } else {
                 let (head, body) = answer::error(&txn, failure.status);
                 // How much of a body was taken is not known here.
                 let keep = may_keep(conn, &txn, &facts)
                     && facts.body.is_empty()
-                    && !matches!(failure.status, 400 | 408 | 504);
+                    && !matches!(failure.status, 400 | 408);
                 answer::send(conn, &mut txn, head, &body, keep).await
             }
         }

@@ -9,7 +9,7 @@ use super::exchange::{Flow, mode};
 use super::{Next, answer, persist};
 use crate::buf::Buf;
 use crate::http::request::{self, Facts};
-use crate::http::{Body, Parser, Progress, response};
+use crate::http::{Body, Parser, Progress, Version, response};
 use crate::ir::proxy::{HttpConnMode, HttpReuse};
 use crate::live::{Seen, Server};
 use crate::proxy::deadline::earlier;
@@ -66,7 +66,11 @@ pub(super) async fn run(
     let keep_server = mode(txn) == HttpConnMode::KeepAlive;
     let announce_keep = keep_server || txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
     if !facts.upgrade {
-        request::finish(&mut txn.req, announce_keep);
+        // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
+        let odd = facts.body == Body::Chunked && txn.req.version() != Version::Http11;
+        if !(odd && announce_keep) {
+            request::finish(&mut txn.req, announce_keep);
+        }
     }
     let l7 = retry_on.empty_response
         || retry_on.junk_response
@@ -265,7 +269,7 @@ async fn wait_head(
 ) -> Result<(), (Failure, Loss)> {
     let (limit, max_fields) = with(|w| {
         let g = &w.live().config.global;
-        (g.bufsize, g.maxhdr)
+        (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
     });
     let abort = txn.fe.ir.abortonclose || txn.be.ir.abortonclose;
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
@@ -387,6 +391,7 @@ async fn respond(
         && !txn.live.is_stopping()
         && !x.refused;
     let Some(resp) = &mut txn.resp else { return Attempt::Over(Flow::Done(Next::Close)) };
+    let keep = keep && !(rf.body == Body::Chunked && resp.version() != Version::Http11);
     txn.status = resp.status();
     if !tunnel && !rf.interim {
         response::finish(resp, txn.req.version(), keep);
@@ -400,6 +405,13 @@ async fn respond(
     txn.bytes_out += download.written;
     txn.bytes_in = txn.head_len + x.upload.data;
     if let Err(failure) = result {
+        if failure.status != 0 {
+            server.counters.eresp.inc();
+            if let Some(be) = &txn.be.backend {
+                be.counters.eresp.inc();
+            }
+            return Attempt::Over(Flow::Failed(failure));
+        }
         txn.failure = failure;
         return Attempt::Over(Flow::Done(Next::Close));
     }
@@ -437,6 +449,10 @@ async fn relay(
             Poll::Ready(Err(PumpError::Write)) => return Poll::Ready(Err(failed(Who::Client, Phase::Data))),
             Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
                 return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
+            }
+            // Nothing was sent yet: there is still an answer to give.
+            Poll::Ready(Err(PumpError::Malformed)) if download.written == 0 => {
+                return Poll::Ready(Err(Failure::new(Who::Proxy, Phase::Headers)));
             }
             Poll::Ready(Err(PumpError::Malformed)) => {
                 return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
