@@ -93,7 +93,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
                     continue;
                 }
                 let prefer = if server.ir.resolve_prefer_ipv4 { Family::V4 } else { Family::V6 };
-                // What is not a name was refused when the configuration was read.
+                // What is no name was refused when the configuration was read.
                 let Ok(name) = resolver.follow(host, prefer, now) else { continue };
                 if names.len() <= name {
                     names.resize_with(name + 1, Following::default);

@@ -233,6 +233,9 @@ pub(super) fn lower(
         let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
         context.about(Severity::Alert, Reason::UnknownReference, span, message);
     }
+    if let (Some(_), ServerAddr::Name { host, .. }) = (&template.server.resolvers, &addr) {
+        followed(context, line, at, host);
+    }
     if !is_template {
         return vec![template.finish(name, addr)];
     }
@@ -249,6 +252,19 @@ pub(super) fn lower(
         one.finish(&format!("{name}{number}"), addr.clone())
     });
     servers.collect()
+}
+
+/// Refuses what a `resolvers` section could never find an address for.
+fn followed(context: &mut Context<'_>, line: &Statement, at: usize, host: &str) {
+    let server = line.text(0).unwrap_or_default();
+    if host.starts_with('_') {
+        let message =
+            format!("'server {server}' : '{host}' is a service label; Tandem follows hosts only yet.");
+        context.say(Diagnostic::alert(Reason::Refused, span_at(line, at), message).head(Head::At));
+    } else if crate::dns::wire::name(host).is_err() {
+        let message = format!("'server {server}' : Can't create DNS resolution for server '{server}'");
+        alert(context, span_at(line, at), message);
+    }
 }
 
 /// `3` is 1 to 3, `5-7` is itself.
