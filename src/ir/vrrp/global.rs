@@ -92,11 +92,11 @@ pub struct GlobalDefs {
     pub use_symlink_paths: bool,
     /// `startup_script`.
     pub startup_script: Option<NotifyScript>,
-    /// `startup_script_timeout`, seconds; `None`: keepalived's default of 0, wait without limit.
+    /// `startup_script_timeout`, 1..1000 s; 10 s where a script is configured without it.
     pub startup_script_timeout: Option<Duration>,
     /// `shutdown_script`.
     pub shutdown_script: Option<NotifyScript>,
-    /// `shutdown_script_timeout`, seconds.
+    /// `shutdown_script_timeout`, 1..1000 s; 10 s where a script is configured without it.
     pub shutdown_script_timeout: Option<Duration>,
     /// `vrrp_iptables`, `vrrp_ipsets`, `nftables`: where `no_accept` rules go.
     pub firewall: Firewall,
@@ -128,7 +128,7 @@ pub struct GlobalDefs {
     pub stats_dump_file: Option<PathBuf>,
     /// `json_dump_file`; `None`: `/tmp/keepalived.json`.
     pub json_dump_file: Option<PathBuf>,
-    /// `umask`, permission bits; `None`: 022.
+    /// `umask`, permission bits; `None`: 0177.
     pub umask: Option<u32>,
     /// `random_seed`.
     pub random_seed: Option<u64>,

@@ -166,7 +166,7 @@ pub struct Notify {
     pub stop: Option<NotifyScript>,
     /// `notify_deleted [SCRIPT]`: run when a reload removes the instance (instances only).
     pub deleted: Option<NotifyScript>,
-    /// `notify_deleted` was written: a removed instance announces DELETED rather than STOP.
+    /// `notify_deleted` was written: an instance that a reload removes is announced as DELETED rather than FAULT.
     pub announce_deleted: bool,
     /// `notify_master_rx_lower_pri`: a master heard a lower priority (instances only).
     pub master_rx_lower_pri: Option<NotifyScript>,

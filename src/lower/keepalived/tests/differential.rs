@@ -11,7 +11,7 @@ use super::fixtures::files;
 use tandem_parser::keepalived::{Section, keywords};
 
 /// The real program, if it is there.
-fn keepalived() -> Option<PathBuf> {
+pub(super) fn keepalived() -> Option<PathBuf> {
     let found = ["/usr/sbin/keepalived", "/usr/local/sbin/keepalived"]
         .map(PathBuf::from)
         .into_iter()

@@ -1,6 +1,7 @@
 //! Tests of the lowering.
 
 mod differential;
+mod dump;
 mod fixtures;
 mod machine;
 mod replay;
