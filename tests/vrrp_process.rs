@@ -247,6 +247,17 @@ fn signals_write_the_files_exporters_read() {
         "{stats}"
     );
     assert!(stats.contains("\n  Became master: 1\n  Released master: 0\n"), "{stats}");
+    // Exporters ask for the number and send it to the parent.
+    let mut ask = keepalived().command();
+    ask.arg("--signum=JSON");
+    let number = String::from_utf8(pair.one.output(ask).stdout).unwrap();
+    pair.one.sh(&format!("kill -{} $(cat /run/keepalived.pid)", number.trim()));
+    let json = read("keepalived.json");
+    for part in
+        ["\"iname\":\"VI_1\"", "\"state\":2", "\"vips\":[\"10.78.0.100/24 dev eth0 scope global set\"]"]
+    {
+        assert!(json.contains(part), "{part} is not in {json}");
+    }
 }
 
 #[test]

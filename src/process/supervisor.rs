@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::ir::vrrp::Config;
 use crate::process::daemon::{PidFile, notify_systemd};
 use crate::sys::clock;
-use crate::sys::fork::{self, Ended};
+use crate::sys::fork::{self, Ended, Signals};
 use crate::sys::shared::Slots;
 use crate::vrrp::runner::{Journal, release_orphans};
 
@@ -37,8 +36,19 @@ pub mod exit {
 }
 
 /// Signals the parent reads from its descriptor.
-const SIGNALS: [Signal; 6] =
-    [Signal::SIGHUP, Signal::SIGTERM, Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGCHLD];
+fn signals_read() -> [i32; 8] {
+    [
+        libc::SIGHUP,
+        libc::SIGTERM,
+        libc::SIGINT,
+        libc::SIGUSR1,
+        libc::SIGUSR2,
+        libc::SIGCHLD,
+        fork::json_signal(),
+        fork::stats_clear_signal(),
+    ]
+}
+
 /// A child that lives at least this long was fine when it started.
 const HEALTHY_AFTER: Duration = Duration::from_secs(5);
 /// Longest pause before a child that keeps dying is started again.
@@ -98,10 +108,8 @@ pub fn supervise(
     child: &dyn Fn(&Config) -> u8,
 ) -> io::Result<u8> {
     let pid_file = PidFile::write(&plan.pid_file, std::process::id())?;
-    let old_mask = fork::block(&SIGNALS)?;
-    let set: SigSet = SIGNALS.into_iter().collect();
-    let signals = SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
-    let start = |config: &Config| start_child(plan, journal, &old_mask, config, child);
+    let signals = Signals::open(&signals_read())?;
+    let start = |config: &Config| start_child(plan, journal, &signals, config, child);
     let mut running = Some(start(&config)?);
     notify_systemd("READY=1");
     let mut pause = Duration::ZERO;
@@ -109,17 +117,16 @@ pub fn supervise(
     let mut stop_by: Option<Instant> = None;
     let status = loop {
         wait(&signals, [restart_at, stop_by].into_iter().flatten().min())?;
-        while let Some(info) = signals.read_signal()? {
-            let Ok(signal) = Signal::try_from(info.ssi_signo as i32) else { continue };
+        while let Some(signal) = signals.next() {
             match signal {
-                Signal::SIGTERM | Signal::SIGINT => {
+                libc::SIGTERM | libc::SIGINT => {
                     journal.info("Stopping");
                     notify_systemd("STOPPING=1");
                     restart_at = None;
                     stop_by.get_or_insert_with(|| clock::now() + plan.child_wait);
-                    pass_on(running.as_ref(), Signal::SIGTERM);
+                    pass_on(running.as_ref(), libc::SIGTERM);
                 }
-                Signal::SIGHUP => {
+                libc::SIGHUP => {
                     journal.info("Reloading ...");
                     match reload() {
                         Some(new) => config = new,
@@ -131,7 +138,7 @@ pub fn supervise(
                     }
                     pass_on(running.as_ref(), signal);
                 }
-                Signal::SIGCHLD => {}
+                libc::SIGCHLD => {}
                 other => pass_on(running.as_ref(), other),
             }
         }
@@ -160,7 +167,7 @@ pub fn supervise(
             restart_at = Some(now + pause);
         }
         if stop_by.is_some_and(|at| at <= now) {
-            pass_on(running.as_ref(), Signal::SIGKILL);
+            pass_on(running.as_ref(), libc::SIGKILL);
             if running.is_none() {
                 break exit::OK;
             }
@@ -178,12 +185,12 @@ pub fn supervise(
 fn start_child(
     plan: &Plan,
     journal: &Journal,
-    mask: &SigSet,
+    signals: &Signals,
     config: &Config,
     child: &dyn Fn(&Config) -> u8,
 ) -> io::Result<Child> {
     let pid = fork::run_in_child(Signal::SIGTERM, || {
-        if fork::restore_mask(mask).is_err() {
+        if signals.unblock().is_err() {
             return exit::FATAL;
         }
         child(config)
@@ -199,10 +206,9 @@ fn start_child(
     Ok(Child { pid, started: clock::now(), _pid_file: pid_file })
 }
 
-fn pass_on(child: Option<&Child>, signal: Signal) {
+fn pass_on(child: Option<&Child>, signal: i32) {
     if let Some(child) = child {
-        // A child that just died is noticed by its own signal.
-        let _ = kill(child.pid, signal);
+        fork::send(child.pid, signal);
     }
 }
 
@@ -214,7 +220,7 @@ fn describe(journal: &Journal, ended: Ended) {
 }
 
 /// Sleeps until a signal or the deadline.
-fn wait(signals: &SignalFd, until: Option<Instant>) -> io::Result<()> {
+fn wait(signals: &Signals, until: Option<Instant>) -> io::Result<()> {
     let timeout = match until {
         None => PollTimeout::NONE,
         Some(at) => {

@@ -11,7 +11,7 @@ use tokio::task::LocalSet;
 
 use crate::ir::vrrp::Config;
 use crate::process::supervisor::exit;
-use crate::sys::sched;
+use crate::sys::{fork, sched};
 use crate::vrrp::runner::{self, Command, Journal, LogOptions, Options};
 
 /// Real-time priority when the configuration names none: above ordinary processes, below everything that
@@ -82,14 +82,15 @@ fn prioritise(config: &Config, journal: &Journal) {
     }
 }
 
-/// Where SIGUSR1 and SIGUSR2 write, for this configuration.
+/// Where the state, the counters and the JSON go, for this configuration.
 #[must_use]
-pub fn dump_files(config: &Config) -> (PathBuf, PathBuf) {
+pub fn dump_files(config: &Config) -> [PathBuf; 3] {
     let dir = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let global = &config.global;
     let data = global.state_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.data"));
     let stats = global.stats_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.stats"));
-    (data, stats)
+    let json = global.json_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.json"));
+    [data, stats, json]
 }
 
 fn answer_signals(commands: &mpsc::UnboundedSender<Command>, load: &Load) -> std::io::Result<()> {
@@ -99,13 +100,16 @@ fn answer_signals(commands: &mpsc::UnboundedSender<Command>, load: &Load) -> std
         let _ = commands.send(command);
     };
     let load = Arc::clone(load);
-    let stats_clear = libc::SIGRTMAX() - 1;
-    let answers: [(SignalKind, Answer); 6] = [
+    let answers: [(SignalKind, Answer); 7] = [
         (SignalKind::terminate(), Box::new(move |c| send(c, Command::Stop))),
         (SignalKind::interrupt(), Box::new(|_| {})),
         (SignalKind::user_defined1(), Box::new(move |c| send(c, Command::WriteData))),
         (SignalKind::user_defined2(), Box::new(move |c| send(c, Command::WriteStats { clear: false }))),
-        (SignalKind::from_raw(stats_clear), Box::new(move |c| send(c, Command::WriteStats { clear: true }))),
+        (
+            SignalKind::from_raw(fork::stats_clear_signal()),
+            Box::new(move |c| send(c, Command::WriteStats { clear: true })),
+        ),
+        (SignalKind::from_raw(fork::json_signal()), Box::new(move |c| send(c, Command::WriteJson))),
         (SignalKind::hangup(), Box::new(move |c| reload(c.clone(), Arc::clone(&load)))),
     ];
     for (kind, answer) in answers {

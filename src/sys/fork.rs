@@ -1,6 +1,7 @@
 //! Processes made by `fork`, for the short time before any thread exists.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -54,24 +55,81 @@ fn single_threaded() -> io::Result<()> {
     if threads == 1 { Ok(()) } else { Err(io::Error::other("fork with threads running")) }
 }
 
-/// Blocks `signals` in this process, for a descriptor to read them; what was set before comes back.
-///
-/// # Errors
-/// Whatever the kernel says.
-pub fn block(signals: &[Signal]) -> io::Result<SigSet> {
-    let mut set = SigSet::empty();
-    signals.iter().for_each(|s| set.add(*s));
-    let mut old = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut old))?;
-    Ok(old)
+/// The signal of `--signum=JSON`. (The C library keeps the first real-time signals to itself.)
+#[must_use]
+pub fn json_signal() -> i32 {
+    libc::SIGRTMIN() + 2
 }
 
-/// Sets the signal mask back.
-///
-/// # Errors
-/// Whatever the kernel says.
-pub fn restore_mask(mask: &SigSet) -> io::Result<()> {
-    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(mask), None)?)
+/// The signal of `--signum=STATS_CLEAR`.
+#[must_use]
+pub fn stats_clear_signal() -> i32 {
+    libc::SIGRTMAX() - 1
+}
+
+/// Signals that are blocked in this process and read from a descriptor instead.
+#[derive(Debug)]
+pub struct Signals {
+    fd: OwnedFd,
+    before: SigSet,
+}
+
+impl Signals {
+    /// Blocks `signals`; what was blocked before is remembered for children.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn open(signals: &[i32]) -> io::Result<Self> {
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_SETMASK, None, Some(&mut before))?;
+        // SAFETY: all-zero is a valid `sigset_t`, which `sigemptyset` then makes empty by the book.
+        let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `set` is a live set of our own for every one of these calls.
+        let fd = unsafe {
+            libc::sigemptyset(&raw mut set);
+            for signal in signals {
+                libc::sigaddset(&raw mut set, *signal);
+            }
+            if libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC)
+        };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel just gave this descriptor to us and nobody else knows it.
+        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) }, before })
+    }
+
+    /// The next signal, if one came.
+    #[must_use]
+    pub fn next(&self) -> Option<i32> {
+        let mut info = [0; size_of::<libc::signalfd_siginfo>()];
+        let size = nix::unistd::read(&self.fd, &mut info).ok()?;
+        // The number is the first field.
+        (size == info.len()).then(|| i32::from_ne_bytes([info[0], info[1], info[2], info[3]]))
+    }
+
+    /// Unblocks them again: what a child does first.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn unblock(&self) -> io::Result<()> {
+        Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None)?)
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Sends a signal, real-time ones included. A process that is gone needs none.
+pub fn send(to: Pid, signal: i32) {
+    // SAFETY: no memory is passed.
+    unsafe { libc::kill(to.as_raw(), signal) };
 }
 
 /// How a child ended.

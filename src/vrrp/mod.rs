@@ -6,6 +6,13 @@
 //! | [`fsm`], [`event`] | the election of one virtual router, and its log lines |
 //! | [`track`] | scripts and interfaces, and what they do to a priority |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
+//! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`runner`] | the shell: sockets, addresses, timers, scripts, mail, dumps |
+//!
+//! Everything but the runner is pure: it takes the time as an argument and returns effects. Where it acts
+//! otherwise than keepalived on purpose: a backup whose master falls below it waits the skew time only, a
+//! changed priority is advertised at once, an address removed by somebody else is put back without an
+//! election, and a check for a living process runs when the process ends.
 
 pub mod announce;
 pub mod engine;

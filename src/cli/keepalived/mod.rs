@@ -194,11 +194,12 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         Err(first.map_or_else(|| "it cannot be run".to_owned(), |d| d.message.clone()))
     });
     let child = |config: &Config| {
-        let (data_file, stats_file) = vrrp::dump_files(config);
+        let [data_file, stats_file, json_file] = vrrp::dump_files(config);
         let run = runner::Options {
             dont_release: options.dont_release,
             data_file,
             stats_file,
+            json_file,
             shared: Some(Arc::clone(&shared)),
         };
         vrrp::run(config.clone(), run, log.clone(), &again)

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::sys::fork;
 use crate::vrrp::runner::LogOptions;
 
 /// What was asked for.
@@ -15,8 +16,6 @@ pub(super) struct Options {
     pub(super) config_test: Option<Option<PathBuf>>,
     /// `-n`.
     pub(super) dont_fork: bool,
-    /// `-d`.
-    pub(super) dump: bool,
     /// `-C`: the health checkers alone.
     pub(super) checkers_only: bool,
     /// `-R`.
@@ -45,7 +44,6 @@ impl Default for Options {
             config: PathBuf::from("/etc/keepalived/keepalived.conf"),
             config_test: None,
             dont_fork: false,
-            dump: false,
             checkers_only: false,
             dont_respawn: false,
             dont_release: false,
@@ -191,7 +189,6 @@ fn apply(options: &mut Options, letter: char, value: Option<String>) -> Result<(
         'f' => options.config = path().unwrap_or_default(),
         't' => options.config_test = Some(path()),
         'n' => options.dont_fork = true,
-        'd' => options.dump = true,
         'C' => options.checkers_only = true,
         'P' | 'B' | '3' => {}
         'R' => options.dont_respawn = true,
@@ -254,8 +251,8 @@ fn signal(name: &str) -> Option<i32> {
         "RELOAD" => libc::SIGHUP,
         "DATA" => libc::SIGUSR1,
         "STATS" => libc::SIGUSR2,
-        "STATS_CLEAR" => libc::SIGRTMAX() - 1,
-        "JSON" => libc::SIGRTMIN() + 2,
+        "STATS_CLEAR" => fork::stats_clear_signal(),
+        "JSON" => fork::json_signal(),
         _ => return None,
     })
 }
@@ -274,7 +271,6 @@ pub(super) const USAGE: &str = "\
   -V, --dont-release-vrrp      Don't remove VRRP VIPs on daemon stop
   -R, --dont-respawn           Don't respawn child processes
   -n, --dont-fork              Don't fork the daemon process
-  -d, --dump-conf              Dump the configuration data
   -p, --pid=FILE               Use specified pidfile for parent process
   -r, --vrrp_pid=FILE          Use specified pidfile for VRRP child process
   -s, --namespace=NAME         Run in network namespace NAME (overrides config)
@@ -285,7 +281,7 @@ pub(super) const USAGE: &str = "\
                                 stderr by default
   -v, --version                Display the version number
   -h, --help                   Display this help message
-Accepted without effect: -C -B --all -c -b -I -X -a -e -g -m -M -x -A -T
+Accepted without effect: -d -C -B --all -c -b -I -X -a -e -g -m -M -x -A -T
 ";
 
 #[cfg(test)]

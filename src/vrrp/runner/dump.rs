@@ -47,6 +47,97 @@ pub(super) fn stats(core: &Core) -> String {
     text
 }
 
+/// `keepalived.json`, version 1. The password is left out.
+pub(super) fn json(core: &Core) -> String {
+    let config = core.engine.config();
+    let all = config.instances.iter().enumerate().map(|(at, instance)| {
+        let router = core.engine.router(at);
+        let (settings, stats, garp) = (router.settings(), &router.stats, router.settings().garp);
+        let state = match router.state() {
+            State::Init => 0,
+            State::Backup => 1,
+            State::Master => 2,
+            State::Fault => 3,
+            State::Stop => 98,
+        };
+        let transition =
+            core.sides[at].last_transition.and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let vips = |vips: &[Vip]| -> Vec<String> {
+            vips.iter().map(|v| vip(core, at, instance, v).trim_start().replace("/32 dev", " dev")).collect()
+        };
+        let script = |s: &Option<crate::ir::vrrp::NotifyScript>| s.as_ref().map(|s| s.line.clone());
+        let tracked = |t: &crate::ir::vrrp::TrackedScript| config.script(t.script).command.line.clone();
+        let mut data = serde_json::json!({
+            "iname": instance.name,
+            "dont_track_primary": u8::from(instance.dont_track_primary),
+            "skip_check_adv_addr": u8::from(instance.skip_check_adv_addr),
+            "strict_mode": u8::from(instance.strict),
+            "vmac_ifname": "",
+            "ifp_ifname": instance.interface,
+            "master_priority": router.last_master().map_or(0, |m| m.priority),
+            "last_transition": transition.unwrap_or_default().as_secs_f64(),
+            "garp_delay": garp.delay.as_secs(),
+            "garp_refresh": garp.refresh.as_secs(),
+            "garp_rep": garp.repeat,
+            "garp_refresh_rep": garp.refresh_repeat,
+            "garp_lower_prio_delay": garp.lower_prio_delay.as_secs(),
+            "garp_lower_prio_rep": garp.lower_prio_repeat,
+            "lower_prio_no_advert": u8::from(settings.lower_prio_no_advert),
+            "higher_prio_send_advert": u8::from(settings.higher_prio_send_advert),
+            "vrid": instance.vrid,
+            "base_priority": instance.priority,
+            "effective_priority": router.priority(),
+            "vipset": core.sides[at].installed,
+            "promote_secondaries": instance.promote_secondaries,
+            "adver_int": settings.interval.as_secs_f64(),
+            "master_adver_int": router.master_interval().as_secs_f64(),
+        });
+        let more = serde_json::json!({
+            "accept": u8::from(instance.accept),
+            "nopreempt": !instance.preempt,
+            "preempt_delay": instance.preempt_delay.as_secs(),
+            "state": state,
+            "wantstate": state,
+            "version": settings.version.number(),
+            "smtp_alert": instance.smtp_alert,
+            "notify_deleted": instance.notify.announce_deleted,
+            "script_backup": script(&instance.notify.backup),
+            "script_master": script(&instance.notify.master),
+            "script_fault": script(&instance.notify.fault),
+            "script_stop": script(&instance.notify.stop),
+            "script": script(&instance.notify.generic),
+            "vips": vips(&instance.vips),
+            "evips": vips(&instance.excluded_vips),
+            "track_script": instance.track_scripts.iter().map(tracked).collect::<Vec<_>>(),
+            "auth_type": match instance.auth { Auth::None => 0, Auth::Pass(_) => 1, Auth::Ah(_) => 2 },
+        });
+        if let (Some(data), serde_json::Value::Object(more)) = (data.as_object_mut(), more) {
+            // keepalived leaves out what is not configured.
+            data.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+        }
+        serde_json::json!({
+            "data": data,
+            "stats": {
+                "advert_rcvd": stats.advert_rcvd,
+                "advert_sent": stats.advert_sent,
+                "become_master": stats.become_master,
+                "release_master": stats.release_master,
+                "packet_len_err": stats.packet_len_err,
+                "advert_interval_err": stats.advert_interval_err,
+                "ip_ttl_err": stats.ip_ttl_err,
+                "invalid_type_rcvd": stats.invalid_type_rcvd,
+                "addr_list_err": stats.addr_list_err,
+                "invalid_authtype": stats.invalid_authtype,
+                "authtype_mismatch": stats.authtype_mismatch,
+                "auth_failure": stats.auth_failure,
+                "pri_zero_rcvd": stats.pri_zero_rcvd,
+                "pri_zero_sent": stats.pri_zero_sent,
+            },
+        })
+    });
+    serde_json::Value::Array(all.collect()).to_string() + "\n"
+}
+
 /// `keepalived.data`.
 pub(super) fn data(core: &Core) -> String {
     let config = core.engine.config();

@@ -49,6 +49,8 @@ pub enum Command {
         /// And set them to zero.
         clear: bool,
     },
+    /// Write the state and counters as JSON.
+    WriteJson,
     /// Log a line in order with the engine's own.
     Say(String),
 }
@@ -62,6 +64,8 @@ pub struct Options {
     pub data_file: PathBuf,
     /// Where SIGUSR2 writes.
     pub stats_file: PathBuf,
+    /// Where the JSON goes.
+    pub json_file: PathBuf,
     /// State shared with the supervising parent.
     pub shared: Option<Arc<Slots>>,
 }
@@ -109,6 +113,7 @@ pub async fn run_local(
             Command::Reload(config) => core.borrow_mut().reload(*config, clock::now()),
             Command::WriteData => core.borrow_mut().write_data(),
             Command::WriteStats { clear } => core.borrow_mut().write_stats(clear),
+            Command::WriteJson => core.borrow_mut().write_json(),
             Command::Say(line) => core.borrow().journal().info(line),
         }
     }

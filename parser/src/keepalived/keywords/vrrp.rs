@@ -3,6 +3,7 @@
 use super::{Keyword, Section, block, line, values};
 
 const NOBFD: &str = "BFD is not done yet";
+const WATCH: &str = "files and processes are not tracked yet; a vrrp_script can";
 const VMAC: &str = "virtual MAC interfaces are not done yet";
 
 pub(super) const ROOT: &[Keyword] = &[
@@ -16,11 +17,14 @@ pub(super) const ROOT: &[Keyword] = &[
         .inert("the kernel reports link changes"),
     block("vrrp_instance", Section::Instance, "A virtual router."),
     block("vrrp_script", Section::Script, "A script whose result changes priorities."),
-    block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities."),
-    block("track_file", Section::TrackFile, "A file whose number changes priorities."),
+    block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities.")
+        .inert(WATCH),
+    block("track_file", Section::TrackFile, "A file whose number changes priorities.").inert(WATCH),
     block("vrrp_track_file", Section::TrackFile, "A file whose number changes priorities.")
+        .inert(WATCH)
         .instead("track_file"),
-    values("interface_up_down_delays", "How long link changes must last."),
+    values("interface_up_down_delays", "How long link changes must last.")
+        .inert("link changes count at once"),
     block("bfd_instance", Section::Bfd, "A BFD session.").inert(NOBFD),
 ];
 
@@ -30,8 +34,8 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     values("group", "Names of instances."),
     values("track_interface", "Interfaces that must be up."),
     values("track_script", "Scripts that must be good."),
-    values("track_file", "Files to follow."),
-    values("track_process", "Processes that must run."),
+    values("track_file", "Files to follow.").inert(WATCH),
+    values("track_process", "Processes that must run.").inert(WATCH),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("notify_backup", "Script for BACKUP."),
     line("notify_master", "Script for MASTER."),
@@ -64,18 +68,19 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("native_ipv6", "The instance is IPv6."),
     line("state", "Initial state: MASTER or BACKUP."),
     line("interface", "Interface adverts go through."),
-    line("vrf", "VRF of an instance without interface."),
+    line("vrf", "VRF of an instance without interface.").inert("VRFs are not done yet"),
     line("dont_track_primary", "A link failure of the interface is no FAULT."),
     line("linkbeat_use_polling", "Poll the link state.").inert("the kernel reports link changes"),
     values("track_interface", "Interfaces that must be up."),
     values("track_script", "Scripts that must be good."),
-    values("track_file", "Files to follow."),
-    values("track_process", "Processes that must run."),
+    values("track_file", "Files to follow.").inert(WATCH),
+    values("track_process", "Processes that must run.").inert(WATCH),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("mcast_src_ip", "Source address of adverts."),
     line("unicast_src_ip", "Source address of adverts."),
     line("mcast_dst_ip", "Multicast group of this instance."),
-    line("track_src_ip", "FAULT while the source address is missing."),
+    line("track_src_ip", "FAULT while the source address is missing.")
+        .inert("source addresses are not followed yet"),
     line("virtual_router_id", "VRID, 1 to 255."),
     line("unicast_ttl", "TTL of unicast adverts."),
     line("version", "VRRP version 2 or 3."),
@@ -115,12 +120,13 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("garp_lower_prio_delay", "Seconds until the second burst after a lower priority advert."),
     line("garp_lower_prio_repeat", "Packets per address then."),
     line("down_timer_adverts", "Missed adverts until a backup takes over, 1 to 100."),
-    line("garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of a VMAC."),
+    line("garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of a VMAC.").inert(VMAC),
     line("vmac_garp_intvl", "Seconds between gratuitous ARPs on other interfaces of a VMAC.")
+        .inert(VMAC)
         .instead("garp_extra_if"),
     line("lower_prio_no_advert", "Do not answer a lower priority advert at once."),
     line("higher_prio_send_advert", "Send one advert before giving way."),
-    line("kernel_rx_buf_size", "Receive buffer, bytes."),
+    line("kernel_rx_buf_size", "Receive buffer, bytes.").inert("Tandem sizes its own buffers"),
     block("authentication", Section::Authentication, "VRRPv2 authentication."),
     block("auth_hmac", Section::AuthHmac, "Authentication of newer keepalived.")
         .refused(
@@ -129,8 +135,12 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .since("2.4"),
     line("owner_ignore_adverts", "A priority 255 master ignores adverts.").since("2.3"),
     line("v3_checksum_as_v2", "VRRPv3 checksum without pseudo header.").since("2.3"),
-    line("timer_expired_backup", "A late timer makes a master fall back.").since("2.3"),
-    line("thread_timer_expired", "A late timer makes a master fall back.").since("2.3"),
+    line("timer_expired_backup", "A late timer makes a master fall back.")
+        .inert("late timers are not judged yet")
+        .since("2.3"),
+    line("thread_timer_expired", "A late timer makes a master fall back.")
+        .inert("late timers are not judged yet")
+        .since("2.3"),
 ];
 
 pub(super) const AUTHENTICATION: &[Keyword] =

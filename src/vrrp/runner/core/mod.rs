@@ -513,6 +513,11 @@ impl Core {
         self.write_file(&self.options.data_file.clone(), &text, "data");
     }
 
+    pub(super) fn write_json(&mut self) {
+        let text = super::dump::json(self);
+        self.write_file(&self.options.json_file.clone(), &text, "json");
+    }
+
     pub(super) fn write_stats(&mut self, clear: bool) {
         let text = super::dump::stats(self);
         self.write_file(&self.options.stats_file.clone(), &text, "stats");
