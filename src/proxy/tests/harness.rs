@@ -228,6 +228,15 @@ impl Client {
         out
     }
 
+    /// Read what is there.
+    pub(super) fn some(&mut self) -> Vec<u8> {
+        let mut out = vec![0; 65536];
+        let n = self.stream.read(&mut out).unwrap();
+        assert!(n > 0, "closed");
+        out.truncate(n);
+        out
+    }
+
     /// Read a response with a Content-Length.
     pub(super) fn response(&mut self) -> (String, String) {
         let head = self.head();
