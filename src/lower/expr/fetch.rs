@@ -321,6 +321,13 @@ fn header(l: &mut Language<'_>, a: &Args<'_>) -> Read<HdrArg> {
     }
 }
 
+/// `hdr` and its like speak of the response where a response is looked at.
+pub(super) fn turn_to_response(fetch: &mut F) {
+    if let F::Hdr(dir, _) | F::Cook(dir, _) | F::Payload(dir, ..) | F::PayloadLv { dir, .. } = fetch {
+        *dir = Dir::Res;
+    }
+}
+
 fn payload(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
     Some(F::Payload(dir, a.size(l, 0)?, a.size(l, 1)?))
 }

@@ -212,7 +212,10 @@ impl<'w> Language<'w> {
         site: Site,
         in_acl: bool,
     ) -> Read<Expr> {
-        let (fetch, valid) = self.fetch(&sample.fetch, word)?;
+        let (mut fetch, valid) = self.fetch(&sample.fetch, word)?;
+        if valid == Valid::Message && matches!(site, Site::HttpResponse | Site::TcpResponse) {
+            fetch::turn_to_response(&mut fetch);
+        }
         if !in_acl && !valid.at(site) {
             let name = &sample.fetch.name;
             let message = format!(

@@ -72,6 +72,8 @@ fn server_side_facts_are_there_in_the_response() {
         ("res.hdr(x-n,1)", "12"),
         ("res.fhdr(x-n)", "12, 13"),
         ("res.hdr_cnt(x-n)", "2"),
+        ("hdr(x-n)", "13"),
+        ("cookie(b)", "2"),
         ("res.cook(a)", "1"),
         ("res.cook(b)", "2"),
         ("srv_name", "s1"),

@@ -298,3 +298,6 @@ fn embedded_v4(addr: Ipv6Addr) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
