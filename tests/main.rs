@@ -28,6 +28,7 @@ mod laravel;
 mod payment_gateway;
 mod pgbouncer;
 mod refusal;
+mod side_by_side;
 mod stateless;
 mod tidy;
 mod vagrant_pair;

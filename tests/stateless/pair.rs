@@ -131,7 +131,8 @@ fn every_way_to_lose_the_active_node(programs: [Program; 2], needs: &[Part]) {
     let first = recommended(&lab, "master.conf", &master);
     let second = recommended(&lab, "backup.conf", &backup);
     let [one, two] = programs;
-    // A check every 2 s, and an election of up to 3.6 s: until then connections to the node are refused.
+    // Ours sees the end of what `killall -0` looks for, and falls at once; at worst a check of every 2 s and an
+    // election of 3.6 s add up, during which connections are refused one after the other.
     let abrupt = 20;
     let setups = [Setup { program: one, config: first }, Setup { program: two, config: second }];
     let mut pair = Pair::start(lab, setups);

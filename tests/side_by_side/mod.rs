@@ -1,0 +1,154 @@
+//! The same bytes sent to our proxy and to a real HAProxy, with the same file: what the client gets, what the
+//! server gets and what the log says must be the same. The table is in [`cases`].
+
+mod cases;
+mod origin;
+mod watch;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::lab::{Config, Lab, Part, Program, proxy};
+
+use cases::{CASES, Case};
+use watch::{Bench, Seen};
+
+/// Short timeouts, so that a case in which nothing happens ends.
+const CONFIG: &str = "\
+global
+    log stdout format raw local0
+    maxconn 200
+
+defaults
+    mode http
+    log global
+    option httplog
+    http-reuse never
+    retries 1
+    timeout connect 500ms
+    timeout client 900ms
+    timeout server 600ms
+    timeout http-request 900ms
+    timeout http-keep-alive 900ms
+
+frontend plain
+    bind 127.0.0.1:8000
+    default_backend origin
+
+frontend dressed
+    bind 127.0.0.1:8001
+    option forwardfor except 10.0.0.0/8
+    option http-server-close
+    option dontlognull
+    http-response set-header X-Frame-Options DENY
+    http-response set-header Server lab
+    acl is_static path_end .css .js
+    acl is_api path_beg /api/
+    use_backend nobody if is_static
+    use_backend sticky if is_api
+    default_backend origin
+
+backend origin
+    server one 127.0.0.1:9000
+
+backend sticky
+    balance roundrobin
+    cookie WHO insert indirect nocache
+    server one 127.0.0.1:9000 cookie a
+    server two 127.0.0.1:9000 cookie b backup
+
+backend nobody
+    server gone 127.0.0.1:9
+
+listen counters
+    bind 127.0.0.1:8002
+    stats enable
+    stats uri /stats
+    stats realm Lab
+    stats auth admin:secret
+";
+
+fn observe(lab: &Lab, name: &str, program: &Program) -> HashMap<&'static str, Seen> {
+    let host = lab.host(name);
+    let config = Config::written(&host, "haproxy.cfg", CONFIG);
+    let bench = Bench::start(host, program, &config);
+    let seen = bench.run(CASES);
+    // Whatever came in, the proxy still serves.
+    let again = bench.run(&[Case::SOUND]);
+    assert_eq!(again[Case::SOUND.name].status(), Some(200), "{name} no longer serves");
+    seen
+}
+
+/// Where ours differs, and in what. Whatever is not named here is the same to the byte.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("post chunked", "an empty line after the last chunk is taken for the start of another request"),
+    ("chunk extension", "as above"),
+    ("version 9", "the log has the version that was understood"),
+    ("content-lengths that differ", "the log names the request that was refused, HAProxy calls it <BADREQ>"),
+    ("content-length list", "as above"),
+    ("content-length negative", "as above"),
+    ("content-length plus", "as above"),
+    ("content-length huge", "as above"),
+    ("content-length empty", "as above"),
+    ("smuggling: unknown coding", "as above"),
+    ("smuggling: chunked not last", "as above"),
+    ("smuggling: chunked twice", "as above"),
+    ("two hosts", "as above"),
+    ("hosts that differ", "as above"),
+    ("smuggling: chunked on 1.0", "the server is told that the connection is kept"),
+    ("bad chunk size", "found after the head was understood: answer in lower case, logged with the request"),
+    ("chunk size too long", "as above"),
+    ("chunk without its end", "as above"),
+    ("truncated body", "the client's timeout is what is reported, HAProxy blames the server"),
+    ("server: silent", "the connection is closed after a 504"),
+    ("server: bad chunk", "the head was already on its way"),
+    ("server: chunked", "the server's chunks are passed on one by one"),
+    ("server: chunked for http/1.0", "as above"),
+    ("server: trailer", "as above"),
+    ("cookie inserted", "the cookie comes before what rules add, and no cache is to keep the answer"),
+    ("cookie unknown", "as above"),
+    ("page without password", "the order of headers; the log has 401"),
+    ("page with a wrong password", "as above"),
+];
+
+fn is_different(case: &Case) -> bool {
+    DIFFERENT.iter().any(|(name, _)| *name == case.name)
+}
+
+/// What each case must be answered with, whoever the proxy is.
+#[test]
+fn bad_input_gets_the_right_answer() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let seen = observe(&lab, "subject", &proxy());
+    let wrong: Vec<String> = CASES
+        .iter()
+        .filter(|case| seen[case.name].status() != case.status && !(proxy().is_ours() && is_different(case)))
+        .map(|case| format!("{}: {:?} instead of {:?}", case.name, seen[case.name].status(), case.status))
+        .collect();
+    assert!(wrong.is_empty(), "{} of {} wrong\n{}", wrong.len(), CASES.len(), wrong.join("\n"));
+    let open: Vec<&str> = CASES.iter().filter(|case| !seen[case.name].closed).map(|case| case.name).collect();
+    assert!(open.is_empty(), "left open: {open:?}");
+}
+
+#[test]
+fn the_same_bytes_as_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let reference = Program::reference("haproxy");
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
+        let theirs = observe(&lab, "theirs", &reference);
+        (ours.join().unwrap(), theirs)
+    });
+    let (known, unknown): (Vec<_>, Vec<_>) = CASES
+        .iter()
+        .filter_map(|case| ours[case.name].differs(&theirs[case.name], case.name).map(|text| (case, text)))
+        .partition(|(case, _)| is_different(case));
+    let text = |differences: &[(&Case, String)]| -> String {
+        differences.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")
+    };
+    println!("{} of {} differ as is known\n{}", known.len(), CASES.len(), text(&known));
+    assert!(unknown.is_empty(), "{} of {} differ\n{}", unknown.len(), CASES.len(), text(&unknown));
+}
+
+/// Long enough for every timeout of [`CONFIG`] one after the other.
+const PATIENCE: Duration = Duration::from_secs(6);

@@ -1,0 +1,149 @@
+//! The server behind both proxies: what it answers depends on the path, and it keeps what it was sent.
+
+use std::collections::HashMap;
+use std::io::{Read, Result, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::lab::Host;
+
+/// What reached the server, by the number in the path (`/17/anything`).
+pub(super) type Received = Arc<Mutex<HashMap<usize, String>>>;
+
+/// Serves on port 9000 of `host`.
+pub(super) fn start(host: &Host) -> Received {
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9000")).unwrap();
+    let received = Received::default();
+    let keeping = Arc::clone(&received);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let keeping = Arc::clone(&keeping);
+            std::thread::spawn(move || serve(stream, &keeping));
+        }
+    });
+    received
+}
+
+fn serve(mut stream: TcpStream, received: &Received) -> Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+    let mut number = None;
+    let mut pending = Vec::new();
+    loop {
+        let end = loop {
+            if let Some(at) = pending.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if more(&mut stream, &mut pending)? == 0 {
+                return Ok(());
+            }
+        };
+        let head = String::from_utf8_lossy(&pending[..end]).into_owned();
+        pending.drain(..end);
+        let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
+        let path = target.find("://").map_or(target.as_str(), |at| &target[at + 3..]);
+        let mut parts =
+            path[path.find('/').unwrap_or(0)..].trim_start_matches("/api").trim_start_matches('/').split('/');
+        number = parts.next().and_then(|word| word.parse().ok()).or(number);
+        let wish = parts.next().unwrap_or_default().split('?').next().unwrap_or_default().to_owned();
+        let body = read_body(&mut stream, &head, &mut pending)?;
+        if let Some(number) = number {
+            *received.lock().unwrap().entry(number).or_default() += &format!("{head}{body}");
+        }
+        if !answer(&mut stream, &wish, head.starts_with("HEAD "))? {
+            return Ok(());
+        }
+    }
+}
+
+fn more(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Result<usize> {
+    let mut piece = [0; 16384];
+    let read = stream.read(&mut piece)?;
+    pending.extend_from_slice(&piece[..read]);
+    Ok(read)
+}
+
+/// Takes the body off `pending` as the head frames it; chunks are kept as they came.
+fn read_body(stream: &mut TcpStream, head: &str, pending: &mut Vec<u8>) -> Result<String> {
+    let value = |name: &str| {
+        head.lines()
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned()))
+    };
+    let mut length = value("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    if value("transfer-encoding").is_some() {
+        while !pending.ends_with(b"0\r\n\r\n") {
+            if more(stream, pending)? == 0 {
+                break;
+            }
+        }
+        length = pending.len();
+    }
+    while pending.len() < length {
+        if more(stream, pending)? == 0 {
+            break;
+        }
+    }
+    let body = pending.drain(..length.min(pending.len())).collect::<Vec<u8>>();
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Sends what is wished for; says whether the connection goes on.
+fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
+    let big = "x".repeat(20_000);
+    let text = match wish {
+        "garbage" => "this is not HTTP at all\r\n\r\n".to_owned(),
+        "closes" => return Ok(false),
+        "half-head" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Le")?;
+            return Ok(false);
+        }
+        "half-body" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")?;
+            return Ok(false);
+        }
+        "silent" => {
+            // Until the proxy gives up.
+            while more(stream, &mut Vec::new())? > 0 {}
+            return Ok(false);
+        }
+        "no-length" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nX-Kind: no-length\r\n\r\nuntil the end")?;
+            return Ok(false);
+        }
+        "old" => {
+            stream.write_all(b"HTTP/1.0 200 OK\r\nX-Kind: old\r\n\r\nold body")?;
+            return Ok(false);
+        }
+        "bad-chunk" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n".to_owned(),
+        "chunked" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n".to_owned(),
+        "trailer" => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n".to_owned(),
+        "two-lengths" => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello".to_owned(),
+        "same-lengths" => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello".to_owned(),
+        "bad-length" => "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello".to_owned(),
+        "both" => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_owned(),
+        "huge-head" => format!("HTTP/1.1 200 OK\r\nX-Big: {big}\r\nContent-Length: 0\r\n\r\n"),
+        "big" => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{big}", big.len()),
+        "continue" => "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "hints" => "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "none" => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+        "same" => "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n".to_owned(),
+        "close" => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".to_owned(),
+        "reason" => "HTTP/1.1 299 Some Odd  Reason\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "bare" => "HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "lf" => "HTTP/1.1 200 OK\nContent-Length: 2\n\nok".to_owned(),
+        "fold" => "HTTP/1.1 200 OK\r\nX-Long: a\r\n  b\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "bad-name" => "HTTP/1.1 200 OK\r\nX Bad: a\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "space-colon" => "HTTP/1.1 200 OK\r\nX-Space : a\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "version" => "HTTP/3.7 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "upgrade" => "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello".to_owned(),
+        "headers" => "HTTP/1.1 200 OK\r\nServer: Origin/1\r\nX-UPPER: One\r\nx-upper: Two\r\nSet-Cookie: A=1\r\n\
+                      Set-Cookie: B=2\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok"
+            .to_owned(),
+        "error" => "HTTP/1.1 500 Oh No\r\nContent-Length: 3\r\n\r\nbad".to_owned(),
+        _ => "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Kind: plain\r\n\r\nhello\n".to_owned(),
+    };
+    let end = text.find("\r\n\r\n").map_or(text.len(), |at| at + 4);
+    stream.write_all(if head_only { &text.as_bytes()[..end] } else { text.as_bytes() })?;
+    Ok(!matches!(wish, "garbage" | "bad-chunk" | "close" | "upgrade"))
+}
