@@ -30,6 +30,7 @@ mod pgbouncer;
 mod refusal;
 mod side_by_side;
 mod stateless;
+mod stats_side_by_side;
 mod tidy;
 mod vagrant_pair;
 mod vrrp_input;

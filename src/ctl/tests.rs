@@ -63,7 +63,7 @@ fn answers_are_haproxys() {
             "set server be/plain addr 127.0.0.1 port 23991",
             "no need to change the addr, no need to change the port by 'stats socket command'\n\n",
         ),
-        ("set server be/plain check-port 5", "health checks are not enabled on this server\n\n"),
+        ("set server be/plain check-port 5", "health checks are not enabled on this server\n"),
         ("set maxconn frontend", "A frontend name is expected.\n\n"),
         ("set maxconn frontend nope 5", "No such frontend.\n\n"),
         ("set maxconn frontend fe -1", "Value out of range.\n\n"),

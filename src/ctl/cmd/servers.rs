@@ -170,7 +170,7 @@ fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Repl
         word @ ("check-addr" | "check-port") if server.ir.check.is_some() => {
             Reply::error(format!("'set server <srv> {word}' is not done yet: checks keep their address.\n"))
         }
-        "check-addr" | "check-port" => Reply::error("health checks are not enabled on this server\n"),
+        "check-addr" | "check-port" => Reply::error("health checks are not enabled on this server"),
         "fqdn" if server.ir.resolvers.is_none() => {
             Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n")
         }
