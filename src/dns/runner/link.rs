@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,7 +29,7 @@ const REST_AFTER: u32 = 16;
 
 /// A way to a nameserver.
 pub(super) enum Link {
-    Udp { socket: Arc<UdpSocket>, reader: JoinHandle<()> },
+    Udp { socket: std::net::UdpSocket, reader: JoinHandle<()> },
     Tcp { questions: mpsc::Sender<Vec<u8>>, task: JoinHandle<()> },
 }
 
@@ -43,12 +42,8 @@ impl Drop for Link {
 }
 
 impl Link {
-    /// Opens the way to nameserver `number`; what comes from it goes to `incoming`.
-    pub(super) async fn open(
-        number: usize,
-        ns: &Nameserver,
-        incoming: mpsc::Sender<Incoming>,
-    ) -> io::Result<Self> {
+    /// Opens the way to nameserver `number`; what comes from it goes to `incoming`. To be called on a runtime.
+    pub(super) fn open(number: usize, ns: &Nameserver, incoming: mpsc::Sender<Incoming>) -> io::Result<Self> {
         if ns.tcp {
             let (questions, queue) = mpsc::channel(TCP_BACKLOG);
             let task = tokio::spawn(serve_tcp(number, ns.addr, queue, incoming));
@@ -56,20 +51,19 @@ impl Link {
         }
         let any: SocketAddr =
             if ns.addr.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
-        let socket = UdpSocket::bind(any).await?;
+        let socket = std::net::UdpSocket::bind(any)?;
+        socket.set_nonblocking(true)?;
         // Connected: the kernel drops what others send.
-        socket.connect(ns.addr).await?;
-        // From now on it can be sent to without waiting.
-        socket.writable().await?;
-        let socket = Arc::new(socket);
-        let reader = tokio::spawn(read_udp(number, socket.clone(), incoming));
+        socket.connect(ns.addr)?;
+        let reader = tokio::spawn(read_udp(number, UdpSocket::from_std(socket.try_clone()?)?, incoming));
         Ok(Self::Udp { socket, reader })
     }
 
     /// Sends without waiting.
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Udp { socket, .. } => socket.try_send(bytes).map(|_| ()),
+            // A connected socket reports the ICMP answer to an earlier question once, in place of sending.
+            Self::Udp { socket, .. } => socket.send(bytes).or_else(|_| socket.send(bytes)).map(|_| ()),
             Self::Tcp { questions, .. } => {
                 questions.try_send(bytes.to_vec()).map_err(|_| io::ErrorKind::WouldBlock.into())
             }
@@ -77,7 +71,41 @@ impl Link {
     }
 }
 
-async fn read_udp(number: usize, socket: Arc<UdpSocket>, incoming: mpsc::Sender<Incoming>) {
+/// The ways to all nameservers of a section.
+#[derive(Default)]
+pub(super) struct Links {
+    nameservers: Vec<Nameserver>,
+    links: Vec<Option<Link>>,
+    incoming: Option<mpsc::Sender<Incoming>>,
+}
+
+impl Links {
+    /// From now on questions go to `nameservers` and answers to `incoming`.
+    pub(super) fn start(&mut self, nameservers: &[Nameserver], incoming: mpsc::Sender<Incoming>) {
+        self.nameservers = nameservers.to_vec();
+        self.links = nameservers.iter().map(|_| None).collect();
+        self.incoming = Some(incoming);
+    }
+
+    /// Sends to a nameserver, on a new socket if the old one does not take it: the network may have changed under it.
+    /// `false`: it could not be sent, which is how an unreachable nameserver is counted.
+    pub(super) fn send(&mut self, nameserver: usize, bytes: &[u8]) -> bool {
+        if self.links[nameserver].as_ref().is_some_and(|link| link.send(bytes).is_ok()) {
+            return true;
+        }
+        let Some(incoming) = &self.incoming else { return false };
+        self.links[nameserver] = Link::open(nameserver, &self.nameservers[nameserver], incoming.clone()).ok();
+        self.links[nameserver].as_ref().is_some_and(|link| link.send(bytes).is_ok())
+    }
+
+    /// Nobody answered: the next questions go out on new sockets. A connected socket keeps the source address it
+    /// chose at the start, and answers to it get lost once that address has moved to another host.
+    pub(super) fn renew(&mut self) {
+        self.links.iter_mut().for_each(|link| *link = None);
+    }
+}
+
+async fn read_udp(number: usize, socket: UdpSocket, incoming: mpsc::Sender<Incoming>) {
     let mut buffer = vec![0; MAX_MESSAGE];
     let mut errors = 0;
     loop {

@@ -20,7 +20,7 @@ use crate::ir;
 use crate::live::{Address, Live, Proxy, Server};
 use crate::server::{Admin, Level};
 use crate::sys;
-use link::{Incoming, Link};
+use link::{Incoming, Links};
 
 pub use init::{Message, Outcome, init_addresses};
 
@@ -49,7 +49,7 @@ struct Section {
     resolver: Resolver,
     /// By number of the name.
     names: Vec<Following>,
-    links: Vec<Option<Link>>,
+    links: Links,
 }
 
 /// Starts a thread that follows all names until the process ends. Nothing is started if no server follows one.
@@ -113,7 +113,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
             }
         }
         if !names.is_empty() {
-            sections.push(Section { live: live.clone(), number, resolver, names, links: Vec::new() });
+            sections.push(Section { live: live.clone(), number, resolver, names, links: Links::default() });
         }
     }
     sections
@@ -129,11 +129,7 @@ fn ip_of(server: &Server) -> Option<IpAddr> {
 impl Section {
     async fn run(mut self) {
         let (sender, mut incoming) = mpsc::channel::<Incoming>(BACKLOG);
-        let nameservers = self.live.config.resolvers[self.number].nameservers.clone();
-        for (number, ns) in nameservers.iter().enumerate() {
-            // Without a socket (no IPv6 here...) every question to it fails, which is how it is counted.
-            self.links.push(Link::open(number, ns, sender.clone()).await.ok());
-        }
+        self.links.start(&self.live.config.resolvers[self.number].nameservers, sender);
         loop {
             let deadline = self.resolver.deadline();
             let timer = async {
@@ -160,8 +156,7 @@ impl Section {
                 match effect {
                     Effect::Send { nameserver, id, bytes } => {
                         let counters = &self.live.resolvers[self.number].nameservers[nameserver].counters;
-                        let sent = self.links[nameserver].as_ref().is_some_and(|l| l.send(&bytes).is_ok());
-                        if sent {
+                        if self.links.send(nameserver, &bytes) {
                             counters.sent.inc();
                         } else {
                             counters.snd_error.inc();
@@ -169,7 +164,12 @@ impl Section {
                         }
                     }
                     Effect::Resolved { name, nameserver } => self.resolved(name, nameserver),
-                    Effect::Failed { name, failure } => self.failed(name, failure),
+                    Effect::Failed { name, failure } => {
+                        if failure == Failure::Timeout {
+                            self.links.renew();
+                        }
+                        self.failed(name, failure);
+                    }
                     Effect::Count { nameserver, what } => self.count(nameserver, what),
                 }
             }
