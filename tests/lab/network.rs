@@ -13,8 +13,11 @@ pub(crate) struct Network {
 impl Network {
     /// A network whose gateway has `address`, such as `172.20.0.1/16`.
     pub(crate) fn new(switch: Host, address: &str) -> Self {
-        // Without snooping every port sees VRRP's multicasts, as on a plain switch.
-        switch.sh("ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up");
+        // Without snooping every port sees VRRP's multicasts, as on a plain switch. With an address of its own the
+        // gateway keeps it when a port is added; otherwise it takes the lowest of its ports', and neighbours lose it.
+        switch.sh(
+            "ip link add br0 address 02:00:00:00:00:01 type bridge mcast_snooping 0 && ip link set br0 up",
+        );
         switch.sh(&format!("ip address add {address} dev br0"));
         let gateway = address.split('/').next().unwrap_or_default().to_owned();
         Self { switch, gateway }
