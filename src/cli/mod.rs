@@ -15,6 +15,8 @@ use std::process::ExitCode;
 
 /// Picks the personality by the name the program was called by and runs it.
 pub fn main() -> ExitCode {
+    // What goes wrong inside this program, as opposed to what it reports in its role, goes to standard error.
+    tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let mut args = std::env::args_os();
     let called = args.next().unwrap_or_default();
     let args: Vec<OsString> = args.collect();

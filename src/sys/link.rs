@@ -23,6 +23,10 @@ fn send(message: RouteNetlinkMessage, flags: u16) -> io::Result<()> {
     Rtnl::open()?.request(message, flags, |_| {})
 }
 
+/// Hardware address of a bridge: locally administered. Without one of its own a bridge takes over that of a port and changes
+/// it as ports come, and its neighbours go on sending to the old one.
+const BRIDGE_MAC: [u8; 6] = [0x02, 0x54, 0x4e, 0x44, 0x4d, 0x01];
+
 /// Makes a bridge.
 ///
 /// # Errors
@@ -31,6 +35,7 @@ pub fn create_bridge(name: &str) -> io::Result<()> {
     let mut link = LinkMessage::default();
     link.attributes = vec![
         LinkAttribute::IfName(name.to_owned()),
+        LinkAttribute::Address(BRIDGE_MAC.to_vec()),
         LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]),
     ];
     send(RouteNetlinkMessage::NewLink(link), NEW)
