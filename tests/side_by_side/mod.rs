@@ -81,8 +81,6 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> HashMap<&'static str, Se
 
 /// Where ours differs, and in what. Whatever is not named here is the same to the byte.
 const DIFFERENT: &[(&str, &str)] = &[
-    ("post chunked", "an empty line after the last chunk is taken for the start of another request"),
-    ("chunk extension", "as above"),
     ("version 9", "the log has the version that was understood"),
     ("content-lengths that differ", "the log names the request that was refused, HAProxy calls it <BADREQ>"),
     ("content-length list", "as above"),

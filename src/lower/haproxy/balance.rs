@@ -108,6 +108,8 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
         },
         ("rdp-cookie", name) => {
             let name = name.filter(|name| !name.is_empty()).unwrap_or("msts");
+            let message = "'balance rdp-cookie' is accepted but has no effect in Tandem yet.";
+            context.say(Diagnostic::warning(Reason::NoEffect, word.span, message).help("servers take turns"));
             Balance::RdpCookie(name.to_owned())
         }
         ("hash" | "sticky" | "log-hash", _) => {

@@ -8,9 +8,25 @@ use crate::ir::expr::VarName;
 use crate::ir::log::Severity;
 use crate::ir::rules::CommonAction as C;
 
+/// Actions that are evaluated and then change nothing, and what that means.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("set-nice", "sessions are scheduled alike"),
+    ("set-tos", "packets keep the system's type of service"),
+    ("set-fc-tos", "packets keep the system's type of service"),
+    ("set-mark", "packets carry no mark: routing and filters that look for it do not see them"),
+    ("set-fc-mark", "packets carry no mark: routing and filters that look for it do not see them"),
+    ("set-priority-class", "queues are first come, first served"),
+    ("set-priority-offset", "queues are first come, first served"),
+];
+
 /// Reads a shared action; outer `None`: `name` is none of them.
 pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
     let (name, inside) = cursor.action_parts();
+    if let Some((_, why)) = WITHOUT_EFFECT.iter().find(|(action, _)| *action == name) {
+        let message = format!("'{name}' is accepted but has no effect in Tandem yet.");
+        let span = cursor.line;
+        language.say(Diagnostic::warning(Reason::NoEffect, span, message).help(*why));
+    }
     Some(match name {
         "set-var" | "set-var-fmt" | "unset-var" => variable(language, cursor, name, inside),
         "set-log-level" => level(language, cursor).map(C::SetLogLevel),

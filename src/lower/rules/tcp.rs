@@ -1,6 +1,6 @@
 //! `tcp-request` and `tcp-response`.
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
@@ -47,6 +47,12 @@ impl Language<'_> {
                     let message = format!("'expect-proxy' only supports 'layer4', got '{word}'.");
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
+                // Taken for data, the header would decide nothing and the peer's address would pass for the client's.
+                let message = "'expect-proxy' is known, but Tandem cannot do it yet.";
+                self.say(
+                    Diagnostic::alert(Reason::Refused, word.span, message)
+                        .help("use 'accept-proxy' on the 'bind' line"),
+                );
                 T::ExpectProxy
             }
             "switch-mode" => {
@@ -55,6 +61,9 @@ impl Language<'_> {
                     let message = format!("'switch-mode' only supports 'http', got '{word}'.");
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
+                // HTTP rules that come after it would never be asked.
+                let message = "'switch-mode http' is known, but Tandem cannot do it yet.";
+                self.say(Diagnostic::alert(Reason::Refused, word.span, message).help("use 'mode http'"));
                 T::SwitchModeHttp
             }
             "capture" => {

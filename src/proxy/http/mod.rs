@@ -54,6 +54,8 @@ pub(super) async fn session(conn: &mut Conn) {
 
 /// Wait for the first bytes of a request.
 async fn idle(conn: &mut Conn) -> Wake {
+    // What is left of the last exchange may be nothing: an empty buffer is no beginning of a request.
+    conn.rest();
     if conn.input.is_some() {
         return Wake::Bytes;
     }
