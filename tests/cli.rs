@@ -223,3 +223,32 @@ fn tandem_judges_both_languages_and_makes_links() {
     assert!(!desk.run("tandem", &["links", dir]).status.success(), "what is there stays");
     assert!(desk.run("tandem", &["links", "--force", dir]).status.success());
 }
+
+#[test]
+fn the_demo_tells_its_story_to_the_end_and_leaves_nothing() {
+    let Some(_lab) = crate::lab::Lab::open_alone(&[crate::lab::Part::Program("killall")]) else { return };
+    let desk = Desk::new();
+    let output = Command::new(desk.path("tandem"))
+        .args(["demo", "--pause", "1s"])
+        .env("TMPDIR", desk.dir.path())
+        .output()
+        .unwrap();
+    let (told, wrong) = (out(&output), err(&output));
+    assert!(output.status.success(), "{told}\n{wrong}");
+    for scene in ["all is well", "origin2 dies", "the active proxy is killed", "the whole active node dies"] {
+        let row = told.lines().rfind(|line| line.starts_with(scene));
+        let row = row.unwrap_or_else(|| panic!("{scene} is missing in\n{told}"));
+        let numbers: Vec<u64> = row.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        let [sent, lost] = numbers[..] else { panic!("{row}") };
+        assert!(sent > 0 && lost < sent, "{row}\n{told}");
+    }
+    assert!(told.contains("lb2 took the address after") && told.contains("lb1 took it back after"), "{told}");
+    // The temporary directory holds the three links it began with, and no host of the demo lives on.
+    assert_eq!(fs::read_dir(desk.dir.path()).unwrap().count(), 3);
+    eventually("the end of the demo's hosts", Duration::from_secs(10), || {
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let mut commands = processes.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+        let here = desk.dir.path().as_os_str().as_encoded_bytes();
+        !commands.any(|line| line.windows(here.len()).any(|part| part == here))
+    });
+}
