@@ -15,11 +15,13 @@ fn hosts_are_apart() {
     sleeper.arg("600");
     let mut sleeper = one.spawn(sleeper);
     let sees = |host: &crate::lab::Host| host.try_sh("killall -0 sleep").status.success();
-    assert!(sees(&one));
+    // Between the fork and the program it becomes, a process has another name.
+    eventually("the sleeper to be seen", 5 * SECOND, || sees(&one));
     assert!(!sees(&two), "processes are seen across hosts");
     // An orphan must not stay behind as a zombie: `killall -0` would still find it.
     one.sh("setsid sleep 700 >/dev/null 2>&1 &");
     sleeper.kill();
+    eventually("the orphan to be seen", 5 * SECOND, || sees(&one));
     one.sh("killall sleep");
     eventually("orphans to be reaped", 5 * SECOND, || !sees(&one));
     one.sh("touch /var/run/mark");
