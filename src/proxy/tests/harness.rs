@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use crate::ir::proxy::{Backend, Caps, Frontend, Mode, Proxy};
+use crate::ir::proxy::{Caps, Frontend, Mode, Proxy};
 use crate::ir::server::{InitAddr, OnMark, Server, ServerAddr};
 use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
 use crate::live::Live;
@@ -19,50 +19,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// A section with nothing configured.
 pub(super) fn proxy(name: &str, mode: Mode) -> Proxy {
     Proxy {
-        name: name.into(),
         id: 1,
-        caps: Caps::Listen,
         mode,
-        disabled: false,
-        description: None,
-        timeouts: Default::default(),
-        logs: Vec::new(),
-        log_tag: None,
-        reads_server_addresses: false,
-        log_format: Default::default(),
-        dontlognull: false,
-        dontlog_normal: false,
-        logasap: false,
-        log_separate_errors: false,
-        http_conn_mode: Default::default(),
-        forwardfor: None,
-        originalto: None,
-        http_pretend_keepalive: false,
-        clitcpka: false,
-        srvtcpka: false,
-        nolinger: false,
-        abortonclose: false,
-        http_ignore_probes: false,
-        http_no_delay: false,
-        accept_unsafe_request: false,
-        accept_unsafe_response: false,
-        errorfiles: Vec::new(),
-        errorlocs: Vec::new(),
-        tcp_request_connection: Vec::new(),
-        tcp_request_session: Vec::new(),
-        tcp_request_content: Vec::new(),
-        tcp_request_inspect_delay: None,
-        http_request: Vec::new(),
-        http_response: Vec::new(),
-        http_after_response: Vec::new(),
-        stats: None,
         frontend: Some(Frontend {
             binds: vec![bind()],
             default_backend: Some(ProxyIdx(0)),
             ..Frontend::default()
         }),
-        backend: Some(Backend { retries: 3, ..Backend::default() }),
-        place: Default::default(),
+        ..Proxy::new(name, Caps::Listen)
     }
 }
 
