@@ -1,0 +1,365 @@
+//! Where samples come from (manual, 7.3.2 and on).
+
+use std::sync::Arc;
+
+use super::super::{ProxyIdx, Userlist};
+use super::{Dir, TimeUnit, Value, VarName};
+
+/// A proxy that a fetch speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyRef {
+    /// The frontend of the session.
+    CurrentFrontend,
+    /// The backend of the session (the frontend until one is chosen).
+    CurrentBackend,
+    /// A named one.
+    Named(ProxyIdx),
+}
+
+/// A server that a fetch speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerRef {
+    /// Its backend.
+    pub proxy: ProxyRef,
+    /// Position in [`crate::ir::proxy::Backend::servers`].
+    pub index: u32,
+    /// Name.
+    pub name: Box<str>,
+}
+
+/// Live numbers of a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProxyNumber {
+    /// `nbsrv`: usable servers.
+    UsableServers,
+    /// `be_conn`: connections on the backend, queued ones included.
+    BackendConnections,
+    /// `be_conn_free`: free slots of all servers, -1 without limit.
+    BackendConnectionsFree,
+    /// `be_sess_rate`: sessions per second.
+    BackendSessionRate,
+    /// `fe_conn`.
+    FrontendConnections,
+    /// `fe_sess_rate`.
+    FrontendSessionRate,
+    /// `fe_req_rate`.
+    FrontendRequestRate,
+    /// `queue`: connections waiting in the backend's queues.
+    Queue,
+    /// `avg_queue`: that, divided by the number of usable servers.
+    AverageQueue,
+    /// `connslots`.
+    ConnectionSlots,
+}
+
+/// Live numbers of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServerNumber {
+    /// `srv_is_up`: 0 or 1.
+    IsUp,
+    /// `srv_conn`.
+    Connections,
+    /// `srv_conn_free`, -1 without limit.
+    ConnectionsFree,
+    /// `srv_queue`.
+    Queue,
+    /// `srv_sess_rate`.
+    SessionRate,
+    /// `srv_weight`: effective.
+    Weight,
+    /// `srv_iweight`: as configured.
+    InitialWeight,
+    /// `srv_uweight`: as set by the administrator.
+    UserWeight,
+}
+
+/// Live numbers of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProcessNumber {
+    /// Connections (`%ac`, `act_conn`).
+    Connections,
+    /// `stopping`: 0 or 1.
+    Stopping,
+    /// Seconds since the start.
+    Uptime,
+}
+
+/// An end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// `src`: the client as rules may have set it.
+    Src,
+    /// `dst`: the address the client connected to, as rules may have set it.
+    Dst,
+    /// `fc_src`: the client as the connection (or PROXY protocol) says.
+    FcSrc,
+    /// `fc_dst`.
+    FcDst,
+    /// `bc_src`: our end of the connection to the server.
+    BcSrc,
+    /// `bc_dst`: the server.
+    BcDst,
+}
+
+/// Configured timeouts that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TimeoutName {
+    /// `be_server_timeout`.
+    BeServer,
+    /// `be_tunnel_timeout`.
+    BeTunnel,
+    /// `fe_client_timeout`.
+    FeClient,
+    /// `cur_server_timeout`.
+    CurServer,
+    /// `cur_tunnel_timeout`.
+    CurTunnel,
+    /// `be_connect_timeout`.
+    BeConnect,
+    /// `be_queue_timeout`.
+    BeQueue,
+    /// `be_tarpit_timeout`.
+    BeTarpit,
+    /// `cur_client_timeout`.
+    CurClient,
+}
+
+/// A sample fetch with its arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fetch {
+    /// `int`, `str`, `bool`, `always_true`, `env`, `hostname`... whatever is known at load.
+    Const(Value),
+    /// `var(NAME[,DEFAULT])`.
+    Var(VarName, Option<Value>),
+    /// `date([OFFSET[,UNIT]])`.
+    Date(i64, TimeUnit),
+    /// `date_us`: microseconds within the second.
+    DateMicros,
+    /// `accept_date([UNIT])`.
+    AcceptDate(TimeUnit),
+    /// `request_date([UNIT])`.
+    RequestDate(TimeUnit),
+    /// `rand([RANGE])`.
+    Rand(Option<u32>),
+    /// `uuid`, version 4.
+    Uuid,
+    /// `thread`.
+    Thread,
+    /// `pid`.
+    Pid,
+    /// Numbers of the process.
+    Process(ProcessNumber),
+    /// Numbers of a proxy.
+    Proxy(ProxyRef, ProxyNumber),
+    /// Numbers of a server.
+    Server(ServerRef, ServerNumber),
+    /// `src`, `dst` and relatives: the address.
+    Addr(Endpoint),
+    /// `src_port`, `dst_port` and relatives.
+    Port(Endpoint),
+    /// `src_is_local`, `dst_is_local`.
+    IsLocal(Endpoint),
+    /// `dst_conn`: connections on the same listener.
+    ListenerConnections,
+    /// `fe_name`.
+    FrontendName,
+    /// `fe_id`.
+    FrontendId,
+    /// `fe_defbe`.
+    FrontendDefaultBackend,
+    /// `be_name`.
+    BackendName,
+    /// `be_id`.
+    BackendId,
+    /// `srv_name`.
+    ServerName,
+    /// `srv_id`.
+    ServerId,
+    /// `so_name`.
+    ListenerName,
+    /// `so_id`.
+    ListenerId,
+    /// `fc_rcvd_proxy`.
+    ReceivedProxy,
+    /// `fc_http_major`.
+    FrontHttpMajor,
+    /// `bc_http_major`.
+    BackHttpMajor,
+    /// Timeouts, milliseconds.
+    Timeout(TimeoutName),
+    /// `ssl_fc`, `ssl_bc`... as long as no connection is encrypted: a constant false on this side.
+    IsTls(Dir),
+    /// `wait_end`: true once no more data will come.
+    WaitEnd,
+    /// `req.len`, `res.len`: bytes in the buffer.
+    BufferLen(Dir),
+    /// `req.payload`, `res.payload` (offset, length; 0: what is there).
+    Payload(Dir, usize, usize),
+    /// `req.payload_lv(OFFSET,SIZE[,DATA])`.
+    PayloadLv {
+        /// Message.
+        dir: Dir,
+        /// Where the length stands.
+        offset: usize,
+        /// Bytes of the length, big-endian.
+        size: usize,
+        /// Where the data starts: `Ok` absolute, `Err` relative to the end of the length.
+        data: Result<usize, i64>,
+    },
+    /// `req.ssl_hello_type`.
+    TlsHelloType(Dir),
+    /// `req.ssl_sni`.
+    TlsHelloSni,
+    /// `req.ssl_ver`: major in the high 16 bits.
+    TlsHelloVersion,
+    /// `req.ssl_alpn`: protocols of the hello, comma separated.
+    TlsHelloAlpn,
+    /// `req.ssl_ec_ext`.
+    TlsHelloEcExt,
+    /// `req.proto_http`.
+    ProtoHttp,
+    /// `rdp_cookie([NAME])`.
+    RdpCookie(Option<Box<[u8]>>),
+    /// `rdp_cookie_cnt([NAME])`.
+    RdpCookieCount(Option<Box<[u8]>>),
+    /// `method`.
+    Method,
+    /// `req.ver`, `res.ver`: `1.1`.
+    Version(Dir),
+    /// `status`: status of the response.
+    Status,
+    /// `url`.
+    Url,
+    /// `path`.
+    Path,
+    /// `pathq`: path and query string.
+    PathQ,
+    /// `query`.
+    Query,
+    /// `base`: Host and path.
+    Base,
+    /// `baseq`: Host, path and query.
+    BaseQ,
+    /// `base32`.
+    Base32,
+    /// `url32`.
+    Url32,
+    /// `url_ip`.
+    UrlIp,
+    /// `url_port`.
+    UrlPort,
+    /// `url_param([NAME[,DELIM]])`.
+    UrlParam {
+        /// Name; `None`: the first.
+        name: Option<Box<[u8]>>,
+        /// What starts the query, `?` by default.
+        delim: u8,
+    },
+    /// `urlp_val`.
+    UrlParamInt {
+        /// Name; `None`: the first.
+        name: Option<Box<[u8]>>,
+        /// What starts the query, `?` by default.
+        delim: u8,
+    },
+    /// `req.hdr(NAME[,OCC])`: comma-separated values.
+    Hdr(Dir, HdrArg),
+    /// `req.fhdr(NAME[,OCC])`: whole lines.
+    FullHdr(Dir, HdrArg),
+    /// `req.hdr_cnt`.
+    HdrCount(Dir, Option<Box<[u8]>>),
+    /// `req.fhdr_cnt`.
+    FullHdrCount(Dir, Option<Box<[u8]>>),
+    /// `req.hdr_ip`.
+    HdrIp(Dir, HdrArg),
+    /// `req.hdr_val`.
+    HdrInt(Dir, HdrArg),
+    /// `req.hdr_names([DELIM])`.
+    HdrNames(Dir, u8),
+    /// `req.hdrs`: the whole head without the first line.
+    Hdrs(Dir),
+    /// `req.cook([NAME])`, `res.cook`.
+    Cook(Dir, Option<Box<[u8]>>),
+    /// `req.cook_cnt`.
+    CookCount(Dir, Option<Box<[u8]>>),
+    /// `req.cook_val`.
+    CookInt(Dir, Option<Box<[u8]>>),
+    /// `http_auth(USERLIST)`.
+    HttpAuth(Arc<Userlist>),
+    /// `http_auth_group(USERLIST)`.
+    HttpAuthGroup(Arc<Userlist>),
+    /// `http_auth_user`.
+    HttpAuthUser,
+    /// `http_auth_pass`.
+    HttpAuthPass,
+    /// `http_auth_type`.
+    HttpAuthType,
+    /// `http_auth_bearer([HEADER])`.
+    HttpAuthBearer(Option<Box<[u8]>>),
+    /// `http_first_req`.
+    FirstRequest,
+    /// `req.body`, `res.body`: what is buffered of it.
+    Body(Dir),
+    /// `req.body_len`.
+    BodyLen(Dir),
+    /// `req.body_size`: as announced.
+    BodySize(Dir),
+    /// `req.body_param([NAME])`.
+    BodyParam(Option<Box<[u8]>>),
+    /// `capture.req.hdr(I)`, `capture.res.hdr(I)`.
+    Capture(Dir, usize),
+    /// `capture.req.method`.
+    CaptureMethod,
+    /// `capture.req.uri`.
+    CaptureUri,
+    /// `capture.req.ver`, `capture.res.ver`: `HTTP/1.1`.
+    CaptureVersion(Dir),
+    /// `unique-id`.
+    UniqueId,
+    /// `txn.conn_retries`.
+    Retries,
+    /// `txn.redispatched`.
+    Redispatched,
+    /// `bytes_in`, `bytes_out`.
+    Bytes(Dir),
+    /// `txn.sess_term_state`.
+    TermState,
+    /// Timers of the log line, milliseconds (`req.timer.hdr`, `bc.timer.connect`...).
+    Timer(Timer),
+}
+
+/// Timers in the order of a session's life (manual, 8.4). Milliseconds, -1 where the phase was not reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Timer {
+    /// `%Th`: PROXY protocol, TLS handshake.
+    Handshake,
+    /// `%Ti`: idle before the request.
+    Idle,
+    /// `%TR`: receiving the request head.
+    Request,
+    /// `%Tq`: `Th + Ti + TR`.
+    Query,
+    /// `%Tw`: waiting in queues.
+    Wait,
+    /// `%Tc`: connecting to the server.
+    Connect,
+    /// `%Tr`: until the response head.
+    Response,
+    /// `%Td`: transferring data.
+    Data,
+    /// `%Ta`: active time of the request.
+    Active,
+    /// `%Tt`: all of the session.
+    Total,
+    /// `%Tu`: as the user sees it.
+    User,
+}
+
+/// Name and occurrence of a header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HdrArg {
+    /// Name, lower case; `None`: any header.
+    pub name: Option<Box<[u8]>>,
+    /// 1 is the first, -1 the last; 0: not said (last in expressions, each in ACLs).
+    pub occurrence: i32,
+}

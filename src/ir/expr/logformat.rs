@@ -1,0 +1,162 @@
+//! Log-format strings (manual, 8.2.6).
+
+use super::{Expr, Timer};
+
+/// How a log-format item is written (`%{+Q,+X,+E}`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LfOptions {
+    /// `+M`: `-` in place of nothing (on for log formats).
+    pub mandatory: bool,
+    /// `+Q`: in quotes.
+    pub quote: bool,
+    /// `+X`: hexadecimal.
+    pub hex: bool,
+    /// `+E`: escape `"`, `\` and `]`.
+    pub escape: bool,
+    /// The string becomes part of an HTTP message: control characters are encoded (`%0A`).
+    pub http: bool,
+}
+
+/// A node of a log-format string.
+#[derive(Clone, Debug)]
+pub enum LfItem {
+    /// Literal text.
+    Text(Box<str>),
+    /// Blanks between two items; one space, and none after another.
+    Separator,
+    /// `%ci`...
+    Alias(LfAlias),
+    /// `%[...]`.
+    Expr(Box<Expr>),
+}
+
+/// An item with its options.
+#[derive(Clone, Debug)]
+pub struct LfNode {
+    /// What.
+    pub item: LfItem,
+    /// How.
+    pub opts: LfOptions,
+}
+
+/// A log-format string (manual, 8.2.6).
+#[derive(Clone, Debug, Default)]
+pub struct LogFormat {
+    /// Nodes in order.
+    pub nodes: Vec<LfNode>,
+    /// As written.
+    pub text: Box<str>,
+}
+
+/// Log-format aliases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LfAlias {
+    /// `%ci`.
+    ClientIp,
+    /// `%cp`.
+    ClientPort,
+    /// `%fi`.
+    FrontendIp,
+    /// `%fp`.
+    FrontendPort,
+    /// `%bi`.
+    BackendIp,
+    /// `%bp`.
+    BackendPort,
+    /// `%si`.
+    ServerIp,
+    /// `%sp`.
+    ServerPort,
+    /// `%t`: date of the connection, with milliseconds.
+    AcceptDate,
+    /// `%tr`: date of the request, with milliseconds.
+    RequestDate,
+    /// `%T`: date of the connection, UTC.
+    AcceptDateUtc,
+    /// `%trg`: date of the request, UTC.
+    RequestDateUtc,
+    /// `%Tl`: date of the connection, local.
+    AcceptDateLocal,
+    /// `%trl`: date of the request, local.
+    RequestDateLocal,
+    /// `%Ts`: seconds since 1970 of the connection.
+    AcceptTimestamp,
+    /// `%ms`: milliseconds of that.
+    AcceptMillis,
+    /// `%f`.
+    Frontend,
+    /// `%ft`: with `~` where the listener is encrypted.
+    FrontendTransport,
+    /// `%b`.
+    Backend,
+    /// `%s`.
+    Server,
+    /// `%Th`, `%Tq`...
+    Timer(Timer),
+    /// `%ST`.
+    Status,
+    /// `%B`: bytes to the client.
+    BytesRead,
+    /// `%U`: bytes to the server.
+    BytesUploaded,
+    /// `%CC`.
+    RequestCookie,
+    /// `%CS`.
+    ResponseCookie,
+    /// `%ts`.
+    TermState,
+    /// `%tsc`.
+    TermStateCookie,
+    /// `%ac`.
+    ActiveConnections,
+    /// `%fc`.
+    FrontendConnections,
+    /// `%bc`.
+    BackendConnections,
+    /// `%sc`.
+    ServerConnections,
+    /// `%rc`.
+    Retries,
+    /// `%sq`.
+    ServerQueue,
+    /// `%bq`.
+    BackendQueue,
+    /// `%hr`.
+    RequestHeaders,
+    /// `%hrl`.
+    RequestHeaderList,
+    /// `%hs`.
+    ResponseHeaders,
+    /// `%hsl`.
+    ResponseHeaderList,
+    /// `%r`: the request line.
+    RequestLine,
+    /// `%HM`.
+    HttpMethod,
+    /// `%HP`: path, with scheme and authority if the client sent them.
+    HttpPath,
+    /// `%HPO`: path only.
+    HttpPathOnly,
+    /// `%HQ`: query string.
+    HttpQuery,
+    /// `%HU`: URI.
+    HttpUri,
+    /// `%HV`: version.
+    HttpVersion,
+    /// `%rt`: number of the request since the start.
+    RequestCounter,
+    /// `%lc`: number of the log line of the frontend.
+    LogCounter,
+    /// `%H`.
+    Hostname,
+    /// `%pid`.
+    Pid,
+    /// `%ID`.
+    UniqueId,
+    /// `%sslc`: cipher; nothing on a clear connection.
+    TlsCipher,
+    /// `%sslv`.
+    TlsVersion,
+    /// `%o`: options for what follows; no output.
+    Nothing,
+}
