@@ -33,6 +33,7 @@ mod stateless;
 mod stats_side_by_side;
 mod tidy;
 mod vagrant_pair;
+mod vrrp_dead_node;
 mod vrrp_input;
 mod vrrp_interop;
 mod vrrp_process;

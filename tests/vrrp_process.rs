@@ -8,10 +8,10 @@ use crate::lab::{
     Config, Host, Lab, Network, Part, Process, Signal, eventually, holds_for, keepalived, wait_for,
 };
 
-const SECOND: Duration = Duration::from_secs(1);
-const VIP: &str = "10.78.0.100";
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const VIP: &str = "10.78.0.100";
 
-const CONFIG: &str = "\
+pub(crate) const CONFIG: &str = "\
 vrrp_instance VI_1 {
     state BACKUP
     interface eth0
@@ -25,14 +25,14 @@ vrrp_instance VI_1 {
 }
 ";
 
-struct Pair {
-    net: Network,
-    one: Host,
-    two: Host,
+pub(crate) struct Pair {
+    pub(crate) net: Network,
+    pub(crate) one: Host,
+    pub(crate) two: Host,
 }
 
 impl Pair {
-    fn new(lab: &Lab) -> Self {
+    pub(crate) fn new(lab: &Lab) -> Self {
         let net = lab.network("net", "10.78.0.1/24");
         let (one, two) = (lab.host("one"), lab.host("two"));
         net.plug(&one, "eth0", "10.78.0.11/24");
@@ -41,18 +41,18 @@ impl Pair {
     }
 }
 
-fn written(host: &Host, priority: u8) -> Config {
+pub(crate) fn written(host: &Host, priority: u8) -> Config {
     Config::written(host, "keepalived.conf", &CONFIG.replace("PRIORITY", &priority.to_string()))
 }
 
-fn start(host: &Host, priority: u8) -> Process {
+pub(crate) fn start(host: &Host, priority: u8) -> Process {
     let daemon = host.keepalived(&keepalived(), &written(host, priority));
     eventually("the address", 5 * SECOND, || host.has_address(VIP));
     daemon
 }
 
 /// A process id on the host, from a file there.
-fn pid(host: &Host, file: &str) -> String {
+pub(crate) fn pid(host: &Host, file: &str) -> String {
     wait_for(file, 5 * SECOND, || {
         let text = host.try_sh(&format!("cat {file}"));
         let text = String::from_utf8_lossy(&text.stdout).trim().to_owned();

@@ -113,6 +113,8 @@ pub enum Event {
     },
     /// Somebody else removed an address of ours.
     AddressLost(IpAddr),
+    /// The process did not run for this long when an advert was due, and others may have taken over.
+    Overslept(Duration),
 }
 
 impl Event {
@@ -197,6 +199,12 @@ impl fmt::Display for Event {
                 }
                 Ok(())
             }
+            Self::Overslept(late) => write!(
+                f,
+                "was {}.{:03}s late with an advert, another router may be master - giving the addresses up until that is clear",
+                late.as_secs(),
+                late.subsec_millis()
+            ),
             Self::AddressLost(a) => write!(f, "{a} was removed by somebody else - restoring it"),
         }
     }

@@ -34,6 +34,8 @@ pub struct GlobalDefs {
     pub vrrp_version: Version,
     /// `vrrp_strict` (instances carry the resolved value).
     pub vrrp_strict: bool,
+    /// `vip_lifetime` (not keepalived's): how long the kernel keeps virtual addresses that nobody renews.
+    pub vip_lifetime: VipLifetime,
     /// `vrrp_garp_*` (instances carry the resolved values).
     pub garp: GarpDefaults,
     /// `vrrp_garp_interval`: pause between two gratuitous ARPs on an interface; default none.
@@ -151,6 +153,7 @@ impl Default for GlobalDefs {
             script_security: ScriptSecurity::default(),
             vrrp_version: Version::V2,
             vrrp_strict: false,
+            vip_lifetime: VipLifetime::Auto,
             garp: GarpDefaults::default(),
             garp_interval: None,
             gna_interval: None,
@@ -203,6 +206,18 @@ impl Default for GlobalDefs {
             reload_check_config: None,
         }
     }
+}
+
+/// How long the kernel keeps a virtual address when the engine stops renewing it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VipLifetime {
+    /// As long as a backup waits for adverts, at least 3 s.
+    #[default]
+    Auto,
+    /// Forever, as keepalived installs them.
+    Off,
+    /// This many seconds.
+    Seconds(u32),
 }
 
 /// Where alert mails are delivered.

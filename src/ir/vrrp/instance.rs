@@ -239,8 +239,9 @@ pub struct Instance {
     pub owner_ignore_adverts: bool,
     /// `v3_checksum_as_v2`, resolved (2.3).
     pub v3_checksum_as_v2: bool,
-    /// `timer_expired_backup` (2.3): a late timer makes a master fall back.
-    pub timer_expired_backup: Option<Duration>,
+    /// `timer_expired_backup` (2.3): highest priority any other router may have, which says how soon it can have taken
+    /// over from a master that was late; 1..254, default 254.
+    pub timer_expired_backup: u8,
     /// Gratuitous ARP.
     pub garp: GarpSettings,
     /// `track_interface`.
@@ -312,7 +313,7 @@ impl Instance {
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
             v3_checksum_as_v2: false,
-            timer_expired_backup: None,
+            timer_expired_backup: 254,
             garp: GarpSettings::default(),
             track_interfaces: Vec::new(),
             track_scripts: Vec::new(),

@@ -13,7 +13,7 @@ mod track;
 pub use address::{EncapKind, NextHop, Route, RouteKind, Rule, StaticAddress, StaticRoute, StaticRule, Vip};
 pub use global::{
     ChildTuning, Firewall, GarpDefaults, GlobalDefs, LvsSyncDaemon, NotifyFifo, ProcessNames, RxBufs,
-    ScriptSecurity, SmtpServer, Snmp,
+    ScriptSecurity, SmtpServer, Snmp, VipLifetime,
 };
 pub use instance::{
     Auth, AuthPass, GarpSettings, InitialState, Instance, Ipvlan, IpvlanMode, MacAddr, Notify, SyncGroup,

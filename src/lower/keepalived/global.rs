@@ -189,6 +189,7 @@ impl Cx<'_> {
                 }
             }
             "vrrp_startup_delay" | "vrrp_delay_after_boot" => self.startup_delay(words),
+            "vip_lifetime" => self.vip_lifetime(words),
             "vmac_prefix" => self.config.global.vmac_prefix = second.map(|word| word.text.clone()),
             "vmac_addr_prefix" => self.config.global.vmac_addr_prefix = second.map(|word| word.text.clone()),
             "umask" => self.umask(words),

@@ -8,6 +8,7 @@ use tandem_parser::keepalived::Word;
 
 use super::context::Cx;
 use super::script::LONGEST_SECONDS;
+use crate::ir::vrrp::VipLifetime;
 
 const GARP_REPEAT: u32 = 5;
 
@@ -51,6 +52,23 @@ impl Cx<'_> {
             None => {
                 self.error(Reason::OutOfRange, word.span, format!("{name} '{}' is invalid", word.text)).done()
             }
+        }
+    }
+
+    /// `vip_lifetime off` or seconds. Not a keyword of keepalived.
+    pub(super) fn vip_lifetime(&mut self, words: &[Word]) {
+        let Some(word) = self.parameter(words, 1).cloned() else { return };
+        let lifetime = match word.text.as_str() {
+            "off" | "no" | "false" => Some(VipLifetime::Off),
+            "on" | "yes" | "true" | "auto" => Some(VipLifetime::Auto),
+            _ => self.unsigned(&word, 2, 86_400, false).map(VipLifetime::Seconds),
+        };
+        match lifetime {
+            Some(lifetime) => self.config.global.vip_lifetime = lifetime,
+            None => self
+                .error(Reason::OutOfRange, word.span, format!("vip_lifetime '{}' is invalid", word.text))
+                .help("write off, auto, or seconds from 2 to 86400")
+                .done(),
         }
     }
 

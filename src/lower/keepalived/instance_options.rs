@@ -177,10 +177,22 @@ impl Cx<'_> {
             "owner_ignore_adverts" => instance.owner_ignore_adverts = true,
             "v3_checksum_as_v2" => instance.v3_checksum_as_v2 = true,
             "timer_expired_backup" | "thread_timer_expired" => {
-                instance.timer_expired_backup = words
-                    .get(1)
-                    .cloned()
-                    .and_then(|word| self.seconds(&word, Duration::ZERO, Duration::from_secs(3600)));
+                if keyword == "thread_timer_expired" {
+                    let text = format!(
+                        "({name}) thread_timer_expired - please replace with keyword 'timer_expired_backup'"
+                    );
+                    self.complain(Reason::Retired, text).edit(words[0].span, "timer_expired_backup");
+                }
+                let Some(word) = words.get(1).cloned() else { return };
+                match self.unsigned(&word, 1, 254, false).and_then(|value| u8::try_from(value).ok()) {
+                    Some(priority) => instance.timer_expired_backup = priority,
+                    None => {
+                        let text = format!(
+                            "({name}) timer_expired_backup highest_other_priority not valid! must be between 1 & 254"
+                        );
+                        self.error(Reason::OutOfRange, word.span, text);
+                    }
+                }
             }
             "down_timer_adverts" => {
                 let Some(word) = self.parameter(words, 1).cloned() else { return };

@@ -167,8 +167,12 @@ impl Engine {
         }
     }
 
-    /// A timer of the instance at `at` ran out.
-    pub fn timer(&mut self, at: usize, timer: Timer, now: Instant, out: &mut Vec<Output>) {
+    /// A timer of the instance at `at` ran out, `late` before this was noticed.
+    pub fn timer(&mut self, at: usize, timer: Timer, late: Duration, now: Instant, out: &mut Vec<Output>) {
+        if timer == Timer::Advert && !late.is_zero() {
+            self.drive(at, Input::Overslept(late), now, out);
+            return;
+        }
         if timer == Timer::MasterDown && self.members[at].router.state() == State::Backup {
             self.members[at].wants_master = true;
             let ready = |m: &usize| {
@@ -489,6 +493,7 @@ fn settings(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>
             lower_prio_delay: garp.lower_prio_delay,
             lower_prio_repeat: garp.lower_prio_repeat,
         },
+        others_highest: instance.timer_expired_backup,
         startup_delay: config.global.startup_delay,
     }
 }

@@ -70,7 +70,7 @@ impl Bench {
     }
 
     fn down_timer(&mut self, at: usize) -> Vec<Output> {
-        self.run(|engine, now, out| engine.timer(at, Timer::MasterDown, now, out))
+        self.run(|engine, now, out| engine.timer(at, Timer::MasterDown, Duration::ZERO, now, out))
     }
 
     fn hears(&mut self, at: usize, priority: u8) {

@@ -189,6 +189,7 @@ impl Router {
             Input::Advert(advert) => self.on_advert(&advert, now, out),
             Input::Rejected { reason, from } => self.reject(reason, from, now, out),
             Input::Timer(timer) => self.on_timer(timer, now, out),
+            Input::Overslept(late) => self.overslept(late, now, out),
             Input::Hold => {
                 let wait = self.master_down();
                 self.wait_for_master(wait, now, out);
@@ -432,6 +433,29 @@ impl Router {
                 out.push(Effect::Arm(Timer::GarpRefresh, self.settings.garp.refresh));
             }
         }
+    }
+
+    /// Others may have taken over while we did not run. Who speaks first as a master then makes two of them, so the
+    /// addresses go first, without a word, and come back if nobody is heard for as long as a master pauses.
+    fn overslept(&mut self, late: Duration, now: Instant, out: &mut Vec<Effect>) {
+        let interval = self.settings.interval;
+        let silence = interval + late;
+        let skew_base = match self.settings.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => interval,
+        };
+        let skew = skew_base * (256 - u32::from(self.settings.others_highest)) / 256;
+        if silence < interval * self.settings.down_timer_adverts + skew {
+            self.on_timer(Timer::Advert, now, out);
+            return;
+        }
+        if !matches!(self.phase, Phase::Master) {
+            return;
+        }
+        out.push(Effect::Log(Event::Overslept(late)));
+        self.become_backup(None, now, out);
+        let wait = interval + self.skew();
+        self.wait_for_master(wait, now, out);
     }
 
     fn become_master(&mut self, now: Instant, out: &mut Vec<Effect>) {

@@ -418,3 +418,24 @@ fn reload_keeps_the_state() {
     assert_eq!(armed(&out, Timer::Advert), Some(Duration::from_secs(2)));
     assert_eq!(bench.router.state(), State::Master);
 }
+
+#[test]
+fn a_master_that_slept_gives_way_before_it_speaks() {
+    let late = |millis| Input::Overslept(Duration::from_millis(millis));
+    let mut bench = Bench::master(100, |_| {});
+    // Nobody can have taken over yet: 1 s + 1.9 s of silence, and the others wait 3 s and more.
+    let effects = bench.after(1900).step(late(1900));
+    assert_eq!((sent(&effects), bench.router.state()), (vec![100], State::Master));
+    let effects = bench.after(3100).step(late(2100));
+    assert_eq!((sent(&effects), bench.router.state()), (vec![], State::Backup));
+    assert!(log(&effects)[0].starts_with("was 2.100s late"), "{effects:?}");
+    assert!(effects.contains(&Effect::RemoveAddresses));
+    // One interval and the skew tell whether there is another master; there was none.
+    assert_eq!(armed(&effects, Timer::MasterDown), Some(down(100) - Duration::from_secs(2)));
+    bench.after(1610).step(Input::Timer(Timer::MasterDown));
+    assert_eq!(bench.router.state(), State::Master);
+    // Known to be alone with priorities up to 50: they wait for 3.8 s.
+    let mut bench = Bench::master(100, |s| s.others_highest = 50);
+    bench.after(3700).step(late(2700));
+    assert_eq!(bench.router.state(), State::Master);
+}

@@ -91,6 +91,8 @@ pub struct Settings {
     pub owner_ignore_adverts: bool,
     /// Announcement bursts.
     pub garp: Garp,
+    /// Highest priority any other router may have: how soon it can have taken over from a late master.
+    pub others_highest: u8,
     /// First election no sooner than this after the start (`vrrp_startup_delay`).
     pub startup_delay: Duration,
 }
@@ -111,6 +113,7 @@ impl Settings {
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
             garp: Garp::default(),
+            others_highest: 254,
             startup_delay: Duration::ZERO,
         }
     }
@@ -152,6 +155,8 @@ pub enum Input {
     },
     /// A timer ran out.
     Timer(Timer),
+    /// The timer for the next advertisement ran out, but the process only noticed this much later.
+    Overslept(Duration),
     /// The master-down timer ran out, but the sync group is not ready: wait another round.
     Hold,
     /// The sync group moves: become master now.

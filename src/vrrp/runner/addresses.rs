@@ -48,13 +48,15 @@ impl Kernel {
         self.addresses.retain(|a| a.index != index);
     }
 
-    /// A new or changed address.
-    pub(crate) fn set_address(&mut self, address: Address) {
+    /// A new or changed address. False: it was known just so.
+    pub(crate) fn set_address(&mut self, address: Address) -> bool {
         let same = |a: &Address| a.index == address.index && a.address == address.address;
         match self.addresses.iter_mut().find(|a| same(a)) {
+            Some(known) if *known == address => return false,
             Some(known) => *known = address,
             None => self.addresses.push(address),
         }
+        true
     }
 
     /// An address is gone.
@@ -100,8 +102,8 @@ pub(crate) fn interface_of<'a>(instance: &'a Instance, vip: &'a Vip) -> Option<&
     vip.dev.as_deref().or(instance.interface.as_deref())
 }
 
-/// The netlink form of a virtual address on the interface with this index.
-pub(crate) fn spec(vip: &Vip, index: u32) -> AddressSpec {
+/// The netlink form of a virtual address on the interface with this index; `lifetime` in seconds, `u32::MAX`: forever.
+pub(crate) fn spec(vip: &Vip, index: u32, lifetime: u32) -> AddressSpec {
     let v6 = vip.addr.is_ipv6();
     let flag = |on: bool, flag: u32| if on { flag } else { 0 };
     AddressSpec {
@@ -118,7 +120,8 @@ pub(crate) fn spec(vip: &Vip, index: u32) -> AddressSpec {
             | flag(vip.manage_temp_addr, netlink::FLAG_MANAGE_TEMP)
             | flag(vip.no_prefix_route, netlink::FLAG_NO_PREFIX_ROUTE)
             | flag(vip.autojoin, netlink::FLAG_AUTOJOIN),
-        preferred_lft: vip.preferred_lft.unwrap_or(u32::MAX),
-        valid_lft: u32::MAX,
+        // The kernel refuses an address that is preferred for longer than it is valid.
+        preferred_lft: vip.preferred_lft.unwrap_or(u32::MAX).min(lifetime),
+        valid_lft: lifetime,
     }
 }

@@ -37,7 +37,7 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
         for vip in instance.vips.iter().chain(&instance.excluded_vips) {
             let index = addresses::interface_of(instance, vip).and_then(|n| kernel.link(n)).map(|l| l.index);
             let Some(index) = index else { continue };
-            if let Err(e) = rtnl.delete_address(&addresses::spec(vip, index)) {
+            if let Err(e) = rtnl.delete_address(&addresses::spec(vip, index, u32::MAX)) {
                 journal.warn(format!("({}) cannot delete {}: {e}", instance.name, vip.addr));
             }
         }

@@ -19,7 +19,7 @@ use super::Core;
 /// Packets handled in a row before timers get their turn again.
 const BATCH: usize = 32;
 /// Larger than any advertisement (255 IPv6 addresses).
-const BUFFER: usize = 4608;
+pub(super) const BUFFER: usize = 4608;
 
 /// An open socket and the task that reads it.
 #[derive(Debug)]
@@ -59,6 +59,11 @@ impl Pool {
         let reader = tokio::task::spawn_local(read(core.clone(), key.clone(), Rc::clone(&socket)));
         self.open.insert(key.clone(), Open { socket: Rc::clone(&socket), reader });
         Ok((socket, true))
+    }
+
+    /// Every open socket.
+    pub(super) fn sockets(&self) -> Vec<(RawKey, Rc<AsyncFd<RawSocket>>)> {
+        self.open.iter().map(|(key, open)| (key.clone(), Rc::clone(&open.socket))).collect()
     }
 
     /// Closes every socket that `keep` does not want.

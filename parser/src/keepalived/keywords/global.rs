@@ -88,6 +88,10 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("nftables_counters", "Count packets in rules.").inert(FIREWALL),
     line("vrrp_check_unicast_src", "Drop unicast adverts from others than peers."),
     line("vrrp_skip_check_adv_addr", "Compare the address list only when the sender changes."),
+    line(
+        "vip_lifetime",
+        "Tandem's own: seconds until the kernel drops addresses of a dead or frozen daemon, or off.",
+    ),
     line("vrrp_strict", "Follow the RFC to the letter."),
     line("vrrp_priority", "Nice value of the VRRP process, -20 to 19."),
     line("vrrp_no_swap", "Lock the VRRP process in memory."),

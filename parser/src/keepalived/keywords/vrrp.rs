@@ -135,12 +135,11 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .since("2.4"),
     line("owner_ignore_adverts", "A priority 255 master ignores adverts.").since("2.3"),
     line("v3_checksum_as_v2", "VRRPv3 checksum without pseudo header.").since("2.3"),
-    line("timer_expired_backup", "A late timer makes a master fall back.")
-        .inert("late timers are not judged yet")
+    line("timer_expired_backup", "Highest priority of others: how soon a late master has lost the election.")
         .since("2.3"),
-    line("thread_timer_expired", "A late timer makes a master fall back.")
-        .inert("late timers are not judged yet")
-        .since("2.3"),
+    line("thread_timer_expired", "Highest priority of others: how soon a late master has lost the election.")
+        .since("2.3")
+        .instead("timer_expired_backup"),
 ];
 
 pub(super) const AUTHENTICATION: &[Keyword] =

@@ -188,7 +188,7 @@ impl Replay<'_> {
             self.timers.iter().filter(|(_, due)| *due <= until).min_by_key(|(_, due)| *due)
         {
             self.timers.retain(|(known, _)| *known != timer);
-            self.act(due, |engine, now, out| engine.timer(0, timer, now, out));
+            self.act(due, |engine, now, out| engine.timer(0, timer, Duration::ZERO, now, out));
         }
     }
 

@@ -425,3 +425,15 @@ fn global_settings_reach_the_instances() {
     assert_eq!(global.notification_email, ["a@b", "c@d"]);
     assert_eq!(global.smtp_server.as_ref().and_then(|server| server.addr), "127.0.0.1:2525".parse().ok());
 }
+
+#[test]
+fn the_life_of_addresses() {
+    use crate::ir::vrrp::VipLifetime;
+    let with = |line: &str| load("t.conf", format!("global_defs {{\n    {line}\n}}\n"), &Machine::default());
+    assert_eq!(with("vip_lifetime off").config.global.vip_lifetime, VipLifetime::Off);
+    assert_eq!(with("vip_lifetime 10").config.global.vip_lifetime, VipLifetime::Seconds(10));
+    assert_eq!(with("vip_lifetime auto").config.global.vip_lifetime, VipLifetime::Auto);
+    let wrong = with("vip_lifetime 1");
+    assert_eq!(wrong.config.global.vip_lifetime, VipLifetime::Auto);
+    assert!(messages(&wrong).iter().any(|m| m.contains("vip_lifetime '1' is invalid")), "{wrong:?}");
+}

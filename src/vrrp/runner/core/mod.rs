@@ -1,7 +1,9 @@
 //! The state of a running engine and everything that happens in answer to an event, without waiting.
 
 mod announce;
+mod lifetime;
 mod notices;
+mod receive;
 mod reload;
 mod statics;
 
@@ -18,10 +20,10 @@ use tokio::sync::Notify;
 use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Rtnl};
-use crate::sys::raw::{FrameSocket, RawKey, RawSocket, Received};
+use crate::sys::raw::{FrameSocket, RawKey, RawSocket};
 use crate::vrrp::engine::{Engine, Output};
 use crate::vrrp::fsm::{Effect, State, Timer};
-use crate::vrrp::packet::{self, Arrival, Outgoing};
+use crate::vrrp::packet::{self, Outgoing};
 use crate::vrrp::track::Outcome;
 
 use super::addresses::{self, Kernel};
@@ -71,6 +73,8 @@ pub struct Core {
     queue: Vec<Queued>,
     /// When the next announcement may leave an interface, where a pause is configured.
     next_announcement: BTreeMap<u32, Instant>,
+    /// When the kernel's lifetimes of the addresses are renewed next.
+    renew_at: Option<Instant>,
     checks: Checks,
     running: Running,
     fifos: Fifos,
@@ -119,6 +123,7 @@ impl Core {
             timers: Vec::new(),
             queue: Vec::new(),
             next_announcement: BTreeMap::new(),
+            renew_at: None,
             checks: Checks::default(),
             running: Running::default(),
             fifos: Fifos::default(),
@@ -297,6 +302,7 @@ impl Core {
             shared.set_master(&instance.name, add);
         }
         if keep {
+            self.keep_forever(&instance);
             return;
         }
         if !add {
@@ -316,12 +322,13 @@ impl Core {
             self.set_routes(&instance, true);
         }
         self.sides[at].installed = add;
+        self.plan_renewal();
     }
 
     fn set_address(&mut self, instance: &Instance, vip: &Vip, add: bool) {
         let name = addresses::interface_of(instance, vip).unwrap_or_default();
         let Some(index) = self.kernel.link(name).map(|l| l.index) else { return };
-        let spec = addresses::spec(vip, index);
+        let spec = addresses::spec(vip, index, self.lifetime(instance));
         let result =
             if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
         if let Err(e) = result {
@@ -342,64 +349,25 @@ impl Core {
 
     /// Runs everything that is due and says when to come back.
     pub(super) fn fire_due(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
-            let (_, at, timer) = self.timers.swap_remove(i);
-            self.apply(now, |engine, now, out| engine.timer(at, timer, now, out));
+        // An advertisement that lies in the socket must count before the silence that it ends.
+        if self.timers.iter().any(|t| t.2 == Timer::MasterDown && t.0 <= now) {
+            self.drain(now);
         }
+        while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
+            self.fire(i, now);
+        }
+        self.renew_due(now);
         while let Some(i) = self.queue.iter().position(|q| q.at <= now) {
             let queued = self.queue.remove(i);
             self.send_frame(&queued.frame, queued.index);
         }
-        self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at)).min()
+        self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at)).chain(self.renew_at).min()
     }
 
-    /// A packet arrived on the socket with this key.
-    pub(super) fn packet(&mut self, key: &RawKey, received: &Received, bytes: &[u8], now: Instant) {
-        let from = sockets::sender(received, bytes);
-        let vrid = match packet::peek_vrid(bytes, key.v6) {
-            Ok(vrid) => vrid,
-            Err(reason) => {
-                // Nobody's packet: it counts for everybody on the socket.
-                for at in (0..self.sides.len())
-                    .filter(|at| self.sides[*at].key.as_ref() == Some(key))
-                    .collect::<Vec<_>>()
-                {
-                    let packet = Err((reason.clone(), from));
-                    self.apply(now, |engine, now, out| engine.packet(at, packet, now, out));
-                }
-                return;
-            }
-        };
-        let mut known = false;
-        for at in 0..self.sides.len() {
-            if self.sides[at].key.as_ref() != Some(key) || self.instance(at).vrid != vrid {
-                continue;
-            }
-            known = true;
-            let profile = self.engine.profile(at);
-            // Two instances may share a VRID on one socket when they speak to different peers.
-            let others = self.engine.config().instances.iter().filter(|i| i.vrid == vrid).count() > 1;
-            if others && profile.unicast() && !profile.peers.iter().any(|p| Some(p.address) == from) {
-                continue;
-            }
-            let own = self.engine.router(at).settings().address;
-            let check = from.is_none_or(|from| self.engine.check_addresses(at, from));
-            let decoded = match received.source {
-                Some(source) => {
-                    let arrival =
-                        Arrival { source, destination: received.destination, hop_limit: received.hop_limit };
-                    packet::decode_v6(profile, own, check, arrival, bytes)
-                }
-                None => packet::decode_v4(profile, own, check, bytes),
-            };
-            let decoded = decoded.map_err(|reason| (reason, from));
-            self.apply(now, |engine, now, out| engine.packet(at, decoded, now, out));
-        }
-        if !known && self.engine.config().global.log_unknown_vrids {
-            let interface = key.interface.as_ref().map_or("(none)", |i| i.0.as_str());
-            self.journal
-                .info(format!("Unknown VRID({vrid}) received on interface({interface}). ignoring..."));
-        }
+    fn fire(&mut self, i: usize, now: Instant) {
+        let (due, at, timer) = self.timers.swap_remove(i);
+        let late = now.saturating_duration_since(due);
+        self.apply(now, |engine, now, out| engine.timer(at, timer, late, now, out));
     }
 
     pub(super) fn script_finished(&mut self, at: usize, outcome: Outcome, now: Instant) {
@@ -421,8 +389,10 @@ impl Core {
                 self.refresh(&link.name, now);
             }
             Change::Address(address) => {
-                self.kernel.set_address(address.clone());
-                self.refresh_index(address.index, now);
+                // Renewed lifetimes are no news.
+                if self.kernel.set_address(address.clone()) {
+                    self.refresh_index(address.index, now);
+                }
             }
             Change::AddressGone(address) => {
                 self.kernel.drop_address(address);

@@ -51,6 +51,7 @@ impl Core {
         if scripts_changed {
             self.checks.start(&self.me, &scripts);
         }
+        self.renew_all(old_config.global.vip_lifetime);
         self.journal.info("Reload complete");
         self.wake.notify_one();
     }

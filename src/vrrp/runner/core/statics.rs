@@ -49,7 +49,7 @@ impl Core {
             self.journal.warn(format!("static address {}: no interface {name}", vip.addr));
             return;
         };
-        let spec = addresses::spec(vip, index);
+        let spec = addresses::spec(vip, index, u32::MAX);
         let done = if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
         if let Err(e) = done {
             self.journal.warn(format!("static address {} on {name}: {e}", vip.addr));
