@@ -19,6 +19,7 @@
     reason = "tests live in real time, print what they measured, and fail by panicking"
 )]
 
+mod check;
 mod cli;
 mod compat;
 mod full_stack;

@@ -56,6 +56,8 @@ pub enum Reason {
     Io,
     /// Something that depends on this machine: users, interfaces, certificates, names.
     Environment,
+    /// Files that belong together contradict each other.
+    Disagreement,
 }
 
 /// How the first line names the place.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use super::check::Format;
 use super::{links, print};
 use crate::app::demo;
 
@@ -43,7 +44,14 @@ enum Command {
         /// Judge the text alone: certificates, users, interfaces and names that this machine lacks are only notes.
         #[arg(long)]
         offline: bool,
-        /// haproxy.cfg and keepalived.conf files.
+        /// How to say it.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+        /// Print the files in today's spelling, comments and layout kept, instead of judging them.
+        #[arg(long, conflicts_with = "format")]
+        fix: bool,
+        /// haproxy.cfg and keepalived.conf files, or directories of them. Files given together are compared too: the
+        /// nodes of a pair, and the listeners with the virtual addresses.
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
@@ -100,7 +108,9 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        Command::Check { offline, files } => super::check::main(&files, offline),
+        Command::Check { offline, format, fix, files } => {
+            super::check::main(&files, super::check::Options { offline, format, fix })
+        }
         Command::Keywords { word } => super::keywords::main(word.as_deref()),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }

@@ -5,6 +5,7 @@ pub mod expr;
 pub mod haproxy;
 pub mod keepalived;
 pub mod rules;
+pub mod together;
 
 pub use env::{Env, System};
 pub use haproxy::{Loaded, Source, load};

@@ -218,9 +218,13 @@ impl Parser<'_> {
             Ok(args) => {
                 let line = rest.iter().map(Word::text).collect::<Vec<_>>().join(" ");
                 let message = "please use the 'bind' keyword for listening addresses.";
+                let before = words.len() - rest.len();
+                let name_end = words[..before].last().map_or(words[0].span.end, |word| word.span.end);
+                let own_line = Span { start: name_end, ..span_of(rest, words[0].span) };
                 self.say(
                     Diagnostic::warning(Reason::Retired, span_of(rest, words[0].span), message)
-                        .help(format!("write on a line of its own: bind {line}")),
+                        .help(format!("write on a line of its own: bind {line}"))
+                        .edit(own_line, format!("\n    bind {line}")),
                 );
                 let span = span_of(rest, words[0].span);
                 self.settings_effect(kind.name, &args);
@@ -367,7 +371,11 @@ impl Parser<'_> {
             return;
         }
         self.said.insert(name, (self.diagnostics.len(), 0));
-        self.say(Diagnostic::warning(reason, span, message).help(help));
+        let mut diagnostic = Diagnostic::warning(reason, span, message).help(help);
+        if reason == Reason::Retired {
+            diagnostic = diagnostic.edit(Span { end: span.start, ..span }, "# ");
+        }
+        self.say(diagnostic);
     }
 
     // Unknown words.

@@ -229,7 +229,8 @@ fn dispatch(context: &mut Context<'_>, line: &Statement) -> Option<std::net::Soc
             let message = "the 'dispatch' directive is not supported anymore since HAProxy 3.5.";
             context.say(
                 Diagnostic::warning(Reason::Retired, line.span, message)
-                    .help(format!("write: server dispatch {written}")),
+                    .help(format!("write: server dispatch {written}"))
+                    .edit(line.span, format!("server dispatch {written}")),
             );
         }
         None => {
