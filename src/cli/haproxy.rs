@@ -42,10 +42,8 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    if options.condition.is_some() {
-        // 0 and 1 would be answers; 2 says that there is none.
-        console::say(Kind::Alert, "-cc is not implemented yet.");
-        return ExitCode::from(2);
+    if let Some(condition) = &options.condition {
+        return judge(condition);
     }
     if options.files.is_empty() {
         eprint!("{}{}", version::short(), options::USAGE);
@@ -123,6 +121,21 @@ fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Resu
             Ok(ExitCode::FAILURE)
         }
         Err(run::Said) => Err(ExitCode::FAILURE),
+    }
+}
+
+/// `-cc`: 0 the condition holds, 1 it does not, 2 it makes no sense.
+fn judge(condition: &str) -> ExitCode {
+    match lower::condition(condition) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(cause) => {
+            console::say(
+                Kind::Alert,
+                &format!("config : Failed to evaluate condition: {cause} '{condition}'"),
+            );
+            ExitCode::from(2)
+        }
     }
 }
 

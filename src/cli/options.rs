@@ -101,7 +101,7 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
                 let what = value("-x")?;
                 options.without_effect.push(format!("-{flag} {}", what.to_string_lossy()));
             }
-            "4" | "de" | "dp" | "dS" | "dG" | "dR" | "dV" | "dD" | "dL" => {
+            "4" | "de" | "dp" | "dS" | "dG" | "dR" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
                 options.without_effect.push(text);
             }
             _ if flag.starts_with("dM") || flag.starts_with("dK") || flag.starts_with("dt") => {

@@ -27,7 +27,7 @@ pub(super) fn long() -> String {
          \x20 CC      = rustc\n\
          \x20 OPTIONS = USE_THREAD=1 USE_EPOLL=1 USE_LINUX_SPLICE=1 USE_GETADDRINFO=1 USE_NS=1\n\
          \n\
-         Feature list : +EPOLL +THREAD +GETADDRINFO +NS -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -PROMEX -SYSTEMD\n\
+         Feature list : +EPOLL +GETADDRINFO +LINUX_SPLICE +NS +TFO +THREAD -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -PROMEX -SYSTEMD\n\
          \n\
          Default settings :\n\
          \x20 bufsize = 16384, maxrewrite = 1024, maxpollevents = 200\n\

@@ -8,4 +8,4 @@ pub mod rules;
 pub mod together;
 
 pub use env::{Env, System};
-pub use haproxy::{Loaded, Source, load};
+pub use haproxy::{Loaded, Source, condition, load};

@@ -121,17 +121,20 @@ fn predicate(
         "strstr" => arg(0)?.contains(arg(1)?),
         "version_atleast" => versions(facts.version) >= versions(arg(0)?),
         "version_before" => versions(facts.version) < versions(arg(0)?),
-        // There is no OpenSSL and no AWS-LC inside, and nothing of the rest can be switched on.
+        "enabled" => ENABLED.contains(&arg(0)?),
+        // There is no OpenSSL and no AWS-LC inside.
         "openssl_version_atleast"
         | "openssl_version_before"
         | "ssllib_name_startswith"
         | "awslc_api_atleast"
         | "awslc_api_before"
-        | "fips_mode"
-        | "enabled" => false,
+        | "fips_mode" => false,
         _ => return Err((format!("unknown conditional predicate '{name}'"), name.to_owned())),
     })
 }
+
+/// What `enabled(...)` affirms: these are always at work and cannot be switched off.
+const ENABLED: &[&str] = &["EPOLL", "FAST-FORWARD", "GETADDRINFO", "REUSEPORT", "SPLICE"];
 
 /// `3.4-dev2` before `3.4.0`: numbers first, then a development version below its release.
 fn versions(text: &str) -> (Vec<u32>, u32) {
@@ -166,6 +169,7 @@ mod tests {
             ("streq(a,a)", true),
             ("streq(,)", true),
             ("strneq(a,b)", true),
+            ("enabled(EPOLL) && !enabled(KQUEUE)", true),
             ("strstr(abc,b)", true),
             ("version_atleast(2.4)", true),
             ("version_atleast(3.4-dev1)", true),

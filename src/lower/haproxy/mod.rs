@@ -34,7 +34,17 @@ use super::env::Env;
 use crate::ir::Config;
 
 /// The version that configurations may ask for (`.if version_atleast(...)`).
-pub const FACTS: Facts<'static> = Facts { version: "3.4.0", features: &["EPOLL", "THREAD", "NS", "TFO"] };
+pub const FACTS: Facts<'static> =
+    Facts { version: "3.4.0", features: &["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "NS", "TFO", "THREAD"] };
+
+/// Judges a condition as `.if` would (`-cc`).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn condition(text: &str) -> Result<bool, String> {
+    let env = |name: &str| variables::get(name).or_else(|| std::env::var(name).ok());
+    tandem_parser::haproxy::evaluate(text, &env, &FACTS).map_err(|(cause, _)| cause)
+}
 
 /// One configuration file.
 #[derive(Clone, Debug)]

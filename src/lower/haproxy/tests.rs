@@ -96,3 +96,11 @@ fn nothing_is_left_of_a_configuration_with_an_alert() {
     assert!(loaded.config.is_none());
     assert_eq!(loaded.counts().0, 1);
 }
+
+#[test]
+fn conditions_of_the_command_line_are_judged_like_those_of_files() {
+    use crate::lower::condition;
+    assert_eq!(condition("version_atleast(2.5-dev0) && feature(THREAD)"), Ok(true));
+    assert_eq!(condition("feature(QUIC)"), Ok(false));
+    assert!(condition("feature(").is_err());
+}
