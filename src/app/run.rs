@@ -263,7 +263,7 @@ fn dump_servers(live: &Live) {
     console::say(Kind::Warning, "SIGHUP received, dumping servers states.");
     for proxy in &live.proxies {
         let Some(backend) = &proxy.backend else { continue };
-        for server in &backend.servers {
+        for server in backend.servers() {
             let up = if server.is_usable() { "UP" } else { "DOWN" };
             let text = format!(
                 "SIGHUP: Server {}/{} is {up}. Conn: {} act, {} pend, {} tot.",

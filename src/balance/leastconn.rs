@@ -33,6 +33,13 @@ impl LeastConn {
         lc
     }
 
+    /// Room for `size` servers; `server` is new.
+    pub(super) fn join(&mut self, server: usize, size: usize) {
+        self.places.resize(size, None);
+        self.conns.resize(size, 0);
+        self.conns[server] = 0;
+    }
+
     fn load(conns: u32, weight: u32) -> u32 {
         if conns == 0 { 0 } else { (conns + 1).saturating_mul(WEIGHT_MAX) / weight.max(1) }
     }

@@ -138,6 +138,18 @@ impl Balancer {
         }
     }
 
+    /// Adds a server, not usable yet, under a number that nobody has. Only where [`Self::is_dynamic`].
+    pub fn join(&mut self, server: usize, id: u32, backup: bool) {
+        self.roster.join(server, id, backup);
+        let size = self.roster.slots().len();
+        match &mut self.algo {
+            Algo::RoundRobin(rr) => rr.join(server, size),
+            Algo::LeastConn(lc) => lc.join(server, size),
+            // These hold the usable ones only.
+            Algo::First(_) | Algo::Map { .. } | Algo::Ring { .. } | Algo::Random { .. } => {}
+        }
+    }
+
     /// Tells a server's effective weight and whether its state lets it take requests.
     pub fn update(&mut self, server: usize, weight: u32, usable: bool) {
         let Some(change) = self.roster.update(server, weight, usable) else { return };

@@ -108,6 +108,16 @@ impl Roster {
         }
     }
 
+    /// Makes room for a server, not usable yet.
+    pub(super) fn join(&mut self, server: usize, id: u32, backup: bool) {
+        let blank = Slot { id, backup, usable: false, weight: 0, before: 0 };
+        if self.slots.len() <= server {
+            self.slots.resize(server + 1, Slot { id: 0, ..blank });
+        }
+        self.slots[server] = blank;
+        self.recount();
+    }
+
     /// Applies a change; `None` if there was none (or no such server).
     pub(super) fn update(&mut self, server: usize, weight: u32, usable: bool) -> Option<Change> {
         let slot = self.slots.get_mut(server)?;

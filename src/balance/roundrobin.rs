@@ -39,6 +39,11 @@ struct Turn {
     rest: i64,
 }
 
+impl Turn {
+    /// That of a server that never was in the rotation.
+    const BLANK: Self = Self { queue: Queue::Out, entry: (0, 0, 0), last: 0, next: 0, rest: 0 };
+}
+
 #[derive(Debug, Default)]
 struct Round {
     init: BTreeSet<Entry>,
@@ -61,9 +66,8 @@ pub(super) struct RoundRobin {
 
 impl RoundRobin {
     pub(super) fn new(roster: &Roster) -> Self {
-        let blank = Turn { queue: Queue::Out, entry: (0, 0, 0), last: 0, next: 0, rest: 0 };
         let mut rr = Self {
-            turns: vec![blank; roster.slots().len()],
+            turns: vec![Turn::BLANK; roster.slots().len()],
             rounds: [Round::default(), Round::default()],
             arrivals: 0,
             set_aside: Vec::new(),
@@ -76,6 +80,12 @@ impl RoundRobin {
             }
         }
         rr
+    }
+
+    /// Room for `size` servers; `server` is new.
+    pub(super) fn join(&mut self, server: usize, size: usize) {
+        self.turns.resize(size, Turn::BLANK);
+        self.turns[server] = Turn::BLANK;
     }
 
     fn insert(&mut self, group: usize, server: usize, queue: Queue, key: i64) {

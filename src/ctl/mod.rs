@@ -15,6 +15,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use crate::live::Live;
 use crate::stats::info::{Program, Usage};
 use crate::stats::meter::Meter;
@@ -31,6 +33,8 @@ pub struct Control {
     pub program: Program,
     /// What was said while the configuration was read (`show startup-logs`).
     pub startup_logs: String,
+    /// Held while the list of servers or a file of patterns changes: such commands take turns.
+    turn: Mutex<()>,
     meter: Meter,
 }
 
@@ -38,7 +42,7 @@ impl Control {
     /// Commands for what runs.
     #[must_use]
     pub fn new(live: Arc<Live>, program: Program, startup_logs: String) -> Arc<Self> {
-        Arc::new(Self { live, program, startup_logs, meter: Meter::default() })
+        Arc::new(Self { live, program, startup_logs, turn: Mutex::new(()), meter: Meter::default() })
     }
 
     pub(crate) fn usage(&self) -> Usage {

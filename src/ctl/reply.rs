@@ -1,7 +1,12 @@
 //! What a command answers.
 
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::Control;
+
 /// An answer. The session adds the empty line that ends it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Reply {
     /// Text, with its own newlines.
     pub text: String,
@@ -9,6 +14,45 @@ pub struct Reply {
     pub severity: Option<u8>,
     /// Close the connection afterwards.
     pub close: bool,
+    /// The answer comes later, and the commands behind it wait.
+    pub waiting: Option<Waiting>,
+}
+
+/// Looks whether what is waited for has come; `None`: not yet.
+type Condition = Box<dyn Fn(&Control) -> Option<Reply> + Send + Sync>;
+
+/// An answer that comes later (`wait`).
+pub struct Waiting {
+    until: Instant,
+    condition: Option<Condition>,
+}
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting").field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+impl Waiting {
+    /// The answer, or what still waits and when to look again.
+    pub(super) fn look(self, control: &Control, now: Instant) -> Result<Reply, (Self, Instant)> {
+        if let Some(reply) = self.condition.as_ref().and_then(|look| look(control)) {
+            return Ok(reply);
+        }
+        if now >= self.until {
+            let waited_for_nothing = self.condition.is_none();
+            return Ok(if waited_for_nothing {
+                Reply::done()
+            } else {
+                Reply::error("Wait delay expired.\n")
+            });
+        }
+        let next = if self.condition.is_some() { self.until.min(now + LOOK_EVERY) } else { self.until };
+        Err((self, next))
+    }
 }
 
 /// Names of the severities, by number.
@@ -30,25 +74,31 @@ impl Reply {
     /// Something to tell.
     #[must_use]
     pub fn info(text: impl Into<String>) -> Self {
-        Self { text: text.into(), severity: Some(6), close: false }
+        Self { text: text.into(), severity: Some(6), ..Self::default() }
     }
 
     /// Something to warn about.
     #[must_use]
     pub fn warning(text: impl Into<String>) -> Self {
-        Self { text: text.into(), severity: Some(4), close: false }
+        Self { text: text.into(), severity: Some(4), ..Self::default() }
     }
 
     /// A refusal.
     #[must_use]
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), severity: Some(3), close: false }
+        Self { text: text.into(), severity: Some(3), ..Self::default() }
     }
 
     /// Disconnect.
     #[must_use]
     pub fn close() -> Self {
         Self { close: true, ..Self::default() }
+    }
+
+    /// Answers at `until`, or before that with what `condition` finds.
+    #[must_use]
+    pub fn wait(until: Instant, condition: Option<Condition>) -> Self {
+        Self { waiting: Some(Waiting { until, condition }), ..Self::default() }
     }
 
     /// The text as `set severity-output` wants it.

@@ -161,12 +161,32 @@ async fn accept_failed(error: &io::Error) {
 async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>) {
     let mut session = Session::new(level, control.live.config.global.stats_timeout);
     let mut buffer = vec![0; 16 * 1024];
+    let mut reading = true;
+    let mut resume_at: Option<std::time::Instant> = None;
     loop {
-        let output = match timeout(session.timeout(), stream.read(&mut buffer)).await {
-            Ok(Ok(0)) => session.finish(),
-            Ok(Ok(n)) => session.feed(control, &buffer[..n]),
-            // Broken or silent: there is nobody to tell.
-            Ok(Err(_)) | Err(_) => return,
+        let output = match resume_at {
+            // A command waits: input is taken meanwhile, up to a measure, and silence is no reason to end.
+            Some(at) => tokio::select! {
+                () = tokio::time::sleep_until(at.into()) => session.resume(control),
+                read = stream.read(&mut buffer), if reading => match read {
+                    Ok(0) => {
+                        reading = false;
+                        session.finish(control)
+                    }
+                    Ok(n) => session.feed(control, &buffer[..n]),
+                    Err(_) => return,
+                },
+            },
+            None if !reading => session.finish(control),
+            None => match timeout(session.timeout(), stream.read(&mut buffer)).await {
+                Ok(Ok(0)) => {
+                    reading = false;
+                    session.finish(control)
+                }
+                Ok(Ok(n)) => session.feed(control, &buffer[..n]),
+                // Broken or silent: there is nobody to tell.
+                Ok(Err(_)) | Err(_) => return,
+            },
         };
         for chunk in output.text.as_bytes().chunks(64 * 1024) {
             // Each piece has the whole time: a slow reader is served, one that never reads is not.
@@ -178,6 +198,7 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>) 
         if output.close {
             break;
         }
+        resume_at = output.resume_at;
     }
     linger(&mut *stream, &mut buffer).await;
 }

@@ -1,9 +1,10 @@
 //! One connection to the stats socket: bytes in, bytes out.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use super::registry;
-use super::reply::{Reply, SeverityOutput};
+use super::reply::{Reply, SeverityOutput, Waiting};
 use super::{Control, words};
 use crate::ir::global::Level;
 use crate::sys::clock;
@@ -38,6 +39,17 @@ pub struct Settings {
     pub timeout: Duration,
     /// Severity in front of messages.
     pub severity: SeverityOutput,
+    /// `expert-mode on`.
+    pub expert: bool,
+    /// `experimental-mode on`.
+    pub experimental: bool,
+}
+
+/// A command that was read and waits for those before it.
+#[derive(Debug)]
+struct Command {
+    text: String,
+    payload: Option<String>,
 }
 
 /// A line whose payload is still coming.
@@ -56,6 +68,12 @@ pub struct Session {
     /// Bytes at the front of `input` without a newline in them.
     searched: usize,
     pending: Option<Pending>,
+    /// The rest of the line.
+    queue: VecDeque<Command>,
+    /// What the last command waits for.
+    waiting: Option<Waiting>,
+    /// The client sends no more.
+    ended: bool,
 }
 
 /// What is to be sent, and whether to end then.
@@ -65,14 +83,31 @@ pub struct Output {
     pub text: String,
     /// Close afterwards.
     pub close: bool,
+    /// Call [`Session::resume`] then.
+    pub resume_at: Option<Instant>,
 }
 
 impl Session {
     /// A session at this level.
     #[must_use]
     pub fn new(level: Level, timeout: Duration) -> Self {
-        let settings = Settings { level, mode: Mode::Once, timeout, severity: SeverityOutput::None };
-        Self { settings, input: Vec::new(), searched: 0, pending: None }
+        let settings = Settings {
+            level,
+            mode: Mode::Once,
+            timeout,
+            severity: SeverityOutput::None,
+            expert: false,
+            experimental: false,
+        };
+        Self {
+            settings,
+            input: Vec::new(),
+            searched: 0,
+            pending: None,
+            queue: VecDeque::new(),
+            waiting: None,
+            ended: false,
+        }
     }
 
     /// How long to wait for input, or for output to be taken.
@@ -84,9 +119,45 @@ impl Session {
     /// Takes input in and answers every line that is complete.
     pub fn feed(&mut self, control: &Control, bytes: &[u8]) -> Output {
         self.input.extend_from_slice(bytes);
+        self.go_on(control)
+    }
+
+    /// The time that [`Output::resume_at`] named has come.
+    pub fn resume(&mut self, control: &Control) -> Output {
+        self.go_on(control)
+    }
+
+    /// The client sends no more. What was read before is still answered.
+    pub fn finish(&mut self, control: &Control) -> Output {
+        self.ended = true;
+        self.go_on(control)
+    }
+
+    fn go_on(&mut self, control: &Control) -> Output {
         let mut out = Output::default();
+        if let Some(waiting) = self.waiting.take() {
+            match waiting.look(control, clock::now()) {
+                Ok(reply) => self.answer(control, reply, &mut out),
+                Err((waiting, at)) => {
+                    self.waiting = Some(waiting);
+                    out.resume_at = Some(at);
+                    if self.input.len() > MAX_LINE + MAX_PAYLOAD {
+                        return self.refuse(out, "The line is too long.\n");
+                    }
+                    return out;
+                }
+            }
+        }
         let mut answered = false;
         while !out.close {
+            if let Some(command) = self.queue.pop_front() {
+                answered = true;
+                self.run(control, &command, &mut out);
+                if out.resume_at.is_some() {
+                    return out;
+                }
+                continue;
+            }
             let Some(length) = memchr::memchr(b'\n', &self.input[self.searched..]) else {
                 self.searched = self.input.len();
                 break;
@@ -105,29 +176,26 @@ impl Session {
         if self.input.len() > MAX_LINE {
             return self.refuse(out, "The line is too long.\n");
         }
+        if self.ended && !out.close {
+            out.close = true;
+            if self.pending.is_some() {
+                out.text.push_str(&self.message(Reply::error("The payload has no end. Nothing was done.\n")));
+            } else if !self.input.is_empty() {
+                out.text.push_str(&self.message(Reply::error("The line has no end. Nothing was done.\n")));
+            }
+        }
         if answered && self.pending.is_none() && self.settings.mode == Mode::Once {
             out.close = true;
         }
         out
     }
 
-    /// The client sends no more.
-    pub fn finish(&mut self) -> Output {
-        let half = !self.input.is_empty() || self.pending.is_some();
-        let text = if !half {
-            String::new()
-        } else if self.pending.is_some() {
-            self.message(Reply::error("The payload has no end. Nothing was done.\n"))
-        } else {
-            self.message(Reply::error("The line has no end. Nothing was done.\n"))
-        };
-        Output { text, close: true }
-    }
-
     fn refuse(&mut self, mut out: Output, why: &str) -> Output {
         self.input = Vec::new();
         self.searched = 0;
         self.pending = None;
+        self.queue.clear();
+        self.waiting = None;
         out.text.push_str(&self.message(Reply::error(why)));
         out.close = true;
         out
@@ -155,8 +223,8 @@ impl Session {
             return self.prompt_payload(out);
         }
         match self.pending.take() {
-            Some(pending) => self.commands(control, &pending.line, Some(&pending.payload), out),
-            None => self.commands(control, line, None, out),
+            Some(pending) => self.enqueue(control, &pending.line, Some(pending.payload), out),
+            None => self.enqueue(control, line, None, out),
         }
     }
 
@@ -166,7 +234,8 @@ impl Session {
         }
     }
 
-    fn commands(&mut self, control: &Control, line: &str, payload: Option<&str>, out: &mut Output) {
+    /// Takes the commands of a line up; a payload belongs to the last one.
+    fn enqueue(&mut self, control: &Control, line: &str, payload: Option<String>, out: &mut Output) {
         let mut commands = words::commands(line);
         if commands.len() > 1 || self.settings.mode != Mode::Once {
             commands.retain(|command| !command.trim().is_empty());
@@ -174,19 +243,37 @@ impl Session {
         if commands.is_empty() {
             return self.prompt(control, out);
         }
-        let last = commands.len() - 1;
-        for (i, command) in commands.into_iter().enumerate() {
-            let words = words::words(command);
-            let payload = if i == last { payload } else { None };
-            let reply = registry::run(control, &mut self.settings, &words, payload);
-            out.close |= reply.close;
-            if reply.close {
-                return;
-            }
-            out.text.push_str(&reply.rendered(self.settings.severity));
-            out.text.push('\n');
-            self.prompt(control, out);
+        let commands = commands.into_iter().map(|text| Command { text: text.to_owned(), payload: None });
+        self.queue.extend(commands);
+        if let Some(last) = self.queue.back_mut() {
+            last.payload = payload;
         }
+    }
+
+    fn run(&mut self, control: &Control, command: &Command, out: &mut Output) {
+        let words = words::words(&command.text);
+        let reply = registry::run(control, &mut self.settings, &words, command.payload.as_deref());
+        self.answer(control, reply, out);
+    }
+
+    fn answer(&mut self, control: &Control, mut reply: Reply, out: &mut Output) {
+        if let Some(waiting) = reply.waiting.take() {
+            match waiting.look(control, clock::now()) {
+                Ok(done) => reply = done,
+                Err((waiting, at)) => {
+                    self.waiting = Some(waiting);
+                    out.resume_at = Some(at);
+                    return;
+                }
+            }
+        }
+        out.close |= reply.close;
+        if reply.close {
+            return;
+        }
+        out.text.push_str(&reply.rendered(self.settings.severity));
+        out.text.push('\n');
+        self.prompt(control, out);
     }
 
     fn prompt(&self, control: &Control, out: &mut Output) {

@@ -19,7 +19,7 @@ fn control() -> Arc<Control> {
 fn ask_at(control: &Control, level: Level, input: &str) -> String {
     let mut session = Session::new(level, Duration::from_secs(10));
     let mut text = session.feed(control, input.as_bytes()).text;
-    text.push_str(&session.finish().text);
+    text.push_str(&session.finish(control).text);
     text
 }
 

@@ -13,6 +13,10 @@ pub struct Global {
     pub daemon: bool,
     /// `maxconn`; `None`: computed from the open-files limit.
     pub maxconn: Option<u32>,
+    /// `maxconnrate`: connections per second; 0: no limit.
+    pub maxconnrate: u32,
+    /// `maxsessrate`: sessions per second; 0: no limit.
+    pub maxsessrate: u32,
     /// `nbthread`; `None`: one per usable core.
     pub nbthread: Option<u16>,
     /// `user`/`uid`, resolved to a number if known on this machine.
@@ -66,6 +70,8 @@ impl Default for Global {
         Self {
             daemon: false,
             maxconn: None,
+            maxconnrate: 0,
+            maxsessrate: 0,
             nbthread: None,
             uid: None,
             gid: None,

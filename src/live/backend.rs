@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use parking_lot::Mutex;
 
 use super::queue::{self, Queue, Slot, Ticket};
+use super::servers::{Servers, Snapshot};
 use super::{Proxy, Server};
 use crate::balance::{Balancer, View};
 use crate::ir;
@@ -17,8 +18,7 @@ use crate::sys;
 pub struct Backend {
     /// Counters.
     pub counters: BackendCounters,
-    /// Its servers, in file order.
-    pub servers: Vec<Arc<Server>>,
+    pub(super) servers: Servers,
     /// Those who wait for any server.
     pub queue: Queue,
     /// Requests its servers work on.
@@ -71,7 +71,7 @@ impl Backend {
             tells_conns: balancer.wants_conn_changes(),
             balancer: Mutex::new(balancer),
             fullconn: AtomicU32::new(half.fullconn.unwrap_or(0)),
-            servers,
+            servers: Servers::new(servers),
             health: Mutex::new(BackendHealth { changed_ms: sys::clock::now_ms(), down_ms: 0, up }),
         }
     }
@@ -86,10 +86,28 @@ impl Backend {
         self.fullconn.store(fullconn, Relaxed);
     }
 
+    /// Its servers, in file order, those added by command behind.
+    #[must_use]
+    pub fn servers(&self) -> Snapshot {
+        self.servers.snapshot()
+    }
+
+    /// The server with this [`Server::index`].
+    #[must_use]
+    pub fn server(&self, index: usize) -> Option<Arc<Server>> {
+        self.servers.snapshot().numbered(index).cloned()
+    }
+
     /// The server with this name.
     #[must_use]
-    pub fn server_named(&self, name: &str) -> Option<&Arc<Server>> {
-        self.servers.iter().find(|s| s.ir.name == name)
+    pub fn server_named(&self, name: &str) -> Option<Arc<Server>> {
+        self.servers().iter().find(|s| s.ir.name == name).cloned()
+    }
+
+    /// Servers can join and leave: the algorithm does not compute anything from their number at the start.
+    #[must_use]
+    pub fn is_dynamic(&self) -> bool {
+        self.balancer.lock().is_dynamic()
     }
 
     /// Usable servers as (active, backup).
@@ -126,10 +144,10 @@ impl Backend {
     pub(super) fn clear_counters(&self, all: bool) {
         if all {
             self.counters.clear();
-            self.servers.iter().for_each(|s| s.counters.clear());
+            self.servers().iter().for_each(|s| s.counters.clear());
         } else {
             self.counters.clear_maxima();
-            self.servers.iter().for_each(|s| s.counters.clear_maxima());
+            self.servers().iter().for_each(|s| s.counters.clear_maxima());
         }
     }
 }
@@ -138,20 +156,28 @@ impl Backend {
 struct Sight<'a> {
     proxy: &'a Proxy,
     backend: &'a Backend,
+    servers: &'a Snapshot,
+}
+
+impl Sight<'_> {
+    /// A number of a server; the balancer names none that is gone.
+    fn of(&self, server: usize, number: impl FnOnce(&Server) -> u32) -> u32 {
+        self.servers.numbered(server).map_or(0, |s| number(s))
+    }
 }
 
 impl View for Sight<'_> {
     fn served(&self, server: usize) -> u32 {
-        self.backend.servers[server].served.get()
+        self.of(server, |s| s.served.get())
     }
     fn queued(&self, server: usize) -> u32 {
-        self.backend.servers[server].counters.queued.get()
+        self.of(server, |s| s.counters.queued.get())
     }
     fn limit(&self, server: usize) -> u32 {
-        self.proxy.dynamic_maxconn(&self.backend.servers[server])
+        self.of(server, |s| self.proxy.dynamic_maxconn(s))
     }
     fn maxqueue(&self, server: usize) -> u32 {
-        self.backend.servers[server].ir.maxqueue
+        self.of(server, |s| s.ir.maxqueue)
     }
     fn total_served(&self) -> u32 {
         self.backend.served.get()
@@ -172,9 +198,11 @@ impl Proxy {
             return Pick::Nobody;
         }
         let everyone_full = balancer.queue_means_full() && !backend.queue.is_empty();
-        let picked =
-            if everyone_full { None } else { balancer.pick(&Sight { proxy: self, backend }, key, avoid) };
-        match picked.map(|i| (i, &backend.servers[i])) {
+        // Under the lock: a server that leaves is out of the balancer before it is out of the list.
+        let servers = backend.servers();
+        let sight = Sight { proxy: self, backend, servers: &servers };
+        let picked = if everyone_full { None } else { balancer.pick(&sight, key, avoid) };
+        match picked.and_then(|i| Some((i, servers.numbered(i)?))) {
             Some((i, server)) if server.queue.is_empty() && self.occupy(backend, server) => {
                 if backend.tells_conns {
                     balancer.on_conn_change(i, server.served.get() + server.counters.queued.get());
@@ -219,8 +247,8 @@ impl Proxy {
     /// Gives free places of all servers to those who wait. Called when servers get more room.
     pub fn serve_queue(self: &Arc<Self>) {
         let Some(backend) = &self.backend else { return };
-        for server in &backend.servers {
-            queue::dequeue(self, server);
+        for server in backend.servers() {
+            queue::dequeue(self, &server);
         }
     }
 

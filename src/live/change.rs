@@ -24,6 +24,10 @@ pub enum CheckOrder {
     Force(bool),
     /// A command suspended the check or took it up again.
     Enable(bool),
+    /// The server was added by command; its check waits to be enabled.
+    Join,
+    /// The server was deleted by command.
+    Leave,
     /// Traffic saw too many errors in a row (`observe`).
     Observed {
         /// What to do about it.
@@ -84,7 +88,7 @@ impl Proxy {
                 Effect::Rebalance => self.rebalance(server),
                 Effect::ShutdownSessions => server.shutdown_sessions(),
                 Effect::ShutdownBackupSessions => {
-                    let servers = self.backend.iter().flat_map(|b| &b.servers);
+                    let servers = self.backend.iter().flat_map(|b| b.servers());
                     servers.filter(|s| s.ir.backup).for_each(|s| s.shutdown_sessions());
                 }
                 Effect::DropIdle => server.drop_idle(),
@@ -101,9 +105,10 @@ impl Proxy {
                     self.note_backend_health();
                 }
                 Effect::Propagate(follow) => {
-                    for (proxy, index) in server.trackers.get().into_iter().flatten() {
+                    let trackers = server.trackers.lock().clone();
+                    for (proxy, index) in trackers {
                         let Some(proxy) = proxy.upgrade() else { continue };
-                        let Some(tracker) = proxy.backend.as_ref().map(|b| b.servers[*index].clone()) else {
+                        let Some(tracker) = proxy.backend.as_ref().and_then(|b| b.server(index)) else {
                             continue;
                         };
                         proxy.change_server(&tracker, |state, now| state.follow(follow, op, now));
@@ -162,7 +167,7 @@ impl Proxy {
     /// Notes that the backend as a whole came up or went down.
     fn note_backend_health(&self) {
         let Some(backend) = &self.backend else { return };
-        let up = backend.balancer.lock().total_weight() > 0 || backend.servers.is_empty();
+        let up = backend.balancer.lock().total_weight() > 0 || backend.servers().is_empty();
         {
             let mut health = backend.health.lock();
             if health.up == up {

@@ -6,11 +6,13 @@
 
 mod backend;
 mod change;
+mod dynamic;
 mod frontend;
 mod observe;
 mod queue;
 mod resolvers;
 mod server;
+mod servers;
 #[cfg(test)]
 mod tests;
 
@@ -28,11 +30,13 @@ use server::Tracker;
 
 pub use backend::{Backend, Pick};
 pub use change::{AddressedOrder, CheckOrder};
+pub use dynamic::NotRemovable;
 pub use frontend::{Frontend, FrontendState, Listener};
 pub use observe::Seen;
 pub use queue::{Queue, Slot, Ticket};
 pub use resolvers::{Nameserver, Resolvers};
 pub use server::{Address, CheckReport, Server};
+pub use servers::Snapshot;
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -53,9 +57,20 @@ pub struct Live {
     pub started_wall: SystemTime,
     /// Connection limit of the process (`maxconn`).
     maxconn: AtomicU32,
+    /// Limits per second of the process.
+    pub rate_limits: RateLimits,
     stopping: AtomicBool,
     unique: AtomicU64,
     check_wire: Arc<CheckWire>,
+}
+
+/// Limits per second of the process; 0: none. Connections over them stay in the kernel's queue.
+#[derive(Debug, Default)]
+pub struct RateLimits {
+    /// `maxconnrate`.
+    pub connections: AtomicU32,
+    /// `maxsessrate`.
+    pub sessions: AtomicU32,
 }
 
 /// A proxy that runs.
@@ -100,6 +115,10 @@ impl Live {
             .collect();
         set_fullconn(&config, &proxies);
         set_trackers(&proxies);
+        let limits = RateLimits {
+            connections: AtomicU32::new(config.global.maxconnrate),
+            sessions: AtomicU32::new(config.global.maxsessrate),
+        };
         Arc::new(Self {
             resolvers: config.resolvers.iter().map(Resolvers::new).collect(),
             config,
@@ -109,6 +128,7 @@ impl Live {
             started: sys::clock::now(),
             started_wall: sys::clock::wall(),
             maxconn: AtomicU32::new(maxconn),
+            rate_limits: limits,
             stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,
@@ -162,6 +182,16 @@ impl Live {
             }
         }
         set_fullconn(&self.config, &self.proxies);
+    }
+
+    /// As many connections or sessions began within the last second as a limit of the process allows.
+    #[must_use]
+    pub fn is_rate_reached(&self) -> bool {
+        let connections = self.rate_limits.connections.load(Relaxed);
+        let sessions = self.rate_limits.sessions.load(Relaxed);
+        // Nobody asks for the time unless there is a limit.
+        (connections > 0 && self.process.conn_rate.rate(sys::clock::now_ms()) >= connections)
+            || (sessions > 0 && self.process.sess_rate.rate(sys::clock::now_ms()) >= sessions)
     }
 
     /// A soft stop is under way: no new connections.
@@ -223,17 +253,17 @@ fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
 /// Tells each tracked server who follows it: the last one configured does so first, as in HAProxy.
 fn set_trackers(proxies: &[Arc<Proxy>]) {
     let servers = || {
-        proxies.iter().flat_map(|p| p.backend.iter().flat_map(move |b| b.servers.iter().map(move |s| (p, s))))
+        let of = |p| move |b: &Backend| b.servers().into_iter().map(move |s| (p, s));
+        proxies.iter().flat_map(move |p| p.backend.iter().flat_map(of(p)))
     };
-    let mut followers = HashMap::<(&str, &str), Vec<Tracker>>::new();
+    let mut followers = HashMap::<(String, String), Vec<Tracker>>::new();
     for (proxy, server) in servers() {
-        if let Some((backend, name)) = &server.ir.track {
-            followers.entry((backend, name)).or_default().insert(0, (Arc::downgrade(proxy), server.index));
+        if let Some(tracked) = &server.ir.track {
+            followers.entry(tracked.clone()).or_default().insert(0, (Arc::downgrade(proxy), server.index));
         }
     }
     for (proxy, server) in servers() {
-        let mine = followers.remove(&(proxy.ir.name.as_str(), server.ir.name.as_str())).unwrap_or_default();
-        // Set once, here: the objects are new.
-        let _ = server.trackers.set(mine);
+        let name = (proxy.ir.name.clone(), server.ir.name.clone());
+        *server.trackers.lock() = followers.remove(&name).unwrap_or_default();
     }
 }

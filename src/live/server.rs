@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
@@ -54,7 +54,9 @@ pub(super) type Tracker = (Weak<Proxy>, usize);
 pub struct Server {
     /// What it was made from.
     pub ir: Arc<ir::Server>,
-    /// Its number in the backend.
+    /// Address and settings as `add server` had them; `None`: it is in the configuration.
+    pub added: Option<String>,
+    /// Its number in the backend; after it was deleted another may get it.
     pub index: usize,
     /// Counters.
     pub counters: ServerCounters,
@@ -83,7 +85,7 @@ pub struct Server {
     /// When the address last changed or was confirmed by a resolution.
     pub resolved_at: Mutex<Option<SystemTime>>,
     /// Servers that do as this one does.
-    pub(super) trackers: OnceLock<Vec<Tracker>>,
+    pub(super) trackers: Mutex<Vec<Tracker>>,
 }
 
 impl Server {
@@ -95,6 +97,7 @@ impl Server {
         };
         let server = Self {
             index,
+            added: None,
             counters: ServerCounters::default(),
             queue: Queue::default(),
             served: Gauge::default(),
@@ -114,7 +117,7 @@ impl Server {
                 ..CheckReport::default()
             }),
             resolved_at: Mutex::new(None),
-            trackers: OnceLock::new(),
+            trackers: Mutex::default(),
             ir: Arc::new(ir.clone()),
         };
         server.mirror(&server.state.lock());

@@ -49,14 +49,14 @@ async fn a_released_place_goes_to_the_first_in_line() {
     assert_eq!((backend.counters.queued.get(), second.ahead), (2, 1));
     drop(held);
     let got = first.wait().await.expect("the first waiter gets the place");
-    assert_eq!(backend.servers[0].served.get(), 1, "never more than maxconn");
+    assert_eq!(backend.servers()[0].served.get(), 1, "never more than maxconn");
     drop(first);
     assert!(tokio::time::timeout(Duration::ZERO, second.wait()).await.is_err(), "the second still waits");
     drop(got);
     assert!(second.wait().await.is_some());
     drop(second);
     assert_eq!((backend.counters.queued.get(), backend.counters.queued.peak()), (0, 2));
-    assert_eq!(backend.servers[0].served.get(), 0);
+    assert_eq!(backend.servers()[0].served.get(), 0);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_waiter_that_gave_up_does_not_swallow_the_place() {
 async fn those_who_wait_for_a_server_look_again_when_it_goes_down() {
     let live = live(&[("s1", 1), ("s2", 0)], |_| {});
     let b = &live.proxies[0];
-    let s1 = b.backend.as_ref().unwrap().servers[0].clone();
+    let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let _held = slot(b.pick_server(&s1));
     let mut waiting = ticket(b.pick_server(&s1));
     assert!(waiting.is_for_server());
@@ -91,14 +91,14 @@ fn a_backend_goes_down_with_its_last_server_and_comes_back() {
     });
     let b = &live.proxies[0];
     let backend = b.backend.as_ref().unwrap();
-    for server in backend.servers.clone() {
+    for server in backend.servers() {
         assert!(backend.is_up());
         b.change_server(&server, |state, now| state.request(AdminRequest::Maint, now));
     }
     assert!(!backend.is_up());
     assert_eq!((backend.counters.chkdown.get(), backend.usable()), (1, (0, 0)));
     assert!(matches!(b.pick(None, None), Pick::Nobody));
-    let s2 = backend.servers[1].clone();
+    let s2 = backend.servers()[1].clone();
     b.change_server(&s2, |state, now| state.request(AdminRequest::Ready, now));
     assert!(backend.is_up());
     assert_eq!(slot(b.pick(None, None)).server().ir.name, "s2");
@@ -110,7 +110,7 @@ fn a_tracking_server_follows() {
         p.backend.as_mut().unwrap().servers[1].track = Some(("b".into(), "s1".into()));
     });
     let b = &live.proxies[0];
-    let servers = b.backend.as_ref().unwrap().servers.clone();
+    let servers = b.backend.as_ref().unwrap().servers();
     b.change_server(&servers[0], |state, now| state.set_op(Op::Stopped, &Cause::default(), now));
     assert!(!servers[1].is_usable());
     b.change_server(&servers[0], |state, now| state.set_op(Op::Running, &Cause::default(), now));
@@ -130,7 +130,7 @@ async fn errors_in_a_row_are_reported_to_the_checks() {
     });
     let mut orders = live.check_orders().unwrap();
     let b = &live.proxies[0];
-    let s1 = b.backend.as_ref().unwrap().servers[0].clone();
+    let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let seen =
         [Seen::Status(500), Seen::Closed, Seen::Status(404), Seen::Status(503), Seen::Connected, Seen::Junk];
     seen.into_iter().for_each(|seen| b.observe(&s1, seen));

@@ -32,7 +32,7 @@ impl IdlePool {
         let servers = live
             .proxies
             .iter()
-            .map(|p| p.backend.iter().flat_map(|b| &b.servers).map(|_| Vec::new()).collect())
+            .map(|p| p.backend.iter().flat_map(|b| b.servers()).map(|_| Vec::new()).collect())
             .collect();
         Self { servers: RefCell::new(servers) }
     }
@@ -43,8 +43,10 @@ impl IdlePool {
         let list = all.get_mut(backend.0 as usize)?.get_mut(server.index)?;
         let generation = server.generation();
         while let Some(idle) = list.pop() {
-            server.counters.idle.dec();
-            if idle.generation == generation && is_silent(&idle.io) {
+            idle.server.counters.idle.dec();
+            // A number may have passed on from a deleted server to a new one.
+            let same = std::ptr::eq(Arc::as_ptr(&idle.server), server) && idle.generation == generation;
+            if same && is_silent(&idle.io) {
                 return Some((idle.io, idle.requests));
             }
         }
@@ -61,9 +63,11 @@ impl IdlePool {
         now: Instant,
     ) {
         let mut all = self.servers.borrow_mut();
-        let Some(list) = all.get_mut(backend.0 as usize).and_then(|p| p.get_mut(server.index)) else {
-            return;
-        };
+        let Some(lists) = all.get_mut(backend.0 as usize) else { return };
+        if lists.len() <= server.index {
+            lists.resize_with(server.index + 1, Vec::new);
+        }
+        let list = &mut lists[server.index];
         let full = server.ir.pool_max_conn.is_some_and(|max| server.counters.idle.get() >= max);
         if full || !is_silent(&io) {
             return;

@@ -110,7 +110,7 @@ pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
     half.use_servers
         .iter()
         .filter(|rule| rule.cond.as_ref().is_none_or(|c| eval_cond(c, &ctx)))
-        .find_map(|rule| backend.server_named(&rule.server).filter(|s| s.is_usable()).cloned())
+        .find_map(|rule| backend.server_named(&rule.server).filter(|s| s.is_usable()))
 }
 
 /// Is persistence to be forgotten for this request (`ignore-persist`)?

@@ -401,7 +401,7 @@ impl crate::expr::Live for Txn {
         let free = |with_queues: bool| {
             let Some(be) = be else { return 0 };
             let mut sum = 0;
-            for s in be.servers.iter().filter(|s| s.is_usable()) {
+            for s in be.servers().iter().filter(|s| s.is_usable()) {
                 if s.maxconn() == 0 || (with_queues && s.ir.maxqueue == 0) {
                     return -1;
                 }
@@ -430,8 +430,7 @@ impl crate::expr::Live for Txn {
     }
 
     fn server(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64 {
-        let Some(server) =
-            self.live.proxy(backend).backend.as_ref().and_then(|b| b.servers.get(index as usize))
+        let Some(server) = self.live.proxy(backend).backend.as_ref().and_then(|b| b.server(index as usize))
         else {
             return 0;
         };

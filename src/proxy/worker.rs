@@ -271,6 +271,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
     let live = &shared.live;
     let full = || {
         live.process.connections.get() >= live.maxconn()
+            || live.is_rate_reached()
             || frontend.counters.sessions.get() >= frontend.maxconn()
             || listener.ir.maxconn.is_some_and(|max| max > 0 && listener.counters.sessions.get() >= max)
             || proxy

@@ -250,6 +250,11 @@ impl ServerState {
         }
     }
 
+    /// Added by command rather than written `disabled`: only the command's maintenance holds it.
+    pub fn added_by_command(&mut self) {
+        self.admin = self.admin.without(Admin::CONFIG_MAINT);
+    }
+
     /// Its name got an address before the process went to work: no slow start, nothing to log.
     pub fn resolved_at_start(&mut self, now: Instant) -> Vec<Effect> {
         self.admin = self.admin.without(Admin::RESOLUTION_MAINT);

@@ -134,7 +134,7 @@ impl Bench {
         let end_of_chain = self.find("c/t1").1.with_state(ServerState::op);
         let mut lines = Vec::new();
         for proxy in &self.live.proxies {
-            for server in &proxy.backend.as_ref().unwrap().servers {
+            for server in proxy.backend.as_ref().unwrap().servers() {
                 let path = format!("{}/{}", proxy.ir.name, server.ir.name);
                 let linked = server.ir.check.is_some() || server.ir.track.is_some();
                 let check = linked.then_some(check);

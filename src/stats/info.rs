@@ -1,6 +1,7 @@
 //! `show info`: the process.
 
 use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
@@ -161,7 +162,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "ConnRateLimit",
             (Config, Limit, Process),
-            Value::U32(0),
+            Value::U32(live.rate_limits.connections.load(Relaxed)),
             "Limit of those (maxconnrate); 0: none",
         ),
         item(
@@ -179,7 +180,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "SessRateLimit",
             (Config, Limit, Process),
-            Value::U32(0),
+            Value::U32(live.rate_limits.sessions.load(Relaxed)),
             "Limit of those (maxsessrate); 0: none",
         ),
         item(

@@ -83,7 +83,8 @@ pub fn of_proxy(live: &Live, proxy: &Arc<Proxy>, selection: &Selection) -> Vec<R
     }
     if let Some(half) = &proxy.backend {
         if selection.wants(Kind::Server) {
-            let wanted = half.servers.iter().filter(|s| selection.wants_server(s));
+            let servers = half.servers();
+            let wanted = servers.iter().filter(|s| selection.wants_server(s));
             rows.extend(wanted.map(|s| server(live, proxy, s, selection.legends)));
         }
         if selection.wants(Kind::Backend) {
@@ -254,8 +255,8 @@ fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bool) -> Row 
 
 /// Where the server that decides about `server`'s state is: itself, or the end of its chain of `track`.
 #[must_use]
-pub fn deciding<'a>(live: &'a Live, server: &'a Arc<Server>) -> &'a Arc<Server> {
-    let mut at = server;
+pub fn deciding(live: &Live, server: &Arc<Server>) -> Arc<Server> {
+    let mut at = server.clone();
     // Longer than any sensible chain; a circle is refused when the file is read.
     for _ in 0..64 {
         let Some((backend, name)) = &at.ir.track else { break };
@@ -278,7 +279,7 @@ pub fn server_status(live: &Live, server: &Arc<Server>) -> String {
         rise: check.rise,
         fall: check.fall,
     });
-    let reference_op = (!Arc::ptr_eq(server, reference)).then(|| reference.with_state(|state| state.op()));
+    let reference_op = (!Arc::ptr_eq(server, &reference)).then(|| reference.with_state(|state| state.op()));
     server.with_state(|state| status_word(state, standing, None, reference_op))
 }
 
@@ -439,7 +440,7 @@ fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
     row.u64(Col::Wredis, c.wredis.get());
     row.u64(Col::ChkDown, c.chkdown.get());
     row.u32(Col::LastChg, (now_ms.saturating_sub(half.changed_ms()) / 1000) as u32);
-    if !half.servers.is_empty() {
+    if !half.servers().is_empty() {
         row.u32(Col::Downtime, (half.downtime_ms(now_ms) / 1000) as u32);
     }
     let (active, backup) = half.usable();
@@ -450,7 +451,7 @@ fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
     row.u32(Col::Uweight, user_weight);
     let mut status = String::from(if half.is_up() { "UP" } else { "DOWN" });
     if selection.up || selection.no_maint {
-        status.push_str(&format!(" ({running}/{})", half.servers.len()));
+        status.push_str(&format!(" ({running}/{})", half.servers().len()));
     }
     row.text(Col::Status, status);
     row.u64(Col::LbTot, c.lbtot.get());
@@ -473,8 +474,8 @@ fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
     row.u64(Col::Connect, c.connect.get());
     row.u64(Col::Reuse, c.reuse.get());
     if http {
-        let used = half.servers.iter().map(|s| u64::from(s.counters.used.get())).sum::<u64>();
-        let idle = half.servers.iter().map(|s| u64::from(s.counters.idle.get())).sum::<u64>();
+        let used = half.servers().iter().map(|s| u64::from(s.counters.used.get())).sum::<u64>();
+        let idle = half.servers().iter().map(|s| u64::from(s.counters.idle.get())).sum::<u64>();
         row.u64(Col::H1OpenConnections, used + idle);
         row.u64(Col::H1OpenStreams, used);
         row.u64(Col::H1TotalConnections, c.connect.get());
@@ -495,7 +496,7 @@ fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
 /// Servers that are not down, and the user weights of those in use (active ones, or backups if no active one is).
 fn running(half: &Backend, active: u32) -> (usize, u32) {
     let (mut running, mut weight) = (0, 0);
-    for server in &half.servers {
+    for server in half.servers() {
         let (up, user_weight) = server.with_state(|s| (s.op() != Op::Stopped, s.user_weight()));
         if up {
             running += 1;

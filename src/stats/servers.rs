@@ -54,8 +54,8 @@ const DEFAULT_RISE: u32 = 2;
 pub fn state<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
     let mut out = String::from(STATE_HEADER);
     for proxy in backends {
-        for server in proxy.backend.iter().flat_map(|b| &b.servers) {
-            push_state(&mut out, proxy, server);
+        for server in proxy.backend.iter().flat_map(|b| b.servers()) {
+            push_state(&mut out, proxy, &server);
         }
     }
     out
@@ -123,9 +123,9 @@ pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
          idle_cur idle_per_thr[1]\n",
     );
     for proxy in backends {
-        for server in proxy.backend.iter().flat_map(|b| &b.servers) {
+        for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let (c, ir) = (&server.counters, &server.ir);
-            let (addr, port) = address(server);
+            let (addr, port) = address(&server);
             let limit = ir.pool_max_conn.map_or_else(|| "-1".into(), |limit| limit.to_string());
             let idle = c.idle.get();
             let _ = writeln!(

@@ -2,15 +2,31 @@
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use super::servers;
 use crate::ir::global::Level;
 
-pub(super) const COMMANDS: &[Command] = &[command(
-    &["clear", "counters"],
-    Level::Operator,
-    "clear counters [all]",
-    "set maxima (or all counters) back to zero",
-    clear,
-)];
+pub(super) const COMMANDS: &[Command] = &[
+    command(
+        &["clear", "counters"],
+        Level::Operator,
+        "clear counters [all|server <bk>/<srv> [force]]",
+        "set maxima (or all counters, or those of a server) back to zero",
+        clear,
+    ),
+    command(
+        &["clear", "counters", "server"],
+        Level::Admin,
+        "clear counters server <bk>/<srv> [force]",
+        "set the counters of a server back to zero",
+        |call| match servers::find(call) {
+            Ok((_, server)) => {
+                server.counters.clear();
+                Reply::info("Server counters cleared.\n")
+            }
+            Err(refusal) => refusal,
+        },
+    ),
+];
 
 fn clear(call: &mut Call<'_>) -> Reply {
     let all = call.arg(0) == "all";

@@ -120,20 +120,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "map entries cannot be changed while running",
     ),
     later(
-        &["add", "server"],
-        Level::Admin,
-        "add server <bk>/<srv>",
-        "make a new server",
-        "servers come from the configuration only",
-    ),
-    later(
-        &["del", "server"],
-        Level::Admin,
-        "del server <bk>/<srv>",
-        "take a server out",
-        "servers come from the configuration only",
-    ),
-    later(
         &["show", "table"],
         Level::Operator,
         "show table <table> [<filter>]*",
@@ -168,13 +154,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "last broken messages",
         "broken messages are not kept",
     ),
-    later(
-        &["show", "events"],
-        Level::Operator,
-        "show events [<sink>] [-w] [-n]",
-        "event rings",
-        "there are no rings",
-    ),
     later(&["show", "sess"], Level::Operator, "show sess [id]", "sessions", "sessions are not listed"),
     later(
         &["show", "activity"],
@@ -184,28 +163,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "it is not measured",
     ),
     later(&["show", "pools"], Level::User, "show pools", "memory pools", "pools are not counted"),
-    later(
-        &["show", "threads"],
-        Level::Operator,
-        "show threads",
-        "state of each thread",
-        "threads are not inspected",
-    ),
     later(&["show", "tasks"], Level::Operator, "show tasks", "tasks that run", "tasks are not listed"),
-    later(
-        &["show", "fd"],
-        Level::Operator,
-        "show fd [num]",
-        "open files",
-        "they are not listed; see /proc/PID/fd",
-    ),
-    later(
-        &["show", "profiling"],
-        Level::Operator,
-        "show profiling [<what>|<#lines>|byaddr]*",
-        "profile",
-        "there is no profiler",
-    ),
     later(
         &["show", "schema", "json"],
         Level::User,
@@ -214,14 +172,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "the schema is not written down",
     ),
     later(&["show", "cache"], Level::User, "show cache", "responses in caches", "there is no cache"),
-    later(
-        &["show", "libs"],
-        Level::Operator,
-        "show libs",
-        "libraries loaded",
-        "they are not listed; see /proc/PID/maps",
-    ),
-    later(&["show", "trace"], Level::Operator, "show trace [<source>]", "traces", "there are no traces"),
     later(
         &["trace"],
         Level::Admin,
@@ -235,13 +185,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "set profiling <what> {auto|on|off}",
         "control of the profiler",
         "there is no profiler",
-    ),
-    later(
-        &["set", "rate-limit"],
-        Level::Admin,
-        "set rate-limit <setting> <value>",
-        "limits per second of the process",
-        "these limits are not enforced",
     ),
     later(
         &["set", "var"],

@@ -1,9 +1,11 @@
 //! The commands, one file per family.
 
 mod counters;
+mod dynamic;
 mod frontends;
 mod later;
 mod limits;
+mod misc;
 mod process;
 mod servers;
 pub(super) mod session;
@@ -14,9 +16,11 @@ use super::registry::Command;
 /// All families.
 pub(super) static FAMILIES: &[&[Command]] = &[
     counters::COMMANDS,
+    dynamic::COMMANDS,
     frontends::COMMANDS,
     later::COMMANDS,
     limits::COMMANDS,
+    misc::COMMANDS,
     process::COMMANDS,
     servers::COMMANDS,
     session::COMMANDS,

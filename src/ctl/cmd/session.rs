@@ -116,12 +116,18 @@ fn set_timeout(call: &mut Call<'_>) -> Reply {
 
 /// A time of the configuration language; seconds if no unit is given.
 fn duration(text: &str) -> Option<Duration> {
+    let bare = text.bytes().all(|c| c.is_ascii_digit());
+    if bare { duration_ms(&format!("{text}s")) } else { duration_ms(text) }
+}
+
+/// A time of the configuration language; milliseconds if no unit is given.
+pub(super) fn duration_ms(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number = text[..digits].parse::<u64>().ok().filter(|n| *n <= u64::from(u32::MAX))?;
     Some(match &text[digits..] {
         "us" => Duration::from_micros(number),
-        "ms" => Duration::from_millis(number),
-        "" | "s" => Duration::from_secs(number),
+        "" | "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
         "m" => Duration::from_secs(number * 60),
         "h" => Duration::from_secs(number * 3600),
         "d" => Duration::from_secs(number * 86400),

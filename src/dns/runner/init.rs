@@ -44,7 +44,7 @@ enum Found {
 pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>) -> Outcome {
     let mut outcome = Outcome::default();
     for proxy in &live.proxies {
-        for server in proxy.backend.iter().flat_map(|b| &b.servers) {
+        for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
             let last = || saved(&proxy.ir.name, &server.ir.name);
             let (found, tried) = find(host, &server.ir.init_addr, &last);
@@ -61,7 +61,7 @@ pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>)
                     if tried {
                         say(Kind::Warning, ", falling back to configured address");
                     }
-                    give(proxy, server, SocketAddr::new(ip, *port));
+                    give(proxy, &server, SocketAddr::new(ip, *port));
                 }
                 Found::Without if tried => say(Kind::Warning, ", disabling server"),
                 Found::Without => {}

@@ -87,7 +87,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
         let mut resolver = Resolver::new(ir);
         let mut names: Vec<Following> = Vec::new();
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
-            for server in proxy.backend.iter().flat_map(|b| &b.servers) {
+            for server in proxy.backend.iter().flat_map(|b| b.servers()) {
                 let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
                 if server.ir.resolvers.as_ref() != Some(&ir.name) {
                     continue;
@@ -107,7 +107,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
                     backend: proxy.idx.0 as usize,
                     prefer,
                     prevent_dup: server.ir.prevent_dup_ip,
-                    current: ip_of(server),
+                    current: ip_of(&server),
                     given: None,
                 });
             }

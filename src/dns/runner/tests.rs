@@ -117,7 +117,7 @@ impl Bench {
     }
 
     fn address(&self, index: usize) -> Address {
-        self.live.proxies[0].backend.as_ref().unwrap().servers[index].address()
+        self.live.proxies[0].backend.as_ref().unwrap().servers()[index].address()
     }
 
     async fn line(&self) -> String {
@@ -235,7 +235,7 @@ fn addresses_at_start_come_from_the_methods_in_turn() {
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         let outcome = init_addresses(&live, &|_, _| None);
-        let server = &live.proxies[0].backend.as_ref().unwrap().servers[0];
+        let server = &live.proxies[0].backend.as_ref().unwrap().servers()[0];
         let expected =
             expected.map_or(Address::Unknown, |e| Address::Ip((e.parse::<IpAddr>().unwrap(), 80).into()));
         assert_eq!((server.address(), server.is_usable()), (expected.clone(), expected != Address::Unknown));

@@ -58,6 +58,8 @@ pub struct Runner {
     live: Arc<Live>,
     entries: Vec<Entry>,
     by_server: HashMap<(ProxyIdx, usize), usize>,
+    /// Entries of servers that were deleted.
+    vacant: Vec<usize>,
     timers: BinaryHeap<Reverse<(Instant, Timer)>>,
     orders: mpsc::UnboundedReceiver<AddressedOrder>,
     ended: mpsc::UnboundedReceiver<Ended>,
@@ -88,6 +90,7 @@ impl Runner {
             live: live.clone(),
             entries: Vec::new(),
             by_server: HashMap::new(),
+            vacant: Vec::new(),
             timers: BinaryHeap::new(),
             orders: live.check_orders()?,
             ended,
@@ -99,21 +102,12 @@ impl Runner {
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
             let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { continue };
             let script = Arc::new(Script::new(&half.check));
-            for server in &backend.servers {
-                let Some(check) = server.ir.check.clone() else { continue };
-                let paused = server.with_state(|s| s.admin().any(Admin::MAINT));
-                let machine = Machine::new(&check, spread, half.check.log_all, paused);
+            for server in backend.servers() {
+                let Some(entry) = Entry::new(proxy, &server, &script, spread, half.check.log_all) else {
+                    continue;
+                };
                 runner.by_server.insert((proxy.idx, server.index), runner.entries.len());
-                runner.entries.push(Entry {
-                    proxy: proxy.clone(),
-                    server: server.clone(),
-                    check,
-                    script: script.clone(),
-                    machine,
-                    armed: 0,
-                    due: sys::clock::now(),
-                    running: None,
-                });
+                runner.entries.push(entry);
             }
         }
         Some(runner)
@@ -174,7 +168,19 @@ impl Runner {
             self.timers.push(Reverse((sys::clock::now() + after, Timer::WarmUp(proxy, server))));
             return;
         }
+        if order == CheckOrder::Join {
+            return self.join(proxy, server);
+        }
         let Some(&index) = self.by_server.get(&(proxy, server)) else { return };
+        if order == CheckOrder::Leave {
+            self.by_server.remove(&(proxy, server));
+            // Timers of the entry are void; its place is kept for the next server that joins.
+            self.entries[index].armed = 0;
+            if let Some((_, task, _)) = self.entries[index].running.take() {
+                task.abort();
+            }
+            return self.vacant.push(index);
+        }
         let input = match order {
             CheckOrder::Pause => Input::Pause,
             CheckOrder::Resume => Input::Resume,
@@ -183,15 +189,34 @@ impl Runner {
             CheckOrder::Observed { action, errors, last } => {
                 Input::Observed { action, errors, last: last.to_owned() }
             }
-            CheckOrder::WarmUpIn(_) => return,
+            CheckOrder::WarmUpIn(_) | CheckOrder::Join | CheckOrder::Leave => return,
         };
         self.step(index, input);
     }
 
+    /// Takes up a server that was added by command: not checked until its check is enabled.
+    fn join(&mut self, idx: ProxyIdx, server: usize) {
+        let proxy = self.live.proxy(idx).clone();
+        let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { return };
+        let Some(server) = backend.server(server) else { return };
+        let script = Arc::new(Script::new(&half.check));
+        let spread = self.live.config.global.spread_checks_percent;
+        let Some(entry) = Entry::new(&proxy, &server, &script, spread, half.check.log_all) else { return };
+        let index = self.vacant.pop().unwrap_or(self.entries.len());
+        if index == self.entries.len() {
+            self.entries.push(entry);
+        } else {
+            self.entries[index] = entry;
+        }
+        self.by_server.insert((idx, server.index), index);
+        self.step(index, Input::Enable(false));
+        self.arm(index, sys::clock::now());
+    }
+
     fn warm_up(&self, proxy: ProxyIdx, server: usize) {
         let proxy = self.live.proxy(proxy);
-        if let Some(server) = proxy.backend.as_ref().and_then(|b| b.servers.get(server)) {
-            proxy.change_server(server, crate::server::ServerState::warm_up);
+        if let Some(server) = proxy.backend.as_ref().and_then(|b| b.server(server)) {
+            proxy.change_server(&server, crate::server::ServerState::warm_up);
         }
     }
 
@@ -253,6 +278,28 @@ impl Runner {
 }
 
 impl Entry {
+    /// `None`: the server is not checked.
+    fn new(
+        proxy: &Arc<Proxy>,
+        server: &Arc<Server>,
+        script: &Arc<Script>,
+        spread: u8,
+        log_all: bool,
+    ) -> Option<Self> {
+        let check = server.ir.check.clone()?;
+        let paused = server.with_state(|s| s.admin().any(Admin::MAINT));
+        Some(Self {
+            proxy: proxy.clone(),
+            server: server.clone(),
+            machine: Machine::new(&check, spread, log_all, paused),
+            check,
+            script: script.clone(),
+            armed: 0,
+            due: sys::clock::now(),
+            running: None,
+        })
+    }
+
     fn standing(&self) -> Standing {
         let machine = &self.machine;
         Standing { health: machine.health(), rise: machine.rise(), fall: machine.fall() }

@@ -51,8 +51,8 @@ impl Bench {
         Self { live, lines }
     }
 
-    fn server(&self, index: usize) -> &Arc<Server> {
-        &self.live.proxies[0].backend.as_ref().unwrap().servers[index]
+    fn server(&self, index: usize) -> Arc<Server> {
+        self.live.proxies[0].backend.as_ref().unwrap().servers()[index].clone()
     }
 
     /// The next log line, durations taken out.

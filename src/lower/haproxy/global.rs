@@ -30,6 +30,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         "daemon" => global.daemon = true,
         // Zero is HAProxy's way to say "compute it".
         "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),
+        "maxconnrate" => global.maxconnrate = line.number(0).unwrap_or(0),
+        "maxsessrate" => global.maxsessrate = line.number(0).unwrap_or(0),
         "nbthread" => global.nbthread = line.number(0),
         "user" => global.uid = text.and_then(|name| context.user(name, span_at(line, 0))),
         "group" => global.gid = text.and_then(|name| context.group(name, span_at(line, 0))),

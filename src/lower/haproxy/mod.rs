@@ -15,6 +15,7 @@ mod http_errors;
 mod ids;
 mod log;
 mod names;
+mod one_server;
 mod option;
 mod proxy;
 mod resolvers;
@@ -30,6 +31,7 @@ use tandem_parser::haproxy::{Facts, parse};
 use tandem_parser::span::Sources;
 
 use self::context::Context;
+pub use self::one_server::{dynamic_server_words, server_line};
 use super::env::Env;
 use crate::ir::Config;
 

@@ -37,15 +37,18 @@ pub(super) fn read(txn: &mut Txn) -> Option<Arc<Server>> {
     if conf.mode == CookieMode::Insert && conf.indirect {
         cookie::remove(&mut txn.req, conf.name.as_bytes());
     }
-    let Some(server) =
-        backend.servers.iter().find(|s| s.ir.cookie.as_deref().is_some_and(|c| c.as_bytes() == id))
+    let Some(server) = backend
+        .servers()
+        .iter()
+        .find(|s| s.ir.cookie.as_deref().is_some_and(|c| c.as_bytes() == id))
+        .cloned()
     else {
         txn.cookies[0] = b'I';
         return None;
     };
     if server.takes_persistent() || ir.persist || crate::proxy::rules::forces_persistence(txn) {
         txn.cookies[0] = b'V';
-        Some(server.clone())
+        Some(server)
     } else {
         txn.cookies[0] = b'D';
         None

@@ -433,7 +433,7 @@ fn a_full_server_queues_and_the_queue_times_out() {
     release.send(()).unwrap();
     assert_eq!(first.response().1, "x");
     assert_eq!(third.response().1, "x");
-    assert_eq!(p.backend().servers[0].counters.sessions.peak(), 1);
+    assert_eq!(p.backend().servers()[0].counters.sessions.peak(), 1);
 }
 
 #[test]

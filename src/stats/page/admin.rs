@@ -60,7 +60,7 @@ pub(super) fn apply(live: &Live, body: &str) -> Outcome {
     if names.is_empty() {
         return Outcome::None;
     }
-    let servers = || proxy.backend.iter().flat_map(|b| &b.servers);
+    let servers = || proxy.backend.iter().flat_map(|b| b.servers());
     let found = names.iter().filter_map(|name| servers().find(|s| s.ir.name == *name)).collect::<Vec<_>>();
     for server in &found {
         act(proxy, server, action);

@@ -112,8 +112,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     // Limits.
     full("maxconn", GLOBAL, COUNTS, "connections at a time"),
     full("nbthread", GLOBAL, &[Arg::Int("number", 1, 4096)], "threads"),
-    refused("maxconnrate", GLOBAL, COUNTS, "the limit would not hold", "connections per second"),
-    refused("maxsessrate", GLOBAL, COUNTS, "the limit would not hold", "sessions per second"),
+    full("maxconnrate", GLOBAL, COUNTS, "connections per second"),
+    full("maxsessrate", GLOBAL, COUNTS, "sessions per second"),
     inert("maxsslconn", GLOBAL, COUNTS, NO_TLS, "TLS connections at a time"),
     inert("maxsslrate", GLOBAL, COUNTS, NO_TLS, "TLS sessions per second"),
     moot("maxcomprate", GLOBAL, COUNTS, "'compression' itself is reported", "compression rate"),

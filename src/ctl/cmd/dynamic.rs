@@ -1,0 +1,126 @@
+//! Servers that come and go: `add server`, `del server`.
+
+use std::sync::Arc;
+
+use super::super::registry::{Call, Command, command};
+use super::super::reply::Reply;
+use crate::ir::global::Level;
+use crate::live::{Live, NotRemovable, Proxy, Server};
+use crate::lower::haproxy::server_line;
+use crate::lower::{self, System};
+
+pub(super) const COMMANDS: &[Command] = &[
+    command(
+        &["add", "server"],
+        Level::Admin,
+        "add server <bk>/<srv> <addr> [<setting>]*",
+        "make a new server, in maintenance",
+        add,
+    ),
+    command(
+        &["add", "server", "help"],
+        Level::Admin,
+        "add server help",
+        "settings that such a server may have",
+        |_| {
+            Reply::list(format!(
+                "List of keywords supported for dynamic servers:\n{}",
+                lower::haproxy::dynamic_server_words().map(|word| format!("  {word}\n")).collect::<String>()
+            ))
+        },
+    ),
+    command(&["del", "server"], Level::Admin, "del server <bk>/<srv>", "take a server out for good", del),
+];
+
+/// The backend of `BACKEND/SERVER` and the server's name.
+fn named<'c>(call: &'c Call<'_>) -> Result<(Arc<Proxy>, &'c str), Reply> {
+    let Some((backend, server)) = call.arg(0).split_once('/') else {
+        return Err(Reply::error("Require 'backend/server'.\n"));
+    };
+    let proxy = call.control.live.backend_named(backend).cloned();
+    proxy.map(|proxy| (proxy, server)).ok_or_else(|| Reply::error("No such backend.\n"))
+}
+
+fn add(call: &mut Call<'_>) -> Reply {
+    let (proxy, name) = match named(call) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let Some(backend) = &proxy.backend else { return Reply::error("No such backend.\n") };
+    if !backend.is_dynamic() {
+        return Reply::error(format!(
+            "Backend does not support dynamic servers : backend '{}' uses a non dynamic load balancing method.\n",
+            proxy.ir.name
+        ));
+    }
+    let _turn = call.control.turn.lock();
+    if backend.server_named(name).is_some() {
+        return Reply::error("Already exists a server with the same name in backend.\n");
+    }
+    let mut words = vec![name.to_owned()];
+    words.extend_from_slice(&call.args[1..]);
+    let ir = match server_line(&proxy.ir.name, proxy.ir.mode, &words, &System { offline: false }) {
+        Ok(ir) => ir,
+        Err(why) => return Reply::error(format!("{why}\n")),
+    };
+    if let Err(why) = trackable(&call.control.live, &ir) {
+        return Reply::error(why);
+    }
+    if let Some(other) = backend.servers().iter().find(|s| s.ir.id == ir.id) {
+        let text = format!("'id' : custom id {} already used by server '{}'.\n", ir.id, other.ir.name);
+        return Reply::error(text);
+    }
+    match call.control.live.add_server(&proxy, ir, call.args[1..].join(" ")) {
+        Some(_) => Reply::info("New server registered.\n"),
+        None => Reply::error("No such backend.\n"),
+    }
+}
+
+/// What `track` names has a check and is no server that was added, which could be deleted again.
+fn trackable(live: &Live, ir: &crate::ir::Server) -> Result<(), String> {
+    let Some((backend, name)) = &ir.track else { return Ok(()) };
+    let Some(proxy) = live.backend_named(backend) else {
+        return Err(format!("unable to find required proxy '{backend}' for tracking.\n"));
+    };
+    let found = proxy.backend.as_ref().and_then(|b| b.server_named(name));
+    let Some(tracked): Option<Arc<Server>> = found else {
+        return Err(format!("unable to find required server '{name}' for tracking.\n"));
+    };
+    let what = format!("unable to use {backend}/{name} for tracking as it");
+    if tracked.added.is_some() {
+        return Err(format!("{what} is a dynamic server.\n"));
+    }
+    if tracked.ir.check.is_none() && tracked.ir.track.is_none() {
+        return Err(format!("{what} does not have any check nor agent enabled.\n"));
+    }
+    if ir.check.is_some() {
+        return Err("'track' and 'check' can not be used together.\n".into());
+    }
+    Ok(())
+}
+
+/// What stands in the way of deleting a server.
+pub(super) fn obstacle(why: NotRemovable) -> &'static str {
+    match why {
+        NotRemovable::Referenced => {
+            "This server cannot be removed at runtime due to other configuration elements pointing to it.\n"
+        }
+        NotRemovable::NotInMaintenance => "Only servers in maintenance mode can be deleted.\n",
+        NotRemovable::Busy => "Server still has connections attached to it, cannot remove it.\n",
+    }
+}
+
+fn del(call: &mut Call<'_>) -> Reply {
+    let (proxy, name) = match named(call) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let _turn = call.control.turn.lock();
+    let Some(server) = proxy.backend.as_ref().and_then(|b| b.server_named(name)) else {
+        return Reply::error("No such server.\n");
+    };
+    match call.control.live.remove_server(&proxy, &server) {
+        Ok(()) => Reply::info("Server deleted.\n"),
+        Err(why) => Reply::error(obstacle(why)),
+    }
+}

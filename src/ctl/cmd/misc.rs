@@ -1,0 +1,245 @@
+//! Small commands: text, time, modes, and looks at the process as the system sees it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::super::registry::{Call, Command, command};
+use super::super::reply::Reply;
+use super::dynamic::obstacle;
+use super::session::duration_ms;
+use crate::ir::global::Level;
+use crate::live::NotRemovable;
+use crate::sys::clock;
+
+pub(super) const COMMANDS: &[Command] = &[
+    command(&["echo"], Level::User, "echo <text>", "print text", |call| {
+        Reply::info(format!("{}\n", call.args.join(" ")))
+    }),
+    command(
+        &["wait"],
+        Level::Admin,
+        "wait {-h|<delay_ms>} cond [args...]",
+        "wait for a time or a condition",
+        wait,
+    ),
+    command(&["expert-mode"], Level::Admin, "expert-mode [on|off]", "commands for experts", |call| {
+        switch(call, "expert-mode")
+    }),
+    command(
+        &["experimental-mode"],
+        Level::Admin,
+        "experimental-mode [on|off]",
+        "commands that may change",
+        |call| switch(call, "experimental-mode"),
+    ),
+    command(
+        &["set", "rate-limit"],
+        Level::Admin,
+        "set rate-limit <setting> <value>",
+        "limits per second of the process",
+        set_rate_limit,
+    ),
+    command(&["show", "fd"], Level::Operator, "show fd [num]", "open files", show_fd),
+    command(
+        &["show", "libs"],
+        Level::Operator,
+        "show libs",
+        "files mapped as programs and libraries",
+        |_| Reply::list(libraries()),
+    ),
+    command(&["show", "threads"], Level::Operator, "show threads", "state of each thread", |_| {
+        Reply::list(threads())
+    }),
+    command(&["show", "dev"], Level::Operator, "show dev", "the machine and the program", show_dev),
+    command(
+        &["show", "profiling"],
+        Level::Operator,
+        "show profiling [<what>|<#lines>|byaddr]*",
+        "state of the profiler",
+        |_| {
+            Reply::list(
+                "Per-task CPU profiling              : off      # there is no profiler in this program\n\
+                 Memory usage profiling              : off      # there is no profiler in this program\n",
+            )
+        },
+    ),
+    command(&["show", "trace"], Level::Operator, "show trace [<source>]", "traces", |_| {
+        Reply::list("Supported trace sources and states (.=stopped, w=waiting, R=running) :\n")
+    }),
+    command(&["show", "events"], Level::Operator, "show events [<sink>] [-w] [-n]", "event rings", |call| {
+        if call.arg(0).is_empty() {
+            return Reply::list("Supported events sinks are listed below. Add -w(wait), -n(new), -0(nul).\n");
+        }
+        Reply::error("No such event sink")
+    }),
+    command(&["show", "anon"], Level::Operator, "show anon", "whether names are hidden in answers", |_| {
+        Reply::list("Anonymized mode disabled\n")
+    }),
+];
+
+fn switch(call: &mut Call<'_>, name: &str) -> Reply {
+    let session = &mut *call.session;
+    let flag = if name == "expert-mode" { &mut session.expert } else { &mut session.experimental };
+    let arg = call.args.first().map(String::as_str);
+    match arg {
+        None | Some("") => Reply::info(format!("{name} is {}\n", if *flag { "ON" } else { "OFF" })),
+        other => {
+            *flag = other == Some("on");
+            Reply::done()
+        }
+    }
+}
+
+const WAIT_HELP: &str = "Usage: wait {-h|<duration>} [condition [args...]]\n\
+     \x20 -h                       : this help\n\
+     \x20 <duration>               : longest time to wait; milliseconds, or with a unit of us, ms, s, m, h, d\n\
+     \x20 srv-removable <px>/<sv>  : until 'del server' can delete this server\n";
+
+fn wait(call: &mut Call<'_>) -> Reply {
+    if call.arg(0).is_empty() {
+        return Reply::error("Expects a duration in milliseconds.\n");
+    }
+    if call.has("-h") {
+        return Reply::info(WAIT_HELP);
+    }
+    let Some(delay) = duration_ms(call.arg(0)) else { return Reply::error("Invalid duration.\n") };
+    let until = clock::now() + delay;
+    match call.arg(1) {
+        "" => Reply::wait(until, None),
+        "srv-removable" => wait_removable(call, until),
+        _ => Reply::error(WAIT_HELP),
+    }
+}
+
+fn wait_removable(call: &mut Call<'_>, until: std::time::Instant) -> Reply {
+    if call.arg(2).is_empty() {
+        return Reply::error("Missing server name (<backend>/<server>).\n");
+    }
+    let Some((backend, server)) = call.arg(2).split_once('/') else {
+        return Reply::error("Require 'backend/server'.\n");
+    };
+    let (backend, server) = (backend.to_owned(), server.to_owned());
+    Reply::wait(
+        until,
+        Some(Box::new(move |control| {
+            let Some(proxy) = control.live.backend_named(&backend) else {
+                return Some(Reply::error("Failed. No such backend.\n"));
+            };
+            let Some(server) = proxy.backend.as_ref().and_then(|b| b.server_named(&server)) else {
+                return Some(Reply::error("Failed. No such server.\n"));
+            };
+            match control.live.check_removable(proxy, &server) {
+                Ok(()) => Some(Reply::info("Done.\n")),
+                Err(NotRemovable::Busy) => None,
+                Err(why) => Some(Reply::error(format!("Failed. {}", obstacle(why)))),
+            }
+        })),
+    )
+}
+
+fn set_rate_limit(call: &mut Call<'_>) -> Reply {
+    let limits = &call.control.live.rate_limits;
+    let limit = match (call.arg(0), call.arg(1)) {
+        ("connections", "global") => &limits.connections,
+        ("sessions", "global") => &limits.sessions,
+        (what @ ("ssl-sessions" | "http-compression"), "global") => {
+            return Reply::error(format!(
+                "'set rate-limit {what}' is not done yet: this program has neither TLS nor compression.\n"
+            ));
+        }
+        _ => {
+            return Reply::error(
+                "'set rate-limit' only supports :\n   \
+                 - 'connections global' to set the per-process maximum connection rate\n   \
+                 - 'sessions global' to set the per-process maximum session rate\n",
+            );
+        }
+    };
+    match call.arg(2) {
+        "" => Reply::error("Expects an integer value.\n"),
+        text => match text.parse::<u32>() {
+            Ok(value) => {
+                limit.store(value, std::sync::atomic::Ordering::Relaxed);
+                Reply::done()
+            }
+            Err(_) => Reply::error("Value out of range.\n"),
+        },
+    }
+}
+
+/// Open files with where they lead; the system knows them best.
+fn show_fd(call: &mut Call<'_>) -> Reply {
+    let Ok(dir) = std::fs::read_dir("/proc/self/fd") else {
+        return Reply::error("The system does not tell (is /proc there?).\n");
+    };
+    let mut files: Vec<(u32, String)> = dir
+        .flatten()
+        .filter_map(|entry| {
+            let number = entry.file_name().to_str()?.parse().ok()?;
+            let target = std::fs::read_link(entry.path()).ok()?;
+            Some((number, target.display().to_string()))
+        })
+        .collect();
+    files.sort_unstable();
+    if let Ok(number) = call.arg(0).parse::<u32>() {
+        files.retain(|(n, _)| *n == number);
+    }
+    Reply::list(files.iter().map(|(n, target)| format!("{n:>7} : {target}\n")).collect::<String>())
+}
+
+fn libraries() -> String {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let mut out = String::new();
+    let mut last = "";
+    for line in maps.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let (Some(range), Some(path)) = (words.next(), words.nth(4)) else { continue };
+        if path.starts_with('/') && path != last {
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "{range} {path}");
+            last = path;
+        }
+    }
+    out
+}
+
+/// Name, state and processor time of each thread.
+fn threads() -> String {
+    let mut tasks: Vec<(u32, String)> = std::fs::read_dir("/proc/self/task")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let id = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            // The name stands in parentheses and may hold anything.
+            let (head, tail) = stat.rsplit_once(')')?;
+            let name = head.split_once('(')?.1;
+            let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
+            let (state, user, system) = (fields.first()?, fields.get(11)?, fields.get(12)?);
+            Some((id, format!("id={id} name={name} state={state} user_ticks={user} system_ticks={system}\n")))
+        })
+        .collect();
+    tasks.sort_unstable();
+    tasks.into_iter().map(|(_, line)| line).collect()
+}
+
+fn show_dev(call: &mut Call<'_>) -> Reply {
+    let program = &call.control.program;
+    let kernel = |what: &str| {
+        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{what}")).unwrap_or_default();
+        text.trim().to_owned()
+    };
+    let system = format!("{} {} {}", kernel("ostype"), kernel("osrelease"), std::env::consts::ARCH);
+    let features = ["EPOLL", "THREAD", "NS", "TFO"].map(|f| format!(" +{f}")).concat();
+    let uptime = clock::now().saturating_duration_since(call.control.live.started);
+    Reply::list(format!(
+        "HAProxy version {}\nFeatures\n {features}\nProcess info\n  pid: {}\n  threads: {}\n  uptime: {}s\n\
+         Platform info\n  os: {}\n",
+        program.version,
+        program.pid,
+        program.threads,
+        Duration::as_secs(&uptime),
+        system,
+    ))
+}

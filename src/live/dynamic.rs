@@ -1,0 +1,100 @@
+//! Servers that come and go by command (`add server`, `del server`).
+
+use std::sync::Arc;
+
+use super::{CheckOrder, Live, Proxy, Server};
+use crate::ir;
+use crate::server::Admin;
+
+/// Why a server cannot be deleted now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRemovable {
+    /// The configuration refers to it, or another server tracks it.
+    Referenced,
+    /// It is not in maintenance.
+    NotInMaintenance,
+    /// Connections to it are in use, idle or waited for.
+    Busy,
+}
+
+impl Live {
+    /// Adds a server to a backend: in maintenance, its check not enabled, its `id` the next free one unless given.
+    /// `line` is what was written behind its name. The name has to be free and the algorithm dynamic. Callers take turns.
+    pub fn add_server(&self, proxy: &Arc<Proxy>, mut ir: ir::Server, line: String) -> Option<Arc<Server>> {
+        let backend = proxy.backend.as_ref()?;
+        let servers = backend.servers();
+        if ir.id == 0 {
+            ir.id = (1..).find(|id| servers.iter().all(|s| s.ir.id != *id))?;
+        }
+        let written = std::mem::replace(&mut ir.disabled, true);
+        let mut server = Server::new(&proxy.ir, &ir, backend.servers.free_number(), backend.is_dynamic());
+        server.added = Some(line);
+        server.set_check_suspended(true);
+        server.check.get_mut().health = 0;
+        if !written {
+            server.state.get_mut().added_by_command();
+        }
+        let server = Arc::new(server);
+        backend.balancer.lock().join(server.index, server.ir.id, server.ir.backup);
+        backend.servers.add(server.clone());
+        if let Some(tracked) = self.tracked_by(&server) {
+            tracked.trackers.lock().insert(0, (Arc::downgrade(proxy), server.index));
+        }
+        proxy.order_check(&server, CheckOrder::Join);
+        Some(server)
+    }
+
+    /// The server that `server` tracks.
+    #[must_use]
+    pub fn tracked_by(&self, server: &Server) -> Option<Arc<Server>> {
+        let (backend, name) = server.ir.track.as_ref()?;
+        self.backend_named(backend)?.backend.as_ref()?.server_named(name)
+    }
+
+    /// Whether a server can be deleted.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn check_removable(&self, proxy: &Proxy, server: &Arc<Server>) -> Result<(), NotRemovable> {
+        if !server.trackers.lock().is_empty() || server.added.is_none() && proxy.refers_to(server) {
+            return Err(NotRemovable::Referenced);
+        }
+        if !server.with_state(|s| s.admin().any(Admin::MAINT)) {
+            return Err(NotRemovable::NotInMaintenance);
+        }
+        let counters = &server.counters;
+        let busy = server.served.get() + counters.sessions.get() + counters.idle.get() + counters.used.get();
+        if busy > 0 || !server.queue.is_empty() {
+            return Err(NotRemovable::Busy);
+        }
+        Ok(())
+    }
+
+    /// Deletes a server. Callers take turns.
+    ///
+    /// # Errors
+    /// What stands in the way; nothing was done.
+    pub fn remove_server(&self, proxy: &Arc<Proxy>, server: &Arc<Server>) -> Result<(), NotRemovable> {
+        self.check_removable(proxy, server)?;
+        let Some(backend) = &proxy.backend else { return Ok(()) };
+        if let Some(tracked) = self.tracked_by(server) {
+            let me = |(p, index): &super::server::Tracker| {
+                *index == server.index && p.upgrade().is_some_and(|p| Arc::ptr_eq(&p, proxy))
+            };
+            tracked.trackers.lock().retain(|tracker| !me(tracker));
+        }
+        proxy.order_check(server, CheckOrder::Leave);
+        backend.balancer.lock().update(server.index, 0, false);
+        backend.servers.remove(server);
+        server.drop_idle();
+        Ok(())
+    }
+}
+
+impl Proxy {
+    /// Something in the configuration names this server, so that it has to stay.
+    fn refers_to(&self, server: &Server) -> bool {
+        let rules = self.ir.backend.iter().flat_map(|b| &b.use_servers);
+        rules.into_iter().any(|rule| rule.server == server.ir.name)
+    }
+}
