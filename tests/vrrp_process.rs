@@ -471,3 +471,41 @@ fn the_end_of_a_watched_process_moves_the_address_without_waiting_for_the_interv
     println!("watched process killed: address moved after {took:?}, the check's interval is 30 s");
     eventually("one owner", SECOND, || !pair.one.has_address(VIP));
 }
+
+/// In a container nobody may reap what ended, and `killall -0` goes on finding it.
+#[test]
+fn a_watched_process_that_ended_without_being_reaped_is_gone() {
+    let Some(lab) = Lab::open(&[Part::Program("killall")]) else { return };
+    let pair = Pair::new(&lab);
+    let with_check = |host: &Host, priority: u8| {
+        let script = "global_defs {\n    enable_script_security\n    script_user root\n}\nvrrp_script proxy {\n    \
+                      script \"/usr/bin/killall -0 proxyd\"\n    interval 1\n    weight -20\n}\n";
+        let text = CONFIG.replace("PRIORITY", &priority.to_string()).replace(
+            "    virtual_ipaddress {",
+            "    track_script {\n        proxy\n    }\n    virtual_ipaddress {",
+        );
+        Config::written(host, "keepalived.conf", &(script.to_owned() + &text))
+    };
+    // The parent becomes a program that does not know of its child.
+    let proxy = |host: &Host| {
+        let mut command = Command::new("bash");
+        let dir = host.dir().display();
+        let line = format!("cp /bin/sleep {dir}/proxyd; {dir}/proxyd 600 & exec tail -f /dev/null");
+        command.args(["-c", &line]);
+        host.spawn(command)
+    };
+    let _proxies = (proxy(&pair.one), proxy(&pair.two));
+    let one = pair.one.keepalived(&keepalived(), &with_check(&pair.one, 100));
+    let two = pair.two.keepalived(&keepalived(), &with_check(&pair.two, 90));
+    one.wait_log("VRRP_Script(proxy) succeeded", 5 * SECOND);
+    two.wait_log("VRRP_Script(proxy) succeeded", 5 * SECOND);
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP) && !pair.two.has_address(VIP));
+    pair.one.sh("killall -9 proxyd");
+    pair.one.sh("killall -0 proxyd");
+    eventually("the handover", 2 * SECOND, || pair.two.has_address(VIP) && !pair.one.has_address(VIP));
+    holds_for("the new owner, over runs of the check", 3 * SECOND, || {
+        pair.two.has_address(VIP) && !pair.one.has_address(VIP)
+    });
+    let _again = proxy(&pair.one);
+    eventually("the return", 5 * SECOND, || pair.one.has_address(VIP) && !pair.two.has_address(VIP));
+}

@@ -6,30 +6,42 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use tokio::io::unix::AsyncFd;
 
 /// Bytes of a process name the kernel keeps.
-const COMM_LEN: usize = 15;
+pub const COMM_LEN: usize = 15;
 
-/// Ids of the living processes of this name; what has ended but is not yet reaped does not count.
+/// A process as `/proc` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: i32,
+    /// Its name, at most [`COMM_LEN`] bytes.
+    pub comm: Vec<u8>,
+}
+
+impl Process {
+    /// The living process with this id; what has ended but is not yet reaped does not count.
+    #[must_use]
+    pub fn read(pid: i32) -> Option<Self> {
+        let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        // `PID (NAME) STATE ...`, and the name may contain anything.
+        let (open, close) = (stat.iter().position(|b| *b == b'(')?, stat.iter().rposition(|b| *b == b')')?);
+        let state = stat.get(close + 2).copied().unwrap_or(b'Z');
+        let comm = stat.get(open + 1..close)?.to_vec();
+        (!matches!(state, b'Z' | b'X')).then_some(Self { pid, comm })
+    }
+
+    /// Its words, each ended by a NUL byte; empty for what the kernel runs itself.
+    #[must_use]
+    pub fn command_line(&self) -> Vec<u8> {
+        std::fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default()
+    }
+}
+
+/// Every living process.
 ///
-/// Reads `/proc`, which takes milliseconds on a busy machine.
-#[must_use]
-pub fn find_by_name(name: &str) -> Vec<i32> {
-    let wanted = &name.as_bytes()[..name.len().min(COMM_LEN)];
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
-        .filter(|pid| {
-            let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return false };
-            // `PID (NAME) STATE ...`, and the name may contain anything.
-            let (Some(open), Some(close)) =
-                (stat.iter().position(|b| *b == b'('), stat.iter().rposition(|b| *b == b')'))
-            else {
-                return false;
-            };
-            let state = stat.get(close + 2).copied().unwrap_or(b'Z');
-            stat.get(open + 1..close) == Some(wanted) && !matches!(state, b'Z' | b'X')
-        })
-        .collect()
+/// Reads all of `/proc`: about ten microseconds for each.
+pub fn all() -> impl Iterator<Item = Process> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?))
 }
 
 /// Becomes readable when its process ends.
@@ -78,15 +90,16 @@ mod tests {
     fn a_child_is_found_by_name_and_its_end_is_seen() {
         let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        assert!(find_by_name("sleep").contains(&pid));
-        assert!(!find_by_name("slee").contains(&pid));
+        let found = all().find(|process| process.pid == pid).unwrap();
+        assert_eq!(found.comm, b"sleep");
+        assert_eq!(found.command_line(), b"sleep\x00600\x00");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             let ended = ProcessFd::open(pid).unwrap().ended();
             child.kill().unwrap();
             ended.await.unwrap();
         });
-        assert!(!find_by_name("sleep").contains(&pid), "a process nobody has reaped counts as living");
+        assert_eq!(Process::read(pid), None, "a process nobody has reaped counts as living");
         child.wait().unwrap();
     }
 }

@@ -20,8 +20,9 @@ pub use instance::{
     Unicast, UnicastChecksum, Version, Vmac,
 };
 pub use track::{
-    BfdInstance, ExecMode, NotifyScript, ParamMatch, RunAs, Script, ScriptIdx, TrackBfd, TrackFile,
-    TrackFileIdx, TrackInterface, TrackProcess, TrackProcessIdx, TrackedFile, TrackedProcess, TrackedScript,
+    BfdInstance, ExecMode, NameMatch, NotifyScript, ParamMatch, RunAs, Script, ScriptIdx, TrackBfd,
+    TrackFile, TrackFileIdx, TrackInterface, TrackProcess, TrackProcessIdx, TrackedFile, TrackedProcess,
+    TrackedScript, WatchedProcess,
 };
 
 use std::time::Duration;

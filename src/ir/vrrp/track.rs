@@ -49,6 +49,27 @@ pub struct NotifyScript {
     pub user: RunAs,
 }
 
+/// How a check script finds the process it looks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NameMatch {
+    /// `killall -0 NAME`, `pgrep -x NAME`: the name the kernel keeps, of which 15 bytes count.
+    #[default]
+    Exact,
+    /// `pgrep NAME`: the name anywhere in the one the kernel keeps.
+    Part,
+    /// `pidof NAME`: the kernel's name, or the file name of the program as it was called.
+    Program,
+}
+
+/// The process a check script merely looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedProcess {
+    /// Name.
+    pub name: String,
+    /// How it is compared.
+    pub by: NameMatch,
+}
+
 /// `vrrp_script NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
@@ -71,7 +92,7 @@ pub struct Script {
     /// `init_fail`: bad until the first runs say otherwise.
     pub init_fail: bool,
     /// The program of a `killall -0 NAME` / `pidof NAME` / `pgrep` line, so that the engine may watch the process itself.
-    pub watches_process: Option<String>,
+    pub watches_process: Option<WatchedProcess>,
     /// Where it stands.
     pub place: Place,
 }

@@ -5,7 +5,7 @@ use tandem_parser::keepalived::{Statement, Word};
 use tandem_parser::{Reason, Span};
 
 use super::context::Cx;
-use crate::ir::vrrp::{ExecMode, NotifyScript, RunAs, Script};
+use crate::ir::vrrp::{ExecMode, NameMatch, NotifyScript, RunAs, Script, WatchedProcess};
 use std::time::Duration;
 
 /// Longest time in seconds a 32 bit count of microseconds holds.
@@ -287,17 +287,26 @@ pub(super) fn join(argv: &[String]) -> String {
     argv.iter().map(word).collect::<Vec<_>>().join(" ")
 }
 
-/// The process a script merely looks for: `killall -0 NAME`, `pidof NAME`, `pgrep [-x] NAME`.
-fn watched_process(argv: &[String]) -> Option<String> {
+/// The process a script merely looks for: `killall -0 NAME`, `pidof NAME`, `pgrep [-x] NAME`, `pkill -0 [-x] NAME`.
+fn watched_process(argv: &[String]) -> Option<WatchedProcess> {
     let program = argv.first()?.rsplit('/').next()?;
     let rest: Vec<&str> = argv[1..].iter().map(String::as_str).collect();
-    let name = match (program, rest.as_slice()) {
-        ("killall", ["-0", name] | ["-q", "-0", name] | ["-0", "-q", name] | ["-s", "0", name])
-        | ("pidof" | "pgrep", [name] | ["-x", name]) => *name,
+    let (options, name) = match rest.as_slice() {
+        [options @ .., "-s" | "--signal", "0", name] => ([options, &["-0"][..]].concat(), *name),
+        [options @ .., name] => (options.to_vec(), *name),
+        [] => return None,
+    };
+    let only = |known: &[&str]| options.iter().all(|option| known.contains(option));
+    let exact = if options.contains(&"-x") { NameMatch::Exact } else { NameMatch::Part };
+    let by = match program {
+        "killall" if options.contains(&"-0") && only(&["-0", "-q", "--quiet"]) => NameMatch::Exact,
+        "pidof" if only(&["-s", "-x", "-q", "-z"]) => NameMatch::Program,
+        "pgrep" if only(&["-x", "-c", "-o", "-n", "-l"]) => exact,
+        "pkill" if options.contains(&"-0") && only(&["-0", "-x"]) => exact,
         _ => return None,
     };
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    (plain && !name.starts_with('-')).then(|| name.to_owned())
+    (plain && !name.starts_with('-')).then(|| WatchedProcess { name: name.to_owned(), by })
 }
 
 #[cfg(test)]
@@ -310,12 +319,33 @@ mod tests {
 
     #[test]
     fn scripts_that_look_for_a_process_are_recognised() {
-        assert_eq!(watched_process(&argv("/usr/bin/killall -0 haproxy")).as_deref(), Some("haproxy"));
-        assert_eq!(watched_process(&argv("pidof haproxy")).as_deref(), Some("haproxy"));
-        assert_eq!(watched_process(&argv("pgrep -x nginx")).as_deref(), Some("nginx"));
-        assert_eq!(watched_process(&argv("killall -9 haproxy")), None);
-        assert_eq!(watched_process(&argv("killall -0 haproxy nginx")), None);
-        assert_eq!(watched_process(&argv("/bin/check")), None);
+        use crate::ir::vrrp::NameMatch::{Exact, Part, Program};
+        let watched = |line: &str| watched_process(&argv(line)).map(|watched| (watched.name, watched.by));
+        for (line, by) in [
+            ("/usr/bin/killall -0 haproxy", Exact),
+            ("killall -q -0 haproxy", Exact),
+            ("killall -s 0 haproxy", Exact),
+            ("pidof haproxy", Program),
+            ("/bin/pidof -s haproxy", Program),
+            ("pgrep haproxy", Part),
+            ("pgrep -x haproxy", Exact),
+            ("pkill -0 haproxy", Part),
+            ("pkill -0 -x haproxy", Exact),
+        ] {
+            assert_eq!(watched(line), Some(("haproxy".to_owned(), by)), "{line}");
+        }
+        for line in [
+            "killall -9 haproxy",
+            "killall haproxy",
+            "killall -0 haproxy nginx",
+            "pkill haproxy",
+            "pgrep -f haproxy.cfg",
+            "pgrep ha.*",
+            "/bin/check",
+            "pidof",
+        ] {
+            assert_eq!(watched(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::pin::Pin;
 use std::process::{ExitStatus, Stdio};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -15,9 +16,9 @@ use tokio::process::{Child, Command};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::ir::vrrp::{ExecMode, NotifyScript, Script};
+use crate::ir::vrrp::{ExecMode, NameMatch, NotifyScript, Script, WatchedProcess};
 use crate::sys::clock;
-use crate::sys::process::{self, ProcessFd};
+use crate::sys::process::{self, Process, ProcessFd};
 use crate::vrrp::track::Outcome;
 
 use super::Core;
@@ -78,38 +79,40 @@ impl Drop for Group {
     }
 }
 
-/// Pauses between runs after a watched process ended: until its parent has reaped it, `kill -0` still
-/// finds it.
-const REAP_PAUSES_MS: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
-
-/// Processes that end all the time must not make the check run all the time.
+/// Processes that end all the time must not make us look for others all the time.
 const EVENT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Watches the processes a `killall -0 NAME` check asks for, so that the check runs when one ends rather
-/// than up to an interval later. The check still decides, and still runs on its interval.
+/// Watches the processes a `killall -0 NAME` check asks for, so that the answer is known when one ends rather than up
+/// to an interval later, and without starting anything on a machine that may be too busy for it.
 #[derive(Debug, Default)]
 struct Watch {
-    name: Option<String>,
+    wanted: Option<WatchedProcess>,
     ends: JoinSet<()>,
+    /// The last one was seen to end, and none was found since. A process that has ended but is not reaped still
+    /// answers `kill -0`: until there is another the check's success means nothing.
+    dead: bool,
 }
 
 impl Watch {
     fn new(script: &Script) -> Self {
-        Self { name: script.watches_process.clone(), ends: JoinSet::new() }
+        Self { wanted: script.watches_process.clone(), ..Self::default() }
     }
 
     /// Looks for the processes anew unless all that were found still live. True: there are some.
-    async fn renew(&mut self) -> bool {
-        let Some(name) = self.name.clone().filter(|_| self.ends.is_empty()) else {
+    ///
+    /// Reads `/proc` on this thread: on a machine so busy that another one would have to wait, this one has priority.
+    fn renew(&mut self) -> bool {
+        let Some(wanted) = self.wanted.as_ref().filter(|_| self.ends.is_empty()) else {
             return !self.ends.is_empty();
         };
-        let found = tokio::task::spawn_blocking(move || process::find_by_name(&name)).await;
-        for fd in found.unwrap_or_default().into_iter().filter_map(|pid| ProcessFd::open(pid).ok()) {
+        for process in process::all().filter(|process| matches(wanted, process)) {
+            let Ok(fd) = ProcessFd::open(process.pid) else { continue };
             self.ends.spawn_local(async move {
                 // An error ends the watch like an end does: the check will tell.
                 let _ = fd.ended().await;
             });
         }
+        self.dead &= self.ends.is_empty();
         !self.ends.is_empty()
     }
 
@@ -119,9 +122,33 @@ impl Watch {
             std::future::pending::<()>().await;
         }
         self.ends.join_next().await;
-        self.ends.abort_all();
-        while self.ends.join_next().await.is_some() {}
+        // Nothing may wait from here on: the caller waits for other things too, and would lose this one.
+        self.ends = JoinSet::new();
     }
+}
+
+fn matches(wanted: &WatchedProcess, process: &Process) -> bool {
+    let name = wanted.name.as_bytes();
+    let short = &name[..name.len().min(process::COMM_LEN)];
+    match wanted.by {
+        NameMatch::Exact => process.comm == short,
+        NameMatch::Part => process.comm.windows(short.len()).any(|part| part == short),
+        NameMatch::Program => {
+            let line = process.command_line();
+            let program = line.split(|b| *b == 0).next().unwrap_or_default();
+            process.comm == short || program.rsplit(|b| *b == b'/').next() == Some(name)
+        }
+    }
+}
+
+/// What a check loop woke up for.
+enum Woke {
+    /// The interval is over.
+    Due,
+    /// A run ended.
+    Done(Outcome),
+    /// A watched process ended.
+    Ended,
 }
 
 /// Starts the check loop of the script at `at`.
@@ -129,41 +156,54 @@ pub(super) fn check(core: Weak<RefCell<Core>>, at: usize, script: Script) -> Joi
     tokio::task::spawn_local(async move {
         let mut watch = Watch::new(&script);
         let mut next = Instant::from_std(clock::now());
+        let mut under_way: Option<Pin<Box<dyn Future<Output = Outcome> + '_>>> = None;
         loop {
-            let due = tokio::select! {
-                () = sleep_until(next) => true,
-                () = watch.ended() => false,
-            };
-            let mut outcome = run(&script).await;
-            if !due && !watch.renew().await {
-                for pause in REAP_PAUSES_MS.into_iter().map(Duration::from_millis) {
-                    if !outcome.good() {
-                        break;
-                    }
-                    tokio::time::sleep(pause).await;
-                    outcome = run(&script).await;
+            let idle = under_way.is_none();
+            let run_ends = async {
+                match &mut under_way {
+                    Some(under_way) => under_way.await,
+                    None => std::future::pending().await,
                 }
-            }
+            };
+            // A run that takes its time does not delay what is known already.
+            let woke = tokio::select! {
+                biased;
+                () = watch.ended() => Woke::Ended,
+                outcome = run_ends => Woke::Done(outcome),
+                () = sleep_until(next), if idle => Woke::Due,
+            };
             let now = clock::now();
+            let outcome = match woke {
+                Woke::Due => {
+                    under_way = Some(Box::pin(run(&script)));
+                    next += script.interval;
+                    continue;
+                }
+                // Another one of that name may have taken over, as when a proxy reloads.
+                Woke::Ended if watch.renew() => {
+                    tokio::time::sleep(EVENT_PAUSE).await;
+                    continue;
+                }
+                Woke::Ended => {
+                    watch.dead = true;
+                    Outcome::Exited(1)
+                }
+                Woke::Done(outcome) => {
+                    under_way = None;
+                    if next < Instant::from_std(now) {
+                        let name = &script.name;
+                        let Some(core) = core.upgrade() else { return };
+                        core.borrow().journal().info(format!(
+                            "Track script {name} is already running, expect idle - skipping run"
+                        ));
+                        next = Instant::from_std(now);
+                    }
+                    let gone = outcome.good() && !watch.renew() && watch.dead;
+                    if gone { Outcome::Exited(1) } else { outcome }
+                }
+            };
             let Some(core) = core.upgrade() else { return };
             core.borrow_mut().script_finished(at, outcome, now);
-            if !due {
-                tokio::time::sleep(EVENT_PAUSE).await;
-            }
-            if outcome.good() {
-                watch.renew().await;
-            }
-            if !due {
-                continue;
-            }
-            next += script.interval;
-            if next < Instant::from_std(now) {
-                let name = &script.name;
-                core.borrow()
-                    .journal()
-                    .info(format!("Track script {name} is already running, expect idle - skipping run"));
-                next = Instant::from_std(now);
-            }
         }
     })
 }
@@ -246,3 +286,26 @@ impl Drop for Checks {
 
 /// The core, for tasks that must not keep it alive.
 pub(super) type Shared = Rc<RefCell<Core>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_as_the_programs_do() {
+        let process = |comm: &str| Process { pid: 0, comm: comm.into() };
+        let wants = |name: &str, by| WatchedProcess { name: name.into(), by };
+        let long = "a-name-of-more-than-15-bytes";
+        for (name, by, comm, expected) in [
+            ("haproxy", NameMatch::Exact, "haproxy", true),
+            ("haproxy", NameMatch::Exact, "haproxy-export", false),
+            ("haproxy", NameMatch::Part, "haproxy-export", true),
+            ("haproxy", NameMatch::Part, "hapro", false),
+            (long, NameMatch::Exact, "a-name-of-more-", true),
+            (long, NameMatch::Part, "a-name-of-more-", true),
+            ("nginx", NameMatch::Program, "nginx", true),
+        ] {
+            assert_eq!(matches(&wants(name, by), &process(comm)), expected, "{name} {by:?} {comm}");
+        }
+    }
+}

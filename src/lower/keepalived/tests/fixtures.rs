@@ -114,7 +114,11 @@ fn every_demonstration_file_runs_as_it_is() {
         }
         if !text.contains("pgbouncer") {
             let script = &loaded.config.scripts[0];
-            assert_eq!(script.watches_process.as_deref(), Some("haproxy"), "{name}");
+            assert_eq!(
+                script.watches_process.as_ref().map(|watched| watched.name.as_str()),
+                Some("haproxy"),
+                "{name}"
+            );
             assert_eq!(loaded.config.instances[0].track_scripts[0].weight, 2, "{name}");
         }
     }

@@ -158,7 +158,7 @@ fn scripts_resolve_and_carry_their_numbers() {
     assert_eq!(script.command.argv, ["/usr/bin/killall", "-0", "haproxy"]);
     assert_eq!((script.interval, script.timeout), (Duration::from_secs(2), Some(Duration::from_secs(5))));
     assert_eq!((script.weight, script.rise, script.fall, script.init_fail), (-20, 2, 3, true));
-    assert_eq!(script.watches_process.as_deref(), Some("haproxy"));
+    assert_eq!(script.watches_process.as_ref().map(|watched| watched.name.as_str()), Some("haproxy"));
     assert_eq!(script.command.user, RunAs { uid: 0, gid: 0 });
     let tracked = loaded.config.instances[0].track_scripts[0];
     assert_eq!((tracked.script, tracked.weight, tracked.reverse), (ScriptIdx(0), 30, true));
