@@ -8,7 +8,7 @@ use tandem_parser::lex::{Word, span_of};
 use tandem_parser::span::Span;
 use tandem_parser::suggest;
 
-use super::check::{self, Site, Valid};
+use super::check::{self, Site};
 use super::pattern::{self, Operator, Spelling};
 use super::{Language, Named, Read};
 use crate::expr::pattern as index;
@@ -140,17 +140,14 @@ impl Language<'_> {
         if self.broken.iter().any(|broken| broken == name.text()) {
             return;
         }
-        let (mut tests, mut all_valid) = match self.acls.remove(name.text()) {
-            Some(named) => (Arc::unwrap_or_clone(named.acl).tests, named.valid),
+        let (mut tests, phases) = match self.acls.remove(name.text()) {
+            // Each of its lines has its value where it has one.
+            Some(named) => (Arc::unwrap_or_clone(named.acl).tests, named.phases | valid),
             None => (Vec::new(), valid),
         };
-        if all_valid != valid {
-            // Lines of different phases: each has its value where it has one.
-            all_valid = Valid::Any;
-        }
         tests.push(test);
         let acl = Arc::new(finished(name.text(), tests));
-        self.acls.insert(name.text().to_owned(), Named { acl, valid: all_valid });
+        self.acls.insert(name.text().to_owned(), Named { acl, phases });
     }
 
     /// A condition: the words from `if` or `unless` on. No words: no condition.
@@ -229,7 +226,7 @@ impl Language<'_> {
                         meaning.split(' ').map(|w| Word::resolved(w.as_bytes(), span, false)).collect();
                     let (test, valid) = self.test(&words, span)?;
                     let acl = Arc::new(finished(name, vec![test]));
-                    self.acls.insert(name.to_owned(), Named { acl, valid });
+                    self.acls.insert(name.to_owned(), Named { acl, phases: valid });
                 }
                 None => {
                     let mut known: Vec<&str> = self.acls.keys().map(String::as_str).collect();
@@ -243,7 +240,7 @@ impl Language<'_> {
             }
         }
         let named = &self.acls[name];
-        let (acl, valid) = (named.acl.clone(), named.valid);
+        let (acl, valid) = (named.acl.clone(), named.phases);
         if let Some(test) = acl.tests.first() {
             self.warn_if_idle(&format!("acl '{name}'"), test, valid, span, site);
         }
@@ -251,7 +248,7 @@ impl Language<'_> {
     }
 
     /// An ACL that has no value where it is used is an error in the configuration that HAProxy only mentions.
-    fn warn_if_idle(&mut self, what: &str, test: &AclTest, valid: Valid, span: Span, site: Site) {
+    fn warn_if_idle(&mut self, what: &str, test: &AclTest, valid: u32, span: Span, site: Site) {
         if self.has_value(valid, site) {
             return;
         }
@@ -263,14 +260,8 @@ impl Language<'_> {
         self.say(Diagnostic::warning(Reason::NotAllowedHere, span, message));
     }
 
-    pub(in crate::lower) fn has_value(&self, valid: Valid, site: Site) -> bool {
-        let frontend_only = self.owner.frontend && !self.owner.backend;
-        let early = matches!(site, Site::TcpContent | Site::HttpRequest);
-        valid.at(site) && !(valid == Valid::Backend && frontend_only && early)
-    }
-
     /// `criterion flags patterns`.
-    fn test(&mut self, words: &[Word], whole: Span) -> Read<(AclTest, Valid)> {
+    fn test(&mut self, words: &[Word], whole: Span) -> Read<(AclTest, u32)> {
         let read = match shape::acl(words, 0) {
             Ok(read) => read,
             Err(error) => {
@@ -289,8 +280,9 @@ impl Language<'_> {
         if let Some((fetch, _)) = derived {
             fetch.clone_into(&mut sample.fetch.name);
         }
-        let (_, valid) = self.fetch(&sample.fetch, word)?;
-        let expr = self.resolve(&sample, word, word.text().to_owned(), Site::Log, true)?;
+        let found = self.fetch(&sample.fetch, word)?;
+        let valid = found.phases;
+        let expr = self.converted(found, &sample, word, word.text().to_owned())?;
         // A converter makes the name's own method void.
         let by_name = derived.filter(|_| sample.convs.is_empty()).map(|(_, method)| method);
         let method = match read.flags.method {

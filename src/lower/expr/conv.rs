@@ -9,8 +9,9 @@ use tandem_parser::suggest;
 
 use super::args::Args;
 use super::names::{self, Build, ConvRow};
+use super::known::{self, KnownConv};
 use super::{Language, Read, map};
-use crate::ir::expr::{Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, TimeUnit};
+use crate::ir::expr::{Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, SampleType, TimeUnit};
 
 /// All rows.
 pub(super) const ROWS: &[&[ConvRow]] = &[TEXT, NUMBERS, ENCODINGS, map::ROWS];
@@ -264,28 +265,41 @@ fn json_path(text: &str) -> Option<Vec<JsonStep>> {
 
 /// Is this the name of a converter?
 pub(super) fn is_known(name: &str) -> bool {
-    names::conv_row(name).is_some() || names::conv_later(name).is_some()
+    names::conv_row(name).is_some() || known::conv(name).is_some() || name.starts_with("lua.")
 }
+
+/// A converter, or what is known of one that this build has not.
+pub(super) enum Found {
+    Done(C),
+    Missing(KnownConv),
+}
+
+/// Converters that scripts define: of any type.
+const SCRIPTED: KnownConv = KnownConv { args: "?sssssssssss", input: SampleType::Any, out: Some(SampleType::Any) };
 
 impl Language<'_> {
     /// A converter.
-    pub(super) fn conv(&mut self, call: &Call, word: &Word) -> Read<C> {
+    pub(super) fn conv(&mut self, call: &Call, word: &Word) -> Read<Found> {
         let args = Args::new(call, word);
         if let Some(row) = names::conv_row(&call.name) {
             args.count(self, row.count.0, row.count.1)?;
-            return (row.build)(self, &args);
+            return (row.build)(self, &args).map(Found::Done);
         }
         let name = &call.name;
-        if let Some(why) = names::conv_later(name) {
+        let scripted = (name.starts_with("lua.") && self.world.lua()).then_some(SCRIPTED);
+        if let Some(known) = known::conv(name).or(scripted) {
+            known::check(self, &args, known.args)?;
+            let why = names::conv_later(name).unwrap_or(names::LATER);
             let message = format!("converter '{name}' cannot be used : {why}.");
-            return self.alert(Reason::Refused, args.name_span(), message);
+            self.alert::<()>(Reason::Refused, args.name_span(), message);
+            return Some(Found::Missing(known));
         }
         let d = Diagnostic::alert(
             Reason::UnknownKeyword,
             args.name_span(),
             format!("unknown converter '{name}'."),
         );
-        let near = suggest::nearest(name, names::conv_names());
+        let near = suggest::nearest(name, known::conv_names());
         self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
         None
     }

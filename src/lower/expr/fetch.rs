@@ -9,11 +9,13 @@ use tandem_parser::suggest;
 
 use super::args::Args;
 use super::check::Valid::{self, Any, Backend, End, Message, Request, Response, Server, Status, Transaction};
+use super::check::phase;
+use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
     Dir, Endpoint as E, Fetch as F, HdrArg, ProcessNumber as P, ProxyNumber as N, ProxyRef,
-    ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
+    SampleType, ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
 };
 
 /// All rows.
@@ -421,35 +423,49 @@ fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
     }
 }
 
+/// A fetch with its type and the phases in which it has a value. Of one that this build has not, the type alone is
+/// real; that it is missing has been said.
+pub(super) struct Found {
+    pub(super) fetch: F,
+    pub(super) out: SampleType,
+    pub(super) phases: u32,
+    /// It means the response where a response is looked at.
+    pub(super) either: bool,
+}
+
 impl Language<'_> {
     /// A fetch and where it has a value.
-    pub(super) fn fetch(&mut self, call: &Call, word: &Word) -> Read<(F, Valid)> {
+    pub(super) fn fetch(&mut self, call: &Call, word: &Word) -> Read<Found> {
         let args = Args::new(call, word);
-        if let Some(row) = names::fetch_row(&call.name) {
+        let name = &call.name;
+        let known = known::fetch(name);
+        if let Some(row) = names::fetch_row(name) {
             args.count(self, row.count.0, row.count.1)?;
             let fetch = (row.build)(self, &args)?;
             self.reads_server_addresses |=
                 matches!(fetch, F::Addr(E::BcSrc | E::BcDst) | F::Port(E::BcSrc | E::BcDst));
-            return Some((fetch, row.valid));
+            let out = crate::expr::fetch::type_of(&fetch);
+            let phases = known.map_or_else(|| row.valid.phases(), |known| known.phases);
+            return Some(Found { fetch, out, phases, either: row.valid == Message });
         }
-        let name = &call.name;
-        if let Some(why) = names::fetch_later(name) {
-            let d = Diagnostic::alert(
-                Reason::Refused,
-                args.name_span(),
-                format!("sample fetch '{name}' cannot be used : {why}."),
-            );
+        let scripted = name.starts_with("lua.") && self.world.lua();
+        if known.is_some() || scripted {
+            let (out, phases) = known.map_or((SampleType::Str, phase::ALL), |known| (known.out, known.phases));
+            known::check(self, &args, known.map_or("?sssssssssss", |known| known.args))?;
+            let why = names::fetch_later(name).unwrap_or(names::LATER);
+            let message = format!("sample fetch '{name}' cannot be used : {why}.");
+            let d = Diagnostic::alert(Reason::Refused, args.name_span(), message);
             self.say(d.help(
                 "nothing is evaluated in its place, because a condition that never holds may open a door",
             ));
-            return None;
+            return Some(Found { fetch: F::Pid, out, phases, either: false });
         }
         let d = Diagnostic::alert(
             Reason::UnknownKeyword,
             args.name_span(),
             format!("unknown fetch method '{name}'."),
         );
-        let near = suggest::nearest(name, names::fetch_names());
+        let near = suggest::nearest(name, known::fetch_names());
         self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
         None
     }

@@ -118,7 +118,7 @@ impl Language<'_> {
                 }
                 shape::Item::Expr { sample, text, modifiers, .. } => {
                     let opts = self.options(modifiers, default, word);
-                    match self.resolve(sample, word, text.clone(), site, false) {
+                    match self.resolve(sample, word, text.clone(), site) {
                         Some(expr) => nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts }),
                         None => whole = false,
                     }

@@ -9,6 +9,7 @@ mod args;
 mod check;
 mod conv;
 mod fetch;
+mod known;
 mod logformat;
 mod map;
 mod names;
@@ -55,6 +56,15 @@ pub trait World {
     fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32>;
     /// A `userlist`.
     fn userlist(&self, name: &str) -> Option<Arc<Userlist>>;
+    /// Whether there is a stick table of that name.
+    fn table(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+    /// Whether Lua scripts are loaded, which may define more fetches, converters and actions.
+    fn lua(&self) -> bool {
+        true
+    }
     /// The page of a status in an `http-errors` section; `None`: there is no such section or page.
     fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
         let _ = (section, status);
@@ -82,7 +92,7 @@ pub struct Owner {
 /// A named ACL and where its criteria have values.
 struct Named {
     acl: Arc<Acl>,
-    valid: Valid,
+    phases: u32,
 }
 
 /// Reads the expressions of one proxy.
@@ -178,7 +188,7 @@ impl<'w> Language<'w> {
             Err(error) => return self.misshapen("sample expression", first, &error),
         };
         let mut text = first.text().to_owned();
-        let mut expr = self.resolve(&sample, first, text.clone(), site, false)?;
+        let mut expr = self.resolve(&sample, first, text.clone(), site)?;
         let mut used = 1;
         // Converters may also stand in words of their own.
         while let Some(word) = words.get(used) {
@@ -202,39 +212,48 @@ impl<'w> Language<'w> {
         Some((expr, used))
     }
 
-    /// Names and arguments of a shape, into an expression. `in_acl`: a fetch that cannot have a value at the site
-    /// is judged by the caller.
-    fn resolve(
-        &mut self,
-        sample: &shape::Sample,
-        word: &Word,
-        text: String,
-        site: Site,
-        in_acl: bool,
-    ) -> Read<Expr> {
-        let (mut fetch, valid) = self.fetch(&sample.fetch, word)?;
-        if valid == Valid::Message && matches!(site, Site::HttpResponse | Site::TcpResponse) {
-            fetch::turn_to_response(&mut fetch);
+    /// Names and arguments of a shape, into an expression that has a value at `site`.
+    fn resolve(&mut self, sample: &shape::Sample, word: &Word, text: String, site: Site) -> Read<Expr> {
+        let mut found = self.fetch(&sample.fetch, word)?;
+        if found.either && matches!(site, Site::HttpResponse | Site::TcpResponse) {
+            fetch::turn_to_response(&mut found.fetch);
         }
-        if !in_acl && !valid.at(site) {
+        if !self.has_value(found.phases, site) {
             let name = &sample.fetch.name;
             let message = format!(
                 "sample fetch <{name}> may not be reliably used here because it needs '{}' which is not available here.",
-                valid.needs()
+                check::needs(found.phases)
             );
             return self.alert(Reason::NotAllowedHere, word.part(sample.fetch.at.clone()), message);
         }
-        let out = crate::expr::fetch::type_of(&fetch);
-        let mut expr = Expr { fetch, convs: Vec::new(), out, text: text.into() };
+        self.converted(found, sample, word, text)
+    }
+
+    /// A fetch with the converters that the shape names.
+    fn converted(&mut self, found: fetch::Found, sample: &shape::Sample, word: &Word, text: String) -> Read<Expr> {
+        let mut expr = Expr { fetch: found.fetch, convs: Vec::new(), out: found.out, text: text.into() };
         for call in &sample.convs {
             self.push_conv(&mut expr, call, word)?;
         }
         Some(expr)
     }
 
+    /// Has a fetch of these phases a value at `site`?
+    pub(in crate::lower) fn has_value(&self, phases: u32, site: Site) -> bool {
+        let (frontend, backend) = match (self.owner.frontend, self.owner.backend) {
+            // `defaults` is read by both sides.
+            (false, false) => (true, true),
+            sides => sides,
+        };
+        phases & site.phases(frontend, backend) != 0
+    }
+
     fn push_conv(&mut self, expr: &mut Expr, call: &shape::Call, word: &Word) -> Read<()> {
         let conv = self.conv(call, word)?;
-        let (input, output) = crate::expr::conv::types(&conv);
+        let (input, output) = match &conv {
+            conv::Found::Done(conv) => crate::expr::conv::types(conv),
+            conv::Found::Missing(known) => (known.input, known.out.unwrap_or(expr.out)),
+        };
         if !check::castable(expr.out, input) {
             let message = format!("converter '{}' cannot be applied.", call.name);
             let label = format!("it takes {}, and here comes {}", check::noun(input), check::noun(expr.out));
@@ -244,7 +263,9 @@ impl<'w> Language<'w> {
             return None;
         }
         expr.out = output;
-        expr.convs.push(conv);
+        if let conv::Found::Done(conv) = conv {
+            expr.convs.push(conv);
+        }
         Some(())
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::args::Args;
 use super::check::Valid;
-use super::{Language, Read, conv, fetch};
+use super::{Language, Read, conv, fetch, known};
 use crate::ir::expr::{Conv, Fetch};
 
 /// Makes a fetch or converter of its arguments.
@@ -31,14 +31,14 @@ pub(super) struct ConvRow {
 }
 
 /// A name of the expression language, for `tandem keywords` and `-dK`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// `fetch` or `converter`.
     pub kind: &'static str,
     /// Name.
     pub name: &'static str,
     /// Arguments as the manual writes them.
-    pub usage: &'static str,
+    pub usage: String,
     /// Why it cannot be used yet; `None`: it can.
     pub missing: Option<&'static str>,
 }
@@ -46,7 +46,7 @@ pub struct Row {
 const TABLES: &str = "stick tables are not implemented yet";
 const TLS: &str = "TLS is not implemented yet";
 const BUILD: &str = "it belongs to a library that this program does not contain";
-const LATER: &str = "it is not implemented yet";
+pub(super) const LATER: &str = "it is not implemented yet";
 const INTERNAL: &str = "it shows HAProxy's own internals";
 const CACHE: &str = "the cache and compression are not implemented yet";
 const CODEC: &str = "this protocol's messages are not decoded yet";
@@ -227,39 +227,31 @@ pub(super) fn conv_row(name: &str) -> Option<&'static ConvRow> {
     CONVS.get(name).copied()
 }
 
-/// Names of all fetches that can be used.
-pub(super) fn fetch_names() -> impl Iterator<Item = &'static str> {
-    fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.name)
-}
-
-/// Names of all converters that can be used.
-pub(super) fn conv_names() -> impl Iterator<Item = &'static str> {
-    conv::ROWS.iter().flat_map(|rows| rows.iter()).map(|row| row.name)
-}
-
 /// How a fetch or converter is written.
 pub(super) fn usage(name: &str) -> String {
     let usage = fetch_row(name).map(|row| row.usage).or_else(|| conv_row(name).map(|row| row.usage));
-    format!("usage: {name}{}", usage.unwrap_or_default())
+    let known = known::fetch(name).map(|row| row.args).or_else(|| known::conv(name).map(|row| row.args));
+    let usage = usage.map_or_else(|| known.map(known::usage).unwrap_or_default(), str::to_owned);
+    format!("usage: {name}{usage}")
 }
 
-/// Every fetch and converter, used or not. Families of names (`sc_*`, `ssl_*`...) are not spelled out.
+/// Every fetch and converter, used or not.
 pub fn rows() -> impl Iterator<Item = Row> {
-    let fetches = fetch::ROWS.iter().flat_map(|rows| rows.iter());
+    let done = |kind, name, usage: &str| Row { kind, name, usage: usage.to_owned(), missing: None };
+    let fetches = fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(move |r| done("fetch", r.name, r.usage));
     let convs = conv::ROWS.iter().flat_map(|rows| rows.iter());
-    fetches
-        .map(|r| Row { kind: "fetch", name: r.name, usage: r.usage, missing: None })
-        .chain(FETCHES_LATER.iter().map(|(name, why)| Row {
-            kind: "fetch",
-            name,
-            usage: "",
-            missing: Some(why),
-        }))
-        .chain(convs.map(|r| Row { kind: "converter", name: r.name, usage: r.usage, missing: None }))
-        .chain(CONVS_LATER.iter().map(|(name, why)| Row {
-            kind: "converter",
-            name,
-            usage: "",
-            missing: Some(why),
-        }))
+    let convs = convs.map(move |r| done("converter", r.name, r.usage));
+    let fetches_later = known::fetch_names().filter(|name| fetch_row(name).is_none()).map(|name| Row {
+        kind: "fetch",
+        name,
+        usage: known::fetch(name).map(|row| known::usage(row.args)).unwrap_or_default(),
+        missing: Some(fetch_later(name).unwrap_or(LATER)),
+    });
+    let convs_later = known::conv_names().filter(|name| conv_row(name).is_none()).map(|name| Row {
+        kind: "converter",
+        name,
+        usage: known::conv(name).map(|row| known::usage(row.args)).unwrap_or_default(),
+        missing: Some(conv_later(name).unwrap_or(LATER)),
+    });
+    fetches.chain(fetches_later).chain(convs).chain(convs_later)
 }

@@ -13,6 +13,7 @@ mod errors;
 mod global;
 mod http_errors;
 mod ids;
+mod judge;
 mod log;
 mod names;
 mod one_server;
@@ -89,6 +90,9 @@ pub fn load(files: Vec<Source>, env: &dyn Env) -> Loaded {
     let mut diagnostics = context.finish();
     diagnostic::sort(&mut diagnostics);
     let config = (diagnostic::counts(&diagnostics).0 == 0).then_some(config);
+    if env.offline() {
+        diagnostics = judge::language(diagnostics);
+    }
     Loaded { config, diagnostics, sources }
 }
 

@@ -3,6 +3,7 @@
 
 mod cursor;
 mod http;
+mod later;
 mod names;
 mod redirect;
 mod reply;
@@ -53,10 +54,14 @@ impl RuleSet {
 }
 
 /// An action that no row is made for: known and missing, or unknown.
-fn no_such_action<T>(language: &mut Language<'_>, cursor: &Cursor<'_>, set: RuleSet) -> Read<T> {
+fn no_such_action<T>(language: &mut Language<'_>, cursor: &mut Cursor<'_>, set: RuleSet) -> Read<T> {
     let word = cursor.action();
     let name = word.split('(').next().unwrap_or_default();
-    match names::missing(name) {
+    let missing = names::missing(name, set).filter(|_| !name.starts_with("lua.") || language.world.lua());
+    if missing.is_some() {
+        later::arguments(language, cursor)?;
+    }
+    match missing {
         Some(names::Missing::Idle(why)) => {
             let message = format!("'{} {name}' has no effect : {why}.", set.keyword());
             language.say(Diagnostic::warning(Reason::NoEffect, word.span, message));
@@ -67,7 +72,7 @@ fn no_such_action<T>(language: &mut Language<'_>, cursor: &Cursor<'_>, set: Rule
         }
         None => {
             let known: Vec<&str> = actions()
-                .filter(|row| row.sets.contains(&set) && row.missing.is_none())
+                .filter(|row| row.sets.contains(&set))
                 .map(|row| row.name)
                 .collect();
             let d = Diagnostic::alert(

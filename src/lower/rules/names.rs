@@ -32,6 +32,7 @@ const ALL: &[RuleSet] =
 const TCP: &[RuleSet] = &[TcpConnection, TcpSession, TcpContent, TcpResponse];
 const ADDRESS: &[RuleSet] = &[HttpRequest, TcpConnection, TcpSession, TcpContent];
 const SOCKET: &[RuleSet] = &[HttpRequest, HttpResponse, TcpConnection, TcpSession, TcpContent, TcpResponse];
+const TRACK: &[RuleSet] = &[HttpRequest, HttpResponse, TcpConnection, TcpSession, TcpContent];
 const LEVEL: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent, TcpResponse];
 
 const DONE: &[(&str, &[RuleSet])] = &[
@@ -88,9 +89,11 @@ const DONE: &[(&str, &[RuleSet])] = &[
 const TABLES: &str = "stick tables are not implemented yet";
 const MAPS: &str = "patterns that change while running are not implemented yet";
 
+const SPOE: &[RuleSet] = &[HttpRequest, HttpResponse, TcpContent, TcpResponse];
+
 const LATER: &[(&str, &[RuleSet], Missing)] = &[
-    ("add-acl", BOTH, Missing::Unsafe(MAPS)),
-    ("del-acl", BOTH, Missing::Unsafe(MAPS)),
+    ("add-acl", HTTP, Missing::Unsafe(MAPS)),
+    ("del-acl", HTTP, Missing::Unsafe(MAPS)),
     ("set-map", HTTP, Missing::Unsafe(MAPS)),
     ("del-map", HTTP, Missing::Unsafe(MAPS)),
     ("add-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
@@ -113,11 +116,11 @@ const LATER: &[(&str, &[RuleSet], Missing)] = &[
     ("sc-inc-gpc1", ALL, Missing::Idle(TABLES)),
     ("sc-set-gpt", ALL, Missing::Idle(TABLES)),
     ("sc-set-gpt0", ALL, Missing::Idle(TABLES)),
-    ("track-sc0", ALL, Missing::Idle(TABLES)),
-    ("track-sc1", ALL, Missing::Idle(TABLES)),
-    ("track-sc2", ALL, Missing::Idle(TABLES)),
-    ("send-spoe-group", LEVEL, Missing::Unsafe("SPOE agents are not asked yet, and they may deny")),
-    ("set-bandwidth-limit", LEVEL, Missing::Idle("bandwidth is not limited")),
+    ("track-sc0", TRACK, Missing::Idle(TABLES)),
+    ("track-sc1", TRACK, Missing::Idle(TABLES)),
+    ("track-sc2", TRACK, Missing::Idle(TABLES)),
+    ("send-spoe-group", SPOE, Missing::Unsafe("SPOE agents are not asked yet, and they may deny")),
+    ("set-bandwidth-limit", SPOE, Missing::Idle("bandwidth is not limited")),
     ("set-bc-mark", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
     ("set-bc-tos", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
     ("set-retries", &[HttpRequest, TcpContent], Missing::Idle("the number of retries is the proxy's")),
@@ -126,14 +129,12 @@ const LATER: &[(&str, &[RuleSet], Missing)] = &[
 ];
 
 /// Why the action is not done; `None`: there is no such action.
-pub(super) fn missing(name: &str) -> Option<Missing> {
+pub(super) fn missing(name: &str, set: RuleSet) -> Option<Missing> {
     if name.starts_with("lua.") {
         return Some(Missing::Unsafe("Lua is not implemented yet"));
     }
-    if name.starts_with("track-sc") {
-        return Some(Missing::Idle(TABLES));
-    }
-    LATER.iter().find(|(known, ..)| *known == name).map(|(.., why)| *why)
+    let name = if name.starts_with("track-sc") { "track-sc0" } else { name };
+    LATER.iter().find(|(known, sets, _)| *known == name && sets.contains(&set)).map(|(.., why)| *why)
 }
 
 /// Every action, used or not.

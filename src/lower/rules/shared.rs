@@ -19,6 +19,10 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("set-priority-offset", "queues are first come, first served"),
 ];
 
+/// When a variable is set.
+const CONDITIONS: &[&str] =
+    &["ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"];
+
 /// Reads a shared action; outer `None`: `name` is none of them.
 pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
     let (name, inside) = cursor.action_parts();
@@ -83,9 +87,15 @@ fn variable(
     }
     let mut parts = inside.split(',');
     let var: VarName = language.var_name(parts.next().unwrap_or_default(), word.span)?;
-    if let Some(condition) = parts.next() {
+    for condition in parts {
+        if name == "unset-var" || !CONDITIONS.contains(&condition) {
+            let message = format!("invalid condition '{condition}' of '{name}'.");
+            let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+            language.say(d.help(format!("there are: {}", CONDITIONS.join(", "))));
+            return None;
+        }
         let message = format!("condition '{condition}' of '{name}' is not evaluated yet.");
-        return language.alert(Reason::Refused, word.span, message);
+        language.alert::<()>(Reason::Refused, word.span, message);
     }
     match name {
         "set-var" => Some(C::SetVar(var, cursor.expr(language)?)),

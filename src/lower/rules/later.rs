@@ -1,0 +1,202 @@
+//! Arguments of the actions that this build knows and does not do: they are judged all the same.
+
+use tandem_parser::diagnostic::Reason;
+
+use super::super::expr::{Language, LfUse, Read};
+use super::cursor::{self, Cursor};
+
+/// Reads the arguments of such an action, up to its condition.
+pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
+    let (name, inside) = cursor.action_parts();
+    match name {
+        "add-acl" | "del-acl" | "del-map" => {
+            named(language, cursor, name, inside, "<file-name>")?;
+            cursor.format(language, LfUse::Plain)?;
+        }
+        "set-map" => {
+            named(language, cursor, name, inside, "<file-name>")?;
+            cursor.format(language, LfUse::Plain)?;
+            cursor.format(language, LfUse::Plain)?;
+        }
+        "add-headers-bin" | "set-headers-bin" | "del-headers-bin" => {
+            cursor.expr(language)?;
+            if cursor.eat("prefix") {
+                cursor.format(language, LfUse::Plain)?;
+            }
+        }
+        "attach-srv" => {
+            cursor.next(language, "a server")?;
+            if cursor.eat("name") {
+                cursor.expr(language)?;
+            }
+        }
+        "cache-use" | "cache-store" => {
+            cursor.next(language, "the name of a cache")?;
+        }
+        "do-log" => {
+            if cursor.eat("profile") {
+                cursor.next(language, "the name of a log profile")?;
+            }
+        }
+        "do-resolve" => {
+            let inside = named(language, cursor, name, inside, "<var>,<resolvers>[,ipv4|ipv6]")?;
+            let parts: Vec<&str> = inside.split(',').map(str::trim).collect();
+            let span = cursor.action().span;
+            let (variable, family) = match parts.as_slice() {
+                [variable, resolvers, family @ ..] if !resolvers.is_empty() && family.len() < 2 => {
+                    (variable, family.first())
+                }
+                _ => {
+                    let message = "'do-resolve' expects '(<var>,<resolvers>[,ipv4|ipv6])' and an expression.";
+                    return language.alert(Reason::MissingArgument, span, message);
+                }
+            };
+            language.var_name(variable, span)?;
+            if let Some(other) = family.filter(|family| !matches!(**family, "ipv4" | "ipv6")) {
+                let message = format!("'do-resolve' supports 'ipv4' and 'ipv6' (got '{other}').");
+                return language.alert(Reason::InvalidValue, span, message);
+            }
+            cursor.expr(language)?;
+        }
+        "expect-netscaler-cip" => {
+            let word = cursor.next(language, "'layer4'")?;
+            if word.text() != "layer4" {
+                let message = format!("'expect-netscaler-cip' only supports 'layer4', got '{word}'.");
+                return language.alert(Reason::InvalidValue, word.span, message);
+            }
+        }
+        "pause" => {
+            let is_time = cursor.peek().is_some_and(|word| cursor::time(word).is_some());
+            if is_time {
+                cursor.time(language)?;
+            } else {
+                cursor.expr(language)?;
+            }
+        }
+        "sc-inc-gpc" => {
+            counter(language, cursor, name, inside, true)?;
+        }
+        "sc-inc-gpc0" | "sc-inc-gpc1" => {
+            counter(language, cursor, name, inside, false)?;
+        }
+        "sc-add-gpc" | "sc-set-gpt" => {
+            counter(language, cursor, name, inside, true)?;
+            number_or_expr(language, cursor)?;
+        }
+        "sc-set-gpt0" => {
+            counter(language, cursor, name, inside, false)?;
+            number_or_expr(language, cursor)?;
+        }
+        "send-spoe-group" => {
+            cursor.next(language, "the identifier of a SPOE engine")?;
+            cursor.next(language, "the name of a SPOE group")?;
+        }
+        "set-bandwidth-limit" => {
+            cursor.next(language, "the name of a bandwidth limitation filter")?;
+            loop {
+                if cursor.eat("limit") {
+                    size_or_expr(language, cursor)?;
+                } else if cursor.eat("period") {
+                    if cursor.peek().is_some_and(|word| cursor::time(word).is_some()) {
+                        cursor.time(language)?;
+                    } else {
+                        cursor.expr(language)?;
+                    }
+                } else {
+                    break;
+                }
+            }
+        }
+        "set-bc-mark" | "set-bc-tos" | "set-retries" => number_or_expr(language, cursor)?,
+        "use-service" => {
+            cursor.next(language, "the name of a service")?;
+            // What a Lua service takes is its own business.
+            while cursor.take().is_some() {}
+        }
+        "wait-for-handshake" => {}
+        name if name.starts_with("track-sc") => {
+            let index = name.trim_start_matches("track-sc").parse::<u32>();
+            if index.is_err() {
+                let message = format!("'{name}' expects the number of a counter, as in 'track-sc0'.");
+                return language.alert(Reason::InvalidValue, cursor.action().span, message);
+            }
+            cursor.expr(language)?;
+            if cursor.eat("table") {
+                let table = cursor.next(language, "the name of a table")?;
+                if !language.world.table(table) {
+                    let message = format!("unable to find table '{table}' referenced by '{name}'.");
+                    return language.alert(Reason::UnknownReference, table.span, message);
+                }
+            }
+        }
+        // Scripts say themselves what they take.
+        _ => while cursor.take().is_some() {},
+    }
+    match cursor.peek() {
+        None => Some(()),
+        Some(word) => {
+            let message = format!(
+                "'{}' expects 'if' or 'unless' followed by a condition, or the end of the line, got '{word}'.",
+                cursor.action()
+            );
+            language.alert(Reason::TooManyArguments, word.span, message)
+        }
+    }
+}
+
+/// What stands in the action's parentheses.
+fn named<'w>(
+    language: &mut Language<'_>,
+    cursor: &Cursor<'w>,
+    name: &str,
+    inside: Option<&'w str>,
+    form: &str,
+) -> Read<&'w str> {
+    let word = cursor.action();
+    match inside.filter(|inside| !inside.is_empty() && word.ends_with(')')) {
+        Some(inside) => Some(inside),
+        None => {
+            let message = format!("'{name}' expects '{name}({form})', got '{word}'.");
+            language.alert(Reason::MissingArgument, word.span, message)
+        }
+    }
+}
+
+/// `(<sc-id>)` or `(<idx>,<sc-id>)`.
+fn counter(
+    language: &mut Language<'_>,
+    cursor: &Cursor<'_>,
+    name: &str,
+    inside: Option<&str>,
+    indexed: bool,
+) -> Read<()> {
+    let form = if indexed { "<idx>,<sc-id>" } else { "<sc-id>" };
+    let inside = named(language, cursor, name, inside, form)?;
+    let numbers: Vec<_> = inside.split(',').map(|part| part.trim().parse::<u32>()).collect();
+    let wanted = if indexed { 2 } else { 1 };
+    let in_range = numbers.iter().take(wanted - 1).all(|n| n.as_ref().is_ok_and(|n| *n < 100));
+    if numbers.len() == wanted && in_range && numbers.iter().all(Result::is_ok) {
+        return Some(());
+    }
+    let message = format!("invalid counter in '{}': expects '{name}({form})'.", cursor.action());
+    language.alert(Reason::InvalidValue, cursor.action().span, message)
+}
+
+fn number_or_expr(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
+    if cursor.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
+        return cursor.int(language, "an integer").map(drop);
+    }
+    cursor.expr(language).map(drop)
+}
+
+fn size_or_expr(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
+    let Some(word) = cursor.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) else {
+        return cursor.expr(language).map(drop);
+    };
+    if tandem_parser::value::size(word).is_err() {
+        let message = format!("'{}' expects a size or an expression, got '{word}'.", cursor.action());
+        return language.alert(Reason::InvalidValue, word.span, message);
+    }
+    cursor.take();
+    Some(())
+}
