@@ -8,10 +8,12 @@ use tandem_parser::lex::Word;
 use tandem_parser::suggest;
 
 use super::args::Args;
-use super::names::{self, Build, ConvRow};
 use super::known::{self, KnownConv};
+use super::names::{self, Build, ConvRow};
 use super::{Language, Read, map};
-use crate::ir::expr::{Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, SampleType, TimeUnit};
+use crate::ir::expr::{
+    Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, SampleType, TimeUnit,
+};
 
 /// All rows.
 pub(super) const ROWS: &[&[ConvRow]] = &[TEXT, NUMBERS, ENCODINGS, map::ROWS];
@@ -275,7 +277,8 @@ pub(super) enum Found {
 }
 
 /// Converters that scripts define: of any type.
-const SCRIPTED: KnownConv = KnownConv { args: "?sssssssssss", input: SampleType::Any, out: Some(SampleType::Any) };
+const SCRIPTED: KnownConv =
+    KnownConv { args: "?sssssssssss", input: SampleType::Any, out: Some(SampleType::Any) };
 
 impl Language<'_> {
     /// A converter.

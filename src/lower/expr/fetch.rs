@@ -14,8 +14,8 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    Dir, Endpoint as E, Fetch as F, HdrArg, ProcessNumber as P, ProxyNumber as N, ProxyRef,
-    SampleType, ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
+    Dir, Endpoint as E, Fetch as F, HdrArg, ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType,
+    ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
 };
 
 /// All rows.
@@ -450,7 +450,8 @@ impl Language<'_> {
         }
         let scripted = name.starts_with("lua.") && self.world.lua();
         if known.is_some() || scripted {
-            let (out, phases) = known.map_or((SampleType::Str, phase::ALL), |known| (known.out, known.phases));
+            let (out, phases) =
+                known.map_or((SampleType::Str, phase::ALL), |known| (known.out, known.phases));
             known::check(self, &args, known.map_or("?sssssssssss", |known| known.args))?;
             let why = names::fetch_later(name).unwrap_or(names::LATER);
             let message = format!("sample fetch '{name}' cannot be used : {why}.");

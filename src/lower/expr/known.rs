@@ -94,7 +94,8 @@ pub(super) fn usage(args: &str) -> String {
         return String::new();
     }
     let (must, may) = args.split_once('?').unwrap_or((args, ""));
-    let nouns = |letters: &str| letters.chars().map(|c| format!("<{}>", noun(c))).collect::<Vec<_>>().join(",");
+    let nouns =
+        |letters: &str| letters.chars().map(|c| format!("<{}>", noun(c))).collect::<Vec<_>>().join(",");
     match (must, may) {
         (must, "") => format!("({})", nouns(must)),
         ("", may) => format!("([{}])", nouns(may)),
@@ -131,8 +132,11 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
                 a.int(l, nth)?;
             }
             't' if !l.world.table(text) => {
-                let message =
-                    format!("unable to find table '{text}' referenced in arg {} of '{}'.", nth + 1, a.call.name);
+                let message = format!(
+                    "unable to find table '{text}' referenced in arg {} of '{}'.",
+                    nth + 1,
+                    a.call.name
+                );
                 return l.alert(Reason::UnknownReference, a.span(nth), message);
             }
             _ => {}

@@ -230,7 +230,13 @@ impl<'w> Language<'w> {
     }
 
     /// A fetch with the converters that the shape names.
-    fn converted(&mut self, found: fetch::Found, sample: &shape::Sample, word: &Word, text: String) -> Read<Expr> {
+    fn converted(
+        &mut self,
+        found: fetch::Found,
+        sample: &shape::Sample,
+        word: &Word,
+        text: String,
+    ) -> Read<Expr> {
         let mut expr = Expr { fetch: found.fetch, convs: Vec::new(), out: found.out, text: text.into() };
         for call in &sample.convs {
             self.push_conv(&mut expr, call, word)?;

@@ -238,7 +238,8 @@ pub(super) fn usage(name: &str) -> String {
 /// Every fetch and converter, used or not.
 pub fn rows() -> impl Iterator<Item = Row> {
     let done = |kind, name, usage: &str| Row { kind, name, usage: usage.to_owned(), missing: None };
-    let fetches = fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(move |r| done("fetch", r.name, r.usage));
+    let fetches =
+        fetch::ROWS.iter().flat_map(|rows| rows.iter()).map(move |r| done("fetch", r.name, r.usage));
     let convs = conv::ROWS.iter().flat_map(|rows| rows.iter());
     let convs = convs.map(move |r| done("converter", r.name, r.usage));
     let fetches_later = known::fetch_names().filter(|name| fetch_row(name).is_none()).map(|name| Row {

@@ -71,10 +71,8 @@ fn no_such_action<T>(language: &mut Language<'_>, cursor: &mut Cursor<'_>, set: 
             language.say(Diagnostic::alert(Reason::Refused, word.span, message));
         }
         None => {
-            let known: Vec<&str> = actions()
-                .filter(|row| row.sets.contains(&set))
-                .map(|row| row.name)
-                .collect();
+            let known: Vec<&str> =
+                actions().filter(|row| row.sets.contains(&set)).map(|row| row.name).collect();
             let d = Diagnostic::alert(
                 Reason::UnknownKeyword,
                 word.span,
