@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use super::proto::http;
+use super::proto::{agent, http};
 use super::script::{Flavour, Say, Script, Step, Test, Want};
 use super::{Status, Verdict, proto};
 
@@ -73,6 +73,8 @@ pub struct Dialogue<'a> {
     disable_on_404: bool,
     /// Answers have no body: `HEAD`.
     bodiless: bool,
+    /// What an agent said.
+    agent: Option<agent::Reply>,
 }
 
 impl<'a> Dialogue<'a> {
@@ -96,7 +98,13 @@ impl<'a> Dialogue<'a> {
             not_found: false,
             disable_on_404: request.is_some_and(|r| r.disable_on_404),
             bodiless: request.is_some_and(|r| r.method == "HEAD"),
+            agent: None,
         }
+    }
+
+    /// What an agent said, if it was one and said something.
+    pub fn take_agent_reply(&mut self) -> Option<agent::Reply> {
+        self.agent.take()
     }
 
     /// What to do now.
@@ -297,6 +305,10 @@ impl<'a> Dialogue<'a> {
                 proto::Found::Match => true,
                 proto::Found::NoMatch => false,
                 proto::Found::NeedMore => return Judgement::NeedMore,
+                proto::Found::Agent(line) => {
+                    self.agent = Some(agent::Reply::parse(&line));
+                    return Judgement::Final(0, Vec::new());
+                }
                 proto::Found::Ok(code, info) => return Judgement::Final(code, info),
                 proto::Found::Error(status, code, info) => {
                     return Judgement::Fail(status, code, Cow::Owned(info));

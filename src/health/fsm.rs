@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Outcome, Status, Verdict};
-use crate::ir::server::{OnError, ServerCheck};
+use crate::ir::server::{AGENT_FALL, AGENT_RISE, OnError, ServerCheck};
 
 /// Checks at least this far apart are spread over the shortest such interval at start.
 const SPREAD_THRESHOLD: Duration = Duration::from_secs(1);
@@ -43,7 +43,8 @@ pub struct Surroundings {
     /// The server's operational state is down.
     pub is_stopped: bool,
     /// The other check of the server (the agent, if this is not the agent) agrees that it is up, or there is none; and
-    /// neither is a tracked server down.
+    /// neither is a tracked server down. To an agent a server that wants no new sessions is not up either: that is for
+    /// the health check to say.
     pub others_up: bool,
     /// 32 random bits for spreading.
     pub random: u32,
@@ -117,11 +118,17 @@ impl Machine {
         }
     }
 
-    /// The same as an agent check: its connection failures mean nothing, only its words do.
+    /// An agent check: its connection failures mean nothing, only its words do, and one is enough.
     #[must_use]
-    pub fn into_agent(mut self) -> Self {
-        self.agent = true;
-        self
+    pub fn agent(inter: Duration, spread: u8, log_all: bool) -> Self {
+        let check = ServerCheck { inter, rise: AGENT_RISE, fall: AGENT_FALL, ..ServerCheck::default() };
+        Self { agent: true, ..Self::new(&check, spread, log_all, false) }
+    }
+
+    /// Whether it may change anything: a command has not suspended it.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
     }
 
     /// Health, 0..=rise + fall - 1.
@@ -301,6 +308,11 @@ impl Machine {
                     }
                 }
             }
+        }
+        let mut verdict = verdict;
+        if verdict.status == Status::Unknown {
+            // Words without a result: what was known stays.
+            verdict.status = self.verdict.status;
         }
         let news = moved || verdict.status != self.verdict.status;
         (self.verdict, self.duration) = (verdict, duration);

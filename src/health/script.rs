@@ -132,6 +132,8 @@ pub enum Custom {
     LdapBind,
     /// A TLS record of type alert or handshake.
     SslHello,
+    /// What an agent said; see [`proto::agent`].
+    AgentLine,
 }
 
 /// Where the detail of a verdict comes from.

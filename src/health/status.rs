@@ -10,6 +10,8 @@ pub enum Status {
     Unknown,
     /// No check has ended yet.
     Initial,
+    /// An agent said nothing about health.
+    Checked,
     /// The last of too many errors seen in traffic (`observe`).
     Observed,
     /// Not even a socket, or an error on an established connection.
@@ -64,6 +66,7 @@ impl Status {
         match self {
             Self::Unknown => "UNK",
             Self::Initial => "INI",
+            Self::Checked => "CHECKED",
             Self::Observed => "HANA",
             Self::SockErr => "SOCKERR",
             Self::L4Ok => "L4OK",
@@ -89,6 +92,7 @@ impl Status {
         match self {
             Self::Unknown => "Unknown",
             Self::Initial => "Initializing",
+            Self::Checked => "No status change",
             Self::Observed => "Health analyze",
             Self::SockErr => "Socket error",
             Self::L4Ok => "Layer4 check passed",
@@ -112,7 +116,7 @@ impl Status {
     #[must_use]
     pub fn outcome(self) -> Outcome {
         match self {
-            Self::Unknown | Self::Initial => Outcome::None,
+            Self::Unknown | Self::Initial | Self::Checked => Outcome::None,
             Self::L4Ok | Self::L6Ok | Self::L7Ok | Self::ProcOk => Outcome::Passed,
             Self::L7Okc => Outcome::Conditional,
             Self::Observed

@@ -459,3 +459,23 @@ fn a_suspended_check_rests_and_keeps_its_health() {
     assert_eq!(machine.step(Input::Enable(true), around), [Effect::Arm(Duration::ZERO)]);
     assert_eq!(machine.step(Input::Due, around), [Effect::Start]);
 }
+
+#[test]
+fn an_agents_words_in_any_order() {
+    use super::proto::agent::Reply;
+    let say = |line: &str, refused: &str| {
+        let verdict = Reply::parse(line.as_bytes()).verdict(refused);
+        (verdict.status.name(), verdict.info)
+    };
+    assert_eq!(say("up", ""), ("L7OK", "via agent : up".to_owned()));
+    assert_eq!(say("UP\t75%", ""), ("L7OK", "via agent : UP".to_owned()));
+    assert_eq!(say("75%, fail # disk full", ""), ("L7STS", "via agent : fail (disk full)".to_owned()));
+    assert_eq!(say("stopped", "no"), ("L7STS", "via agent : stopped (no)".to_owned()));
+    assert_eq!(say("down up # fine", "no"), ("L7OK", "via agent : up (no)".to_owned()));
+    assert_eq!(say("ready what ever", ""), ("CHECKED", "agent reports an error : what".to_owned()));
+    assert_eq!(say("weight:900", "too much"), ("CHECKED", "agent warns : too much".to_owned()));
+    assert_eq!(say("", ""), ("CHECKED", String::new()));
+    let reply = Reply::parse(b"drain,maxconn:12 weight:3 7% MAINT");
+    assert_eq!((reply.weight.as_deref(), reply.maxconn.as_deref()), (Some("7%"), Some("12")));
+    assert_eq!(reply.admin, Some(crate::server::AdminRequest::Maint));
+}

@@ -81,6 +81,8 @@ pub struct Server {
     pub cookie: Option<String>,
     /// `check`, with its intervals; `None`: not checked.
     pub check: Option<ServerCheck>,
+    /// `agent-check`; `None`: there is no agent.
+    pub agent: Option<Agent>,
     /// `track BACKEND/SERVER` as (backend name, server name).
     pub track: Option<(String, String)>,
     /// `resolvers`.
@@ -168,6 +170,25 @@ pub struct ServerCheck {
     pub send_proxy: bool,
 }
 
+/// `agent-check`: an agent that is asked for the server's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// `agent-inter`, default 2 s.
+    pub inter: Duration,
+    /// `agent-addr`, else `addr`; `None`: the server's address.
+    pub addr: Option<IpAddr>,
+    /// `agent-port`, else `port`.
+    pub port: u16,
+    /// `agent-send`: what it is asked; empty: nothing.
+    pub send: Vec<u8>,
+}
+
+/// `rise` of an agent: one word is enough.
+pub const AGENT_RISE: u32 = 1;
+
+/// `fall` of an agent.
+pub const AGENT_FALL: u32 = 1;
+
 impl Default for ServerCheck {
     fn default() -> Self {
         Self {
@@ -200,6 +221,7 @@ impl Server {
             maxqueue: 0,
             cookie: None,
             check: None,
+            agent: None,
             track: None,
             resolvers: None,
             resolve_prefer_ipv4: false,

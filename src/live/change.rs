@@ -28,6 +28,10 @@ pub enum CheckOrder {
     Join,
     /// The server was deleted by command.
     Leave,
+    /// As [`Self::Force`], for the agent.
+    ForceAgent(bool),
+    /// As [`Self::Enable`], for the agent.
+    EnableAgent(bool),
     /// Traffic saw too many errors in a row (`observe`).
     Observed {
         /// What to do about it.
@@ -123,6 +127,12 @@ impl Proxy {
     pub fn enable_check(&self, server: &Server, enabled: bool) {
         server.set_check_suspended(!enabled);
         self.order_check(server, CheckOrder::Enable(enabled));
+    }
+
+    /// Suspends a server's agent check or takes it up again.
+    pub fn enable_agent(&self, server: &Server, enabled: bool) {
+        server.set_agent_suspended(!enabled);
+        self.order_check(server, CheckOrder::EnableAgent(enabled));
     }
 
     /// Tells the runner of checks something about a server.

@@ -30,6 +30,7 @@ impl Live {
         let mut server = Server::new(&proxy.ir, &ir, backend.servers.free_number(), backend.is_dynamic());
         server.added = Some(line);
         server.set_check_suspended(true);
+        server.set_agent_suspended(true);
         server.check.get_mut().health = 0;
         if !written {
             server.state.get_mut().added_by_command();

@@ -35,7 +35,7 @@ pub use frontend::{Frontend, FrontendState, Listener};
 pub use observe::Seen;
 pub use queue::{Queue, Slot, Ticket};
 pub use resolvers::{Nameserver, Resolvers};
-pub use server::{Address, CheckReport, Server};
+pub use server::{Address, CheckReport, Probing, Server};
 pub use servers::Snapshot;
 
 /// Everything that runs.

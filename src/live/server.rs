@@ -1,6 +1,6 @@
 //! A server that runs.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::Proxy;
 use super::queue::Queue;
 use crate::ir;
+use crate::ir::server::AGENT_RISE;
 use crate::metrics::{Gauge, ServerCounters};
 use crate::server::{Admin, Op, ServerState, dynamic_limit};
 use crate::sys;
@@ -44,6 +45,21 @@ pub struct CheckReport {
     pub health: u32,
     /// A check is running now (`* ` in front of the status).
     pub in_progress: bool,
+}
+
+/// Where checks go; what `set server` may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Probing {
+    /// `addr`, `check-addr`; `None`: where the traffic goes.
+    pub check_addr: Option<IpAddr>,
+    /// `port`, `check-port`; `None`: where the traffic goes.
+    pub check_port: Option<u16>,
+    /// `agent-addr`; `None`: where the traffic goes.
+    pub agent_addr: Option<IpAddr>,
+    /// `agent-port`.
+    pub agent_port: u16,
+    /// `agent-send`.
+    pub agent_send: Vec<u8>,
 }
 
 /// A server that follows another: its backend and its number there.
@@ -80,8 +96,13 @@ pub struct Server {
     kill: watch::Sender<u64>,
     /// Checks were suspended by command.
     check_suspended: AtomicBool,
+    agent_suspended: AtomicBool,
     /// What the last check said.
     pub check: RwLock<CheckReport>,
+    /// What the agent's last check said.
+    pub agent: RwLock<CheckReport>,
+    /// Where checks go and what the agent is asked, as last set by command.
+    pub probing: RwLock<Probing>,
     /// When the address last changed or was confirmed by a resolution.
     pub resolved_at: Mutex<Option<SystemTime>>,
     /// Servers that do as this one does.
@@ -111,6 +132,15 @@ impl Server {
             generation: AtomicU64::new(0),
             kill: watch::Sender::new(0),
             check_suspended: AtomicBool::new(false),
+            agent_suspended: AtomicBool::new(false),
+            agent: RwLock::new(CheckReport { health: AGENT_RISE, ..CheckReport::default() }),
+            probing: RwLock::new(Probing {
+                check_addr: ir.check.as_ref().and_then(|c| c.addr),
+                check_port: ir.check.as_ref().and_then(|c| c.port),
+                agent_addr: ir.agent.as_ref().and_then(|a| a.addr),
+                agent_port: ir.agent.as_ref().map_or(0, |a| a.port),
+                agent_send: ir.agent.as_ref().map_or_else(Vec::new, |a| a.send.clone()),
+            }),
             check: RwLock::new(CheckReport {
                 // A checked server starts one failure away from down, as HAProxy's does.
                 health: ir.check.as_ref().map_or(0, |c| c.rise),
@@ -207,6 +237,17 @@ impl Server {
     /// `disable health` and `enable health`; use [`Proxy::enable_check`], which tells the runner too.
     pub(super) fn set_check_suspended(&self, suspended: bool) {
         self.check_suspended.store(suspended, Relaxed);
+    }
+
+    /// It has an agent, and no command suspended that.
+    #[must_use]
+    pub fn has_agent(&self) -> bool {
+        self.ir.agent.is_some() && !self.agent_suspended.load(Relaxed)
+    }
+
+    /// `disable agent` and `enable agent`; use [`Proxy::enable_agent`], which tells the runner too.
+    pub(super) fn set_agent_suspended(&self, suspended: bool) {
+        self.agent_suspended.store(suspended, Relaxed);
     }
 
     /// Ends all sessions on this server (`shutdown sessions server`, `on-marked-down`).

@@ -14,7 +14,7 @@ mod tests;
 use std::time::Duration;
 
 pub use report::{Counts, Level, Report, backend_down, escape_info};
-pub use state::{ServerState, Settings, dynamic_limit};
+pub use state::{ServerState, Settings, dynamic_limit, parse_maxconn};
 pub use status::{Standing, status_word};
 
 /// Operational state; the numbers are `srv_op_state` of `show servers state`.

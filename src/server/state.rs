@@ -40,6 +40,8 @@ pub struct ServerState {
     last_change: Instant,
     down_since: Option<Instant>,
     down_time: Duration,
+    /// The agent's last word on it was that it is down.
+    agent_down: bool,
 }
 
 impl ServerState {
@@ -78,7 +80,7 @@ impl ServerState {
                 dynamic,
                 on_marked_down: server.on_marked_down,
                 on_marked_up: server.on_marked_up,
-                checked: server.check.is_some(),
+                checked: server.check.is_some() || server.agent.is_some(),
             },
             op,
             admin,
@@ -88,6 +90,7 @@ impl ServerState {
             last_change: now,
             down_since: (op == Op::Stopped).then_some(now),
             down_time: Duration::ZERO,
+            agent_down: false,
         };
         state.recompute_weight(now);
         state
@@ -362,6 +365,12 @@ impl ServerState {
         Ok(weight as u16)
     }
 
+    /// What the agent last said about the server, which counts when it leaves maintenance.
+    pub fn note_agent(&mut self, up: bool) -> Vec<Effect> {
+        self.agent_down = !up;
+        Vec::new()
+    }
+
     /// One step of a slow start.
     pub fn warm_up(&mut self, now: Instant) -> Vec<Effect> {
         if self.op != Op::Starting || self.admin.any(Admin::MAINT) {
@@ -376,6 +385,10 @@ impl ServerState {
     }
 
     fn reweigh(&mut self, now: Instant) -> Vec<Effect> {
+        if self.admin.any(Admin::MAINT) {
+            // It counts from the return on.
+            return Vec::new();
+        }
         let before = (self.weight, self.op);
         self.recompute_weight(now);
         if (self.weight, self.op) == before { Vec::new() } else { vec![Effect::Rebalance] }
@@ -473,6 +486,7 @@ impl ServerState {
             effects.push(Effect::ResumeChecks);
         }
         match tracked {
+            _ if self.agent_down => {}
             Some(Op::Stopped) => {}
             Some(Op::Stopping) => {
                 self.note_up(now);
@@ -545,6 +559,25 @@ impl ServerState {
         };
         effects.push(Effect::Log(Report::plain(Level::Notice, text)));
     }
+}
+
+/// Reads a `maxconn` as commands and agents give it.
+///
+/// # Errors
+/// What HAProxy answers to what is none.
+pub fn parse_maxconn(text: &str) -> Result<u32, &'static str> {
+    if text.is_empty() {
+        return Err("Require <maxconn>.\n");
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = digits.bytes().take_while(u8::is_ascii_digit).count();
+    if end == 0 {
+        return Err("maxconn string empty or preceded by garbage\n");
+    }
+    if end < digits.len() {
+        return Err("Trailing garbage in maxconn string\n");
+    }
+    Ok(text.parse::<i64>().unwrap_or(i64::MAX).clamp(0, i64::from(u32::MAX)) as u32)
 }
 
 fn inherited(flag: Admin) -> Admin {

@@ -7,7 +7,7 @@ use super::columns::Col;
 use super::field::{Nature, Origin, Scope, Tags};
 use super::row::{Kind, Row};
 use crate::ir::{self, BindAddr, Mode, proxy::Balance};
-use crate::live::{Address, Backend, Frontend, FrontendState, Live, Proxy, Server};
+use crate::live::{Address, Backend, CheckReport, Frontend, FrontendState, Live, Proxy, Server};
 use crate::metrics::{HttpClasses, TimeAverages};
 use crate::server::{Admin, Op, Standing, status_word};
 use crate::sys::clock;
@@ -274,13 +274,18 @@ pub fn deciding(live: &Live, server: &Arc<Server>) -> Arc<Server> {
 #[must_use]
 pub fn server_status(live: &Live, server: &Arc<Server>) -> String {
     let reference = deciding(live, server);
+    let agent = reference.has_agent().then(|| Standing {
+        health: reference.agent.read().health,
+        rise: ir::server::AGENT_RISE,
+        fall: ir::server::AGENT_FALL,
+    });
     let standing = reference.ir.check.as_ref().filter(|_| reference.is_checked()).map(|check| Standing {
         health: reference.check.read().health,
         rise: check.rise,
         fall: check.fall,
     });
     let reference_op = (!Arc::ptr_eq(server, &reference)).then(|| reference.with_state(|state| state.op()));
-    server.with_state(|state| status_word(state, standing, None, reference_op))
+    server.with_state(|state| status_word(state, standing, agent, reference_op))
 }
 
 /// An address as the `addr` column has it.
@@ -352,7 +357,31 @@ fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Ro
         row.u64(Col::HanaFail, c.hanafail.get());
     }
     if let Some(settings) = ir.check.as_ref().filter(|_| server.is_checked() && !paused) {
-        check(&mut row, server, settings);
+        let columns = [
+            Col::CheckStatus,
+            Col::CheckCode,
+            Col::CheckDuration,
+            Col::CheckDesc,
+            Col::LastChk,
+            Col::CheckRise,
+            Col::CheckFall,
+            Col::CheckHealth,
+        ];
+        check(&mut row, columns, &server.check.read(), settings.rise, settings.fall);
+    }
+    if server.has_agent() {
+        let columns = [
+            Col::AgentStatus,
+            Col::AgentCode,
+            Col::AgentDuration,
+            Col::AgentDesc,
+            Col::LastAgt,
+            Col::AgentRise,
+            Col::AgentFall,
+            Col::AgentHealth,
+        ];
+        let (rise, fall) = (ir::server::AGENT_RISE, ir::server::AGENT_FALL);
+        check(&mut row, columns, &server.agent.read(), rise, fall);
     }
     let http = is_http(proxy);
     if http {
@@ -386,22 +415,22 @@ fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Ro
     row
 }
 
-fn check(row: &mut Row, server: &Server, settings: &ir::server::ServerCheck) {
-    let report = server.check.read();
-    let status = if report.status.is_empty() { "INI" } else { report.status };
-    row.text(Col::CheckStatus, if report.in_progress { format!("* {status}") } else { status.into() });
-    if let Some(code) = report.code {
-        row.u32(Col::CheckCode, code.into());
+/// What a check said, into its columns: status, code, duration, description, detail, rise, fall, health.
+fn check(row: &mut Row, columns: [Col; 8], report: &CheckReport, rise: u32, fall: u32) {
+    let [status, code, duration, description, detail, rise_col, fall_col, health] = columns;
+    let word = if report.status.is_empty() { "INI" } else { report.status };
+    row.text(status, if report.in_progress { format!("* {word}") } else { word.into() });
+    if let Some(number) = report.code {
+        row.u32(code, number.into());
     }
-    if let Some(duration) = report.duration {
-        row.u64(Col::CheckDuration, duration.as_millis() as u64);
+    if let Some(took) = report.duration {
+        row.u64(duration, took.as_millis() as u64);
     }
-    let description = if report.status.is_empty() { "Initializing" } else { report.description };
-    row.text(Col::CheckDesc, description);
-    row.text(Col::LastChk, report.info.as_str());
-    row.u32(Col::CheckRise, settings.rise);
-    row.u32(Col::CheckFall, settings.fall);
-    row.u32(Col::CheckHealth, report.health);
+    row.text(description, if report.status.is_empty() { "Initializing" } else { report.description });
+    row.text(detail, report.info.as_str());
+    row.u32(rise_col, rise);
+    row.u32(fall_col, fall);
+    row.u32(health, report.health);
 }
 
 /// Name of a balancing algorithm as the `algo` column has it.

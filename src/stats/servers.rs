@@ -16,9 +16,10 @@ const STATE_HEADER: &str = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_s
 
 /// Check statuses by their number in the state file, with the number of the result each stands for
 /// (0 unknown, 1 neutral, 2 failed, 3 passed, 4 passed with a condition).
-const CHECK_STATUSES: [(&str, u8, u8); 19] = [
+const CHECK_STATUSES: [(&str, u8, u8); 20] = [
     ("UNK", 0, 0),
     ("INI", 1, 0),
+    ("CHECKED", 3, 1),
     ("HANA", 4, 2),
     ("SOCKERR", 5, 2),
     ("L4OK", 6, 3),
@@ -44,6 +45,7 @@ mod check_state {
     pub(super) const CONFIGURED: u8 = 0x02;
     pub(super) const ENABLED: u8 = 0x04;
     pub(super) const PAUSED: u8 = 0x08;
+    pub(super) const AGENT: u8 = 0x10;
 }
 
 /// `rise` where nothing says otherwise: the health of a server without checks.
@@ -70,6 +72,7 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
     let (health, mut check_bits) = match &ir.check {
         Some(_) if server.is_checked() => (report.health, check_state::CONFIGURED | check_state::ENABLED),
         Some(_) => (report.health, check_state::CONFIGURED),
+        None if server.with_state(|state| state.admin().any(Admin::MAINT)) => (0, 0),
         None => (DEFAULT_RISE, 0),
     };
     let state = server.with_state(|state| {
@@ -92,13 +95,28 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
         ir::ServerAddr::Name { host, .. } => host.as_str(),
         _ => "-",
     };
-    let check_port = ir.check.as_ref().and_then(|c| c.port).unwrap_or(0);
-    let check_addr = ir.check.as_ref().and_then(|c| c.addr).map_or_else(|| "-".into(), |a| a.to_string());
+    let agent_bits = match &ir.agent {
+        Some(_) => {
+            let mut bits = check_state::CONFIGURED | check_state::AGENT;
+            if server.has_agent() {
+                bits |= check_state::ENABLED;
+            }
+            if server.agent.read().in_progress {
+                bits |= check_state::IN_PROGRESS;
+            }
+            bits
+        }
+        None => 0,
+    };
+    let probing = server.probing.read();
+    let text = |ip: Option<std::net::IpAddr>| ip.map_or_else(|| "-".into(), |ip| ip.to_string());
+    let (check_addr, check_port) = (text(probing.check_addr), probing.check_port.unwrap_or(0));
+    let (agent_addr, agent_port) = (text(probing.agent_addr), probing.agent_port);
     // Writing into a String cannot fail.
     let _ = writeln!(
         out,
-        "{} {} {} {} {addr} {state} {status} {result} {health} {check_bits} 0 0 0 {fqdn} {port} - 0 {check_port} \
-         {check_addr} - 0",
+        "{} {} {} {} {addr} {state} {status} {result} {health} {check_bits} {agent_bits} 0 0 {fqdn} {port} - 0 \
+         {check_port} {check_addr} {agent_addr} {agent_port}",
         proxy.ir.id, proxy.ir.name, ir.id, ir.name
     );
 }

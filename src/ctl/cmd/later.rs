@@ -201,20 +201,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "process variables are not kept",
     ),
     later(
-        &["enable", "agent"],
-        Level::Admin,
-        "enable agent",
-        "take up agent checks",
-        "there are no agent checks",
-    ),
-    later(
-        &["disable", "agent"],
-        Level::Admin,
-        "disable agent",
-        "suspend agent checks",
-        "there are no agent checks",
-    ),
-    later(
         &["enable", "dynamic-cookie", "backend"],
         Level::Admin,
         "enable dynamic-cookie backend <bk>",

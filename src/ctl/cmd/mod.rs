@@ -6,6 +6,7 @@ mod frontends;
 mod later;
 mod limits;
 mod misc;
+mod probes;
 mod process;
 mod servers;
 pub(super) mod session;
@@ -21,6 +22,7 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     later::COMMANDS,
     limits::COMMANDS,
     misc::COMMANDS,
+    probes::COMMANDS,
     process::COMMANDS,
     servers::COMMANDS,
     session::COMMANDS,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use super::probes;
 use crate::ir::global::Level;
 use crate::live::{Address, Proxy, Server};
 use crate::server::{Admin, AdminRequest, Op};
@@ -101,7 +102,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
 ];
 
-fn arg(args: &[String], n: usize) -> &str {
+pub(super) fn arg(args: &[String], n: usize) -> &str {
     args.get(n).map_or("", String::as_str)
 }
 
@@ -117,7 +118,10 @@ pub(super) fn find(call: &Call<'_>) -> Result<(Arc<Proxy>, Arc<Server>), Reply> 
     found.map(|s| (proxy.clone(), s.clone())).ok_or_else(|| Reply::error("No such server.\n"))
 }
 
-fn with_server(call: &mut Call<'_>, act: fn(&Arc<Proxy>, &Arc<Server>, &[String]) -> Reply) -> Reply {
+pub(super) fn with_server(
+    call: &mut Call<'_>,
+    act: fn(&Arc<Proxy>, &Arc<Server>, &[String]) -> Reply,
+) -> Reply {
     match find(call) {
         Ok((proxy, server)) => act(&proxy, &server, &call.args[1..]),
         Err(refusal) => refusal,
@@ -164,13 +168,12 @@ fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Repl
         },
         "health" => health(proxy, server, value),
         "addr" => address(proxy, server, &args[1..]),
-        "agent" | "agent-addr" | "agent-port" | "agent-send" => {
-            Reply::error("agent checks are not enabled on this server.\n")
-        }
-        word @ ("check-addr" | "check-port") if server.ir.check.is_some() => {
-            Reply::error(format!("'set server <srv> {word}' is not done yet: checks keep their address.\n"))
-        }
-        "check-addr" | "check-port" => Reply::error("health checks are not enabled on this server"),
+        "agent" => probes::agent(proxy, server, value),
+        "agent-addr" => probes::agent_addr(server, &args[1..]),
+        "agent-port" => probes::agent_port(server, value),
+        "agent-send" => probes::agent_send(server, value),
+        "check-addr" => probes::check_addr(server, &args[1..]),
+        "check-port" => probes::check_port(server, value),
         "fqdn" if server.ir.resolvers.is_none() => {
             Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n")
         }

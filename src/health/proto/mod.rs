@@ -1,5 +1,6 @@
 //! The protocols checks speak, one file each: the steps of the script, and the tests that need code.
 
+pub mod agent;
 pub mod http;
 pub mod ldap;
 pub mod mysql;
@@ -22,6 +23,8 @@ pub enum Found {
     NeedMore,
     /// It matches, with a code and a detail for the verdict.
     Ok(u16, Vec<u8>),
+    /// What an agent said.
+    Agent(Vec<u8>),
     /// It does not, and the protocol says why.
     Error(Status, u16, Vec<u8>),
 }
@@ -51,6 +54,7 @@ pub fn custom(test: Custom, input: &[u8], complete: bool) -> Found {
         Custom::MysqlLogin => mysql::login(input, complete),
         Custom::LdapSequence => (input.first() == Some(&0x30)).into(),
         Custom::LdapBind => ldap::bind_response(input, complete),
+        Custom::AgentLine => agent::line(input, complete),
         Custom::SslHello => matches!(input.first(), Some(0x15 | 0x16)).into(),
     }
 }

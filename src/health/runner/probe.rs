@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::health::Verdict;
 use crate::health::dialogue::{Action, Dialogue, Subject};
+use crate::health::proto::agent::Reply;
 use crate::health::script::{Flavour, Script};
 use crate::ir::server::SendProxy;
 
@@ -80,10 +81,15 @@ fn words(error: &io::Error) -> String {
     text.find(" (os error").map_or_else(|| text.clone(), |at| text[..at].to_owned())
 }
 
-/// Runs a check to its verdict.
-pub(super) async fn run(plan: Plan, subject: Subject) -> Verdict {
+/// Runs a check to its verdict, and to what an agent said.
+pub(super) async fn run(plan: Plan, subject: Subject) -> (Verdict, Option<Reply>) {
     let script = plan.script.clone();
     let mut dialogue = Dialogue::new(&script, subject);
+    let verdict = talk(&plan, &mut dialogue).await;
+    (verdict, dialogue.take_agent_reply())
+}
+
+async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>) -> Verdict {
     let mut deadline = Instant::now() + plan.connect_time();
     let mut stream: Option<Stream> = None;
     let mut buffer = Vec::new();
@@ -93,7 +99,7 @@ pub(super) async fn run(plan: Plan, subject: Subject) -> Verdict {
             Action::Connect { port, linger } => {
                 drop(stream.take());
                 deadline = Instant::now() + plan.connect_time();
-                match timeout_at(deadline, connect(&plan, port, linger)).await {
+                match timeout_at(deadline, connect(plan, port, linger)).await {
                     Err(_) => return dialogue.timed_out(),
                     Ok(Err(Failure::NoSocket(text))) => return dialogue.no_socket(&text),
                     Ok(Err(Failure::Connect(error))) => return dialogue.failed(&words(&error)),
@@ -104,6 +110,7 @@ pub(super) async fn run(plan: Plan, subject: Subject) -> Verdict {
                     deadline = Instant::now() + timeout;
                 }
             }
+            Action::Send(bytes) if bytes.is_empty() => dialogue.sent(),
             Action::Send(bytes) => {
                 let Some(stream) = &mut stream else { return dialogue.no_socket("") };
                 match timeout_at(deadline, stream.write_all(&bytes)).await {

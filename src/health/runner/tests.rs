@@ -9,8 +9,10 @@ use super::*;
 use crate::ir;
 use crate::ir::check::{Check, CheckKind, HttpCheck};
 use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::ir::server::{Agent, ServerCheck};
+use crate::live::Server;
 use crate::log::{Identity, Logger};
-use crate::server::AdminRequest;
+use crate::server::{AdminRequest, Cause};
 
 struct Bench {
     live: Arc<Live>,
@@ -221,4 +223,41 @@ async fn a_warming_server_gets_its_weight_step_by_step() {
     assert_eq!(server.with_state(|s| (s.op(), s.shown_weight())), (Op::Starting, 7));
     until(|| server.with_state(|s| s.op()) == Op::Running).await;
     assert_eq!(server.with_state(|s| s.shown_weight()), 100);
+}
+
+#[tokio::test]
+async fn an_agent_speaks_for_its_server() {
+    let (service, _service) = origin("127.0.0.1:0", b"").await;
+    let (agent, task) = origin("127.0.0.1:0", b"50% maxconn:7 down # tired\n").await;
+    let bench = Bench::new(&[service, service], Check::default(), |p| {
+        let server = &mut p.backend.as_mut().unwrap().servers[0];
+        server.weight = 100;
+        server.agent = Some(Agent {
+            inter: Duration::from_millis(50),
+            addr: None,
+            port: agent.port(),
+            send: b"hello\n".to_vec(),
+        });
+    })
+    .await;
+    assert_eq!(
+        bench.line().await,
+        "Server b/s1 is DOWN, reason: Layer7 wrong status, code: 0, info: \"via agent : down (tired)\", check \
+         duration: Nms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+    );
+    let server = bench.server(0).clone();
+    assert_eq!((server.maxconn(), server.with_state(|s| s.user_weight())), (7, 50));
+    // Its own check goes on passing and does not bring it back.
+    until(|| server.check.read().status == "L4OK" && server.agent.read().status == "L7STS").await;
+    assert!(!server.is_usable());
+    task.abort();
+    assert!(task.await.is_err());
+    // An agent that cannot be reached says nothing.
+    until(|| server.agent.read().status == "L4CON").await;
+    assert!(!server.is_usable());
+    let _back = origin(&agent.to_string(), b"up,maint\n").await;
+    // The administrative state comes first.
+    assert_eq!(bench.line().await, "Server b/s1 was DOWN and now enters maintenance.");
+    bench.live.proxies[0].change_server(&server, |s, now| s.request(AdminRequest::Ready, now));
+    assert_eq!(bench.line().await, "Server b/s1 is UP/READY (leaving forced maintenance).");
 }

@@ -10,7 +10,7 @@ use tandem_parser::value::{Address, Host, Port, Transport};
 use super::context::{Context, span_at};
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    InitAddr, Observe, ObserveLayer, OnError, OnMark, SendProxy, Server, ServerAddr, ServerCheck,
+    Agent, InitAddr, Observe, ObserveLayer, OnError, OnMark, SendProxy, Server, ServerAddr, ServerCheck,
 };
 
 /// A server with the check parameters that count only if it is checked.
@@ -19,10 +19,21 @@ pub(super) struct Template {
     server: Server,
     check: ServerCheck,
     checked: bool,
+    agent: AgentDraft,
     observe: Option<ObserveLayer>,
     on_error: OnError,
     error_limit: u32,
     resolvers_at: Option<Span>,
+}
+
+/// What `agent-*` says so far.
+#[derive(Clone, Debug, Default)]
+struct AgentDraft {
+    asked: bool,
+    inter: Option<std::time::Duration>,
+    addr: Option<std::net::IpAddr>,
+    port: Option<u16>,
+    send: Vec<u8>,
 }
 
 impl Default for Template {
@@ -32,6 +43,7 @@ impl Default for Template {
             server: Server::new("", nowhere),
             check: ServerCheck::default(),
             checked: false,
+            agent: AgentDraft::default(),
             observe: None,
             on_error: OnError::FailCheck,
             error_limit: 10,
@@ -74,6 +86,14 @@ impl Template {
             "fall" => check.fall = setting.number(0).unwrap_or(check.fall),
             "port" => check.port = setting.number(0).filter(|port| *port != 0),
             "addr" => self.check_addr(context, setting),
+            "agent-check" => self.agent.asked = true,
+            "no-agent-check" => self.agent = AgentDraft::default(),
+            "agent-inter" => self.agent.inter = setting.time(0).filter(|time| !time.is_zero()),
+            "agent-port" => self.agent.port = setting.number(0),
+            "agent-send" => {
+                self.agent.send = setting.word(0).map_or_else(Vec::new, |word| word.bytes().to_vec());
+            }
+            "agent-addr" => self.agent_addr(context, setting),
             "check-send-proxy" => check.send_proxy = true,
             "no-check-send-proxy" => check.send_proxy = false,
             "track" => server.track = text.map(track),
@@ -131,10 +151,33 @@ impl Template {
         }
     }
 
+    fn agent_addr(&mut self, context: &mut Context<'_>, setting: &Statement) {
+        let span = span_at(setting, 0);
+        let Some(address) = setting.addresses(0).first() else { return };
+        let Some(resolved) = context.resolved(address, span) else { return };
+        self.agent.addr = resolved.socket(0).map(|addr| addr.ip());
+        if self.agent.addr.is_none() {
+            let written = setting.text(0).unwrap_or("?");
+            alert(
+                context,
+                span,
+                format!("parsing agent-addr failed. Check if '{written}' is correct address."),
+            );
+        }
+    }
+
     /// The server itself.
     fn finish(mut self, name: &str, addr: ServerAddr) -> Server {
         name.clone_into(&mut self.server.name);
         self.server.addr = addr;
+        if self.agent.asked {
+            self.server.agent = Some(Agent {
+                inter: self.agent.inter.unwrap_or(ServerCheck::default().inter),
+                addr: self.agent.addr.or(self.check.addr),
+                port: self.agent.port.or(self.check.port).unwrap_or(0),
+                send: self.agent.send,
+            });
+        }
         self.server.check = self.checked.then_some(self.check);
         self.server.observe = self.observe.map(|layer| Observe {
             layer,

@@ -246,6 +246,14 @@ impl Subject<'_, '_, '_> {
     fn servers(&mut self) {
         let Some(backend) = &self.proxy.backend else { return };
         for server in &backend.servers {
+            if server.agent.as_ref().is_some_and(|agent| agent.port == 0) {
+                let span = self.server_span(server);
+                let message = format!(
+                    "server {} does not have agent port. Agent check has been disabled.",
+                    server.name
+                );
+                self.context.say(Diagnostic::alert(Reason::Incomplete, span, message).head(Head::Plain));
+            }
             let Some((proxy, tracked)) = &server.track else { continue };
             let span = self.server_span(server);
             let id = format!("'server {}/{}'", self.proxy.name, server.name);
@@ -255,10 +263,14 @@ impl Subject<'_, '_, '_> {
                 None => format!("{id} : unable to find required proxy '{proxy}' for tracking."),
                 Some(backend) => match backend.servers.iter().find(|other| other.name == *tracked) {
                     None => format!("{id} : unable to find required server '{tracked}' for tracking."),
-                    Some(other) if other.check.is_none() && other.track.is_none() => format!(
-                        "{id} : unable to use {tracked} for tracking as it does not have any check nor agent \
+                    Some(other)
+                        if other.check.is_none() && other.agent.is_none() && other.track.is_none() =>
+                    {
+                        format!(
+                            "{id} : unable to use {tracked} for tracking as it does not have any check nor agent \
                          enabled."
-                    ),
+                        )
+                    }
                     Some(_) if server.check.is_some() => {
                         "'track' and 'check' can not be used together.".to_owned()
                     }

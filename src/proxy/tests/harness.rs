@@ -65,6 +65,7 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         maxqueue: 0,
         cookie: None,
         check: None,
+        agent: None,
         track: None,
         resolvers: None,
         resolve_prefer_ipv4: false,

@@ -7,7 +7,6 @@ const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
 const CLEAR: &str = "the server would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
-const AGENT: &str = "the agent is not asked";
 const KERNEL: &str = "the kernel's setting is used";
 const STATES: &[&str] = &["shutdown-sessions"];
 const SHUT_BACKUP: &[&str] = &["shutdown-backup-sessions"];
@@ -98,12 +97,12 @@ pub const SERVER: &[Keyword] = &[
         "it starts up",
         "state at start",
     ),
-    inert("agent-check", NONE, FLAG, AGENT, "ask an agent"),
-    moot("no-agent-check", NONE, FLAG, AGENT, "ask no agent"),
-    moot("agent-addr", NONE, WORD, "'agent-check' is reported", "the agent's address"),
-    moot("agent-inter", NONE, &[MS], "'agent-check' is reported", "time between questions"),
-    moot("agent-port", NONE, &[Arg::Int("port", 1, 65535)], "'agent-check' is reported", "the agent's port"),
-    moot("agent-send", NONE, WORD, "'agent-check' is reported", "what to ask"),
+    full("agent-check", NONE, FLAG, "ask an agent"),
+    full("no-agent-check", NONE, FLAG, "ask no agent"),
+    full("agent-addr", NONE, &[Arg::Addr], "the agent's address"),
+    full("agent-inter", NONE, &[MS], "time between questions"),
+    full("agent-port", NONE, &[Arg::Int("port", 1, 65535)], "the agent's port"),
+    full("agent-send", NONE, WORD, "what to ask"),
     // Names.
     full("resolvers", NONE, &[NAME], "nameservers that know it"),
     full("resolve-prefer", NONE, &[Arg::Choice(&["ipv4", "ipv6"])], "preferred family"),
