@@ -23,6 +23,7 @@ mod check;
 mod cli;
 mod compat;
 mod full_stack;
+mod fuzz_replay;
 mod lab;
 mod lab_itself;
 mod laravel;
