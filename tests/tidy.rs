@@ -32,6 +32,8 @@ const SIBLINGS: &[(&str, &str)] = &[
     ("expr", "http"),
     // Hash converters are the hashes that balancing uses.
     ("expr", "balance"),
+    // What an agent says is said of a server's state.
+    ("health", "server"),
     ("live", "log"),
     ("ctl", "stats"),
     ("app", "process"),
