@@ -173,20 +173,39 @@ impl Pool {
         }
     }
 
+    /// An empty large buffer, or an ordinary one when no more large ones may exist. For reads that may bring a lot:
+    /// memory nobody wrote to costs nothing, and a second read would.
+    #[must_use]
+    pub fn take_large(&self) -> Buf {
+        self.large().unwrap_or_else(|| self.take())
+    }
+
+    fn large(&self) -> Option<Buf> {
+        if let Some(large) = self.large.borrow_mut().pop() {
+            return Some(large);
+        }
+        (Arc::strong_count(&self.larges) <= LARGE_MAX)
+            .then(|| Buf { counted: Some(self.larges.clone()), ..Buf::new(LARGE) })
+    }
+
     /// Move the bytes of `buf` to a large buffer. False: it is one, or no more may exist.
     pub fn enlarge(&self, buf: &mut Buf) -> bool {
         if buf.capacity() >= LARGE {
             return false;
         }
-        let kept = self.large.borrow_mut().pop();
-        let mut large = match kept {
-            Some(large) => large,
-            None if Arc::strong_count(&self.larges) > LARGE_MAX => return false,
-            None => Buf { counted: Some(self.larges.clone()), ..Buf::new(LARGE) },
-        };
+        let Some(mut large) = self.large() else { return false };
         large.push(buf.filled());
         self.give(std::mem::replace(buf, large));
         true
+    }
+
+    /// Move the bytes of a large buffer to an ordinary one if they fit: they will lie there for a while.
+    pub fn shrink(&self, buf: &mut Buf) {
+        if buf.counted.is_some() && buf.len() <= self.size {
+            let mut small = self.take();
+            small.push(buf.filled());
+            self.give(std::mem::replace(buf, small));
+        }
     }
 
     /// Size of its buffers.

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, ready};
 
 use super::stream::Stream;
-use super::worker::{fill, with};
+use super::worker::{fill_large, with};
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder};
 
@@ -199,7 +199,7 @@ impl Pump {
         from: &mut Stream,
         input: &mut Option<Buf>,
     ) -> Poll<Result<(), PumpError>> {
-        let Ok(n) = ready!(fill(from, input, cx)) else { return Poll::Ready(Err(PumpError::Read)) };
+        let Ok(n) = ready!(fill_large(from, input, cx)) else { return Poll::Ready(Err(PumpError::Read)) };
         if n == 0 {
             if !matches!(self.left, Left::UntilClose) {
                 return Poll::Ready(Err(PumpError::Truncated));
@@ -227,7 +227,11 @@ impl Pump {
         if let Left::Length(n) = self.left {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
-        let n = ready!(to.poll_write(cx, &buf.filled()[..limit])).map_err(|_| PumpError::Write)?;
+        let Poll::Ready(written) = to.poll_write(cx, &buf.filled()[..limit]) else {
+            with(|w| w.bufs.shrink(buf));
+            return Poll::Pending;
+        };
+        let n = written.map_err(|_| PumpError::Write)?;
         buf.consume(n);
         self.moved(n);
         let head = n.min(self.prefix);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::deadline::{Deadline, earlier};
 use super::failure::{Failure, Phase, Who};
 use super::stream::{Side, Stream};
-use super::worker::{fill, with};
+use super::worker::{fill_large, with};
 use crate::buf::Buf;
 use crate::live::Server;
 use crate::sys::clock;
@@ -47,7 +47,7 @@ impl Half {
                 if self.hungry && !self.ended {
                     self.hungry = false;
                     if (!buf.is_full() || with(|w| w.bufs.enlarge(buf)))
-                        && let Poll::Ready(Ok(n)) = fill(from, &mut self.buf, cx)
+                        && let Poll::Ready(Ok(n)) = fill_large(from, &mut self.buf, cx)
                     {
                         self.took(n);
                         continue;
@@ -57,7 +57,10 @@ impl Half {
                 let n = match to.poll_write(cx, buf.filled()) {
                     Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(other))),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        with(|w| w.bufs.shrink(buf));
+                        return Poll::Pending;
+                    }
                 };
                 buf.consume(n);
                 self.bytes += n as u64;
@@ -74,7 +77,7 @@ impl Half {
                 }
                 return Poll::Ready(Ok(()));
             }
-            match fill(from, &mut self.buf, cx) {
+            match fill_large(from, &mut self.buf, cx) {
                 Poll::Ready(Ok(n)) => self.took(n),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(side))),
                 Poll::Pending => return Poll::Pending,

@@ -195,9 +195,27 @@ pub(super) fn fill(
     input: &mut Option<Buf>,
     cx: &mut std::task::Context<'_>,
 ) -> std::task::Poll<std::io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take)
+}
+
+/// The same with a large buffer: for what servers send.
+pub(super) fn fill_large(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut std::task::Context<'_>,
+) -> std::task::Poll<std::io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take_large)
+}
+
+fn fill_with(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut std::task::Context<'_>,
+    take: fn(&Pool) -> Buf,
+) -> std::task::Poll<std::io::Result<usize>> {
     if input.is_none() {
         std::task::ready!(io.poll_readable(cx))?;
-        *input = Some(with(|w| w.bufs.take()));
+        *input = Some(with(|w| take(&w.bufs)));
     }
     let Some(buf) = input else { unreachable!("just made") };
     let result = io.poll_read(cx, buf.space());

@@ -19,7 +19,7 @@ use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tunnel::{self, TunnelLimits};
 use crate::proxy::txn::Txn;
-use crate::proxy::worker::{Conn, fill, with};
+use crate::proxy::worker::{Conn, fill_large, with};
 use crate::sys::clock;
 
 /// What came of one attempt.
@@ -297,7 +297,7 @@ async fn wait_head(
                     _ => return Poll::Ready(Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))),
                 }
             }
-            match fill(io, &mut x.server_in, cx) {
+            match fill_large(io, &mut x.server_in, cx) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(Ok(_) | Err(_)) => {
                     let loss = if x.seen { Loss::Junk } else { Loss::Empty };
