@@ -290,13 +290,8 @@ impl Head {
 
     /// Add a header behind the others.
     pub fn add(&mut self, name: &[u8], value: &[u8]) {
-        let name = {
-            let span = self.keep(name);
-            self.buf[span.at as usize..].make_ascii_lowercase();
-            span
-        };
-        let value = self.keep(value);
-        self.fields.push(Field { name, value });
+        let field = self.keep_field(name, value);
+        self.fields.push(field);
     }
 
     /// Remove every header called `name` (lower case) and add one.
@@ -362,12 +357,25 @@ impl Head {
             out.extend_from_slice(self.version.as_bytes());
         }
         out.extend_from_slice(b"\r\n");
-        for (name, value) in self.headers() {
-            out.extend_from_slice(name);
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value);
-            out.extend_from_slice(b"\r\n");
+        // Lines that lie in the buffer as they are to be written, one behind the other, go in one piece.
+        let mut run = 0..0;
+        for field in &self.fields {
+            let name = field.name.at as usize;
+            let value = field.value.at as usize;
+            let end = value + field.value.len as usize;
+            if !self.is_line(field) {
+                out.extend_from_slice(&self.buf[std::mem::take(&mut run)]);
+                out.extend_from_slice(&self.buf[name..name + field.name.len as usize]);
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(&self.buf[value..end]);
+                out.extend_from_slice(b"\r\n");
+            } else if run.end == name {
+                run.end = end + 2;
+            } else {
+                out.extend_from_slice(&self.buf[std::mem::replace(&mut run, name..end + 2)]);
+            }
         }
+        out.extend_from_slice(&self.buf[run]);
         out.extend_from_slice(b"\r\n");
     }
 
@@ -383,6 +391,38 @@ impl Head {
     #[must_use]
     pub fn has_token(&self, name: &[u8], word: &[u8]) -> bool {
         self.values(name).any(|v| token::list_has(v, word))
+    }
+
+    /// Does the header lie in the buffer as a whole line?
+    fn is_line(&self, field: &Field) -> bool {
+        let name_end = field.name.at as usize + field.name.len as usize;
+        let value = field.value.at as usize;
+        let end = value + field.value.len as usize;
+        value == name_end + 2
+            && self.buf[name_end..value] == *b": "
+            && self.buf.get(end..end + 2) == Some(b"\r\n")
+    }
+
+    /// A header's bytes, as the line that will be written.
+    pub(super) fn keep_field(&mut self, name: &[u8], value: &[u8]) -> Field {
+        let name = self.keep(name);
+        self.buf[name.at as usize..].make_ascii_lowercase();
+        self.buf.extend_from_slice(b": ");
+        let value = self.keep(value);
+        self.buf.extend_from_slice(b"\r\n");
+        Field { name, value }
+    }
+
+    /// A header as it was received, when it was received in the form in which it will be written.
+    pub(super) fn keep_line(&mut self, line: &[u8], name_len: usize, value_len: usize) {
+        let at = self.buf.len();
+        self.buf.extend_from_slice(line);
+        for c in &mut self.buf[at..at + name_len] {
+            *c = token::LOWER[*c as usize];
+        }
+        let name = Span { at: at as u32, len: name_len as u32 };
+        let value = Span { at: (at + name_len + 2) as u32, len: value_len as u32 };
+        self.fields.push(Field { name, value });
     }
 
     pub(super) fn keep(&mut self, bytes: &[u8]) -> Span {

@@ -1,7 +1,7 @@
 //! Heads out of bytes, resumable at every byte.
 
-use super::head::{Field, Head, Span, Version};
-use super::token::{is_blank, is_token, is_uri};
+use super::head::{Head, Version};
+use super::token::{LOWER, is_blank, is_token, is_uri};
 
 /// Why a head is not acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,10 +250,36 @@ fn status_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> 
 
 /// One header line with its continuation lines.
 fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
-    let colon = skip(input, at, is_token)?;
-    if input[colon] != b':' || colon == at {
+    let line = &input[at..];
+    let colon = name_len(line)?;
+    if line[colon] != b':' || colon == 0 {
         return Err(ParseError::FieldName.into());
     }
+    // The usual line: one blank, a value that neither starts nor ends with one, CRLF, and no continuation. It is
+    // kept as it stands.
+    if let [b' ', value @ ..] = &line[colon + 1..]
+        && let Some(len) = memchr::memchr2(b'\r', b'\n', value)
+        && len > 0
+        && !is_blank(value[0])
+        && !is_blank(value[len - 1])
+        && let [b'\r', b'\n', next, ..] = &value[len..]
+        && !is_blank(*next)
+    {
+        let whole = colon + 2 + len + 2;
+        head.keep_line(&line[..whole], colon, len);
+        return Ok(at + whole);
+    }
+    odd_field(input, at, at + colon, head)
+}
+
+/// Length of the name at the beginning of `line`.
+#[inline]
+fn name_len(line: &[u8]) -> Result<usize, Short> {
+    line.iter().position(|c| LOWER[*c as usize] == 0).ok_or(Short)
+}
+
+/// Any other line.
+fn odd_field(input: &[u8], at: usize, colon: usize, head: &mut Head) -> Result<usize, Fail> {
     let mut start = skip(input, colon + 1, is_blank)?;
     let mut from = start;
     let mut folded = false;
@@ -285,19 +311,16 @@ fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
     while end > start && is_space(input[end - 1]) {
         end -= 1;
     }
-    let name_at = head.buf.len();
-    head.buf.extend_from_slice(&input[at..colon]);
-    head.buf[name_at..].make_ascii_lowercase();
-    let value = head.keep(&input[start..end]);
+    let field = head.keep_field(&input[at..colon], &input[start..end]);
     if folded {
         // Line ends inside a value become blanks (RFC 9112 section 5.2).
-        for c in &mut head.buf[value.at as usize..] {
+        let value = field.value.at as usize..(field.value.at + field.value.len) as usize;
+        for c in &mut head.buf[value] {
             if matches!(*c, b'\r' | b'\n') {
                 *c = b' ';
             }
         }
     }
-    let name = Span { at: name_at as u32, len: (colon - at) as u32 };
-    head.fields.push(Field { name, value });
+    head.fields.push(field);
     Ok(next)
 }

@@ -29,6 +29,19 @@ const TOKEN: [bool; 256] = {
     table
 };
 
+/// The lower-case form of each `token` character; 0 for the others.
+pub(super) const LOWER: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < 256 {
+        if TOKEN[i] {
+            table[i] = (i as u8).to_ascii_lowercase();
+        }
+        i += 1;
+    }
+    table
+};
+
 /// Is `c` allowed in a method or a header name?
 #[must_use]
 #[inline]

@@ -29,6 +29,12 @@ impl Deadline {
         self.at = at;
     }
 
+    /// When it is.
+    #[must_use]
+    pub(super) fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
     /// Ready when the deadline has passed. To be polled when nothing else is ready, always from the same task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(at) = self.at else { return Poll::Pending };

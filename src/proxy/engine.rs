@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) room: Room,
     /// Sessions of all threads.
     pub(super) sessions: AtomicU32,
+    /// Those of them that wait without a task.
+    pub(super) parked: AtomicU32,
 }
 
 /// Wakes accept loops that found the house full.
@@ -89,6 +91,7 @@ impl Engine {
             orders: receiver,
             room: Room::default(),
             sessions: AtomicU32::new(0),
+            parked: AtomicU32::new(0),
         });
         let mut shares: Vec<Vec<worker::Door>> = (0..threads).map(|_| Vec::new()).collect();
         for one in bound {
@@ -124,6 +127,12 @@ impl Engine {
     #[must_use]
     pub fn sessions(&self) -> u32 {
         self.shared.sessions.load(Relaxed)
+    }
+
+    /// Sessions that wait for their next request without a task.
+    #[must_use]
+    pub fn parked(&self) -> u32 {
+        self.shared.parked.load(Relaxed)
     }
 
     /// All threads have ended (after [`Self::finish`] or [`Self::quit`]).

@@ -10,6 +10,7 @@ mod engine;
 mod failure;
 mod http;
 mod listener;
+mod lot;
 mod outbound;
 mod pool;
 pub mod proxy_protocol;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -18,6 +19,23 @@ pub(super) enum Stream {
 }
 
 impl Stream {
+    /// Out of the runtime's hands.
+    pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
+        Ok(match self {
+            Stream::Tcp(s) => s.into_std()?.into(),
+            Stream::Unix(s) => s.into_std()?.into(),
+        })
+    }
+
+    /// Back into them: a non-blocking stream socket of one kind or the other.
+    pub(super) fn from_fd(fd: OwnedFd, is_tcp: bool) -> io::Result<Self> {
+        Ok(if is_tcp {
+            Stream::Tcp(TcpStream::from_std(fd.into())?)
+        } else {
+            Stream::Unix(UnixStream::from_std(fd.into())?)
+        })
+    }
+
     /// Read into `buf`; 0 is the end. A read that does not fill `buf` also tells the poller that the socket is
     /// drained, so the next wait costs no system call.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
@@ -13,6 +14,7 @@ use tokio::sync::Notify;
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
 use super::listener::Socket;
+use super::lot::{self, Lot};
 use super::pool::IdlePool;
 use super::stream::Stream;
 use super::txn::Txn;
@@ -41,7 +43,11 @@ pub(super) struct Worker {
     /// Tells the accept loops that some frontend was paused, resumed or stopped.
     states: Arc<Notify>,
     seen_states: RefCell<Vec<Option<FrontendState>>>,
-    parked: RefCell<slab::Slab<Waker>>,
+    /// Connections that wait without a task.
+    pub(super) lot: Lot,
+    /// Tasks of idle connections, and the number of the house-keeping round in which they became idle.
+    idlers: RefCell<slab::Slab<(Waker, u32)>>,
+    rounds: Cell<u32>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
 }
@@ -65,7 +71,9 @@ impl Worker {
             scratch: RefCell::default(),
             states: Arc::default(),
             seen_states: RefCell::default(),
-            parked: RefCell::default(),
+            lot: Lot::new(),
+            idlers: RefCell::default(),
+            rounds: Cell::new(0),
             clocks: Cell::new(read_clocks()),
             shared,
             index,
@@ -114,23 +122,41 @@ impl Worker {
         }
     }
 
-    /// Remember an idle connection's task, to wake it when the process stops.
-    pub(super) fn park(&self, waker: &Waker) -> usize {
-        self.parked.borrow_mut().insert(waker.clone())
+    /// Remember an idle connection's task, to wake it when it was idle for long or the process stops.
+    pub(super) fn becomes_idle(&self, waker: &Waker) -> usize {
+        self.idlers.borrow_mut().insert((waker.clone(), self.rounds.get()))
+    }
+
+    /// Has it been idle for long?
+    pub(super) fn is_idle_long(&self, key: usize) -> bool {
+        self.lot.is_open() && self.idlers.borrow().get(key).is_some_and(|(_, since)| self.is_long_ago(*since))
+    }
+
+    fn is_long_ago(&self, round: u32) -> bool {
+        self.rounds.get().wrapping_sub(round) >= IDLE_ROUNDS
     }
 
     /// It is no longer idle.
-    pub(super) fn unpark(&self, key: usize) {
-        self.parked.borrow_mut().try_remove(key);
+    pub(super) fn ends_idle(&self, key: usize) {
+        self.idlers.borrow_mut().try_remove(key);
     }
 
-    fn wake_parked(&self) {
-        let wakers: Vec<Waker> = self.parked.borrow().iter().map(|(_, w)| w.clone()).collect();
+    /// Wake the tasks of idle connections: all, or those that were idle for long.
+    fn wake_idlers(&self, all: bool) {
+        let wakers: Vec<Waker> = (self.idlers.borrow().iter())
+            .filter(|(_, (_, since))| all || self.rounds.get().wrapping_sub(*since) == IDLE_ROUNDS)
+            .map(|(_, (waker, _))| waker.clone())
+            .collect();
         wakers.into_iter().for_each(Waker::wake);
     }
 
     fn keep_house(&self) {
+        self.rounds.set(self.rounds.get().wrapping_add(1));
         self.clocks.set(read_clocks());
+        self.lot.sweep();
+        if self.lot.is_open() {
+            self.wake_idlers(false);
+        }
         self.idle.expire(clock::now());
         let states = self.live().proxies.iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
         if *self.seen_states.borrow() != states {
@@ -139,6 +165,12 @@ impl Worker {
         }
     }
 }
+
+/// Time between two rounds of house-keeping.
+const ROUND: Duration = Duration::from_millis(250);
+
+/// A connection that was idle for so many rounds gives up its task.
+const IDLE_ROUNDS: u32 = 3;
 
 fn read_clocks() -> (Instant, i64) {
     let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -244,7 +276,8 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
             }
         });
     }
-    let mut tick = tokio::time::interval(Duration::from_millis(500));
+    tokio::spawn(lot::watch());
+    let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
@@ -259,8 +292,11 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     }
     with(|w| {
         w.idle.clear();
-        w.wake_parked();
+        w.wake_idlers(true);
     });
+    while with(|w| w.lot.resume_some()) {
+        tokio::task::yield_now().await;
+    }
     // Sessions of other threads count too: the process ends as one.
     while shared.sessions.load(Relaxed) > 0 {
         tokio::select! {
@@ -367,7 +403,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             received_proxy: false,
         };
         let guard = Guard::enter(shared.clone(), &conn);
-        tokio::spawn(session(conn, guard));
+        start(conn, guard, true);
     }
 }
 
@@ -377,10 +413,10 @@ fn unmap(addr: SocketAddr) -> SocketAddr {
 }
 
 /// Counts a connection for as long as it lives.
-struct Guard {
-    shared: Arc<Shared>,
-    proxy: Arc<Proxy>,
-    listener: Arc<Listener>,
+pub(super) struct Guard {
+    pub(super) shared: Arc<Shared>,
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) listener: Arc<Listener>,
 }
 
 impl Guard {
@@ -423,16 +459,35 @@ impl Drop for Guard {
     }
 }
 
-async fn session(mut conn: Conn, _guard: Guard) {
-    if conn.listener.ir.accept_proxy && !Box::pin(read_proxy_line(&mut conn)).await {
-        return;
-    }
-    if !admitted(&mut conn) {
-        return;
+/// A connection that was parked goes on.
+pub(super) fn resume(conn: Conn, guard: Guard) {
+    start(conn, guard, false);
+}
+
+/// Every step of a session sees one time.
+fn start(conn: Conn, guard: Guard, is_new: bool) {
+    tokio::spawn(async move {
+        let mut session = pin!(session(conn, guard, is_new));
+        std::future::poll_fn(|cx| clock::stopped(|| session.as_mut().poll(cx))).await;
+    });
+}
+
+async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
+    if is_new {
+        if conn.listener.ir.accept_proxy && !Box::pin(read_proxy_line(&mut conn)).await {
+            return;
+        }
+        if !admitted(&mut conn) {
+            return;
+        }
     }
     match conn.proxy.ir.mode {
         ir::proxy::Mode::Tcp => Box::pin(tcp::session(&mut conn)).await,
-        ir::proxy::Mode::Http => http::session(&mut conn).await,
+        ir::proxy::Mode::Http => {
+            if http::session(&mut conn).await == http::Ended::Idle {
+                lot::park(conn, guard);
+            }
+        }
     }
 }
 

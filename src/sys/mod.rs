@@ -7,6 +7,7 @@ pub mod fd;
 pub mod fork;
 pub mod link;
 pub mod netlink;
+pub mod poller;
 pub mod process;
 pub mod raw;
 pub mod routes;

@@ -1,4 +1,4 @@
-//! Processes of others: who is called what, and when they end.
+//! Processes of others: who is called what, and when they end. And the memory of this one.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -42,6 +42,15 @@ impl Process {
 pub fn all() -> impl Iterator<Item = Process> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Process::read(entry.file_name().to_str()?.parse().ok()?))
+}
+
+/// Give memory that nobody uses back to the kernel. Takes up to some milliseconds.
+pub fn trim_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: may be called at any time from any thread; it looks at the allocator's own data under its locks.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// Becomes readable when its process ends.

@@ -1,7 +1,7 @@
 //! Sessions in HTTP mode: one connection, one request after the other.
 //!
-//! Between requests a connection is a few hundred bytes: no buffer, and the future of a request exists only
-//! while there is one.
+//! Between requests a connection holds no buffer, and the future of a request exists only while there is one. When
+//! the next one lets wait for itself, the task goes too (`lot`).
 
 mod answer;
 mod exchange;
@@ -11,7 +11,9 @@ mod request;
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Instant;
 
+use super::lot;
 use super::worker::{Conn, with};
 use crate::sys::clock;
 
@@ -30,17 +32,32 @@ enum Wake {
     Bytes,
     /// Close without a word.
     Silent,
+    /// Nothing came for a long time.
+    Idle,
     /// No first request came: by whose doing is told to the client and the log.
     Never(exchange::Absent),
 }
 
-/// Serve a client connection until it closes.
-pub(super) async fn session(conn: &mut Conn) {
+/// How serving a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It is over.
+    Closed,
+    /// It waits for a request, and has been for long.
+    Idle,
+}
+
+/// Serve a client connection until it closes or has nothing to say for a while.
+pub(super) async fn session(conn: &mut Conn) -> Ended {
     loop {
         match idle(conn).await {
             Wake::Bytes => {}
-            Wake::Silent => return,
-            Wake::Never(why) => return Box::pin(exchange::never_came(conn, why)).await,
+            Wake::Silent => return Ended::Closed,
+            Wake::Idle => return Ended::Idle,
+            Wake::Never(why) => {
+                Box::pin(exchange::never_came(conn, why)).await;
+                return Ended::Closed;
+            }
         }
         if Box::pin(exchange::run(conn)).await == Next::Close {
             break;
@@ -50,6 +67,7 @@ pub(super) async fn session(conn: &mut Conn) {
     if conn.proxy.ir.nolinger {
         conn.io.reset_on_close();
     }
+    Ended::Closed
 }
 
 /// Wait for the first bytes of a request.
@@ -64,7 +82,7 @@ async fn idle(conn: &mut Conn) -> Wake {
     let limit = if first { t.http_request } else { t.http_keep_alive.or(t.http_request) }.or(t.client);
     let since = if first { conn.accepted } else { conn.last_end };
     conn.deadline.set(limit.map(|d| since + d));
-    let mut parked = None;
+    let mut idler = None;
     let wake = poll_fn(|cx| match conn.poll_fill(cx) {
         Poll::Ready(Ok(0) | Err(_)) if !first => Poll::Ready(Wake::Silent),
         Poll::Ready(Ok(0)) => Poll::Ready(Wake::Never(exchange::Absent::Closed)),
@@ -81,15 +99,21 @@ async fn idle(conn: &mut Conn) -> Wake {
                     Wake::Silent
                 });
             }
-            if parked.is_none() {
-                parked = Some(with(|w| w.park(cx.waker())));
+            match idler {
+                None => idler = Some(with(|w| w.becomes_idle(cx.waker()))),
+                Some(key) => {
+                    let near = |at: Instant| at.saturating_duration_since(clock::now()) < lot::WORTH_IT;
+                    if with(|w| w.is_idle_long(key)) && !conn.deadline.at().is_some_and(near) {
+                        return Poll::Ready(Wake::Idle);
+                    }
+                }
             }
             Poll::Pending
         }
     })
     .await;
-    if let Some(key) = parked {
-        with(|w| w.unpark(key));
+    if let Some(key) = idler {
+        with(|w| w.ends_idle(key));
     }
     wake
 }

@@ -136,6 +136,11 @@ impl Running {
         self.live.proxies[0].backend.as_ref().unwrap()
     }
 
+    /// Connections that wait without a task.
+    pub(super) fn parked(&self) -> u32 {
+        self.engine.as_ref().unwrap().parked()
+    }
+
     /// Stop softly and wait for the end.
     pub(super) fn finish(mut self) {
         if let Some(engine) = self.engine.take() {

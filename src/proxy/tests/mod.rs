@@ -3,4 +3,5 @@
 
 mod harness;
 mod http;
+mod idle;
 mod tcp;

@@ -1,0 +1,61 @@
+//! Connections that are silent for so long that they lose their task.
+
+use std::time::Duration;
+
+use super::harness::*;
+
+const GET: &str = "GET / HTTP/1.1\r\n\r\n";
+
+#[test]
+fn a_silent_connection_is_parked_and_goes_on_where_it_was() {
+    let origin = Origin::named("x");
+    let p = http(&[origin.addr], |_| {});
+    let (mut used, mut unused, mut gone) = (p.connect(), p.connect(), p.connect());
+    used.send(GET).response();
+    gone.send(GET).response();
+    eventually("all are parked", || p.parked() == 3);
+    assert_eq!(p.frontend().counters.sessions.get(), 3);
+    drop(gone);
+    eventually("the end is noticed", || p.frontend().counters.sessions.get() == 2 && p.parked() == 2);
+    for _ in 0..3 {
+        for c in [&mut used, &mut unused] {
+            assert_eq!(c.send(GET).response().1, "x");
+        }
+    }
+    used.send("GET / HT");
+    eventually("what is said in part is no silence", || p.parked() == 1);
+    assert_eq!(used.send("TP/1.1\r\n\r\n").response().1, "x");
+    eventually("parked again", || p.parked() == 2);
+    p.finish();
+    assert_eq!((used.rest(), unused.rest()), (String::new(), String::new()));
+}
+
+#[test]
+fn timeouts_of_parked_connections_are_kept() {
+    let origin = Origin::named("x");
+    let p = http(&[origin.addr], |p| {
+        p.timeouts.http_request = Some(Duration::from_secs(4));
+        p.timeouts.http_keep_alive = Some(Duration::from_secs(4));
+    });
+    let (mut used, mut unused) = (p.connect(), p.connect());
+    used.send(GET).response();
+    eventually("parked", || p.parked() == 2);
+    assert_eq!(used.rest(), "");
+    assert!(unused.rest().starts_with("HTTP/1.1 408 "));
+    assert_eq!(p.parked(), 0);
+}
+
+#[test]
+fn a_soft_stop_ends_parked_connections() {
+    let origin = Origin::named("x");
+    let p = http(&[origin.addr], |_| {});
+    let mut clients: Vec<Client> = (0..300).map(|_| p.connect()).collect();
+    for c in &mut clients {
+        c.send(GET).response();
+    }
+    eventually("parked", || p.parked() == 300);
+    p.finish();
+    for mut c in clients {
+        assert!(c.is_closed());
+    }
+}
