@@ -30,6 +30,7 @@ mod laravel;
 mod payment_gateway;
 mod pgbouncer;
 mod refusal;
+mod reload;
 mod side_by_side;
 mod stateless;
 mod stats_side_by_side;

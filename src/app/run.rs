@@ -1,12 +1,14 @@
 //! A proxy process from its configuration: addresses, limits, sockets, background, threads, signals, the end.
 
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::ctl::{Control, Exported};
 use crate::dns::runner as resolution;
 use crate::health::runner as checks;
 use crate::ir::{Config, log::Severity};
@@ -15,9 +17,11 @@ use crate::log::console::{self, Kind};
 use crate::log::{Identity, Logger, level};
 use crate::process::daemon::{self, PidFile};
 use crate::process::limits;
+use crate::process::master::Link;
 use crate::proxy::{self, Engine, Service};
 use crate::stats::info::Program;
 use crate::stats::page::Page;
+use crate::sys::rights::{self, Handed};
 use crate::sys::{self, clock};
 use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
 
@@ -43,6 +47,8 @@ pub struct Settings {
     pub finish: Vec<i32>,
     /// Old processes that stop at once.
     pub terminate: Vec<i32>,
+    /// Stats socket of the old process that hands its listening sockets over (`-x`).
+    pub take_from: Option<PathBuf>,
     /// What was said while the configuration was read.
     pub startup_logs: String,
     /// How many warnings there were.
@@ -86,11 +92,35 @@ pub fn prepare(config: Config, settings: &Settings) -> Result<Arc<Live>, Said> {
     Ok(live)
 }
 
-/// Runs until a signal or the last session ends it.
+/// The listening sockets of the process before this one.
+fn taken_over(settings: &Settings, link: Option<&mut Link>) -> Result<Vec<Handed>, Said> {
+    if let Some(stream) = link.and_then(Link::predecessor) {
+        return rights::take_over(&stream).or_else(|error| {
+            // Ports can be shared meanwhile; only connections that wait to be accepted may be lost.
+            let text = format!("Cannot take the sockets of the process before over: {error}.");
+            console::say(Kind::Warning, &text);
+            Ok(Vec::new())
+        });
+    }
+    let Some(path) = settings.take_from.as_deref().filter(|path| *path != Path::new("/dev/null")) else {
+        return Ok(Vec::new());
+    };
+    UnixStream::connect(path).and_then(|stream| rights::take_over(&stream)).map_err(|error| {
+        console::say(
+            Kind::Warning,
+            &format!("Failed to connect to the old process socket '{}': {error}", path.display()),
+        );
+        console::say(Kind::Alert, "[haproxy.main()] Failed to get the sockets from the old process!");
+        Said
+    })
+}
+
+/// Runs until a signal or the last session ends it. `link`: to the master, if there is
+/// one; it is left if the process did not come to serving.
 ///
 /// # Errors
 /// It could not start; what kept it was said, and nothing of it is left.
-pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
+pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Result<End, Said> {
     let alert = |text: String| {
         console::say(Kind::Alert, &text);
         Said
@@ -110,13 +140,16 @@ pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
     }
     live.limit_connections(capacity.maxconn);
 
-    let bound = proxy::bind_all(live, threads).map_err(|errors| {
+    let mut handed = taken_over(settings, link.as_mut())?;
+    let bound = proxy::bind_all(live, threads, &mut handed).map_err(|errors| {
         for error in errors {
             let place = &error.listener.ir.place;
             alert(format!("Binding [{}:{}] for {}: {error}", place.file, place.line, title(&error.proxy)));
         }
         alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into())
     })?;
+    // What nobody listens on any more is closed.
+    drop(handed);
     let mut control_sockets = Vec::new();
     for socket in &global.stats_sockets {
         match ctl::runner::bind(socket) {
@@ -174,6 +207,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
         boot_ms: settings.started.map_or(0, |at| clock::now().duration_since(at).as_millis() as u32),
     };
     let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
+    control.offer(exported(&bound));
     let service: Arc<dyn Service> = Arc::new(Page::new(live.clone(), control.program.clone()));
     let started = Engine::start(live.clone(), bound, service, threads)
         .and_then(|engine| checks::spawn(live).map(|_| engine))
@@ -183,16 +217,22 @@ pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
     if settings.notify_systemd {
         daemon::notify_systemd("READY=1\nSTATUS=Ready.\n");
     }
+    let passed = match link.take() {
+        Some(link) => {
+            link.tell_logs(&console::kept());
+            link.tell_ready();
+            Some(link.connections().map_err(|e| alert(format!("[haproxy.main()] Cannot start: {e}.")))?)
+        }
+        None => None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| alert(format!("[haproxy.main()] Cannot start: {error}.")))?;
     let end = runtime.block_on(async {
         tokio::select! {
-            end = watch(live, &engine) => end,
-            result = ctl::runner::serve(control, control_sockets) => {
-                if let Err(error) = result {
-                    alert(format!("The stats socket is lost: {error}."));
-                }
-                watch(live, &engine).await
+            end = watch(live, &engine, &control) => end,
+            error = serve(control.clone(), control_sockets, passed) => {
+                alert(format!("The stats socket is lost: {error}."));
+                watch(live, &engine, &control).await
             }
         }
     });
@@ -202,8 +242,30 @@ pub fn run(live: &Arc<Live>, settings: &Settings) -> Result<End, Said> {
     }))
 }
 
+/// Serves the stats sockets; ends with an error only.
+async fn serve(
+    control: Arc<Control>,
+    sockets: Vec<ctl::runner::Bound>,
+    passed: Option<ctl::runner::Passed>,
+) -> std::io::Error {
+    match ctl::runner::serve(control, sockets, passed).await {
+        Ok(()) => std::future::pending().await,
+        Err(error) => error,
+    }
+}
+
+/// Handles of the listening sockets, for the process that takes over. Those that cannot be had are bound anew there.
+fn exported(bound: &[proxy::Bound]) -> Vec<Exported> {
+    let of = |one: &proxy::Bound| {
+        let proxy = one.proxy.idx;
+        let handles = one.export().unwrap_or_default();
+        handles.into_iter().map(move |handed| Exported { proxy, handed }).collect::<Vec<_>>()
+    };
+    bound.iter().flat_map(of).collect()
+}
+
 /// Waits for signals and for the end of a soft stop.
-async fn watch(live: &Arc<Live>, engine: &Engine) -> std::io::Result<End> {
+async fn watch(live: &Arc<Live>, engine: &Engine, control: &Control) -> std::io::Result<End> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
     let mut finish = signal(SignalKind::user_defined1())?;
@@ -211,6 +273,8 @@ async fn watch(live: &Arc<Live>, engine: &Engine) -> std::io::Result<End> {
     let mut resume = signal(SignalKind::from_raw(Signal::SIGTTIN as i32))?;
     let mut dump = signal(SignalKind::hangup())?;
     let mut flush = signal(SignalKind::quit())?;
+    // For masters only; here it does nothing rather than end the process.
+    let mut reload = signal(SignalKind::user_defined2())?;
     let mut deadline: Option<Instant> = None;
     loop {
         tokio::select! {
@@ -218,6 +282,7 @@ async fn watch(live: &Arc<Live>, engine: &Engine) -> std::io::Result<End> {
             _ = int.recv() => return Ok(End::Signal(Signal::SIGINT)),
             _ = finish.recv() => {
                 soft_stop(live);
+                control.stop();
                 engine.finish();
                 deadline = live.config.global.hard_stop_after.map(|after| clock::now() + after);
             }
@@ -226,6 +291,11 @@ async fn watch(live: &Arc<Live>, engine: &Engine) -> std::io::Result<End> {
             _ = dump.recv() => dump_servers(live),
             // HAProxy flushes its memory pools on this one; memory here goes back by itself.
             _ = flush.recv() => {}
+            _ = reload.recv() => {}
+            () = control.orphaned() => {
+                console::say(Kind::Alert, "The master is gone, exiting.");
+                return Ok(End::Done);
+            }
             () = tokio::time::sleep(Duration::from_millis(20)), if live.is_stopping() => {
                 if engine.is_over() {
                     return Ok(End::Done);

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use tandem_parser::render::render;
 
 use super::options::{self, Options, Refusal};
-use super::{print, version};
+use super::{master, print, version};
 use crate::app::run::{self, End, Settings};
 use crate::ir::Config;
 use crate::log::console::{self, Kind};
 use crate::lower::{self, Loaded, Source, System};
 use crate::process::limits;
+use crate::process::master::Link;
 use crate::sys::clock;
 
 /// Exit code of a configuration without errors that listens nowhere.
@@ -21,7 +22,7 @@ const NO_LISTENER: u8 = 2;
 /// Runs the command line.
 pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
     let started = clock::now();
-    let options = match options::parse(args) {
+    let options = match options::parse(args.clone()) {
         Ok(options) => options,
         Err(refusal) => {
             if let Refusal::Missing(option) = refusal {
@@ -52,12 +53,28 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
     if options.quiet && !options.verbose {
         console::set_quiet(true);
     }
-    match serve(&options, called, started) {
+    let mut link = Link::inherited();
+    if link.is_some() {
+        console::keep();
+    }
+    let outcome = serve(&options, called, &args, started, &mut link);
+    if let Some(link) = link {
+        // It did not come to serving: the master is to know why.
+        link.tell_logs(&console::kept());
+    }
+    match outcome {
         Ok(code) | Err(code) => code,
     }
 }
 
-fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Result<ExitCode, ExitCode> {
+/// `link`: to the master, if there is one; taken once the process is about to serve.
+fn serve(
+    options: &Options,
+    called: &OsStr,
+    args: &[OsString],
+    started: std::time::Instant,
+    link: &mut Option<Link>,
+) -> Result<ExitCode, ExitCode> {
     for option in &options.without_effect {
         console::say(Kind::Warning, &format!("option '{option}' has no effect in Tandem yet."));
     }
@@ -70,7 +87,10 @@ fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Resu
     let sources = read(&options.files)?;
     let loaded = lower::load(sources, &System { offline: false });
     let (_, warnings, _) = loaded.counts();
-    let startup_logs = tell(&loaded, called);
+    let asked = |config: &Config| options.master_worker || config.global.master_worker;
+    let is_master = link.is_none() && !options.check && loaded.config.as_ref().is_some_and(asked);
+    // The first worker says it all again.
+    let startup_logs = if is_master { String::new() } else { tell(&loaded, called) };
     let Some(mut config) = loaded.config else {
         let files: Vec<String> = options.files.iter().map(|f| f.display().to_string()).collect();
         console::say(
@@ -83,6 +103,9 @@ fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Resu
     if warnings > 0 && options.warnings_are_fatal {
         console::say(Kind::Alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
         return Err(ExitCode::FAILURE);
+    }
+    if is_master {
+        return Ok(master::run(options, &config, called, args));
     }
     apply(options, &mut config);
     let listens = config
@@ -98,6 +121,7 @@ fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Resu
         notify_systemd: options.notify_systemd,
         finish: options.finish.clone(),
         terminate: options.terminate.clone(),
+        take_from: options.take_from.clone(),
         startup_logs,
         warnings: warnings as u32,
         started: Some(started),
@@ -114,7 +138,7 @@ fn serve(options: &Options, called: &OsStr, started: std::time::Instant) -> Resu
             &format!("[haproxy.main()] Cannot fix MEM limit to {megabytes} megs: {error}."),
         );
     }
-    match run::run(&live, &settings) {
+    match run::run(&live, &settings, link) {
         Ok(End::Done) => Ok(ExitCode::SUCCESS),
         Ok(End::Signal(signal)) => {
             crate::sys::signal::die_of(signal);

@@ -5,6 +5,7 @@ mod haproxy;
 mod keepalived;
 mod keywords;
 mod links;
+mod master;
 mod options;
 mod tandem;
 mod version;

@@ -43,6 +43,10 @@ pub(super) struct Options {
     pub(super) finish: Vec<i32>,
     /// `-st`: these stop at once.
     pub(super) terminate: Vec<i32>,
+    /// `-x`: the stats socket of a process that hands its listening sockets over.
+    pub(super) take_from: Option<PathBuf>,
+    /// `-S`: sockets of the master's command line.
+    pub(super) master_sockets: Vec<String>,
     /// `-dr`.
     pub(super) ignore_resolution: bool,
     /// `-dW`.
@@ -97,10 +101,8 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
             "n" => options.maxconn = number(&value("-n")?),
             "N" => options.proxy_maxconn = number(&value("-N")?),
             "m" => options.memory_mb = number(&value("-m")?),
-            "x" | "S" => {
-                let what = value("-x")?;
-                options.without_effect.push(format!("-{flag} {}", what.to_string_lossy()));
-            }
+            "x" => options.take_from = Some(value("-x")?.into()),
+            "S" => options.master_sockets.push(value("-S")?.to_string_lossy().into_owned()),
             "4" | "de" | "dp" | "dS" | "dG" | "dR" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
                 options.without_effect.push(text);
             }
@@ -111,6 +113,42 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
         }
     }
     Ok(options)
+}
+
+/// The command line of a worker: without what is the master's, which has changed the directory already; and apart
+/// from it, what only the first one does.
+pub(super) fn for_worker(args: &[OsString]) -> (Vec<OsString>, Vec<OsString>) {
+    let (mut every, mut first) = (vec!["-db".into()], Vec::new());
+    let mut args = args.iter().peekable();
+    while let Some(arg) = args.next() {
+        match arg.to_str().unwrap_or_default() {
+            "-W" | "-Ws" | "-D" | "-db" => {}
+            "-S" | "-p" | "-C" => {
+                args.next();
+            }
+            "-x" => {
+                first.push(arg.clone());
+                first.extend(args.next().cloned());
+            }
+            "-sf" | "-st" => {
+                first.push(arg.clone());
+                let is_pid = |arg: &&OsString| arg.to_str().is_some_and(|a| a.parse::<i32>().is_ok());
+                while let Some(pid) = args.next_if(is_pid) {
+                    first.push(pid.clone());
+                }
+            }
+            "-f" | "-L" | "-n" | "-N" | "-m" => {
+                every.push(arg.clone());
+                every.extend(args.next().cloned());
+            }
+            "--" => {
+                every.push(arg.clone());
+                every.extend(args.by_ref().cloned());
+            }
+            _ => every.push(arg.clone()),
+        }
+    }
+    (every, first)
 }
 
 /// As `atol` reads it: what is no number counts as none given.
@@ -126,7 +164,9 @@ Usage : haproxy [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn
         -d, -db stay in the foreground whatever the file says.
         -V says more ; -q says nothing.
         -D goes to the background ; -C changes to <dir> before loading files.
-        -W, -Ws run as under a master ; -Ws also tells systemd when ready.
+        -W, -Ws run under a master that reloads on SIGUSR2 ; -Ws also tells systemd.
+        -S <addr>[,<setting>]* the master's command line.
+        -x <unix_socket> takes the listening sockets of an old process over.
         -c checks the configuration and exits ; -dW fails if there is any warning.
         -cc evaluates a condition and exits.
         -n sets the connection limit of the process ; -N that of each proxy.
@@ -155,7 +195,19 @@ mod tests {
         assert_eq!(ok("-c -- a b c").files.len(), 3);
         assert_eq!(ok("-st 1 -f x").terminate, [1]);
         assert_eq!(ok("-n abc -f x").maxconn, None);
-        assert_eq!(ok("-Ws -f x -S /run/m.sock,level,admin").without_effect.len(), 1);
+        assert_eq!(ok("-Ws -f x -S /run/m.sock,level,admin").master_sockets, ["/run/m.sock,level,admin"]);
+        assert_eq!(ok("-f x -x /run/h.sock").take_from, Some("/run/h.sock".into()));
+    }
+
+    #[test]
+    fn a_worker_is_called_without_what_is_the_masters() {
+        let args: Vec<OsString> = "-Ws -p /run/p -S s -C /etc -sf 1 2 -x /run/x -f a.cfg -n 5 -- -W"
+            .split(' ')
+            .map(Into::into)
+            .collect();
+        let (every, first) = for_worker(&args);
+        assert_eq!(every, ["-db", "-f", "a.cfg", "-n", "5", "--", "-W"]);
+        assert_eq!(first, ["-sf", "1", "2", "-x", "/run/x"]);
     }
 
     #[test]

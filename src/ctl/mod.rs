@@ -8,7 +8,7 @@ pub mod registry;
 mod reply;
 pub mod runner;
 pub mod session;
-mod words;
+pub mod words;
 
 #[cfg(test)]
 mod tests;
@@ -16,13 +16,25 @@ mod tests;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
+use crate::ir::ProxyIdx;
 use crate::live::Live;
 use crate::stats::info::{Program, Usage};
 use crate::stats::meter::Meter;
+use crate::sys::rights::Handed;
 
 pub use cmd::session::sockets_variable;
 pub use reply::Reply;
+
+/// A listening socket that another process may take over.
+#[derive(Debug)]
+pub struct Exported {
+    /// Whose it is.
+    pub proxy: ProxyIdx,
+    /// A handle of it.
+    pub handed: Handed,
+}
 
 /// What commands work on.
 #[derive(Debug)]
@@ -33,6 +45,12 @@ pub struct Control {
     pub program: Program,
     /// What was said while the configuration was read (`show startup-logs`).
     pub startup_logs: String,
+    /// The listening sockets, for the process that takes over.
+    handed: Mutex<Vec<Exported>>,
+    /// Changes when the process stops taking connections.
+    stopping: watch::Sender<bool>,
+    /// Changes when the master is gone.
+    orphaned: watch::Sender<bool>,
     /// Held while the list of servers or a file of patterns changes: such commands take turns.
     turn: Mutex<()>,
     meter: Meter,
@@ -42,7 +60,38 @@ impl Control {
     /// Commands for what runs.
     #[must_use]
     pub fn new(live: Arc<Live>, program: Program, startup_logs: String) -> Arc<Self> {
-        Arc::new(Self { live, program, startup_logs, turn: Mutex::new(()), meter: Meter::default() })
+        Arc::new(Self {
+            live,
+            program,
+            startup_logs,
+            handed: Mutex::default(),
+            stopping: watch::Sender::new(false),
+            orphaned: watch::Sender::new(false),
+            turn: Mutex::new(()),
+            meter: Meter::default(),
+        })
+    }
+
+    /// Keeps handles of listening sockets for whoever takes over (`_getsocks`).
+    pub fn offer(&self, sockets: Vec<Exported>) {
+        *self.handed.lock() = sockets;
+    }
+
+    /// A soft stop began: the sockets are let go, here too, and no more sessions are taken.
+    pub fn stop(&self) {
+        self.handed.lock().clear();
+        self.stopping.send_replace(true);
+    }
+
+    /// A frontend was stopped for good.
+    pub(crate) fn withdraw(&self, proxy: ProxyIdx) {
+        self.handed.lock().retain(|exported| exported.proxy != proxy);
+    }
+
+    /// Ends when the master is gone; never without a master.
+    pub async fn orphaned(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.orphaned.subscribe().wait_for(|gone| *gone).await;
     }
 
     pub(crate) fn usage(&self) -> Usage {

@@ -5,27 +5,39 @@ use std::net::TcpListener as StdTcpListener;
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener as StdUnixListener};
+use std::os::unix::net::{
+    SocketAddr as UnixAddr, UnixListener as StdUnixListener, UnixStream as StdUnixStream,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use super::Control;
 use super::session::Session;
 use crate::ir::StatsSocket;
 use crate::ir::global::{Level, StatsAddr};
-use crate::sys;
+use crate::sys::{self, rights};
 
 /// A stats socket that is bound, made before privileges are dropped.
 #[derive(Debug)]
 pub struct Bound {
     listener: Listener,
     level: Level,
+    /// `expose-fd listeners`.
+    exposes: bool,
+}
+
+impl Bound {
+    /// What its sessions may do.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
 }
 
 #[derive(Debug)]
@@ -57,7 +69,7 @@ pub fn bind(socket: &StatsSocket) -> io::Result<Bound> {
         Listener::Unix(l) => l.set_nonblocking(true)?,
         Listener::Tcp(l) => l.set_nonblocking(true)?,
     }
-    Ok(Bound { listener, level: socket.level })
+    Ok(Bound { listener, level: socket.level, exposes: socket.expose_fd_listeners })
 }
 
 fn bind_tcp(addr: std::net::SocketAddr) -> io::Result<StdTcpListener> {
@@ -96,29 +108,49 @@ fn bind_path(path: &Path, socket: &StatsSocket) -> io::Result<StdUnixListener> {
     Ok(listener)
 }
 
-/// Serves all sockets until the future is dropped.
+/// Sessions that a master passes on.
+pub type Passed = mpsc::UnboundedReceiver<(StdUnixStream, Level)>;
+
+/// Serves all sockets until the process takes no more connections, and the sessions that a master passes on until the
+/// future is dropped.
 ///
 /// # Errors
 /// A socket that the runtime does not take.
-pub async fn serve(control: Arc<Control>, sockets: Vec<Bound>) -> io::Result<()> {
+pub async fn serve(control: Arc<Control>, sockets: Vec<Bound>, passed: Option<Passed>) -> io::Result<()> {
     let global = &control.live.config.global;
     let places = Arc::new(Semaphore::new(global.stats_maxconn.max(1) as usize));
     let mut loops = tokio::task::JoinSet::new();
-    for Bound { listener, level } in sockets {
-        let (control, places) = (control.clone(), places.clone());
-        let listener = match listener {
-            Listener::Unix(listener) => Accepting::Unix(UnixListener::from_std(listener)?),
-            Listener::Tcp(listener) => Accepting::Tcp(TcpListener::from_std(listener)?),
-        };
+    if let Some(mut passed) = passed {
+        let control = control.clone();
         loops.spawn(async move {
+            while let Some((stream, level)) = passed.recv().await {
+                let control = control.clone();
+                let stream = stream.set_nonblocking(true).and_then(|()| UnixStream::from_std(stream));
+                let Ok(stream) = stream else { continue };
+                tokio::spawn(async move { greet(control, level, true, Accepted::Unix(stream)).await });
+            }
+            control.orphaned.send_replace(true);
+        });
+    }
+    for bound in sockets {
+        let (control, places) = (control.clone(), places.clone());
+        let (level, exposes) = (bound.level, bound.exposes);
+        let listener = Accepting::new(bound)?;
+        loops.spawn(async move {
+            let mut stopping = control.stopping.subscribe();
             loop {
                 // The semaphore is never closed.
                 let Ok(place) = places.clone().acquire_owned().await else { return };
-                match listener.accept().await {
-                    Ok(stream) => {
+                let accepted = tokio::select! {
+                    accepted = listener.accept_one() => accepted,
+                    // The process after this one listens there.
+                    _ = stopping.wait_for(|stopping| *stopping) => return,
+                };
+                match accepted {
+                    Ok(accepted) => {
                         let control = control.clone();
                         tokio::spawn(async move {
-                            converse(&control, level, stream).await;
+                            greet(control, level, exposes, accepted).await;
                             drop(place);
                         });
                     }
@@ -132,22 +164,82 @@ pub async fn serve(control: Arc<Control>, sockets: Vec<Bound>) -> io::Result<()>
 }
 
 /// A connection of either kind.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
+
+/// A socket that is polled.
+#[derive(Debug)]
+pub struct Accepting(Polled);
 
 #[derive(Debug)]
-enum Accepting {
+enum Polled {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
+/// A connection, by kind.
+#[derive(Debug)]
+enum Accepted {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
 impl Accepting {
-    async fn accept(&self) -> io::Result<Box<dyn Stream>> {
-        Ok(match self {
-            Self::Unix(listener) => Box::new(listener.accept().await?.0),
-            Self::Tcp(listener) => Box::new(listener.accept().await?.0),
+    /// Takes a socket to the runtime of the caller.
+    ///
+    /// # Errors
+    /// The runtime does not take it.
+    pub fn new(bound: Bound) -> io::Result<Self> {
+        Ok(Self(match bound.listener {
+            Listener::Unix(listener) => Polled::Unix(UnixListener::from_std(listener)?),
+            Listener::Tcp(listener) => Polled::Tcp(TcpListener::from_std(listener)?),
+        }))
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn accept(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self.accept_one().await? {
+            Accepted::Unix(stream) => Box::new(stream),
+            Accepted::Tcp(stream) => Box::new(stream),
         })
+    }
+
+    async fn accept_one(&self) -> io::Result<Accepted> {
+        Ok(match &self.0 {
+            Polled::Unix(listener) => Accepted::Unix(listener.accept().await?.0),
+            Polled::Tcp(listener) => Accepted::Tcp(listener.accept().await?.0),
+        })
+    }
+}
+
+/// What the process that takes over sends.
+const ASKS_FOR_SOCKETS: &[u8] = b"_getsocks\n";
+
+/// Serves one connection: a session, or a process that takes the listening sockets over.
+async fn greet(control: Arc<Control>, level: Level, exposes: bool, accepted: Accepted) {
+    let mut stream = match accepted {
+        Accepted::Unix(stream) => stream,
+        Accepted::Tcp(stream) => return converse(&control, level, Box::new(stream), &[]).await,
+    };
+    let mut buffer = vec![0; 16 * 1024];
+    let patience = control.live.config.global.stats_timeout;
+    let Ok(Ok(length)) = timeout(patience, stream.read(&mut buffer)).await else { return };
+    if &buffer[..length] != ASKS_FOR_SOCKETS {
+        buffer.truncate(length);
+        return converse(&control, level, Box::new(stream), &buffer).await;
+    }
+    let Some(stream) = stream.into_std().ok().filter(|_| exposes) else { return };
+    // Waits for acknowledgements, though never long.
+    let outcome = tokio::task::spawn_blocking(move || {
+        let exported = control.handed.lock();
+        rights::hand_over(&stream, &exported.iter().map(|e| &e.handed).collect::<Vec<_>>())
+    });
+    if let Ok(Err(error)) = outcome.await {
+        tracing::warn!(%error, "the listening sockets could not be handed over");
     }
 }
 
@@ -158,8 +250,9 @@ async fn accept_failed(error: &io::Error) {
 }
 
 /// Serves one connection to its end.
-async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>) {
+async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>, first: &[u8]) {
     let mut session = Session::new(level, control.live.config.global.stats_timeout);
+    let mut first = Some(first).filter(|first| !first.is_empty());
     let mut buffer = vec![0; 16 * 1024];
     let mut reading = true;
     let mut resume_at: Option<std::time::Instant> = None;
@@ -178,6 +271,7 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>) 
                 },
             },
             None if !reading => session.finish(control),
+            None if first.is_some() => session.feed(control, first.take().unwrap_or_default()),
             None => match timeout(session.timeout(), stream.read(&mut buffer)).await {
                 Ok(Ok(0)) => {
                     reading = false;

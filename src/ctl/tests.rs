@@ -286,7 +286,7 @@ async fn a_real_socket_serves_clients_that_close_their_half_at_once() {
     let live = live_with(|config| config.global.stats_maxconn = 3);
     let control =
         Control::new(live, Program { version: "1.2.3".into(), ..Program::default() }, String::new());
-    let server = tokio::spawn(runner::serve(control, bound));
+    let server = tokio::spawn(runner::serve(control, bound, None));
     let asking = tokio::task::spawn_blocking(move || {
         assert_eq!(ask_socket(&path, b"show version\n"), "1.2.3\n\n");
         let stat = ask_socket(&path, b"show stat\n");

@@ -1,7 +1,8 @@
 //! A line of input as commands, a command as words.
 
 /// The commands of a line: parts between semicolons that no backslash stands before.
-pub(super) fn commands(line: &str) -> Vec<&str> {
+#[must_use]
+pub fn commands(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut start, mut escaped) = (0, false);
     for (at, c) in line.char_indices() {
@@ -20,7 +21,8 @@ pub(super) fn commands(line: &str) -> Vec<&str> {
 }
 
 /// The words of a command: a backslash takes the special meaning of a blank, a semicolon or itself away.
-pub(super) fn words(command: &str) -> Vec<String> {
+#[must_use]
+pub fn words(command: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = command.chars();
@@ -37,7 +39,8 @@ pub(super) fn words(command: &str) -> Vec<String> {
 
 /// The mark at the end of a line after which a payload follows, and the line without it. The payload ends at
 /// an empty line, or at a line that holds just the mark's own end word (`<<%END%` ends at `%END%`).
-pub(super) fn payload_mark(line: &str) -> Option<(&str, &str)> {
+#[must_use]
+pub fn payload_mark(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_end_matches(['\r', ' ', '\t']);
     let (before, mark) = line.rsplit_once("<<")?;
     let fits = before.ends_with([' ', '\t']) && mark.len() <= 7 && !mark.contains([' ', '\t', ';']);

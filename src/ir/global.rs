@@ -37,6 +37,12 @@ pub struct Global {
     pub log_tag: String,
     /// `log-send-hostname`: `Some("")` means the machine's own name.
     pub log_send_hostname: Option<String>,
+    /// `master-worker`: run under a master.
+    pub master_worker: bool,
+    /// `master-worker no-exit-on-failure`: a worker that dies is started again by the master.
+    pub no_exit_on_failure: bool,
+    /// `mworker-max-reloads`: reloads that a worker outlives at most.
+    pub max_reloads: Option<u32>,
     /// `node`; `None`: host name.
     pub node: Option<String>,
     /// `description`.
@@ -82,6 +88,9 @@ impl Default for Global {
             logs: Vec::new(),
             log_tag: "haproxy".into(),
             log_send_hostname: None,
+            master_worker: false,
+            no_exit_on_failure: false,
+            max_reloads: None,
             node: None,
             description: None,
             stats_sockets: Vec::new(),

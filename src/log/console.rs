@@ -3,7 +3,25 @@
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use parking_lot::Mutex;
+
 static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// What was said so far, while it is kept.
+static KEPT: Mutex<Option<String>> = Mutex::new(None);
+
+/// Most that is kept, bytes.
+const MOST_KEPT: usize = 256 * 1024;
+
+/// From now on keeps what is said, even when quiet.
+pub fn keep() {
+    KEPT.lock().get_or_insert_default();
+}
+
+/// What was said since [`keep`]; no more is kept.
+pub fn kept() -> String {
+    KEPT.lock().take().unwrap_or_default()
+}
 
 /// Importance of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +41,14 @@ pub fn set_quiet(quiet: bool) {
 
 /// Writes one line.
 pub fn say(kind: Kind, text: &str) {
-    if QUIET.load(Relaxed) {
-        return;
-    }
     raw(&format!("{}{text}\n", prefix(kind)));
 }
 
 /// Writes lines that are finished already.
 pub fn raw(text: &str) {
+    if let Some(kept) = KEPT.lock().as_mut().filter(|kept| kept.len() + text.len() <= MOST_KEPT) {
+        kept.push_str(text);
+    }
     if !QUIET.load(Relaxed) {
         // Nobody is left to be told that standard error is closed.
         let _ = std::io::stderr().write_all(text.as_bytes());

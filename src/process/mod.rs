@@ -2,5 +2,6 @@
 
 pub mod daemon;
 pub mod limits;
+pub mod master;
 pub mod supervisor;
 pub mod vrrp;

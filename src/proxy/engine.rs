@@ -95,8 +95,12 @@ impl Engine {
         });
         let mut shares: Vec<Vec<worker::Door>> = (0..threads).map(|_| Vec::new()).collect();
         for one in bound {
-            for (share, socket) in shares.iter_mut().zip(one.sockets) {
-                share.push(worker::Door { proxy: one.proxy.clone(), listener: one.listener.clone(), socket });
+            for (i, socket) in one.sockets.into_iter().enumerate() {
+                shares[i % threads].push(worker::Door {
+                    proxy: one.proxy.clone(),
+                    listener: one.listener.clone(),
+                    socket,
+                });
             }
         }
         let mut handles = Vec::with_capacity(threads);

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::ir::BindAddr;
 use crate::live::{Listener, Live, Proxy};
 use crate::sys;
+use crate::sys::rights::Handed;
 
 /// A socket that listens, not yet attached to a runtime.
 #[derive(Debug)]
@@ -45,8 +46,32 @@ pub struct Bound {
     pub proxy: Arc<Proxy>,
     /// The listener.
     pub listener: Arc<Listener>,
-    /// One for each thread.
+    /// At least one for each thread; what another process handed over may be more.
     pub sockets: Vec<Socket>,
+}
+
+impl Bound {
+    /// Handles of the sockets for the process that takes over. What was inherited itself is inherited again.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub fn export(&self) -> io::Result<Vec<Handed>> {
+        let distinct = match &self.listener.ir.addr {
+            BindAddr::Tcp(_) => self.sockets.len(),
+            // These share one socket.
+            BindAddr::Unix(_) | BindAddr::Abstract(_) => 1,
+            BindAddr::Fd(_) => 0,
+        };
+        let handle = |socket: &Socket| {
+            let fd = match socket.share()? {
+                Socket::Tcp(s) => s.into(),
+                Socket::Unix(s) => s.into(),
+            };
+            let interface = self.listener.ir.interface.clone().unwrap_or_default();
+            Ok(Handed { fd, interface, namespace: String::new() })
+        };
+        self.sockets.iter().take(distinct).map(handle).collect()
+    }
 }
 
 /// A `bind` line that could not be honoured.
@@ -79,18 +104,19 @@ impl std::fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
-/// Open the sockets of every frontend that is not disabled. Either all are open or none.
+/// Open the sockets of every frontend that is not disabled. Either all are open or none. What fits is taken out of
+/// `handed`, the sockets of the process before this one, so that no connection in their queues is lost.
 ///
 /// # Errors
 /// Everything that failed.
-pub fn bind_all(live: &Live, threads: usize) -> Result<Vec<Bound>, Vec<BindError>> {
+pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result<Vec<Bound>, Vec<BindError>> {
     let (mut bound, mut errors) = (Vec::new(), Vec::new());
     for proxy in &live.proxies {
         let Some(frontend) = proxy.frontend.as_ref().filter(|_| !proxy.ir.disabled) else { continue };
         let backlog = proxy.ir.frontend.as_ref().and_then(|f| f.backlog);
         for listener in &frontend.listeners {
             let backlog = listener.ir.backlog.or(backlog).unwrap_or_else(|| frontend.maxconn().max(1024));
-            match open(listener, i32::try_from(backlog).unwrap_or(i32::MAX), threads) {
+            match open(listener, i32::try_from(backlog).unwrap_or(i32::MAX), threads, handed) {
                 Ok(sockets) => {
                     bound.push(Bound { proxy: proxy.clone(), listener: listener.clone(), sockets });
                 }
@@ -103,7 +129,56 @@ pub fn bind_all(live: &Live, threads: usize) -> Result<Vec<Bound>, Vec<BindError
     if errors.is_empty() { Ok(bound) } else { Err(errors) }
 }
 
-fn open(listener: &Listener, backlog: i32, threads: usize) -> io::Result<Vec<Socket>> {
+/// Takes the sockets of a listener out of what was handed over.
+fn take(listener: &Listener, handed: &mut Vec<Handed>) -> io::Result<Vec<Socket>> {
+    let mut taken = Vec::new();
+    let fits = |one: &Handed| {
+        let wanted = listener.ir.interface.as_deref().unwrap_or_default();
+        one.interface == wanted && one.namespace.is_empty() && is_at(one, &listener.ir.addr)
+    };
+    for one in handed.extract_if(.., |one| fits(one)) {
+        let socket = socket2::Socket::from(one.fd);
+        socket.set_nonblocking(true)?;
+        taken.push(match &listener.ir.addr {
+            BindAddr::Tcp(_) => Socket::Tcp(socket.into()),
+            _ => Socket::Unix(socket.into()),
+        });
+    }
+    Ok(taken)
+}
+
+/// Whether a socket listens at this address.
+fn is_at(handed: &Handed, addr: &BindAddr) -> bool {
+    let Ok(local) = socket2::SockRef::from(&handed.fd).local_addr() else { return false };
+    match addr {
+        BindAddr::Tcp(addr) => local.as_socket() == Some(*addr),
+        // Bound under a temporary name, `PATH.NUMBER.tmp`, and moved into place.
+        BindAddr::Unix(path) => local.as_pathname().is_some_and(|bound| {
+            let (bound, path) = (bound.to_string_lossy(), path.to_string_lossy());
+            bound.strip_prefix(&*path).is_some_and(|rest| rest.is_empty() || rest.ends_with(".tmp"))
+        }),
+        BindAddr::Abstract(name) => {
+            // HAProxy fills the name up with zeros.
+            local.as_abstract_namespace().is_some_and(|bound| {
+                bound.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.iter().all(|b| *b == 0))
+            })
+        }
+        BindAddr::Fd(_) => false,
+    }
+}
+
+fn open(
+    listener: &Listener,
+    backlog: i32,
+    threads: usize,
+    handed: &mut Vec<Handed>,
+) -> io::Result<Vec<Socket>> {
+    let mut taken = take(listener, handed)?;
+    if let Some(first) = taken.first() {
+        let more = (taken.len()..threads).map(|_| first.share()).collect::<io::Result<Vec<_>>>()?;
+        taken.extend(more);
+        return Ok(taken);
+    }
     let first = match &listener.ir.addr {
         BindAddr::Tcp(addr) => {
             let options = sys::tcp::ListenOptions {

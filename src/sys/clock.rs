@@ -39,6 +39,13 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// The kernel's monotonic clock, microseconds, as systemd wants it.
+#[must_use]
+pub fn monotonic_us() -> u64 {
+    let at = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC);
+    at.map_or(0, |at| at.tv_sec() as u64 * 1_000_000 + at.tv_nsec() as u64 / 1000)
+}
+
 /// Milliseconds since the first call in this process: the time base of rates and timers in logs.
 #[must_use]
 pub fn now_ms() -> u64 {

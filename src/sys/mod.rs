@@ -10,6 +10,7 @@ pub mod netlink;
 pub mod poller;
 pub mod process;
 pub mod raw;
+pub mod rights;
 pub mod routes;
 pub mod sched;
 pub mod shared;

@@ -29,7 +29,13 @@ pub(super) const COMMANDS: &[Command] = &[
         Level::Admin,
         "shutdown frontend <frontend>",
         "stop a frontend for good",
-        |call| with_frontend(call, shutdown),
+        |call| {
+            let reply = with_frontend(call, shutdown);
+            if let Some(proxy) = call.control.live.frontend_named(call.arg(0)) {
+                call.control.withdraw(proxy.idx);
+            }
+            reply
+        },
     ),
 ];
 

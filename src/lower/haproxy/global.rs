@@ -32,6 +32,11 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),
         "maxconnrate" => global.maxconnrate = line.number(0).unwrap_or(0),
         "maxsessrate" => global.maxsessrate = line.number(0).unwrap_or(0),
+        "master-worker" => {
+            global.master_worker = line.modifier != Modifier::No;
+            global.no_exit_on_failure = line.words(0).iter().any(|word| *word == "no-exit-on-failure");
+        }
+        "mworker-max-reloads" => global.max_reloads = line.number(0),
         "nbthread" => global.nbthread = line.number(0),
         "user" => global.uid = text.and_then(|name| context.user(name, span_at(line, 0))),
         "group" => global.gid = text.and_then(|name| context.group(name, span_at(line, 0))),

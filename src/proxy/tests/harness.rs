@@ -96,7 +96,7 @@ pub(super) fn run(section: Proxy) -> Running {
     let config = Config { proxies: vec![section], ..Config::default() };
     let identity = Identity { hostname: None, tag: "test".into(), pid: 1 };
     let live = Live::new(Arc::new(config), Arc::new(Logger::new(identity)), 1000);
-    let bound = bind_all(&live, 1).unwrap();
+    let bound = bind_all(&live, 1, &mut Vec::new()).unwrap();
     let addr = bound[0].sockets[0].local_addr().unwrap();
     let engine = Engine::start(live.clone(), bound, Arc::new(NoService), 1).unwrap();
     Running { live, addr, engine: Some(engine) }

@@ -30,13 +30,7 @@ pub const BIND: &[Keyword] = &[
     full("group", NONE, &[NAME], "group of a unix socket"),
     full("gid", NONE, &[COUNT], "group of a unix socket"),
     full("level", NONE, &[Arg::Choice(&["user", "operator", "admin"])], "what commands may do"),
-    inert(
-        "expose-fd",
-        NONE,
-        &[Arg::Choice(&["listeners"])],
-        "a new process opens its own listening sockets",
-        "hand listening sockets over",
-    ),
+    full("expose-fd", NONE, &[Arg::Choice(&["listeners"])], "hand listening sockets over"),
     refused(
         "accept-netscaler-cip",
         NONE,

@@ -31,7 +31,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("localpeer", GLOBAL, &[NAME], "name of this node among peers"),
     full("ulimit-n", GLOBAL, COUNTS, "open files"),
     full("hard-stop-after", GLOBAL, &[MS], "longest soft stop"),
-    moot("master-worker", GLOBAL, REST, "Tandem always supervises its workers", "run under a master"),
+    full("master-worker", GLOBAL, REST, "run under a master"),
     moot("quiet", GLOBAL, FLAG, "use -q", "say nothing at start"),
     moot("zero-warning", GLOBAL, FLAG, "use -dW", "refuse to start on warnings"),
     inert(
@@ -63,7 +63,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     moot("expose-deprecated-directives", GLOBAL, FLAG, "they are accepted", "allow deprecated keywords"),
     moot("expose-experimental-directives", GLOBAL, FLAG, "there are none", "allow experimental keywords"),
-    moot("mworker-max-reloads", GLOBAL, COUNTS, "a reload starts no process", "reloads a worker survives"),
+    full("mworker-max-reloads", GLOBAL, COUNTS, "reloads a worker survives"),
     inert("grace", GLOBAL, &[MS], "a soft stop begins at once", "delay of a soft stop"),
     inert(
         "close-spread-time",
