@@ -27,6 +27,7 @@ mod fuzz_replay;
 mod lab;
 mod lab_itself;
 mod laravel;
+mod metrics;
 mod payment_gateway;
 mod pgbouncer;
 mod refusal;

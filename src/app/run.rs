@@ -208,7 +208,8 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     };
     let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
     control.offer(exported(&bound));
-    let service: Arc<dyn Service> = Arc::new(Page::new(live.clone(), control.program.clone()));
+    let service: Arc<dyn Service> =
+        Arc::new(Page::new(live.clone(), control.program.clone(), control.watch.clone()));
     let started = Engine::start(live.clone(), bound, service, threads)
         .and_then(|engine| checks::spawn(live).map(|_| engine))
         .and_then(|engine| resolution::spawn(live).map(|_| engine));
@@ -228,6 +229,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| alert(format!("[haproxy.main()] Cannot start: {error}.")))?;
     let end = runtime.block_on(async {
+        tokio::spawn(control.watch.clone().run(live.clone()));
         tokio::select! {
             end = watch(live, &engine, &control) => end,
             error = serve(control.clone(), control_sockets, passed) => {

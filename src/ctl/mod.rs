@@ -22,6 +22,7 @@ use crate::ir::ProxyIdx;
 use crate::live::Live;
 use crate::stats::info::{Program, Usage};
 use crate::stats::meter::Meter;
+use crate::stats::watch::Watch;
 use crate::sys::rights::Handed;
 
 pub use cmd::session::sockets_variable;
@@ -53,6 +54,8 @@ pub struct Control {
     orphaned: watch::Sender<bool>,
     /// Held while the list of servers or a file of patterns changes: such commands take turns.
     turn: Mutex<()>,
+    /// What is known of the last minutes.
+    pub watch: Arc<Watch>,
     meter: Meter,
 }
 
@@ -68,6 +71,7 @@ impl Control {
             stopping: watch::Sender::new(false),
             orphaned: watch::Sender::new(false),
             turn: Mutex::new(()),
+            watch: Arc::default(),
             meter: Meter::default(),
         })
     }

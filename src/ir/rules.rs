@@ -69,6 +69,8 @@ pub enum HttpAction {
     Redirect(Redirect),
     /// `return`.
     Return(Reply),
+    /// `use-service NAME`: the answer is made by a part of the process itself.
+    UseService(HttpService),
     /// `add-header NAME FMT`.
     AddHeader(Box<str>, LogFormat),
     /// `set-header NAME FMT`.
@@ -125,6 +127,13 @@ pub enum HttpAction {
         /// Bytes that are enough; 0: all that fits.
         at_least: u64,
     },
+}
+
+/// What `use-service` can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpService {
+    /// `prometheus-exporter`.
+    Prometheus,
 }
 
 /// Actions that every kind of rule knows.

@@ -4,10 +4,12 @@
 
 mod counter;
 mod freq;
+mod histogram;
 mod sets;
 
 pub use counter::{Counter, Gauge, PeakGauge, SlidingAverage};
 pub use freq::RateCounter;
+pub use histogram::Histogram;
 pub use sets::{
     BackendCounters, FrontendCounters, HttpClasses, ListenerCounters, NameserverCounters, ProcessCounters,
     ServerCounters, TimeAverages,

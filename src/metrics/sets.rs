@@ -1,6 +1,6 @@
 //! The counters of each kind of object. Field names are the columns of `show stat` where one exists.
 
-use super::{Counter, Gauge, PeakGauge, RateCounter, SlidingAverage};
+use super::{Counter, Gauge, Histogram, PeakGauge, RateCounter, SlidingAverage};
 
 /// Responses by status class.
 #[derive(Debug, Default)]
@@ -46,6 +46,10 @@ pub struct TimeAverages {
     pub rtime_max: Counter,
     /// Worst total time.
     pub ttime_max: Counter,
+    /// Response times of all requests since the start.
+    pub response: Histogram,
+    /// Total times of all requests since the start.
+    pub total: Histogram,
 }
 
 impl TimeAverages {
@@ -124,6 +128,8 @@ impl Clear for TimeAverages {
         for average in [&self.qtime, &self.ctime, &self.rtime, &self.ttime] {
             average.reset();
         }
+        self.response.reset();
+        self.total.reset();
         Clear::clear_maximum(self);
     }
     fn clear_maximum(&self) {

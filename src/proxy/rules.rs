@@ -10,6 +10,7 @@ use crate::ir;
 use crate::ir::expr::{Dir, Scope};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::UseBackendTarget;
+use crate::ir::rules::HttpService;
 use crate::live::{Proxy, Server};
 
 /// How a rule list ended, for the engine.
@@ -19,6 +20,7 @@ pub(super) enum Outcome {
     Deny(Answer),
     Tarpit(Answer),
     Answer(Answer),
+    Service(HttpService),
     Reject,
     SilentDrop,
     /// Decide again from this rule when there is more data.
@@ -38,6 +40,7 @@ impl From<Verdict> for Outcome {
             Verdict::Deny(a) => Outcome::Deny(a),
             Verdict::Tarpit(a) => Outcome::Tarpit(a),
             Verdict::Answer(a) => Outcome::Answer(a),
+            Verdict::Service(service) => Outcome::Service(service),
             Verdict::Reject => Outcome::Reject,
             Verdict::SilentDrop => Outcome::SilentDrop,
             Verdict::Wait { rule } => Outcome::Wait(rule),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::expr::Ctx;
 use crate::http::Head;
+use crate::ir::rules::HttpService;
 use crate::live::Proxy;
 
 /// A request as a service sees it.
@@ -27,7 +28,13 @@ pub trait Service: Send + Sync {
 
     /// Head (without `content-length` and `connection`) and body of the answer.
     fn handle(&self, request: &Request<'_>) -> (Head, Vec<u8>);
+
+    /// The answer of a service that a rule names. It may take long: the engine does it on another thread.
+    fn serve(&self, service: HttpService, head: &Head) -> Job;
 }
+
+/// An answer still to be made: head (without `content-length` and `connection`) and body.
+pub type Job = Box<dyn FnOnce() -> (Head, Vec<u8>) + Send>;
 
 /// No service at all.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,5 +47,9 @@ impl Service for NoService {
 
     fn handle(&self, _: &Request<'_>) -> (Head, Vec<u8>) {
         (Head::response(404, b"Not Found"), Vec::new())
+    }
+
+    fn serve(&self, _: HttpService, _: &Head) -> Job {
+        Box::new(|| (Head::response(404, b"Not Found"), Vec::new()))
     }
 }

@@ -164,7 +164,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
             c.srv_abrt.inc();
         }
-        add_times(&c.times, &timers, c.stot.get());
+        add_times(&c.times, txn, &timers, c.stot.get());
     }
     if let Some(server) = &txn.server {
         let c = &server.counters;
@@ -176,7 +176,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
             c.srv_abrt.inc();
         }
-        add_times(&c.times, &timers, c.stot.get());
+        add_times(&c.times, txn, &timers, c.stot.get());
     }
     if txn.fe.ir.nolinger {
         conn.io.reset_on_close();
@@ -187,8 +187,13 @@ fn finish(conn: &Conn, txn: &mut Txn) {
     }
 }
 
-/// Average times of a finished session.
-pub(super) fn add_times(times: &crate::metrics::TimeAverages, t: &crate::expr::ctx::Timers, events: u64) {
+/// Times of a finished session: averages, and how they are spread.
+pub(super) fn add_times(
+    times: &crate::metrics::TimeAverages,
+    txn: &Txn,
+    t: &crate::expr::ctx::Timers,
+    events: u64,
+) {
     let since = |end: i64, start: i64| if end >= 0 && start >= 0 { (end - start).max(0) as u64 } else { 0 };
     let request = if t.request >= 0 { t.request } else { 0 };
     times.add(
@@ -198,4 +203,11 @@ pub(super) fn add_times(times: &crate::metrics::TimeAverages, t: &crate::expr::c
         since(t.close, t.idle.max(0)),
         events.max(1),
     );
+    let (response, total) = txn.spans();
+    if let Some(response) = response {
+        times.response.add(response.as_micros() as u64);
+    }
+    if let Some(total) = total {
+        times.total.add(total.as_micros() as u64);
+    }
 }

@@ -188,6 +188,14 @@ impl Txn {
         }
     }
 
+    /// From the server's connection to its response, and from the request's first byte to the end, as far as it came.
+    pub(super) fn spans(&self) -> (Option<Duration>, Option<Duration>) {
+        let since =
+            |end: Option<Instant>, start: Option<Instant>| Some(end?.saturating_duration_since(start?));
+        let start = self.first_byte.unwrap_or(self.started);
+        (since(self.times.data, self.times.connect), since(self.ended, Some(start)))
+    }
+
     /// Termination code.
     pub(super) fn term(&self) -> [u8; 4] {
         let [who, phase] = self.failure.code();

@@ -1,4 +1,4 @@
-//! What runs, as rows of columns, and the forms they are shown in: CSV, typed, JSON and the page.
+//! What runs, as rows of columns, and the forms they are shown in: CSV, typed, JSON, Prometheus' and the page.
 
 pub mod columns;
 pub mod csv;
@@ -7,12 +7,14 @@ pub mod info;
 pub mod json;
 pub mod meter;
 pub mod page;
+pub mod prometheus;
 pub mod resolvers;
 pub mod row;
 pub mod rows;
 pub mod servers;
 pub mod steer;
 pub mod typed;
+pub mod watch;
 
 pub use row::{Kind, Row};
 pub use rows::Selection;

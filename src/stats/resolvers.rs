@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::live::{Nameserver, Resolvers};
 
 /// The counters of a nameserver, in HAProxy's order.
-fn counters(ns: &Nameserver) -> [(&'static str, u64); 15] {
+pub(super) fn counters(ns: &Nameserver) -> [(&'static str, u64); 15] {
     let c = &ns.counters;
     [
         ("sent", c.sent.get()),

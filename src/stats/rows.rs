@@ -146,7 +146,7 @@ fn bytes(row: &mut Row, bin: u64, bout: u64) {
     row.u64(Col::ResBin, bout);
 }
 
-fn frontend(proxy: &Proxy, half: &Frontend) -> Row {
+pub(super) fn frontend(proxy: &Proxy, half: &Frontend) -> Row {
     let c = &half.counters;
     let now_ms = clock::now_ms();
     let mut row = Row::new(Kind::Frontend, &proxy.ir.name, "FRONTEND", proxy.ir.id, 0);
@@ -211,7 +211,7 @@ pub fn listener_name(bind: &ir::Bind) -> String {
     bind.name.clone().unwrap_or_else(|| format!("sock-{}", bind.id))
 }
 
-fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bool) -> Row {
+pub(super) fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bool) -> Row {
     let listener = &half.listeners[index];
     let (bind, c) = (&listener.ir, &listener.counters);
     let mut row = Row::new(Kind::Listener, &proxy.ir.name, &listener_name(bind), proxy.ir.id, bind.id);
@@ -304,7 +304,7 @@ pub fn server_address(server: &Server) -> String {
     }
 }
 
-fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Row {
+pub(super) fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Row {
     let (c, ir) = (&server.counters, &server.ir);
     let (now, now_ms) = (clock::now(), clock::now_ms());
     let mut row = Row::new(Kind::Server, &proxy.ir.name, &ir.name, proxy.ir.id, ir.id);
@@ -449,7 +449,7 @@ fn algorithm(balance: &Balance) -> &'static str {
     }
 }
 
-fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
+pub(super) fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> Row {
     let c = &half.counters;
     let now_ms = clock::now_ms();
     let mut row = Row::new(Kind::Backend, &proxy.ir.name, "BACKEND", proxy.ir.id, 0);

@@ -21,4 +21,5 @@ pub mod fsm;
 pub mod packet;
 pub mod reject;
 pub mod runner;
+pub mod status;
 pub mod track;

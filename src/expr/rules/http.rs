@@ -63,6 +63,7 @@ fn apply(
         HttpAction::Deny(r) => return Some(Verdict::Deny(reply::answer(r, &session.ctx()))),
         HttpAction::Tarpit(r) => return Some(Verdict::Tarpit(reply::answer(r, &session.ctx()))),
         HttpAction::Return(r) => return Some(Verdict::Answer(reply::answer(r, &session.ctx()))),
+        HttpAction::UseService(service) => return Some(Verdict::Service(*service)),
         HttpAction::Reject => return Some(Verdict::Reject),
         HttpAction::SilentDrop => return Some(Verdict::SilentDrop),
         HttpAction::Auth { realm } => {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::ir::expr::{Value, VarName};
 use crate::ir::log::Severity;
-use crate::ir::rules::TimeoutKind;
+use crate::ir::rules::{HttpService, TimeoutKind};
 
 use super::ctx::{Captures, Ctx, EditHead};
 use super::vars::Vars;
@@ -89,6 +89,8 @@ pub enum Verdict {
     Tarpit(Answer),
     /// Answer with this (`return`, `redirect`, `auth`). It is no failure.
     Answer(Answer),
+    /// Let a part of the process answer (`use-service`).
+    Service(HttpService),
     /// Close without an answer (`reject`, `close`).
     Reject,
     /// Forget the connection without telling the client.

@@ -9,7 +9,9 @@ use super::super::expr::{Language, LfUse, Read, Site};
 use super::cursor::{self, Cursor};
 use super::{RuleSet, names, no_such_action, redirect, reply, shared};
 use crate::ir::expr::LogFormat;
-use crate::ir::rules::{HttpAction as H, HttpRule, IntSource, NameMatch, NormalizeUri, TimeoutKind};
+use crate::ir::rules::{
+    HttpAction as H, HttpRule, HttpService, IntSource, NameMatch, NormalizeUri, TimeoutKind,
+};
 
 impl Language<'_> {
     /// One rule: the words after the keyword.
@@ -86,6 +88,7 @@ impl Language<'_> {
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
             },
+            "use-service" => self.service(cursor)?,
             "wait-for-body" => self.wait_for_body(cursor)?,
             _ => return no_such_action(self, cursor, set),
         })
@@ -178,6 +181,23 @@ impl Language<'_> {
             None => IntSource::Expr(cursor.expr(self)?),
         };
         Some(H::SetTimeout(kind, source))
+    }
+
+    fn service(&mut self, cursor: &mut Cursor<'_>) -> Read<H> {
+        let word = cursor.next(self, "the name of a service")?;
+        match word.text() {
+            "prometheus-exporter" => Some(H::UseService(HttpService::Prometheus)),
+            lua if lua.starts_with("lua.") => {
+                let message = format!("'use-service {lua}' cannot be used : Lua is not implemented yet.");
+                self.alert(Reason::Refused, word.span, message)
+            }
+            other => {
+                let message = format!("'use-service' : there is no service '{other}'.");
+                let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+                self.say(d.help("there is: prometheus-exporter"));
+                None
+            }
+        }
     }
 
     fn wait_for_body(&mut self, cursor: &mut Cursor<'_>) -> Read<H> {

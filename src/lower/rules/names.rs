@@ -79,6 +79,7 @@ const DONE: &[(&str, &[RuleSet])] = &[
     ("strict-mode", HTTP),
     ("tarpit", REQ),
     ("unset-var", ALL),
+    ("use-service", REQ),
     ("wait-for-body", BOTH),
     ("accept", TCP),
     ("close", &[TcpResponse]),
@@ -124,7 +125,7 @@ const LATER: &[(&str, &[RuleSet], Missing)] = &[
     ("set-bc-mark", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
     ("set-bc-tos", &[HttpRequest, TcpContent], Missing::Idle("server connections are not marked")),
     ("set-retries", &[HttpRequest, TcpContent], Missing::Idle("the number of retries is the proxy's")),
-    ("use-service", &[HttpRequest, TcpContent], Missing::Unsafe("this service does not exist here")),
+    ("use-service", &[TcpContent], Missing::Unsafe("no service speaks anything but HTTP")),
     ("wait-for-handshake", REQ, Missing::Idle("no request is read before its handshake is over")),
 ];
 

@@ -12,6 +12,9 @@ use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
 use crate::sys::clock;
 
+/// Bodies up to this length, bytes, are copied behind the head and sent with it.
+const COPIED: usize = 16 * 1024;
+
 /// Send an answer. The client's connection lives on if `keep_alive` and nothing failed.
 pub(super) async fn send(
     conn: &mut Conn,
@@ -28,11 +31,12 @@ pub(super) async fn send(
     response::finish(&mut head, client_version(txn), keep_alive);
     let mut out = with(crate::proxy::worker::Worker::take_scratch);
     head.write_to(&mut out);
-    if !is_head {
+    let apart = !is_head && body.len() > COPIED;
+    if !is_head && !apart {
         out.extend_from_slice(body);
     }
     txn.resp = Some(head);
-    let ok = write(conn, txn, &out).await;
+    let ok = write(conn, txn, &out).await && (!apart || write(conn, txn, body).await);
     with(|w| w.give_scratch(out));
     if keep_alive && ok { Next::KeepAlive } else { Next::Close }
 }

@@ -11,6 +11,7 @@ use crate::expr::{Answer, Session as _};
 use crate::http::request::{Facts, prepare};
 use crate::http::{Body, Head, error_page};
 use crate::ir::proxy::HttpConnMode;
+use crate::ir::rules::HttpService;
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules::{self, Outcome};
@@ -247,6 +248,7 @@ async fn request_phase(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Ar
                 let (head, body) = answer::from_rule(txn, &a);
                 return Some(local(conn, txn, facts, head, body).await);
             }
+            Outcome::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
             Outcome::Reject | Outcome::SilentDrop => {
                 if matches!(outcome, Outcome::SilentDrop) {
                     conn.io.reset_on_close();
@@ -285,6 +287,18 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
     };
     head.set(b"content-length", body.len().to_string().as_bytes());
     Some(local(conn, txn, facts, head, body).await)
+}
+
+/// The answer of a service. It is made on a thread of its own: thousands of lines must not keep other sessions waiting.
+async fn serve_locally(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: HttpService) -> Flow {
+    txn.no_server = "<PROMEX>";
+    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+    let job = with(|w| w.shared.service.clone()).serve(which, &txn.req);
+    let Ok((mut head, body)) = tokio::task::spawn_blocking(job).await else {
+        return Flow::Failed(Failure::new(Who::Resource, Phase::Request).status(500));
+    };
+    head.set(b"content-length", body.len().to_string().as_bytes());
+    local(conn, txn, facts, head, body).await
 }
 
 /// Wait until `n` bytes of body, or a full buffer, are in the input.
@@ -424,7 +438,7 @@ fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
             } else if by_server {
                 c.srv_abrt.inc();
             }
-            add_times(&c.times, &timers, c.req_tot.get());
+            add_times(&c.times, txn, &timers, c.req_tot.get());
         }
         if let Some(server) = &txn.server {
             let c = &server.counters;
@@ -442,7 +456,7 @@ fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
             } else if by_server {
                 c.srv_abrt.inc();
             }
-            add_times(&c.times, &timers, c.req_tot.get());
+            add_times(&c.times, txn, &timers, c.req_tot.get());
         }
     }
     if logged && !rules::logs_connect(&txn.fe.ir) {

@@ -377,7 +377,8 @@ async fn respond(
         Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
             return Attempt::Over(denied(conn, txn, facts, &a).await);
         }
-        Outcome::Reject | Outcome::SilentDrop => {
+        // No service can be named in a response rule.
+        Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
             txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
             return Attempt::Over(Flow::Done(Next::Close));
         }

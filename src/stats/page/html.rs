@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use super::cells::escape;
 use super::options::{Options, Outcome};
-use super::table;
+use super::{extras, table};
 use crate::ir::StatsPage;
 use crate::live::{Live, Proxy};
 use crate::stats::info::{self, Program, Usage};
 use crate::stats::rows::{self, Selection};
+use crate::stats::watch::Watch;
 
 /// What the page is made of.
 pub(super) struct Page<'a> {
     pub(super) live: &'a Live,
     pub(super) program: &'a Program,
     pub(super) usage: Usage,
+    pub(super) watch: &'a Watch,
     pub(super) settings: &'a StatsPage,
     pub(super) proxies: &'a [Arc<Proxy>],
     pub(super) selection: &'a Selection,
@@ -61,12 +63,19 @@ impl Page<'_> {
         );
         self.headings(&mut out, node);
         self.message(&mut out);
+        extras::vrrp(&mut out, &self.watch.vrrp());
         self.top(&mut out);
         for proxy in self.proxies.iter().filter(|p| self.selection.wants_proxy(p)) {
             let rows = rows::of_proxy(self.live, proxy, self.selection);
-            table::push(&mut out, &proxy.ir, &rows, self.admin, self.settings.show_legends);
+            let look = table::Look {
+                form: self.admin && proxy.backend.as_ref().is_some_and(|b| !b.servers().is_empty()),
+                legends: self.settings.show_legends,
+                modules: self.settings.show_modules,
+                watch: self.watch,
+            };
+            table::push(&mut out, &proxy.ir, &rows, &look);
         }
-        out.push_str("</body></html>\n");
+        let _ = writeln!(out, "<script>{}</script></body></html>", include_str!("page.js"));
         out
     }
 
@@ -147,7 +156,7 @@ impl Page<'_> {
             }
             out.push_str("</tr>");
         }
-        out.push_str("</table></section><section><h3>Display</h3><ul><li>");
+        out.push_str("</table></section><section class=\"tools\"><h3>Display</h3><ul><li>");
         self.scope_form(out);
         let o = Options { outcome: None, ..self.options.clone() };
         let up = Options { up: !o.up, ..o.clone() };

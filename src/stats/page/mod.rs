@@ -1,10 +1,11 @@
 //! The statistics page: `stats enable` and its relatives.
 //!
 //! [`respond`] is the whole of it: a request in, an answer out. The tables have HAProxy's columns, classes and form
-//! fields, so that scripts which read or post keep working; the looks are our own, plain HTML without scripts.
+//! fields, so that scripts which read or post keep working; the looks are our own: tables that need no script, and a script that sorts and filters them.
 
 mod admin;
 mod cells;
+mod extras;
 mod html;
 pub mod options;
 mod service;
@@ -17,6 +18,7 @@ use base64::Engine;
 
 use super::info::{Program, Usage};
 use super::rows::{self, Selection};
+use super::watch::Watch;
 use super::{csv, json, typed};
 use crate::http::error_page;
 use crate::ir::StatsPage;
@@ -56,7 +58,7 @@ pub struct Response {
 }
 
 impl Response {
-    fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers =
             vec![("cache-control", "no-cache".to_owned()), ("content-type", content_type.to_owned())];
         Self { status, headers, body: body.into() }
@@ -102,6 +104,7 @@ pub fn respond(
     live: &Live,
     program: &Program,
     usage: Usage,
+    watch: &Watch,
     proxy: &Proxy,
     request: &Request<'_>,
 ) -> Response {
@@ -128,8 +131,17 @@ pub fn respond(
         Form::Html => {
             let admin = request.admin;
             let (settings, proxies, selection) = (page, &live.proxies, &selection);
-            let page =
-                html::Page { live, program, usage, settings, proxies, selection, options: &options, admin };
+            let page = html::Page {
+                live,
+                program,
+                usage,
+                watch,
+                settings,
+                proxies,
+                selection,
+                options: &options,
+                admin,
+            };
             Response::new(200, "text/html", page.render())
         }
         Form::Csv => Response::new(200, "text/plain", csv::render(&rows::all(live, &selection))),

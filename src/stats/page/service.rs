@@ -1,4 +1,4 @@
-//! The page as a service of the engine.
+//! The page, and what `use-service` names, as services of the engine.
 
 use std::sync::Arc;
 
@@ -6,25 +6,28 @@ use super::{Request, Response, respond, unauthorized, wants};
 use crate::expr::eval_cond;
 use crate::http::{Head, error_page};
 use crate::ir::StatsPage;
-use crate::ir::rules::HttpAction;
+use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Live, Proxy};
-use crate::proxy::service::{self, Service};
+use crate::proxy::service::{self, Job, Service};
 use crate::stats::info::Program;
 use crate::stats::meter::Meter;
+use crate::stats::prometheus;
+use crate::stats::watch::Watch;
 
-/// The page of whatever proxy has one.
+/// The page of whatever proxy has one, and the services that rules name.
 #[derive(Debug)]
 pub struct Page {
     live: Arc<Live>,
     program: Program,
     meter: Meter,
+    watch: Arc<Watch>,
 }
 
 impl Page {
     /// The page over what runs.
     #[must_use]
-    pub fn new(live: Arc<Live>, program: Program) -> Self {
-        Self { live, program, meter: Meter::default() }
+    pub fn new(live: Arc<Live>, program: Program, watch: Arc<Watch>) -> Self {
+        Self { live, program, meter: Meter::default(), watch }
     }
 }
 
@@ -57,9 +60,17 @@ impl Service for Page {
                     .get(b"sec-fetch-site")
                     .is_some_and(|v| v.eq_ignore_ascii_case(b"cross-site")),
             };
-            respond(&self.live, &self.program, usage, proxy, &request)
+            respond(&self.live, &self.program, usage, &self.watch, proxy, &request)
         });
         written(response)
+    }
+
+    fn serve(&self, service: HttpService, head: &Head) -> Job {
+        let HttpService::Prometheus = service;
+        let (live, program, watch) = (self.live.clone(), self.program.clone(), self.watch.clone());
+        let usage = self.meter.read(&self.live, &self.program);
+        let query = head.query().map(|query| String::from_utf8_lossy(query).into_owned());
+        Box::new(move || written(prometheus::respond(&live, &program, usage, &watch, query.as_deref())))
     }
 }
 

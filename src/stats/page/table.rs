@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use super::admin;
 use super::cells::{age, details, escape, number, tip};
+use super::extras::sparkline;
 use crate::ir;
 use crate::stats::columns::Col;
 use crate::stats::row::{Kind, Row};
+use crate::stats::watch::Watch;
 
 /// Column heads, in HAProxy's order: groups with the columns under them.
 const HEADS: [(&str, &[&str]); 8] = [
@@ -20,10 +22,22 @@ const HEADS: [(&str, &[&str]); 8] = [
     ("Server", &["Status", "LastChk", "Wght", "Act", "Bck", "Chk", "Dwn", "Dwntme", "Thrtle"]),
 ];
 
-/// Adds the table of `proxy`, in a form if `admin` and it has servers.
-pub(super) fn push(out: &mut String, proxy: &ir::Proxy, rows: &[Row], admin: bool, legends: bool) {
+/// How a table is shown.
+pub(super) struct Look<'a> {
+    /// In a form, with a mark for each server.
+    pub(super) form: bool,
+    /// With addresses and the like.
+    pub(super) legends: bool,
+    /// With the counters of modules.
+    pub(super) modules: bool,
+    /// What is known of the last minutes.
+    pub(super) watch: &'a Watch,
+}
+
+/// Adds the table of `proxy`.
+pub(super) fn push(out: &mut String, proxy: &ir::Proxy, rows: &[Row], look: &Look<'_>) {
     let name = escape(&proxy.name);
-    let form = admin && proxy.backend.as_ref().is_some_and(|b| !b.servers.is_empty());
+    let (form, legends) = (look.form, look.legends);
     let title = format!("<a class=\"px\" href=\"#{name}\">{name}</a>");
     let caps = match proxy.caps {
         ir::Caps::Frontend => "frontend",
@@ -38,10 +52,10 @@ pub(super) fn push(out: &mut String, proxy: &ir::Proxy, rows: &[Row], admin: boo
     if let Some(description) = &proxy.description {
         let _ = write!(out, "<span class=\"desc\">{}</span>", escape(description));
     }
-    out.push_str("<div class=\"scroll\"><table class=\"tbl\">");
-    heads(out, form);
+    let _ = write!(out, "<div class=\"scroll\"><table class=\"tbl\" data-px=\"{name}\">");
+    heads(out, look);
     for row in rows {
-        push_row(out, proxy, row, form);
+        push_row(out, proxy, row, look);
     }
     out.push_str("</table></div>");
     if form {
@@ -50,14 +64,17 @@ pub(super) fn push(out: &mut String, proxy: &ir::Proxy, rows: &[Row], admin: boo
     out.push_str(if form { "</form>\n" } else { "</div>\n" });
 }
 
-fn heads(out: &mut String, form: bool) {
+fn heads(out: &mut String, look: &Look<'_>) {
     out.push_str("<tr class=\"titre\">");
-    if form {
+    if look.form {
         out.push_str("<th rowspan=\"2\" aria-label=\"Mark\"></th>");
     }
     out.push_str("<th rowspan=\"2\" class=\"name\"></th>");
     for (group, columns) in HEADS {
         let _ = write!(out, "<th colspan=\"{}\">{group}</th>", columns.len());
+    }
+    if look.modules {
+        out.push_str("<th rowspan=\"2\">Extra modules</th>");
     }
     out.push_str("</tr><tr class=\"titre\">");
     for column in HEADS.iter().flat_map(|(_, columns)| *columns) {
@@ -97,7 +114,7 @@ fn class(row: &Row) -> String {
     format!("{role}_{state}")
 }
 
-fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, form: bool) {
+fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, look: &Look<'_>) {
     let class = match row.kind {
         Kind::Frontend => "frontend".to_owned(),
         Kind::Listener => "socket".to_owned(),
@@ -110,9 +127,10 @@ fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, form: bool) {
         Kind::Listener => (format!("+{}", row.display(Col::SvName)), row.display(Col::SvName)),
         Kind::Server => (row.display(Col::SvName), row.display(Col::SvName)),
     };
-    let _ = write!(out, "<tr class=\"{class}\">");
+    let kind = row.kind.letter().to_ascii_lowercase();
+    let _ = write!(out, "<tr class=\"{class}\" data-k=\"{kind}\">");
     let shown = escape(&shown);
-    if form {
+    if look.form {
         match row.kind {
             Kind::Server => {
                 let _ = write!(
@@ -127,8 +145,15 @@ fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, form: bool) {
     let link = format!("<a class=\"lfsb\" href=\"#{id}\">{shown}</a>");
     let legend = legend(row);
     let link = if legend.is_empty() { link } else { tip(&link, &escape(&legend)) };
-    let _ = write!(out, "<td class=\"name\"><a name=\"{id}\"></a>{link}</td>");
+    let _ = write!(
+        out,
+        "<td class=\"name\"><a name=\"{id}\"></a>{link}{}</td>",
+        sparkline(&look.watch.counts(row))
+    );
     cells(out, row);
+    if look.modules {
+        td_centred(out, &modules(row));
+    }
     out.push_str("</tr>\n");
 }
 
@@ -143,6 +168,20 @@ fn legend(row: &Row) -> String {
         parts.push(format!("id {}", row.sid));
     }
     parts.join(", ")
+}
+
+/// The counters of modules, behind the name of each.
+fn modules(row: &Row) -> String {
+    let h1 = [
+        ("Connections open", Col::H1OpenConnections),
+        ("Exchanges under way", Col::H1OpenStreams),
+        ("Connections", Col::H1TotalConnections),
+        ("Exchanges", Col::H1TotalStreams),
+    ];
+    if row.get(h1[0].1).is_none() {
+        return String::new();
+    }
+    tip("h1", &details(&h1.map(|(name, col)| (name, value(row, col)))))
 }
 
 /// A number, or nothing.

@@ -13,6 +13,7 @@ mod journal;
 mod mail;
 mod orphans;
 mod sockets;
+mod window;
 
 use std::cell::RefCell;
 use std::io;
@@ -107,6 +108,13 @@ pub async fn run_local(
     core.borrow_mut().start(clock::now());
     let monitor = tokio::task::spawn_local(watch_kernel(Rc::clone(&core), monitor));
     let timers = tokio::task::spawn_local(run_timers(Rc::clone(&core), wake));
+    let window = match window::open() {
+        Ok(listener) => Some(tokio::task::spawn_local(window::serve(Rc::clone(&core), listener))),
+        Err(e) => {
+            core.borrow().journal().detail(format!("cannot tell others of the state: {e}"));
+            None
+        }
+    };
     while let Some(command) = commands.recv().await {
         match command {
             Command::Stop => break,
@@ -121,6 +129,9 @@ pub async fn run_local(
     let _ = tokio::time::timeout(STOP_SCRIPT_TIME, running.finished()).await;
     monitor.abort();
     timers.abort();
+    if let Some(window) = window {
+        window.abort();
+    }
     core.borrow_mut().close();
     Ok(())
 }

@@ -1,0 +1,180 @@
+//! What is looked at regularly, whether somebody asks or not: sessions of the last minutes, and the VRRP instances of
+//! this machine.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::Read;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use parking_lot::{Mutex, RwLock};
+
+use super::row::{Kind, Row};
+use crate::ir::Mode;
+use crate::live::Live;
+use crate::vrrp::status::{Status, windows};
+
+/// How often sessions are counted.
+pub const INTERVAL: Duration = Duration::from_secs(5);
+
+/// How many counts are kept: five minutes.
+const KEPT: usize = 60;
+
+/// How often VRRP is asked.
+const VRRP_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long an engine may take to answer.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Nothing an engine says is longer than this, bytes.
+const LONGEST: u64 = 4 << 20;
+
+/// Proxy, kind of row, number of the server.
+type Key = (u32, u8, u32);
+
+#[derive(Debug, Default)]
+struct Track {
+    total: u64,
+    counts: VecDeque<u32>,
+    seen: u64,
+}
+
+/// The memory of the page.
+#[derive(Debug, Default)]
+pub struct Watch {
+    tracks: Mutex<(u64, HashMap<Key, Track>)>,
+    vrrp: RwLock<Vec<Status>>,
+}
+
+impl Watch {
+    /// Looks for as long as the process runs.
+    pub async fn run(self: Arc<Self>, live: Arc<Live>) {
+        let mut sessions = tokio::time::interval(INTERVAL);
+        let mut vrrp = tokio::time::interval(VRRP_INTERVAL);
+        loop {
+            tokio::select! {
+                _ = sessions.tick() => self.count(&live),
+                _ = vrrp.tick() => {
+                    // A thread of its own: an engine that hangs must not keep the signals waiting.
+                    if let Ok(found) = tokio::task::spawn_blocking(ask_vrrp).await {
+                        *self.vrrp.write() = found;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes one count of everything.
+    pub(super) fn count(&self, live: &Live) {
+        let mut guard = self.tracks.lock();
+        let (round, tracks) = &mut *guard;
+        *round += 1;
+        let mut note = |key: Key, total: u64| {
+            let fresh = !tracks.contains_key(&key);
+            let track = tracks.entry(key).or_default();
+            track.seen = *round;
+            if !fresh {
+                if track.counts.len() == KEPT {
+                    track.counts.pop_front();
+                }
+                // Counters that were cleared begin again.
+                let passed = total.checked_sub(track.total).unwrap_or(total);
+                track.counts.push_back(u32::try_from(passed).unwrap_or(u32::MAX));
+            }
+            track.total = total;
+        };
+        for proxy in &live.proxies {
+            let iid = proxy.ir.id;
+            if let Some(half) = &proxy.frontend {
+                let c = &half.counters;
+                let total = if proxy.ir.mode == Mode::Http { c.req_tot.get() } else { c.stot.get() };
+                note((iid, Kind::Frontend as u8, 0), total);
+            }
+            if let Some(half) = &proxy.backend {
+                note((iid, Kind::Backend as u8, 0), half.counters.stot.get());
+                for server in half.servers().iter() {
+                    note((iid, Kind::Server as u8, server.ir.id), server.counters.stot.get());
+                }
+            }
+        }
+        let now = *round;
+        tracks.retain(|_, track| track.seen == now);
+    }
+
+    /// Requests (or sessions, in TCP) in each [`INTERVAL`] of the last minutes, the oldest first.
+    #[must_use]
+    pub fn counts(&self, row: &Row) -> Vec<u32> {
+        let key = (row.iid, row.kind as u8, row.sid);
+        self.tracks.lock().1.get(&key).map(|t| t.counts.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// The VRRP instances of this machine, as they were a second ago at most.
+    #[must_use]
+    pub fn vrrp(&self) -> Vec<Status> {
+        self.vrrp.read().clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_vrrp(&self, found: Vec<Status>) {
+        *self.vrrp.write() = found;
+    }
+}
+
+/// Asks every engine of this network.
+#[must_use]
+pub fn ask_vrrp() -> Vec<Status> {
+    let mut found = Vec::new();
+    for name in windows() {
+        // Names are taken in order: behind the first that nobody has there may only be one whose elder has ended.
+        if let Some(answer) = ask(&name) {
+            found.extend(answer);
+        }
+    }
+    found
+}
+
+fn ask(name: &str) -> Option<Vec<Status>> {
+    let address = SocketAddr::from_abstract_name(name.as_bytes()).ok()?;
+    let mut stream = UnixStream::connect_addr(&address).ok()?;
+    // Anybody can take a name. Only root can be a VRRP engine.
+    let peer = getsockopt(&stream, PeerCredentials).ok()?;
+    if peer.uid() != 0 && peer.uid() != nix::unistd::geteuid().as_raw() {
+        return None;
+    }
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let mut text = Vec::new();
+    stream.by_ref().take(LONGEST).read_to_end(&mut text).ok()?;
+    Status::parse(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::rows::{Selection, all};
+    use crate::stats::tests::live;
+
+    #[test]
+    fn counts_are_what_passed_between_two_looks() {
+        let (live, watch) = (live(), Watch::default());
+        let plain = || all(&live, &Selection::default()).into_iter().find(|r| r.kind == Kind::Server);
+        let row = plain().expect("a server");
+        let server = live.proxies[1].backend.as_ref().expect("a backend").servers()[0].clone();
+        watch.count(&live);
+        assert_eq!(watch.counts(&row), [0; 0]);
+        for n in [3, 0, 7] {
+            server.counters.stot.add(n);
+            watch.count(&live);
+        }
+        assert_eq!(watch.counts(&row), [3, 0, 7]);
+        live.clear_counters(true);
+        server.counters.stot.add(2);
+        watch.count(&live);
+        assert_eq!(watch.counts(&row).last(), Some(&2));
+        for _ in 0..100 {
+            watch.count(&live);
+        }
+        assert_eq!(watch.counts(&row).len(), KEPT);
+    }
+}
