@@ -10,6 +10,7 @@
 //! | `TANDEM_REQUIRE_LAB` | `1`: a missing part fails a test | a missing part skips it, saying so |
 //! | `TANDEM_DEMOS` | where the real configuration files lie | `../shared/demos` |
 //! | `TANDEM_TEST_FIXTURES` | `1`: our own files, `compat-fixtures/systems` | the real ones where they are there |
+//! | `TANDEM_SCREENSHOTS` | a directory for pictures of the statistics page | none are taken |
 //! | `TANDEM_LAB_TRACE` | `1`: print every child's log lines as they come | the last ones, when a test fails |
 
 #![allow(
@@ -28,6 +29,7 @@ mod lab;
 mod lab_itself;
 mod laravel;
 mod metrics;
+mod page;
 mod payment_gateway;
 mod pgbouncer;
 mod refusal;
@@ -36,6 +38,7 @@ mod side_by_side;
 mod stateless;
 mod stats_side_by_side;
 mod tidy;
+mod top;
 mod vagrant_pair;
 mod vrrp_dead_node;
 mod vrrp_input;

@@ -8,6 +8,7 @@ mod links;
 mod master;
 mod options;
 mod tandem;
+mod top;
 mod version;
 
 use std::ffi::OsString;

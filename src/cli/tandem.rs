@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use super::check::Format;
-use super::{links, print};
+use super::{links, print, top};
 use crate::app::demo;
 
 /// One program in the place of HAProxy and keepalived.
@@ -59,6 +59,11 @@ enum Command {
     Keywords {
         /// Only those that contain this; `bind` and `server` also list the settings of such lines.
         word: Option<String>,
+    },
+    /// Watch and steer the servers of one node, or of both, on a terminal.
+    Top {
+        /// Stats sockets, as paths or ADDRESS:PORT; HAProxy's will do too. Without one the usual places are tried.
+        sockets: Vec<String>,
     },
     /// Run as haproxy, with haproxy's options.
     #[command(disable_help_flag = true)]
@@ -112,6 +117,7 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
             super::check::main(&files, super::check::Options { offline, format, fix })
         }
         Command::Keywords { word } => super::keywords::main(word.as_deref()),
+        Command::Top { sockets } => top::main(sockets),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }
 }

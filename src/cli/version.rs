@@ -25,15 +25,16 @@ pub(super) fn long() -> String {
          \x20 TARGET  = {}-{}\n\
          \x20 CPU     = generic\n\
          \x20 CC      = rustc\n\
-         \x20 OPTIONS = USE_THREAD=1 USE_EPOLL=1 USE_LINUX_SPLICE=1 USE_GETADDRINFO=1 USE_NS=1\n\
+         \x20 OPTIONS = USE_THREAD=1 USE_EPOLL=1 USE_LINUX_SPLICE=1 USE_GETADDRINFO=1 USE_NS=1 USE_PROMEX=1\n\
          \n\
-         Feature list : +EPOLL +GETADDRINFO +LINUX_SPLICE +NS +TFO +THREAD -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -PROMEX -SYSTEMD\n\
+         Feature list : +EPOLL +GETADDRINFO +LINUX_SPLICE +NS +PROMEX +TFO +THREAD -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -SYSTEMD\n\
          \n\
          Default settings :\n\
          \x20 bufsize = 16384, maxrewrite = 1024, maxpollevents = 200\n\
          \n\
          Built with multi-threading support (NBTHREAD default = {threads}).\n\
          Built without OpenSSL support: 'ssl' is refused.\n\
+         Built with the Prometheus exporter as a service\n\
          Built with the regex crate as regular expression library.\n\
          \n\
          Available polling systems :\n\
@@ -44,7 +45,7 @@ pub(super) fn long() -> String {
          \x20       h1 : mode=HTTP  side=FE|BE  mux=H1    flags=HTX|NO_UPG\n\
          \x20     none : mode=TCP   side=FE|BE  mux=PASS  flags=NO_UPG\n\
          \n\
-         Available services : none\n\
+         Available services : prometheus-exporter\n\
          \n\
          Available filters : none\n\
          \n",

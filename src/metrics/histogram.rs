@@ -44,7 +44,12 @@ impl Histogram {
     /// bucket. `None`: there was no event.
     #[must_use]
     pub fn quantile_us(&self, q: f64) -> Option<u64> {
-        let counts = self.counts();
+        Self::quantile_of(&self.counts(), q)
+    }
+
+    /// The same for counts per bucket, such as the difference of two readings.
+    #[must_use]
+    pub fn quantile_of(counts: &[u64], q: f64) -> Option<u64> {
         let all = counts.iter().sum::<u64>();
         if all == 0 {
             return None;
@@ -53,7 +58,8 @@ impl Histogram {
         let mut below = 0;
         for (at, count) in counts.iter().enumerate() {
             if *count > 0 && (below + count) as f64 >= rank {
-                let low = at.checked_sub(1).map_or(0, |before| Self::BOUNDS_US[before]);
+                let low =
+                    at.checked_sub(1).and_then(|before| Self::BOUNDS_US.get(before)).copied().unwrap_or(0);
                 let Some(high) = Self::BOUNDS_US.get(at) else { return Some(low) };
                 let share = ((rank - below as f64) / *count as f64).clamp(0.0, 1.0);
                 return Some(low + (share * (high - low) as f64) as u64);

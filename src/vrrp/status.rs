@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Name of the socket; further engines in the same network add `-2`, `-3` ...
 const WINDOW: &str = "tandem-vrrp";
@@ -19,7 +19,7 @@ pub fn windows() -> impl Iterator<Item = String> {
 }
 
 /// An instance as told.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Its name.
     pub name: String,

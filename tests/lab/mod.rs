@@ -5,6 +5,7 @@
 //! A [`Network`] is a bridge in a host of its own, which is also the gateway. Nothing is made in the namespaces of
 //! the machine itself, and everything goes away with the test, even when the test is killed.
 
+mod browser;
 mod dns;
 mod host;
 mod http;
@@ -22,6 +23,7 @@ mod users;
 mod wait;
 mod websocket;
 
+pub(crate) use browser::Browser;
 pub(crate) use dns::{Behaviour, Dns};
 pub(crate) use host::Host;
 pub(crate) use http::{Connection, Response, get};

@@ -231,7 +231,7 @@ fn show_dev(call: &mut Call<'_>) -> Reply {
         text.trim().to_owned()
     };
     let system = format!("{} {} {}", kernel("ostype"), kernel("osrelease"), std::env::consts::ARCH);
-    let features = ["EPOLL", "THREAD", "NS", "TFO"].map(|f| format!(" +{f}")).concat();
+    let features = ["EPOLL", "THREAD", "NS", "PROMEX", "TFO"].map(|f| format!(" +{f}")).concat();
     let uptime = clock::now().saturating_duration_since(call.control.live.started);
     Reply::list(format!(
         "HAProxy version {}\nFeatures\n {features}\nProcess info\n  pid: {}\n  threads: {}\n  uptime: {}s\n\

@@ -3,6 +3,7 @@
 mod counters;
 mod dynamic;
 mod frontends;
+mod latency;
 mod later;
 mod limits;
 mod misc;
@@ -20,6 +21,7 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     dynamic::COMMANDS,
     frontends::COMMANDS,
     later::COMMANDS,
+    latency::COMMANDS,
     limits::COMMANDS,
     misc::COMMANDS,
     probes::COMMANDS,

@@ -37,8 +37,10 @@ use super::env::Env;
 use crate::ir::Config;
 
 /// The version that configurations may ask for (`.if version_atleast(...)`).
-pub const FACTS: Facts<'static> =
-    Facts { version: "3.4.0", features: &["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "NS", "TFO", "THREAD"] };
+pub const FACTS: Facts<'static> = Facts {
+    version: "3.4.0",
+    features: &["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "NS", "PROMEX", "TFO", "THREAD"],
+};
 
 /// Judges a condition as `.if` would (`-cc`).
 ///

@@ -147,7 +147,7 @@ fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, look: &Look<'_>) {
     let link = if legend.is_empty() { link } else { tip(&link, &escape(&legend)) };
     let _ = write!(
         out,
-        "<td class=\"name\"><a name=\"{id}\"></a>{link}{}</td>",
+        "<td class=\"name\">{}<a name=\"{id}\"></a>{link}</td>",
         sparkline(&look.watch.counts(row))
     );
     cells(out, row);

@@ -197,22 +197,17 @@ impl Scrape<'_> {
         let (col, _, _, how) = *metric;
         let Line { row, http, labels, state } = line;
         let text = &mut self.text;
-        let number = |row: &Row| match row.get(col).map(|field| &field.value) {
-            None | Some(Value::Text(_)) => None,
-            Some(value) => Some(value.to_string()),
-        };
-        let nan = || "NaN".to_owned();
         let seconds = |row: &Row| format!("{:.6}", row.number(col) as f64 / 1000.0);
         match how {
-            How::Plain => text.value(name, labels, None, number(row).unwrap_or_else(nan)),
-            How::Http if *http => text.value(name, labels, None, number(row).unwrap_or_else(nan)),
+            How::Plain => number(text, name, labels, None, row, col),
+            How::Http if *http => number(text, name, labels, None, row, col),
             How::Class(class) if *http => {
-                text.value(name, labels, Some(("code", class)), number(row).unwrap_or_else(nan));
+                number(text, name, labels, Some(("code", class)), row, col);
             }
             How::Http | How::Class(_) => {}
             How::Extra(module) => {
-                if let Some(number) = number(row) {
-                    text.value(name, labels, Some(("mod", module)), number);
+                if row.get(col).is_some() {
+                    number(text, name, labels, Some(("mod", module)), row, col);
                 }
             }
             How::Seconds => text.value(name, labels, None, seconds(row)),
@@ -233,13 +228,13 @@ impl Scrape<'_> {
                     ),
                 };
                 for (at, word) in states.iter().enumerate() {
-                    text.value(name, labels, Some(("state", word)), u8::from(at == is));
+                    text.int(name, labels, Some(("state", word)), u64::from(at == is));
                 }
             }
             How::Result => {
                 let Some(now) = result(row, col) else { return };
                 for word in RESULTS {
-                    text.value(name, labels, Some(("state", word)), u8::from(word == now));
+                    text.int(name, labels, Some(("state", word)), u64::from(word == now));
                 }
             }
             How::Code => {
@@ -341,6 +336,16 @@ impl Scrape<'_> {
     }
 }
 
+/// A column as it is; NaN if it has no number.
+fn number(text: &mut Text, name: &str, labels: &str, more: Option<(&str, &str)>, row: &Row, col: Col) {
+    match row.get(col).map(|field| &field.value) {
+        None | Some(Value::Text(_)) => text.value(name, labels, more, "NaN"),
+        Some(Value::U32(n)) => text.int(name, labels, more, (*n).into()),
+        Some(Value::U64(n)) => text.int(name, labels, more, *n),
+        Some(value) => text.value(name, labels, more, value),
+    }
+}
+
 /// The result of the last check without the mark of one under way; `None`: it is not checked.
 fn result(row: &Row, col: Col) -> Option<String> {
     let status = row.get(col)?.value.to_string();
@@ -353,7 +358,7 @@ fn histogram_lines(text: &mut Text, name: &str, labels: &str, histogram: &Histog
     let bucket = format!("{name}_bucket");
     for (count, bound) in counts.iter().zip(Histogram::LABELS.into_iter().chain(["+Inf"])) {
         sum += count;
-        text.value(&bucket, labels, Some(("le", bound)), sum);
+        text.int(&bucket, labels, Some(("le", bound)), sum);
     }
     text.value(&format!("{name}_sum"), labels, None, histogram.sum_us() as f64 / 1e6);
     text.value(&format!("{name}_count"), labels, None, sum);

@@ -34,6 +34,29 @@ impl Text {
         more: Option<(&str, &str)>,
         value: impl Display,
     ) {
+        self.name(name, labels, more);
+        let _ = writeln!(self.0, "{value}");
+    }
+
+    /// The same for a whole number. Most lines are such, and there may be hundreds of thousands.
+    pub(super) fn int(&mut self, name: &str, labels: &str, more: Option<(&str, &str)>, value: u64) {
+        self.name(name, labels, more);
+        let mut digits = [0; 20];
+        let (mut at, mut rest) = (digits.len(), value);
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.0.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+        self.0.push('\n');
+    }
+
+    /// Everything before the value.
+    fn name(&mut self, name: &str, labels: &str, more: Option<(&str, &str)>) {
         let out = &mut self.0;
         out.push_str(name);
         if !labels.is_empty() || more.is_some() {
@@ -50,7 +73,7 @@ impl Text {
             }
             out.push('}');
         }
-        let _ = writeln!(out, " {value}");
+        out.push(' ');
     }
 }
 
@@ -84,6 +107,10 @@ mod tests {
         let mut text = Text::default();
         text.value("m", &labels, Some(("le", "1")), 7);
         text.value("m", "", None, "NaN");
-        assert_eq!(text.0, "m{a=\"x\\\"\\\\\\n\",b=\"y\",le=\"1\"} 7\nm NaN\n");
+        text.int("m", "", Some(("a", "b")), u64::MAX);
+        text.int("m", "", None, 0);
+        let expected =
+            "m{a=\"x\\\"\\\\\\n\",b=\"y\",le=\"1\"} 7\nm NaN\nm{a=\"b\"} 18446744073709551615\nm 0\n";
+        assert_eq!(text.0, expected);
     }
 }
