@@ -50,7 +50,7 @@ fn find(lookup: &Lookup, ctx: &Ctx<'_>) -> Option<usize> {
     // A value that does not exist matches nothing.
     let _ = fetch::each(&lookup.expr.fetch, ctx, &mut |sample| {
         let value = conv::chain(&lookup.expr.convs, sample, ctx);
-        if let Some(Sample::Str(text) | Sample::Bin(text) | Sample::Meth(text)) = value {
+        if let Ok(Sample::Str(text) | Sample::Bin(text) | Sample::Meth(text)) = value {
             let here = lowered(&text, lookup.ignore_case, |text| position(lookup, text));
             best = best.into_iter().chain(here).min();
         }

@@ -94,14 +94,17 @@ pub fn acl(acl: &Acl, ctx: &Ctx<'_>) -> Decision {
 }
 
 fn test(test: &AclTest, ctx: &Ctx<'_>) -> Decision {
-    let mut found = false;
+    let (mut found, mut waits) = (false, false);
     let outcome = fetch::each(&test.expr.fetch, ctx, &mut |sample| {
         let value = conv::chain(&test.expr.convs, sample, ctx);
-        found = value.is_some_and(|value| matches(&test.patterns, &value));
+        waits |= value == Err(Missing::NotYet);
+        found = value.is_ok_and(|value| matches(&test.patterns, &value));
         if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     match outcome {
         Ok(()) if found => Decision::True,
+        Ok(()) if waits && !ctx.is_final => Decision::NotYet,
+        Ok(()) if conv::settles(&test.expr.convs) => Decision::False,
         Ok(()) if fetch::may_change(&test.expr.fetch, ctx) => Decision::NotYet,
         Err(Missing::NotYet) if !ctx.is_final => Decision::NotYet,
         _ => Decision::False,

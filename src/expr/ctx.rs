@@ -258,6 +258,10 @@ pub struct Progress<'a> {
     pub request_counter: u64,
     /// `%lc`.
     pub log_counter: u64,
+    /// The final rule that was evaluated last.
+    pub last_rule: Option<&'a crate::ir::Place>,
+    /// Class and offset in queues.
+    pub priority: (i32, i32),
     /// The line is written before the end (`option logasap`): `+` before `%B`, `%Tt`, `%Ta`.
     pub early: bool,
 }
@@ -280,6 +284,8 @@ impl Default for Progress<'_> {
             unique_id: None,
             request_counter: 0,
             log_counter: 0,
+            last_rule: None,
+            priority: (0, 0),
             early: false,
         }
     }

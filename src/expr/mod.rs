@@ -34,7 +34,14 @@ use crate::ir::expr::Expr;
 /// If it has none (yet).
 pub fn eval<'a>(expr: &'a Expr, ctx: &Ctx<'a>) -> Result<Sample<'a>, Missing> {
     let sample = fetch::one(&expr.fetch, ctx)?;
-    conv::chain(&expr.convs, sample, ctx).ok_or(Missing::Absent)
+    match conv::chain(&expr.convs, sample, ctx) {
+        // A value that is asked for is made of what is there; only conditions wait.
+        Err(Missing::NotYet) if !ctx.is_final => {
+            let ctx = Ctx { is_final: true, ..*ctx };
+            conv::chain(&expr.convs, fetch::one(&expr.fetch, &ctx)?, &ctx)
+        }
+        result => result,
+    }
 }
 
 /// Compares without telling by its duration where the difference is.

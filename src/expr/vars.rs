@@ -2,7 +2,11 @@
 
 use smallvec::SmallVec;
 
-use crate::ir::expr::{Scope, Value, VarName};
+use std::cell::RefCell;
+
+use crate::ir::expr::{Scope, Value, VarCond, VarName};
+
+use super::sample::Sample;
 
 /// The id of a name: 64-bit FNV-1a. Names are compared by it alone; two of the few names of a configuration
 /// colliding is far less likely than a memory error.
@@ -15,6 +19,8 @@ pub fn id(name: &str) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct Vars {
     entries: SmallVec<[(Scope, u64, Value); 4]>,
+    /// What converters set while the session was only lent to them; done at the next change.
+    deferred: RefCell<Vec<(VarName, Option<Value>)>>,
 }
 
 impl Vars {
@@ -24,8 +30,35 @@ impl Vars {
         self.entries.iter().find(|(scope, id, _)| *id == name.id && *scope == name.scope).map(|(.., v)| v)
     }
 
+    /// Sets (or, with `None`, forgets) a variable in the middle of an evaluation.
+    pub fn defer(&self, name: &VarName, value: Option<Value>) {
+        self.deferred.borrow_mut().push((name.clone(), value));
+    }
+
+    /// What a converter has just set. `None`: nothing; `Some(None)`: it was forgotten.
+    #[must_use]
+    pub fn just_set(&self, name: &VarName) -> Option<Option<Value>> {
+        let deferred = self.deferred.borrow();
+        deferred.iter().rev().find(|(n, _)| n.id == name.id && n.scope == name.scope).map(|(_, v)| v.clone())
+    }
+
+    /// Does what converters asked for.
+    fn settle(&mut self) {
+        for (name, value) in std::mem::take(self.deferred.get_mut()) {
+            match value {
+                Some(value) => self.put(&name, value),
+                None => self.entries.retain(|(scope, id, _)| *id != name.id || *scope != name.scope),
+            }
+        }
+    }
+
     /// Sets a variable.
     pub fn set(&mut self, name: &VarName, value: Value) {
+        self.settle();
+        self.put(name, value);
+    }
+
+    fn put(&mut self, name: &VarName, value: Value) {
         match self.entries.iter_mut().find(|(scope, id, _)| *id == name.id && *scope == name.scope) {
             Some((.., old)) => *old = value,
             None => self.entries.push((name.scope, name.id, value)),
@@ -34,17 +67,45 @@ impl Vars {
 
     /// Forgets a variable.
     pub fn unset(&mut self, name: &VarName) {
+        self.settle();
         self.entries.retain(|(scope, id, _)| *id != name.id || *scope != name.scope);
     }
 
     /// Forgets a whole scope: `Req` when the request was sent, `Res` and `Txn` when the response was.
     pub fn clear(&mut self, scope: Scope) {
+        self.settle();
         self.entries.retain(|(s, ..)| *s != scope);
     }
 
     /// Nothing is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.deferred.borrow().is_empty()
     }
+}
+
+/// Do the conditions of `set-var` let `value` in, in the place of `old`?
+#[must_use]
+pub fn allows(conds: &[VarCond], name: &VarName, value: &Value, old: Option<&Sample<'_>>) -> bool {
+    // A variable of the process that a rule names exists from the start, without a value.
+    let exists = old.is_some() || name.scope == Scope::Proc;
+    let empty = match value {
+        Value::Str(text) | Value::Bin(text) | Value::Meth(text) => text.is_empty(),
+        _ => false,
+    };
+    let numbers = match (old, value) {
+        (Some(Sample::Int(old)), Value::Int(new)) => Some((*old, *new)),
+        _ => None,
+    };
+    conds.iter().all(|cond| match cond {
+        VarCond::Exists => exists,
+        VarCond::NotExists => !exists,
+        VarCond::Set => old.is_some(),
+        VarCond::NotSet => old.is_none(),
+        VarCond::Empty => empty,
+        VarCond::NotEmpty => !empty,
+        // Between other types than integers there is no order, and nothing is forbidden.
+        VarCond::Greater => numbers.is_none_or(|(old, new)| old > new),
+        VarCond::Less => numbers.is_none_or(|(old, new)| old < new),
+    })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::Place;
-use super::expr::{Cond, Expr, LogFormat, VarName};
+use super::expr::{Cond, Expr, LogFormat, VarCond, VarName};
 use super::log::Severity;
 
 /// One `http-request`, `http-response` or `http-after-response` rule.
@@ -139,10 +139,10 @@ pub enum HttpService {
 /// Actions that every kind of rule knows.
 #[derive(Clone, Debug)]
 pub enum CommonAction {
-    /// `set-var(NAME) EXPR`.
-    SetVar(VarName, Expr),
-    /// `set-var-fmt(NAME) FMT`.
-    SetVarFmt(VarName, LogFormat),
+    /// `set-var(NAME[,CONDITION...]) EXPR`.
+    SetVar(VarName, Expr, Vec<VarCond>),
+    /// `set-var-fmt(NAME[,CONDITION...]) FMT`.
+    SetVarFmt(VarName, LogFormat, Vec<VarCond>),
     /// `unset-var(NAME)`.
     UnsetVar(VarName),
     /// `set-log-level LEVEL`; `None`: `silent`, no log line at all.

@@ -94,6 +94,10 @@ pub(super) struct Txn {
     /// A backend was chosen and counts this session.
     pub(super) entered: bool,
     pub(super) early_hints: Vec<u8>,
+    /// The final rule that was evaluated last.
+    last_rule: Option<Box<ir::Place>>,
+    /// Class and offset in queues.
+    pub(super) priority: (i32, i32),
     pub(super) request_cookie: Option<Vec<u8>>,
     pub(super) response_cookie: Option<Vec<u8>>,
 }
@@ -147,6 +151,8 @@ impl Txn {
             server_reusable: false,
             entered: false,
             early_hints: Vec::new(),
+            last_rule: None,
+            priority: (0, 0),
             request_cookie: None,
             response_cookie: None,
         }
@@ -312,6 +318,8 @@ impl Session for Txn {
                 unique_id: None,
                 request_counter: self.request_number,
                 log_counter: 0,
+                last_rule: self.last_rule.as_deref(),
+                priority: self.priority,
                 early: false,
             },
             live: self,
@@ -363,11 +371,12 @@ impl Session for Txn {
             // Variables of the process live in `proc_vars`; the others are hints about sockets and queues that
             // the loader refuses or warns about until they exist here.
             Effect::ProcVar(name, value) => proc_vars::set(name, value),
+            Effect::PriorityClass(class) => self.priority.0 = class,
+            Effect::PriorityOffset(offset) => self.priority.1 = offset,
+            Effect::LastRule(place) => self.last_rule = Some(Box::new(place.clone())),
             Effect::Nice(_)
             | Effect::Tos(_)
             | Effect::Mark(_)
-            | Effect::PriorityClass(_)
-            | Effect::PriorityOffset(_)
             | Effect::SwitchModeHttp
             | Effect::ExpectProxy => {}
         }
@@ -503,6 +512,9 @@ impl crate::expr::Live for Txn {
             TimeoutName::BeQueue => be.queue,
             TimeoutName::BeTarpit => be.tarpit,
             TimeoutName::CurClient => self.limits.client,
+            TimeoutName::CurConnect => self.limits.connect,
+            TimeoutName::CurQueue => self.limits.queue,
+            TimeoutName::CurTarpit => self.limits.tarpit,
         };
         value.map(|d| d.as_millis() as i64)
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 use smallvec::SmallVec;
 
 use crate::balance::hash;
-use crate::ir::expr::{Conv, DigestKind, HashKind};
+use crate::ir::expr::{Conv, DigestKind, HashKind, XxhKind};
 
 use super::super::ctx::Ctx;
 use super::super::sample::{Bytes, Sample, push_display, push_hex};
@@ -66,6 +66,30 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
             let bytes = sample.into_bin();
             let chunk = if separator.is_empty() && !truncate { bytes.len().max(1) } else { *chunk };
             chunks(&bytes, separator, chunk, *truncate, &mut out, push_hex);
+        }
+        Conv::Le2Dec(separator, chunk, truncate) => {
+            chunks(&sample.into_bin(), separator, *chunk, *truncate, &mut out, |out, bytes| {
+                push_display(out, bytes.iter().rev().fold(0u64, |n, b| (n << 8) | u64::from(*b)));
+            });
+        }
+        Conv::Base2 => sample.into_bin().iter().for_each(|b| push_display(&mut out, format_args!("{b:08b}"))),
+        Conv::HasCtl(mask) => {
+            let is_control = |b: &u8| match b {
+                0..=31 => mask >> b & 1 != 0,
+                0x7f => mask >> 32 & 1 != 0,
+                _ => false,
+            };
+            return Some(Sample::Bool(sample.into_bin().iter().any(is_control)));
+        }
+        Conv::Xxh(kind, seed) => {
+            let bytes = sample.into_bin();
+            #[allow(clippy::cast_possible_truncation, reason = "this seed has 32 bits")]
+            let value = match kind {
+                XxhKind::Xxh32 => xxhash_rust::xxh32::xxh32(&bytes, *seed as u32).into(),
+                XxhKind::Xxh64 => xxhash_rust::xxh64::xxh64(&bytes, *seed),
+                XxhKind::Xxh3 => xxhash_rust::xxh3::xxh3_64_with_seed(&bytes, *seed),
+            };
+            return Some(Sample::Int(value.cast_signed()));
         }
         Conv::Htonl => {
             let n = sample.as_int()?;

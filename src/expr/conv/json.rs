@@ -13,23 +13,53 @@ pub(super) fn encode(input: JsonInput, text: &[u8]) -> Option<Bytes<'static>> {
         text.iter().for_each(|b| push(char::from(*b), &mut out));
         return Some(Bytes::Own(out));
     }
+    // `utf8` and `utf8p` refuse what is wrong, the others leave it out; the `p` forms take overlong sequences.
     let strict = matches!(input, JsonInput::Utf8 | JsonInput::Utf8p);
-    for chunk in text.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            // A JSON escape of four digits ends here; HAProxy does not write surrogates.
-            if u32::from(c) > 0xffff {
-                if strict {
-                    return None;
-                }
-                continue;
-            }
-            push(c, &mut out);
-        }
-        if !chunk.invalid().is_empty() && strict {
-            return None;
+    let overlong = matches!(input, JsonInput::Utf8p | JsonInput::Utf8ps);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (code, len, sound) = next(rest, overlong);
+        rest = &rest[len..];
+        // A JSON escape has four digits; HAProxy does not write surrogates.
+        match char::from_u32(code).filter(|_| sound && code <= 0xffff) {
+            Some(c) => push(c, &mut out),
+            None if strict => return None,
+            None => {}
         }
     }
     Some(Bytes::Own(out))
+}
+
+/// One sequence: its code, the bytes it takes, and whether it is well formed.
+fn next(text: &[u8], overlong: bool) -> (u32, usize, bool) {
+    let first = text[0];
+    let (len, bits) = match first {
+        0..=0x7f => return (first.into(), 1, true),
+        0xc0..=0xdf => (2, first & 0x1f),
+        0xe0..=0xef => (3, first & 0x0f),
+        0xf0..=0xf7 => (4, first & 0x07),
+        0xf8..=0xfb => (5, first & 0x03),
+        0xfc | 0xfd => (6, first & 0x01),
+        _ => return (first.into(), 1, false),
+    };
+    if text.len() < len {
+        return (first.into(), 1, false);
+    }
+    let mut code = u32::from(bits);
+    for (i, b) in text[1..len].iter().enumerate() {
+        if b & 0xc0 != 0x80 {
+            return (code, i + 1, false);
+        }
+        code = code << 6 | u32::from(b & 0x3f);
+    }
+    let shortest = match code {
+        0..=0x7f => 1,
+        0x80..=0x7ff => 2,
+        0x800..=0xffff => 3,
+        _ => 4,
+    };
+    let sound = (overlong || len <= shortest) && !matches!(code, 0xd800..=0xdfff | 0xfffe | 0xffff);
+    (code, len, sound)
 }
 
 fn push(c: char, out: &mut SmallVec<[u8; 64]>) {

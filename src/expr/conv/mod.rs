@@ -1,19 +1,31 @@
 //! Converters: what is done to a sample (manual, 7.3.1). One file per kind.
 
+mod aes;
 mod encode;
+mod fix;
+mod forwarded;
 mod json;
+mod jwt;
 mod map;
+mod mqtt;
 mod number;
+mod packet;
+mod protobuf;
 mod text;
 mod time;
 
-use crate::ir::expr::{Conv, Operand, SampleType, Text, VarName};
+use crate::ir::expr::{
+    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Text, VarName, When,
+};
 
 use super::ctx::Ctx;
-use super::fetch;
+use super::fetch::{self, Missing};
 use super::sample::{Bytes, Sample};
 
+pub use fix::tag_of as fix_tag;
+pub use jwt::public_key;
 pub use map::lookup as map_lookup;
+pub use mqtt::field_of as mqtt_field;
 pub(crate) use text::expand;
 
 /// What a converter wants and yields. `Any` output means: as its input, or known only when evaluated.
@@ -40,11 +52,39 @@ pub fn types(conv: &Conv) -> (SampleType, SampleType) {
         | Conv::Language(..)
         | Conv::Json(_) => (T::Str, T::Str),
         Conv::Length | Conv::HexToInt | Conv::PortOnly | Conv::NbSrv | Conv::Strcmp(_) => (T::Str, T::Int),
-        Conv::Hex | Conv::Base64 | Conv::UrlBase64 | Conv::Be2Dec(..) | Conv::Be2Hex(..) => (T::Bin, T::Str),
+        Conv::Hex
+        | Conv::Base64
+        | Conv::UrlBase64
+        | Conv::Base2
+        | Conv::Be2Dec(..)
+        | Conv::Le2Dec(..)
+        | Conv::Be2Hex(..)
+        | Conv::MqttField(..) => (T::Bin, T::Str),
         Conv::Base64Dec | Conv::UrlBase64Dec => (T::Str, T::Bin),
         Conv::Bytes(..) | Conv::Digest(_) | Conv::Hmac(..) => (T::Bin, T::Bin),
-        Conv::Hash(..) => (T::Bin, T::Int),
-        Conv::SecureCompare(_) => (T::Bin, T::Bool),
+        Conv::FixTag(_) | Conv::Aes(_) => (T::Bin, T::Bin),
+        Conv::Hash(..) | Conv::Xxh(..) | Conv::JwtVerify(..) => (T::Bin, T::Int),
+        Conv::SecureCompare(_) | Conv::HasCtl(_) | Conv::FixIsValid | Conv::MqttIsValid => (T::Bin, T::Bool),
+        Conv::JwtQuery { .. } | Conv::Protobuf { .. } => (T::Bin, T::Any),
+        Conv::FromHttpDate => (T::Str, T::Int),
+        Conv::Forwarded(kind) => match kind {
+            ForwardedKind::IsValid => (T::Str, T::Bool),
+            ForwardedKind::NodeName | ForwardedKind::NodePort => (T::Str, T::Any),
+            _ => (T::Str, T::Str),
+        },
+        // The sample passes as it is.
+        Conv::When { .. } | Conv::SetVar(..) | Conv::UnsetVar(_) | Conv::Debug => (T::Any, T::Any),
+        Conv::Packet(field) => match field {
+            PacketField::EthData
+            | PacketField::EthDst
+            | PacketField::EthHdr
+            | PacketField::EthSrc
+            | PacketField::IpData
+            | PacketField::IpHdr
+            | PacketField::TcpOptions => (T::Bin, T::Bin),
+            PacketField::IpSrc | PacketField::IpDst => (T::Bin, T::Addr),
+            _ => (T::Bin, T::Int),
+        },
         Conv::IpMask { .. } => (T::Addr, T::Addr),
         Conv::Arith(..) | Conv::Complement | Conv::Negate => (T::Int, T::Int),
         Conv::Not | Conv::Bool | Conv::Odd | Conv::Even => (T::Int, T::Bool),
@@ -56,11 +96,114 @@ pub fn types(conv: &Conv) -> (SampleType, SampleType) {
     }
 }
 
-/// Applies one converter. `None`: the sample has no value any more.
+/// Is the result of these converters final even if the input may still grow? They say themselves when they need
+/// more.
 #[must_use]
-pub fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+pub fn settles(convs: &[Conv]) -> bool {
+    convs.iter().any(|conv| {
+        matches!(conv, Conv::FixIsValid | Conv::FixTag(_) | Conv::MqttIsValid | Conv::MqttField(..))
+    })
+}
+
+/// Applies one converter.
+///
+/// # Errors
+/// If the sample has no value any more, or needs more data for one.
+pub fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Result<Sample<'a>, Missing> {
+    let absent = Missing::Absent;
+    match conv {
+        Conv::Bytes(offset, length) => {
+            let bytes = sample.cast(SampleType::Bin).ok_or(absent)?.into_bin();
+            return part(bytes, offset, length.as_ref(), ctx).map(Sample::Bin);
+        }
+        Conv::FixIsValid | Conv::FixTag(_) | Conv::MqttIsValid | Conv::MqttField(..) => {
+            let bytes = sample.cast(SampleType::Bin).ok_or(absent)?.into_bin();
+            let result = match conv {
+                Conv::FixIsValid => fix::is_valid(&bytes).map(Sample::Bool),
+                Conv::FixTag(tag) => fix::value(&bytes, *tag).map(|v| Sample::Bin(Bytes::copy(v))),
+                Conv::MqttField(packet, field) => mqtt::value(&bytes, *packet, *field).map(Sample::Str),
+                _ => mqtt::is_valid(&bytes).map(Sample::Bool),
+            };
+            return match result {
+                Err(Missing::NotYet) if ctx.is_final => Err(absent),
+                result => result,
+            };
+        }
+        _ => {}
+    }
+    value(conv, sample, ctx).ok_or(absent)
+}
+
+/// `bytes`: what is not there yet may come.
+fn part<'a>(
+    bytes: Bytes<'a>,
+    offset: &Operand,
+    length: Option<&Operand>,
+    ctx: &Ctx<'a>,
+) -> Result<Bytes<'a>, Missing> {
+    let number = |op| operand(op, ctx).and_then(|n| usize::try_from(n).ok()).ok_or(Missing::Absent);
+    let start = number(offset)?;
+    if start >= bytes.len() {
+        let end = bytes.len();
+        return if ctx.is_final { Ok(bytes.slice(end..end)) } else { Err(Missing::NotYet) };
+    }
+    let rest = bytes.len() - start;
+    let length = match length.map(number).transpose()? {
+        None => rest,
+        Some(length) if length > rest && !ctx.is_final => return Err(Missing::NotYet),
+        Some(length) => length.min(rest),
+    };
+    Ok(bytes.slice(start..start + length))
+}
+
+/// Does the condition of `when` hold?
+fn holds(cond: &When, ctx: &Ctx<'_>) -> bool {
+    let here = !matches!(ctx.no_server, "<NOSRV>") || ctx.progress.term[0] == b'L';
+    match cond {
+        When::Error => {
+            let who = ctx.progress.term[0];
+            ctx.progress.redispatched
+                || !matches!(who, b'-' | b'L')
+                || (who == b'-' && ctx.progress.retries > 0)
+                || (ctx.frontend.http && ctx.progress.status >= 500)
+        }
+        When::Forwarded => ctx.server.is_some(),
+        When::ToApplet => here,
+        When::Processed => here || ctx.server.is_some(),
+        When::Stopping => ctx.live.process(crate::ir::expr::ProcessNumber::Stopping) != 0,
+        When::Acl(acl) => super::cond::acl(acl, ctx) == super::cond::Decision::True,
+    }
+}
+
+fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
     let sample = sample.cast(types(conv).0)?;
     match conv {
+        Conv::Forwarded(kind) => forwarded::apply(*kind, &sample.into_text()),
+        Conv::Protobuf { grpc, path, kind } => protobuf::query(&sample.into_bin(), *grpc, path, *kind),
+        Conv::Aes(aes) => aes::apply(aes, &sample.into_bin(), ctx),
+        Conv::Packet(field) => packet::apply(*field, &sample.into_bin()),
+        Conv::FromHttpDate => time::from_http_date(&sample.into_text()).map(Sample::Int),
+        Conv::JwtQuery { payload, path, as_int } => {
+            jwt::query(&sample.into_bin(), *payload, path.as_deref(), *as_int)
+        }
+        Conv::JwtVerify(JwtAlgorithm::Text(algorithm), key) => {
+            let algorithm = literal(algorithm, ctx)?;
+            jwt::verify(&sample.into_bin(), &algorithm, key, ctx).map(Sample::Int)
+        }
+        Conv::When { negated, cond } => (holds(cond, ctx) != *negated).then_some(sample),
+        Conv::SetVar(name, conds) => {
+            let value = sample.to_value();
+            let allowed = super::vars::allows(conds, name, &value, fetch::variable(name, ctx).as_ref());
+            if allowed {
+                ctx.vars.defer(name, Some(value));
+            }
+            allowed.then_some(sample)
+        }
+        Conv::UnsetVar(name) => {
+            ctx.vars.defer(name, None);
+            Some(sample)
+        }
+        Conv::Debug => Some(sample),
         Conv::Map(m) => map::apply(m, sample),
         Conv::Json(input) => json::encode(*input, &sample.into_text()).map(Sample::Str),
         Conv::JsonQuery { path, as_int } => json::query(path, *as_int, &sample.into_text()),
@@ -84,6 +227,10 @@ pub fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sa
         | Conv::Hmac(..)
         | Conv::Be2Dec(..)
         | Conv::Be2Hex(..)
+        | Conv::Le2Dec(..)
+        | Conv::Base2
+        | Conv::HasCtl(_)
+        | Conv::Xxh(..)
         | Conv::Htonl => encode::apply(conv, sample, ctx),
         Conv::Arith(..)
         | Conv::Complement
@@ -98,8 +245,10 @@ pub fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sa
 }
 
 /// Applies converters in order.
-#[must_use]
-pub fn chain<'a>(convs: &'a [Conv], sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+///
+/// # Errors
+/// If the sample loses its value on the way, or needs more data for one.
+pub fn chain<'a>(convs: &'a [Conv], sample: Sample<'a>, ctx: &Ctx<'a>) -> Result<Sample<'a>, Missing> {
     convs.iter().try_fold(sample, |sample, conv| apply(conv, sample, ctx))
 }
 

@@ -6,21 +6,15 @@ use crate::ir::expr::{Conv, ProxyNumber};
 
 use super::super::ctx::Ctx;
 use super::super::sample::{Bytes, Sample, leading_int};
-use super::super::uri;
 use super::text_of;
 
 pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
-    if let Conv::Bytes(offset, len) = conv {
-        let bytes = sample.into_bin();
-        let start = (*offset).min(bytes.len());
-        let end = len.map_or(bytes.len(), |len| start.saturating_add(len).min(bytes.len()));
-        return Some(Sample::Bin(bytes.slice(start..end)));
-    }
     if let Conv::Iif(yes, no) = conv {
         return Some(Sample::text(if sample.as_bool()? { yes } else { no }));
     }
     if let Conv::SecureCompare(name) = conv {
-        let other = text_of(name, ctx)?;
+        // As bytes: a digest may hold a NUL.
+        let other = super::fetch::variable(name, ctx)?.cast(crate::ir::expr::SampleType::Bin)?.into_bin();
         return Some(Sample::Bool(super::super::constant_time_eq(&sample.into_bin(), &other)));
     }
     let text = sample.into_text();
@@ -89,11 +83,8 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
             text.slice(0..end)
         }
         Conv::Param(name, delim) => {
-            let separators = [*delim];
-            let value = uri::params(&text, &separators).find(|(n, _)| *n == &**name)?.1;
-            let start = value.as_ptr() as usize - text.as_ptr() as usize;
-            let end = start + value.len();
-            text.slice(start..end)
+            let range = param(&text, name, *delim)?;
+            text.slice(range)
         }
         Conv::Reverse => {
             let mut text = text;
@@ -101,8 +92,12 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
             text
         }
         Conv::ReverseDom => {
-            let mut out: SmallVec<[u8; 64]> = SmallVec::with_capacity(text.len());
-            for label in text.rsplit(|b| *b == b'.') {
+            let name = text.strip_suffix(b".").unwrap_or(&text);
+            if name.split(|b| *b == b'.').any(<[u8]>::is_empty) {
+                return None;
+            }
+            let mut out: SmallVec<[u8; 64]> = SmallVec::with_capacity(name.len());
+            for label in name.rsplit(|b| *b == b'.') {
                 if !out.is_empty() {
                     out.push(b'.');
                 }
@@ -152,7 +147,7 @@ fn delimiters<'t>(text: &'t [u8], delims: &'t [u8]) -> impl DoubleEndedIterator<
     text.iter().enumerate().filter(|(_, b)| delims.contains(b)).map(|(i, _)| i)
 }
 
-/// The range of word `index`: like a field, but runs of delimiters separate, and what does not exist is empty.
+/// The range of word `index`: like a field, but runs of delimiters separate.
 fn word(text: &[u8], index: i64, delims: &[u8], count: i64) -> Option<std::ops::Range<usize>> {
     let number = usize::try_from(index.unsigned_abs()).ok()?.checked_sub(1)?;
     let count = usize::try_from(count).ok()?;
@@ -170,7 +165,7 @@ fn word(text: &[u8], index: i64, delims: &[u8], count: i64) -> Option<std::ops::
     }
     words.extend(start.map(|s| (s, text.len())));
     if number >= words.len() {
-        return Some(0..0);
+        return None;
     }
     Some(if index > 0 {
         let first = words[number].0;
@@ -187,6 +182,20 @@ fn word(text: &[u8], index: i64, delims: &[u8], count: i64) -> Option<std::ops::
             None => 0..end,
         }
     })
+}
+
+/// The range of a parameter's value; one without `=` has an empty one.
+fn param(text: &[u8], name: &[u8], delim: u8) -> Option<std::ops::Range<usize>> {
+    let mut at = 0;
+    for pair in text.split(|b| *b == delim) {
+        let end = at + pair.len();
+        match pair.strip_prefix(name) {
+            Some([]) => return Some(end..end),
+            Some([b'=', ..]) => return Some(at + name.len() + 1..end),
+            _ => at = end + 1,
+        }
+    }
+    None
 }
 
 /// strcmp(3): the difference of the first bytes that differ; the shorter of two that do not is the smaller.

@@ -65,3 +65,16 @@ pub(super) fn http_date(value: i64, offset: i64, unit: TimeUnit) -> Option<Sampl
     out.extend_from_slice(b" GMT");
     Some(Sample::Str(Bytes::Own(out)))
 }
+
+/// Seconds since 1970 of a date in one of HTTP's three forms (RFC 9110 section 5.6.7).
+pub(super) fn from_http_date(text: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let parsed = |format: &str| {
+        let parsed = jiff::fmt::strtime::parse(format, text).ok()?;
+        parsed.to_datetime().ok()?.to_zoned(TimeZone::UTC).ok()
+    };
+    let zoned = parsed("%a, %d %b %Y %H:%M:%S GMT")
+        .or_else(|| parsed("%A, %d-%b-%y %H:%M:%S GMT"))
+        .or_else(|| parsed("%a %b %e %H:%M:%S %Y"))?;
+    Some(zoned.timestamp().as_second())
+}

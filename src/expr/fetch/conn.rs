@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::ir::expr::{Dir, Endpoint, Fetch};
+use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule};
 
 use super::super::ctx::{Ctx, Peer};
 use super::super::sample::{Bytes, Sample};
@@ -48,6 +48,16 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             ms if ms < 0 => Err(ABSENT),
             ms => Ok(Sample::Int(ms)),
         },
+        Fetch::LastRule(what) => {
+            let place = ctx.progress.last_rule.ok_or(ABSENT)?;
+            match what {
+                LastRule::File => text(&place.file),
+                LastRule::Line => Ok(Sample::Int(place.line.into())),
+            }
+        }
+        Fetch::TransactionId => Ok(Sample::Int((ctx.progress.request_counter & 0xffff_ffff).cast_signed())),
+        Fetch::PriorityClass => Ok(Sample::Int(ctx.progress.priority.0.into())),
+        Fetch::PriorityOffset => Ok(Sample::Int(ctx.progress.priority.1.into())),
         Fetch::UniqueId => ctx.progress.unique_id.map(Sample::text).ok_or(ABSENT),
         _ => Err(ABSENT),
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::ir::expr::{Dir, Fetch};
 
 use super::super::ctx::{Ctx, Head};
-use super::super::sample::{Sample, leading_int};
+use super::super::sample::{Bytes, Sample, leading_int};
 use super::{ABSENT, Fetched, Missing, head};
 
 /// Values of the cookie `name` (of all cookies without one) in the order of the message. Names are
@@ -15,6 +15,11 @@ pub(super) fn values<'a>(
     dir: Dir,
     name: Option<&'a [u8]>,
 ) -> impl Iterator<Item = &'a [u8]> {
+    pairs(head, dir).filter(move |(n, _)| name.is_none_or(|name| name == *n)).map(|(_, value)| value)
+}
+
+/// Every cookie with its value.
+fn pairs(head: &dyn Head, dir: Dir) -> impl Iterator<Item = (&[u8], &[u8])> {
     let header: &[u8] = match dir {
         Dir::Req => b"cookie",
         Dir::Res => b"set-cookie",
@@ -22,8 +27,6 @@ pub(super) fn values<'a>(
     // A request may hold several pairs, separated by semicolons or (old) commas; a response line holds one.
     super::header_values(head, Some(header), dir == Dir::Res)
         .flat_map(move |line| Pairs { rest: Some(line), list: dir == Dir::Req })
-        .filter(move |(n, _)| name.is_none_or(|name| name == *n))
-        .map(|(_, value)| value)
 }
 
 struct Pairs<'a> {
@@ -75,6 +78,16 @@ fn value_end(value: &[u8]) -> usize {
 }
 
 pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
+    if let Fetch::CookNames(dir, delim) = fetch {
+        let mut out = smallvec::SmallVec::new();
+        for (name, _) in pairs(head(*dir, ctx)?, *dir) {
+            if !out.is_empty() {
+                out.push(*delim);
+            }
+            out.extend_from_slice(name);
+        }
+        return Ok(Sample::Str(Bytes::Own(out)));
+    }
     let (Fetch::Cook(dir, name) | Fetch::CookCount(dir, name) | Fetch::CookInt(dir, name)) = fetch else {
         return Err(ABSENT);
     };

@@ -28,6 +28,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::HdrCount(dir, name) => count(head(*dir, ctx)?, name.as_deref(), false),
         Fetch::FullHdrCount(dir, name) => count(head(*dir, ctx)?, name.as_deref(), true),
         Fetch::HdrNames(dir, delim) => Ok(names(head(*dir, ctx)?, *delim)),
+        Fetch::HdrsBin(dir) => Ok(binary_lines(head(*dir, ctx)?)),
         Fetch::Hdrs(dir) => Ok(lines(head(*dir, ctx)?)),
         Fetch::Method => Ok(Sample::Meth(Bytes::Ref(head(Dir::Req, ctx)?.method()))),
         Fetch::Url => Ok(Sample::text(head(Dir::Req, ctx)?.uri())),
@@ -43,7 +44,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             None => Err(ABSENT),
         },
         Fetch::UrlPort => Ok(Sample::Int(url_host(head(Dir::Req, ctx)?.uri()).1.into())),
-        Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(_) => {
+        Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(..) => {
             let mut found = Err(ABSENT);
             each_param(fetch, ctx, &mut |sample| {
                 found = Ok(sample);
@@ -262,6 +263,39 @@ fn lines(head: &dyn Head) -> Sample<'static> {
     Sample::Str(Bytes::Own(out))
 }
 
+/// Names and values, each behind its length; an empty pair ends them.
+fn binary_lines(head: &dyn Head) -> Sample<'static> {
+    let mut out: SmallVec<[u8; 64]> = SmallVec::new();
+    let mut push = |text: &[u8], lower: bool| {
+        push_length(&mut out, text.len());
+        out.extend(text.iter().map(|b| if lower { b.to_ascii_lowercase() } else { *b }));
+    };
+    for i in 0..head.header_count() {
+        let (name, value) = head.header(i);
+        push(name, true);
+        push(value, false);
+    }
+    push(b"", false);
+    push(b"", false);
+    Sample::Bin(Bytes::Own(out))
+}
+
+/// HAProxy's variable integer: below 240 one byte; else its low four bits under ones, and seven bits a byte.
+fn push_length(out: &mut SmallVec<[u8; 64]>, len: usize) {
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are meant")]
+    let byte = |n: usize| n as u8;
+    if len < 240 {
+        return out.push(byte(len));
+    }
+    out.push(byte(len) | 240);
+    let mut rest = (len - 240) >> 4;
+    while rest >= 128 {
+        out.push(byte(rest) | 128);
+        rest = (rest - 128) >> 7;
+    }
+    out.push(byte(rest));
+}
+
 fn first_host(head: &dyn Head) -> Option<&[u8]> {
     let index = head.find(b"host", 0)?;
     let value = head.header(index).1;
@@ -317,15 +351,15 @@ pub(super) fn each_param<'a>(
     ctx: &Ctx<'a>,
     f: &mut dyn FnMut(Sample<'a>) -> ControlFlow<()>,
 ) -> Result<(), Missing> {
-    let (list, name, delim): (&'a [u8], _, _) = match fetch {
-        Fetch::UrlParam { name, delim } | Fetch::UrlParamInt { name, delim } => {
+    let (list, name, delim, ignore_case): (&'a [u8], _, _, _) = match fetch {
+        Fetch::UrlParam { name, delim, ignore_case } | Fetch::UrlParamInt { name, delim, ignore_case } => {
             let target = head(Dir::Req, ctx)?.uri();
             let start = memchr::memchr(*delim, target).ok_or(ABSENT)? + 1;
-            (&target[start..], name, *delim)
+            (&target[start..], name, *delim, *ignore_case)
         }
-        Fetch::BodyParam(name) => {
+        Fetch::BodyParam(name, ignore_case) => {
             head(Dir::Req, ctx)?;
-            (ctx.request_data.data, name, b'&')
+            (ctx.request_data.data, name, b'&', *ignore_case)
         }
         _ => return Err(ABSENT),
     };
@@ -337,14 +371,18 @@ pub(super) fn each_param<'a>(
         rest = here.get(end + 1..);
         let pair = &here[..end];
         let Some(equal) = memchr::memchr(b'=', pair) else { continue };
-        if name.as_deref().is_some_and(|name| name != &pair[..equal]) {
+        let same = |name: &[u8]| match ignore_case {
+            true => name.eq_ignore_ascii_case(&pair[..equal]),
+            false => *name == pair[..equal],
+        };
+        if !name.as_deref().is_none_or(same) {
             continue;
         }
         found = true;
         let value = &pair[equal + 1..];
         let sample = match fetch {
             Fetch::UrlParamInt { .. } => Sample::Int(leading_int(value)),
-            Fetch::BodyParam(_) => Sample::Bin(Bytes::Ref(value)),
+            Fetch::BodyParam(..) => Sample::Bin(Bytes::Ref(value)),
             _ => Sample::text(value),
         };
         if f(sample).is_break() {

@@ -12,7 +12,7 @@ mod payload;
 use std::ops::ControlFlow;
 
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{Dir, Fetch, ProxyRef, SampleType, TimeUnit};
+use crate::ir::expr::{Dir, Fetch, LastRule, ProxyRef, SampleType, TimeUnit};
 
 use super::ctx::{Ctx, Head};
 use super::sample::{Bytes, Sample, push_display};
@@ -48,7 +48,8 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::AcceptDate(unit) => Ok(Sample::Int(date(ctx.client.accept_us, *unit, 0))),
         Fetch::RequestDate(unit) => Ok(Sample::Int(date(request_date_us(ctx), *unit, 0))),
         Fetch::Rand(range) => Ok(Sample::Int(random(ctx.live.random(), *range))),
-        Fetch::Uuid => Ok(uuid(ctx)),
+        Fetch::Uuid => Ok(uuid(ctx, None)),
+        Fetch::Uuid7 => Ok(uuid(ctx, u64::try_from(ctx.clock.now_us / 1000).ok())),
         Fetch::Thread => Ok(Sample::Int(ctx.process.thread.into())),
         Fetch::Pid => Ok(Sample::Int(ctx.process.pid.into())),
         Fetch::Process(number) => Ok(Sample::Int(ctx.live.process(*number))),
@@ -80,6 +81,10 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::Bytes(_)
         | Fetch::TermState
         | Fetch::Timer(_)
+        | Fetch::LastRule(_)
+        | Fetch::TransactionId
+        | Fetch::PriorityClass
+        | Fetch::PriorityOffset
         | Fetch::UniqueId => conn::one(fetch, ctx),
         Fetch::WaitEnd
         | Fetch::BufferLen(_)
@@ -98,7 +103,10 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::HttpAuthPass
         | Fetch::HttpAuthType
         | Fetch::HttpAuthBearer(_) => auth::one(fetch, ctx),
-        Fetch::Cook(..) | Fetch::CookCount(..) | Fetch::CookInt(..) => cookie::one(fetch, ctx),
+        Fetch::Cook(..) | Fetch::CookCount(..) | Fetch::CookInt(..) | Fetch::CookNames(..) => {
+            cookie::one(fetch, ctx)
+        }
+        Fetch::Acls(terms) => acls(terms, ctx),
         _ => http::one(fetch, ctx),
     }
 }
@@ -121,7 +129,7 @@ pub fn each<'a>(
         Fetch::Cook(dir, name) | Fetch::CookInt(dir, name) => {
             cookie::each(*dir, name.as_deref(), matches!(fetch, Fetch::CookInt(..)), ctx, f)
         }
-        Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(_) => {
+        Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(..) => {
             http::each_param(fetch, ctx, f)
         }
         Fetch::HttpAuthGroup(list) => auth::each_group(list, ctx, f),
@@ -159,12 +167,15 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::TlsHelloEcExt
         | Fetch::HttpAuth(_)
         | Fetch::FirstRequest
+        | Fetch::Acls(_)
         | Fetch::Redispatched => SampleType::Bool,
         Fetch::Process(crate::ir::expr::ProcessNumber::Stopping)
         | Fetch::Server(_, crate::ir::expr::ServerNumber::IsUp) => SampleType::Bool,
-        Fetch::Payload(..) | Fetch::PayloadLv { .. } | Fetch::Body(_) | Fetch::BodyParam(_) => {
-            SampleType::Bin
-        }
+        Fetch::Payload(..)
+        | Fetch::PayloadLv { .. }
+        | Fetch::Body(_)
+        | Fetch::BodyParam(..)
+        | Fetch::HdrsBin(_) => SampleType::Bin,
         Fetch::Method => SampleType::Meth,
         Fetch::Uuid
         | Fetch::FrontendName
@@ -188,6 +199,9 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::HdrNames(..)
         | Fetch::Hdrs(_)
         | Fetch::Cook(..)
+        | Fetch::CookNames(..)
+        | Fetch::Uuid7
+        | Fetch::LastRule(LastRule::File)
         | Fetch::HttpAuthGroup(_)
         | Fetch::HttpAuthUser
         | Fetch::HttpAuthPass
@@ -205,18 +219,26 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
 
 /// A variable of any scope, as a sample.
 pub(crate) fn variable<'a>(name: &crate::ir::expr::VarName, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+    if let Some(value) = ctx.vars.just_set(name) {
+        return value.map(|value| owned(&value));
+    }
     if name.scope == crate::ir::expr::Scope::Proc {
-        return ctx.live.proc_var(name).map(|value| match Sample::of(&value) {
-            Sample::Str(s) => Sample::Str(Bytes::copy(&s)),
-            Sample::Bin(s) => Sample::Bin(Bytes::copy(&s)),
-            Sample::Meth(s) => Sample::Meth(Bytes::copy(&s)),
-            Sample::Bool(b) => Sample::Bool(b),
-            Sample::Int(i) => Sample::Int(i),
-            Sample::Ipv4(a) => Sample::Ipv4(a),
-            Sample::Ipv6(a) => Sample::Ipv6(a),
-        });
+        return ctx.live.proc_var(name).map(|value| owned(&value));
     }
     ctx.vars.get(name).map(Sample::of)
+}
+
+/// A sample that borrows nothing.
+fn owned(value: &crate::ir::expr::Value) -> Sample<'static> {
+    match Sample::of(value) {
+        Sample::Str(s) => Sample::Str(Bytes::copy(&s)),
+        Sample::Bin(s) => Sample::Bin(Bytes::copy(&s)),
+        Sample::Meth(s) => Sample::Meth(Bytes::copy(&s)),
+        Sample::Bool(b) => Sample::Bool(b),
+        Sample::Int(i) => Sample::Int(i),
+        Sample::Ipv4(a) => Sample::Ipv4(a),
+        Sample::Ipv6(a) => Sample::Ipv6(a),
+    }
 }
 
 /// The proxy meant.
@@ -266,10 +288,27 @@ fn random(bits: u64, range: Option<u32>) -> i64 {
     i64::try_from(value).unwrap_or(0)
 }
 
-/// RFC 9562 version 4.
-fn uuid(ctx: &Ctx<'_>) -> Sample<'static> {
+/// Do all of the ACLs hold?
+fn acls<'a>(terms: &[crate::ir::expr::Term], ctx: &Ctx<'a>) -> Fetched<'a> {
+    use super::cond::Decision;
+    for term in terms {
+        match super::cond::acl(&term.acl, ctx) {
+            Decision::NotYet if !ctx.is_final => return Err(Missing::NotYet),
+            decision if (decision == Decision::True) == term.negated => return Ok(Sample::Bool(false)),
+            _ => {}
+        }
+    }
+    Ok(Sample::Bool(true))
+}
+
+/// RFC 9562: version 4, or version 7 with a time in milliseconds.
+fn uuid(ctx: &Ctx<'_>, time: Option<u64>) -> Sample<'static> {
     let bits = (u128::from(ctx.live.random()) << 64) | u128::from(ctx.live.random());
-    let bits = bits & !(0xf << 76) | (0x4 << 76);
+    let (bits, version) = match time {
+        Some(ms) => ((u128::from(ms) << 80) | (bits & (u128::MAX >> 48)), 0x7),
+        None => (bits, 0x4),
+    };
+    let bits = bits & !(0xf << 76) | (version << 76);
     let bits = bits & !(0x3 << 62) | (0x2 << 62);
     let mut out = Bytes::Own(smallvec::SmallVec::new());
     let part = |shift: u32, mask: u128| (bits >> shift) & mask;

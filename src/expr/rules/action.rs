@@ -1,24 +1,24 @@
 //! Actions that every rule set shares.
 
-use crate::ir::expr::{Dir, Expr, SampleType, Scope, Value, VarName};
+use crate::ir::expr::{Dir, Expr, SampleType, Scope, Value, VarCond, VarName};
 use crate::ir::rules::CommonAction;
 
 use super::super::ctx::Ctx;
-use super::super::{Sample, eval, logformat};
+use super::super::{Sample, eval, fetch, logformat, vars};
 use super::{Effect, Session};
 
 pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: &mut Vec<u8>) {
     match action {
-        CommonAction::SetVar(name, expr) => {
+        CommonAction::SetVar(name, expr, conds) => {
             let value = eval(expr, &session.ctx()).ok().map(|sample| sample.to_value());
             if let Some(value) = value {
-                set(name, Some(value), session);
+                set_if(name, value, conds, session);
             }
         }
-        CommonAction::SetVarFmt(name, format) => {
+        CommonAction::SetVarFmt(name, format, conds) => {
             scratch.clear();
             logformat::render(format, &session.ctx(), scratch);
-            set(name, Some(Value::Str(scratch.as_slice().into())), session);
+            set_if(name, Value::Str(scratch.as_slice().into()), conds, session);
         }
         CommonAction::UnsetVar(name) => set(name, None, session),
         CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
@@ -68,6 +68,16 @@ fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>>
 
 fn int(expr: &Expr, session: &dyn Session) -> Option<i64> {
     cast(expr, SampleType::Int, &session.ctx())?.as_int()
+}
+
+fn set_if(name: &VarName, value: Value, conds: &[VarCond], session: &mut dyn Session) {
+    let allowed = conds.is_empty() || {
+        let ctx = session.ctx();
+        vars::allows(conds, name, &value, fetch::variable(name, &ctx).as_ref())
+    };
+    if allowed {
+        set(name, Some(value), session);
+    }
 }
 
 fn set(name: &VarName, value: Option<Value>, session: &mut dyn Session) {

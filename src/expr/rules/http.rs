@@ -44,6 +44,9 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
             return Verdict::Wait { rule };
         }
         if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
+            if !matches!(verdict, Verdict::Wait { .. } | Verdict::WaitForBody { .. }) {
+                session.effect(Effect::LastRule(&rules[rule].place));
+            }
             return verdict;
         }
         at = rule + 1;

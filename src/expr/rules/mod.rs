@@ -72,6 +72,8 @@ pub enum Effect<'a> {
     DisableL7Retry,
     /// Send `103 Early Hints` with this header.
     EarlyHint(&'a str, &'a [u8]),
+    /// This rule was final.
+    LastRule(&'a crate::ir::Place),
     /// Continue in HTTP mode.
     SwitchModeHttp,
     /// Read a PROXY line first.

@@ -16,7 +16,11 @@ pub(super) fn error(status: u16) -> Answer {
 pub(super) fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
     let mut headers: Vec<(Box<str>, Box<[u8]>)> = Vec::new();
     for (name, format) in &reply.headers {
-        headers.push((name.clone(), logformat::to_vec(format, ctx).into()));
+        // A header without a value is not sent.
+        let value = logformat::to_vec(format, ctx);
+        if !value.is_empty() {
+            headers.push((name.clone(), value.into()));
+        }
     }
     if let Some(kind) = &reply.content_type {
         headers.push(("content-type".into(), kind.as_bytes().into()));

@@ -29,6 +29,12 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
                 Decision::NotYet => return Verdict::Wait { rule: i },
             }
         }
+        if matches!(
+            rule.action,
+            TcpAction::Accept | TcpAction::Reject | TcpAction::Close | TcpAction::SilentDrop
+        ) {
+            session.effect(Effect::LastRule(&rule.place));
+        }
         match &rule.action {
             TcpAction::Accept => return Verdict::Continue,
             TcpAction::Reject | TcpAction::Close => return Verdict::Reject,

@@ -47,6 +47,12 @@ pub struct Term {
     pub acl: Arc<Acl>,
 }
 
+impl PartialEq for Term {
+    fn eq(&self, other: &Self) -> bool {
+        self.negated == other.negated && Arc::ptr_eq(&self.acl, &other.acl)
+    }
+}
+
 /// `if`/`unless` over ACLs: terms of a group are joined by "and", groups by `or`.
 #[derive(Clone, Debug, Default)]
 pub struct Cond {

@@ -145,8 +145,8 @@ pub enum Conv {
     },
     /// `url_enc`.
     UrlEnc,
-    /// `bytes(OFFSET[,LENGTH])`.
-    Bytes(usize, Option<usize>),
+    /// `bytes(OFFSET[,LENGTH])`; both may be variables.
+    Bytes(Operand, Option<Operand>),
     /// `field(INDEX,DELIMS[,COUNT])`.
     Field {
         /// From 1; negative from the end.
@@ -262,8 +262,65 @@ pub enum Conv {
     Be2Dec(Box<[u8]>, usize, bool),
     /// `be2hex([SEPARATOR[,CHUNK[,TRUNCATE]]])`.
     Be2Hex(Box<[u8]>, usize, bool),
+    /// `le2dec(SEPARATOR,CHUNK[,TRUNCATE])`.
+    Le2Dec(Box<[u8]>, usize, bool),
+    /// `base2`: bits as text.
+    Base2,
+    /// `has_ctl([MASK])`: bit n stands for control character n, bit 32 for DEL.
+    HasCtl(u64),
+    /// `xxh32`, `xxh64`, `xxh3`, with a seed.
+    Xxh(XxhKind, u64),
     /// `htonl`.
     Htonl,
+    /// `date`: seconds since 1970 of an HTTP date.
+    FromHttpDate,
+    /// `rfc7239_*`.
+    Forwarded(ForwardedKind),
+    /// `fix_is_valid`.
+    FixIsValid,
+    /// `fix_tag_value(TAG)`.
+    FixTag(u32),
+    /// `mqtt_is_valid`.
+    MqttIsValid,
+    /// `mqtt_field_value(PACKET,FIELD)`.
+    MqttField(MqttPacket, MqttField),
+    /// `protobuf`, `ungrpc`.
+    Protobuf {
+        /// The message stands behind gRPC's five bytes.
+        grpc: bool,
+        /// Numbers of the fields that lead to the value.
+        path: Vec<u64>,
+        /// How the value is read.
+        kind: ProtobufKind,
+    },
+    /// `aes_gcm_enc`, `aes_gcm_dec`, `aes_cbc_enc`, `aes_cbc_dec`.
+    Aes(Box<Aes>),
+    /// `jwt_header_query`, `jwt_payload_query`.
+    JwtQuery {
+        /// The payload, not the header.
+        payload: bool,
+        /// Steps of the path; `None`: the whole document.
+        path: Option<Vec<JsonStep>>,
+        /// `int`: the result is an integer.
+        as_int: bool,
+    },
+    /// `jwt_verify(ALGORITHM,KEY)`.
+    JwtVerify(JwtAlgorithm, JwtKey),
+    /// `when(CONDITION[,ARG])`: the sample, if the condition holds.
+    When {
+        /// `!`.
+        negated: bool,
+        /// Condition.
+        cond: When,
+    },
+    /// `set-var(NAME[,CONDITION...])`: the sample is kept in a variable on its way.
+    SetVar(VarName, Vec<VarCond>),
+    /// `unset-var(NAME)`.
+    UnsetVar(VarName),
+    /// `debug`: nothing happens to the sample.
+    Debug,
+    /// Fields of Ethernet, IP and TCP headers (`eth.*`, `ip.*`, `tcp.*`).
+    Packet(PacketField),
     /// `nbsrv`: of the backend that the sample names.
     NbSrv,
     /// `map*`.
@@ -277,4 +334,253 @@ pub enum JsonStep {
     Member(Box<str>),
     /// `[n]`.
     Index(usize),
+}
+
+/// The hashes of the xxHash family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum XxhKind {
+    /// 32 bits.
+    Xxh32,
+    /// 64 bits.
+    Xxh64,
+    /// XXH3, 64 bits.
+    Xxh3,
+}
+
+/// What is wanted of a `Forwarded` header (RFC 7239).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ForwardedKind {
+    /// `rfc7239_is_valid`.
+    IsValid,
+    /// `rfc7239_field(proto)`.
+    Proto,
+    /// `rfc7239_field(host)`.
+    Host,
+    /// `rfc7239_field(for)`.
+    For,
+    /// `rfc7239_field(by)`.
+    By,
+    /// `rfc7239_n2nn`: the name of a node.
+    NodeName,
+    /// `rfc7239_n2np`: the port of a node.
+    NodePort,
+}
+
+/// Types of protocol buffer values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProtobufKind {
+    /// As the wire type says: bytes, whatever it is.
+    Raw,
+    /// `int32`, `int64`, `uint32`, `uint64`, `enum`.
+    Varint,
+    /// `sint32`, `sint64`: zigzag.
+    Zigzag,
+    /// `bool`.
+    Bool,
+    /// `fixed32`, `sfixed32`.
+    Fixed32 {
+        /// Two's complement.
+        signed: bool,
+    },
+    /// `fixed64`, `sfixed64`.
+    Fixed64,
+    /// `float`.
+    Float,
+    /// `double`.
+    Double,
+    /// `string`, `bytes`, embedded messages.
+    Bytes,
+}
+
+/// Control packets of MQTT that can be looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MqttPacket {
+    /// `connect`.
+    Connect,
+    /// `connack`.
+    Connack,
+}
+
+/// Fields of MQTT packets: of the variable header, properties (by their identifier), of the payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MqttField {
+    /// `flags`.
+    Flags,
+    /// `protocol_name`.
+    ProtocolName,
+    /// `protocol_version`.
+    ProtocolVersion,
+    /// `keepalive`.
+    KeepAlive,
+    /// `client_identifier`.
+    ClientIdentifier,
+    /// `will_topic`.
+    WillTopic,
+    /// `will_payload`.
+    WillPayload,
+    /// `username`.
+    Username,
+    /// `password`.
+    Password,
+    /// `reason_code`.
+    ReasonCode,
+    /// A property of the header.
+    Property(u8),
+    /// A property of the will.
+    WillProperty(u8),
+}
+
+/// Arguments of the AES converters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aes {
+    /// Galois/counter mode; else cipher block chaining with PKCS#7 padding.
+    pub gcm: bool,
+    /// Decrypt.
+    pub decrypt: bool,
+    /// 128, 192 or 256.
+    pub bits: u16,
+    /// Nonce or initialisation vector, base64.
+    pub nonce: Text,
+    /// Key, base64.
+    pub key: Text,
+    /// Where the tag is (decrypting) or goes (encrypting), base64. GCM only.
+    pub tag: Option<Text>,
+    /// Additional authenticated data, base64. GCM only.
+    pub aad: Option<Text>,
+}
+
+/// Signature algorithms of JSON web tokens (RFC 7518 section 3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtAlgorithm {
+    /// `HS256` and the like, written or read from a variable.
+    Text(Text),
+}
+
+/// The key of `jwt_verify`.
+#[derive(Clone)]
+pub enum JwtKey {
+    /// Shared secret, or the path of a public key known since the start, read when evaluated.
+    Var(VarName),
+    /// Shared secret as written, and the public key if a file of that name could be read.
+    Literal(Box<[u8]>, Option<Arc<PublicKey>>),
+}
+
+impl std::fmt::Debug for JwtKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Secrets do not belong into dumps.
+        match self {
+            Self::Var(name) => f.debug_tuple("Var").field(name).finish(),
+            Self::Literal(_, key) => f.debug_struct("Literal").field("public", &key.is_some()).finish(),
+        }
+    }
+}
+
+/// A public key, parsed.
+#[derive(Clone, Debug)]
+pub enum PublicKey {
+    /// RS* and PS*.
+    Rsa(rsa::RsaPublicKey),
+    /// ES256.
+    P256(p256::ecdsa::VerifyingKey),
+    /// ES384.
+    P384(p384::ecdsa::VerifyingKey),
+    /// ES512.
+    P521(p521::ecdsa::VerifyingKey),
+}
+
+/// Conditions of `when`.
+#[derive(Clone, Debug)]
+pub enum When {
+    /// `error`: the request ended badly, or was tried more than once.
+    Error,
+    /// `forwarded`: to a server.
+    Forwarded,
+    /// `toapplet`: answered here.
+    ToApplet,
+    /// `processed`: one of the two.
+    Processed,
+    /// `stopping`.
+    Stopping,
+    /// `acl,NAME`.
+    Acl(Arc<super::Acl>),
+}
+
+/// Conditions of `set-var`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VarCond {
+    /// `ifexists`: the variable is set.
+    Exists,
+    /// `ifnotexists`.
+    NotExists,
+    /// `ifempty`: the new value is empty.
+    Empty,
+    /// `ifnotempty`.
+    NotEmpty,
+    /// `ifset`: the variable holds something that is not empty.
+    Set,
+    /// `ifnotset`.
+    NotSet,
+    /// `ifgt`: the variable's value is greater than the new one.
+    Greater,
+    /// `iflt`.
+    Less,
+}
+
+/// Fields that can be taken out of a captured packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketField {
+    /// `eth.data`.
+    EthData,
+    /// `eth.dst`.
+    EthDst,
+    /// `eth.hdr`.
+    EthHdr,
+    /// `eth.proto`.
+    EthProto,
+    /// `eth.src`.
+    EthSrc,
+    /// `eth.vlan`.
+    EthVlan,
+    /// `ip.data`.
+    IpData,
+    /// `ip.df`.
+    IpDf,
+    /// `ip.dst`.
+    IpDst,
+    /// `ip.hdr`.
+    IpHdr,
+    /// `ip.proto`.
+    IpProto,
+    /// `ip.src`.
+    IpSrc,
+    /// `ip.tos`.
+    IpTos,
+    /// `ip.ttl`.
+    IpTtl,
+    /// `ip.ver`.
+    IpVer,
+    /// `tcp.dst`.
+    TcpDst,
+    /// `tcp.flags`.
+    TcpFlags,
+    /// `tcp.options.mss`.
+    TcpMss,
+    /// `tcp.options.sack`.
+    TcpSack,
+    /// `tcp.options.tsopt`.
+    TcpTsOpt,
+    /// `tcp.options.tsval`.
+    TcpTsVal,
+    /// `tcp.options.wscale`.
+    TcpWscale,
+    /// `tcp.options.wsopt`.
+    TcpWsOpt,
+    /// `tcp.options_list`.
+    TcpOptions,
+    /// `tcp.seq`.
+    TcpSeq,
+    /// `tcp.src`.
+    TcpSrc,
+    /// `tcp.win`.
+    TcpWin,
 }

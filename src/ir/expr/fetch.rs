@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{ProxyIdx, Userlist};
-use super::{Dir, TimeUnit, Value, VarName};
+use super::{Dir, Term, TimeUnit, Value, VarName};
 
 /// A proxy that a fetch speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +122,12 @@ pub enum TimeoutName {
     BeTarpit,
     /// `cur_client_timeout`.
     CurClient,
+    /// `cur_connect_timeout`.
+    CurConnect,
+    /// `cur_queue_timeout`.
+    CurQueue,
+    /// `cur_tarpit_timeout`.
+    CurTarpit,
 }
 
 /// A sample fetch with its arguments.
@@ -254,6 +260,8 @@ pub enum Fetch {
         name: Option<Box<[u8]>>,
         /// What starts the query, `?` by default.
         delim: u8,
+        /// `i`: names are compared without case.
+        ignore_case: bool,
     },
     /// `urlp_val`.
     UrlParamInt {
@@ -261,6 +269,8 @@ pub enum Fetch {
         name: Option<Box<[u8]>>,
         /// What starts the query, `?` by default.
         delim: u8,
+        /// `i`: names are compared without case.
+        ignore_case: bool,
     },
     /// `req.hdr(NAME[,OCC])`: comma-separated values.
     Hdr(Dir, HdrArg),
@@ -284,6 +294,10 @@ pub enum Fetch {
     CookCount(Dir, Option<Box<[u8]>>),
     /// `req.cook_val`.
     CookInt(Dir, Option<Box<[u8]>>),
+    /// `req.cook_names([DELIM])`, `res.cook_names`.
+    CookNames(Dir, u8),
+    /// `req.hdrs_bin`, `res.hdrs_bin`.
+    HdrsBin(Dir),
     /// `http_auth(USERLIST)`.
     HttpAuth(Arc<Userlist>),
     /// `http_auth_group(USERLIST)`.
@@ -305,7 +319,7 @@ pub enum Fetch {
     /// `req.body_size`: as announced.
     BodySize(Dir),
     /// `req.body_param([NAME])`.
-    BodyParam(Option<Box<[u8]>>),
+    BodyParam(Option<Box<[u8]>>, bool),
     /// `capture.req.hdr(I)`, `capture.res.hdr(I)`.
     Capture(Dir, usize),
     /// `capture.req.method`.
@@ -324,8 +338,29 @@ pub enum Fetch {
     Bytes(Dir),
     /// `txn.sess_term_state`.
     TermState,
+    /// `acl([!]NAME,...)`: do all of them hold?
+    Acls(Vec<Term>),
+    /// `last_rule_file`, `last_entity`...: which final rule ended an evaluation.
+    LastRule(LastRule),
+    /// `txn.id32`: number of the transaction.
+    TransactionId,
+    /// `uuid(7)`.
+    Uuid7,
+    /// `prio_class`.
+    PriorityClass,
+    /// `prio_offset`.
+    PriorityOffset,
     /// Timers of the log line, milliseconds (`req.timer.hdr`, `bc.timer.connect`...).
     Timer(Timer),
+}
+
+/// What is asked about the last rule that was final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LastRule {
+    /// `last_rule_file`.
+    File,
+    /// `last_rule_line`.
+    Line,
 }
 
 /// Timers in the order of a session's life (manual, 8.4). Milliseconds, -1 where the phase was not reached.

@@ -11,11 +11,8 @@ mod logformat;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub use cond::{Acl, AclTest, Cond, Expr, Term};
-pub use conv::{Arith, Conv, DigestKind, HashKind, JsonInput, JsonStep, Map, MapKeys, Operand, Text};
-pub use fetch::{
-    Endpoint, Fetch, HdrArg, ProcessNumber, ProxyNumber, ProxyRef, ServerNumber, ServerRef, TimeoutName,
-    Timer,
-};
+pub use conv::*;
+pub use fetch::*;
 pub use logformat::{LfAlias, LfItem, LfNode, LfOptions, LogFormat};
 
 /// Type of a sample (manual, 7.3).

@@ -215,6 +215,11 @@ impl Language<'_> {
         }
     }
 
+    /// An ACL that an argument names.
+    pub(super) fn acl_by_name(&mut self, name: &str, span: Span) -> Read<Arc<Acl>> {
+        self.named(name, span, Site::Log)
+    }
+
     fn named(&mut self, name: &str, span: Span, site: Site) -> Read<Arc<Acl>> {
         if self.broken.iter().any(|broken| broken == name) {
             return None;

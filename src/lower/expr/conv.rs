@@ -10,13 +10,13 @@ use tandem_parser::suggest;
 use super::args::Args;
 use super::known::{self, KnownConv};
 use super::names::{self, Build, ConvRow};
-use super::{Language, Read, map};
+use super::{Language, Read, conv_formats, map};
 use crate::ir::expr::{
-    Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, SampleType, TimeUnit,
+    Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, Operand, SampleType, TimeUnit,
 };
 
 /// All rows.
-pub(super) const ROWS: &[&[ConvRow]] = &[TEXT, NUMBERS, ENCODINGS, map::ROWS];
+pub(super) const ROWS: &[&[ConvRow]] = &[TEXT, NUMBERS, ENCODINGS, conv_formats::ROWS, map::ROWS];
 
 const fn row(name: &'static str, usage: &'static str, count: (usize, usize), build: Build<C>) -> ConvRow {
     ConvRow { name, usage, count, build }
@@ -33,8 +33,8 @@ const TEXT: &[ConvRow] = &[
     plain("upper", |_, _| Some(C::Upper)),
     plain("length", |_, _| Some(C::Length)),
     row("bytes", "(<offset>[,<length>])", (1, 2), |l, a| {
-        let length = if a.filled(1).is_some() { Some(a.size(l, 1)?) } else { None };
-        Some(C::Bytes(a.size(l, 0)?, length))
+        let length = if a.filled(1).is_some() { Some(unsigned(l, a, 1)?) } else { None };
+        Some(C::Bytes(unsigned(l, a, 0)?, length))
     }),
     row("field", FIELD, (2, 3), |l, a| {
         let (index, delims, count) = field(l, a)?;
@@ -69,7 +69,15 @@ const TEXT: &[ConvRow] = &[
     row("ltrim", "(<chars>)", (1, 1), |_, a| Some(C::LTrim(a.bytes(0)))),
     row("rtrim", "(<chars>)", (1, 1), |_, a| Some(C::RTrim(a.bytes(0)))),
     plain("cut_crlf", |_, _| Some(C::CutCrlf)),
-    row("param", "(<name>[,<delim>])", (1, 2), |l, a| Some(C::Param(a.bytes(0), a.delimiter(l, 1, b'&')?))),
+    row("param", "(<name>[,<delim>])", (1, 2), |l, a| {
+        // The delimiter is a character or its code.
+        let code = a.filled(1).and_then(|text| text.strip_prefix("0x"));
+        let delim = match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(delim) => delim,
+            None => a.delimiter(l, 1, b'&')?,
+        };
+        Some(C::Param(a.bytes(0), delim))
+    }),
     plain("reverse", |_, _| Some(C::Reverse)),
     plain("reverse_dom", |_, _| Some(C::ReverseDom)),
     row("language", "(<value>[;<value>...][,<default>])", (1, 2), |_, a| {
@@ -130,6 +138,10 @@ const ENCODINGS: &[ConvRow] = &[
     row("be2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
         let chunk = chunk(l, a, 8)?;
         Some(C::Be2Dec(a.bytes(0), chunk, a.flag(l, 2)?))
+    }),
+    row("le2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
+        let chunk = chunk(l, a, 8)?;
+        Some(C::Le2Dec(a.bytes(0), chunk, a.flag(l, 2)?))
     }),
     row("be2hex", "([<separator>[,<chunk_size>[,<truncate>]]])", (0, 3), |l, a| {
         let chunk = if a.filled(1).is_some() { chunk(l, a, usize::MAX)? } else { 1 };
@@ -201,6 +213,14 @@ fn text(a: &Args<'_>) -> Box<str> {
     a.opt(0).unwrap_or_default().into()
 }
 
+/// A number that is not negative, or a variable.
+fn unsigned(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Operand> {
+    match a.operand(l, nth)? {
+        Operand::Int(n) if n < 0 => a.invalid(l, nth, format!("'{n}' must not be negative")),
+        operand => Some(operand),
+    }
+}
+
 fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
     let index = a.int(l, 0)?;
     if index == 0 {
@@ -245,7 +265,7 @@ fn mask6(text: &str) -> Option<u128> {
 }
 
 /// `$.a.b[0]`
-fn json_path(text: &str) -> Option<Vec<JsonStep>> {
+pub(super) fn json_path(text: &str) -> Option<Vec<JsonStep>> {
     let mut rest = text.strip_prefix('$')?;
     let mut steps = Vec::new();
     while !rest.is_empty() {

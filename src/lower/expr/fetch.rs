@@ -14,8 +14,8 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    Dir, Endpoint as E, Fetch as F, HdrArg, ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType,
-    ServerNumber as S, ServerRef, TimeoutName as T, Timer, Value,
+    Dir, Endpoint as E, Fetch as F, HdrArg, LastRule, ProcessNumber as P, ProxyNumber as N, ProxyRef,
+    SampleType, ServerNumber as S, ServerRef, Term, TimeoutName as T, Timer, Value,
 };
 
 /// All rows.
@@ -64,6 +64,16 @@ const INTERNAL: &[FetchRow] = &[
         let value = l.world.var(a.opt(0).unwrap_or_default()).unwrap_or_default();
         Some(F::Const(Value::Str(value.into_bytes().into())))
     }),
+    plain("quic_enabled", Any, |_, _| Some(F::Const(Value::Bool(false)))),
+    row("acl", "([!]<name>[,...])", (1, 12), Any, |l, a| {
+        let mut terms = Vec::new();
+        for nth in 0..a.call.args.len() {
+            let text = a.opt(nth).unwrap_or_default();
+            let (negated, name) = text.strip_prefix('!').map_or((false, text), |name| (true, name));
+            terms.push(Term { negated, acl: l.acl_by_name(name, a.span(nth))? });
+        }
+        Some(F::Acls(terms))
+    }),
     plain("hostname", Any, |l, _| Some(F::Const(Value::Str(l.world.hostname().into_bytes().into())))),
     plain("nbproc", Any, |_, _| Some(F::Const(Value::Int(1)))),
     plain("proc", Any, |_, _| Some(F::Const(Value::Int(1)))),
@@ -85,7 +95,8 @@ const INTERNAL: &[FetchRow] = &[
     }),
     row("uuid", "([<version>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)? {
         None | Some(4) => Some(F::Uuid),
-        Some(other) => a.invalid(l, 0, format!("unsupported UUID version '{other}'; there is 4")),
+        Some(7) => Some(F::Uuid7),
+        Some(other) => a.invalid(l, 0, format!("unsupported UUID version '{other}'; there are 4 and 7")),
     }),
     row("var", "(<var-name>[,<default>])", (1, 2), Any, |l, a| {
         let default = a.opt(1).map(|text| Value::Str(text.as_bytes().into()));
@@ -151,6 +162,9 @@ const CONNECTION: &[FetchRow] = &[
     plain("cur_server_timeout", Backend, |_, _| Some(F::Timeout(T::CurServer))),
     plain("cur_tunnel_timeout", Backend, |_, _| Some(F::Timeout(T::CurTunnel))),
     plain("cur_client_timeout", Any, |_, _| Some(F::Timeout(T::CurClient))),
+    plain("cur_connect_timeout", Backend, |_, _| Some(F::Timeout(T::CurConnect))),
+    plain("cur_queue_timeout", Backend, |_, _| Some(F::Timeout(T::CurQueue))),
+    plain("cur_tarpit_timeout", Any, |_, _| Some(F::Timeout(T::CurTarpit))),
     plain("fe_client_timeout", Any, |_, _| Some(F::Timeout(T::FeClient))),
 ];
 
@@ -184,7 +198,7 @@ const PAYLOAD: &[FetchRow] = &[
 ];
 
 const LV: &str = "(<offset1>,<length>[,<offset2>])";
-const URLP: &str = "([<name>[,<delim>]])";
+const URLP: &str = "([<name>[,<delim>[,i]]])";
 
 const HTTP: &[FetchRow] = &[
     plain("method", Transaction, |_, _| Some(F::Method)),
@@ -204,14 +218,17 @@ const HTTP: &[FetchRow] = &[
     plain("url32", Request, |_, _| Some(F::Url32)),
     plain("url_ip", Request, |_, _| Some(F::UrlIp)),
     plain("url_port", Request, |_, _| Some(F::UrlPort)),
-    row("url_param", URLP, (0, 2), Request, |l, a| {
-        Some(F::UrlParam { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    row("url_param", URLP, (0, 3), Request, |l, a| {
+        let (name, delim, ignore_case) = url_param(l, a)?;
+        Some(F::UrlParam { name, delim, ignore_case })
     }),
-    row("urlp", URLP, (0, 2), Request, |l, a| {
-        Some(F::UrlParam { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    row("urlp", URLP, (0, 3), Request, |l, a| {
+        let (name, delim, ignore_case) = url_param(l, a)?;
+        Some(F::UrlParam { name, delim, ignore_case })
     }),
-    row("urlp_val", URLP, (0, 2), Request, |l, a| {
-        Some(F::UrlParamInt { name: name(a), delim: a.delimiter(l, 1, b'?')? })
+    row("urlp_val", URLP, (0, 3), Request, |l, a| {
+        let (name, delim, ignore_case) = url_param(l, a)?;
+        Some(F::UrlParamInt { name, delim, ignore_case })
     }),
     row("http_auth", "(<userlist>)", (1, 1), Request, |l, a| Some(F::HttpAuth(userlist(l, a)?))),
     row("http_auth_group", "(<userlist>)", (1, 1), Request, |l, a| Some(F::HttpAuthGroup(userlist(l, a)?))),
@@ -223,7 +240,9 @@ const HTTP: &[FetchRow] = &[
     plain("req.body", Request, |_, _| Some(F::Body(Dir::Req))),
     plain("req.body_len", Request, |_, _| Some(F::BodyLen(Dir::Req))),
     plain("req.body_size", Request, |_, _| Some(F::BodySize(Dir::Req))),
-    row("req.body_param", "([<name>])", (0, 1), Request, |_, a| Some(F::BodyParam(name(a)))),
+    row("req.body_param", "([<name>[,i]])", (0, 2), Request, |l, a| {
+        Some(F::BodyParam(name(a), ignores_case(l, a, 1)?))
+    }),
     plain("res.body", Response, |_, _| Some(F::Body(Dir::Res))),
     plain("res.body_len", Response, |_, _| Some(F::BodyLen(Dir::Res))),
     plain("res.body_size", Response, |_, _| Some(F::BodySize(Dir::Res))),
@@ -259,6 +278,14 @@ const MESSAGES: &[FetchRow] = &[
     row("res.hdr_names", "([<delim>])", (0, 1), Response, |l, a| {
         Some(F::HdrNames(Dir::Res, a.delimiter(l, 0, b',')?))
     }),
+    row("req.cook_names", "([<delim>])", (0, 1), Request, |l, a| {
+        Some(F::CookNames(Dir::Req, a.delimiter(l, 0, b',')?))
+    }),
+    row("res.cook_names", "([<delim>])", (0, 1), Response, |l, a| {
+        Some(F::CookNames(Dir::Res, a.delimiter(l, 0, b',')?))
+    }),
+    plain("req.hdrs_bin", Request, |_, _| Some(F::HdrsBin(Dir::Req))),
+    plain("res.hdrs_bin", Response, |_, _| Some(F::HdrsBin(Dir::Res))),
     plain("req.hdrs", Request, |_, _| Some(F::Hdrs(Dir::Req))),
     plain("res.hdrs", Response, |_, _| Some(F::Hdrs(Dir::Res))),
     row("req.cook", NAME, (0, 1), Request, |_, a| Some(F::Cook(Dir::Req, name(a)))),
@@ -283,6 +310,11 @@ const TRANSACTION: &[FetchRow] = &[
     plain("capture.req.uri", Transaction, |_, _| Some(F::CaptureUri)),
     plain("capture.req.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Req))),
     plain("capture.res.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Res))),
+    plain("last_rule_file", Any, |_, _| Some(F::LastRule(LastRule::File))),
+    plain("last_rule_line", Any, |_, _| Some(F::LastRule(LastRule::Line))),
+    plain("txn.id32", Transaction, |_, _| Some(F::TransactionId)),
+    plain("prio_class", Transaction, |_, _| Some(F::PriorityClass)),
+    plain("prio_offset", Transaction, |_, _| Some(F::PriorityOffset)),
     plain("unique-id", Any, |_, _| Some(F::UniqueId)),
     plain("txn.conn_retries", Server, |_, _| Some(F::Retries)),
     plain("txn.redispatched", Server, |_, _| Some(F::Redispatched)),
@@ -304,6 +336,22 @@ const TRANSACTION: &[FetchRow] = &[
     plain("txn.timer.user", End, |_, _| Some(F::Timer(Timer::User))),
     plain("txn.timer.total", End, |_, _| Some(F::Timer(Timer::Active))),
 ];
+
+/// Name, what starts the query, and whether case does not count.
+type UrlParam = (Option<Box<[u8]>>, u8, bool);
+
+fn url_param(l: &mut Language<'_>, a: &Args<'_>) -> Read<UrlParam> {
+    Some((name(a), a.delimiter(l, 1, b'?')?, ignores_case(l, a, 2)?))
+}
+
+/// The flag `i`.
+fn ignores_case(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<bool> {
+    match a.filled(nth) {
+        None => Some(false),
+        Some("i") => Some(true),
+        Some(other) => a.invalid(l, nth, format!("unknown flag '{other}'; there is 'i'")),
+    }
+}
 
 fn name(a: &Args<'_>) -> Option<Box<[u8]>> {
     a.filled(0).map(|text| text.as_bytes().into())

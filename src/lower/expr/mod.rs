@@ -8,6 +8,7 @@ mod acl;
 mod args;
 mod check;
 mod conv;
+mod conv_formats;
 mod fetch;
 mod known;
 mod logformat;
@@ -30,6 +31,7 @@ use crate::ir::{Place, ProxyIdx, Userlist};
 
 pub use acl::predefined;
 pub use check::{Site, Valid};
+pub(in crate::lower) use conv_formats::var_cond;
 pub use logformat::LfUse;
 pub use names::{Row, rows};
 

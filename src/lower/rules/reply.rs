@@ -102,6 +102,10 @@ fn read(
         let message = format!("status code '{}' has no default page; one must be given.", reply.status);
         return language.alert(Reason::InvalidValue, span, message);
     }
+    // An empty file needs no type.
+    if matches!(&reply.body, ReplyBody::Fixed(bytes) if bytes.is_empty()) {
+        reply.body = ReplyBody::Empty;
+    }
     let has_body = matches!(reply.body, ReplyBody::Fixed(_) | ReplyBody::Format(_));
     if has_body && reply.content_type.is_none() {
         let span = cursor.action().span;

@@ -2,7 +2,7 @@
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 
-use super::super::expr::{Language, LfUse, Read};
+use super::super::expr::{Language, LfUse, Read, var_cond};
 use super::cursor::Cursor;
 use crate::ir::expr::VarName;
 use crate::ir::log::Severity;
@@ -18,10 +18,6 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("set-priority-class", "queues are first come, first served"),
     ("set-priority-offset", "queues are first come, first served"),
 ];
-
-/// When a variable is set.
-const CONDITIONS: &[&str] =
-    &["ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"];
 
 /// Reads a shared action; outer `None`: `name` is none of them.
 pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
@@ -87,19 +83,22 @@ fn variable(
     }
     let mut parts = inside.split(',');
     let var: VarName = language.var_name(parts.next().unwrap_or_default(), word.span)?;
+    let mut conds = Vec::new();
     for condition in parts {
-        if name == "unset-var" || !CONDITIONS.contains(&condition) {
-            let message = format!("invalid condition '{condition}' of '{name}'.");
-            let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
-            language.say(d.help(format!("there are: {}", CONDITIONS.join(", "))));
-            return None;
+        match var_cond(condition.trim()).filter(|_| name != "unset-var") {
+            Some(cond) => conds.push(cond),
+            None => {
+                let message = format!("invalid condition '{condition}' of '{name}'.");
+                let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+                let known = "ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt, iflt";
+                language.say(d.help(format!("there are: {known}")));
+                return None;
+            }
         }
-        let message = format!("condition '{condition}' of '{name}' is not evaluated yet.");
-        language.alert::<()>(Reason::Refused, word.span, message);
     }
     match name {
-        "set-var" => Some(C::SetVar(var, cursor.expr(language)?)),
-        "set-var-fmt" => Some(C::SetVarFmt(var, cursor.format(language, LfUse::Plain)?)),
+        "set-var" => Some(C::SetVar(var, cursor.expr(language)?, conds)),
+        "set-var-fmt" => Some(C::SetVarFmt(var, cursor.format(language, LfUse::Plain)?, conds)),
         _ => Some(C::UnsetVar(var)),
     }
 }

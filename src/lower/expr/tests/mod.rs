@@ -4,6 +4,7 @@ mod diagnostics;
 mod differential;
 mod eval;
 mod fold;
+mod formats;
 
 use std::collections::HashMap;
 use std::io;
@@ -129,8 +130,12 @@ pub(in crate::lower) fn messages(said: &[Diagnostic]) -> Vec<String> {
 
 /// A log-format string that must be right.
 fn format(text: &str, used: LfUse, site: Site) -> LogFormat {
-    let machine = Machine::default();
-    let mut language = language(&machine);
+    format_on(&Machine::default(), text, used, site)
+}
+
+/// The same on a machine with files.
+fn format_on(machine: &Machine, text: &str, used: LfUse, site: Site) -> LogFormat {
+    let mut language = language(machine);
     let format = language.log_format(&word(text), used, site);
     format.unwrap_or_else(|| panic!("{text}: {:?}", messages(&language.finish())))
 }
