@@ -44,3 +44,4 @@ mod vrrp_dead_node;
 mod vrrp_input;
 mod vrrp_interop;
 mod vrrp_process;
+mod vrrp_tracking;

@@ -2,9 +2,11 @@
 #![allow(unsafe_code, reason = "this room exists to hold it; every block says why it is sound")]
 
 pub mod clock;
+pub mod connector;
 pub mod detach;
 pub mod fd;
 pub mod fork;
+pub mod inotify;
 pub mod link;
 pub mod netlink;
 pub mod poller;

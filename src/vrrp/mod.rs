@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`packet`], [`reject`] | the wire format and what is wrong with a packet |
 //! | [`fsm`], [`event`] | the election of one virtual router, and its log lines |
-//! | [`track`] | scripts and interfaces, and what they do to a priority |
+//! | [`track`], [`quorum`] | scripts, interfaces, files and processes, and what they do to a priority |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 //! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`runner`] | the shell: sockets, addresses, timers, scripts, mail, dumps |
@@ -19,6 +19,7 @@ pub mod engine;
 pub mod event;
 pub mod fsm;
 pub mod packet;
+pub mod quorum;
 pub mod reject;
 pub mod runner;
 pub mod status;

@@ -62,6 +62,22 @@ pub enum TrackEvent {
         /// To this state.
         state: super::fsm::State,
     },
+    /// A tracked process gained or lost its quorum.
+    Quorum {
+        /// Name of the `vrrp_track_process`.
+        process: String,
+        /// Gained?
+        gained: bool,
+    },
+    /// A tracked file put an instance into FAULT, or let it go.
+    FileFault {
+        /// Instance.
+        instance: String,
+        /// Name of the `track_file`.
+        file: String,
+        /// Into it?
+        fault: bool,
+    },
     /// Why an instance starts in FAULT.
     StartFault {
         /// Instance.
@@ -90,6 +106,13 @@ impl fmt::Display for TrackEvent {
             }
             Self::Syncing { group, state } => {
                 write!(f, "VRRP_Group({group}) Syncing instances to {state} state")
+            }
+            Self::Quorum { process, gained } => {
+                write!(f, "Quorum {} for tracked process {process}", if *gained { "gained" } else { "lost" })
+            }
+            Self::FileFault { instance, file, fault } => {
+                let how = if *fault { "now" } else { "leaving" };
+                write!(f, "({instance}): tracked file {file} {how} FAULT state")
             }
             Self::StartFault { instance, reason } => {
                 write!(f, "({instance}): entering FAULT state ({reason})")
@@ -228,6 +251,20 @@ pub fn influence(weight: i32, reverse: bool, health: Health) -> Influence {
     }
 }
 
+/// A tracked file's number times the weight is added to the priority, from -253 to 253; less is FAULT. Weight 0 means
+/// FAULT while the number is not 0, or with `reverse` while it is.
+#[must_use]
+pub fn file_influence(weight: i32, reverse: bool, value: i64) -> Influence {
+    if weight == 0 {
+        return Influence { fault: (value != 0) != reverse, ..Influence::default() };
+    }
+    let sum = value.saturating_mul(i64::from(weight) * if reverse { -1 } else { 1 });
+    if sum < -253 {
+        return Influence { fault: true, ..Influence::default() };
+    }
+    Influence { weight: i32::try_from(sum.min(253)).unwrap_or(253), ..Influence::default() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,5 +363,20 @@ mod tests {
         assert_eq!([Good, Bad].map(|h| fault(true, h)), [true, false]);
         assert!(influence(0, false, Unknown).unknown);
         assert!(!influence(5, false, Unknown).unknown);
+    }
+
+    #[test]
+    fn files() {
+        let result = |weight, reverse, value| {
+            let influence = file_influence(weight, reverse, value);
+            (influence.weight, influence.fault)
+        };
+        assert_eq!([0, 1, -1].map(|v| result(0, false, v).1), [false, true, true]);
+        assert_eq!([0, 1].map(|v| result(0, true, v).1), [true, false]);
+        assert_eq!(result(2, false, -10), (-20, false));
+        assert_eq!(result(2, true, -10), (20, false));
+        assert_eq!(result(1, false, i64::MAX), (253, false));
+        assert_eq!(result(254, false, -1), (0, true));
+        assert_eq!(result(1, false, -253), (-253, false));
     }
 }

@@ -155,9 +155,9 @@ pub enum ParamMatch {
     None,
     /// All arguments are equal.
     Exact,
-    /// The last configured argument may be the start of the real one.
-    Partial,
     /// Further arguments may follow.
+    Partial,
+    /// As `Partial`, and the last configured argument may be the start of the real one.
     Initial,
 }
 

@@ -3,16 +3,22 @@
 //! The [`Engine`] turns what the runner hears (packets, timers, links, script results) into steps of the
 //! routers and hands their effects back with the instance they belong to.
 
+mod settings;
+mod tracking;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use crate::ir::vrrp::{Auth as AuthConfig, Config, Instance, UnicastChecksum, Version as VersionConfig};
+use crate::ir::vrrp::Config;
 
-use super::fsm::{Effect, Garp, Input, Router, Settings, State, Timer};
-use super::packet::{Advert, Auth, ChecksumRule, GROUP_V4, GROUP_V6, Peer, Profile, Version};
+use super::fsm::{Effect, Input, Router, State, Timer};
+use super::packet::{Advert, Profile};
+use super::quorum::Quorum;
 use super::reject::Reject;
-use super::track::{Health, Influence, Outcome, ScriptState, TrackEvent, influence};
+use super::track::{Outcome, ScriptState, TrackEvent};
+use settings::{compatible, member};
+pub use tracking::Seed;
 
 /// What the kernel says about an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +40,17 @@ pub enum Output {
     Group(usize, State),
     /// Log.
     Log(TrackEvent),
+    /// Call [`Engine::delay_ended`] after this time, or (`None`) no longer.
+    Delay(Delay, Option<Duration>),
+}
+
+/// A change that must last before it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delay {
+    /// Of the tracked process at this position.
+    Process(usize),
+    /// Of this interface.
+    Link(String),
 }
 
 #[derive(Debug)]
@@ -45,6 +62,8 @@ struct Member {
     /// Kept out by this instance's own tracking.
     fault: bool,
     started: bool,
+    /// Why it cannot take part at all, as the runner found: no socket, no source address.
+    blocked: Option<String>,
 }
 
 /// The pure half of the VRRP process.
@@ -53,8 +72,15 @@ pub struct Engine {
     config: Config,
     members: Vec<Member>,
     scripts: Vec<ScriptState>,
+    processes: Vec<Quorum>,
+    /// What the tracked files say.
+    files: Vec<i64>,
     links: BTreeMap<String, Link>,
+    /// Links that changed to this, but not for long enough yet.
+    pending_links: BTreeMap<String, Link>,
     groups: Vec<State>,
+    /// What is known of the things the next configuration tracks.
+    seed: Seed,
 }
 
 impl Engine {
@@ -63,8 +89,20 @@ impl Engine {
     pub fn new(config: Config, links: BTreeMap<String, Link>) -> Self {
         let members = config.instances.iter().map(|i| member(&config, i, &links)).collect();
         let scripts = config.scripts.iter().map(ScriptState::new).collect();
+        let processes = config.track_processes.iter().map(|p| Quorum::new(p, 0)).collect();
+        let files = vec![0; config.track_files.len()];
         let groups = vec![State::Init; config.sync_groups.len()];
-        Self { config, members, scripts, links, groups }
+        Self {
+            config,
+            members,
+            scripts,
+            processes,
+            files,
+            links,
+            pending_links: BTreeMap::new(),
+            groups,
+            seed: Seed::default(),
+        }
     }
 
     /// The configuration it runs.
@@ -124,6 +162,7 @@ impl Engine {
 
     /// Everything is open: begin.
     pub fn start(&mut self, now: Instant, out: &mut Vec<Output>) {
+        self.adopt_tracked(&self.config.clone());
         for at in 0..self.members.len() {
             let (influence, reason) = self.tracked(at);
             self.members[at].fault = influence.fault;
@@ -198,22 +237,6 @@ impl Engine {
         }
     }
 
-    /// The kernel reports an interface, new, changed or (`Link::default()`) gone.
-    pub fn link_changed(&mut self, name: &str, link: Link, now: Instant, out: &mut Vec<Output>) {
-        let before = self.links.insert(name.to_owned(), link).unwrap_or_default();
-        if before.up != link.up && self.watched(name) {
-            out.push(Output::Log(TrackEvent::Link { interface: name.to_owned(), up: link.up }));
-        }
-        for (member, instance) in self.members.iter_mut().zip(&self.config.instances) {
-            if instance.interface.as_deref() == Some(name) && instance.src_ip.is_none() {
-                member.router.set_address(own_address(instance, &self.links));
-            }
-        }
-        if before != link {
-            self.retrack(now, out);
-        }
-    }
-
     /// Somebody removed an address of the instance at `at`.
     pub fn address_lost(&mut self, at: usize, address: IpAddr, now: Instant, out: &mut Vec<Output>) {
         self.drive(at, Input::AddressLost(address), now, out);
@@ -260,6 +283,7 @@ impl Engine {
             before.map_or_else(|| ScriptState::new(new), |at| self.scripts[at].carried(new))
         });
         self.scripts = scripts.collect();
+        self.adopt_tracked(&config);
         let mut old: Vec<Option<Member>> = std::mem::take(&mut self.members).into_iter().map(Some).collect();
         let mut fresh = Vec::new();
         for (at, instance) in config.instances.iter().enumerate() {
@@ -362,190 +386,6 @@ impl Engine {
 
     fn group_fault(&self, at: usize) -> bool {
         self.group_members(at).iter().any(|m| self.members[*m].fault)
-    }
-
-    /// Computes priorities and faults anew and steps whoever changed.
-    fn retrack(&mut self, now: Instant, out: &mut Vec<Output>) {
-        let tracked: Vec<Influence> = (0..self.members.len()).map(|at| self.tracked(at).0).collect();
-        for (member, influence) in self.members.iter_mut().zip(&tracked) {
-            member.fault = influence.fault;
-        }
-        for (at, influence) in tracked.iter().enumerate() {
-            if !self.members[at].started {
-                continue;
-            }
-            let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
-            self.drive(at, Input::Priority(total), now, out);
-            if self.group_fault(at) {
-                self.drive(at, Input::Fault, now, out);
-            } else if !self.group_members(at).iter().any(|m| tracked[*m].unknown) {
-                self.drive(at, Input::Clear, now, out);
-            }
-        }
-    }
-
-    /// Sum of everything the instance at `at` and its group track, and the first reason for FAULT.
-    fn tracked(&self, at: usize) -> (Influence, Option<String>) {
-        let instance = &self.config.instances[at];
-        let group = instance.sync_group.map(|g| &self.config.sync_groups[g.0 as usize]);
-        let mut sum = Influence::default();
-        let mut reason = None;
-        let mut add = |influence: Influence, why: &dyn Fn() -> String| {
-            sum.weight += influence.weight;
-            sum.unknown |= influence.unknown;
-            if influence.fault {
-                sum.fault = true;
-                reason.get_or_insert_with(why);
-            }
-        };
-        for fault in &instance.config_faults {
-            add(Influence { fault: true, ..Influence::default() }, &|| fault.clone());
-        }
-        let health = |name: &str| {
-            if self.links.get(name).is_some_and(|l| l.up) { Health::Good } else { Health::Bad }
-        };
-        if let Some(name) = instance.interface.as_deref().filter(|_| !instance.dont_track_primary) {
-            add(influence(0, false, health(name)), &|| format!("interface {name} down"));
-        }
-        if instance.src_ip.is_none() && own_address(instance, &self.links).is_unspecified() {
-            let name = instance.interface.as_deref().unwrap_or("(none)");
-            add(Influence { fault: true, ..Influence::default() }, &|| {
-                format!("no address on interface {name}")
-            });
-        }
-        let interfaces = instance.track_interfaces.iter();
-        for tracked in interfaces.chain(group.iter().flat_map(|g| &g.track_interfaces)) {
-            add(influence(tracked.weight, tracked.reverse, health(&tracked.name)), &|| {
-                format!("interface {} down", tracked.name)
-            });
-        }
-        let scripts = instance.track_scripts.iter();
-        for tracked in scripts.chain(group.iter().flat_map(|g| &g.track_scripts)) {
-            let script = tracked.script.0 as usize;
-            add(influence(tracked.weight, tracked.reverse, self.scripts[script].health()), &|| {
-                format!("script {}", self.config.scripts[script].name)
-            });
-        }
-        (sum, reason)
-    }
-
-    /// Does anything depend on this interface?
-    fn watched(&self, name: &str) -> bool {
-        self.config.instances.iter().any(|i| {
-            i.interface.as_deref() == Some(name) || i.track_interfaces.iter().any(|t| t.name == name)
-        }) || self.config.sync_groups.iter().any(|g| g.track_interfaces.iter().any(|t| t.name == name))
-    }
-}
-
-/// May a running router take the new settings, or must it start over?
-fn compatible(old: &Instance, new: &Instance) -> bool {
-    old.interface == new.interface
-        && old.vrid == new.vrid
-        && old.version == new.version
-        && old.ipv6 == new.ipv6
-        && old.src_ip == new.src_ip
-        && old.unicast.is_some() == new.unicast.is_some()
-        && old.mcast_group == new.mcast_group
-        && std::mem::discriminant(&old.auth) == std::mem::discriminant(&new.auth)
-}
-
-fn member(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>) -> Member {
-    Member {
-        router: Router::new(settings(config, instance, links)),
-        profile: profile(config, instance),
-        wants_master: false,
-        fault: false,
-        started: false,
-    }
-}
-
-/// The address adverts of this instance come from; unspecified while the interface has none.
-fn own_address(instance: &Instance, links: &BTreeMap<String, Link>) -> IpAddr {
-    let link = instance.interface.as_ref().and_then(|name| links.get(name)).copied().unwrap_or_default();
-    instance.src_ip.unwrap_or_else(|| {
-        if instance.ipv6 {
-            link.v6.unwrap_or(Ipv6Addr::UNSPECIFIED).into()
-        } else {
-            link.v4.unwrap_or(Ipv4Addr::UNSPECIFIED).into()
-        }
-    })
-}
-
-fn settings(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>) -> Settings {
-    let garp = &instance.garp;
-    let repeat = if config.global.min_garp { 1 } else { garp.master_repeat };
-    Settings {
-        version: version(instance.version),
-        priority: instance.priority,
-        interval: instance.advert_interval,
-        address: own_address(instance, links),
-        preempt: instance.preempt,
-        preempt_delay: instance.preempt_delay,
-        down_timer_adverts: instance.down_timer_adverts,
-        lower_prio_no_advert: instance.lower_prio_no_advert,
-        higher_prio_send_advert: instance.higher_prio_send_advert,
-        owner_ignore_adverts: instance.owner_ignore_adverts,
-        garp: Garp {
-            delay: if config.global.min_garp { Duration::ZERO } else { garp.master_delay },
-            repeat,
-            refresh: garp.master_refresh,
-            refresh_repeat: garp.master_refresh_repeat,
-            lower_prio_delay: garp.lower_prio_delay,
-            lower_prio_repeat: garp.lower_prio_repeat,
-        },
-        others_highest: instance.timer_expired_backup,
-        startup_delay: config.global.startup_delay,
-    }
-}
-
-fn version(version: VersionConfig) -> Version {
-    match version {
-        VersionConfig::V2 => Version::V2,
-        VersionConfig::V3 => Version::V3,
-    }
-}
-
-fn profile(config: &Config, instance: &Instance) -> Profile {
-    let unicast = instance.unicast.as_ref();
-    let peers = unicast.map_or_else(Vec::new, |u| {
-        let ttl = |at: usize| match u.peer_ttls.get(at) {
-            Some((min, 0)) => (*min, u8::MAX),
-            Some(range) => *range,
-            None => (0, u8::MAX),
-        };
-        u.peers.iter().enumerate().map(|(at, peer)| Peer { address: *peer, ttl: ttl(at) }).collect()
-    });
-    // Unicast adverts name no group; the old checksum form still covers the configured one.
-    let global = || match (instance.ipv6, unicast.is_some()) {
-        (true, true) => config.global.mcast_group6.into(),
-        (true, false) => GROUP_V6.into(),
-        (false, true) => config.global.mcast_group4.into(),
-        (false, false) => GROUP_V4.into(),
-    };
-    let group = instance.mcast_group.unwrap_or_else(global);
-    Profile {
-        version: version(instance.version),
-        vrid: instance.vrid,
-        interval: instance.advert_interval,
-        auth: match instance.auth {
-            AuthConfig::None => Auth::None,
-            AuthConfig::Pass(key) => Auth::Pass(key.0),
-            AuthConfig::Ah(key) => Auth::Ah(key.0),
-        },
-        addresses: instance.vips.iter().map(|v| v.addr).collect(),
-        checksum: if instance.v3_checksum_as_v2 {
-            ChecksumRule::AsV2
-        } else {
-            match unicast.map(|u| u.checksum).unwrap_or_default() {
-                UnicastChecksum::Auto => ChecksumRule::Standard,
-                UnicastChecksum::Never => ChecksumRule::StandardOnly,
-                UnicastChecksum::Old => ChecksumRule::OldUnicast,
-            }
-        },
-        group,
-        peers,
-        check_source: unicast.is_some_and(|u| u.check_src) || config.global.check_unicast_src,
-        ttl: instance.ttl.unwrap_or(64),
     }
 }
 

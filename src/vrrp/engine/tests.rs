@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::ir::vrrp::{
-    InstanceIdx, NotifyScript, Script, ScriptIdx, SyncGroup, SyncGroupIdx, TrackInterface, TrackedScript, Vip,
+    Instance, InstanceIdx, NotifyScript, Script, ScriptIdx, SyncGroup, SyncGroupIdx, TrackInterface,
+    TrackedScript, Vip,
 };
 use crate::vrrp::fsm::Notice;
 

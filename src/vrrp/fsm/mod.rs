@@ -234,11 +234,23 @@ impl Router {
             self.become_master(now, out);
             return;
         }
-        let wait = self.master_down() + self.settings.startup_delay;
+        let wait = self.first_wait() + self.settings.startup_delay;
         self.enter(Phase::Backup(Backup { deadline: now + wait, master: None, preempt_at: None }), now);
         out.push(Effect::Log(Event::Entering { state: State::Backup, init: true }));
         out.push(Effect::Notify(Notice::State(State::Backup)));
         out.push(Effect::Arm(Timer::MasterDown, wait));
+    }
+
+    /// keepalived lets one interval pass to hear of another master when its group holds back who is to be master.
+    fn first_wait(&self) -> Duration {
+        if !self.settings.starts_early {
+            return self.master_down();
+        }
+        let base = match self.settings.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 => self.settings.interval,
+        };
+        self.settings.interval + base / 256
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {

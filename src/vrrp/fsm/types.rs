@@ -91,6 +91,8 @@ pub struct Settings {
     pub owner_ignore_adverts: bool,
     /// Announcement bursts.
     pub garp: Garp,
+    /// `state MASTER` in a sync group: the first election waits for one interval only.
+    pub starts_early: bool,
     /// Highest priority any other router may have: how soon it can have taken over from a late master.
     pub others_highest: u8,
     /// First election no sooner than this after the start (`vrrp_startup_delay`).
@@ -113,6 +115,7 @@ impl Settings {
             higher_prio_send_advert: false,
             owner_ignore_adverts: false,
             garp: Garp::default(),
+            starts_early: false,
             others_highest: 254,
             startup_delay: Duration::ZERO,
         }

@@ -69,6 +69,11 @@ impl Kernel {
         self.addresses.iter().any(|a| a.index == index && a.address == address)
     }
 
+    /// Is the address on any interface?
+    pub(crate) fn has_anywhere(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|a| a.address == address)
+    }
+
     /// First own addresses of an interface: virtual ones do not count, they come and go.
     pub(crate) fn own(&self, index: u32, config: &Config) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
         let is_virtual = |address: IpAddr| {

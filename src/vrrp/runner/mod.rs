@@ -9,9 +9,11 @@ mod core;
 mod dump;
 mod exec;
 mod fifo;
+mod files;
 mod journal;
 mod mail;
 mod orphans;
+mod processes;
 mod sockets;
 mod window;
 

@@ -3,7 +3,6 @@
 use super::{Keyword, Section, block, line, values};
 
 const NOBFD: &str = "BFD is not done yet";
-const WATCH: &str = "files and processes are not tracked yet; a vrrp_script can";
 const VMAC: &str = "virtual MAC interfaces are not done yet";
 
 pub(super) const ROOT: &[Keyword] = &[
@@ -17,14 +16,11 @@ pub(super) const ROOT: &[Keyword] = &[
         .inert("the kernel reports link changes"),
     block("vrrp_instance", Section::Instance, "A virtual router."),
     block("vrrp_script", Section::Script, "A script whose result changes priorities."),
-    block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities.")
-        .inert(WATCH),
-    block("track_file", Section::TrackFile, "A file whose number changes priorities.").inert(WATCH),
+    block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities."),
+    block("track_file", Section::TrackFile, "A file whose number changes priorities."),
     block("vrrp_track_file", Section::TrackFile, "A file whose number changes priorities.")
-        .inert(WATCH)
         .instead("track_file"),
-    values("interface_up_down_delays", "How long link changes must last.")
-        .inert("link changes count at once"),
+    values("interface_up_down_delays", "How long link changes must last."),
     block("bfd_instance", Section::Bfd, "A BFD session.").inert(NOBFD),
 ];
 
@@ -34,8 +30,8 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     values("group", "Names of instances."),
     values("track_interface", "Interfaces that must be up."),
     values("track_script", "Scripts that must be good."),
-    values("track_file", "Files to follow.").inert(WATCH),
-    values("track_process", "Processes that must run.").inert(WATCH),
+    values("track_file", "Files to follow."),
+    values("track_process", "Processes that must run."),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("notify_backup", "Script for BACKUP."),
     line("notify_master", "Script for MASTER."),
@@ -73,14 +69,13 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("linkbeat_use_polling", "Poll the link state.").inert("the kernel reports link changes"),
     values("track_interface", "Interfaces that must be up."),
     values("track_script", "Scripts that must be good."),
-    values("track_file", "Files to follow.").inert(WATCH),
-    values("track_process", "Processes that must run.").inert(WATCH),
+    values("track_file", "Files to follow."),
+    values("track_process", "Processes that must run."),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("mcast_src_ip", "Source address of adverts."),
     line("unicast_src_ip", "Source address of adverts."),
     line("mcast_dst_ip", "Multicast group of this instance."),
-    line("track_src_ip", "FAULT while the source address is missing.")
-        .inert("source addresses are not followed yet"),
+    line("track_src_ip", "FAULT while the source address is missing."),
     line("virtual_router_id", "VRID, 1 to 255."),
     line("unicast_ttl", "TTL of unicast adverts."),
     line("version", "VRRP version 2 or 3."),

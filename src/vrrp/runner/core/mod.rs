@@ -6,6 +6,7 @@ mod notices;
 mod receive;
 mod reload;
 mod statics;
+mod tracking;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::netlink::{Change, Rtnl};
 use crate::sys::raw::{FrameSocket, RawKey, RawSocket};
-use crate::vrrp::engine::{Engine, Output};
+use crate::vrrp::engine::{Delay, Engine, Output};
 use crate::vrrp::fsm::{Effect, State, Timer};
 use crate::vrrp::packet::{self, Outgoing};
 use crate::vrrp::track::Outcome;
@@ -29,8 +30,10 @@ use crate::vrrp::track::Outcome;
 use super::addresses::{self, Kernel};
 use super::exec::{Checks, Running};
 use super::fifo::Fifos;
+use super::files::Files;
 use super::journal::Journal;
 use super::mail::Mailer;
+use super::processes::Processes;
 use super::sockets::{self, Pool};
 use super::{Options, exec};
 
@@ -44,6 +47,8 @@ pub(super) struct Side {
     pub(super) installed: bool,
     pub(super) last_transition: Option<SystemTime>,
     last_mail: Option<State>,
+    /// Why there is no socket, while there should be one.
+    socket_error: Option<String>,
     /// Why packets cannot be sent; logged when it changes.
     send_error: Option<io::ErrorKind>,
 }
@@ -75,6 +80,10 @@ pub struct Core {
     next_announcement: BTreeMap<u32, Instant>,
     /// When the kernel's lifetimes of the addresses are renewed next.
     renew_at: Option<Instant>,
+    /// Changes that have to last.
+    delays: Vec<(Instant, Delay)>,
+    processes: Processes,
+    files: Files,
     checks: Checks,
     running: Running,
     fifos: Fifos,
@@ -124,6 +133,9 @@ impl Core {
             queue: Vec::new(),
             next_announcement: BTreeMap::new(),
             renew_at: None,
+            delays: Vec::new(),
+            processes: Processes::default(),
+            files: Files::default(),
             checks: Checks::default(),
             running: Running::default(),
             fifos: Fifos::default(),
@@ -147,7 +159,8 @@ impl Core {
         self.set_statics(&Config::default(), &config);
         self.promote_secondaries();
         self.fifos.update(&config.global, &mut self.running, &self.journal);
-        self.open_sockets();
+        self.follow(&config, true);
+        self.open_sockets(now);
         self.apply(now, Engine::start);
         self.journal.info("Startup complete");
         self.checks.start(&self.me, &config.scripts);
@@ -166,7 +179,7 @@ impl Core {
     }
 
     /// Opens what is missing and closes what nobody needs.
-    fn open_sockets(&mut self) {
+    fn open_sockets(&mut self, now: Instant) {
         for at in 0..self.sides.len() {
             let instance = &self.engine.config().instances[at];
             let index = match &instance.interface {
@@ -175,6 +188,7 @@ impl Core {
                     None => {
                         self.sides[at].key = None;
                         self.sides[at].socket = None;
+                        self.sides[at].socket_error = None;
                         continue;
                     }
                 },
@@ -191,6 +205,7 @@ impl Core {
                         self.journal.detail(sockpool_line(&key));
                     }
                     self.sides[at].socket = Some(socket);
+                    self.sides[at].socket_error = None;
                     self.sides[at].send_error = None;
                 }
                 Err(e) => {
@@ -200,13 +215,19 @@ impl Core {
                     } else {
                         ""
                     };
-                    self.journal.warn(format!("({name}) cannot open raw socket: {e}{hint}"));
+                    let text = format!("cannot open raw socket: {e}{hint}");
+                    // Tried again whenever the interface changes; said once.
+                    if self.sides[at].socket_error.as_ref() != Some(&text) {
+                        self.journal.warn(format!("({name}) {text}"));
+                    }
+                    self.sides[at].socket_error = Some(text);
                 }
             }
             self.sides[at].key = Some(key);
         }
         let wanted: Vec<RawKey> = self.sides.iter().filter_map(|s| s.key.clone()).collect();
         self.pool.retain(|key| wanted.contains(key));
+        self.report_blocked(now);
     }
 
     /// Steps the engine and does what it asks.
@@ -218,6 +239,7 @@ impl Core {
                 Output::Instance(at, effect) => self.effect(at, effect, now),
                 Output::Group(at, state) => self.group_notice(at, state),
                 Output::Log(event) => self.journal.info(event),
+                Output::Delay(delay, after) => self.set_delay(delay, after, now),
             }
         }
     }
@@ -356,12 +378,14 @@ impl Core {
         while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
             self.fire(i, now);
         }
+        self.end_delays(now);
         self.renew_due(now);
         while let Some(i) = self.queue.iter().position(|q| q.at <= now) {
             let queued = self.queue.remove(i);
             self.send_frame(&queued.frame, queued.index);
         }
-        self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at)).chain(self.renew_at).min()
+        let timers = self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at));
+        timers.chain(self.delays.iter().map(|d| d.0)).chain(self.renew_at).min()
     }
 
     fn fire(&mut self, i: usize, now: Instant) {
@@ -414,7 +438,7 @@ impl Core {
         if !interfaces(self.engine.config(), &self.kernel).iter().any(|i| i == name) {
             return;
         }
-        self.open_sockets();
+        self.open_sockets(now);
         let link = self.kernel.engine_link(name, self.engine.config());
         let before = self.engine.link(name).copied().unwrap_or_default();
         if let Some(address) = link.v4.filter(|_| link.v4 != before.v4) {

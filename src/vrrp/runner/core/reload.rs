@@ -42,10 +42,17 @@ impl Core {
         for (name, link) in kernel_links {
             self.engine.note_link(&name, link);
         }
+        if (&old_config.track_processes, &old_config.track_files)
+            != (&config.track_processes, &config.track_files)
+        {
+            self.follow(&config, false);
+        } else {
+            self.engine.keep_tracked();
+        }
         let mut fresh = Vec::new();
         self.apply(now, |engine, now, out| fresh = engine.adopt(adopted, &moved, now, out));
         // A new instance must be able to send when it starts.
-        self.open_sockets();
+        self.open_sockets(now);
         self.promote_secondaries();
         self.apply(now, |engine, now, out| engine.start_fresh(&fresh, now, out));
         if scripts_changed {
