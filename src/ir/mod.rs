@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod resolvers;
 pub mod rules;
 pub mod server;
+pub mod table;
 pub mod userlist;
 pub mod vrrp;
 

@@ -3,44 +3,49 @@
 use crate::ir::expr::{Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod;
 
-use super::super::pattern;
+use super::super::pattern::{self, table};
 use super::super::sample::{Bytes, Sample};
 
 /// What a map wants and yields.
 pub(super) fn types(map: &Map) -> (SampleType, SampleType) {
     let input = match &map.keys {
-        MapKeys::Exact(_) => SampleType::Str,
-        MapKeys::Ordered(sets) => match sets.first().map(|s| s.method) {
-            Some(MatchMethod::Int) => SampleType::Int,
-            Some(MatchMethod::Ip) => SampleType::Addr,
-            _ => SampleType::Str,
-        },
+        MapKeys::Exact(_) | MapKeys::Prefix(_) | MapKeys::Suffix(_) => SampleType::Str,
+        MapKeys::Nets(_) | MapKeys::Ordered(MatchMethod::Ip, _) => SampleType::Addr,
+        MapKeys::Ordered(MatchMethod::Int, _) => SampleType::Int,
+        MapKeys::Ordered(..) => SampleType::Str,
     };
     let output =
         map.values.first().or(map.default.as_ref()).map_or(SampleType::Str, |v| Sample::of(v).kind());
     (input, output)
 }
 
-/// The value of the first entry whose key matches.
+/// The value of the entry that counts.
 #[must_use]
 pub fn lookup<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<&'m Value> {
-    let position = match &map.keys {
-        MapKeys::Exact(index) => match sample {
-            Sample::Str(text) => index.get(&**text).copied()? as usize,
-            other => index.get(&*other.clone().into_text()).copied()? as usize,
-        },
-        MapKeys::Ordered(sets) => sets.iter().position(|set| pattern::matches(set, sample))?,
+    let text = |find: &dyn Fn(&[u8]) -> Option<u32>| match sample {
+        Sample::Str(text) => find(text),
+        other => find(&other.clone().into_text()),
     };
-    map.values.get(position)
+    let position = match &map.keys {
+        MapKeys::Exact(keys) => text(&|text| table::equal(keys, text)),
+        MapKeys::Prefix(keys) => text(&|text| table::prefix_of(keys, text)),
+        MapKeys::Suffix(keys) => text(&|text| table::suffix_of(keys, text)),
+        MapKeys::Nets(nets) => table::network_of(nets, sample),
+        MapKeys::Ordered(_, sets) => {
+            sets.iter().find(|(set, _)| pattern::matches(set, sample)).map(|(_, position)| *position)
+        }
+    };
+    map.values.get(position? as usize)
 }
 
 pub(super) fn apply<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
     if map.substitute
-        && let MapKeys::Ordered(sets) = &map.keys
+        && let MapKeys::Ordered(_, sets) = &map.keys
     {
         let text = sample.into_text();
-        for (set, value) in sets.iter().zip(map.values.iter()) {
-            if let (crate::ir::pattern::PatternIndex::Regex(regex), Value::Str(result)) = (&*set.index, value)
+        for (set, position) in sets.iter() {
+            if let crate::ir::pattern::PatternIndex::Regex(regex) = &*set.index
+                && let Some(Value::Str(result)) = map.values.get(*position as usize)
                 && let Some(groups) = regex.captures(&text)
             {
                 let mut out = smallvec::SmallVec::new();

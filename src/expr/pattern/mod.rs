@@ -12,6 +12,8 @@ use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, Pattern
 
 use super::sample::{Bytes, Sample};
 
+pub mod table;
+
 /// Sets of up to this many strings are compared one by one; that beats hashing the sample.
 const FEW: usize = 4;
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use regex::bytes::Regex;
 
-use super::super::pattern::PatternSet;
+use super::super::pattern::{MatchMethod, PatternSet};
+use super::super::table::{ExactTable, NetTable, PrefixTable};
 use super::{TimeUnit, Value, VarName};
 
 /// An integer argument that may be a variable.
@@ -98,9 +99,9 @@ pub enum JsonInput {
 pub struct Map {
     /// File name as written (its identity on the stats socket).
     pub file: Box<str>,
-    /// Keys in file order, as a set per entry is not needed: position in `values` of the first that matches.
+    /// Keys; they yield positions in `values`.
     pub keys: MapKeys,
-    /// Results in file order.
+    /// The different results.
     pub values: Arc<[Value]>,
     /// Result when nothing matches.
     pub default: Option<Value>,
@@ -111,10 +112,16 @@ pub struct Map {
 /// Index of a map's keys.
 #[derive(Clone, Debug)]
 pub enum MapKeys {
-    /// Exact keys.
-    Exact(Arc<std::collections::HashMap<Box<[u8]>, u32>>),
+    /// `str`: the first of equal keys.
+    Exact(Arc<ExactTable>),
+    /// `beg`: the longest key.
+    Prefix(Arc<PrefixTable>),
+    /// `end`: the first key in the file that matches.
+    Suffix(Arc<PrefixTable>),
+    /// `ip`: the smallest network.
+    Nets(Arc<NetTable>),
     /// Every other match kind: entries tried in order.
-    Ordered(Arc<[PatternSet]>),
+    Ordered(MatchMethod, Arc<[(PatternSet, u32)]>),
 }
 
 /// A converter with its arguments.

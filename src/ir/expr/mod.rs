@@ -39,7 +39,7 @@ pub enum SampleType {
 }
 
 /// An owned sample: constants and variables.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// Boolean.
     Bool(bool),

@@ -11,6 +11,7 @@ use super::names::{Build, ConvRow};
 use super::pattern::{self, Operator, Spelling};
 use super::{Language, Read};
 use crate::expr::pattern as index;
+use crate::expr::pattern::table::{self, Prefer};
 use crate::ir::expr::{Conv, Map, MapKeys, Value};
 use crate::ir::pattern::MatchMethod as M;
 
@@ -91,42 +92,39 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
             }
         }
     }
-    match method {
-        // The longest match wins, whatever the order of the file.
-        M::Ip => entries.sort_by_key(|(pattern, ..)| std::cmp::Reverse(specificity(pattern))),
-        M::Beg | M::End => entries.sort_by_key(|(_, key, _)| std::cmp::Reverse(key.len())),
-        _ => {}
+    let mut values: Vec<Value> = Vec::new();
+    let mut known = HashMap::new();
+    let mut rows: Vec<(index::Pattern, &str, u32)> = Vec::with_capacity(entries.len());
+    for (pattern, key, value) in entries {
+        let position = *known.entry(value.clone()).or_insert_with(|| {
+            values.push(value);
+            values.len() as u32 - 1
+        });
+        rows.push((pattern, key, position));
     }
-    let values: Vec<Value> = entries.iter().map(|(.., value)| value.clone()).collect();
-    let keys = if method == M::Str {
-        let mut index = HashMap::with_capacity(entries.len());
-        for (position, (_, key, _)) in (0u32..).zip(&entries) {
-            // The first of two equal keys counts.
-            index.entry(key.as_bytes().into()).or_insert(position);
+    let texts = || -> Vec<(&[u8], u32)> { rows.iter().map(|(_, key, at)| (key.as_bytes(), *at)).collect() };
+    let keys = match method {
+        M::Str => MapKeys::Exact(Arc::new(table::exact(&texts()))),
+        M::Beg => MapKeys::Prefix(Arc::new(table::prefixes(&texts(), Prefer::Longest))),
+        M::End => MapKeys::Suffix(Arc::new(table::suffixes(&texts(), Prefer::First))),
+        M::Ip => {
+            let nets: Vec<_> = rows.iter().map(|(pattern, _, at)| (pattern.clone(), *at)).collect();
+            MapKeys::Nets(Arc::new(table::networks(&nets)))
         }
-        MapKeys::Exact(Arc::new(index))
-    } else {
-        let mut sets = Vec::with_capacity(entries.len());
-        for (pattern, key, _) in &entries {
-            let written = Arc::from([Box::from(*key)]);
-            match index::build(method, false, std::slice::from_ref(pattern), written) {
-                Ok(set) => sets.push(set),
-                Err(error) => {
-                    let message = format!("map file '{file}' : regular expression '{key}' : {error}.");
-                    return l.alert(Reason::InvalidValue, a.span(0), message);
+        _ => {
+            let mut sets = Vec::with_capacity(rows.len());
+            for (pattern, key, at) in &rows {
+                let written = Arc::from([Box::from(*key)]);
+                match index::build(method, false, std::slice::from_ref(pattern), written) {
+                    Ok(set) => sets.push((set, *at)),
+                    Err(error) => {
+                        let message = format!("map file '{file}' : regular expression '{key}' : {error}.");
+                        return l.alert(Reason::InvalidValue, a.span(0), message);
+                    }
                 }
             }
+            MapKeys::Ordered(method, sets.into())
         }
-        MapKeys::Ordered(sets.into())
     };
     Some(Conv::Map(Map { file: file.into(), keys, values: values.into(), default, substitute }))
-}
-
-/// Bits that a network fixes.
-fn specificity(pattern: &index::Pattern) -> u32 {
-    match pattern {
-        index::Pattern::Net4(_, mask) => mask.count_ones(),
-        index::Pattern::Net6(_, len) => (*len).into(),
-        _ => 0,
-    }
 }
