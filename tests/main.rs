@@ -34,6 +34,7 @@ mod payment_gateway;
 mod pgbouncer;
 mod refusal;
 mod reload;
+mod server_state;
 mod side_by_side;
 mod stateless;
 mod stats_side_by_side;

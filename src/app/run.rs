@@ -12,7 +12,7 @@ use crate::ctl::{Control, Exported};
 use crate::dns::runner as resolution;
 use crate::health::runner as checks;
 use crate::ir::{Config, log::Severity};
-use crate::live::{FrontendState, Live, Proxy};
+use crate::live::{FrontendState, Live, Proxy, restore};
 use crate::log::console::{self, Kind};
 use crate::log::{Identity, Logger, level};
 use crate::process::daemon::{self, PidFile};
@@ -81,7 +81,14 @@ pub fn prepare(config: Config, settings: &Settings) -> Result<Arc<Live>, Said> {
     let identity = Identity { hostname, tag: global.log_tag.clone(), pid: std::process::id() };
     let logger = Arc::new(Logger::new(identity));
     let live = Live::new(Arc::new(config), logger, 0);
-    let outcome = resolution::init_addresses(&live, &|_, _| None);
+    let restored = restore::restore(&live, &|path| std::fs::read(path));
+    for (kind, text) in &restored.messages {
+        console::say(*kind, text);
+    }
+    let last = |backend: &str, server: &str| {
+        restored.addresses.get(&(backend.to_owned(), server.to_owned())).copied()
+    };
+    let outcome = resolution::init_addresses(&live, &last);
     for message in &outcome.messages {
         console::say(message.kind, &message.text);
     }

@@ -125,6 +125,16 @@ impl Machine {
         Self { agent: true, ..Self::new(&check, spread, log_all, false) }
     }
 
+    /// With the level of health, and suspended or not, that the server starts with.
+    #[must_use]
+    pub fn starting_at(mut self, health: u32, enabled: bool) -> Self {
+        if !self.paused {
+            self.health = health.min(self.rise + self.fall - 1);
+        }
+        self.enabled = enabled;
+        self
+    }
+
     /// Whether it may change anything: a command has not suspended it.
     #[must_use]
     pub fn is_enabled(&self) -> bool {

@@ -112,6 +112,31 @@ impl Status {
         }
     }
 
+    /// The status of a check that came to something, by its number in the state file.
+    #[must_use]
+    pub fn numbered(number: u8) -> Option<Self> {
+        Some(match number {
+            3 => Self::Checked,
+            4 => Self::Observed,
+            5 => Self::SockErr,
+            6 => Self::L4Ok,
+            7 => Self::L4Tout,
+            8 => Self::L4Con,
+            9 => Self::L6Ok,
+            10 => Self::L6Tout,
+            11 => Self::L6Rsp,
+            12 => Self::L7Tout,
+            13 => Self::L7Rsp,
+            15 => Self::L7Ok,
+            16 => Self::L7Okc,
+            17 => Self::L7Sts,
+            18 => Self::ProcErr,
+            19 => Self::ProcTout,
+            20 => Self::ProcOk,
+            _ => return None,
+        })
+    }
+
     /// What it means.
     #[must_use]
     pub fn outcome(self) -> Outcome {

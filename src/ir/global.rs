@@ -65,8 +65,10 @@ pub struct Global {
     pub spread_checks_percent: u8,
     /// `max-spread-checks`.
     pub max_spread_checks: Option<Duration>,
-    /// `server-state-file` (with `server-state-base` applied).
+    /// `server-state-file`, below [`Self::server_state_base`] unless it is absolute.
     pub server_state_file: Option<PathBuf>,
+    /// `server-state-base`.
+    pub server_state_base: Option<PathBuf>,
     /// `localpeer`.
     pub localpeer: Option<String>,
 }
@@ -103,6 +105,7 @@ impl Default for Global {
             spread_checks_percent: 0,
             max_spread_checks: None,
             server_state_file: None,
+            server_state_base: None,
             localpeer: None,
         }
     }

@@ -438,6 +438,18 @@ pub struct Frontend {
     pub socket_stats: bool,
 }
 
+/// `load-server-state-from-file`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StateFile {
+    /// `none`.
+    #[default]
+    None,
+    /// `global`: the file that `global` names.
+    Global,
+    /// `local`: one of its own, called `server-state-file-name`; `None`: like the backend.
+    Local(Option<String>),
+}
+
 /// Backend half.
 #[derive(Clone, Debug, Default)]
 pub struct Backend {
@@ -457,6 +469,8 @@ pub struct Backend {
     pub redispatch: Option<i32>,
     /// `retry-on`.
     pub retry_on: RetryOn,
+    /// Which state file its servers continue from.
+    pub state_file: StateFile,
     /// `fullconn`.
     pub fullconn: Option<u32>,
     /// `http-reuse`.

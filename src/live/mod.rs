@@ -11,6 +11,7 @@ mod frontend;
 mod observe;
 mod queue;
 mod resolvers;
+pub mod restore;
 mod server;
 mod servers;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! requests *after* that.
 
 mod report;
+pub mod saved;
 mod state;
 mod status;
 

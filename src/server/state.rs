@@ -365,6 +365,15 @@ impl ServerState {
         Ok(weight as u16)
     }
 
+    /// The last transition was at this time, before the process began.
+    pub fn restore_last_change(&mut self, at: Instant) -> Vec<Effect> {
+        self.last_change = at;
+        if self.op == Op::Stopped {
+            self.down_since = Some(self.down_since.map_or(at, |since| since.max(at)));
+        }
+        Vec::new()
+    }
+
     /// What the agent last said about the server, which counts when it leaves maintenance.
     pub fn note_agent(&mut self, up: bool) -> Vec<Effect> {
         self.agent_down = !up;

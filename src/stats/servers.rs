@@ -48,9 +48,6 @@ mod check_state {
     pub(super) const AGENT: u8 = 0x10;
 }
 
-/// `rise` where nothing says otherwise: the health of a server without checks.
-const DEFAULT_RISE: u32 = 2;
-
 /// The state of the servers of these backends.
 #[must_use]
 pub fn state<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
@@ -73,7 +70,7 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
         Some(_) if server.is_checked() => (report.health, check_state::CONFIGURED | check_state::ENABLED),
         Some(_) => (report.health, check_state::CONFIGURED),
         None if server.with_state(|state| state.admin().any(Admin::MAINT)) => (0, 0),
-        None => (DEFAULT_RISE, 0),
+        None => (report.health, 0),
     };
     let state = server.with_state(|state| {
         if ir.check.is_some() && state.admin().any(Admin::MAINT) {

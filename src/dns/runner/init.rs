@@ -12,6 +12,9 @@ use crate::server::ServerState;
 /// What `init-addr` is if it is not configured.
 const DEFAULT: &[InitAddr] = &[InitAddr::Last, InitAddr::Libc];
 
+/// The same of servers that follow their name: it may resolve later.
+const DEFAULT_FOLLOWED: &[InitAddr] = &[InitAddr::Last, InitAddr::Libc, InitAddr::None];
+
 /// One message for standard error, as HAProxy words it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -47,7 +50,12 @@ pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>)
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
             let last = || saved(&proxy.ir.name, &server.ir.name);
-            let (found, tried) = find(host, &server.ir.init_addr, &last);
+            let methods = match server.ir.init_addr.as_slice() {
+                [] if server.ir.resolvers.is_some() => DEFAULT_FOLLOWED,
+                [] => DEFAULT,
+                methods => methods,
+            };
+            let (found, tried) = find(host, methods, &last);
             let mut say = |kind, what: &str| {
                 let place = &server.ir.place;
                 let text = format!(
@@ -83,7 +91,7 @@ fn give(proxy: &Arc<crate::live::Proxy>, server: &Arc<Server>, addr: SocketAddr)
 /// Tries the methods in turn; the flag tells that the system's resolver failed on the way.
 fn find(host: &str, methods: &[InitAddr], last: &dyn Fn() -> Option<IpAddr>) -> (Found, bool) {
     let mut tried = false;
-    for method in if methods.is_empty() { DEFAULT } else { methods } {
+    for method in methods {
         let found = match method {
             InitAddr::Last => last(),
             InitAddr::Libc => {

@@ -51,11 +51,13 @@ impl Entry {
         let log_all = proxy.ir.backend.as_ref().is_some_and(|half| half.check.log_all);
         let check = server.ir.check.as_ref().map(|check| {
             let paused = server.with_state(|s| s.admin().any(Admin::MAINT));
-            let machine = Machine::new(check, spread, log_all, paused);
+            let machine = Machine::new(check, spread, log_all, paused)
+                .starting_at(server.check.read().health, server.is_checked());
             Self::new(Kind::Check, proxy, server, script.clone(), machine)
         });
         let agent = server.ir.agent.as_ref().map(|agent| {
-            let machine = Machine::agent(agent.inter, spread, log_all);
+            let machine = Machine::agent(agent.inter, spread, log_all)
+                .starting_at(server.agent.read().health, server.has_agent());
             Self::new(Kind::Agent, proxy, server, Arc::new(agent::script(&agent.send)), machine)
         });
         check.into_iter().chain(agent).collect()

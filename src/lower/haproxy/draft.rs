@@ -21,6 +21,8 @@ pub(super) struct Draft<'t> {
     pub(super) template: Template,
     pub(super) logs: Vec<LogLine>,
     pub(super) check: CheckDraft,
+    /// `server-state-file-name`.
+    pub(super) state_file_name: Option<String>,
     /// ACLs, rules and everything else with a condition, in order.
     pub(super) rules: Vec<&'t Statement>,
     pub(super) default_backend: Option<(String, Span)>,
@@ -41,6 +43,7 @@ impl<'t> Draft<'t> {
             template: Template::default(),
             logs: Vec::new(),
             check: CheckDraft::default(),
+            state_file_name: None,
             rules: Vec::new(),
             default_backend: None,
             format_line: None,

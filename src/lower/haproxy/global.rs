@@ -64,20 +64,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
             global.spread_checks_percent = line.number(0).unwrap_or(global.spread_checks_percent);
         }
         "max-spread-checks" => global.max_spread_checks = line.time(0),
-        "server-state-base" => {
-            let base = path().unwrap_or_default();
-            global.server_state_file = Some(match global.server_state_file.take() {
-                Some(file) => base.join(file),
-                None => base,
-            });
-        }
-        "server-state-file" => {
-            let file = path().unwrap_or_default();
-            global.server_state_file = Some(match global.server_state_file.take() {
-                Some(base) => base.join(file),
-                None => file,
-            });
-        }
+        "server-state-base" => global.server_state_base = path(),
+        "server-state-file" => global.server_state_file = path(),
         // The parser saw to these.
         "setenv" | "presetenv" | "unsetenv" | "resetenv" => {}
         _ => context.untaken(line),

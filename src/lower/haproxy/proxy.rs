@@ -12,7 +12,7 @@ use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
 use super::{balance, bind, errors, ids, option, rules, server, stats};
-use crate::ir::proxy::Mode;
+use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
 /// HAProxy numbers proxies from 2.
@@ -180,6 +180,14 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "default_backend" => {
             draft.default_backend = text.map(|name| (name.to_owned(), span_at(line, 0)));
         }
+        "load-server-state-from-file" => {
+            backend.state_file = match text {
+                Some("global") => StateFile::Global,
+                Some("local") => StateFile::Local(None),
+                _ => StateFile::None,
+            };
+        }
+        "server-state-file-name" => draft.state_file_name = text.map(str::to_owned),
         "fullconn" => backend.fullconn = limit(),
         "retries" => backend.retries = line.number(0).unwrap_or(backend.retries),
         "dispatch" => backend.dispatch = dispatch(context, line),
@@ -302,6 +310,9 @@ fn finish<'t>(
         }
         ids::number(backend.servers.iter_mut().map(|server| &mut server.id), 1);
         backend.check = draft.check.finish();
+        if let StateFile::Local(name) = &mut backend.state_file {
+            *name = draft.state_file_name.filter(|name| name != "use-backend-name");
+        }
         proxy.backend = Some(backend);
     }
     config.proxies.push(proxy);

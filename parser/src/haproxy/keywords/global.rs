@@ -81,14 +81,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "size of it",
     ),
     inert("stats-file", GLOBAL, &[FILE], "counters start at zero", "counters to start from"),
-    moot(
-        "server-state-base",
-        GLOBAL,
-        &[Arg::Word("directory")],
-        "'server-state-file' is reported",
-        "directory of state files",
-    ),
-    inert("server-state-file", GLOBAL, &[FILE], "servers start as configured", "states of servers at start"),
+    full("server-state-base", GLOBAL, &[Arg::Word("directory")], "directory of state files"),
+    full("server-state-file", GLOBAL, &[FILE], "states of servers at start"),
     inert("warn-blocked-traffic-after", GLOBAL, &[MS], "nothing is said", "report stalls"),
     // Environment.
     full("setenv", GLOBAL, &[NAME, Arg::Word("value")], "set a variable"),

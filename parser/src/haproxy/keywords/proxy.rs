@@ -120,20 +120,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "the header is not sent",
         "tell the server its name",
     ),
-    inert(
+    full(
         "load-server-state-from-file",
         SERVER_SIDE,
         &[Arg::Choice(&["global", "local", "none"])],
-        "servers start as configured",
         "which state file to use",
     ),
-    inert(
-        "server-state-file-name",
-        SERVER_SIDE,
-        REST,
-        "servers start as configured",
-        "name of the state file",
-    ),
+    full("server-state-file-name", SERVER_SIDE, &[Arg::Maybe(&FILE)], "name of the state file"),
     inert("force-be-switch", CLIENT_SIDE, REST, "published backends only", "use unpublished backends"),
     // Errors.
     full("errorfile", PROXIES, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
