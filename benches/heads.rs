@@ -1,11 +1,11 @@
-//! The parts of a request's way that run for every request: heads in, heads out, chunked bodies.
+//! Heads in, heads out, chunked bodies.
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group};
 use tandem::http::{ChunkDecoder, Head, Parser, body, request, response};
 
-const BROWSER: &[u8] = b"GET /static/app.js?v=17 HTTP/1.1\r\n\
+pub(super) const BROWSER: &[u8] = b"GET /static/app.js?v=17 HTTP/1.1\r\n\
     Host: www.example.com\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
     Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
@@ -68,4 +68,3 @@ fn chunks(c: &mut Criterion) {
 }
 
 criterion_group!(benches, heads, chunks);
-criterion_main!(benches);
