@@ -317,7 +317,9 @@ impl<'w> Reader<'_, 'w> {
     fn settings(&mut self, table: &'static [Keyword]) -> Result<Vec<Statement>, Box<Diagnostic>> {
         let mut settings = Vec::new();
         while let Some(word) = self.rest.first() {
-            let Some(row) = table.iter().find(|row| row.name == word.text()) else { break };
+            // `set-proxy-v2-tlv-fmt(0xE1)`: what is in parentheses belongs to the name.
+            let name = word.split_once('(').map_or(word.text(), |(name, _)| name);
+            let Some(row) = table.iter().find(|row| row.name == name) else { break };
             self.rest = &self.rest[1..];
             let args = {
                 let name = format!("{}' : '{}", self.subject.name, row.name);

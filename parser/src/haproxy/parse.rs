@@ -96,21 +96,38 @@ impl Parser<'_> {
                 format!("too many words, truncating after word {MOST_WORDS}, position {at}: <{word}>.");
             return self.say(Diagnostic::alert(Reason::Syntax, words[MOST_WORDS].span, message));
         }
+        let mut words = words.as_slice();
         if let Some((nth, empty)) = words.iter().enumerate().find(|(_, word)| word.is_empty()) {
             let at = empty.span.start as usize - offset + 1;
             let message = format!(
                 "argument number {nth} at position {at} is empty and marks the end of the argument list."
             );
-            let mut diagnostic = Diagnostic::alert(Reason::Syntax, empty.span, message);
+            // As the reference: what follows is not read.
+            let mut diagnostic = Diagnostic::warning(Reason::Syntax, empty.span, message);
             if let Some((name, span)) = unknown.first() {
                 diagnostic.span = Some(*span);
                 diagnostic = diagnostic
                     .label(format!("the environment variable '{name}' is not set"))
                     .help(format!("set it, or give it a value here: \"${{{name}-value}}\""));
             }
-            return self.say(diagnostic);
+            self.say(diagnostic);
+            words = &words[..nth];
         }
-        self.words(&words);
+        let checks = |word: &Word| matches!(word.text(), "http-check" | "tcp-check");
+        let variable = |word: &&Word| {
+            ["set-var(", "set-var-fmt(", "unset-var("].iter().any(|name| word.starts_with(name))
+        };
+        if let (Some(second), true) = (words.get(1).filter(variable), words.first().is_some_and(checks)) {
+            // The keyword is what stands before the parenthesis.
+            let at = second.find('(').unwrap_or(0);
+            let mut split = words.to_vec();
+            split[1] = Word::resolved(second[..at].as_bytes(), second.part(0..at), second.verbatim);
+            let rest =
+                Word::resolved(second[at..].as_bytes(), second.part(at..second.len()), second.verbatim);
+            split.insert(2, rest);
+            return self.words(&split);
+        }
+        self.words(words);
     }
 
     fn words(&mut self, words: &[Word]) {

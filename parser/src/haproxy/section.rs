@@ -29,6 +29,20 @@ pub const HTTP_ERRORS: Sections = 1 << 10;
 pub const RING: Sections = 1 << 11;
 /// Any section whose lines are kept but not looked into.
 pub const OPAQUE: Sections = 1 << 12;
+/// `log-forward`
+pub const LOG_FORWARD: Sections = 1 << 13;
+/// `log-profile`
+pub const LOG_PROFILE: Sections = 1 << 14;
+/// `fcgi-app`
+pub const FCGI_APP: Sections = 1 << 15;
+/// `program`
+pub const PROGRAM: Sections = 1 << 16;
+/// `crt-store`
+pub const CRT_STORE: Sections = 1 << 17;
+/// `acme`
+pub const ACME: Sections = 1 << 18;
+/// `traces`
+pub const TRACES: Sections = 1 << 19;
 
 /// `defaults`, `frontend`, `listen` and `backend`.
 pub const PROXIES: Sections = DEFAULTS | FRONTEND | LISTEN | BACKEND;
@@ -79,13 +93,13 @@ pub const KINDS: &[SectionKind] = &[
     kind("cache", CACHE, Naming::Always, "responses are not cached"),
     kind("http-errors", HTTP_ERRORS, Naming::Always, ""),
     kind("ring", RING, Naming::Always, "no log line reaches it"),
-    kind("program", OPAQUE, Naming::Always, "the program is not started"),
-    kind("log-forward", OPAQUE, Naming::Always, "log lines are not forwarded"),
-    kind("log-profile", OPAQUE, Naming::Always, "log lines keep their usual form"),
-    kind("fcgi-app", OPAQUE, Naming::Always, "FastCGI applications cannot be reached"),
-    kind("crt-store", OPAQUE, Naming::Maybe, "certificates are not loaded"),
-    kind("acme", OPAQUE, Naming::Always, "certificates are not ordered"),
-    kind("traces", OPAQUE, Naming::Never, "nothing is traced"),
+    kind("program", PROGRAM, Naming::Always, "the program is not started"),
+    kind("log-forward", LOG_FORWARD, Naming::Always, "log lines are not forwarded"),
+    kind("log-profile", LOG_PROFILE, Naming::Always, "log lines keep their usual form"),
+    kind("fcgi-app", FCGI_APP, Naming::Always, "FastCGI applications cannot be reached"),
+    kind("crt-store", CRT_STORE, Naming::Maybe, "certificates are not loaded"),
+    kind("acme", ACME, Naming::Always, "certificates are not ordered"),
+    kind("traces", TRACES, Naming::Never, "nothing is traced"),
     kind("healthcheck", OPAQUE, Naming::Always, "the check is not run"),
     kind("namespace_list", OPAQUE, Naming::Never, "sockets stay in the namespace of the process"),
 ];

@@ -105,8 +105,8 @@ fn wrong_lines_are_reported_in_haproxys_words() {
         ("frontend\n", "'frontend' expects an <id> argument"),
         ("frontend \"a\n", "unmatched quote at position 10:"),
         (
-            "frontend a\n maxconn \"$NOPE\"\n",
-            "argument number 1 at position 10 is empty and marks the end of the argument list.",
+            "global\n daemon \"$NOPE\" x\n",
+            "argument number 1 at position 9 is empty and marks the end of the argument list.",
         ),
         (
             "global\n no maxconn 3\n",

@@ -106,6 +106,23 @@ fn looked_at(method: MatchMethod) -> SampleType {
     }
 }
 
+/// A fetch (not an ACL keyword of its own) takes converters in the words that follow it as well: one word of them.
+fn join_converters(words: &[Word]) -> Option<Vec<Word>> {
+    let first = words.first()?;
+    let name: String = first.chars().take_while(|c| shape::is_id_char(*c)).collect();
+    let is_converter = |word: &&Word| {
+        let name: String = word.chars().take_while(|c| shape::is_id_char(*c)).collect();
+        super::conv::is_known(&name)
+    };
+    let more = words[1..].iter().take_while(is_converter).count();
+    if more == 0 || derived(&name).is_some() || !super::fetch::is_known(&name) {
+        return None;
+    }
+    let parts = words[..=more].iter().map(|word| word.trim_end_matches(',')).collect::<Vec<_>>();
+    let joined = Word::resolved(parts.join(",").as_bytes(), span_of(&words[..=more], first.span), false);
+    Some(std::iter::once(joined).chain(words[more + 1..].iter().cloned()).collect())
+}
+
 fn is_acl_name(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))
 }
@@ -267,6 +284,8 @@ impl Language<'_> {
 
     /// `criterion flags patterns`.
     fn test(&mut self, words: &[Word], whole: Span) -> Read<(AclTest, u32)> {
+        let joined = join_converters(words);
+        let words = joined.as_deref().unwrap_or(words);
         let read = match shape::acl(words, 0) {
             Ok(read) => read,
             Err(error) => {

@@ -154,6 +154,11 @@ impl<'c> Args<'c> {
         match self.filled(nth).map(str::as_bytes) {
             None => Some(default),
             Some([byte]) => Some(*byte),
+            Some([b'0', b'x', digits @ ..])
+                if digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) =>
+            {
+                Some(u8::from_str_radix(&String::from_utf8_lossy(digits), 16).unwrap_or(default))
+            }
             Some(_) => self.refuse(language, nth, "the delimiter must be a single character".to_owned()),
         }
     }

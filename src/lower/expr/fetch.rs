@@ -471,6 +471,11 @@ fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
     }
 }
 
+/// Is this the name of a fetch?
+pub(super) fn is_known(name: &str) -> bool {
+    names::fetch_row(name).is_some() || known::fetch(name).is_some()
+}
+
 /// A fetch with its type and the phases in which it has a value. Of one that this build has not, the type alone is
 /// real; that it is missing has been said.
 pub(super) struct Found {

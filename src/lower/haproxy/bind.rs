@@ -165,7 +165,12 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
                 },
             }
         }
-        Address::SockPair(_) | Address::ReverseHttp(_) => {
+        Address::ReverseHttp(_) => {
+            let message = format!("'bind' on '{written}' is known, but Tandem cannot do it yet.");
+            context.alert(Reason::Refused, span, message);
+            return Vec::new();
+        }
+        Address::SockPair(_) => {
             format!("this kind of address cannot be listened on in '{written}'")
         }
     };

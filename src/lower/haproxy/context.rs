@@ -18,12 +18,14 @@ pub(in crate::lower) struct Context<'a> {
     pub(in crate::lower) env: &'a dyn Env,
     /// `unix-bind`.
     pub(super) unix: UnixDefaults,
+    /// The section that is read balances log lines (`mode log`).
+    pub(super) log_mode: bool,
     said: Vec<Diagnostic>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
-        Self { sources, env, unix: UnixDefaults::default(), said }
+        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, said }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {

@@ -19,6 +19,8 @@ pub(super) struct Draft<'t> {
     pub(super) backend: Backend,
     /// `default-server`.
     pub(super) template: Template,
+    /// `mode log`
+    pub(super) log_mode: bool,
     pub(super) logs: Vec<LogLine>,
     pub(super) check: CheckDraft,
     /// `server-state-file-name`.
@@ -41,6 +43,7 @@ impl<'t> Draft<'t> {
             frontend,
             backend,
             template: Template::default(),
+            log_mode: false,
             logs: Vec::new(),
             check: CheckDraft::default(),
             state_file_name: None,

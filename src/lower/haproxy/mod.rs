@@ -13,6 +13,7 @@ mod errors;
 mod global;
 mod http_errors;
 mod ids;
+mod inherit;
 mod judge;
 mod log;
 mod names;

@@ -11,7 +11,7 @@ use super::http_errors::Pages;
 use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
-use super::{balance, bind, errors, ids, option, rules, server, stats};
+use super::{balance, bind, errors, ids, inherit, option, rules, server, stats};
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
@@ -28,6 +28,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
     let mut drafts = Vec::new();
     for section in &tree.sections {
         if section.kind.bit == section::DEFAULTS {
+            inherit::anonymous(context, section);
             let draft = bases.start(context, section);
             let draft = apply_all(context, section, draft, pages, config);
             bases.add(section, draft);
@@ -58,6 +59,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
 #[derive(Default)]
 struct Defaults<'t> {
     sections: Vec<(&'t Section, Draft<'t>)>,
+    rules: inherit::Users,
 }
 
 impl<'t> Defaults<'t> {
@@ -67,10 +69,12 @@ impl<'t> Defaults<'t> {
 
     /// What a section starts from: the `defaults` it names, or the last one before it. A `defaults` itself
     /// starts from nothing unless it names another.
-    fn start(&self, context: &mut Context<'_>, section: &Section) -> Draft<'t> {
+    fn start(&mut self, context: &mut Context<'_>, section: &Section) -> Draft<'t> {
         let Some(from) = &section.from else {
             let last = self.sections.last().filter(|_| section.kind.bit != section::DEFAULTS);
-            return last.map_or_else(Draft::new, |(_, draft)| draft.inherited());
+            let Some((base, draft)) = last else { return Draft::new() };
+            self.rules.check(context, section, base);
+            return draft.inherited();
         };
         let named: Vec<_> =
             self.sections.iter().filter(|(base, _)| base.name.as_deref() == Some(from.text())).collect();
@@ -92,7 +96,9 @@ impl<'t> Defaults<'t> {
                 context.alert(Reason::Duplicate, from.span, message);
             }
         }
-        named.last().map_or_else(Draft::new, |(_, draft)| draft.inherited())
+        let Some((base, draft)) = named.last() else { return Draft::new() };
+        self.rules.check(context, section, base);
+        draft.inherited()
     }
 }
 
@@ -103,6 +109,10 @@ fn apply_all<'t>(
     pages: &Pages,
     config: &Config,
 ) -> Draft<'t> {
+    if let Some(mode) = section.statements.iter().rev().find(|line| line.name() == "mode") {
+        draft.log_mode = mode.text(0) == Some("log");
+    }
+    context.log_mode = draft.log_mode;
     // What belongs to one section alone.
     draft.common.id = 0;
     draft.common.description = None;

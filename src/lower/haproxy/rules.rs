@@ -33,6 +33,7 @@ const RULES: &[&str] = &[
     "tcp-request connection",
     "tcp-request session",
     "tcp-request content",
+    "tcp-response content",
     "force-persist",
     "ignore-persist",
     "monitor fail",
@@ -239,6 +240,10 @@ impl Reader<'_> {
             }
             "tcp-request content" => {
                 lists.tcp_content.extend(language.tcp_rule(RuleSet::TcpContent, words, span));
+            }
+            // Refused where it stands; read for what else is wrong with it.
+            "tcp-response content" => {
+                language.tcp_rule(RuleSet::TcpResponse, words, span);
             }
             "force-persist" => {
                 lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())

@@ -325,7 +325,13 @@ fn address(
 ) -> Option<ServerAddr> {
     let written = line.text(nth).unwrap_or_default();
     let cause = match line.addresses(nth).first()? {
-        Address::Inet { transport: Some(Transport::Datagram | Transport::Quic), .. } => {
+        Address::Inet { transport: Some(Transport::Datagram), .. } if context.log_mode => return None,
+        Address::Inet { transport: Some(Transport::Quic), .. } => {
+            let message = format!("servers at '{written}' are known, but Tandem cannot reach them yet.");
+            context.say(Diagnostic::alert(Reason::Refused, span_at(line, nth), message).head(Head::At));
+            return None;
+        }
+        Address::Inet { transport: Some(Transport::Datagram), .. } => {
             format!("dgram-type address not acceptable in '{written}'")
         }
         Address::Inet { host, port, .. } => {

@@ -97,9 +97,9 @@ impl Language<'_> {
     fn header_name<'w>(&mut self, cursor: &mut Cursor<'w>) -> Read<&'w str> {
         let word = cursor.next(self, "a header name")?;
         let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-        if word.is_empty() || !word.bytes().iter().copied().all(token) {
+        if !word.bytes().iter().copied().all(token) {
             let message = format!("'{}' : '{word}' is no valid header name.", cursor.action());
-            return self.alert(Reason::InvalidValue, word.span, message);
+            self.say(Diagnostic::warning(Reason::InvalidValue, word.span, message));
         }
         Some(word.text())
     }

@@ -32,6 +32,9 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
         }
         "cache-use" | "cache-store" => {
             cursor.next(language, "the name of a cache")?;
+            if name == "cache-use" {
+                cursor.eat("no-early-hints");
+            }
         }
         "do-log" => {
             if cursor.eat("profile") {

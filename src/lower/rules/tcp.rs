@@ -61,6 +61,9 @@ impl Language<'_> {
                     let message = format!("'switch-mode' only supports 'http', got '{word}'.");
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
+                if cursor.eat("proto") {
+                    cursor.next(self, "a protocol")?;
+                }
                 // HTTP rules that come after it would never be asked.
                 let message = "'switch-mode http' is known, but Tandem cannot do it yet.";
                 self.say(Diagnostic::alert(Reason::Refused, word.span, message).help("use 'mode http'"));

@@ -353,7 +353,7 @@ fn rules_are_refused_with_reasons() {
             "Alert: 'http-request do-resolve' cannot be used : names are not resolved per request yet.",
         ),
         (RuleSet::HttpRequest, "set-header X-A", "Alert: 'set-header' expects a value."),
-        (RuleSet::HttpRequest, "set-header X:A b", "Alert: 'set-header' : 'X:A' is no valid header name."),
+        (RuleSet::HttpRequest, "set-header X:A b", "Warning: 'set-header' : 'X:A' is no valid header name."),
         (
             RuleSet::HttpRequest,
             "set-header X-A %[status]",

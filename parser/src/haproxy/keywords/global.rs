@@ -200,6 +200,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("ocsp-update.maxdelay", GLOBAL, REST, NO_TLS, "OCSP updates"),
     moot("ocsp-update.mindelay", GLOBAL, REST, NO_TLS, "OCSP updates"),
     moot("ocsp-update.mode", GLOBAL, REST, NO_TLS, "OCSP updates"),
+    moot("jwt.decrypt_alg_list", GLOBAL, WORD, "tokens are not decrypted", "algorithms of encrypted tokens"),
+    moot("jwt.decrypt_enc_list", GLOBAL, WORD, "tokens are not decrypted", "encryptions of encrypted tokens"),
     moot("acme.scheduler", GLOBAL, REST, NO_TLS, "ordering of certificates"),
     // Protocol details.
     inert(

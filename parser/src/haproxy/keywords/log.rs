@@ -33,7 +33,7 @@ const TARGET: &[Arg] = &[
 const FORMAT: &[Arg] = &[Arg::Word("format")];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
-    full("log", GLOBAL | PROXIES | PEERS, TARGET, "where log lines go"),
+    full("log", GLOBAL | PROXIES | PEERS | LOG_FORWARD, TARGET, "where log lines go"),
     full("log-tag", GLOBAL | PROXIES, &[Arg::Word("tag")], "name of the program in log lines"),
     full(
         "log-send-hostname",

@@ -10,6 +10,7 @@ mod other;
 mod proxy;
 mod retired;
 mod rules;
+mod sections;
 mod server;
 mod stats;
 mod timeouts;
@@ -41,6 +42,7 @@ pub const FAMILIES: &[&[Keyword]] = &[
     server::KEYWORDS,
     other::KEYWORDS,
     retired::KEYWORDS,
+    sections::KEYWORDS,
 ];
 
 /// All rows.

@@ -58,6 +58,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("max-object-size", CACHE, &[Arg::Size], "the section is reported", "largest response"),
     moot("max-age", CACHE, &[COUNT], "the section is reported", "longest life in seconds"),
     moot("process-vary", CACHE, REST, "the section is reported", "look at Vary"),
+    moot(
+        "early-hints",
+        CACHE,
+        &[Arg::Choice(&["on", "off", "only"]), Arg::Maybe(&Arg::Choice(&["ratio"])), Arg::Maybe(&COUNT)],
+        "the section is reported",
+        "early hints of stored responses",
+    ),
     moot("max-secondary-entries", CACHE, &[COUNT], "the section is reported", "variants of a response"),
     moot("description", RING, REST, "the section is reported", "what it is"),
     moot("format", RING, REST, "the section is reported", "framing"),

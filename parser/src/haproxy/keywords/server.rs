@@ -42,6 +42,8 @@ pub const SERVER: &[Keyword] = &[
     moot("shard", NONE, &[COUNT], "peers are not shared", "shard of a peer"),
     moot("non-stick", NONE, FLAG, "stick tables are reported", "do not remember it"),
     moot("stick", NONE, FLAG, "stick tables are reported", "remember it"),
+    moot("from", NONE, WORD, "a server starts from the last 'default-server'", "settings to start from"),
+    moot("name", NONE, WORD, "a server starts from the last 'default-server'", "name of these settings"),
     // Checks.
     full("check", NONE, FLAG, "check it"),
     full("no-check", NONE, FLAG, "do not check it after all"),
