@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tandem_parser::render::render;
 
 use super::options::{self, Options, Refusal};
-use super::{master, print, version};
+use super::{keywords, master, print, version};
 use crate::app::run::{self, End, Settings};
 use crate::ir::Config;
 use crate::log::console::{self, Kind};
@@ -45,6 +45,10 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
     }
     if let Some(condition) = &options.condition {
         return judge(condition);
+    }
+    if let (Some(classes), true) = (&options.keywords, options.files.is_empty()) {
+        print(&keywords::dump(classes));
+        return ExitCode::SUCCESS;
     }
     if options.files.is_empty() {
         eprint!("{}{}", version::short(), options::USAGE);
@@ -127,6 +131,9 @@ fn serve(
         started: Some(started),
     };
     let live = run::prepare(config, &settings).map_err(|_| ExitCode::FAILURE)?;
+    if let Some(classes) = &options.keywords {
+        print(&keywords::dump(classes));
+    }
     if options.check {
         return Ok(checked(options, listens));
     }

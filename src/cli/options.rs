@@ -51,6 +51,8 @@ pub(super) struct Options {
     pub(super) ignore_resolution: bool,
     /// `-dW`.
     pub(super) warnings_are_fatal: bool,
+    /// `-dK`: classes of keywords to list.
+    pub(super) keywords: Option<String>,
     /// Options that are known but have no effect here; each is said aloud once.
     pub(super) without_effect: Vec<String>,
 }
@@ -106,7 +108,8 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
             "4" | "de" | "dp" | "dS" | "dG" | "dR" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
                 options.without_effect.push(text);
             }
-            _ if flag.starts_with("dM") || flag.starts_with("dK") || flag.starts_with("dt") => {
+            _ if flag.starts_with("dK") => options.keywords = Some(flag["dK".len()..].to_owned()),
+            _ if flag.starts_with("dM") || flag.starts_with("dt") => {
                 options.without_effect.push(text);
             }
             _ => return Err(Refusal::Usage),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use super::check::Format;
+use super::keywords::Form;
 use super::{links, print, top};
 use crate::app::demo;
 
@@ -55,10 +56,13 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// List the keywords of haproxy.cfg: where each may stand and what it does here.
+    /// List the words of both languages and of the stats socket: where each may stand and what it does here.
     Keywords {
-        /// Only those that contain this; `bind` and `server` also list the settings of such lines.
+        /// Only those that contain this, that stand on such a line, or that are of such a class (`fetch`, `action`...).
         word: Option<String>,
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t)]
+        format: Form,
     },
     /// Watch and steer the servers of one node, or of both, on a terminal.
     Top {
@@ -116,7 +120,7 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
         Command::Check { offline, format, fix, files } => {
             super::check::main(&files, super::check::Options { offline, format, fix })
         }
-        Command::Keywords { word } => super::keywords::main(word.as_deref()),
+        Command::Keywords { word, format } => super::keywords::main(word.as_deref(), format),
         Command::Top { sockets } => top::main(sockets),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }

@@ -47,6 +47,35 @@ pub fn predefined() -> impl Iterator<Item = &'static str> {
     PREDEFINED.iter().map(|(name, _)| *name)
 }
 
+/// Every criterion whose name implies a match method: its name, its fetch, and the method as `-m` takes it.
+pub fn criteria() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    const STEMS: [&str; 8] = ["base", "cook", "hdr", "path", "scook", "shdr", "url", "urlp"];
+    const OTHERS: [&str; 13] = [
+        "http_auth_group",
+        "method",
+        "payload",
+        "payload_lv",
+        "req.ssl_ver",
+        "req_ssl_ver",
+        "req_ssl_sni",
+        "req_ver",
+        "resp_ver",
+        "req_rdp_cookie",
+        "req_rdp_cookie_cnt",
+        "ssl_fc_sni_end",
+        "ssl_fc_sni_reg",
+    ];
+    let stems = STEMS.iter().flat_map(|stem| {
+        let with = pattern::METHODS.iter().map(move |method| format!("{stem}_{method}"));
+        std::iter::once((*stem).to_owned()).chain(with)
+    });
+    let names = stems.chain(OTHERS.iter().map(|name| (*name).to_owned()));
+    names.filter_map(|name| {
+        let (fetch, method) = derived(&name)?;
+        Some((name, fetch, pattern::name(method)))
+    })
+}
+
 /// Criteria whose name implies a match method (`path_beg`), as a fetch and the method.
 fn derived(name: &str) -> Option<(&'static str, MatchMethod)> {
     const STEMS: [(&str, &str); 8] = [
@@ -70,6 +99,8 @@ fn derived(name: &str) -> Option<(&'static str, MatchMethod)> {
         "resp_ver" => ("res.ver", MatchMethod::Str),
         "req_rdp_cookie" => ("req.rdp_cookie", MatchMethod::Str),
         "req_rdp_cookie_cnt" => ("req.rdp_cookie_cnt", MatchMethod::Int),
+        "ssl_fc_sni_end" => ("ssl_fc_sni", MatchMethod::End),
+        "ssl_fc_sni_reg" => ("ssl_fc_sni", MatchMethod::Reg),
         name => {
             return STEMS.iter().find_map(|(stem, fetch)| {
                 let method = match name.strip_prefix(stem)? {

@@ -103,6 +103,83 @@ pub(super) fn usage(args: &str) -> String {
     }
 }
 
+/// A fetch or converter as `-dK` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// Types of its arguments in parentheses, or nothing.
+    pub args: String,
+    /// What goes in; empty for a fetch.
+    pub input: &'static str,
+    /// What comes out.
+    pub out: &'static str,
+    /// Phases in which a fetch has a value, one bit each; 0 for a converter.
+    pub phases: u32,
+}
+
+impl Signature {
+    /// Its types in a few words.
+    #[must_use]
+    pub fn types(&self) -> String {
+        if self.input.is_empty() { self.out.to_owned() } else { format!("{} to {}", self.input, self.out) }
+    }
+}
+
+/// The signature of a `fetch` or `converter`.
+#[must_use]
+pub fn signature(class: &str, name: &str) -> Option<Signature> {
+    if class == "fetch" {
+        let known = fetch(name)?;
+        let args = types(known.args);
+        return Some(Signature { args, input: "", out: type_name(known.out), phases: known.phases });
+    }
+    let known = conv(name)?;
+    let (input, out) = (type_name(known.input), known.out.map_or("same", type_name));
+    Some(Signature { args: types(known.args), input, out, phases: 0 })
+}
+
+fn type_name(kind: SampleType) -> &'static str {
+    match kind {
+        SampleType::Any => "any",
+        SampleType::Bool => "bool",
+        SampleType::Int => "sint",
+        SampleType::Addr => "addr",
+        SampleType::Ipv4 => "ipv4",
+        SampleType::Ipv6 => "ipv6",
+        SampleType::Str => "str",
+        SampleType::Bin => "bin",
+        SampleType::Meth => "meth",
+    }
+}
+
+/// Types of arguments as HAProxy names them.
+fn types(args: &str) -> String {
+    let name = |letter| match letter {
+        'i' => "integer",
+        't' => "table",
+        'b' => "backend",
+        'f' => "frontend",
+        'v' => "server",
+        'u' => "user list",
+        'r' => "regex",
+        '4' => "IPv4 address",
+        '6' => "IPv6 address",
+        'm' => "IPv4 mask",
+        'M' => "IPv6 mask",
+        'p' => "Protocol buffers field number",
+        _ => "string",
+    };
+    if args.is_empty() {
+        return String::new();
+    }
+    let (must, may) = args.split_once('?').unwrap_or((args, ""));
+    let list = |letters: &str| letters.chars().map(name).collect::<Vec<_>>().join(",");
+    match (must, may) {
+        (must, "") => format!("({})", list(must)),
+        ("", may) => format!("([{}])", list(may)),
+        (must, may) => format!("({}[,{}])", list(must), list(may)),
+    }
+}
+
 fn noun(letter: char) -> &'static str {
     match letter {
         'i' => "integer",

@@ -29,9 +29,10 @@ use tandem_parser::span::Span;
 use crate::ir::expr::{Acl, Expr, Scope, VarName};
 use crate::ir::{Place, ProxyIdx, Userlist};
 
-pub use acl::predefined;
+pub use acl::{criteria, predefined};
 pub use check::{Site, Valid};
 pub(in crate::lower) use conv_formats::var_cond;
+pub use known::{Signature, signature};
 pub use logformat::LfUse;
 pub use names::{Row, rows};
 

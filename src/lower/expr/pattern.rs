@@ -27,6 +27,11 @@ pub(super) fn method(name: &str) -> Option<MatchMethod> {
     })
 }
 
+/// The name of a method.
+pub(super) fn name(of: MatchMethod) -> &'static str {
+    METHODS.into_iter().find(|name| method(name) == Some(of)).unwrap_or_default()
+}
+
 /// Names of all methods.
 pub(super) const METHODS: [&str; 13] =
     ["found", "bool", "int", "ip", "bin", "len", "str", "sub", "reg", "beg", "end", "dir", "dom"];

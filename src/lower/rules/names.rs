@@ -21,6 +21,8 @@ pub struct ActionRow {
     pub sets: &'static [RuleSet],
     /// Why it cannot be used yet; `None`: it can.
     pub missing: Option<&'static str>,
+    /// Whether using it is an error then, and not only said.
+    pub refused: bool,
 }
 
 const HTTP: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse];
@@ -140,10 +142,11 @@ pub(super) fn missing(name: &str, set: RuleSet) -> Option<Missing> {
 
 /// Every action, used or not.
 pub fn actions() -> impl Iterator<Item = ActionRow> {
-    let done = DONE.iter().map(|(name, sets)| ActionRow { name, sets, missing: None });
+    let done = DONE.iter().map(|(name, sets)| ActionRow { name, sets, missing: None, refused: false });
     let later = LATER.iter().map(|(name, sets, why)| {
+        let refused = matches!(why, Missing::Unsafe(_));
         let (Missing::Idle(why) | Missing::Unsafe(why)) = why;
-        ActionRow { name, sets, missing: Some(why) }
+        ActionRow { name, sets, missing: Some(why), refused }
     });
     done.chain(later)
 }

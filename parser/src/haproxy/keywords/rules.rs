@@ -116,6 +116,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "limit downloads",
     ),
     refused(
+        "filter spoe",
+        FRONTEND | LISTEN | BACKEND,
+        REST,
+        "agents would not be asked, and they may deny",
+        "ask agents about requests",
+    ),
+    refused(
         "filter",
         FRONTEND | LISTEN | BACKEND,
         &[Arg::Some("filter")],
