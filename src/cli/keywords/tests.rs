@@ -195,7 +195,7 @@ fn nothing_is_without_effect_without_its_reason() {
             _ => assert!(entry.reason.len() > 5, "{entry:?}"),
         }
         let typed = matches!(entry.class, Class::Action | Class::Fetch | Class::Converter);
-        assert!(typed || entry.doc.len() > 3, "{entry:?}");
+        assert!(typed || entry.doc.len() > 2, "{entry:?}");
     }
 }
 
