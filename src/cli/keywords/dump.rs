@@ -12,6 +12,9 @@ use crate::ctl::registry::{self, Handler};
 use crate::lower::expr;
 use crate::lower::rules::{self, RuleSet};
 
+/// A class, its title and what is listed under it.
+type Table = (&'static str, &'static str, fn() -> String);
+
 /// Classes of keywords, as `-dKhelp` lists them.
 const CLASSES: &[(&str, &str)] = &[
     ("all", "list all keywords"),
@@ -57,7 +60,7 @@ pub(in crate::cli) fn dump(classes: &str) -> String {
         let lines = CLASSES.iter().map(|(name, what)| format!("{name}: {what}\n"));
         return format!("# List of supported keyword classes:\n{}", lines.collect::<String>());
     }
-    let tables: [(&str, &str, fn() -> String); 7] = [
+    let tables: [Table; 7] = [
         ("acl", "ACL keywords", criteria),
         ("cfg", "configuration keywords", configuration),
         ("cli", "CLI keywords", commands),
