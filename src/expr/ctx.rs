@@ -131,6 +131,8 @@ pub struct Client<'a> {
     pub accept_us: i64,
     /// It came with a PROXY line.
     pub received_proxy: bool,
+    /// Extensions of its PROXY header: type and value.
+    pub tlvs: &'a [(u8, Box<[u8]>)],
     /// The listener is encrypted.
     pub tls: bool,
     /// First request of the connection.

@@ -77,6 +77,42 @@ impl ChunkDecoder {
         self.state == State::Done
     }
 
+    /// Was the last chunk seen, whatever is left of trailers and the empty line?
+    #[must_use]
+    pub fn is_past_data(&self) -> bool {
+        matches!(
+            self.state,
+            State::TrailerStart
+                | State::TrailerName
+                | State::TrailerValue
+                | State::TrailerLf
+                | State::EndLf
+                | State::Done
+        )
+    }
+
+    /// Append the data of `input` to `data`, without framing, as far as it makes sense.
+    pub fn extract(&mut self, input: &[u8], data: &mut Vec<u8>) {
+        let (mut framing, mut count) = (Vec::new(), 0);
+        let mut at = 0;
+        while at < input.len() && self.state != State::Done {
+            // Data in one piece, everything else byte by byte.
+            let n = match self.state {
+                State::Data => (input.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX)),
+                _ => 1,
+            };
+            let piece = &input[at..at + n];
+            if self.state == State::Data {
+                data.extend_from_slice(piece);
+            }
+            framing.clear();
+            if self.decode(piece, &mut framing, &mut count).is_err() {
+                return;
+            }
+            at += n;
+        }
+    }
+
     /// Take from `input`, append re-encoded bytes to `out`. Returns bytes consumed; stops at the end of the
     /// body. `data` counts body bytes without framing.
     ///

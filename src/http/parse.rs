@@ -51,6 +51,8 @@ enum Stage {
 pub struct Parser {
     stage: Stage,
     pos: usize,
+    /// `accept-unsafe-violations-in-http-request` and `-response`.
+    relaxed: bool,
 }
 
 /// End of input inside a line: come back with more.
@@ -80,6 +82,12 @@ impl Parser {
         Self::default()
     }
 
+    /// The same, taking a few malformed messages as they are meant: `#` in a request target.
+    #[must_use]
+    pub fn relaxed(relaxed: bool) -> Self {
+        Self { relaxed, ..Self::default() }
+    }
+
     /// Parse a request head. `max_fields` is `tune.http.maxhdr`: one more than the headers allowed.
     ///
     /// # Errors
@@ -90,7 +98,8 @@ impl Parser {
         head: &mut Head,
         max_fields: usize,
     ) -> Result<Progress, ParseError> {
-        finish(self.run(input, head, max_fields, request_line))
+        let line = if self.relaxed { relaxed_request_line } else { strict_request_line };
+        finish(self.run(input, head, max_fields, line))
     }
 
     /// Parse a response head.
@@ -206,7 +215,20 @@ fn end_of_line(input: &[u8], at: usize) -> Result<usize, Fail> {
     }
 }
 
-fn request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+fn strict_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+    request_line(input, at, head, is_uri)
+}
+
+fn relaxed_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+    request_line(input, at, head, |c| is_uri(c) || c == b'#')
+}
+
+fn request_line(
+    input: &[u8],
+    at: usize,
+    head: &mut Head,
+    is_uri: impl Fn(u8) -> bool,
+) -> Result<usize, Fail> {
     let method_end = skip(input, at, is_token)?;
     if method_end == at {
         return Err(ParseError::StartLine.into());

@@ -253,7 +253,8 @@ fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
     }
     let absolute = match uri.first() {
         Some(b'/') if !connect => false,
-        Some(b'*') if !connect && uri.len() == 1 => false,
+        // Of the server as a whole only OPTIONS can ask (RFC 9112 section 3.2.4).
+        Some(b'*') if head.method() == b"OPTIONS" && uri.len() == 1 => false,
         _ => true,
     };
     if absolute && !connect {

@@ -371,6 +371,8 @@ pub struct Proxy {
     pub http_ignore_probes: bool,
     /// `option http-no-delay`.
     pub http_no_delay: bool,
+    /// `option http-buffer-request`: rules run once the body, or a full buffer of it, is here.
+    pub http_buffer_request: bool,
     /// `option accept-unsafe-violations-in-http-request` (and its older name).
     pub accept_unsafe_request: bool,
     /// The response side of the same.
@@ -387,6 +389,10 @@ pub struct Proxy {
     pub tcp_request_content: Vec<TcpRule>,
     /// `tcp-request inspect-delay`.
     pub tcp_request_inspect_delay: Option<Duration>,
+    /// `tcp-response content`; those of the backend count.
+    pub tcp_response_content: Vec<TcpRule>,
+    /// `tcp-response inspect-delay`.
+    pub tcp_response_inspect_delay: Option<Duration>,
     /// `http-request` (and `redirect` lines, and the old `reqadd` and relatives).
     pub http_request: Vec<HttpRule>,
     /// `http-response`.
@@ -436,6 +442,10 @@ pub struct Frontend {
     pub rate_limit_sessions: Option<u32>,
     /// `option socket-stats`.
     pub socket_stats: bool,
+    /// `unique-id-format`.
+    pub unique_id_format: Option<LogFormat>,
+    /// `unique-id-header`.
+    pub unique_id_header: Option<String>,
 }
 
 /// `load-server-state-from-file`.
@@ -526,6 +536,7 @@ impl Proxy {
             abortonclose: false,
             http_ignore_probes: false,
             http_no_delay: false,
+            http_buffer_request: false,
             accept_unsafe_request: false,
             accept_unsafe_response: false,
             errorfiles: Vec::new(),
@@ -534,6 +545,8 @@ impl Proxy {
             tcp_request_session: Vec::new(),
             tcp_request_content: Vec::new(),
             tcp_request_inspect_delay: None,
+            tcp_response_content: Vec::new(),
+            tcp_response_inspect_delay: None,
             http_request: Vec::new(),
             http_response: Vec::new(),
             http_after_response: Vec::new(),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::{Proxy, Server};
+use super::{Proxy, Server, Shutdown};
 use crate::ir::{Caps, ProxyIdx, log::Severity, server::OnError};
 use crate::log::console;
 use crate::server::{Counts, Effect, Level, Op, ServerState, backend_down};
@@ -90,10 +90,10 @@ impl Proxy {
             match effect {
                 Effect::CountDown => server.counters.chkdown.inc(),
                 Effect::Rebalance => self.rebalance(server),
-                Effect::ShutdownSessions => server.shutdown_sessions(),
+                Effect::ShutdownSessions => server.shutdown_sessions(Shutdown::Down),
                 Effect::ShutdownBackupSessions => {
                     let servers = self.backend.iter().flat_map(|b| b.servers());
-                    servers.filter(|s| s.ir.backup).for_each(|s| s.shutdown_sessions());
+                    servers.filter(|s| s.ir.backup).for_each(|s| s.shutdown_sessions(Shutdown::Up));
                 }
                 Effect::DropIdle => server.drop_idle(),
                 Effect::RedistributeQueue => requeued = server.queue.flush() as u32,

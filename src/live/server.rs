@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
@@ -29,6 +29,25 @@ pub enum Address {
     Ip(SocketAddr),
     /// A unix stream socket.
     Unix(PathBuf),
+}
+
+/// Why the sessions of a server are ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// `shutdown sessions server`.
+    Command,
+    /// `on-marked-down shutdown-sessions`.
+    Down,
+    /// `on-marked-up shutdown-backup-sessions`.
+    Up,
+}
+
+static KILLED: LazyLock<watch::Sender<u64>> = LazyLock::new(|| watch::Sender::new(0));
+
+/// Changes when the sessions of any server have to end.
+#[must_use]
+pub fn any_killed() -> watch::Receiver<u64> {
+    KILLED.subscribe()
 }
 
 /// What the last check said; the columns `check_*` and `last_chk` of `show stat`.
@@ -97,6 +116,8 @@ pub struct Server {
     generation: AtomicU64,
     /// Counts up to end all sessions.
     kill: watch::Sender<u64>,
+    /// How often that happened, and why the last time: for sessions that are woken by others.
+    kills: AtomicU64,
     /// Checks were suspended by command.
     check_suspended: AtomicBool,
     agent_suspended: AtomicBool,
@@ -134,6 +155,7 @@ impl Server {
             warming: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             kill: watch::Sender::new(0),
+            kills: AtomicU64::new(0),
             check_suspended: AtomicBool::new(false),
             agent_suspended: AtomicBool::new(false),
             agent: RwLock::new(CheckReport { health: AGENT_RISE, ..CheckReport::default() }),
@@ -254,8 +276,27 @@ impl Server {
     }
 
     /// Ends all sessions on this server (`shutdown sessions server`, `on-marked-down`).
-    pub fn shutdown_sessions(&self) {
+    pub fn shutdown_sessions(&self, cause: Shutdown) {
+        let next = (self.kills.load(Relaxed) / 4 + 1) * 4 + cause as u64;
+        self.kills.store(next, Relaxed);
         self.kill.send_modify(|n| *n += 1);
+        KILLED.send_modify(|n| *n += 1);
+    }
+
+    /// A number that changes with [`Self::shutdown_sessions`].
+    #[must_use]
+    pub fn kills(&self) -> u64 {
+        self.kills.load(Relaxed)
+    }
+
+    /// Why the sessions were ended last.
+    #[must_use]
+    pub fn kill_cause(&self) -> Shutdown {
+        match self.kills.load(Relaxed) % 4 {
+            1 => Shutdown::Down,
+            2 => Shutdown::Up,
+            _ => Shutdown::Command,
+        }
     }
 
     /// Changes when the sessions have to end.

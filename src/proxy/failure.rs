@@ -2,6 +2,8 @@
 //!
 //! Termination codes of log lines, counters and the status of the answer are derived from this one type.
 
+use crate::live::Shutdown;
+
 /// Who ended the session, the first character of the termination code.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Who {
@@ -24,6 +26,22 @@ pub(super) enum Who {
     Resource,
     /// The server went down and its sessions were shut.
     Down,
+    /// A server that is preferred came up (`on-marked-up shutdown-backup-sessions`).
+    Up,
+    /// Somebody ended it with a command.
+    Killed,
+}
+
+impl Who {
+    /// Who ends the sessions of a server.
+    #[must_use]
+    pub(super) fn by(cause: Shutdown) -> Self {
+        match cause {
+            Shutdown::Command => Who::Killed,
+            Shutdown::Down => Who::Down,
+            Shutdown::Up => Who::Up,
+        }
+    }
 }
 
 /// What the session was doing, the second character.
@@ -98,6 +116,8 @@ impl Failure {
             Who::Local => b'L',
             Who::Resource => b'R',
             Who::Down => b'D',
+            Who::Up => b'U',
+            Who::Killed => b'K',
         };
         let phase = match self.phase {
             Phase::Done => b'-',

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
 use super::stream::Stream;
-use super::worker::{self, Conn, Guard, with};
+use super::worker::{self, Conn, Extra, Guard, with};
 use crate::sys::poller::Poller;
 use crate::sys::{self, clock};
 
@@ -37,6 +37,7 @@ struct Parked {
     dst: Option<SocketAddr>,
     accepted: Instant,
     last_end: Instant,
+    extra: Option<Box<Extra>>,
     /// Counts the connection, and knows its proxy and listener.
     guard: Guard,
 }
@@ -85,6 +86,7 @@ impl Lot {
             last_end,
             requests,
             received_proxy,
+            extra,
         } = conn;
         drop((proxy, listener, input, deadline));
         let is_tcp = matches!(io, Stream::Tcp(_));
@@ -94,7 +96,18 @@ impl Lot {
         let key = entry.key();
         poller.add(&fd, key)?;
         guard.shared.parked.fetch_add(1, Relaxed);
-        entry.insert(Parked { fd, is_tcp, received_proxy, requests, src, dst, accepted, last_end, guard });
+        entry.insert(Parked {
+            fd,
+            is_tcp,
+            received_proxy,
+            requests,
+            src,
+            dst,
+            accepted,
+            last_end,
+            extra,
+            guard,
+        });
         let mut all = self.until.borrow_mut();
         if all.len() <= key {
             all.resize(key + 1, u64::MAX);
@@ -109,7 +122,8 @@ impl Lot {
     fn resume(&self, key: usize) {
         let Some(parked) = self.entries.borrow_mut().try_remove(key) else { return };
         self.until.borrow_mut()[key] = u64::MAX;
-        let Parked { fd, is_tcp, received_proxy, requests, src, dst, accepted, last_end, guard } = parked;
+        let Parked { fd, is_tcp, received_proxy, requests, src, dst, accepted, last_end, extra, guard } =
+            parked;
         guard.shared.parked.fetch_sub(1, Relaxed);
         if let Some(poller) = &self.poller {
             poller.remove(&fd);
@@ -128,6 +142,7 @@ impl Lot {
             last_end,
             requests,
             received_proxy,
+            extra,
         };
         worker::resume(conn, guard);
     }

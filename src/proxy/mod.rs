@@ -11,6 +11,7 @@ mod failure;
 mod http;
 mod listener;
 mod lot;
+mod numbers;
 mod outbound;
 mod pool;
 pub mod proxy_protocol;

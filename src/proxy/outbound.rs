@@ -32,8 +32,12 @@ pub(super) struct Upstream {
 pub(super) struct Plan {
     /// The server of the persistence cookie or `use-server`.
     pub(super) wanted: Option<Arc<Server>>,
+    /// The server of the client's last request (`option prefer-last-server`).
+    pub(super) preferred: Option<Arc<Server>>,
     /// An idle connection will do.
     pub(super) reuse: bool,
+    /// One that only this client has used will do.
+    pub(super) own: bool,
     /// Tries left, `retries`.
     pub(super) left: u32,
     /// The server that failed last.
@@ -74,6 +78,14 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         let slot = take_slot(conn, txn, plan).await?;
         let server = slot.server().clone();
         note_server(txn, backend, &server, plan);
+        if plan.own
+            && let Some((io, requests)) = conn.take_own(be.idx, &server)
+        {
+            backend.counters.reuse.inc();
+            server.counters.reuse.inc();
+            txn.times.connect = Some(clock::now());
+            return Ok(Upstream { io, slot, requests });
+        }
         if plan.reuse
             && let Some((io, requests)) = with(|w| w.idle.take(be.idx, &server))
         {
@@ -104,6 +116,9 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     if retry(conn, txn, plan, &server, true).await {
                         break;
                     }
+                    if watches_client(txn) && left_now(conn) {
+                        return Err(Failure::new(Who::Client, Phase::Connect));
+                    }
                     backend.counters.wretr.inc();
                     server.counters.wretr.inc();
                     server.counters.stot.inc();
@@ -130,6 +145,8 @@ pub(super) async fn retry(
     plan.left = plan.left.saturating_sub(1);
     txn.retries += 1;
     plan.reuse = false;
+    plan.own = false;
+    plan.preferred = None;
     let tries = txn.retries as i32;
     let (active, _) = backend.usable();
     let turns = matches!(
@@ -158,7 +175,14 @@ pub(super) async fn retry(
     if pause {
         let delay = txn.limits.connect.unwrap_or(Duration::MAX).min(Duration::from_secs(1));
         conn.deadline.set(Some(clock::now() + delay));
-        poll_fn(|cx| conn.deadline.poll(cx)).await;
+        let watch = watches_client(txn);
+        poll_fn(|cx| {
+            if watch && client_left(conn, cx) {
+                return Poll::Ready(());
+            }
+            conn.deadline.poll(cx)
+        })
+        .await;
     }
     false
 }
@@ -195,7 +219,14 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
     loop {
         let pick = match &plan.wanted {
             Some(server) => be.pick_server(server),
-            None => be.pick(balance_key(txn), plan.avoid),
+            None => match &plan.preferred {
+                // Only while it needs no waiting.
+                Some(server) => match be.pick_server(server) {
+                    Pick::Slot(slot) => Pick::Slot(slot),
+                    _ => be.pick(balance_key(txn), plan.avoid),
+                },
+                None => be.pick(balance_key(txn), plan.avoid),
+            },
         };
         let mut ticket = match pick {
             Pick::Slot(slot) => {
@@ -215,7 +246,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
         } else {
             txn.backend_queue = ticket.ahead as u32;
         }
-        let watch = txn.fe.ir.abortonclose || be.ir.abortonclose;
+        let watch = watches_client(txn);
         conn.deadline.set(txn.limits.queue.map(|d| clock::now() + d));
         let woken = {
             let mut wait = pin!(ticket.wait());
@@ -244,7 +275,16 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
     }
 }
 
-/// `abortonclose`: has the client closed while it waits for an answer?
+/// `abortonclose`: is a client that closes to be left alone at once?
+pub(super) fn watches_client(txn: &Txn) -> bool {
+    txn.be.ir.abortonclose
+}
+
+fn left_now(conn: &mut Conn) -> bool {
+    client_left(conn, &mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+/// Has the client closed while it waits for an answer?
 pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> bool {
     conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
 }
@@ -293,7 +333,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 Err(e) => return Err(local_trouble(&e)),
             }
             let stream = TcpStream::from_std(socket.into()).map_err(|e| local_trouble(&e))?;
-            wait_connected(conn, &stream).await?;
+            wait_connected(conn, &stream, watches_client(txn)).await?;
             Stream::Tcp(stream)
         }
         Target::Unix(path) => {
@@ -317,7 +357,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
 }
 
 /// Wait until the handshake is over.
-async fn wait_connected(conn: &mut Conn, stream: &TcpStream) -> Result<(), Failure> {
+async fn wait_connected(conn: &mut Conn, stream: &TcpStream, watch: bool) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
     poll_fn(|cx| match stream.poll_write_ready(cx) {
         Poll::Ready(Ok(())) => match stream.take_error() {
@@ -325,6 +365,9 @@ async fn wait_connected(conn: &mut Conn, stream: &TcpStream) -> Result<(), Failu
             _ => Poll::Ready(Err(refused)),
         },
         Poll::Ready(Err(_)) => Poll::Ready(Err(refused)),
+        Poll::Pending if watch && client_left(conn, cx) => {
+            Poll::Ready(Err(Failure::new(Who::Client, Phase::Connect)))
+        }
         Poll::Pending => {
             conn.deadline.poll(cx).map(|()| Err(Failure::new(Who::ServerTimeout, Phase::Connect)))
         }

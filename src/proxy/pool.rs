@@ -105,6 +105,6 @@ impl IdlePool {
 }
 
 /// Nothing has come in since the last response, neither bytes nor the end. Costs no system call.
-fn is_silent(io: &Stream) -> bool {
+pub(super) fn is_silent(io: &Stream) -> bool {
     io.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
 }

@@ -72,6 +72,9 @@ pub(super) fn accept(txn: &mut Txn) -> Outcome {
                 other => return other.into(),
             }
         }
+        if std::ptr::eq(list, &fe.ir.tcp_request_connection) {
+            txn.settle_connection();
+        }
     }
     Outcome::Continue
 }
@@ -79,6 +82,12 @@ pub(super) fn accept(txn: &mut Txn) -> Outcome {
 /// `tcp-request content` of `proxy` from rule `from` on.
 pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
     rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into()
+}
+
+/// `tcp-response content` of the backend from rule `from` on.
+pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Outcome {
+    let be = txn.be.clone();
+    rules::tcp_content(&be.ir.tcp_response_content, from, Dir::Res, txn).into()
 }
 
 /// `use_backend`, then `default_backend`.
@@ -138,16 +147,24 @@ pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Ou
     rules::http_request(&proxy.ir.http_request, from, txn).into()
 }
 
-/// `http-response` of the backend, then of the frontend.
-pub(super) fn http_response(txn: &mut Txn) -> Outcome {
-    if !txn.vars.is_empty() {
+/// `http-response` of the backend, then of the frontend, from where `at` stands: (section, rule). When the outcome
+/// is to wait, `at` is where to go on.
+pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
+    if *at == (0, 0) && !txn.vars.is_empty() {
         txn.vars.clear(Scope::Req);
     }
-    for proxy in both(txn) {
+    for (section, proxy) in both(txn).enumerate().skip(at.0) {
+        let from = std::mem::take(&mut at.1);
+        at.0 = section;
         if !proxy.ir.http_response.is_empty() {
-            match rules::http_response(&proxy.ir.http_response, 0, txn) {
+            match rules::http_response(&proxy.ir.http_response, from, txn) {
                 Verdict::Continue | Verdict::Wait { .. } => {}
-                other => return other.into(),
+                other => {
+                    if let Verdict::WaitForBody { rule, .. } = other {
+                        at.1 = rule;
+                    }
+                    return other.into();
+                }
             }
         }
     }

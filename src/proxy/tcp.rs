@@ -17,6 +17,7 @@ use crate::sys::clock;
 /// From accept to close.
 pub(super) async fn session(conn: &mut Conn) {
     let mut txn = Txn::new(conn, conn.accepted);
+    txn.make_unique_id();
     if rules::logs_connect(&txn.fe.ir) {
         txn::log(&txn);
     }
@@ -29,17 +30,19 @@ pub(super) async fn session(conn: &mut Conn) {
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
-    content_rules(conn, txn).await?;
+    let fe = txn.fe.clone();
+    inspect(conn, txn, &fe, false).await?;
     let Some(be) = rules::choose_backend(txn) else {
         return Err(Failure::new(Who::Server, Phase::Connect));
     };
     enter_backend(txn, be);
     let be = txn.be.clone();
     if !Arc::ptr_eq(&be, &txn.fe) {
-        backend_rules(conn, txn).await?;
+        inspect(conn, txn, &be, false).await?;
     }
-    let mut plan = Plan { left: be.ir.backend.as_ref().map_or(0, |b| b.retries), ..Plan::default() };
-    plan.wanted = rules::use_server(txn);
+    let retries = be.ir.backend.as_ref().map_or(0, |b| b.retries);
+    let mut plan =
+        Plan { wanted: rules::use_server(txn), left: txn.max_retries.unwrap_or(retries), ..Plan::default() };
     txn.payload = conn.input.take();
     let up = outbound::establish(conn, txn, &mut plan).await;
     conn.input = txn.payload.take();
@@ -58,12 +61,8 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
         server_fin: t.server_fin,
     };
     let mut early = None;
-    let (moved, failure) =
-        tunnel::run(&mut conn.io, &mut io, &mut conn.input, &mut early, &mut conn.deadline, limits, &server)
-            .await;
+    let failure = tunnel::run(conn, txn, &mut io, &mut early, limits, &server).await;
     server.counters.used.dec();
-    txn.bytes_in = moved.up;
-    txn.bytes_out = moved.down;
     if be.ir.nolinger {
         io.reset_on_close();
     }
@@ -82,30 +81,29 @@ pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
     }
 }
 
-/// `tcp-request content` rules of the frontend, waiting for data as they ask, for `inspect-delay` at most.
-async fn content_rules(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
-    let proxy = txn.fe.clone();
-    inspect(conn, txn, &proxy).await
-}
-
-async fn backend_rules(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
-    let proxy = txn.be.clone();
-    inspect(conn, txn, &proxy).await
-}
-
-async fn inspect(conn: &mut Conn, txn: &mut Txn, proxy: &Arc<Proxy>) -> Result<(), Failure> {
+/// `tcp-request content` rules of `proxy`, waiting for data as they ask, for `inspect-delay` at most. `complete`:
+/// nothing they could wait for will come.
+pub(super) async fn inspect(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    proxy: &Arc<Proxy>,
+    complete: bool,
+) -> Result<(), Failure> {
     if proxy.ir.tcp_request_content.is_empty() {
         return Ok(());
     }
-    let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| conn.accepted + d);
-    txn.is_final = until.is_none();
+    let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| clock::now() + d);
+    txn.is_final = until.is_none() || complete;
     let mut from = 0;
     loop {
         txn.payload = conn.input.take();
         let outcome = rules::tcp_content(txn, proxy, from);
         conn.input = txn.payload.take();
         match outcome {
-            Outcome::Continue => return Ok(()),
+            Outcome::Continue => {
+                txn.is_final = false;
+                return Ok(());
+            }
             Outcome::Wait(rule) if !txn.is_final => from = rule,
             Outcome::SilentDrop => {
                 conn.io.reset_on_close();
@@ -146,18 +144,10 @@ fn denied(txn: &Txn) -> Failure {
 fn finish(conn: &Conn, txn: &mut Txn) {
     let (up, down) = (txn.bytes_in, txn.bytes_out);
     let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.bin.add(up);
-        fe.counters.bout.add(down);
-    }
-    conn.listener.counters.bin.add(up);
-    conn.listener.counters.bout.add(down);
-    txn.live.process.bytes_out.add(down);
+    txn.count_bytes();
     let timers = txn.timers();
     if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
         let c = &be.counters;
-        c.bin.add(up);
-        c.bout.add(down);
         c.sessions.dec();
         if aborted_by_client && txn.failure.phase != Phase::Request {
             c.cli_abrt.inc();
@@ -168,8 +158,6 @@ fn finish(conn: &Conn, txn: &mut Txn) {
     }
     if let Some(server) = &txn.server {
         let c = &server.counters;
-        c.bin.add(up);
-        c.bout.add(down);
         c.sessions.dec();
         if aborted_by_client {
             c.cli_abrt.inc();

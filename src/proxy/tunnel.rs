@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::deadline::{Deadline, earlier};
+use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
+use super::rules::{self, Outcome};
 use super::stream::{Side, Stream};
-use super::worker::{fill_large, with};
+use super::txn::Txn;
+use super::worker::{Conn, fill, fill_large, with};
 use crate::buf::Buf;
 use crate::live::Server;
 use crate::sys::clock;
@@ -106,36 +108,96 @@ pub(super) struct TunnelLimits {
     pub(super) server_fin: Option<Duration>,
 }
 
-/// What went through.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Transferred {
-    /// From the client.
-    pub(super) up: u64,
-    /// From the server.
-    pub(super) down: u64,
+/// Long sessions are counted while they run, this often.
+pub(super) const COUNT_EVERY: Duration = Duration::from_secs(2);
+
+/// `tcp-response content` rules that have not decided yet.
+struct Gate {
+    from: usize,
+    until: Option<Instant>,
 }
 
-/// Move bytes until both directions ended, one side broke, or time is up. `input` and `early` are bytes of
-/// the client and of the server that were read already.
+impl Gate {
+    fn new(txn: &Txn) -> Option<Self> {
+        let ir = &txn.be.ir;
+        // In HTTP mode they have seen the response's head.
+        let pending = !ir.tcp_response_content.is_empty() && txn.times.data.is_none();
+        pending.then(|| Self { from: 0, until: ir.tcp_response_inspect_delay.map(|d| clock::now() + d) })
+    }
+
+    /// Have the rules decided? They see what has come; `false` ends the session.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        txn: &mut Txn,
+        server: &mut Stream,
+        down: &mut Half,
+    ) -> Poll<Result<bool, Broken>> {
+        loop {
+            let full = down.buf.as_ref().is_some_and(Buf::is_full);
+            let late = self.until.is_none_or(|at| clock::now() >= at);
+            txn.is_final = full || down.ended || late;
+            txn.resp_complete = down.ended;
+            txn.resp_payload = down.buf.take();
+            let outcome = rules::tcp_response(txn, self.from);
+            down.buf = txn.resp_payload.take();
+            match outcome {
+                Outcome::Wait(rule) if !txn.is_final => self.from = rule,
+                Outcome::Continue | Outcome::Wait(_) => {
+                    txn.is_final = false;
+                    return Poll::Ready(Ok(true));
+                }
+                _ => return Poll::Ready(Ok(false)),
+            }
+            match std::task::ready!(fill(server, &mut down.buf, cx)) {
+                Ok(n) => down.took(n),
+                Err(_) => return Poll::Ready(Err(Broken(Side::Server))),
+            }
+        }
+    }
+}
+
+/// Move bytes until both directions ended, one side broke, or time is up. The client's input and `early` are bytes
+/// of the client and of the server that were read already. What goes through is added to the transaction's.
 pub(super) async fn run(
-    client: &mut Stream,
+    conn: &mut Conn,
+    txn: &mut Txn,
     server: &mut Stream,
-    input: &mut Option<Buf>,
     early: &mut Option<Buf>,
-    deadline: &mut Deadline,
     limits: TunnelLimits,
     on: &Arc<Server>,
-) -> (Transferred, Failure) {
+) -> Failure {
+    let Conn { io: client, input, deadline, .. } = conn;
     let mut up = Half { buf: input.take(), ..Half::default() };
     let mut down = Half { buf: early.take(), ..Half::default() };
+    let mut gate = Gate::new(txn);
     let start = clock::now();
+    let mut counted = start;
     let (mut client_at, mut server_at) = (start, start);
     let mut killed = on.killed();
     let mut kill = pin!(killed.changed());
     let mut polled_kill = 0u32;
     let failure = poll_fn(|cx| {
         let a = up.poll(cx, client, server, Side::Client);
-        let b = down.poll(cx, server, client, Side::Server);
+        let mut b = Poll::Pending;
+        if let Some(waiting) = &mut gate {
+            match waiting.poll(cx, txn, server, &mut down) {
+                Poll::Ready(Ok(true)) => gate = None,
+                Poll::Ready(Ok(false)) => {
+                    count_denied(txn);
+                    return Poll::Ready(Failure {
+                        who: Who::Proxy,
+                        phase: Phase::Data,
+                        ..Failure::default()
+                    });
+                }
+                Poll::Ready(Err(broken)) => b = Poll::Ready(Err(broken)),
+                Poll::Pending => {}
+            }
+        }
+        if gate.is_none() {
+            b = down.poll(cx, server, client, Side::Server);
+        }
         if let Poll::Ready(Err(Broken(side))) = a {
             return Poll::Ready(broken(side));
         }
@@ -152,6 +214,12 @@ pub(super) async fn run(
             down.moved = false;
             client_at = now;
             server_at = now;
+            if now.duration_since(counted) >= COUNT_EVERY {
+                counted = now;
+                txn.bytes_in += std::mem::take(&mut up.bytes);
+                txn.bytes_out += std::mem::take(&mut down.bytes);
+                txn.count_bytes();
+            }
             polled_kill = polled_kill.saturating_add(1);
         } else {
             polled_kill = 0;
@@ -160,21 +228,44 @@ pub(super) async fn run(
         if polled_kill <= 1
             && let Poll::Ready(Ok(())) = kill.as_mut().poll(cx)
         {
-            return Poll::Ready(Failure { who: Who::Down, phase: Phase::Data, ..Failure::default() });
+            return Poll::Ready(Failure {
+                who: Who::by(on.kill_cause()),
+                phase: Phase::Data,
+                ..Failure::default()
+            });
         }
         let client_limit = if up.ended { limits.client_fin.or(limits.client) } else { limits.client };
         let server_limit = if down.ended { limits.server_fin.or(limits.server) } else { limits.server };
         let c = client_limit.map(|d| client_at + d);
         let s = server_limit.map(|d| server_at + d);
-        deadline.set(earlier(c, s));
-        deadline.poll(cx).map(|()| timed_out(c, s))
+        let until = gate.as_ref().and_then(|g| g.until);
+        deadline.set(earlier(earlier(c, s), until));
+        if deadline.poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if until.is_some_and(|at| clock::now() >= at) {
+            // The rules decide on what there is.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(timed_out(c, s))
     })
     .await;
-    let transferred = Transferred { up: up.bytes, down: down.bytes };
+    txn.bytes_in += up.bytes;
+    txn.bytes_out += down.bytes;
     for buf in [up.buf, down.buf].into_iter().flatten() {
         with(|w| w.bufs.give(buf));
     }
-    (transferred, failure)
+    failure
+}
+
+fn count_denied(txn: &Txn) {
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.dresp.inc();
+    }
+    if let Some(be) = &txn.be.backend {
+        be.counters.dresp.inc();
+    }
 }
 
 fn broken(side: Side) -> Failure {

@@ -1,10 +1,11 @@
 //! One transaction: what is known of it for rules, counters and its log line.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
+use super::proxy_protocol::Tlv;
 use super::worker::{Conn, with};
 use crate::buf::Buf;
 use crate::expr::ctx::{
@@ -12,11 +13,11 @@ use crate::expr::ctx::{
 };
 use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
 use crate::http::Head;
-use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
+use crate::ir;
+use crate::ir::expr::Scope;
 use crate::ir::log::Severity;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TimeoutKind;
-use crate::ir::{self, ProxyIdx};
 use crate::live::{Live, Proxy, Server};
 use crate::sys::clock;
 
@@ -100,6 +101,31 @@ pub(super) struct Txn {
     pub(super) priority: (i32, i32),
     pub(super) request_cookie: Option<Vec<u8>>,
     pub(super) response_cookie: Option<Vec<u8>>,
+    /// Decoded body, where the payload is chunked; length of the body in the payload otherwise.
+    pub(super) body: BufferedBody,
+    /// Bytes behind the response head, or the first bytes of a server, while rules look at them.
+    pub(super) resp_payload: Option<Buf>,
+    /// No more will come.
+    pub(super) resp_complete: bool,
+    /// `unique-id-format`, evaluated.
+    pub(super) unique_id: Option<Vec<u8>>,
+    /// Retries that a rule allowed.
+    pub(super) max_retries: Option<u32>,
+    tlvs: Option<Arc<[Tlv]>>,
+    /// Bytes that the counters have already: in, out.
+    counted: (u64, u64),
+}
+
+/// What is known of the body of a request whose beginning is in the payload.
+#[derive(Clone, Debug, Default)]
+pub(super) enum BufferedBody {
+    /// Nothing: everything that was received counts.
+    #[default]
+    Unknown,
+    /// So many bytes.
+    Length(u64),
+    /// Chunked; decoded so far.
+    Decoded(Vec<u8>),
 }
 
 impl Txn {
@@ -107,6 +133,8 @@ impl Txn {
     pub(super) fn new(conn: &Conn, started: Instant) -> Self {
         let (live, req) = with(|w| (w.live().clone(), w.take_head()));
         let t = &conn.proxy.ir.timeouts;
+        let extra = conn.extra.as_deref();
+        let (fc_src, fc_dst) = extra.and_then(|e| e.fc).unwrap_or((conn.src, conn.dst));
         Self {
             live,
             fe: conn.proxy.clone(),
@@ -114,8 +142,8 @@ impl Txn {
             listener: conn.listener.clone(),
             src: conn.src,
             dst: conn.dst,
-            fc_src: conn.src,
-            fc_dst: conn.dst,
+            fc_src,
+            fc_dst,
             received_proxy: conn.received_proxy,
             started,
             first_byte: None,
@@ -144,7 +172,7 @@ impl Txn {
             payload_complete: false,
             is_final: false,
             captures: Captures::default(),
-            vars: Vars::default(),
+            vars: extra.map_or_else(Vars::default, |e| e.vars.clone()),
             log_level: Some(Severity(6)),
             limits: Limits { client: t.client, tarpit: t.tarpit.or(t.connect), ..Limits::default() },
             retry_allowed: true,
@@ -155,6 +183,71 @@ impl Txn {
             priority: (0, 0),
             request_cookie: None,
             response_cookie: None,
+            body: BufferedBody::Unknown,
+            resp_payload: None,
+            resp_complete: false,
+            unique_id: None,
+            max_retries: None,
+            counted: (0, 0),
+            tlvs: extra.map(|e| e.tlvs.clone()).filter(|t| !t.is_empty()),
+        }
+    }
+
+    /// The addresses are from now on those of the connection (`fc_src`, `fc_dst`).
+    pub(super) fn settle_connection(&mut self) {
+        (self.fc_src, self.fc_dst) = (self.src, self.dst);
+    }
+
+    /// Addresses of the connection.
+    pub(super) fn connection_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        (self.fc_src, self.fc_dst)
+    }
+
+    /// What outlives the transaction goes back to its connection.
+    pub(super) fn give_back(&mut self, conn: &mut Conn) {
+        if self.vars.is_empty() && conn.extra.is_none() {
+            return;
+        }
+        let mut vars = std::mem::take(&mut self.vars);
+        for scope in [Scope::Txn, Scope::Req, Scope::Res] {
+            vars.clear(scope);
+        }
+        if conn.extra.is_some() || !vars.is_empty() {
+            conn.extra().vars = vars;
+        }
+    }
+
+    /// Add what came through since the last time to the counters of everything this session passes.
+    pub(super) fn count_bytes(&mut self) {
+        let up = self.bytes_in.saturating_sub(self.counted.0);
+        let down = self.bytes_out.saturating_sub(self.counted.1);
+        self.counted = (self.counted.0 + up, self.counted.1 + down);
+        if up == 0 && down == 0 {
+            return;
+        }
+        if let Some(fe) = &self.fe.frontend {
+            fe.counters.bin.add(up);
+            fe.counters.bout.add(down);
+        }
+        self.listener.counters.bin.add(up);
+        self.listener.counters.bout.add(down);
+        self.live.process.bytes_out.add(down);
+        if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
+            be.counters.bin.add(up);
+            be.counters.bout.add(down);
+        }
+        if let Some(server) = &self.server {
+            server.counters.bin.add(up);
+            server.counters.bout.add(down);
+        }
+    }
+
+    /// Evaluate `unique-id-format`, once.
+    pub(super) fn make_unique_id(&mut self) {
+        let fe = self.fe.clone();
+        let format = fe.ir.frontend.as_ref().and_then(|f| f.unique_id_format.as_ref());
+        if let Some(format) = format.filter(|_| self.unique_id.is_none()) {
+            self.unique_id = Some(crate::expr::logformat::to_vec(format, &self.ctx()));
         }
     }
 
@@ -167,6 +260,10 @@ impl Txn {
         limits.tunnel = limits.tunnel.or(t.tunnel);
         limits.queue = limits.queue.or(t.queue).or(t.connect);
         limits.tarpit = limits.tarpit.or(t.tarpit).or(t.connect);
+        if !Arc::ptr_eq(&self.be, &be) {
+            // A frontend's `set-retries` ends where another section takes over.
+            self.max_retries = None;
+        }
         self.be = be;
         self.entered = true;
     }
@@ -210,11 +307,15 @@ impl Txn {
 
     /// Bytes received behind the head.
     fn buffered(&self) -> Buffered<'_> {
-        Buffered {
-            data: self.payload.as_ref().map_or(&[], Buf::filled),
-            complete: self.payload_complete,
-            announced: None,
-        }
+        let received = self.payload.as_ref().map_or(&[][..], Buf::filled);
+        let (data, announced) = match &self.body {
+            BufferedBody::Unknown => (received, None),
+            BufferedBody::Length(n) => {
+                (&received[..received.len().min(usize::try_from(*n).unwrap_or(usize::MAX))], Some(*n))
+            }
+            BufferedBody::Decoded(data) => (data.as_slice(), None),
+        };
+        Buffered { data, complete: self.payload_complete, announced }
     }
 }
 
@@ -283,6 +384,7 @@ impl Session for Txn {
                 listener_id: self.listener.ir.id,
                 accept_us,
                 received_proxy: self.received_proxy,
+                tlvs: self.tlvs.as_deref().unwrap_or_default(),
                 tls: false,
                 first_request: self.first_request,
             },
@@ -299,7 +401,11 @@ impl Session for Txn {
             request: http.then_some(&self.req as &dyn crate::expr::Head),
             response: self.resp.as_ref().map(|h| h as &dyn crate::expr::Head),
             request_data: self.buffered(),
-            response_data: Buffered::default(),
+            response_data: Buffered {
+                data: self.resp_payload.as_ref().map_or(&[], Buf::filled),
+                complete: self.resp_complete,
+                announced: None,
+            },
             vars: &self.vars,
             captures: &self.captures,
             progress: Progress {
@@ -315,7 +421,7 @@ impl Session for Txn {
                 request_line: self.request_line.as_deref(),
                 request_cookie: self.request_cookie.as_deref(),
                 response_cookie: self.response_cookie.as_deref(),
-                unique_id: None,
+                unique_id: self.unique_id.as_deref(),
                 request_counter: self.request_number,
                 log_counter: 0,
                 last_rule: self.last_rule.as_deref(),
@@ -370,7 +476,7 @@ impl Session for Txn {
             }
             // Variables of the process live in `proc_vars`; the others are hints about sockets and queues that
             // the loader refuses or warns about until they exist here.
-            Effect::ProcVar(name, value) => proc_vars::set(name, value),
+            Effect::ProcVar(name, value) => super::numbers::proc_vars::set(name, value),
             Effect::PriorityClass(class) => self.priority.0 = class,
             Effect::PriorityOffset(offset) => self.priority.1 = offset,
             Effect::LastRule(place) => self.last_rule = Some(Box::new(place.clone())),
@@ -380,143 +486,6 @@ impl Session for Txn {
             | Effect::SwitchModeHttp
             | Effect::ExpectProxy => {}
         }
-    }
-}
-
-/// Variables of scope `proc`.
-mod proc_vars {
-    use crate::ir::expr::{Value, VarName};
-    use parking_lot::Mutex;
-
-    static VARS: Mutex<Vec<(u64, Value)>> = Mutex::new(Vec::new());
-
-    pub(super) fn get(name: &VarName) -> Option<Value> {
-        VARS.lock().iter().find(|(id, _)| *id == name.id).map(|(_, v)| v.clone())
-    }
-
-    pub(super) fn set(name: &VarName, value: Option<Value>) {
-        let mut vars = VARS.lock();
-        vars.retain(|(id, _)| *id != name.id);
-        if let Some(value) = value {
-            vars.push((name.id, value));
-        }
-    }
-}
-
-impl crate::expr::Live for Txn {
-    fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
-        let proxy = self.live.proxy(proxy);
-        let now = clock::now_ms();
-        let (fe, be) = (proxy.frontend.as_ref(), proxy.backend.as_ref());
-        let usable = || {
-            be.map_or(0, |b| {
-                let (a, s) = b.usable();
-                i64::from(if a > 0 { a } else { s })
-            })
-        };
-        let queued = || be.map_or(0, |b| i64::from(b.counters.queued.get()));
-        let free = |with_queues: bool| {
-            let Some(be) = be else { return 0 };
-            let mut sum = 0;
-            for s in be.servers().iter().filter(|s| s.is_usable()) {
-                if s.maxconn() == 0 || (with_queues && s.ir.maxqueue == 0) {
-                    return -1;
-                }
-                sum += i64::from(s.maxconn()) - i64::from(s.served.get());
-                if with_queues {
-                    sum += i64::from(s.ir.maxqueue) - i64::from(s.counters.queued.get());
-                }
-            }
-            sum.max(0)
-        };
-        match number {
-            ProxyNumber::UsableServers => usable(),
-            ProxyNumber::BackendConnections => be.map_or(0, |b| i64::from(b.counters.sessions.get())),
-            ProxyNumber::BackendConnectionsFree => free(false),
-            ProxyNumber::ConnectionSlots => free(true),
-            ProxyNumber::BackendSessionRate => be.map_or(0, |b| i64::from(b.counters.rate.rate(now))),
-            ProxyNumber::FrontendConnections => fe.map_or(0, |f| i64::from(f.counters.sessions.get())),
-            ProxyNumber::FrontendSessionRate => fe.map_or(0, |f| i64::from(f.counters.rate.rate(now))),
-            ProxyNumber::FrontendRequestRate => fe.map_or(0, |f| i64::from(f.counters.req_rate.rate(now))),
-            ProxyNumber::Queue => queued(),
-            ProxyNumber::AverageQueue => {
-                let n = usable();
-                if n > 0 { (queued() + n - 1) / n } else { queued() }
-            }
-        }
-    }
-
-    fn server(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64 {
-        let Some(server) = self.live.proxy(backend).backend.as_ref().and_then(|b| b.server(index as usize))
-        else {
-            return 0;
-        };
-        match number {
-            ServerNumber::IsUp => i64::from(server.is_usable()),
-            ServerNumber::Connections => i64::from(server.counters.sessions.get()),
-            ServerNumber::ConnectionsFree if server.maxconn() == 0 => -1,
-            ServerNumber::ConnectionsFree => {
-                (i64::from(server.maxconn()) - i64::from(server.served.get())).max(0)
-            }
-            ServerNumber::Queue => i64::from(server.counters.queued.get()),
-            ServerNumber::SessionRate => i64::from(server.counters.rate.rate(clock::now_ms())),
-            ServerNumber::Weight => {
-                i64::from(server.with_state(|s| s.weight()).div_ceil(crate::balance::WEIGHT_SCALE))
-            }
-            ServerNumber::InitialWeight => i64::from(server.ir.weight),
-            ServerNumber::UserWeight => {
-                i64::from(server.with_state(|s| s.weight()).div_ceil(crate::balance::WEIGHT_SCALE))
-            }
-        }
-    }
-
-    fn process(&self, number: ProcessNumber) -> i64 {
-        match number {
-            ProcessNumber::Connections => i64::from(self.live.process.connections.get()),
-            ProcessNumber::Stopping => i64::from(self.live.is_stopping()),
-            ProcessNumber::Uptime => clock::now().duration_since(self.live.started).as_secs() as i64,
-        }
-    }
-
-    fn listener_connections(&self) -> i64 {
-        i64::from(self.listener.counters.sessions.get())
-    }
-
-    fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx> {
-        let name = std::str::from_utf8(name).ok()?;
-        self.live.backend_named(name).map(|p| p.idx)
-    }
-
-    fn proc_var(&self, name: &VarName) -> Option<Value> {
-        proc_vars::get(name)
-    }
-
-    fn is_local(&self, addr: IpAddr) -> bool {
-        // An address is ours if a socket can be bound to it.
-        addr.is_loopback() || std::net::UdpSocket::bind((addr, 0)).is_ok()
-    }
-
-    fn random(&self) -> u64 {
-        rand::random()
-    }
-
-    fn timeout(&self, name: TimeoutName) -> Option<i64> {
-        let (fe, be) = (&self.fe.ir.timeouts, &self.be.ir.timeouts);
-        let value = match name {
-            TimeoutName::BeServer => be.server,
-            TimeoutName::BeTunnel => be.tunnel,
-            TimeoutName::FeClient => fe.client,
-            TimeoutName::CurServer => self.limits.server,
-            TimeoutName::CurTunnel => self.limits.tunnel,
-            TimeoutName::BeConnect => be.connect,
-            TimeoutName::BeQueue => be.queue,
-            TimeoutName::BeTarpit => be.tarpit,
-            TimeoutName::CurClient => self.limits.client,
-            TimeoutName::CurConnect => self.limits.connect,
-            TimeoutName::CurQueue => self.limits.queue,
-            TimeoutName::CurTarpit => self.limits.tarpit,
-        };
-        value.map(|d| d.as_millis() as i64)
     }
 }
 

@@ -20,9 +20,10 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::{http, proxy_protocol, rules, tcp};
 use crate::buf::{Buf, Pool};
+use crate::expr::Vars;
 use crate::http::Head;
 use crate::ir;
-use crate::live::{FrontendState, Listener, Live, Proxy};
+use crate::live::{FrontendState, Listener, Live, Proxy, Server, any_killed};
 use crate::sys::{self, clock};
 
 /// A listener as one thread has it.
@@ -48,6 +49,8 @@ pub(super) struct Worker {
     /// Tasks of idle connections, and the number of the house-keeping round in which they became idle.
     idlers: RefCell<slab::Slab<(Waker, u32)>>,
     rounds: Cell<u32>,
+    /// Tasks of all sessions, to wake them when something concerns them from afar.
+    tasks: RefCell<slab::Slab<Waker>>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
 }
@@ -74,6 +77,7 @@ impl Worker {
             lot: Lot::new(),
             idlers: RefCell::default(),
             rounds: Cell::new(0),
+            tasks: RefCell::default(),
             clocks: Cell::new(read_clocks()),
             shared,
             index,
@@ -141,6 +145,12 @@ impl Worker {
         self.idlers.borrow_mut().try_remove(key);
     }
 
+    /// Wake every session: it looks whether its server was taken away.
+    fn wake_tasks(&self) {
+        let wakers: Vec<Waker> = self.tasks.borrow().iter().map(|(_, w)| w.clone()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Wake the tasks of idle connections: all, or those that were idle for long.
     fn wake_idlers(&self, all: bool) {
         let wakers: Vec<Waker> = (self.idlers.borrow().iter())
@@ -195,9 +205,50 @@ pub(super) struct Conn {
     /// Requests so far.
     pub(super) requests: u32,
     pub(super) received_proxy: bool,
+    /// What few connections have.
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few connections have, and what lives longer than one exchange.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Variables of scope `sess`.
+    pub(super) vars: Vars,
+    /// Client and destination as `tcp-request connection` rules left them (`fc_src`, `fc_dst`).
+    pub(super) fc: Option<(Option<SocketAddr>, Option<SocketAddr>)>,
+    /// Extensions of its PROXY header.
+    pub(super) tlvs: Arc<[proxy_protocol::Tlv]>,
+    /// A connection to a server that no other client may use.
+    pub(super) own: Option<Own>,
+    /// The server of the last exchange (`option prefer-last-server`).
+    pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
+}
+
+/// A server connection of one client's.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) backend: ir::ProxyIdx,
+    pub(super) server: Arc<Server>,
+    pub(super) io: Stream,
+    pub(super) requests: u32,
+    pub(super) generation: u64,
 }
 
 impl Conn {
+    /// The rarely used part, made when it is first asked for.
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// The client's own connection to `server`, if it has one that is still good.
+    pub(super) fn take_own(&mut self, backend: ir::ProxyIdx, server: &Arc<Server>) -> Option<(Stream, u32)> {
+        let own = self.extra.as_mut()?.own.take_if(|own| {
+            own.backend == backend && (Arc::ptr_eq(&own.server, server) || !super::pool::is_silent(&own.io))
+        })?;
+        let good = own.generation == server.generation() && super::pool::is_silent(&own.io);
+        good.then_some((own.io, own.requests))
+    }
+
     /// Its frontend.
     pub(super) fn frontend(&self) -> &crate::live::Frontend {
         self.proxy.frontend.as_ref().expect("connections come through frontends")
@@ -277,11 +328,13 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
         });
     }
     tokio::spawn(lot::watch());
+    let mut killed = any_killed();
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = tick.tick() => with(Worker::keep_house),
+            Ok(()) = killed.changed() => with(Worker::wake_tasks),
             order = orders.wait_for(|o| *o != Order::Run) => {
                 if order.is_err() {
                     return;
@@ -301,6 +354,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     while shared.sessions.load(Relaxed) > 0 {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(20)) => with(|w| w.idle.clear()),
+            Ok(()) = killed.changed() => with(Worker::wake_tasks),
             _ = orders.wait_for(|o| *o == Order::Quit) => return,
         }
     }
@@ -401,6 +455,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             last_end: now,
             requests: 0,
             received_proxy: false,
+            extra: None,
         };
         let guard = Guard::enter(shared.clone(), &conn);
         start(conn, guard, true);
@@ -472,7 +527,28 @@ fn start(conn: Conn, guard: Guard, is_new: bool) {
     });
 }
 
+/// Keeps the waker of a session's task where the worker finds it.
+struct Registered(usize);
+
+impl Registered {
+    async fn new() -> Self {
+        std::future::poll_fn(|cx| {
+            let key = with(|w| w.tasks.borrow_mut().insert(cx.waker().clone()));
+            std::task::Poll::Ready(Self(key))
+        })
+        .await
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // When the thread itself ends, its worker may be gone before its tasks.
+        let _ = WORKER.try_with(|w| w.get().map(|w| w.tasks.borrow_mut().try_remove(self.0)));
+    }
+}
+
 async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
+    let _registered = Registered::new().await;
     if is_new {
         if conn.listener.ir.accept_proxy && !Box::pin(read_proxy_line(&mut conn)).await {
             return;
@@ -510,6 +586,9 @@ async fn read_proxy_line(conn: &mut Conn) -> bool {
                             conn.dst = Some(unmap(dst));
                         }
                         conn.received_proxy = true;
+                        if !header.tlvs.is_empty() {
+                            conn.extra().tlvs = header.tlvs.into();
+                        }
                         conn.rest();
                         return std::task::Poll::Ready(true);
                     }
@@ -533,8 +612,12 @@ fn admitted(conn: &mut Conn) -> bool {
     }
     let mut txn = Txn::new(conn, conn.accepted);
     let outcome = rules::accept(&mut txn);
-    conn.src = txn.src;
-    conn.dst = txn.dst;
+    if (txn.src, txn.dst) != (conn.src, conn.dst) {
+        conn.extra().fc = Some(txn.connection_addresses());
+        conn.src = txn.src;
+        conn.dst = txn.dst;
+    }
+    txn.give_back(conn);
     if matches!(outcome, rules::Outcome::Continue) {
         return true;
     }

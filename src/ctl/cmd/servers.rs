@@ -95,7 +95,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "end all sessions on a server",
         |call| {
             with_server(call, |_, server, _| {
-                server.shutdown_sessions();
+                server.shutdown_sessions(crate::live::Shutdown::Command);
                 Reply::done()
             })
         },

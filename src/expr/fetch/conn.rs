@@ -28,6 +28,10 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::ListenerName => text(ctx.client.listener_name.ok_or(ABSENT)?),
         Fetch::ListenerId => Ok(Sample::Int(ctx.client.listener_id.into())),
         Fetch::ReceivedProxy => Ok(Sample::Bool(ctx.client.received_proxy)),
+        Fetch::ProxyTlv(kind) => {
+            let found = ctx.client.tlvs.iter().find(|(k, _)| k == kind).ok_or(ABSENT)?;
+            Ok(Sample::text(&found.1))
+        }
         // Both sides speak HTTP/1 where they speak HTTP at all.
         Fetch::FrontHttpMajor => Ok(Sample::Int(1)),
         Fetch::BackHttpMajor => ctx.server.map(|_| Sample::Int(1)).ok_or(ABSENT),

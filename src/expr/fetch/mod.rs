@@ -72,6 +72,7 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::ListenerName
         | Fetch::ListenerId
         | Fetch::ReceivedProxy
+        | Fetch::ProxyTlv(_)
         | Fetch::FrontHttpMajor
         | Fetch::BackHttpMajor
         | Fetch::Timeout(_)

@@ -187,6 +187,8 @@ pub enum Fetch {
     ListenerId,
     /// `fc_rcvd_proxy`.
     ReceivedProxy,
+    /// `fc_pp_authority`, `fc_pp_unique_id`, `fc_pp_tlv(TYPE)`: an extension of the client's PROXY header.
+    ProxyTlv(u8),
     /// `fc_http_major`.
     FrontHttpMajor,
     /// `bc_http_major`.

@@ -141,6 +141,12 @@ const CONNECTION: &[FetchRow] = &[
     plain("bc_dst", Server, |_, _| Some(F::Addr(E::BcDst))),
     plain("bc_dst_port", Server, |_, _| Some(F::Port(E::BcDst))),
     plain("fc_rcvd_proxy", Any, |_, _| Some(F::ReceivedProxy)),
+    plain("fc_pp_authority", Any, |_, _| Some(F::ProxyTlv(2))),
+    plain("fc_pp_unique_id", Any, |_, _| Some(F::ProxyTlv(5))),
+    row("fc_pp_tlv", "(<type>)", (1, 1), Any, |l, a| match tlv_type(a.opt(0).unwrap_or_default()) {
+        Some(kind) => Some(F::ProxyTlv(kind)),
+        None => a.invalid(l, 0, "expects the type of an extension, such as 0xE1 or AUTHORITY"),
+    }),
     plain("fc_http_major", Any, |_, _| Some(F::FrontHttpMajor)),
     plain("bc_http_major", Server, |_, _| Some(F::BackHttpMajor)),
     plain("fe_name", Any, |_, _| Some(F::FrontendName)),
@@ -167,6 +173,32 @@ const CONNECTION: &[FetchRow] = &[
     plain("cur_tarpit_timeout", Any, |_, _| Some(F::Timeout(T::CurTarpit))),
     plain("fe_client_timeout", Any, |_, _| Some(F::Timeout(T::FeClient))),
 ];
+
+/// Type of an extension of the PROXY protocol, as a number (also octal and hexadecimal) or a name.
+pub(in crate::lower) fn tlv_type(text: &str) -> Option<u8> {
+    const NAMED: &[(&str, u8)] = &[
+        ("alpn", 0x01),
+        ("authority", 0x02),
+        ("crc32c", 0x03),
+        ("noop", 0x04),
+        ("unique_id", 0x05),
+        ("ssl", 0x20),
+        ("ssl_version", 0x21),
+        ("ssl_cn", 0x22),
+        ("ssl_cipher", 0x23),
+        ("ssl_sig_alg", 0x24),
+        ("ssl_key_alg", 0x25),
+        ("netns", 0x30),
+    ];
+    if let Some((_, kind)) = NAMED.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return Some(*kind);
+    }
+    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        None if text.len() > 1 && text.starts_with('0') => u8::from_str_radix(text, 8).ok(),
+        None => text.parse().ok(),
+    }
+}
 
 const PAYLOAD: &[FetchRow] = &[
     plain("wait_end", Any, |_, _| Some(F::WaitEnd)),

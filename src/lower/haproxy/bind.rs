@@ -80,10 +80,27 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
                 }
             }
             "expose-fd" => out.expose_fd = true,
+            "proto" => protocol(context, setting),
             _ => {}
         }
     }
     out
+}
+
+/// `proto` of a listener or a server: HTTP/1 is what is spoken.
+pub(super) fn protocol(context: &mut Context<'_>, setting: &Statement) {
+    let text = setting.text(0).unwrap_or_default();
+    if matches!(text, "h1" | "none") {
+        return;
+    }
+    let known = matches!(text, "h2" | "fcgi" | "quic" | "spop" | "qmux");
+    if known {
+        let message = format!("'proto {text}' has no effect : Tandem speaks HTTP/1 only yet.");
+        context.warn(Reason::NoEffect, span_at(setting, 0), message);
+    } else {
+        let message = format!("'proto' : unknown MUX protocol '{text}'");
+        context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+    }
 }
 
 fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {

@@ -24,6 +24,7 @@ const FLAGS: &[(&str, Flag)] = &[
     ("http-pretend-keepalive", Flag::Common(|p| &mut p.http_pretend_keepalive)),
     ("http-ignore-probes", Flag::Common(|p| &mut p.http_ignore_probes)),
     ("http-no-delay", Flag::Common(|p| &mut p.http_no_delay)),
+    ("http-buffer-request", Flag::Common(|p| &mut p.http_buffer_request)),
     ("clitcpka", Flag::Common(|p| &mut p.clitcpka)),
     ("srvtcpka", Flag::Common(|p| &mut p.srvtcpka)),
     ("nolinger", Flag::Common(|p| &mut p.nolinger)),

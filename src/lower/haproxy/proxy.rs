@@ -207,6 +207,8 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
             backend.servers.extend(server::lower(context, line, &draft.template, &config.resolvers));
         }
         "tcp-request inspect-delay" => common.tcp_request_inspect_delay = line.time(0),
+        "tcp-response inspect-delay" => common.tcp_response_inspect_delay = line.time(0),
+        "unique-id-header" => frontend.unique_id_header = text.map(str::to_owned),
         name if rules::is_rule(name) => {
             if name == "log-format" {
                 draft.format_line = Some(line);

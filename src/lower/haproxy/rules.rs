@@ -34,6 +34,7 @@ const RULES: &[&str] = &[
     "tcp-request session",
     "tcp-request content",
     "tcp-response content",
+    "unique-id-format",
     "force-persist",
     "ignore-persist",
     "monitor fail",
@@ -106,6 +107,8 @@ struct Lists {
     tcp_connection: Vec<TcpRule>,
     tcp_session: Vec<TcpRule>,
     tcp_content: Vec<TcpRule>,
+    tcp_response: Vec<TcpRule>,
+    unique_id: Option<LogFormat>,
     http_request: Vec<HttpRule>,
     http_response: Vec<HttpRule>,
     http_after_response: Vec<HttpRule>,
@@ -170,6 +173,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
     proxy.tcp_request_connection = lists.tcp_connection;
     proxy.tcp_request_session = lists.tcp_session;
     proxy.tcp_request_content = lists.tcp_content;
+    proxy.tcp_response_content = lists.tcp_response;
     proxy.http_request = lists.http_request;
     proxy.http_response = lists.http_response;
     proxy.http_after_response = lists.http_after_response;
@@ -183,6 +187,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
     if let Some(frontend) = &mut proxy.frontend {
         frontend.use_backends = lists.use_backends;
         frontend.monitor_fail = lists.monitor_fail;
+        frontend.unique_id_format = lists.unique_id;
         frontend.request_slots = request_slots;
         frontend.response_slots = response_slots;
     }
@@ -241,9 +246,14 @@ impl Reader<'_> {
             "tcp-request content" => {
                 lists.tcp_content.extend(language.tcp_rule(RuleSet::TcpContent, words, span));
             }
-            // Refused where it stands; read for what else is wrong with it.
             "tcp-response content" => {
-                language.tcp_rule(RuleSet::TcpResponse, words, span);
+                lists.tcp_response.extend(language.tcp_rule(RuleSet::TcpResponse, words, span));
+            }
+            // The last one counts.
+            "unique-id-format" => {
+                if let Some(word) = line.word(0) {
+                    lists.unique_id = language.log_format(word, LfUse::UniqueId, Site::HttpRequest);
+                }
             }
             "force-persist" => {
                 lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())

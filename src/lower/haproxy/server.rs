@@ -125,6 +125,7 @@ impl Template {
             "send-proxy" => server.send_proxy = Some(SendProxy::V1),
             "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
             "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
+            "proto" => super::bind::protocol(context, setting),
             "source" => server.source = source(context, setting),
             "pool-max-conn" => server.pool_max_conn = setting.number(0),
             "pool-purge-delay" => {

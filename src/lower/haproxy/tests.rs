@@ -104,17 +104,3 @@ fn conditions_of_the_command_line_are_judged_like_those_of_files() {
     assert_eq!(condition("feature(QUIC)"), Ok(false));
     assert!(condition("feature(").is_err());
 }
-
-#[test]
-fn a_guard_that_the_http_engine_would_not_hear_is_refused() {
-    let text = |mode: &str, rule: &str| {
-        format!(
-            "listen l\n mode {mode}\n bind :80\n tcp-request content {rule} if {{ src 10.0.0.0/8 }}\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
-        )
-    };
-    assert!(load_text(&text("tcp", "reject")).config.is_some());
-    assert!(load_text(&text("http", "reject")).config.is_none());
-    let told = load_text(&text("http", "accept"));
-    assert!(told.config.is_some());
-    assert!(told.diagnostics.iter().any(|said| said.message.contains("not evaluated in HTTP mode")));
-}

@@ -9,7 +9,6 @@ use tandem_parser::span::Span;
 use super::context::{Context, span_at};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
-use crate::ir::rules::TcpAction;
 use crate::ir::{Caps, CheckKind, Config, Proxy, Server, ServerAddr};
 
 /// What is known of a proxy's text and no longer seen in the configuration.
@@ -332,32 +331,9 @@ impl Subject<'_, '_, '_> {
     }
 }
 
-/// The HTTP engine does not evaluate `tcp-request content` yet: what would let someone in is refused, the rest is told.
-fn content_rules(context: &mut Context<'_>, proxy: &Proxy, fact: &Facts<'_>) {
-    if proxy.tcp_request_content.is_empty() {
-        return;
-    }
-    let guards = proxy
-        .tcp_request_content
-        .iter()
-        .any(|rule| matches!(rule.action, TcpAction::Reject | TcpAction::Close | TcpAction::SilentDrop));
-    let (severity, reason, end) = if guards {
-        (Severity::Alert, Reason::Refused, "; what they reject would be let in: use 'http-request' rules")
-    } else {
-        (Severity::Warning, Reason::NoEffect, "")
-    };
-    let message = format!(
-        "{} '{}': 'tcp-request content' rules are not evaluated in HTTP mode yet{end}.",
-        kind(proxy),
-        proxy.name
-    );
-    context.about(severity, reason, fact.section.span, message);
-}
-
 /// In `mode tcp` what belongs to HTTP is ignored, with a warning for what a reader would expect to work.
 fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>, complete: bool) {
     if proxy.mode == Mode::Http {
-        content_rules(context, proxy, fact);
         return;
     }
     let (kind, name) = (kind(proxy), proxy.name.clone());

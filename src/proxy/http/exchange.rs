@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
+use super::body::{self, Waited};
 use super::{Next, answer, forward, persist, request};
 use crate::buf::Buf;
 use crate::expr::{Answer, Session as _};
@@ -18,7 +18,7 @@ use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tcp::{add_times, enter_backend};
 use crate::proxy::txn::{self, Txn};
 use crate::proxy::worker::{Conn, with};
-use crate::proxy::{outbound, service};
+use crate::proxy::{outbound, service, tcp};
 use crate::sys::clock;
 
 /// Why no request ever came.
@@ -44,7 +44,7 @@ pub(super) async fn never_came(conn: &mut Conn, why: Absent) {
     }
     txn.first_byte = None;
     refuse(conn, &mut txn, failure).await;
-    finish(conn, &mut txn, !conn.proxy.ir.dontlognull);
+    finish(&mut txn, !conn.proxy.ir.dontlognull);
 }
 
 /// How an exchange went on after the request was read.
@@ -62,27 +62,31 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     txn.first_byte = Some(clock::now());
     if let Err(failure) = request::read_head(conn, &mut txn).await {
         refuse(conn, &mut txn, failure).await;
-        finish(conn, &mut txn, true);
+        finish(&mut txn, true);
         super::linger(conn);
         return Next::Close;
     }
     txn.times.request = Some(clock::now());
-    request::note_line(&mut txn);
     let facts = match prepare(&mut txn.req) {
         Ok(facts) => facts,
         Err(refusal) => {
+            // What cannot be trusted is no request for anybody who reads the log.
+            txn.times.request = None;
             refuse(conn, &mut txn, Failure::new(Who::Proxy, Phase::Request).status(refusal.status())).await;
-            finish(conn, &mut txn, true);
+            finish(&mut txn, true);
             super::linger(conn);
             return Next::Close;
         }
     };
+    request::note_line(&mut txn);
     count_request(conn, &mut txn);
+    txn.make_unique_id();
     if rules::logs_connect(&txn.fe.ir) {
         txn::log(&txn);
     }
     request::capture(&mut txn);
-    let next = match serve(conn, &mut txn, &facts).await {
+    let mut facts = facts;
+    let next = match serve(conn, &mut txn, &mut facts).await {
         Flow::Done(next) => next,
         Flow::Failed(failure) => {
             txn.failure = failure;
@@ -103,7 +107,8 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             }
         }
     };
-    finish(conn, &mut txn, true);
+    finish(&mut txn, true);
+    txn.give_back(conn);
     super::ended(conn);
     if next == Next::Close {
         super::linger(conn);
@@ -153,11 +158,21 @@ fn count_request(conn: &Conn, txn: &mut Txn) {
     txn.request_number = txn.live.next_unique();
 }
 
-async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Flow {
+async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
+    let fe = txn.fe.clone();
+    if let Err(failure) = inspect(conn, txn, facts, &fe).await {
+        return Flow::Failed(failure);
+    }
     if let Some(flow) = monitor(conn, txn, facts).await {
         return flow;
     }
-    let fe = txn.fe.clone();
+    let mut cut = false;
+    if fe.ir.http_buffer_request {
+        match body::buffer(conn, txn, facts).await {
+            Ok(whole) => cut = !whole,
+            Err(failure) => return Flow::Failed(failure),
+        }
+    }
     if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
         return flow;
     }
@@ -169,10 +184,23 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Flow {
     if let Some(backend) = &be.backend {
         backend.counters.req_tot.inc();
     }
-    if !Arc::ptr_eq(&fe, &be)
-        && let Some(flow) = request_phase(conn, txn, facts, &be).await
-    {
-        return flow;
+    if !Arc::ptr_eq(&fe, &be) {
+        if let Err(failure) = inspect(conn, txn, facts, &be).await {
+            return Flow::Failed(failure);
+        }
+        if be.ir.http_buffer_request && !fe.ir.http_buffer_request {
+            match body::buffer(conn, txn, facts).await {
+                Ok(whole) => cut = !whole,
+                Err(failure) => return Flow::Failed(failure),
+            }
+        }
+        if let Some(flow) = request_phase(conn, txn, facts, &be).await {
+            return flow;
+        }
+    }
+    if cut {
+        // The client is gone, and what it left is no whole request.
+        return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
     request::add_forwarded(txn);
     let cookie_server: Option<Arc<Server>> =
@@ -184,11 +212,31 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Flow {
         crate::ir::proxy::HttpReuse::Safe => conn.requests > 0,
         crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
     };
-    let mut plan = outbound::Plan { wanted: cookie_server.clone(), reuse, left: ir.retries, avoid: None };
+    let mut plan = outbound::Plan { wanted: cookie_server.clone(), reuse, ..outbound::Plan::default() };
+    plan.left = txn.max_retries.unwrap_or(ir.retries);
+    plan.own = mode(txn) == HttpConnMode::KeepAlive;
     if plan.wanted.is_none() {
         plan.wanted = rules::use_server(txn);
     }
+    if plan.wanted.is_none() && ir.prefer_last_server {
+        plan.preferred = last_server(conn, &be);
+    }
     forward::run(conn, txn, facts, &mut plan, cookie_server.as_ref()).await
+}
+
+/// `tcp-request content` rules, which see the request too.
+async fn inspect(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Result<(), Failure> {
+    if proxy.ir.tcp_request_content.is_empty() {
+        return Ok(());
+    }
+    let complete = body::is_complete(conn, facts);
+    tcp::inspect(conn, txn, proxy, complete).await
+}
+
+/// The server of the client's last request, where that still counts.
+fn last_server(conn: &Conn, be: &Proxy) -> Option<Arc<Server>> {
+    let (backend, server) = conn.extra.as_ref()?.last_server.as_ref()?;
+    (*backend == be.idx && server.is_usable()).then(|| server.clone())
 }
 
 /// `monitor-uri`.
@@ -205,7 +253,12 @@ async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> 
 }
 
 /// Rules and statistics page of one proxy.
-async fn request_phase(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Option<Flow> {
+async fn request_phase(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &mut Facts,
+    proxy: &Arc<Proxy>,
+) -> Option<Flow> {
     let mut from = 0;
     while !proxy.ir.http_request.is_empty() {
         txn.payload = conn.input.take();
@@ -225,20 +278,16 @@ async fn request_phase(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Ar
                 from = rule;
             }
             Outcome::WaitForBody { rule, time, at_least } => {
-                let enough = match facts.body {
-                    Body::Length(n) if at_least == 0 => n,
-                    Body::Length(n) => n.min(at_least),
-                    Body::Chunked => {
-                        if at_least == 0 {
-                            u64::MAX
-                        } else {
-                            at_least
-                        }
+                body::continue_if_expected(conn, txn, facts).await;
+                match body::wait(conn, txn, facts, at_least, Some(time)).await {
+                    Waited::Enough | Waited::Left => {}
+                    Waited::TimedOut => {
+                        return Some(Flow::Failed(Failure::new(Who::ClientTimeout, Phase::Request)));
                     }
-                    _ => 0,
-                };
-                read_body(conn, enough, Some(time)).await;
-                txn.payload_complete = body_is_here(conn, facts);
+                    Waited::Malformed => {
+                        return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request)));
+                    }
+                }
                 from = rule;
             }
             Outcome::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
@@ -271,9 +320,8 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
     if !service.wants(proxy, &txn.req) {
         return None;
     }
-    if let Body::Length(n) = facts.body {
-        read_body(conn, n, txn.limits.client).await;
-    }
+    let limit = txn.limits.client;
+    body::wait(conn, txn, facts, 0, limit).await;
     txn.no_server = "<STATS>";
     txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
     let (mut head, body) = {
@@ -299,26 +347,6 @@ async fn serve_locally(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: Htt
     };
     head.set(b"content-length", body.len().to_string().as_bytes());
     local(conn, txn, facts, head, body).await
-}
-
-/// Wait until `n` bytes of body, or a full buffer, are in the input.
-async fn read_body(conn: &mut Conn, n: u64, limit: Option<Duration>) {
-    conn.deadline.set(limit.map(|d| clock::now() + d));
-    poll_fn(|cx| {
-        loop {
-            if conn.input.as_ref().map_or(0, Buf::len) as u64 >= n
-                || conn.input.as_ref().is_some_and(Buf::is_full)
-            {
-                return Poll::Ready(());
-            }
-            match conn.poll_fill(cx) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return conn.deadline.poll(cx),
-            }
-        }
-    })
-    .await;
 }
 
 /// An answer of the proxy's own that is no failure.
@@ -405,30 +433,21 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
 }
 
 /// Counters and the log line.
-fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
+fn finish(txn: &mut Txn, logged: bool) {
     txn.ended = Some(clock::now());
-    let (up, down, status) = (txn.bytes_in, txn.bytes_out, txn.status);
+    let status = txn.status;
     let who = txn.failure.who;
     let by_client = matches!(who, Who::Client | Who::ClientTimeout) && txn.failure.phase != Phase::Request;
     let by_server = who == Who::Server && txn.failure.phase == Phase::Data;
-    if let Some(fe) = &txn.fe.frontend {
-        let c = &fe.counters;
-        c.bin.add(up);
-        c.bout.add(down);
-        if status > 0 {
-            c.hrsp.count(status);
-        }
+    txn.count_bytes();
+    if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| status > 0) {
+        fe.counters.hrsp.count(status);
     }
-    conn.listener.counters.bin.add(up);
-    conn.listener.counters.bout.add(down);
-    txn.live.process.bytes_out.add(down);
     if txn.entered {
         let timers = txn.timers();
         let be = txn.be.clone();
         if let Some(be) = &be.backend {
             let c = &be.counters;
-            c.bin.add(up);
-            c.bout.add(down);
             c.sessions.dec();
             if status > 0 {
                 c.hrsp.count(status);
@@ -442,8 +461,6 @@ fn finish(conn: &Conn, txn: &mut Txn, logged: bool) {
         }
         if let Some(server) = &txn.server {
             let c = &server.counters;
-            c.bin.add(up);
-            c.bout.add(down);
             c.sessions.dec();
             // What never answered is no request of this server.
             if status > 0 && txn.times.data.is_some() {

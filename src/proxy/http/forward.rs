@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::body::{self, Waited};
 use super::exchange::{Flow, mode};
 use super::{Next, answer, persist};
 use crate::buf::Buf;
@@ -19,7 +20,7 @@ use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tunnel::{self, TunnelLimits};
 use crate::proxy::txn::Txn;
-use crate::proxy::worker::{Conn, fill_large, with};
+use crate::proxy::worker::{Conn, Own, fill_large, with};
 use crate::sys::clock;
 
 /// What came of one attempt.
@@ -52,6 +53,8 @@ struct Exchange {
     parser: Parser,
     /// Bytes of a response were seen.
     seen: bool,
+    /// [`Server::kills`] when it began.
+    kills: u64,
 }
 
 /// Send the request to a server and its response to the client, trying again where that is safe or asked for.
@@ -88,18 +91,22 @@ pub(super) async fn run(
             (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
         }
         server.counters.used.inc();
+        let kills = server.kills();
         let attempt =
-            attempt(conn, txn, facts, &mut io, &server, &retry_on.statuses, plan, cookie_server).await;
+            attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, cookie_server).await;
         server.counters.used.dec();
         let (failure, loss) = match attempt {
             Attempt::Over(flow) => {
-                finish_server(txn, facts, io, slot, requests, keep_server);
+                finish_server(conn, txn, facts, io, slot, requests, keep_server);
                 return flow;
             }
             Attempt::Lost(failure, loss) => (failure, loss),
         };
         drop(io);
         drop(slot);
+        if failure.who == Who::Killed || failure.who == Who::Down || failure.who == Who::Up {
+            return Flow::Failed(failure);
+        }
         let replayable = replay.is_some();
         // A kept connection that the server had closed meanwhile says nothing about the server.
         let stale = requests > 0 && loss == Loss::Empty;
@@ -171,6 +178,7 @@ fn restore(conn: &mut Conn, body: Option<&[u8]>) {
 
 /// Keep the server's connection or let it go.
 fn finish_server(
+    conn: &mut Conn,
     txn: &Txn,
     facts: &Facts,
     io: crate::proxy::stream::Stream,
@@ -179,8 +187,17 @@ fn finish_server(
     keep: bool,
 ) {
     let server = slot.server().clone();
-    let pooled = txn.be.ir.backend.as_ref().is_some_and(|b| b.http_reuse != HttpReuse::Never);
-    if keep && pooled && txn.server_reusable && !facts.upgrade {
+    let Some(half) = &txn.be.ir.backend else { return };
+    if half.prefer_last_server {
+        conn.extra().last_server = Some((txn.be.idx, server.clone()));
+    }
+    let pooled = half.http_reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0);
+    let good = keep && txn.server_reusable && !facts.upgrade;
+    if good && !pooled && !txn.live.is_stopping() {
+        let (backend, generation) = (txn.be.idx, server.generation());
+        conn.extra().own =
+            Some(Own { backend, server: server.clone(), io, requests: requests + 1, generation });
+    } else if good {
         with(|w| w.idle.put(txn.be.idx, &server, io, requests + 1, clock::now()));
     } else if txn.be.ir.nolinger {
         io.reset_on_close();
@@ -198,6 +215,7 @@ async fn attempt(
     facts: &Facts,
     io: &mut crate::proxy::stream::Stream,
     server: &Arc<Server>,
+    kills: u64,
     retry_statuses: &[u16],
     plan: &Plan,
     cookie_server: Option<&Arc<Server>>,
@@ -210,13 +228,14 @@ async fn attempt(
         upload: Pump::new(body, &head, &mut conn.input),
         refused: false,
         server_in: None,
-        parser: Parser::new(),
+        parser: Parser::relaxed(txn.be.ir.accept_unsafe_response),
         seen: false,
+        kills,
     };
     with(|w| w.give_scratch(head));
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
     loop {
-        let waited = wait_head(conn, txn, io, &mut x, &mut resp).await;
+        let waited = wait_head(conn, txn, io, server, &mut x, &mut resp).await;
         let outcome = match waited {
             Ok(()) => response::prepare(&mut resp, facts)
                 .map_err(|_| (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)),
@@ -245,7 +264,7 @@ async fn attempt(
                     ..Failure::default()
                 }));
             }
-            x.parser = Parser::new();
+            x.parser = Parser::relaxed(txn.be.ir.accept_unsafe_response);
             continue;
         }
         if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {
@@ -264,6 +283,7 @@ async fn wait_head(
     conn: &mut Conn,
     txn: &mut Txn,
     io: &mut crate::proxy::stream::Stream,
+    server: &Arc<Server>,
     x: &mut Exchange,
     resp: &mut crate::http::Head,
 ) -> Result<(), (Failure, Loss)> {
@@ -271,7 +291,7 @@ async fn wait_head(
         let g = &w.live().config.global;
         (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
     });
-    let abort = txn.fe.ir.abortonclose || txn.be.ir.abortonclose;
+    let abort = outbound::watches_client(txn);
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;
     let result = poll_fn(|cx| {
@@ -308,6 +328,10 @@ async fn wait_head(
         }
         if abort && x.upload.is_done() && outbound::client_left(conn, cx) {
             return Poll::Ready(Err((Failure::new(Who::Client, Phase::Headers), Loss::Empty)));
+        }
+        if server.kills() != x.kills {
+            let who = Who::by(server.kill_cause());
+            return Poll::Ready(Err((Failure::new(who, Phase::Headers).status(503), Loss::Empty)));
         }
         if x.upload.progress || since.is_none() {
             x.upload.progress = false;
@@ -370,17 +394,40 @@ async fn respond(
     rf: response::Facts,
     cookie_server: Option<&Arc<Server>>,
 ) -> Attempt {
+    if !txn.be.ir.tcp_response_content.is_empty()
+        && let Err(failure) = inspect(conn, txn, io, &mut x, &rf).await
+    {
+        txn.failure = failure;
+        return Attempt::Over(Flow::Done(Next::Close));
+    }
     persist::write(txn, cookie_server);
     capture(txn);
-    match rules::http_response(txn) {
-        Outcome::Continue | Outcome::Wait(_) | Outcome::WaitForBody { .. } => {}
-        Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
-            return Attempt::Over(denied(conn, txn, facts, &a).await);
-        }
-        // No service can be named in a response rule.
-        Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
-            txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
-            return Attempt::Over(Flow::Done(Next::Close));
+    let mut at = (0, 0);
+    loop {
+        txn.resp_payload = x.server_in.take();
+        let outcome = rules::http_response(txn, &mut at);
+        x.server_in = txn.resp_payload.take();
+        match outcome {
+            Outcome::Continue | Outcome::Wait(_) => break,
+            Outcome::WaitForBody { time, at_least, .. } => {
+                let waited =
+                    body::gather(rf.body, io, &mut x.server_in, &mut conn.deadline, at_least, Some(time));
+                if waited.await == Waited::TimedOut {
+                    server.counters.eresp.inc();
+                    if let Some(be) = &txn.be.backend {
+                        be.counters.eresp.inc();
+                    }
+                    return Attempt::Over(Flow::Failed(Failure::new(Who::ServerTimeout, Phase::Headers)));
+                }
+            }
+            Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
+                return Attempt::Over(denied(conn, txn, facts, &a).await);
+            }
+            // No service can be named in a response rule.
+            Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+                return Attempt::Over(Flow::Done(Next::Close));
+            }
         }
     }
     rules::after_response(txn);
@@ -402,9 +449,7 @@ async fn respond(
     let body = if tunnel { Body::None } else { rf.body };
     let mut download = Pump::new(body, &head, &mut x.server_in);
     with(|w| w.give_scratch(head));
-    let result = relay(conn, txn, io, &mut x, &mut download, tunnel).await;
-    txn.bytes_out += download.written;
-    txn.bytes_in = txn.head_len + x.upload.data;
+    let result = relay(conn, txn, io, server, &mut x, &mut download, tunnel).await;
     if let Err(failure) = result {
         if failure.status != 0 {
             server.counters.eresp.inc();
@@ -433,14 +478,17 @@ async fn relay(
     conn: &mut Conn,
     txn: &mut Txn,
     io: &mut crate::proxy::stream::Stream,
+    server: &Arc<Server>,
     x: &mut Exchange,
     download: &mut Pump,
     tunnel: bool,
 ) -> Result<(), Failure> {
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;
+    let mut counted: Option<Instant> = None;
+    let before = txn.bytes_out;
     let failed = |who, phase| Failure { who, phase, ..Failure::default() };
-    poll_fn(|cx| {
+    let result = poll_fn(|cx| {
         if !tunnel && poll_upload(conn, io, x, cx).is_err() {
             // The client's request ended badly while its response was on the way.
             return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
@@ -463,7 +511,19 @@ async fn relay(
         if download.progress || x.upload.progress || since.is_none() {
             download.progress = false;
             x.upload.progress = false;
-            since = Some(clock::now());
+            let now = clock::now();
+            since = Some(now);
+            // Long transfers are counted while they run.
+            let at = *counted.get_or_insert(now);
+            if now.duration_since(at) >= tunnel::COUNT_EVERY {
+                counted = Some(now);
+                txn.bytes_out = before + download.written;
+                txn.bytes_in = txn.head_len + x.upload.data;
+                txn.count_bytes();
+            }
+        }
+        if server.kills() != x.kills {
+            return Poll::Ready(Err(failed(Who::by(server.kill_cause()), Phase::Data)));
         }
         let blocked = download.is_blocked(x.server_in.as_ref());
         let client = if blocked { client_limit } else { None };
@@ -472,7 +532,48 @@ async fn relay(
         let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
         conn.deadline.poll(cx).map(|()| Err(failed(who, Phase::Data)))
     })
-    .await
+    .await;
+    txn.bytes_out = before + download.written;
+    txn.bytes_in = txn.head_len + x.upload.data;
+    result
+}
+
+/// `tcp-response content` rules, which see the response too.
+async fn inspect(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut crate::proxy::stream::Stream,
+    x: &mut Exchange,
+    rf: &response::Facts,
+) -> Result<(), Failure> {
+    let limit = txn.be.ir.tcp_response_inspect_delay;
+    txn.is_final = limit.is_none() || rf.body.is_empty();
+    let mut from = 0;
+    loop {
+        txn.resp_payload = x.server_in.take();
+        let outcome = rules::tcp_response(txn, from);
+        x.server_in = txn.resp_payload.take();
+        match outcome {
+            Outcome::Wait(rule) if !txn.is_final => {
+                from = rule;
+                body::gather(rf.body, io, &mut x.server_in, &mut conn.deadline, 0, limit).await;
+                txn.is_final = true;
+            }
+            Outcome::Continue | Outcome::Wait(_) => {
+                txn.is_final = false;
+                return Ok(());
+            }
+            _ => {
+                if let Some(fe) = &txn.fe.frontend {
+                    fe.counters.dresp.inc();
+                }
+                if let Some(be) = &txn.be.backend {
+                    be.counters.dresp.inc();
+                }
+                return Err(Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() });
+            }
+        }
+    }
 }
 
 async fn run_tunnel(
@@ -488,12 +589,7 @@ async fn run_tunnel(
         client_fin: txn.fe.ir.timeouts.client_fin,
         server_fin: txn.be.ir.timeouts.server_fin,
     };
-    let (moved, failure) =
-        tunnel::run(&mut conn.io, io, &mut conn.input, &mut x.server_in, &mut conn.deadline, limits, server)
-            .await;
-    txn.bytes_in += moved.up;
-    txn.bytes_out += moved.down;
-    txn.failure = failure;
+    txn.failure = tunnel::run(conn, txn, io, &mut x.server_in, limits, server).await;
     Flow::Done(Next::Close)
 }
 

@@ -4,6 +4,7 @@
 //! the next one lets wait for itself, the task goes too (`lot`).
 
 mod answer;
+mod body;
 mod exchange;
 mod forward;
 mod persist;

@@ -19,7 +19,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
         let g = &w.live().config.global;
         (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
     });
-    let mut parser = Parser::new();
+    let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
     poll_fn(|cx| {
         loop {
             if let Some(buf) = &mut conn.input {
@@ -90,6 +90,11 @@ pub(super) fn capture(txn: &mut Txn) {
 /// `option forwardfor` and `option originalto`.
 pub(super) fn add_forwarded(txn: &mut Txn) {
     let (fe, be) = (txn.fe.ir.clone(), txn.be.ir.clone());
+    if let (Some(name), Some(id)) =
+        (fe.frontend.as_ref().and_then(|f| f.unique_id_header.as_ref()), &txn.unique_id)
+    {
+        txn.req.add(name.as_bytes(), id);
+    }
     if fe.forwardfor.is_some() || be.forwardfor.is_some() {
         // The backend's header name and conditions come first; either section turns it on.
         let options = [be.forwardfor.as_ref(), fe.forwardfor.as_ref()];

@@ -84,6 +84,22 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
     }
 }
 
+/// Run sections written in HAProxy's language. `@0`, `@1`... are the addresses of `servers`; the first section is the
+/// one that [`Running::connect`] reaches. Every `bind` line gets a free port.
+pub(super) fn written(servers: &[SocketAddr], text: &str) -> Running {
+    let mut text = text.to_owned();
+    for (i, addr) in servers.iter().enumerate() {
+        text = text.replace(&format!("@{i}"), &addr.to_string());
+    }
+    let source = crate::lower::Source { name: "t.cfg".into(), text: text.into() };
+    let loaded = crate::lower::load(vec![source], &crate::lower::System::default());
+    let Some(mut config) = loaded.config else { panic!("{:?}", loaded.diagnostics) };
+    for bind in config.proxies.iter_mut().filter_map(|p| p.frontend.as_mut()).flat_map(|f| &mut f.binds) {
+        bind.addr = BindAddr::Tcp(([127, 0, 0, 1], 0).into());
+    }
+    run_all(config)
+}
+
 /// A running proxy.
 pub(super) struct Running {
     pub(super) live: Arc<Live>,
@@ -93,7 +109,10 @@ pub(super) struct Running {
 
 /// Run one `listen` section.
 pub(super) fn run(section: Proxy) -> Running {
-    let config = Config { proxies: vec![section], ..Config::default() };
+    run_all(Config { proxies: vec![section], ..Config::default() })
+}
+
+fn run_all(config: Config) -> Running {
     let identity = Identity { hostname: None, tag: "test".into(), pid: 1 };
     let live = Live::new(Arc::new(config), Arc::new(Logger::new(identity)), 1000);
     let bound = bind_all(&live, 1, &mut Vec::new()).unwrap();

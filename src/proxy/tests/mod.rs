@@ -4,4 +4,5 @@
 mod harness;
 mod http;
 mod idle;
+mod messages;
 mod tcp;

@@ -95,7 +95,7 @@ fn sessions_end_when_their_server_is_shut() {
     let mut c = p.connect();
     c.send("x");
     assert_eq!(c.bytes(1), b"x");
-    p.backend().servers()[0].shutdown_sessions();
+    p.backend().servers()[0].shutdown_sessions(crate::live::Shutdown::Down);
     assert!(c.is_closed());
 }
 

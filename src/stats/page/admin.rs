@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::options::{Outcome, decode};
-use crate::live::{Live, Proxy, Server};
+use crate::live::{Live, Proxy, Server, Shutdown};
 use crate::server::{AdminRequest, Op};
 use crate::stats::steer::force_health;
 
@@ -92,7 +92,7 @@ fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
                 proxy.enable_check(server, on);
             }
         }
-        Action::Shutdown => server.shutdown_sessions(),
+        Action::Shutdown => server.shutdown_sessions(Shutdown::Command),
         Action::NotYet => {}
     }
 }

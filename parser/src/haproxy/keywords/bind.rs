@@ -52,7 +52,7 @@ pub const BIND: &[Keyword] = &[
     inert("label", NONE, WORD, "it is not shown", "label"),
     inert("idle-ping", NONE, &[MS], "idle connections are not probed", "probe idle connections"),
     refused("namespace", NONE, &[NAME], "the socket would listen in another network", "network namespace"),
-    inert("proto", NONE, WORD, "the usual protocol is spoken", "protocol"),
+    full("proto", NONE, WORD, "protocol"),
     moot("nbconn", NONE, &[COUNT], "reverse HTTP is not spoken", "reverse connections"),
     moot("guid-prefix", NONE, WORD, "listeners are known by name", "unique names"),
     moot("quic-cc-algo", NONE, WORD, "QUIC is not spoken", "QUIC congestion control"),

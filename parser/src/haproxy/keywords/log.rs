@@ -63,18 +63,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "lines are written at the end of a session",
         "when log lines are written",
     ),
-    inert(
-        "unique-id-format",
-        CLIENT_SIDE,
-        FORMAT,
-        "requests carry no unique id",
-        "what a request's unique id is made of",
-    ),
-    inert(
-        "unique-id-header",
-        CLIENT_SIDE,
-        &[NAME],
-        "requests carry no unique id",
-        "header that carries the unique id",
-    ),
+    full("unique-id-format", CLIENT_SIDE, FORMAT, "what a request's unique id is made of"),
+    full("unique-id-header", CLIENT_SIDE, &[NAME], "header that carries the unique id"),
 ];

@@ -64,27 +64,19 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "send every segment at once",
     ),
     full("option abortonclose", BOTH, FLAG, "drop queued requests whose client left"),
-    inert(
+    full(
         "option accept-unsafe-violations-in-http-request",
         CLIENT_SIDE,
         FLAG,
-        "malformed requests are refused",
         "accept some malformed requests",
     ),
-    inert(
+    full(
         "option accept-unsafe-violations-in-http-response",
         SERVER_SIDE,
         FLAG,
-        "malformed responses are refused",
         "accept some malformed responses",
     ),
-    inert(
-        "option http-buffer-request",
-        BOTH,
-        FLAG,
-        "a request goes on before its body is complete",
-        "wait for the body",
-    ),
+    full("option http-buffer-request", BOTH, FLAG, "wait for the body"),
     refused(
         "option checkcache",
         SERVER_SIDE,

@@ -34,20 +34,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("tcp-request session", CLIENT_SIDE, RULE, "what to do with sessions"),
     full("tcp-request content", PROXIES, RULE, "what to do with first bytes"),
     full("tcp-request inspect-delay", PROXIES, &[MS], "how long to wait for first bytes"),
-    refused(
-        "tcp-response content",
-        SERVER_SIDE,
-        RULE,
-        "what servers send first would not be looked at",
-        "what to do with a server's first bytes",
-    ),
-    moot(
-        "tcp-response inspect-delay",
-        SERVER_SIDE,
-        &[MS],
-        "'tcp-response content' is refused",
-        "how long to wait for a server's first bytes",
-    ),
+    full("tcp-response content", SERVER_SIDE, RULE, "what to do with a server's first bytes"),
+    full("tcp-response inspect-delay", SERVER_SIDE, &[MS], "how long to wait for a server's first bytes"),
     moot("quic-initial", CLIENT_SIDE, REST, "QUIC is not spoken", "what to do with QUIC packets"),
     inert(
         "stick-table",

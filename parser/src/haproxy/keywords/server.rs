@@ -129,7 +129,7 @@ pub const SERVER: &[Keyword] = &[
         "uses of a connection",
     ),
     moot("idle-ping", NONE, &[MS], "idle connections are not probed", "probe idle connections"),
-    inert("proto", NONE, WORD, "the usual protocol is spoken", "protocol"),
+    full("proto", NONE, WORD, "protocol"),
     inert(
         "ws",
         NONE,

@@ -201,6 +201,7 @@ impl Fixture {
                 listener_id: 1,
                 accept_us: 1_714_124_398_700_000,
                 received_proxy: false,
+                tlvs: &[],
                 tls: false,
                 first_request: true,
             },

@@ -1,0 +1,247 @@
+//! Bodies that are waited for, rules that look at bytes, identities, and ends from afar, of written configurations.
+
+use std::time::Duration;
+
+use super::harness::*;
+
+const DEFAULTS: &str =
+    "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n";
+
+fn with(servers: &[std::net::SocketAddr], lines: &str) -> Running {
+    written(servers, &format!("{DEFAULTS}listen l\n bind 127.0.0.1:1\n{lines}\n"))
+}
+
+#[test]
+fn rules_see_a_body_that_was_waited_for() {
+    let origin = Origin::new(|mut c| {
+        while let Some(head) = c.request() {
+            let chunked = head.contains("chunked");
+            c.client.bytes(if chunked { "4\r\ngood\r\n0\r\n\r\n".len() } else { "some good".len() });
+            c.reply(ok("x"));
+        }
+    });
+    let p = with(
+        &[origin.addr],
+        " option http-buffer-request\n http-request deny if { req.body -m sub evil }\n server s @0",
+    );
+    for (framing, good, bad) in [
+        ("Content-Length: 9", "some good", "some evil"),
+        ("Transfer-Encoding: chunked", "4\r\ngood\r\n0\r\n\r\n", "2\r\nev\r\n2\r\nil\r\n0\r\n\r\n"),
+    ] {
+        for (body, status) in [(good, "200"), (bad, "403")] {
+            let mut c = p.connect();
+            c.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n"));
+            let (first, second) = body.split_at(body.len() - 8);
+            c.send(first);
+            assert!(origin.saw_nothing(), "the body is not complete");
+            c.send(second);
+            assert_eq!(c.response().0.split(' ').nth(1), Some(status), "{body:?}");
+            if status == "200" {
+                origin.saw();
+            }
+        }
+    }
+    // Who waits for a body asks for it.
+    let mut c = p.connect();
+    c.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    assert_eq!(c.head(), "HTTP/1.1 100 Continue\r\n\r\n");
+    c.send("evil");
+    assert!(c.response().0.starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn a_body_that_does_not_come_is_answered_408() {
+    let origin = Origin::named("x");
+    let p = with(&[origin.addr], " option http-buffer-request\n timeout http-request 150ms\n server s @0");
+    let mut c = p.connect();
+    c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nsome");
+    assert!(c.rest().starts_with("HTTP/1.1 408"));
+    assert!(origin.saw_nothing());
+}
+
+#[test]
+fn a_rule_waits_for_some_of_a_body() {
+    let origin = Origin::named("x");
+    let p = with(
+        &[origin.addr],
+        " http-request wait-for-body time 10s at-least 6\n http-request deny if { req.body -m beg foobar }\n server s @0",
+    );
+    let mut c = p.connect();
+    c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\nfoo");
+    c.send("bar");
+    assert!(c.response().0.starts_with("HTTP/1.1 403"));
+}
+
+#[test]
+fn response_rules_wait_for_bodies() {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let origin = Origin::new(move |mut c| {
+        while c.request().is_some() {
+            c.reply("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome");
+            gate.lock().unwrap().recv().unwrap();
+            c.reply(" evil");
+        }
+    });
+    let p = with(
+        &[origin.addr],
+        " http-response wait-for-body time 10s\n http-response deny if { res.body -m sub evil }\n server s @0",
+    );
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.saw();
+    go.send(()).unwrap();
+    assert!(c.response().0.starts_with("HTTP/1.1 502"));
+}
+
+#[test]
+fn content_rules_guard_http_too() {
+    let origin = Origin::named("x");
+    let p = with(
+        &[origin.addr],
+        " tcp-request content reject if { req.hdr(x-no) -m found }\n tcp-request content set-var(sess.seen) bool(1) if { path /first }\n http-response set-header x-seen %[var(sess.seen)]\n server s @0",
+    );
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(c.response().0.contains("x-seen: \r\n"));
+    // What a session remembers, its later requests know.
+    for path in ["/first", "/second"] {
+        c.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(c.response().0.contains("x-seen: 1\r\n"), "{path}");
+    }
+    c.send("GET / HTTP/1.1\r\nHost: a\r\nX-No: 1\r\n\r\n");
+    assert!(c.is_closed());
+    assert_eq!(p.frontend().counters.dreq.get(), 1);
+}
+
+#[test]
+fn what_a_server_says_first_can_be_refused() {
+    let origin = Origin::new(|mut c| {
+        c.reply("220 hello\r\n");
+        let _ = c.client.stream.set_read_timeout(None);
+        c.client.is_closed();
+    });
+    let text = |word: &str| {
+        format!(
+            "{DEFAULTS}listen l\n mode tcp\n bind 127.0.0.1:1\n tcp-response inspect-delay 10s\n tcp-response content reject if {{ res.payload(0,3) -m str {word} }}\n server s @0\n"
+        )
+    };
+    assert_eq!(written(&[origin.addr], &text("421")).connect().bytes(11), b"220 hello\r\n");
+    assert!(written(&[origin.addr], &text("220")).connect().is_closed());
+}
+
+#[test]
+fn requests_have_ids() {
+    let origin = Origin::named("x");
+    let p = with(
+        &[origin.addr],
+        " unique-id-format id-%[req.hdr(in)]\n unique-id-header X-Id\n http-response set-header x-back %[unique-id]\n server s @0",
+    );
+    let mut c = p.connect();
+    for word in ["a", "b"] {
+        c.send(format!("GET / HTTP/1.1\r\nHost: a\r\nIn: {word}\r\n\r\n"));
+        assert!(c.response().0.contains(&format!("x-back: id-{word}\r\n")));
+        assert!(origin.saw().contains(&format!("x-id: id-{word}\r\n")));
+    }
+}
+
+#[test]
+fn a_client_keeps_a_connection_that_is_not_shared() {
+    let origin = Origin::new(|mut c| {
+        while c.request().is_some() {
+            c.reply(ok(&c.number.to_string()));
+        }
+    });
+    let p = with(&[origin.addr], " http-reuse never\n server s @0");
+    let (mut one, mut other) = (p.connect(), p.connect());
+    for _ in 0..3 {
+        for (client, connection) in [(&mut one, "0"), (&mut other, "1")] {
+            client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(client.response().1, connection);
+        }
+    }
+}
+
+#[test]
+fn a_client_comes_back_to_its_server() {
+    let origins = [Origin::named("0"), Origin::named("1")];
+    let p = with(
+        &[origins[0].addr, origins[1].addr],
+        " balance roundrobin\n option prefer-last-server\n server a @0\n server b @1",
+    );
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let first = c.response().1;
+    for _ in 0..3 {
+        c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(c.response().1, first);
+    }
+}
+
+#[test]
+fn exchanges_end_when_their_server_is_shut() {
+    let origin = Origin::new(|mut c| {
+        c.request();
+        c.client.is_closed();
+    });
+    let p = with(&[origin.addr], " server s @0");
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.saw();
+    p.backend().servers()[0].shutdown_sessions(crate::live::Shutdown::Command);
+    assert!(c.response().0.starts_with("HTTP/1.1 503"));
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_request_along() {
+    let origin = Origin::new(|mut c| {
+        c.request();
+        c.client.is_closed();
+    });
+    let p = with(&[origin.addr], " option abortonclose\n server s @0");
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    origin.saw();
+    drop(c);
+    eventually("the server is left", || p.backend().counters.cli_abrt.get() == 1);
+}
+
+#[test]
+fn extensions_of_the_proxy_protocol_are_known() {
+    let origin = Origin::named("x");
+    let text = format!(
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1 accept-proxy\n http-response set-header x-a %[fc_pp_authority]\n http-response set-header x-t %[fc_pp_tlv(0xE1)]\n server s @0\n"
+    );
+    let p = written(&[origin.addr], &text);
+    let addresses = Some(("192.0.2.1:5".parse().unwrap(), "192.0.2.2:80".parse().unwrap()));
+    let tlvs = vec![(2, b"here"[..].into()), (0xe1, b"there"[..].into())];
+    let mut c = p.connect();
+    c.send(crate::proxy::proxy_protocol::with_tlvs(crate::proxy::proxy_protocol::v2(addresses), &tlvs, true));
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = c.response().0;
+    assert!(head.contains("x-a: here\r\n") && head.contains("x-t: there\r\n"), "{head}");
+}
+
+#[test]
+fn long_transfers_are_counted_while_they_run() {
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = std::sync::Mutex::new(gate);
+    let origin = Origin::new(move |mut c| {
+        c.request();
+        c.reply(format!("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n{}", "x".repeat(1_000_000)));
+        for _ in 0..100_000 {
+            if gate.lock().unwrap().try_recv().is_ok() {
+                break;
+            }
+            c.reply("y");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let p = with(&[origin.addr], " server s @0");
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    c.head();
+    c.bytes(1_000_000);
+    eventually("counted", || p.backend().counters.bout.get() >= 1_000_000);
+    go.send(()).unwrap();
+}
