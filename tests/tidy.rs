@@ -34,6 +34,8 @@ const SIBLINGS: &[(&str, &str)] = &[
     ("expr", "balance"),
     // What an agent says is said of a server's state.
     ("health", "server"),
+    // Rules of checks hold expressions.
+    ("health", "expr"),
     ("live", "log"),
     ("ctl", "stats"),
     ("app", "process"),

@@ -4,28 +4,42 @@ use std::borrow::Cow;
 use std::time::SystemTime;
 
 use super::proto::{agent, http};
+use super::scene::Scene;
 use super::script::{Flavour, Say, Script, Step, Test, Want};
 use super::{Status, Verdict, proto};
+use crate::expr::{Ctx, Vars, ctx::Buffered, logformat};
+use crate::ir::check::{Connect, Payload, Port, Target};
+use crate::ir::expr::{Expr, LogFormat, Value};
 
 /// Most bytes of an answer that are looked at, as many as HAProxy's buffer holds.
-const MAX_INPUT: usize = 16384;
+pub(super) const MAX_INPUT: usize = 16384;
 
 /// What the shell does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Connect (closing an earlier connection), then [`Dialogue::connected`] or [`Dialogue::failed`].
-    Connect {
-        /// To another port than the check's.
-        port: Option<u16>,
-        /// Close with FIN rather than RST.
-        linger: bool,
-    },
+    Connect(Way),
     /// Send these bytes, then [`Dialogue::sent`].
     Send(Vec<u8>),
     /// Read, then [`Dialogue::received`] or [`Dialogue::closed`].
     Receive,
     /// Over.
     Finish(Verdict),
+}
+
+/// How and where to connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Elsewhere than the check goes.
+    pub addr: Option<Target>,
+    /// To another port than the check's.
+    pub port: Option<u16>,
+    /// Close with FIN rather than RST.
+    pub linger: bool,
+    /// Send a PROXY line.
+    pub send_proxy: bool,
+    /// With the options of the server's check.
+    pub as_server: bool,
 }
 
 /// What a run needs to know about its server.
@@ -47,7 +61,7 @@ enum Phase {
 }
 
 /// What an expectation came to.
-enum Judgement {
+pub(super) enum Judgement {
     Pass,
     Fail(Status, u16, Cow<'static, [u8]>),
     /// Passed as the last word of the whole check.
@@ -56,39 +70,40 @@ enum Judgement {
 }
 
 /// A run.
-#[derive(Debug)]
 pub struct Dialogue<'a> {
-    script: &'a Script,
-    subject: Subject,
-    step: usize,
+    pub(super) script: &'a Script,
+    pub(super) subject: Subject,
+    scene: &'a dyn Scene,
+    vars: Vars,
+    pub(super) step: usize,
+    /// The last step that was more than a variable; verdicts are about it.
+    current: usize,
     /// First of the expectations in a row that share the input.
     first_expect: usize,
     phase: Phase,
-    input: Vec<u8>,
-    closed: bool,
-    code: u16,
+    pub(super) input: Vec<u8>,
+    pub(super) closed: bool,
+    pub(super) code: u16,
     /// Detail a built-in protocol found.
     info: Option<Vec<u8>>,
-    not_found: bool,
-    disable_on_404: bool,
+    pub(super) not_found: bool,
     /// Answers have no body: `HEAD`.
-    bodiless: bool,
+    pub(super) bodiless: bool,
     /// What an agent said.
-    agent: Option<agent::Reply>,
+    pub(super) agent: Option<agent::Reply>,
 }
 
 impl<'a> Dialogue<'a> {
     /// A run at its first step.
     #[must_use]
-    pub fn new(script: &'a Script, subject: Subject) -> Self {
-        let request = script.steps.iter().find_map(|s| match s {
-            Step::SendHttp(request) => Some(request),
-            _ => None,
-        });
+    pub fn new(script: &'a Script, subject: Subject, scene: &'a dyn Scene) -> Self {
         Self {
             script,
             subject,
+            scene,
+            vars: Vars::default(),
             step: 0,
+            current: 0,
             first_expect: 0,
             phase: Phase::Connecting,
             input: Vec::new(),
@@ -96,8 +111,7 @@ impl<'a> Dialogue<'a> {
             code: 0,
             info: None,
             not_found: false,
-            disable_on_404: request.is_some_and(|r| r.disable_on_404),
-            bodiless: request.is_some_and(|r| r.method == "HEAD"),
+            bodiless: false,
             agent: None,
         }
     }
@@ -109,20 +123,48 @@ impl<'a> Dialogue<'a> {
 
     /// What to do now.
     pub fn action(&mut self) -> Action {
+        let script = self.script;
         loop {
-            let Some(step) = self.script.steps.get(self.step) else { return Action::Finish(self.passed()) };
+            let Some(step) = script.steps.get(self.step) else { return Action::Finish(self.passed()) };
+            if !step.is_silent() {
+                self.current = self.step;
+            }
             match step {
-                Step::Connect { port, linger, .. } => {
+                Step::Connect { how, .. } => {
                     self.phase = Phase::Connecting;
                     self.closed = false;
-                    return Action::Connect { port: *port, linger: *linger };
+                    self.input.clear();
+                    return Action::Connect(self.way(how));
                 }
-                Step::Send(bytes) => return self.send(bytes.clone()),
-                Step::SendHttp(check) => {
-                    return self.send(http::request(check, self.subject.state_header.as_deref()));
+                Step::Send(payload) => match self.payload(payload) {
+                    Ok(bytes) => return self.send(bytes),
+                    Err(why) => return Action::Finish(Verdict::new(Status::L7Rsp, 0, why.as_bytes())),
+                },
+                Step::SendHttp(request) => {
+                    self.bodiless = request.method == "HEAD";
+                    let state = self.subject.state_header.clone();
+                    let bytes = http::request(request, state.as_deref(), &|format| self.render(format));
+                    return self.send(bytes);
                 }
                 Step::SendHello => {
                     return self.send(proto::ssl_hello::hello(self.subject.wall_clock));
+                }
+                Step::SetVar(name, expr) => {
+                    let value = self.value(expr);
+                    match value {
+                        Some(value) => self.vars.set(name, value),
+                        None => self.vars.unset(name),
+                    }
+                    self.pass();
+                }
+                Step::SetVarFormat(name, format) => {
+                    let text = self.render(format);
+                    self.vars.set(name, Value::Str(text.into()));
+                    self.pass();
+                }
+                Step::UnsetVar(name) => {
+                    self.vars.unset(name);
+                    self.pass();
                 }
                 Step::Expect(want) => match self.judge(want) {
                     Judgement::Pass => self.step += 1,
@@ -131,7 +173,7 @@ impl<'a> Dialogue<'a> {
                         self.step += 1;
                     }
                     Judgement::Fail(status, code, info) => {
-                        return Action::Finish(Verdict::new(status, code, &info));
+                        return Action::Finish(self.fail(want, status, code, &info));
                     }
                     Judgement::NeedMore => {
                         self.step = self.first_expect;
@@ -139,6 +181,43 @@ impl<'a> Dialogue<'a> {
                     }
                 },
             }
+        }
+    }
+
+    /// Goes on behind a step that only changed variables. An expectation after it starts a new row.
+    fn pass(&mut self) {
+        self.step += 1;
+        self.first_expect = self.step;
+    }
+
+    fn way(&self, how: &Connect) -> Way {
+        let port = how.port.as_ref().map(|port| match port {
+            Port::Fixed(port) => *port,
+            // What is no port fails as one that was not given.
+            Port::Computed(expr) => self.number(expr).and_then(|n| u16::try_from(n).ok()).unwrap_or_default(),
+        });
+        Way {
+            addr: how.addr.clone(),
+            port,
+            linger: how.linger,
+            send_proxy: how.send_proxy,
+            as_server: how.as_server,
+        }
+    }
+
+    fn payload(&self, payload: &Payload) -> Result<Vec<u8>, String> {
+        let number = self.script.step_number(self.step);
+        let rendered = |format| {
+            let text = self.render(format);
+            let why = format!("tcp-check send : failed to build log-format string at step {number}");
+            if text.is_empty() { Err(why) } else { Ok(text) }
+        };
+        match payload {
+            Payload::Bytes(bytes) => Ok(bytes.clone()),
+            Payload::Text(format) => rendered(format),
+            Payload::Hex(format) => proto::unhex(&rendered(format)?).ok_or_else(|| {
+                format!("tcp-check send : failed to build log-format string at step {number}")
+            }),
         }
     }
 
@@ -214,26 +293,37 @@ impl<'a> Dialogue<'a> {
             return String::new();
         }
         let number = self.script.step_number(self.step);
+        if number == 0 {
+            return " at initial connection step of tcp-check".into();
+        }
         let what = match self.script.steps.get(self.step) {
-            _ if number == 0 => return " at initial connection step of tcp-check".into(),
-            Some(Step::Connect { port: Some(port), .. }) => format!(" (connect port {port})"),
-            Some(Step::Connect { .. }) => " (connect)".into(),
+            Some(Step::Connect { how, .. }) => match how.port {
+                Some(Port::Fixed(port)) => format!(" (connect port {port})"),
+                _ => " (connect)".into(),
+            },
             Some(Step::Send(_) | Step::SendHttp(_) | Step::SendHello) => " (send)".into(),
             Some(Step::Expect(want)) => match &want.test {
                 Test::Text(text) => format!(" (expect string '{}')", String::from_utf8_lossy(text)),
-                Test::Binary(bytes) => format!(" (expect binary '{}')", String::from_utf8_lossy(bytes)),
+                Test::Binary(bytes) => format!(" (expect binary '{}')", proto::hex(bytes)),
                 Test::Regex(_) => " (expect regex)".into(),
-                _ => String::new(),
+                Test::BinaryRegex(_) => " (expect binary regex)".into(),
+                Test::TextFormat(_) => " (expect log-format string)".into(),
+                Test::BinaryFormat(_) => " (expect log-format binary)".into(),
+                Test::Custom(_) | Test::HttpStatus(_) | Test::HttpStatusRegex(_) | Test::HttpHeader(_) => {
+                    String::new()
+                }
             },
-            None => String::new(),
+            _ => String::new(),
         };
-        format!(" at step {number} of tcp-check{what}")
+        let comment = self.script.comment(self.step).map(|text| format!(" comment: '{text}'"));
+        format!(" at step {number} of tcp-check{what}{}", comment.unwrap_or_default())
     }
 
-    fn passed(&self) -> Verdict {
+    fn passed(&mut self) -> Verdict {
         let tcp_check = self.script.flavour == Flavour::TcpCheck;
         let usual: &[u8] = if tcp_check { b"(tcp-check)" } else { b"" };
-        match self.script.steps.last() {
+        let script = self.script;
+        match script.steps.get(self.current) {
             Some(Step::Connect { explicit, .. }) => {
                 Verdict::new(Status::L4Ok, 0, if *explicit { usual } else { b"" })
             }
@@ -241,19 +331,37 @@ impl<'a> Dialogue<'a> {
                 if self.not_found {
                     return Verdict::new(Status::L7Okc, 404, b"");
                 }
-                let said = self.say(want.on_ok);
+                let said = self.say(&want.on_ok);
                 let info = self.info.as_deref().or(said.as_deref()).unwrap_or(usual);
-                let code = if want.code_in_front { self.leading_code() } else { self.code };
+                let code = self.code_of(want).unwrap_or(self.code);
                 Verdict::new(want.ok, code, info)
             }
-            Some(Step::Send(_) | Step::SendHttp(_) | Step::SendHello) | None => {
-                Verdict::new(Status::L7Ok, 0, usual)
-            }
+            _ => Verdict::new(Status::L7Ok, 0, usual),
         }
     }
 
+    /// The verdict about an expectation that failed, with its comment.
+    fn fail(&self, want: &Want, status: Status, code: u16, info: &[u8]) -> Verdict {
+        let mut info = info.to_vec();
+        if let Some(comment) = self.script.comment(self.step) {
+            info.extend_from_slice(b" comment: ");
+            info.extend_from_slice(comment.as_bytes());
+        }
+        let code = want.code.as_ref().and_then(|_| self.code_of(want)).unwrap_or(code);
+        Verdict::new(status, code, &info)
+    }
+
+    /// The code that an expectation prescribes.
+    pub(super) fn code_of(&self, want: &Want) -> Option<u16> {
+        if want.code_in_front {
+            return Some(self.leading_code());
+        }
+        let number = self.number(want.code.as_deref()?)?;
+        u16::try_from(number).ok()
+    }
+
     /// The words for an outcome, if they are prescribed.
-    fn say(&self, say: Say) -> Option<Cow<'static, [u8]>> {
+    pub(super) fn say(&self, say: &Say) -> Option<Cow<'static, [u8]>> {
         let line_from = |start: usize| {
             let rest = self.input.get(start..).unwrap_or_default();
             let end = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
@@ -264,147 +372,50 @@ impl<'a> Dialogue<'a> {
             Say::Text(text) => Some(Cow::Borrowed(text.as_bytes())),
             Say::FirstLine => Some(Cow::Owned(line_from(0))),
             Say::AfterCode => Some(Cow::Owned(line_from(4).trim_ascii_start().to_vec())),
-            Say::From(start) => Some(Cow::Owned(self.input.get(start..).unwrap_or_default().to_vec())),
+            Say::From(start) => Some(Cow::Owned(self.input.get(*start..).unwrap_or_default().to_vec())),
+            Say::Format(format) => Some(Cow::Owned(self.render(format))),
         }
     }
 
-    fn leading_code(&self) -> u16 {
+    pub(super) fn leading_code(&self) -> u16 {
         let digits = self.input.get(..3).unwrap_or_default();
         std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok()).unwrap_or(0)
     }
 
-    fn judge(&mut self, want: &Want) -> Judgement {
-        if self.input.is_empty() {
-            if !self.closed {
-                return Judgement::NeedMore;
-            }
-            if self.script.flavour == Flavour::Http {
-                return Judgement::Fail(Status::L7Rsp, 0, Cow::Borrowed(b""));
-            }
-            let number = self.script.step_number(self.step);
-            let info = format!("TCPCHK got an empty response at step {number}");
-            return Judgement::Fail(want.error, 0, Cow::Owned(info.into_bytes()));
-        }
-        let complete = self.closed || self.input.len() >= MAX_INPUT;
-        if self.script.flavour == Flavour::Http {
-            return self.judge_http(want, complete);
-        }
-        let input = &self.input;
-        if !complete && want.min_bytes.is_some_and(|min| input.len() < min) {
-            return Judgement::NeedMore;
-        }
-        let matched = match &want.test {
-            Test::Text(text) | Test::Binary(text) => {
-                if !complete && input.len() < text.len() {
-                    return Judgement::NeedMore;
-                }
-                memchr::memmem::find(input, text).is_some()
-            }
-            Test::Regex(regex) => regex.is_match(input),
-            Test::Custom(custom) => match proto::custom(*custom, input, complete) {
-                proto::Found::Match => true,
-                proto::Found::NoMatch => false,
-                proto::Found::NeedMore => return Judgement::NeedMore,
-                proto::Found::Agent(line) => {
-                    self.agent = Some(agent::Reply::parse(&line));
-                    return Judgement::Final(0, Vec::new());
-                }
-                proto::Found::Ok(code, info) => return Judgement::Final(code, info),
-                proto::Found::Error(status, code, info) => {
-                    return Judgement::Fail(status, code, Cow::Owned(info));
-                }
-            },
-            Test::HttpStatus(_) | Test::HttpStatusRegex(_) | Test::HttpBody(_) | Test::HttpBodyRegex(_) => {
-                false
-            }
+    /// Lends the scene with the answer so far and the variables in it.
+    fn look<R: Default>(&self, look: impl Fn(&Ctx<'_>) -> R) -> R {
+        let answer = match http::parse(&self.input, self.closed, self.bodiless) {
+            http::Parsed::Answer(answer) if self.script.flavour == Flavour::Http => Some(answer),
+            _ => None,
         };
-        // A mismatch is not final while more may come, unless a minimum says what is enough.
-        if !matched && !complete && want.min_bytes.is_none() {
-            return Judgement::NeedMore;
-        }
-        if matched != want.negate {
-            return Judgement::Pass;
-        }
-        let code = if want.code_in_front { self.leading_code() } else { 0 };
-        let info = self.say(want.on_error).unwrap_or_else(|| Cow::Owned(self.mismatch(want, matched)));
-        Judgement::Fail(want.error, code, info)
-    }
-
-    /// What a `tcp-check` says about a failed expectation.
-    fn mismatch(&self, want: &Want, matched: bool) -> Vec<u8> {
-        if self.script.flavour != Flavour::TcpCheck {
-            return Vec::new();
-        }
-        let mut out: Vec<u8> = if matched {
-            b"TCPCHK matched unwanted content".to_vec()
-        } else {
-            b"TCPCHK did not match content".to_vec()
-        };
-        match &want.test {
-            Test::Text(text) => {
-                out.extend_from_slice(b" '");
-                out.extend_from_slice(text);
-                out.push(b'\'');
-            }
-            Test::Binary(_) => out.extend_from_slice(b" (binary)"),
-            Test::Regex(_) => out.extend_from_slice(b" (regex)"),
-            Test::Custom(_) => out.extend_from_slice(b" (custom function)"),
-            Test::HttpStatus(_) | Test::HttpStatusRegex(_) | Test::HttpBody(_) | Test::HttpBodyRegex(_) => {}
-        }
-        out.extend_from_slice(format!(" at step {}", self.script.step_number(self.step)).as_bytes());
+        let mut out = R::default();
+        self.scene.show(&mut |base| {
+            let base: Ctx<'_> = *base;
+            let data = answer.as_ref().map_or(self.input.as_slice(), |answer| &answer.body);
+            let complete = self.closed || answer.as_ref().is_some_and(|answer| answer.complete);
+            out = look(&Ctx {
+                vars: &self.vars,
+                response: answer.as_ref().map(|answer| answer as _),
+                response_data: Buffered { data, complete, announced: None },
+                is_final: true,
+                ..base
+            });
+        });
         out
     }
 
-    fn judge_http(&mut self, want: &Want, complete: bool) -> Judgement {
-        let answer = match http::parse(&self.input, self.closed, self.bodiless) {
-            http::Parsed::Answer(answer) => answer,
-            http::Parsed::Partial if !complete => return Judgement::NeedMore,
-            http::Parsed::Partial | http::Parsed::Invalid => {
-                return Judgement::Fail(Status::L7Rsp, 0, Cow::Borrowed(b""));
-            }
-        };
-        self.code = answer.status;
-        if self.disable_on_404 && self.subject.is_up && answer.status == 404 {
-            self.not_found = true;
-            return Judgement::Pass;
-        }
-        let done = complete || answer.complete;
-        let by_status = |matched: bool| {
-            if matched != want.negate {
-                return Judgement::Pass;
-            }
-            let reason = Cow::Owned(answer.reason.as_bytes().to_vec());
-            Judgement::Fail(Status::L7Sts, answer.status, reason)
-        };
-        let matched = match &want.test {
-            Test::HttpStatus(ranges) => {
-                return by_status(ranges.iter().any(|(low, high)| (*low..=*high).contains(&answer.status)));
-            }
-            Test::HttpStatusRegex(regex) => {
-                return by_status(regex.is_match(answer.status.to_string().as_bytes()));
-            }
-            _ if answer.body.is_empty() => {
-                if !done {
-                    return Judgement::NeedMore;
-                }
-                let info = b"HTTP content check could not find a response body";
-                return Judgement::Fail(Status::L7Rsp, answer.status, Cow::Borrowed(info));
-            }
-            Test::HttpBody(text) => memchr::memmem::find(&answer.body, text).is_some(),
-            Test::HttpBodyRegex(regex) => regex.is_match(&answer.body),
-            Test::Text(_) | Test::Binary(_) | Test::Regex(_) | Test::Custom(_) => false,
-        };
-        if !matched && !done {
-            return Judgement::NeedMore;
-        }
-        if matched != want.negate {
-            return Judgement::Pass;
-        }
-        let info: &[u8] = if want.negate {
-            b"HTTP check matched unwanted content"
-        } else {
-            b"HTTP content check did not match"
-        };
-        Judgement::Fail(Status::L7Rsp, answer.status, Cow::Borrowed(info))
+    pub(super) fn render(&self, format: &LogFormat) -> Vec<u8> {
+        self.look(|ctx| logformat::to_vec(format, ctx))
+    }
+
+    fn value(&self, expr: &Expr) -> Option<Value> {
+        self.look(|ctx| crate::expr::eval(expr, ctx).ok().map(|sample| sample.to_value()))
+    }
+
+    fn number(&self, expr: &Expr) -> Option<i64> {
+        self.look(|ctx| {
+            let sample = crate::expr::eval(expr, ctx).ok()?;
+            sample.cast(crate::ir::expr::SampleType::Int)?.as_int()
+        })
     }
 }

@@ -6,8 +6,10 @@
 
 pub mod dialogue;
 pub mod fsm;
+mod judge;
 pub mod proto;
 pub mod runner;
+pub mod scene;
 pub mod script;
 mod status;
 

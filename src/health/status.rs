@@ -1,5 +1,7 @@
 //! What a check can come to, with the names and words of `show stat` and the log.
 
+use crate::ir::check::StatusName;
+
 /// Longest description that is kept, bytes.
 const DESCRIPTION_LEN: usize = 127;
 
@@ -162,6 +164,24 @@ impl Status {
     #[must_use]
     pub fn has_code(self) -> bool {
         matches!(self, Self::L7Ok | Self::L7Okc | Self::L7Sts | Self::ProcErr | Self::ProcTout | Self::ProcOk)
+    }
+}
+
+impl From<StatusName> for Status {
+    fn from(name: StatusName) -> Self {
+        match name {
+            StatusName::L4Ok => Self::L4Ok,
+            StatusName::L4Con => Self::L4Con,
+            StatusName::L4Tout => Self::L4Tout,
+            StatusName::L6Ok => Self::L6Ok,
+            StatusName::L6Rsp => Self::L6Rsp,
+            StatusName::L6Tout => Self::L6Tout,
+            StatusName::L7Ok => Self::L7Ok,
+            StatusName::L7Okc => Self::L7Okc,
+            StatusName::L7Rsp => Self::L7Rsp,
+            StatusName::L7Sts => Self::L7Sts,
+            StatusName::L7Tout => Self::L7Tout,
+        }
     }
 }
 

@@ -7,9 +7,12 @@ use regex::bytes::Regex;
 
 use super::dialogue::{Action, Dialogue, Subject};
 use super::fsm::{Effect, Input, Machine, Surroundings, start_offsets};
+use super::scene::Scene;
 use super::script::Script;
 use super::*;
-use crate::ir::check::{Check, CheckKind, Expect, HttpCheck, Matcher, TcpStep};
+use crate::expr::ctx::{Captures, Client, Clock, Ctx, Process, Progress, ProxyView};
+use crate::ir::check::{Check, CheckKind, Connect, Expect, HttpRequest, Matcher, Payload, Port, Step, Text};
+use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
 use crate::ir::server::{OnError, ServerCheck};
 
 /// What the other side does once it was sent something (or at once, if the script reads first).
@@ -28,7 +31,7 @@ fn says(answers: &[&[u8]]) -> Peer {
 
 /// Runs a script against a peer: the verdict and everything that was sent.
 fn run(script: &Script, peer: &Peer, subject: Subject) -> (Verdict, Vec<u8>) {
-    let mut dialogue = Dialogue::new(script, subject);
+    let mut dialogue = Dialogue::new(script, subject, &Bare);
     let mut sent = Vec::new();
     let mut pending: Vec<Vec<u8>> = Vec::new();
     if let Peer::Says(answers, size) = peer {
@@ -60,41 +63,107 @@ fn run(script: &Script, peer: &Peer, subject: Subject) -> (Verdict, Vec<u8>) {
     panic!("the dialogue does not end");
 }
 
-fn script(kind: CheckKind, expect: Vec<Expect>) -> Script {
-    Script::new(&Check { kind, expect, log_all: false })
-}
+/// Surroundings in which nothing is known.
+struct Bare;
 
-fn httpchk(method: &str, uri: &str, version: &str) -> HttpCheck {
-    HttpCheck {
-        method: method.into(),
-        uri: uri.into(),
-        version: version.into(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        disable_on_404: false,
-        send_state: false,
+impl Scene for Bare {
+    fn show(&self, look: &mut dyn FnMut(&Ctx<'_>)) {
+        look(&Ctx {
+            clock: Clock { now_us: 0, zone: &jiff::tz::TimeZone::UTC },
+            process: Process::default(),
+            client: Client::default(),
+            frontend: ProxyView::default(),
+            backend: ProxyView::default(),
+            server: None,
+            no_server: "<NOSRV>",
+            request: None,
+            response: None,
+            request_data: Default::default(),
+            response_data: Default::default(),
+            vars: &crate::expr::Vars::default(),
+            captures: &Captures::default(),
+            progress: Progress::default(),
+            live: self,
+            is_final: true,
+        });
     }
 }
 
+impl crate::expr::Live for Bare {
+    fn proxy(&self, _: crate::ir::ProxyIdx, _: ProxyNumber) -> i64 {
+        0
+    }
+
+    fn server(&self, _: crate::ir::ProxyIdx, _: u32, _: ServerNumber) -> i64 {
+        0
+    }
+
+    fn process(&self, _: ProcessNumber) -> i64 {
+        0
+    }
+
+    fn listener_connections(&self) -> i64 {
+        0
+    }
+
+    fn proxy_by_name(&self, _: &[u8]) -> Option<crate::ir::ProxyIdx> {
+        None
+    }
+
+    fn proc_var(&self, _: &VarName) -> Option<Value> {
+        None
+    }
+
+    fn is_local(&self, _: std::net::IpAddr) -> bool {
+        false
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+
+    fn timeout(&self, _: TimeoutName) -> Option<i64> {
+        None
+    }
+}
+
+fn script(kind: CheckKind) -> Script {
+    Script::new(&Check::of(kind))
+}
+
+fn httpchk(method: &str, uri: &str, version: &str) -> HttpRequest {
+    HttpRequest {
+        method: method.into(),
+        uri: Text::Plain(uri.into()),
+        version: version.into(),
+        ..HttpRequest::default()
+    }
+}
+
+fn asking(request: HttpRequest, expect: Vec<Expect>) -> Check {
+    let steps = expect.into_iter().map(|expect| Step::Expect(Box::new(expect)));
+    Check::by_steps(CheckKind::Http, std::iter::once(Step::SendHttp(Box::new(request))).chain(steps))
+}
+
 fn http(expect: Vec<Expect>) -> Script {
-    script(CheckKind::Http(httpchk("OPTIONS", "/", "HTTP/1.0")), expect)
+    Script::new(&asking(HttpRequest::default(), expect))
 }
 
 fn expect(negate: bool, matcher: Matcher) -> Expect {
-    Expect { negate, matcher }
+    Expect { negate, matcher, ..Expect::default() }
 }
 
 fn text(negate: bool, text: &str) -> Expect {
     expect(negate, Matcher::Text(text.into()))
 }
 
-fn tcp(steps: Vec<TcpStep>) -> Script {
-    script(CheckKind::TcpScript(steps), Vec::new())
+fn tcp(steps: Vec<Step>) -> Script {
+    Script::new(&Check::by_steps(CheckKind::TcpScript, steps))
 }
 
 fn send_then(expects: Vec<Expect>) -> Script {
-    let mut steps = vec![TcpStep::Send(b"hello\r\n".to_vec())];
-    steps.extend(expects.into_iter().map(TcpStep::Expect));
+    let mut steps = vec![Step::Send(Payload::Bytes(b"hello\r\n".to_vec()))];
+    steps.extend(expects.into_iter().map(|expect| Step::Expect(Box::new(expect))));
     tcp(steps)
 }
 
@@ -112,16 +181,17 @@ const LDAP_BUSY: &[u8] = b"\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x33\x04\x00\x04\
 /// Verdicts as HAProxy 2.6.12 reached them against peers that behaved like these: status, code, detail.
 fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
     use Status as S;
-    let pg = || script(CheckKind::Pgsql { user: "hap".into() }, Vec::new());
-    let redis = || script(CheckKind::Redis, Vec::new());
-    let smtp = || script(CheckKind::Smtp { hello: "HELO localhost".into() }, Vec::new());
-    let my = |user: Option<&str>| {
-        script(CheckKind::Mysql { user: user.map(Into::into), post_41: true }, Vec::new())
+    let pg = || script(CheckKind::Pgsql { user: "hap".into() });
+    let redis = || script(CheckKind::Redis);
+    let smtp = || script(CheckKind::Smtp { hello: "HELO localhost".into() });
+    let my = |user: Option<&str>| script(CheckKind::Mysql { user: user.map(Into::into), post_41: true });
+    let ldap = || script(CheckKind::Ldap);
+    let ssl = || script(CheckKind::SslHello);
+    let plain = || script(CheckKind::Tcp);
+    let to = |port: Option<u16>| {
+        let port = port.map(Port::Fixed);
+        tcp(vec![Step::Connect(Box::new(Connect { port, ..Connect::default() }))])
     };
-    let ldap = || script(CheckKind::Ldap, Vec::new());
-    let ssl = || script(CheckKind::SslHello, Vec::new());
-    let plain = || script(CheckKind::Tcp, Vec::new());
-    let to = |port| tcp(vec![TcpStep::Connect { port }]);
     let no_body = "HTTP content check could not find a response body";
     vec![
         ("plain", plain(), Peer::Silent, S::L4Ok, 0, ""),
@@ -227,7 +297,14 @@ fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
         ("redis", redis(), says(&[b"+PONG\r\n"]), S::L7Ok, 0, "Redis server is ok"),
         ("redis other", redis(), says(&[b"-NOAUTH no\r\n"]), S::L7Sts, 0, "-NOAUTH no"),
         ("redis empty", redis(), says(&[]), S::L7Sts, 0, "TCPCHK got an empty response at step 2"),
-        ("smtp", smtp(), says(&[b"220 hi there\r\n", b"250 pleased\r\n"]), S::L7Ok, 250, "pleased"),
+        (
+            "smtp",
+            smtp(),
+            says(&[b"220 hi there\r\n", b"250 pleased\r\n", b"221 bye\r\n"]),
+            S::L7Ok,
+            221,
+            "bye",
+        ),
         ("smtp busy", smtp(), says(&[b"421 go away\r\n"]), S::L7Sts, 421, "go away"),
         ("smtp other", smtp(), says(&[OK_200]), S::L7Rsp, 0, "HTTP/1.0 200 OK"),
         ("smtp empty", smtp(), says(&[]), S::L7Rsp, 0, "TCPCHK got an empty response at step 2"),
@@ -286,37 +363,36 @@ fn requests_look_like_those_of_haproxy() {
     let sent = |script: &Script, subject| String::from_utf8(run(script, &Peer::Silent, subject).1).unwrap();
     assert_eq!(sent(&http(vec![]), Subject::default()), "OPTIONS / HTTP/1.0\r\n\r\n");
     let mut check = httpchk("POST", "/y", "HTTP/1.1");
-    check.headers = vec![("Host".into(), "bar".into())];
-    check.body = b"hello".to_vec();
-    let post = script(CheckKind::Http(check), vec![]);
+    check.headers = vec![("Host".into(), crate::lower::expr::Language::literal("bar"))];
+    check.body = Text::Plain(b"hello".to_vec());
+    let post = Script::new(&asking(check, vec![]));
     assert_eq!(
         sent(&post, Subject::default()),
         "POST /y HTTP/1.1\r\nhost: bar\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello"
     );
     let mut check = httpchk("GET", "/x", "HTTP/1.1");
-    check.headers = vec![("Host".into(), "foo".into())];
-    let get = script(CheckKind::Http(check), vec![]);
+    check.headers = vec![("Host".into(), crate::lower::expr::Language::literal("foo"))];
+    let get = Script::new(&asking(check, vec![]));
     let subject = Subject { state_header: Some("UP 1/3; scur=0/0".into()), ..Subject::default() };
     assert_eq!(
         sent(&get, subject),
         "GET /x HTTP/1.1\r\nhost: foo\r\nx-haproxy-server-state: UP 1/3; scur=0/0\r\nconnection: close\r\n\r\n"
     );
-    let hello = run(&script(CheckKind::SslHello, vec![]), &Peer::Silent, Subject::default()).1;
+    let hello = run(&script(CheckKind::SslHello), &Peer::Silent, Subject::default()).1;
     assert_eq!(hello.len(), 5 + 0x79);
-    let pg =
-        run(&script(CheckKind::Pgsql { user: "hap".into() }, vec![]), &Peer::Silent, Subject::default()).1;
+    let pg = run(&script(CheckKind::Pgsql { user: "hap".into() }), &Peer::Silent, Subject::default()).1;
     assert_eq!(pg, b"\0\0\0\x12\0\x03\0\0user\0hap\0\0");
     let my = CheckKind::Mysql { user: Some("hap".into()), post_41: true };
-    let my = run(&script(my, vec![]), &Peer::Silent, Subject::default()).1;
+    let my = run(&script(my), &Peer::Silent, Subject::default()).1;
     assert_eq!(my.len(), 4 + 0x25 + 5);
     assert_eq!(my[..4], [0x25, 0, 0, 1]);
 }
 
 #[test]
 fn a_404_spares_a_server_that_is_up() {
-    let mut check = httpchk("GET", "/", "HTTP/1.0");
+    let mut check = asking(httpchk("GET", "/", "HTTP/1.0"), vec![]);
     check.disable_on_404 = true;
-    let script = script(CheckKind::Http(check), vec![]);
+    let script = Script::new(&check);
     let up = Subject { is_up: true, ..Subject::default() };
     assert_eq!(run(&script, &says(&[NOT_FOUND]), up).0.status, Status::L7Okc);
     assert_eq!(run(&script, &says(&[NOT_FOUND]), Subject::default()).0.status, Status::L7Sts);
@@ -324,7 +400,7 @@ fn a_404_spares_a_server_that_is_up() {
 
 #[test]
 fn answers_to_head_have_no_body() {
-    let script = script(CheckKind::Http(httpchk("HEAD", "/", "HTTP/1.0")), vec![text(true, "ok")]);
+    let script = Script::new(&asking(httpchk("HEAD", "/", "HTTP/1.0"), vec![text(true, "ok")]));
     let verdict = run(&script, &says(&[OK_200]), Subject::default()).0;
     assert_eq!(verdict.info, "HTTP content check could not find a response body");
 }

@@ -65,12 +65,21 @@ pub struct Global {
     pub spread_checks_percent: u8,
     /// `max-spread-checks`.
     pub max_spread_checks: Option<Duration>,
+    /// `external-check`: programs may check.
+    pub external_check: Option<ExternalCheck>,
     /// `server-state-file`, below [`Self::server_state_base`] unless it is absolute.
     pub server_state_file: Option<PathBuf>,
     /// `server-state-base`.
     pub server_state_base: Option<PathBuf>,
     /// `localpeer`.
     pub localpeer: Option<String>,
+}
+
+/// `external-check` of `global`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExternalCheck {
+    /// `preserve-env`: programs inherit the environment.
+    pub preserve_env: bool,
 }
 
 impl Default for Global {
@@ -104,6 +113,7 @@ impl Default for Global {
             maxhdr: 101,
             spread_checks_percent: 0,
             max_spread_checks: None,
+            external_check: None,
             server_state_file: None,
             server_state_base: None,
             localpeer: None,

@@ -81,6 +81,8 @@ pub struct Server {
     pub cookie: Option<String>,
     /// `check`, with its intervals; `None`: not checked.
     pub check: Option<ServerCheck>,
+    /// `rise`, of a server that is not checked, too.
+    pub rise: u32,
     /// `agent-check`; `None`: there is no agent.
     pub agent: Option<Agent>,
     /// `track BACKEND/SERVER` as (backend name, server name).
@@ -221,6 +223,7 @@ impl Server {
             maxqueue: 0,
             cookie: None,
             check: None,
+            rise: 2,
             agent: None,
             track: None,
             resolvers: None,

@@ -8,6 +8,7 @@ mod backend;
 mod change;
 mod dynamic;
 mod frontend;
+mod numbers;
 mod observe;
 mod queue;
 mod resolvers;

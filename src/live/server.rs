@@ -17,9 +17,6 @@ use crate::metrics::{Gauge, ServerCounters};
 use crate::server::{Admin, Op, ServerState, dynamic_limit};
 use crate::sys;
 
-/// `rise` where nothing says otherwise: the health of a server without checks.
-const DEFAULT_RISE: u32 = 2;
-
 /// Where a server is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -168,7 +165,7 @@ impl Server {
             }),
             check: RwLock::new(CheckReport {
                 // A checked server starts one failure away from down, as HAProxy's does.
-                health: ir.check.as_ref().map_or(DEFAULT_RISE, |c| c.rise),
+                health: ir.rise,
                 ..CheckReport::default()
             }),
             resolved_at: Mutex::new(None),

@@ -138,7 +138,10 @@ fn proxy(out: &mut String, config: &Config, proxy: &Proxy) {
         if let Some(cookie) = &backend.cookie {
             line(out, 1, format!("{cookie:?}"));
         }
-        line(out, 1, format!("check {:?} expect {:?}", backend.check.kind, backend.check.expect));
+        line(out, 1, format!("check {:?}", backend.check.kind));
+        for rule in &backend.check.rules {
+            line(out, 2, format!("{} {:?} {:?}", rule.number, rule.comment, rule.step));
+        }
         for one in &backend.servers {
             server(out, one);
         }

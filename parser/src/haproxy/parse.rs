@@ -265,7 +265,10 @@ impl Parser<'_> {
         if let Effect::Renamed { to, since } = keyword.effect {
             return self.renamed(keyword, to, since, modifier, words);
         }
-        let arguments = &words[count..];
+        // What stands in parentheses behind the keyword is an argument, too.
+        let glued =
+            count > 1 && words[count - 1].ends_with(')') && !keyword.name.ends_with(words[count - 1].text());
+        let arguments = &words[count - usize::from(glued)..];
         // `no log` and `no option X` need no arguments.
         let bare = modifier != Modifier::None && arguments.is_empty();
         let name = subject_name(keyword, arguments, self.tree.sections.last());

@@ -4,7 +4,7 @@
 //! and `maxconn`, and last the health, whose description tells what of the others was refused.
 
 use super::Found;
-use crate::health::script::{Custom, Flavour, Script, Step, Test, Want};
+use crate::health::script::{Custom, Script, Step, Test, Want};
 use crate::health::{Status, Verdict};
 use crate::server::AdminRequest;
 
@@ -103,12 +103,10 @@ impl Reply {
 /// Connect, say `send` if there is anything to say, read a line.
 #[must_use]
 pub fn script(send: &[u8]) -> Script {
-    let steps = vec![
-        Step::Connect { port: None, explicit: false, linger: false },
-        Step::Send(send.to_vec()),
-        Step::Expect(Want { test: Test::Custom(Custom::AgentLine), ..Want::default() }),
-    ];
-    Script { flavour: Flavour::Protocol, steps }
+    Script::protocol(vec![
+        Step::send(send),
+        Step::expect(Want { test: Test::Custom(Custom::AgentLine), ..Want::default() }),
+    ])
 }
 
 /// The line, once its end is there.

@@ -1,59 +1,55 @@
 //! `option httpchk`: one request and its answer.
 
-use crate::health::script::{Step, Test, Want};
-use crate::ir::check::{Expect, HttpCheck, Matcher};
+use crate::expr::Head;
+use crate::ir::check::{HttpRequest, Text};
+use crate::ir::expr::LogFormat;
 
 /// Most header lines of an answer.
 const MAX_HEADERS: usize = 101;
 
-/// Send the request, expect what the rules say; without rules any 2xx or 3xx.
-#[must_use]
-pub fn steps(check: &HttpCheck, expects: &[Expect]) -> Vec<Step> {
-    let mut steps = vec![Step::SendHttp(check.clone())];
-    if expects.is_empty() {
-        steps.push(Step::Expect(Want { test: Test::HttpStatus(vec![(200, 399)]), ..Want::default() }));
-    }
-    steps.extend(expects.iter().map(|expect| {
-        let test = match &expect.matcher {
-            Matcher::Status(ranges) => Test::HttpStatus(ranges.clone()),
-            Matcher::StatusRegex(regex) => Test::HttpStatusRegex(regex.clone()),
-            Matcher::Text(text) | Matcher::Binary(text) => Test::HttpBody(text.clone()),
-            Matcher::Regex(regex) => Test::HttpBodyRegex(regex.clone()),
-        };
-        Step::Expect(Want { test, negate: expect.negate, ..Want::default() })
-    }));
-    steps
-}
+/// Renders a format.
+pub type Render<'r> = dyn Fn(&LogFormat) -> Vec<u8> + 'r;
 
 /// The request as it goes out: header names in lower case, a length if there is a body, `connection: close` from
 /// HTTP/1.1 on.
 #[must_use]
-pub fn request(check: &HttpCheck, state: Option<&str>) -> Vec<u8> {
-    let mut out = format!("{} {} {}\r\n", check.method, check.uri, check.version).into_bytes();
-    let mut line = |name: &str, value: &str| {
-        out.extend_from_slice(format!("{}: {value}\r\n", name.to_ascii_lowercase()).as_bytes());
+pub fn request(request: &HttpRequest, state: Option<&str>, render: &Render<'_>) -> Vec<u8> {
+    let text = |text: &Text| match text {
+        Text::Plain(bytes) => bytes.clone(),
+        Text::Format(format) => render(format),
+    };
+    let mut out = format!("{} ", request.method).into_bytes();
+    out.extend(text(&request.uri));
+    out.extend_from_slice(format!(" {}\r\n", request.version).as_bytes());
+    let mut line = |name: &str, value: &[u8]| {
+        out.extend_from_slice(name.to_ascii_lowercase().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
     };
     let is = |name: &str, other: &str| name.eq_ignore_ascii_case(other);
     let mut connection = None;
-    for (name, value) in &check.headers {
+    for (name, format) in &request.headers {
+        let value = render(format);
         if is(name, "connection") {
-            connection = Some(value.as_str());
-        } else if !is(name, "content-length") && !is(name, "transfer-encoding") {
-            line(name, value);
+            connection = Some(value);
+        } else if !value.is_empty() && !is(name, "content-length") && !is(name, "transfer-encoding") {
+            line(name, &value);
         }
     }
     if let Some(state) = state {
-        line("x-haproxy-server-state", state);
+        line("x-haproxy-server-state", state.as_bytes());
     }
-    if !check.body.is_empty() {
-        line("content-length", &check.body.len().to_string());
+    let body = text(&request.body);
+    if !body.is_empty() {
+        line("content-length", body.len().to_string().as_bytes());
     }
-    let persistent = check.version.as_str() > "HTTP/1.0";
-    if let Some(value) = connection.or_else(|| persistent.then_some("close")) {
-        line("connection", value);
+    let persistent = request.version.as_str() > "HTTP/1.0";
+    if let Some(value) = connection.or_else(|| persistent.then(|| b"close".to_vec())) {
+        line("connection", &value);
     }
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(&check.body);
+    out.extend_from_slice(&body);
     out
 }
 
@@ -64,10 +60,40 @@ pub struct Answer {
     pub status: u16,
     /// Reason phrase.
     pub reason: String,
+    /// Version.
+    pub version: (u8, u8),
+    /// Header lines.
+    pub headers: Vec<(String, Vec<u8>)>,
     /// Body so far, chunks joined.
     pub body: Vec<u8>,
     /// The whole body is there.
     pub complete: bool,
+}
+
+impl Head for Answer {
+    fn method(&self) -> &[u8] {
+        b""
+    }
+
+    fn uri(&self) -> &[u8] {
+        b""
+    }
+
+    fn version(&self) -> (u8, u8) {
+        self.version
+    }
+
+    fn status(&self) -> u16 {
+        self.status
+    }
+
+    fn header_count(&self) -> usize {
+        self.headers.len()
+    }
+
+    fn header(&self, index: usize) -> (&[u8], &[u8]) {
+        self.headers.get(index).map_or((b"", b""), |(name, value)| (name.as_bytes(), value))
+    }
 }
 
 /// What the bytes so far are.
@@ -122,7 +148,10 @@ fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool
         (rest[..end].to_vec(), length.is_some_and(|l| rest.len() >= l) || closed)
     };
     let reason = response.reason.unwrap_or_default().to_owned();
-    Parsed::Answer(Answer { status, reason, body, complete })
+    let headers = response.headers.iter();
+    let headers = headers.map(|h| (h.name.to_owned(), h.value.trim_ascii().to_vec())).collect();
+    let version = (1, response.version.unwrap_or(0));
+    Parsed::Answer(Answer { status, reason, version, headers, body, complete })
 }
 
 /// Joins chunks (RFC 9112 section 7.1): the bytes so far and whether the last chunk was seen.

@@ -11,14 +11,14 @@ const NOT_LDAP: &str = "Not LDAPv3 protocol";
 pub fn steps() -> Vec<Step> {
     let bind = [0x30, 0x0c, 0x02, 0x01, 0x01, 0x60, 0x07, 0x02, 0x01, 0x03, 0x04, 0x00, 0x80, 0x00];
     vec![
-        Step::Send(bind.to_vec()),
-        Step::Expect(Want {
+        Step::send(bind),
+        Step::expect(Want {
             test: Test::Custom(Custom::LdapSequence),
             min_bytes: Some(14),
             on_error: Say::Text(NOT_LDAP),
             ..Want::default()
         }),
-        Step::Expect(Want { test: Test::Custom(Custom::LdapBind), ..Want::default() }),
+        Step::expect(Want { test: Test::Custom(Custom::LdapBind), ..Want::default() }),
     ]
 }
 

@@ -7,6 +7,7 @@ pub mod mysql;
 pub mod pgsql;
 pub mod redis;
 pub mod smtp;
+pub mod spop;
 pub mod ssl_hello;
 
 use super::Status;
@@ -35,6 +36,20 @@ impl From<bool> for Found {
     }
 }
 
+/// Bytes in hexadecimal, as they are compared and shown: in upper case.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// Bytes from hexadecimal digits.
+#[must_use]
+pub fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digits: Vec<u8> = digits.iter().map(digit).collect::<Option<_>>()?;
+    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect())
+}
+
 /// Tests `input`; nothing more will come if `complete`.
 #[must_use]
 pub fn custom(test: Custom, input: &[u8], complete: bool) -> Found {
@@ -49,11 +64,12 @@ pub fn custom(test: Custom, input: &[u8], complete: bool) -> Found {
         }
         Custom::SmtpReply => smtp::is_reply(input, b" \r").into(),
         Custom::SmtpGreetingOk => (input.first() == Some(&b'2') && smtp::is_reply(input, b" \r")).into(),
-        Custom::SmtpHelloOk => (input.first() == Some(&b'2') && smtp::is_reply(input, b"- \r")).into(),
+        Custom::SmtpHelloOk => smtp::hello(input, complete),
         Custom::MysqlGreeting => mysql::greeting(input, complete),
         Custom::MysqlLogin => mysql::login(input, complete),
         Custom::LdapSequence => (input.first() == Some(&0x30)).into(),
         Custom::LdapBind => ldap::bind_response(input, complete),
+        Custom::SpopHello => spop::hello(input, complete),
         Custom::AgentLine => agent::line(input, complete),
         Custom::SslHello => matches!(input.first(), Some(0x15 | 0x16)).into(),
     }

@@ -8,9 +8,9 @@ use crate::health::script::{Custom, Step, Test, Want};
 /// Connect, log in if there is a user, expect the greeting and no error.
 #[must_use]
 pub fn steps(user: Option<&str>, post_41: bool) -> Vec<Step> {
-    let mut steps = vec![Step::Connect { port: None, explicit: true, linger: true }];
-    let want = |custom| Step::Expect(Want { test: Test::Custom(custom), ..Want::default() });
-    steps.extend(user.map(|user| Step::Send(login_packet(user, post_41))));
+    let mut steps = vec![Step::lingering_connect()];
+    let want = |custom| Step::expect(Want { test: Test::Custom(custom), ..Want::default() });
+    steps.extend(user.map(|user| Step::send(login_packet(user, post_41))));
     steps.push(want(Custom::MysqlGreeting));
     if user.is_some() {
         steps.push(want(Custom::MysqlLogin));

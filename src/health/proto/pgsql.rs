@@ -14,19 +14,19 @@ pub fn steps(user: &str) -> Vec<Step> {
     packet.extend_from_slice(user.as_bytes());
     packet.extend_from_slice(b"\0\0");
     vec![
-        Step::Connect { port: None, explicit: true, linger: true },
-        Step::Send(packet),
-        Step::Expect(Want {
+        Step::lingering_connect(),
+        Step::send(packet),
+        Step::expect(Want {
             test: Test::Custom(Custom::PgsqlNoError),
             negate: true,
             min_bytes: Some(5),
             on_error: Say::From(6),
             ..Want::default()
         }),
-        Step::Expect(Want {
+        Step::expect(Want {
             test: Test::Custom(Custom::PgsqlAuth),
             min_bytes: Some(9),
-            error: Status::L7Sts,
+            error: Some(Status::L7Sts),
             on_ok: Say::Text("PostgreSQL server is ok"),
             on_error: Say::Text("PostgreSQL unknown error"),
             ..Want::default()

@@ -7,10 +7,10 @@ use crate::health::script::{Say, Step, Test, Want};
 #[must_use]
 pub fn steps() -> Vec<Step> {
     vec![
-        Step::Send(b"*1\r\n$4\r\nPING\r\n".to_vec()),
-        Step::Expect(Want {
+        Step::send(b"*1\r\n$4\r\nPING\r\n"),
+        Step::expect(Want {
             test: Test::Text(b"+PONG\r\n".to_vec()),
-            error: Status::L7Sts,
+            error: Some(Status::L7Sts),
             on_ok: Say::Text("Redis server is ok"),
             on_error: Say::FirstLine,
             ..Want::default()

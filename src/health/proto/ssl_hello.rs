@@ -11,11 +11,11 @@ use crate::health::script::{Custom, Step, Test, Want};
 pub fn steps() -> Vec<Step> {
     vec![
         Step::SendHello,
-        Step::Expect(Want {
+        Step::expect(Want {
             test: Test::Custom(Custom::SslHello),
             min_bytes: Some(5),
             ok: Status::L6Ok,
-            error: Status::L6Rsp,
+            error: Some(Status::L6Rsp),
             timeout: Status::L6Tout,
             ..Want::default()
         }),

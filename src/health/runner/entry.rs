@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
+use super::external::Call;
 use super::probe::{Plan, Target};
+use super::stage::Stage;
 use crate::health::dialogue::Subject;
 use crate::health::fsm::Machine;
 use crate::health::proto::agent;
 use crate::health::script::{Script, Step};
 use crate::health::{Outcome, Status, Verdict};
 use crate::ir::server::SendProxy;
-use crate::live::{Address, CheckReport, Proxy, Server};
+use crate::live::{Address, CheckReport, Live, Proxy, Server};
 use crate::server::{Admin, Cause, CheckSaid, Counts, Level, Op, Standing, parse_maxconn};
 use crate::sys;
 
@@ -175,7 +177,7 @@ impl Entry {
         self.proxy.announce(Level::Notice, &line, &line);
     }
 
-    pub(super) fn plan(&self) -> Plan {
+    pub(super) fn plan(&self, live: &Arc<Live>, node: &Arc<str>) -> Plan {
         let half = self.proxy.ir.backend.as_ref();
         let probing = self.server.probing.read();
         let (addr, port) = match self.kind {
@@ -206,8 +208,17 @@ impl Entry {
             // What it is asked may have been changed by command.
             Kind::Agent => Arc::new(agent::script(&probing.agent_send)),
         };
+        let call = script.external.as_ref().map(|external| Call::new(external, &self.proxy, &self.server));
+        let stage = Stage {
+            live: live.clone(),
+            proxy: self.proxy.clone(),
+            server: self.server.clone(),
+            node: node.clone(),
+        };
         Plan {
             script,
+            stage,
+            call,
             target,
             source: self.server.ir.source.or_else(|| half.and_then(|h| h.source)),
             send_proxy,
@@ -221,7 +232,7 @@ impl Entry {
         let (mut state_header, mut wall_clock) = (None, None);
         for step in &self.script.steps {
             match step {
-                Step::SendHttp(http) if http.send_state => state_header = Some(self.state_header(node)),
+                Step::SendHttp(_) if self.script.send_state => state_header = Some(self.state_header(node)),
                 Step::SendHello => wall_clock = Some(sys::clock::wall()),
                 _ => {}
             }

@@ -4,7 +4,9 @@
 //! Slow starts tick here too.
 
 mod entry;
+mod external;
 mod probe;
+mod stage;
 #[cfg(test)]
 mod tests;
 
@@ -49,7 +51,7 @@ pub struct Runner {
     ended: mpsc::UnboundedReceiver<Ended>,
     ends: mpsc::UnboundedSender<Ended>,
     numbers: u64,
-    node: String,
+    node: Arc<str>,
 }
 
 /// Starts a thread that runs all checks until the process ends.
@@ -80,7 +82,7 @@ impl Runner {
             ended,
             ends,
             numbers: 0,
-            node,
+            node: node.into(),
         };
         let spread = live.config.global.spread_checks_percent;
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
@@ -288,7 +290,7 @@ impl Runner {
         self.numbers += 1;
         let number = self.numbers;
         let entry = &self.entries[index];
-        let (plan, subject) = (entry.plan(), entry.subject(&self.node));
+        let (plan, subject) = (entry.plan(&self.live, &self.node), entry.subject(&self.node));
         let ends = self.ends.clone();
         let task = tokio::spawn(async move {
             let ended = probe::run(plan, subject).await;

@@ -10,10 +10,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
+use super::external::{self, Call};
+use super::stage::Stage;
 use crate::health::Verdict;
-use crate::health::dialogue::{Action, Dialogue, Subject};
+use crate::health::dialogue::{Action, Dialogue, Subject, Way};
 use crate::health::proto::agent::Reply;
 use crate::health::script::{Flavour, Script};
+use crate::ir::check;
 use crate::ir::server::SendProxy;
 
 /// Most bytes read at once.
@@ -32,9 +35,11 @@ pub(super) enum Target {
 }
 
 /// How a check goes there.
-#[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) script: Arc<Script>,
+    pub(super) stage: Stage,
+    /// The program to run instead.
+    pub(super) call: Option<Call>,
     pub(super) target: Target,
     pub(super) source: Option<SocketAddr>,
     pub(super) send_proxy: Option<SendProxy>,
@@ -44,7 +49,31 @@ pub(super) struct Plan {
     pub(super) timeout_check: Option<Duration>,
 }
 
+impl Target {
+    /// Where a rule's own address leads; its port is the check's unless it has one.
+    fn elsewhere(&self, addr: &check::Target) -> Self {
+        match addr {
+            check::Target::Unix(path) => Self::Unix(path.clone()),
+            check::Target::Ip(ip, port) => {
+                let here = match self {
+                    Self::Ip(addr) => addr.port(),
+                    Self::Unix(_) | Self::Nowhere => 0,
+                };
+                Self::Ip((*ip, port.unwrap_or(here)).into())
+            }
+        }
+    }
+}
+
 impl Plan {
+    /// Version of the PROXY header that a connection begins with.
+    fn proxy_version(&self, way: &Way) -> Option<SendProxy> {
+        if way.send_proxy {
+            return Some(self.send_proxy.unwrap_or(SendProxy::V1));
+        }
+        self.send_proxy.filter(|_| way.as_server)
+    }
+
     /// Time to connect: `inter`, or `timeout connect` if that is shorter and `timeout check` takes care of the rest.
     fn connect_time(&self) -> Duration {
         match (self.timeout_check, self.timeout_connect) {
@@ -76,7 +105,7 @@ impl Stream {
 }
 
 /// The system's words for an error, without the number that `io::Error` adds.
-fn words(error: &io::Error) -> String {
+pub(super) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     text.find(" (os error").map_or_else(|| text.clone(), |at| text[..at].to_owned())
 }
@@ -84,7 +113,10 @@ fn words(error: &io::Error) -> String {
 /// Runs a check to its verdict, and to what an agent said.
 pub(super) async fn run(plan: Plan, subject: Subject) -> (Verdict, Option<Reply>) {
     let script = plan.script.clone();
-    let mut dialogue = Dialogue::new(&script, subject);
+    if let Some(call) = &plan.call {
+        return (external::run(call, plan.connect_time()).await, None);
+    }
+    let mut dialogue = Dialogue::new(&script, subject, &plan.stage);
     let verdict = talk(&plan, &mut dialogue).await;
     (verdict, dialogue.take_agent_reply())
 }
@@ -96,10 +128,10 @@ async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>) -> Verdict {
     loop {
         match dialogue.action() {
             Action::Finish(verdict) => return verdict,
-            Action::Connect { port, linger } => {
+            Action::Connect(way) => {
                 drop(stream.take());
                 deadline = Instant::now() + plan.connect_time();
-                match timeout_at(deadline, connect(plan, port, linger)).await {
+                match timeout_at(deadline, connect(plan, &way)).await {
                     Err(_) => return dialogue.timed_out(),
                     Ok(Err(Failure::NoSocket(text))) => return dialogue.no_socket(&text),
                     Ok(Err(Failure::Connect(error))) => return dialogue.failed(&words(&error)),
@@ -138,36 +170,38 @@ enum Failure {
     Connect(io::Error),
 }
 
-async fn connect(plan: &Plan, port: Option<u16>, linger: bool) -> Result<Stream, Failure> {
-    let mut stream = match &plan.target {
+async fn connect(plan: &Plan, way: &Way) -> Result<Stream, Failure> {
+    let target = way.addr.as_ref().map_or_else(|| plan.target.clone(), |addr| plan.target.elsewhere(addr));
+    let mut stream = match &target {
         Target::Nowhere => return Err(Failure::NoSocket(String::new())),
         Target::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(Failure::Connect)?;
+            // It fails at once or not at all: no connection was ever under way.
+            let stream = UnixStream::connect(path).await.map_err(|e| Failure::NoSocket(words(&e)))?;
             Stream::Unix(stream)
         }
         Target::Ip(addr) => {
-            let addr = SocketAddr::new(addr.ip(), port.unwrap_or_else(|| addr.port()));
+            let addr = SocketAddr::new(addr.ip(), way.port.unwrap_or_else(|| addr.port()));
             if addr.port() == 0 {
                 return Err(Failure::NoSocket(String::new()));
             }
-            let socket = socket(plan, addr, linger).map_err(|e| Failure::NoSocket(words(&e)))?;
+            let socket = socket(plan, addr, way).map_err(|e| Failure::NoSocket(words(&e)))?;
             Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?)
         }
     };
-    if let Some(header) = proxy_header(plan.send_proxy, &stream) {
+    if let Some(header) = proxy_header(plan.proxy_version(way), &stream) {
         stream.write_all(&header).await.map_err(Failure::Connect)?;
     }
     Ok(stream)
 }
 
-fn socket(plan: &Plan, addr: SocketAddr, linger: bool) -> io::Result<TcpSocket> {
+fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<TcpSocket> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     let options = socket2::SockRef::from(&socket);
-    if !linger {
+    if !way.linger {
         // A reset frees the port at once; thousands of checks would leave thousands in TIME-WAIT.
         options.set_linger(Some(Duration::ZERO))?;
     }
-    if plan.script.flavour == Flavour::Connect && plan.send_proxy.is_none() {
+    if plan.script.flavour == Flavour::Connect && plan.proxy_version(way).is_none() {
         // The handshake's last ACK may go with the reset: one packet less for both.
         options.set_tcp_quickack(false)?;
     } else {

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
 use crate::ir;
-use crate::ir::check::{Check, CheckKind, HttpCheck};
+use crate::ir::check::{Check, CheckKind, HttpRequest, Step, Text};
 use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
 use crate::ir::server::{Agent, ServerCheck};
 use crate::live::Server;
@@ -136,16 +136,10 @@ async fn the_last_server_takes_the_backend_along() {
 #[tokio::test]
 async fn an_http_status_decides_and_every_check_is_logged_if_asked() {
     let (addr, _task) = origin("127.0.0.1:0", b"HTTP/1.1 503 Not Now\r\n\r\n").await;
-    let http = HttpCheck {
-        method: "GET".into(),
-        uri: "/health".into(),
-        version: "HTTP/1.0".into(),
-        headers: Vec::new(),
-        body: Vec::new(),
-        disable_on_404: false,
-        send_state: false,
-    };
-    let check = Check { kind: CheckKind::Http(http), log_all: true, ..Check::default() };
+    let request =
+        HttpRequest { method: "GET".into(), uri: Text::Plain(b"/health".to_vec()), ..HttpRequest::default() };
+    let check = Check::by_steps(CheckKind::Http, [Step::SendHttp(Box::new(request))]);
+    let check = Check { log_all: true, ..check };
     let bench = Bench::new(&[addr], check, |_| {}).await;
     assert_eq!(
         bench.line().await,

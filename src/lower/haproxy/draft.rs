@@ -22,7 +22,7 @@ pub(super) struct Draft<'t> {
     /// `mode log`
     pub(super) log_mode: bool,
     pub(super) logs: Vec<LogLine>,
-    pub(super) check: CheckDraft,
+    pub(super) check: CheckDraft<'t>,
     /// `server-state-file-name`.
     pub(super) state_file_name: Option<String>,
     /// ACLs, rules and everything else with a condition, in order.

@@ -10,7 +10,7 @@ use super::context::{Context, span_at};
 use super::log::{self, LogLine};
 use super::{bind, stats};
 use crate::ir::Global;
-use crate::ir::global::{StatsAddr, StatsSocket};
+use crate::ir::global::{ExternalCheck, StatsAddr, StatsSocket};
 
 pub(super) fn lower(context: &mut Context<'_>, section: &Section, global: &mut Global) {
     for line in &section.statements {
@@ -64,6 +64,10 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
             global.spread_checks_percent = line.number(0).unwrap_or(global.spread_checks_percent);
         }
         "max-spread-checks" => global.max_spread_checks = line.time(0),
+        "external-check" => {
+            let preserve_env = line.text(0) == Some("preserve-env");
+            global.external_check = Some(ExternalCheck { preserve_env });
+        }
         "server-state-base" => global.server_state_base = path(),
         "server-state-file" => global.server_state_file = path(),
         // The parser saw to these.

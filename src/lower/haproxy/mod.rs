@@ -7,6 +7,8 @@
 mod balance;
 mod bind;
 mod check;
+mod check_expect;
+mod check_rules;
 mod context;
 mod draft;
 mod errors;

@@ -278,6 +278,7 @@ fn finish<'t>(
         unused_rules: draft.check.unused_rules(),
         check_names_port: draft.check.names_port(),
     };
+    let mut pending = draft.rules;
     let mut proxy = draft.common;
     proxy.name = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
     proxy.caps = caps;
@@ -321,14 +322,17 @@ fn finish<'t>(
             }
         }
         ids::number(backend.servers.iter_mut().map(|server| &mut server.id), 1);
-        backend.check = draft.check.finish();
+        let preserve_env = config.global.external_check.is_some_and(|external| external.preserve_env);
+        let (check, mut lines) = draft.check.finish(preserve_env);
+        backend.check = check;
+        pending.append(&mut lines);
         if let StateFile::Local(name) = &mut backend.state_file {
             *name = draft.state_file_name.filter(|name| name != "use-backend-name");
         }
         proxy.backend = Some(backend);
     }
     config.proxies.push(proxy);
-    (facts, draft.rules)
+    (facts, pending)
 }
 
 /// Two servers of one number are an error. Two of one name are allowed, as in HAProxy, which warns.

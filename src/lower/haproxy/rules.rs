@@ -12,6 +12,7 @@ use tandem_parser::suggest::nearest;
 
 use super::super::expr::{Language, LfUse, Owner, Site, World};
 use super::super::rules::RuleSet;
+use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::names::Names;
@@ -120,6 +121,7 @@ struct Lists {
     stats_admin: Vec<Cond>,
     stats_http_request: Vec<HttpRule>,
     log_format: Option<LogFormat>,
+    check: CheckRules,
 }
 
 /// Lowers the rules of one proxy. `format_line`: the line that chose its log format.
@@ -192,6 +194,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
         frontend.response_slots = response_slots;
     }
     if let Some(backend) = &mut proxy.backend {
+        lists.check.store(&mut backend.check);
         backend.use_servers = lists.use_servers;
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
@@ -276,7 +279,7 @@ impl Reader<'_> {
                     lists.log_format = language.log_format(word, LfUse::Log, Site::Log);
                 }
             }
-            _ => {}
+            _ => lists.check.line(language, line),
         }
     }
 

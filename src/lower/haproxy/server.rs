@@ -179,6 +179,7 @@ impl Template {
                 send: self.agent.send,
             });
         }
+        self.server.rise = self.check.rise;
         self.server.check = self.checked.then_some(self.check);
         self.server.observe = self.observe.map(|layer| Observe {
             layer,

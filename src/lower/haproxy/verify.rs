@@ -216,6 +216,7 @@ impl Subject<'_, '_, '_> {
                 format!("{kind} '{name}' uses {rules} rules without '{option}', so the rules are ignored.");
             self.warn(Reason::Conflict, message);
         }
+        self.external_check();
         let needs_port = |server: &&Server| {
             let check = server.check.as_ref();
             let own = match &server.addr {
@@ -226,7 +227,9 @@ impl Subject<'_, '_, '_> {
             check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
         };
         let portless: Vec<&Server> = backend.servers.iter().filter(needs_port).collect();
-        if self.fact.check_names_port || matches!(backend.check.kind, CheckKind::TcpScript(_)) {
+        if self.fact.check_names_port
+            || matches!(backend.check.kind, CheckKind::TcpScript | CheckKind::External(_))
+        {
             return;
         }
         for server in portless {
@@ -240,6 +243,32 @@ impl Subject<'_, '_, '_> {
             let literal = matches!(server.addr, ServerAddr::Ip(_));
             let severity = if literal { Severity::Alert } else { Severity::Warning };
             self.say(severity, Reason::Incomplete, span, message);
+        }
+    }
+
+    /// What programs that check need.
+    fn external_check(&mut self) {
+        let Some(backend) = &self.proxy.backend else { return };
+        let CheckKind::External(external) = &backend.check.kind else { return };
+        let (name, span) = (&self.proxy.name, self.fact.section.span);
+        let mut wrong = Vec::new();
+        if self.config.global.external_check.is_none() {
+            wrong.push(format!(
+                "Proxy '{name}' : 'option external-check' unable to find required 'global.external-check'."
+            ));
+        }
+        if external.command.is_empty() {
+            wrong.push(format!(
+                "Proxy '{name}' : 'option external-check' unable to find required 'external-check command'."
+            ));
+        } else if !external.command.starts_with('/') && external.path.is_none() {
+            wrong.push(format!(
+                "Proxy '{name}': 'external-check command' does not have a leading '/' and 'external-check path' \
+                 is not set."
+            ));
+        }
+        for message in wrong {
+            self.say(Severity::Alert, Reason::Incomplete, span, message);
         }
     }
 

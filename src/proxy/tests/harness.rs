@@ -65,6 +65,7 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         maxqueue: 0,
         cookie: None,
         check: None,
+        rise: 2,
         agent: None,
         track: None,
         resolvers: None,

@@ -51,8 +51,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "allow core dumps",
     ),
     full("unix-bind", GLOBAL, &[Arg::Settings(UNIX_BIND)], "defaults of unix listeners"),
-    inert("external-check", GLOBAL, REST, "no program is run", "allow programs as checks"),
-    moot("insecure-fork-wanted", GLOBAL, FLAG, "nothing forks", "allow forks"),
+    full(
+        "external-check",
+        GLOBAL,
+        &[Arg::Maybe(&Arg::Choice(&["preserve-env"]))],
+        "allow programs as checks",
+    ),
+    moot("insecure-fork-wanted", GLOBAL, FLAG, "only checks that are programs fork", "allow forks"),
     moot("insecure-setuid-wanted", GLOBAL, FLAG, "nothing changes its user later", "allow setuid programs"),
     moot(
         "strict-limits",

@@ -92,7 +92,7 @@ pub fn lookup(words: &[Word], section: Sections) -> Lookup {
     let matches = |row: &&&'static Keyword| {
         let mut parts = row.name.split(' ');
         let mut words = words.iter();
-        parts.all(|part| words.next().is_some_and(|word| word == part))
+        parts.all(|part| words.next().is_some_and(|word| is_called(word, part)))
     };
     if let Some(row) = rows.iter().filter(matches).find(|row| row.sections & section != 0) {
         return Lookup::Found(row);
@@ -103,6 +103,14 @@ pub fn lookup(words: &[Word], section: Sections) -> Lookup {
     let proxy = section & PROXIES;
     let sibling = rows.iter().filter(matches).find(|row| proxy != 0 && row.sections & PROXIES != 0);
     sibling.or_else(|| rows.iter().find(matches)).map_or(Lookup::Unknown, |row| Lookup::Elsewhere(row))
+}
+
+/// Whether a word is this part of a keyword; the names of check actions have their variable behind them:
+/// `set-var(check.port)`.
+fn is_called(word: &str, part: &str) -> bool {
+    word == part
+        || (part.ends_with("set-var") || part == "set-var-fmt")
+            && word.strip_prefix(part).is_some_and(|rest| rest.starts_with('('))
 }
 
 /// The row of that name in these sections.

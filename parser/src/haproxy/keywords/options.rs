@@ -177,18 +177,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     full("option ldap-check", SERVER_SIDE, FLAG, "check LDAP"),
     full("option ssl-hello-chk", SERVER_SIDE, FLAG, "check with a TLS greeting"),
-    inert(
-        "option spop-check",
-        SERVER_SIDE,
-        FLAG,
-        "servers are checked by connecting only",
-        "check SPOP agents",
-    ),
-    inert(
-        "option external-check",
-        SERVER_SIDE,
-        FLAG,
-        "servers are checked by connecting only",
-        "check with a program",
-    ),
+    full("option spop-check", SERVER_SIDE, FLAG, "check SPOP agents"),
+    full("option external-check", SERVER_SIDE, FLAG, "check with a program"),
 ];

@@ -163,7 +163,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("email-alert to", PROXIES, WORD, "'email-alert mailers' is reported", "receiver"),
     moot("email-alert level", PROXIES, WORD, "'email-alert mailers' is reported", "least severity"),
     moot("email-alert myhostname", PROXIES, WORD, "'email-alert mailers' is reported", "own name"),
-    inert("external-check command", SERVER_SIDE, WORD, "no program is run", "program that checks"),
-    inert("external-check path", SERVER_SIDE, WORD, "no program is run", "its PATH"),
+    full("external-check command", SERVER_SIDE, WORD, "program that checks"),
+    full("external-check path", SERVER_SIDE, WORD, "its PATH"),
     refused("ssl-f-use", FRONTEND | LISTEN, REST, "clients would be spoken to in clear", "certificates"),
 ];
