@@ -279,6 +279,7 @@ fn garbage_on_the_segment_changes_nothing() {
         peers: Vec::new(),
         check_source: false,
         ttl: 255,
+        hmac: None,
     };
     let packet = |source: [u8; 4], profile: &Profile| {
         let mut bytes = Vec::new();
@@ -290,6 +291,7 @@ fn garbage_on_the_segment_changes_nothing() {
             ip_id: 1,
             sequence: 1,
             old_checksum: false,
+            stamp: 0,
         };
         encode(profile, &out, &mut bytes);
         bytes
@@ -337,6 +339,32 @@ fn garbage_on_the_segment_changes_nothing() {
     one.wait_log("Master received advert from 10.78.0.12 with higher priority 255, ours 100", 2 * SECOND);
     eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
     drop(pair.net);
+}
+
+#[test]
+fn the_owner_answers_for_the_address() {
+    let Some(lab) = Lab::open(&[Part::Program("ping")]) else { return };
+    let pair = Pair::new(&lab);
+    let text = CONFIG.replace("PRIORITY", "100").replace(
+        "        10.78.0.100/24\n",
+        "        10.78.0.100/24\n    }\n    virtual_ipaddress_excluded {\n        2001:db8:78::100/64\n",
+    );
+    pair.two.sh("ip addr add 2001:db8:78::12/64 dev eth0 nodad");
+    let answers = |address: &str| pair.two.try_sh(&format!("ping -c 1 -W 1 {address}")).status.success();
+    assert!(!answers(VIP), "nobody has it yet");
+    let _one = pair.one.keepalived(&keepalived(), &Config::written(&pair.one, "keepalived.conf", &text));
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    eventually("an answer for IPv4", 5 * SECOND, || answers(VIP));
+    eventually("an answer for IPv6", 5 * SECOND, || answers("2001:db8:78::100"));
+    // The solicited-node group of the address.
+    assert!(pair.one.sh("ip maddress show dev eth0").contains("ff02::1:ff00:100"));
+    let neighbours = pair.two.sh("ip neigh");
+    let link = pair.one.sh("ip -o link show dev eth0");
+    let mac = link.split_whitespace().skip_while(|word| *word != "link/ether").nth(1).unwrap();
+    for address in [VIP, "2001:db8:78::100"] {
+        let line = neighbours.lines().find(|line| line.starts_with(&format!("{address} ")));
+        assert!(line.is_some_and(|line| line.contains(mac)), "{address} {mac}: {neighbours}");
+    }
 }
 
 #[test]

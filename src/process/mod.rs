@@ -3,5 +3,6 @@
 pub mod daemon;
 pub mod limits;
 pub mod master;
+mod scripts;
 pub mod supervisor;
 pub mod vrrp;

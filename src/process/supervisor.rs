@@ -16,6 +16,7 @@ use nix::unistd::Pid;
 
 use crate::ir::vrrp::Config;
 use crate::process::daemon::{PidFile, notify_systemd};
+use crate::process::scripts;
 use crate::sys::clock;
 use crate::sys::fork::{self, Ended, Signals};
 use crate::sys::shared::Slots;
@@ -110,12 +111,19 @@ pub fn supervise(
     let pid_file = PidFile::write(&plan.pid_file, std::process::id())?;
     let signals = Signals::open(&signals_read())?;
     let start = |config: &Config| start_child(plan, journal, &signals, config, child);
-    let mut running = Some(start(&config)?);
+    let mut running = None;
+    if scripts::startup(&config, journal, &signals)? {
+        running = Some(start(&config)?);
+    }
+    let mut stopped = running.is_none();
     notify_systemd("READY=1");
     let mut pause = Duration::ZERO;
     let mut restart_at: Option<Instant> = None;
     let mut stop_by: Option<Instant> = None;
     let status = loop {
+        if stopped {
+            break exit::OK;
+        }
         wait(&signals, [restart_at, stop_by].into_iter().flatten().min())?;
         while let Some(signal) = signals.next() {
             match signal {
@@ -168,9 +176,7 @@ pub fn supervise(
         }
         if stop_by.is_some_and(|at| at <= now) {
             pass_on(running.as_ref(), libc::SIGKILL);
-            if running.is_none() {
-                break exit::OK;
-            }
+            stopped = running.is_none();
             stop_by = Some(now + plan.child_wait);
         }
         if restart_at.is_some_and(|at| at <= now) && running.is_none() {
@@ -178,6 +184,7 @@ pub fn supervise(
             running = Some(start(&config)?);
         }
     };
+    scripts::shutdown(&config, journal, &signals)?;
     drop(pid_file);
     Ok(status)
 }
@@ -220,7 +227,7 @@ fn describe(journal: &Journal, ended: Ended) {
 }
 
 /// Sleeps until a signal or the deadline.
-fn wait(signals: &Signals, until: Option<Instant>) -> io::Result<()> {
+pub(super) fn wait(signals: &Signals, until: Option<Instant>) -> io::Result<()> {
     let timeout = match until {
         None => PollTimeout::NONE,
         Some(at) => {

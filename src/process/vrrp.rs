@@ -87,9 +87,17 @@ fn prioritise(config: &Config, journal: &Journal) {
 pub fn dump_files(config: &Config) -> [PathBuf; 3] {
     let dir = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let global = &config.global;
-    let data = global.state_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.data"));
-    let stats = global.stats_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.stats"));
-    let json = global.json_dump_file.clone().unwrap_or_else(|| dir.join("keepalived.json"));
+    let suffix = if global.data_use_instance {
+        let parts = [&config.net_namespace, &config.instance_name];
+        let parts: Vec<&str> = parts.into_iter().filter_map(|part| part.as_deref()).collect();
+        if parts.is_empty() { String::new() } else { format!(".{}", parts.join("_")) }
+    } else {
+        String::new()
+    };
+    let place = |name: &str, ending: &str| dir.join(format!("{name}{suffix}.{ending}"));
+    let data = global.state_dump_file.clone().unwrap_or_else(|| place("keepalived", "data"));
+    let stats = global.stats_dump_file.clone().unwrap_or_else(|| place("keepalived", "stats"));
+    let json = global.json_dump_file.clone().unwrap_or_else(|| place("keepalived", "json"));
     [data, stats, json]
 }
 

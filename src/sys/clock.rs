@@ -39,6 +39,19 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// Wall clock since the beginning of 1970.
+#[must_use]
+pub fn since_epoch() -> std::time::Duration {
+    wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Time since the machine was started.
+#[must_use]
+pub fn since_boot() -> std::time::Duration {
+    let at = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME);
+    at.map_or(std::time::Duration::ZERO, Into::into)
+}
+
 /// The kernel's monotonic clock, microseconds, as systemd wants it.
 #[must_use]
 pub fn monotonic_us() -> u64 {

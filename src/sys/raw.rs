@@ -12,6 +12,8 @@ use tokio::io::unix::AsyncFd;
 
 /// Traffic class of the queueing disciplines for control traffic (`TC_PRIO_CONTROL`).
 const PRIORITY_CONTROL: u32 = 7;
+/// Bytes of packets that may wait; the kernel counts about a thousand for the smallest.
+const RECEIVE_BUFFER: i32 = 1 << 20;
 
 /// What a raw socket listens to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +68,8 @@ impl RawSocket {
         }
         let index = key.interface.as_ref().map_or(0, |i| i.1);
         set_priority(&socket)?;
+        // Room for a burst while we are busy; without the right to it the system's default has to do.
+        let _ = set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER);
         if key.v6 {
             socket.set_multicast_loop_v6(false)?;
             socket.set_multicast_hops_v6(255)?;

@@ -7,6 +7,7 @@
 //! | [`track`], [`quorum`] | scripts, interfaces, files and processes, and what they do to a priority |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 //! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
+//! | [`rfc9568`] | what the RFC demands, and the tests that hold it |
 //! | [`runner`] | the shell: sockets, addresses, timers, scripts, mail, dumps |
 //!
 //! Everything but the runner is pure: it takes the time as an argument and returns effects. Where it acts
@@ -21,6 +22,7 @@ pub mod fsm;
 pub mod packet;
 pub mod quorum;
 pub mod reject;
+pub mod rfc9568;
 pub mod runner;
 pub mod status;
 pub mod track;

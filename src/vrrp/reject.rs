@@ -84,6 +84,8 @@ pub enum Reject {
         /// In the packet, seconds.
         got: u8,
     },
+    /// Version 3 with an interval of 0.
+    NoInterval,
     /// Number of addresses.
     AddressCount {
         /// In the packet.
@@ -109,6 +111,23 @@ pub enum Reject {
     Source(IpAddr),
     /// From our own address.
     OwnAddress(IpAddr),
+    /// No signature although one is required.
+    TrailerMissing,
+    /// A signature of an unknown kind.
+    TrailerMalformed,
+    /// Signed with a key we do not have.
+    TrailerKey(u8),
+    /// The signature is wrong.
+    TrailerDigest,
+    /// Signed too long ago, or with a clock too far from ours.
+    TrailerStale {
+        /// Seconds from then to now.
+        skew: i64,
+        /// Seconds that are allowed.
+        window: u64,
+    },
+    /// Signed, and heard before.
+    TrailerReplay,
 }
 
 /// The counter a rejected packet adds to, by keepalived's names for them.
@@ -136,6 +155,18 @@ pub enum RejectCounter {
     Checksum,
     /// Adverts with our own address.
     Own,
+    /// `auth_ext_missing`.
+    TrailerMissing,
+    /// `auth_ext_malformed`.
+    TrailerMalformed,
+    /// `auth_ext_unknown_key`.
+    TrailerKey,
+    /// `auth_ext_invalid_hmac`.
+    TrailerDigest,
+    /// `auth_ext_stale`.
+    TrailerStale,
+    /// `auth_ext_replay`.
+    TrailerReplay,
 }
 
 impl Reject {
@@ -151,8 +182,14 @@ impl Reject {
             Self::AhDigest | Self::AhSpi { .. } | Self::Replay { .. } | Self::Password => {
                 RejectCounter::AuthFailure
             }
+            Self::TrailerMissing => RejectCounter::TrailerMissing,
+            Self::TrailerMalformed => RejectCounter::TrailerMalformed,
+            Self::TrailerKey(_) => RejectCounter::TrailerKey,
+            Self::TrailerDigest => RejectCounter::TrailerDigest,
+            Self::TrailerStale { .. } => RejectCounter::TrailerStale,
+            Self::TrailerReplay => RejectCounter::TrailerReplay,
             Self::AuthType(_) => RejectCounter::AuthType,
-            Self::Interval { .. } => RejectCounter::Interval,
+            Self::Interval { .. } | Self::NoInterval => RejectCounter::Interval,
             Self::AddressCount { .. } | Self::AddressMissing { .. } | Self::Cast { .. } | Self::Source(_) => {
                 RejectCounter::AddressList
             }
@@ -200,6 +237,7 @@ impl fmt::Display for Reject {
             Self::Interval { mine, got } => {
                 write!(f, "advertisement interval mismatch mine={mine} sec rcv'd={got} sec")
             }
+            Self::NoInterval => f.write_str("advertisement interval of 0"),
             Self::AddressCount { got, expected } => {
                 write!(f, "received an unexpected ip number count {got}, expected {expected}!")
             }
@@ -213,6 +251,14 @@ impl fmt::Display for Reject {
             }
             Self::Source(a) => write!(f, "unicast source address {a} not a unicast peer"),
             Self::OwnAddress(a) => write!(f, "advert received from our own IP address {a}"),
+            Self::TrailerMissing => f.write_str("missing authentication trailer"),
+            Self::TrailerMalformed => f.write_str("malformed authentication trailer"),
+            Self::TrailerKey(id) => write!(f, "unknown authentication key id {id}"),
+            Self::TrailerDigest => f.write_str("invalid authentication HMAC"),
+            Self::TrailerStale { skew, window } => {
+                write!(f, "stale authentication trailer, clock skew {skew} sec exceeds window {window} sec")
+            }
+            Self::TrailerReplay => f.write_str("replayed authentication trailer"),
         }
     }
 }

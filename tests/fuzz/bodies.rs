@@ -88,7 +88,7 @@ impl keepalived::Env for Nothing {
     fn canonical(&self, _path: &Path) -> Result<PathBuf, FileError> {
         Err(FileError::Missing)
     }
-    fn head(&self, _path: &Path) -> Option<Vec<u8>> {
+    fn start(&self, _path: &Path, _most: usize) -> Option<Vec<u8>> {
         None
     }
     fn search_path(&self) -> Vec<PathBuf> {
@@ -239,6 +239,7 @@ pub(super) fn vrrp_packet(data: &[u8]) {
             peers: Vec::new(),
             check_source: false,
             ttl: 255,
+            hmac: None,
         };
         let _ = packet::peek_vrid(data, false);
         let _ = packet::decode_v4(&profile, own, true, data);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::super::Place;
 use super::address::{Route, Rule, Vip};
+use super::hmac::AuthHmac;
 use super::track::{NotifyScript, TrackBfd, TrackInterface, TrackedFile, TrackedProcess, TrackedScript};
 use super::{InstanceIdx, SyncGroupIdx};
 
@@ -201,6 +202,8 @@ pub struct Instance {
     pub ipv6: bool,
     /// `authentication`.
     pub auth: Auth,
+    /// `auth_hmac`; never together with `auth`.
+    pub auth_hmac: Option<AuthHmac>,
     /// `virtual_ipaddress`: in adverts.
     pub vips: Vec<Vip>,
     /// `virtual_ipaddress_excluded`: set with the others, not in adverts; may be of the other family.
@@ -294,6 +297,7 @@ impl Instance {
             version: Version::V2,
             ipv6: false,
             auth: Auth::None,
+            auth_hmac: None,
             vips: Vec::new(),
             excluded_vips: Vec::new(),
             routes: Vec::new(),

@@ -7,6 +7,7 @@
 
 mod address;
 mod global;
+mod hmac;
 mod instance;
 mod track;
 
@@ -15,6 +16,7 @@ pub use global::{
     ChildTuning, Firewall, GarpDefaults, GlobalDefs, LvsSyncDaemon, NotifyFifo, ProcessNames, RxBufs,
     ScriptSecurity, SmtpServer, Snmp, VipLifetime,
 };
+pub use hmac::{AuthHmac, HmacKey, HmacMode};
 pub use instance::{
     Auth, AuthPass, GarpSettings, InitialState, Instance, Ipvlan, IpvlanMode, MacAddr, Notify, SyncGroup,
     Unicast, UnicastChecksum, Version, Vmac,

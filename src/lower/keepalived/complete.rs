@@ -180,6 +180,7 @@ impl Cx<'_> {
             instance.initial_state = by_priority;
         }
         self.authenticate(instance, draft);
+        self.sign_adverts(instance, draft)?;
         let facts = draft.interface.unwrap_or_default();
         self.unicast(instance, draft)?;
         if strict && instance.unicast.is_some() && facts.multicast {

@@ -93,7 +93,11 @@ pub trait Env {
     /// If a part of it is missing.
     fn canonical(&self, path: &Path) -> Result<PathBuf, FileError>;
     /// The first bytes of a file.
-    fn head(&self, path: &Path) -> Option<Vec<u8>>;
+    fn head(&self, path: &Path) -> Option<Vec<u8>> {
+        self.start(path, 16)
+    }
+    /// The first `most` bytes of a file.
+    fn start(&self, path: &Path, most: usize) -> Option<Vec<u8>>;
     /// Directories searched for commands without a `/`.
     fn search_path(&self) -> Vec<PathBuf>;
     /// Number of a routing table, protocol or scope by name (`/etc/iproute2`).

@@ -9,6 +9,7 @@ use tandem_parser::{Reason, Span};
 use super::address::IFNAME;
 use super::context::Cx;
 use super::env::Interface;
+use super::hmac::HmacDraft;
 use super::track::Tracked;
 use crate::ir::vrrp::{AuthPass, InitialState, Instance, LvsSyncDaemon, UnicastChecksum, Version, Vmac};
 
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     pub(super) ttl: Option<u8>,
     pub(super) auth_type: Option<AuthType>,
     pub(super) auth_pass: Option<AuthPass>,
+    pub(super) hmac: Option<HmacDraft>,
     pub(super) accept: Option<bool>,
     pub(super) strict: Option<bool>,
     pub(super) lower_prio_no_advert: Option<bool>,
@@ -188,6 +190,7 @@ impl Cx<'_> {
                 draft.version = Some(Version::V3);
             }
             "authentication" => self.authentication(child, &name, draft),
+            "auth_hmac" => self.auth_hmac(child, &name, draft),
             "virtual_ipaddress" => self.vips(child, instance, draft),
             "virtual_ipaddress_excluded" => {
                 for line in child.values() {

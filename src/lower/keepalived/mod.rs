@@ -13,6 +13,7 @@ mod glob;
 mod global;
 mod global_vrrp;
 mod group;
+mod hmac;
 mod instance;
 mod instance_options;
 mod lvs;

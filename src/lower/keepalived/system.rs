@@ -109,10 +109,10 @@ impl Env for System {
         std::fs::canonicalize(path).map_err(|why| error(&why))
     }
 
-    fn head(&self, path: &Path) -> Option<Vec<u8>> {
+    fn start(&self, path: &Path, most: usize) -> Option<Vec<u8>> {
         use std::io::Read;
         let mut bytes = Vec::new();
-        std::fs::File::open(path).ok()?.take(16).read_to_end(&mut bytes).ok()?;
+        std::fs::File::open(path).ok()?.take(most as u64).read_to_end(&mut bytes).ok()?;
         Some(bytes)
     }
 

@@ -123,5 +123,6 @@ fn profile(config: &Config, instance: &Instance) -> Profile {
         peers,
         check_source: unicast.is_some_and(|u| u.check_src) || config.global.check_unicast_src,
         ttl: instance.ttl.unwrap_or(64),
+        hmac: instance.auth_hmac.clone(),
     }
 }

@@ -77,7 +77,7 @@ impl Bench {
     fn hears(&mut self, at: usize, priority: u8) {
         let source = Ipv4Addr::new(10, 0, 0, 9).into();
         let interval = Duration::from_secs(1);
-        let advert = Advert { source, priority, interval, sequence: None, old_checksum: false };
+        let advert = Advert { source, priority, interval, sequence: None, old_checksum: false, stamp: None };
         self.run(|engine, now, out| engine.packet(at, Ok(advert), now, out));
     }
 

@@ -86,6 +86,7 @@ impl Segment {
             interval: settings.interval,
             sequence: None,
             old_checksum: false,
+            stamp: None,
         };
         for to in 0..self.nodes.len() {
             let lost = self.rng.random_range(0..100) < self.loss_percent;

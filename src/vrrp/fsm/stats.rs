@@ -41,6 +41,18 @@ pub struct Stats {
     pub chk_err: u64,
     /// From our own address.
     pub own_addr_err: u64,
+    /// Without a signature.
+    pub auth_ext_missing: u64,
+    /// With an unknown kind of signature.
+    pub auth_ext_malformed: u64,
+    /// Signed with an unknown key.
+    pub auth_ext_unknown_key: u64,
+    /// With a wrong signature.
+    pub auth_ext_invalid_hmac: u64,
+    /// Signed at another time.
+    pub auth_ext_stale: u64,
+    /// Signed, and heard before.
+    pub auth_ext_replay: u64,
 }
 
 impl Stats {
@@ -57,6 +69,12 @@ impl Stats {
             RejectCounter::AuthFailure => &mut self.auth_failure,
             RejectCounter::Checksum => &mut self.chk_err,
             RejectCounter::Own => &mut self.own_addr_err,
+            RejectCounter::TrailerMissing => &mut self.auth_ext_missing,
+            RejectCounter::TrailerMalformed => &mut self.auth_ext_malformed,
+            RejectCounter::TrailerKey => &mut self.auth_ext_unknown_key,
+            RejectCounter::TrailerDigest => &mut self.auth_ext_invalid_hmac,
+            RejectCounter::TrailerStale => &mut self.auth_ext_stale,
+            RejectCounter::TrailerReplay => &mut self.auth_ext_replay,
         };
         *counter += 1;
     }

@@ -56,7 +56,14 @@ impl Bench {
 }
 
 fn advert(priority: u8, source: IpAddr) -> Advert {
-    Advert { source, priority, interval: Duration::from_secs(1), sequence: None, old_checksum: false }
+    Advert {
+        source,
+        priority,
+        interval: Duration::from_secs(1),
+        sequence: None,
+        old_checksum: false,
+        stamp: None,
+    }
 }
 
 fn armed(effects: &[Effect], timer: Timer) -> Option<Duration> {
@@ -303,6 +310,11 @@ fn a_master_advertises_a_changed_priority_at_once() {
     let effects = bench.after(100).step(Input::Priority(80));
     assert_eq!(sent(&effects), [80]);
     assert_eq!(armed(&effects, Timer::Advert), Some(Duration::from_secs(1)));
+}
+
+#[test]
+fn priorities_stay_between_1_and_254() {
+    let mut bench = Bench::master(100, |_| {});
     for (total, effective) in [(0, 1), (-40, 1), (255, 254), (1000, 254), (7, 7)] {
         bench.step(Input::Priority(total));
         assert_eq!(bench.router.priority(), effective);

@@ -12,6 +12,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 
 use super::reject::Reject;
+use crate::ir::vrrp::{AuthHmac, HmacMode};
+use checksum::{be32, fold, pseudo_v4, pseudo_v6, sum};
+pub use trailer::Memory;
+
+mod checksum;
+mod trailer;
 
 /// IP protocol number of VRRP.
 pub const PROTO_VRRP: u8 = 112;
@@ -92,7 +98,7 @@ pub enum ChecksumRule {
     StandardOnly,
     /// Pseudo header with the multicast group in place of a unicast destination (`old_unicast_checksum`).
     OldUnicast,
-    /// No pseudo header (`v3_checksum_as_v2`).
+    /// No pseudo header (RFC 9568 5.2.8, `v3_checksum_as_v2`).
     AsV2,
 }
 
@@ -120,6 +126,8 @@ pub struct Profile {
     pub check_source: bool,
     /// TTL or hop limit of what is sent.
     pub ttl: u8,
+    /// Signatures behind the packets (`auth_hmac`).
+    pub hmac: Option<AuthHmac>,
 }
 
 /// One unicast peer.
@@ -142,6 +150,10 @@ impl Profile {
     #[must_use]
     pub fn protocol(&self) -> u8 {
         if matches!(self.auth, Auth::Ah(_)) { PROTO_AH } else { PROTO_VRRP }
+    }
+
+    fn trailer_len(&self) -> usize {
+        if self.hmac.as_ref().is_some_and(AuthHmac::signs) { trailer::TRAILER } else { 0 }
     }
 
     fn payload_len(&self) -> usize {
@@ -167,6 +179,8 @@ pub struct Advert {
     pub sequence: Option<u32>,
     /// The checksum was right only in the old unicast form.
     pub old_checksum: bool,
+    /// Sequence of the trailer, whose digest was right; [`Memory`] knows whether it is new.
+    pub stamp: Option<u64>,
 }
 
 /// Per-packet values of an outgoing advertisement.
@@ -184,6 +198,8 @@ pub struct Outgoing {
     pub sequence: u32,
     /// Use the old unicast checksum although the profile says standard (a peer was seen to need it).
     pub old_checksum: bool,
+    /// Sequence for the trailer, the same for every peer; see [`Memory::next`].
+    pub stamp: u64,
 }
 
 /// Where a received IPv6 packet came from; for IPv4 the packet itself says.
@@ -246,10 +262,10 @@ pub fn decode_v4(
     }
     let source = Ipv4Addr::new(packet[12], packet[13], packet[14], packet[15]);
     let destination = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
-    let vrrp = &packet[at..];
-    check_shape(profile, vrrp, packet.len(), at, false)?;
+    let (vrrp, trailer) = check_shape(profile, packet, at, false)?;
     check_ttl(profile, packet[8])?;
     check_version(profile, vrrp)?;
+    let stamp = check_trailer(profile, source.into(), vrrp, trailer)?;
     let mut sequence = None;
     if profile.version == Version::V2 {
         sequence = check_auth(profile, packet, header, vrrp)?;
@@ -274,6 +290,7 @@ pub fn decode_v4(
         interval: interval_of(profile.version, vrrp),
         sequence,
         old_checksum,
+        stamp,
     })
 }
 
@@ -291,12 +308,13 @@ pub fn decode_v6(
     if payload.len() < VRRP_HEADER {
         return Err(Reject::TooShort(payload.len()));
     }
-    check_shape(profile, payload, payload.len(), 0, true)?;
+    let (vrrp, trailer) = check_shape(profile, payload, 0, true)?;
     if let Some(hop_limit) = arrival.hop_limit {
         check_ttl(profile, hop_limit)?;
     }
-    check_version(profile, payload)?;
-    check_type_and_count(profile, payload, check_addresses)?;
+    check_version(profile, vrrp)?;
+    let stamp = check_trailer(profile, arrival.source.into(), vrrp, trailer)?;
+    check_type_and_count(profile, vrrp, check_addresses)?;
     if let Some(destination) = arrival.destination {
         if pseudo_v6(arrival.source, destination, payload) != 0 {
             return Err(Reject::Checksum(profile.version));
@@ -305,24 +323,59 @@ pub fn decode_v6(
             return Err(Reject::Cast { expect_unicast: profile.unicast() });
         }
     }
-    check_origin(profile, own, arrival.source.into(), arrival.hop_limit, payload, check_addresses)?;
+    check_origin(profile, own, arrival.source.into(), arrival.hop_limit, vrrp, check_addresses)?;
     Ok(Advert {
         source: arrival.source.into(),
-        priority: payload[2],
-        interval: interval_of(profile.version, payload),
+        priority: vrrp[2],
+        interval: interval_of(profile.version, vrrp),
         sequence: None,
         old_checksum: false,
+        stamp,
     })
 }
 
-/// Length against what the packet's own version and address count ask for.
-fn check_shape(profile: &Profile, vrrp: &[u8], got: usize, before: usize, v6: bool) -> Result<(), Reject> {
+/// Length against what the packet's own version and address count ask for. The advertisement, which begins at `at`, and
+/// its trailer if it has one and we know of such.
+fn check_shape<'p>(
+    profile: &Profile,
+    packet: &'p [u8],
+    at: usize,
+    v6: bool,
+) -> Result<(&'p [u8], Option<&'p [u8]>), Reject> {
+    let vrrp = &packet[at..];
     if vrrp[1] != profile.vrid {
         return Err(Reject::Vrid(vrrp[1]));
     }
     let version = if vrrp[0] >> 4 == 2 { Version::V2 } else { Version::V3 };
-    let expected = before + payload_len(version, v6, usize::from(vrrp[3]));
-    if got == expected { Ok(()) } else { Err(Reject::Length { got, expected }) }
+    let len = payload_len(version, v6, usize::from(vrrp[3]));
+    if vrrp.len() == len {
+        return Ok((vrrp, None));
+    }
+    if profile.hmac.is_some() && vrrp.len() == len + trailer::TRAILER {
+        let (vrrp, trailer) = vrrp.split_at(len);
+        return Ok((vrrp, Some(trailer)));
+    }
+    Err(Reject::Length { got: packet.len(), expected: at + len })
+}
+
+/// The signature, before any other field is believed; its sequence.
+fn check_trailer(
+    profile: &Profile,
+    source: IpAddr,
+    vrrp: &[u8],
+    trailer: Option<&[u8]>,
+) -> Result<Option<u64>, Reject> {
+    match (&profile.hmac, trailer) {
+        (Some(rule), Some(trailer)) => {
+            if profile.unicast() && !profile.peers.iter().any(|peer| peer.address == source) {
+                return Err(Reject::Source(source));
+            }
+            let binding = trailer::Binding { version: profile.version, vrid: profile.vrid, source };
+            trailer::verify(rule, binding, vrrp, trailer).map(Some)
+        }
+        (Some(rule), None) if rule.mode == HmacMode::Enforce => Err(Reject::TrailerMissing),
+        _ => Ok(None),
+    }
 }
 
 fn check_ttl(profile: &Profile, ttl: u8) -> Result<(), Reject> {
@@ -338,8 +391,12 @@ fn check_type_and_count(profile: &Profile, vrrp: &[u8], check_addresses: bool) -
     if vrrp[0] & 0x0f != TYPE_ADVERT {
         return Err(Reject::Type(vrrp[0] & 0x0f));
     }
+    // A router that never pauses would be waited for no time at all (RFC 9568 7.1).
+    if profile.version == Version::V3 && interval_of(profile.version, vrrp).is_zero() {
+        return Err(Reject::NoInterval);
+    }
     let (got, expected) = (usize::from(vrrp[3]), profile.addresses.len());
-    if check_addresses && got != expected {
+    if got != expected && (check_addresses || got == 0) {
         return Err(Reject::AddressCount { got, expected });
     }
     Ok(())
@@ -390,8 +447,12 @@ fn check_sum_v4(
     vrrp: &[u8],
 ) -> Result<bool, Reject> {
     let bad = Err(Reject::Checksum(profile.version));
-    if profile.version == Version::V2 || profile.checksum == ChecksumRule::AsV2 {
+    if profile.version == Version::V2 {
         return if fold(sum(vrrp, 0)) == 0 { Ok(false) } else { bad };
+    }
+    // RFC 9568 left the pseudo header out again: whoever follows it is understood whatever we send.
+    if profile.checksum != ChecksumRule::OldUnicast && fold(sum(vrrp, 0)) == 0 {
+        return Ok(false);
     }
     let group = match profile.group {
         IpAddr::V4(group) => group,
@@ -463,7 +524,8 @@ pub fn encode(profile: &Profile, packet: &Outgoing, out: &mut Vec<u8>) {
     let ah = matches!(profile.auth, Auth::Ah(_));
     let mut at = 0;
     if let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) {
-        let total = IP_HEADER + if ah { AH_HEADER } else { 0 } + profile.payload_len();
+        let total =
+            IP_HEADER + if ah { AH_HEADER } else { 0 } + profile.payload_len() + profile.trailer_len();
         out.extend_from_slice(&[0x45, TOS]);
         out.extend_from_slice(&u16::try_from(total).unwrap_or(u16::MAX).to_be_bytes());
         out.extend_from_slice(&packet.ip_id.to_be_bytes());
@@ -482,17 +544,23 @@ pub fn encode(profile: &Profile, packet: &Outgoing, out: &mut Vec<u8>) {
         }
     }
     encode_payload(profile, packet, out);
+    let end = out.len();
+    if let Some(rule) = profile.hmac.as_ref().filter(|rule| rule.signs()) {
+        let binding =
+            trailer::Binding { version: profile.version, vrid: profile.vrid, source: packet.source };
+        trailer::sign(rule, binding, packet.stamp, at, out);
+    }
     let checksum = match (packet.source, packet.destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
             if profile.version == Version::V2 || profile.checksum == ChecksumRule::AsV2 {
-                fold(sum(&out[at..], 0))
+                fold(sum(&out[at..end], 0))
             } else {
                 let old = profile.checksum == ChecksumRule::OldUnicast || packet.old_checksum;
                 let to = match profile.group {
                     IpAddr::V4(group) if old && profile.unicast() => group,
                     _ => destination,
                 };
-                pseudo_v4(source, to, &out[at..])
+                pseudo_v4(source, to, &out[at..end])
             }
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => pseudo_v6(source, destination, &out[at..]),
@@ -561,36 +629,6 @@ fn icv(packet: &[u8], header: usize, key: &[u8; AUTH_DATA], unicast: bool) -> [u
     let mut digest = [0; ICV];
     digest.copy_from_slice(&mac.finalize().into_bytes()[..ICV]);
     digest
-}
-
-fn be32(bytes: &[u8]) -> u32 {
-    bytes.iter().take(4).fold(0, |acc, b| acc << 8 | u32::from(*b))
-}
-
-/// Sum of 16-bit words, without the final folding (RFC 1071).
-fn sum(bytes: &[u8], start: u32) -> u32 {
-    let mut words = bytes.chunks_exact(2);
-    let total = words.by_ref().fold(start, |acc, w| acc + u32::from(u16::from_be_bytes([w[0], w[1]])));
-    total + words.remainder().first().map_or(0, |last| u32::from(*last) << 8)
-}
-
-fn fold(mut sum: u32) -> u16 {
-    while sum > 0xffff {
-        sum = (sum >> 16) + (sum & 0xffff);
-    }
-    !u16::try_from(sum).unwrap_or(0)
-}
-
-fn pseudo_v4(source: Ipv4Addr, destination: Ipv4Addr, vrrp: &[u8]) -> u16 {
-    let len = u32::try_from(vrrp.len()).unwrap_or(0);
-    let start = sum(&source.octets(), sum(&destination.octets(), u32::from(PROTO_VRRP) + len));
-    fold(sum(vrrp, start))
-}
-
-fn pseudo_v6(source: Ipv6Addr, destination: Ipv6Addr, vrrp: &[u8]) -> u16 {
-    let len = u32::try_from(vrrp.len()).unwrap_or(0);
-    let start = sum(&source.octets(), sum(&destination.octets(), u32::from(PROTO_VRRP) + len));
-    fold(sum(vrrp, start))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ir::vrrp::HmacKey;
 use crate::vrrp::reject::{Reject, RejectCounter};
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -35,6 +36,7 @@ fn profile(version: Version, auth: Auth) -> Profile {
         peers: Vec::new(),
         check_source: false,
         ttl: 255,
+        hmac: None,
     }
 }
 
@@ -46,6 +48,7 @@ fn outgoing(source: &str, priority: u8, ip_id: u16, sequence: u32) -> Outgoing {
         ip_id,
         sequence,
         old_checksum: false,
+        stamp: 0,
     }
 }
 
@@ -86,7 +89,8 @@ fn reads_the_packets_keepalived_writes() {
             priority: 92,
             interval: Duration::from_secs(1),
             sequence: None,
-            old_checksum: false
+            old_checksum: false,
+            stamp: None
         })
     );
     let ah = decode_v4(&profile(Version::V2, Auth::Ah(key("supersec"))), v4("172.20.0.12"), true, &bytes(AH))
@@ -193,7 +197,38 @@ fn version_3_checksum_variants() {
     assert_eq!(read(&old, &packet(&old)), Ok(true));
     assert_eq!(read(&old, &packet(&new)), wrong);
     assert_eq!(read(&as_v2, &packet(&as_v2)), Ok(false));
-    assert_eq!(read(&new, &packet(&as_v2)), wrong);
+    assert_eq!(read(&new, &packet(&as_v2)), Ok(false), "as RFC 9568 has it");
+    assert_eq!(read(&as_v2, &packet(&new)), Ok(false));
+    assert_eq!(read(&old, &packet(&as_v2)), wrong);
+}
+
+/// A version 3 packet with one change, its checksum right.
+fn version_3(change: &dyn Fn(&mut Vec<u8>)) -> Result<Advert, Reject> {
+    let profile = profile(Version::V3, Auth::None);
+    let mut out = Vec::new();
+    encode(&profile, &outgoing("10.0.0.2", 100, 1, 0), &mut out);
+    change(&mut out);
+    out[26..28].fill(0);
+    let sum = fold(sum(&out[20..], 0));
+    out[26..28].copy_from_slice(&sum.to_be_bytes());
+    decode_v4(&profile, v4("10.0.0.1"), true, &out)
+}
+
+#[test]
+fn version_3_reserved_bits_count_for_nothing_and_are_sent_as_zero() {
+    let plain = version_3(&|p| assert_eq!(p[24] >> 4, 0)).unwrap();
+    assert_eq!(version_3(&|p| p[24] |= 0xf0), Ok(plain));
+}
+
+#[test]
+fn version_3_without_interval_or_addresses_is_ignored() {
+    assert_eq!(version_3(&|p| p[24..26].fill(0)), Err(Reject::NoInterval));
+    let none = |p: &mut Vec<u8>| {
+        p[23] = 0;
+        p.truncate(28);
+        p[3] = 28;
+    };
+    assert_eq!(version_3(&none), Err(Reject::AddressCount { got: 0, expected: 1 }));
 }
 
 #[test]
@@ -233,6 +268,7 @@ fn ipv6_round_trip_and_faults() {
         ip_id: 0,
         sequence: 0,
         old_checksum: false,
+        stamp: 0,
     };
     encode(&profile, &packet, &mut out);
     assert_eq!(out.len(), 8 + 2 * 16);
@@ -315,4 +351,128 @@ proptest! {
         packet[2..4].copy_from_slice(&total);
         let _ = decode_v4(&profile, v4("10.1.2.4"), true, &packet);
     }
+}
+
+/// Packets of keepalived 2.4.3: version 2, 3, 3 over IPv6, 3 to a peer.
+const SIGNED: [&str; 4] = [
+    "45c000440001 0000ff70d01e0a4d000be0000012 21336401000170190a4d00640000000000000000 \
+     010100006b01bab38bba0000d927507a1c79f969a8d7268ea185b484",
+    "45c0003c00010000ff70d0260a4d000be0000012 31336401006474cf0a4d0064 \
+     010100006b01babb979300009687 5642c01393a2af6eb9af8c672499",
+    "6c017f09003470fffe80000000000000c0fd75fffeb04e6eff020000000000000000000000000012 \
+     3133640100640e3bfe800000000000000000000000770100 \
+     010100006b01bac3a8bc000093c81424634ffebd5e8b3bce33c9323e",
+    "45c0003c00010000ff70a5e00a4d000b0a4d000c 3133640100644a890a4d0064 \
+     010100006b01bacbc4a1000096648653 52ab4440ad4fd26077ace11a",
+];
+
+fn signing(version: Version, vip: &str, peer: Option<&str>) -> Profile {
+    let addresses: Vec<IpAddr> = vec![vip.parse().unwrap()];
+    let v6 = addresses[0].is_ipv6();
+    Profile {
+        addresses,
+        group: if v6 { GROUP_V6.into() } else { GROUP_V4.into() },
+        peers: peer.iter().map(|peer| Peer { address: peer.parse().unwrap(), ttl: (0, 255) }).collect(),
+        hmac: Some(AuthHmac {
+            keys: vec![HmacKey { id: 1, secret: (0..32).collect() }],
+            active: 1,
+            mode: HmacMode::Enforce,
+            window: Some(Duration::from_secs(5)),
+        }),
+        ..profile(version, Auth::None)
+    }
+}
+
+fn signed_cases() -> Vec<(Profile, Vec<u8>)> {
+    let six = "fe80::77:100";
+    let profiles = [
+        signing(Version::V2, "10.77.0.100", None),
+        signing(Version::V3, "10.77.0.100", None),
+        signing(Version::V3, six, None),
+        signing(Version::V3, "10.77.0.100", Some("10.77.0.12")),
+    ];
+    profiles.into_iter().zip(SIGNED.map(|text| bytes(&text.replace(' ', "")))).collect()
+}
+
+/// Reads a whole packet as whoever is spoken to by it.
+fn read_signed(profile: &Profile, packet: &[u8]) -> Result<Advert, Reject> {
+    if packet[0] >> 4 == 4 {
+        return decode_v4(profile, v4("10.77.0.12"), true, packet);
+    }
+    let address = |at: usize| Ipv6Addr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).unwrap());
+    let arrival = Arrival { source: address(8), destination: Some(address(24)), hop_limit: Some(packet[7]) };
+    decode_v6(profile, v4("10.77.0.12"), true, arrival, &packet[40..])
+}
+
+#[test]
+fn signatures_are_keepalived_s() {
+    for (mut profile, packet) in signed_cases() {
+        let start = if packet[0] >> 4 == 4 { 0 } else { 40 };
+        let stamp = packet[packet.len() - 24..][..8].iter().fold(0, |acc, b| acc << 8 | u64::from(*b));
+        let (source, destination): (IpAddr, IpAddr) = if start == 0 {
+            let address = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&packet[at..at + 4]).unwrap());
+            (address(12), address(16))
+        } else {
+            let address = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&packet[at..at + 16]).unwrap());
+            (address(8), address(24))
+        };
+        let mut out = Vec::new();
+        let outgoing = Outgoing {
+            source,
+            destination,
+            priority: 100,
+            ip_id: 1,
+            sequence: 0,
+            old_checksum: false,
+            stamp,
+        };
+        encode(&profile, &outgoing, &mut out);
+        if start == 0 {
+            // The kernel fills in the IP header checksum.
+            out[10..12].copy_from_slice(&packet[10..12]);
+        }
+        assert_eq!(out, packet[start..]);
+        // Whoever hears it is another: a peer of the sender has the sender as its peer.
+        if profile.unicast() {
+            profile.peers[0].address = source;
+        }
+        assert_eq!(read_signed(&profile, &packet).map(|advert| advert.stamp), Ok(Some(stamp)));
+    }
+}
+
+#[test]
+fn a_signature_binds_everything_that_counts() {
+    let (profile, packet) = signed_cases().swap_remove(1);
+    let counter = |profile: &Profile, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut changed = packet.clone();
+        change(&mut changed);
+        // A forger can make the checksum right.
+        changed[26..28].fill(0);
+        let (source, group) = (Ipv4Addr::new(changed[12], changed[13], changed[14], changed[15]), GROUP_V4);
+        let sum = pseudo_v4(source, group, &changed[20..32]);
+        changed[26..28].copy_from_slice(&sum.to_be_bytes());
+        read_signed(profile, &changed).map_err(|reject| reject.counter())
+    };
+    use RejectCounter as C;
+    assert!(counter(&profile, &|_| {}).is_ok());
+    assert_eq!(counter(&profile, &|p| p[22] = 200), Err(C::TrailerDigest), "priority");
+    assert_eq!(counter(&profile, &|p| p[15] = 13), Err(C::TrailerDigest), "source");
+    assert_eq!(counter(&profile, &|p| p[36] ^= 1), Err(C::TrailerDigest), "sequence");
+    assert_eq!(counter(&profile, &|p| p[33] = 2), Err(C::TrailerKey), "key");
+    assert_eq!(counter(&profile, &|p| p[32] = 2), Err(C::TrailerMalformed), "scheme");
+    assert_eq!(counter(&profile, &|p| p[35] = 1), Err(C::TrailerMalformed), "reserved");
+    let bare = |p: &mut Vec<u8>| {
+        p.truncate(32);
+        p[3] = 32;
+    };
+    assert_eq!(counter(&profile, &bare), Err(C::TrailerMissing));
+    let mode = |mode| {
+        let mut other = profile.clone();
+        other.hmac.as_mut().unwrap().mode = mode;
+        other
+    };
+    assert!(counter(&mode(HmacMode::Permissive), &bare).is_ok(), "a migration takes both");
+    assert!(counter(&mode(HmacMode::ReceiveOnly), &bare).is_ok());
+    assert_eq!(counter(&mode(HmacMode::Permissive), &|p| p[22] = 200), Err(C::TrailerDigest));
+    assert!(counter(&Profile { hmac: None, ..profile.clone() }, &|_| {}).is_err(), "too long");
 }

@@ -15,6 +15,7 @@ mod mail;
 mod orphans;
 mod processes;
 mod sockets;
+mod state_file;
 mod window;
 
 use std::cell::RefCell;

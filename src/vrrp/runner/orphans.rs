@@ -2,6 +2,7 @@
 //! others, so that a backup takes over after its skew time and there are never two owners.
 
 use crate::ir::vrrp::Config;
+use crate::sys::clock;
 use crate::sys::netlink::Rtnl;
 use crate::sys::raw::RawSocket;
 use crate::sys::shared::Slots;
@@ -63,6 +64,10 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
                 ip_id: 1,
                 sequence: sequence.saturating_add(1),
                 old_checksum: false,
+                stamp: profile
+                    .hmac
+                    .as_ref()
+                    .map_or(0, |rule| packet::Memory::default().next(rule, clock::since_epoch())),
             };
             packet::encode(profile, &outgoing, &mut bytes);
             if let Err(e) = sockets::send(&socket, &bytes, source, destination, instance.ttl) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
@@ -18,6 +19,11 @@ use super::Core;
 
 /// Packets handled in a row before timers get their turn again.
 const BATCH: usize = 32;
+/// Packets in a row after which a flood has to pause: a real-time thread that never waits starves the machine, and is
+/// ended by the kernel for it.
+const FLOOD: usize = 512;
+/// The shortest pause the runtime's timer knows. The socket's buffer holds more than arrives meanwhile.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Larger than any advertisement (255 IPv6 addresses).
 pub(super) const BUFFER: usize = 4608;
 
@@ -80,15 +86,18 @@ impl Pool {
 
 async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSocket>>) {
     let mut buffer = vec![0; BUFFER];
+    let mut in_a_row = 0;
     while let Ok(mut ready) = socket.readable().await {
         for _ in 0..BATCH {
             match socket.get_ref().receive(&mut buffer) {
                 Ok(received) => {
+                    in_a_row += 1;
                     let Some(core) = core.upgrade() else { return };
                     let bytes = &buffer[..received.len.min(BUFFER)];
                     core.borrow_mut().packet(&key, &received, bytes, clock::now());
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    in_a_row = 0;
                     ready.clear_ready();
                     break;
                 }
@@ -97,7 +106,12 @@ async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSock
             }
         }
         drop(ready);
-        tokio::task::yield_now().await;
+        if in_a_row < FLOOD {
+            tokio::task::yield_now().await;
+        } else {
+            in_a_row = 0;
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 }
 

@@ -36,12 +36,10 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("smtp_connect_timeout", "Seconds to wait for the mail server; default 30."),
     values("notification_email", "Who gets mails."),
     line("smtp_alert", "Default of smtp_alert everywhere."),
-    line("startup_script", "Script run before the children start.").inert("it is not run yet"),
-    line("startup_script_timeout", "Seconds that script may take, 1 to 1000; default 10.")
-        .inert("it is not run yet"),
-    line("shutdown_script", "Script run after the children ended.").inert("it is not run yet"),
-    line("shutdown_script_timeout", "Seconds that script may take, 1 to 1000; default 10.")
-        .inert("it is not run yet"),
+    line("startup_script", "Script run before the children start."),
+    line("startup_script_timeout", "Seconds that script may take, 1 to 1000; default 10."),
+    line("shutdown_script", "Script run after the children ended."),
+    line("shutdown_script_timeout", "Seconds that script may take, 1 to 1000; default 10."),
     line("max_auto_priority", "How far late timers may raise the real-time priority.")
         .inert("the VRRP process has real-time priority from its start"),
     line("min_auto_priority_delay", "How late a timer must be for that, microseconds."),
@@ -105,8 +103,7 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("vrrp_notify_fifo", "Pipe that hears VRRP state changes."),
     line("vrrp_notify_fifo_script", "Script that reads it."),
     line("vrrp_notify_priority_changes", "Tell scripts and pipes about priority changes."),
-    line("fifo_write_vrrp_states_on_reload", "Write all states to the pipes after a reload.")
-        .inert("a reload writes changed states only"),
+    line("fifo_write_vrrp_states_on_reload", "Write all states to the pipes after a reload."),
     line("lvs_notify_fifo", "Pipe that hears virtual server changes.").inert(LVS),
     line("lvs_notify_fifo_script", "Script that reads it.").inert(LVS),
     line("checker_priority", "Nice value of the checker process.").inert(ONE),
@@ -153,9 +150,7 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("vrrp_rx_bufs_policy", "Receive buffer of adverts: MTU, ADVERT or bytes.").inert(TUNING),
     line("vrrp_rx_bufs_multiplier", "Adverts it must hold; default 3.").inert(TUNING),
     line("vrrp_startup_delay", "Seconds before instances start."),
-    line("vrrp_delay_after_boot", "Seconds since boot before instances start.")
-        .inert("instances start with the daemon")
-        .since("2.3"),
+    line("vrrp_delay_after_boot", "Seconds since boot before instances start.").since("2.3"),
     line("vrrp_owner_ignore_adverts", "A priority 255 master ignores adverts.").since("2.3"),
     line("log_unknown_vrids", "Log adverts of unknown VRIDs."),
     line("vmac_prefix", "Name prefix of VMAC interfaces."),
@@ -172,9 +167,9 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("config_save_dir", "Where copies of the configuration are kept.").inert("no copies are kept"),
     line("tmp_config_directory", "Where the configuration is held for the processes.")
         .inert("it is held in memory"),
-    line("data_use_instance", "Instance name in dump file names.").inert("dump files have fixed names"),
+    line("data_use_instance", "Instance name in dump file names."),
     line("v3_checksum_as_v2", "VRRPv3 checksum without pseudo header.").since("2.3"),
-    line("json_version", "Version of the JSON dump, 1 or 2.").inert("version 1 is written").since("2.3"),
+    line("json_version", "Version of the JSON dump, 1 or 2.").since("2.3"),
     line("state_dump_file", "Where the state dump goes.").since("2.3"),
     line("stats_dump_file", "Where the statistics dump goes.").since("2.3"),
     line("json_dump_file", "Where the JSON dump goes.").since("2.3"),

@@ -199,11 +199,6 @@ impl Keyword {
         self
     }
 
-    const fn refused(mut self, reason: &'static str) -> Self {
-        self.effect = Effect::Refused(reason);
-        self
-    }
-
     const fn since(mut self, version: &'static str) -> Self {
         self.since = Some(version);
         self

@@ -123,10 +123,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("higher_prio_send_advert", "Send one advert before giving way."),
     line("kernel_rx_buf_size", "Receive buffer, bytes.").inert("Tandem sizes its own buffers"),
     block("authentication", Section::Authentication, "VRRPv2 authentication."),
-    block("auth_hmac", Section::AuthHmac, "Authentication of newer keepalived.")
-        .refused(
-            "its packets are not understood yet, and running without it would let anyone take the addresses",
-        )
+    block("auth_hmac", Section::AuthHmac, "Adverts signed with HMAC-SHA256 and protected from replay.")
         .since("2.4"),
     line("owner_ignore_adverts", "A priority 255 master ignores adverts.").since("2.3"),
     line("v3_checksum_as_v2", "VRRPv3 checksum without pseudo header.").since("2.3"),
@@ -141,7 +138,7 @@ pub(super) const AUTHENTICATION: &[Keyword] =
     &[line("auth_type", "PASS or AH."), line("auth_pass", "Password; the first 8 bytes count.")];
 
 pub(super) const AUTH_HMAC: &[Keyword] = &[
-    line("key", "Key number and text.").since("2.4"),
+    line("key", "Number and secret of 32 to 64 bytes: text, hex:DIGITS or file:PATH.").since("2.4"),
     line("active_key", "Number of the key to send with.").since("2.4"),
     line("time_window", "Seconds clocks may differ.").since("2.4"),
     line("anti_replay", "Refuse repeated packets.").since("2.4"),

@@ -77,7 +77,10 @@ impl Env for Machine {
     fn canonical(&self, path: &Path) -> Result<PathBuf, FileError> {
         self.file(path, true).map(|_| path.to_owned())
     }
-    fn head(&self, path: &Path) -> Option<Vec<u8>> {
+    fn start(&self, path: &Path, _most: usize) -> Option<Vec<u8>> {
+        if path.ends_with("vrrp.key") {
+            return Some(format!("hex:{}\n", "0a".repeat(32)).into_bytes());
+        }
         let shebang = !self.no_shebang.contains(&path.display().to_string().as_str());
         Some(if shebang { b"#!/bin/sh".to_vec() } else { b"echo hello".to_vec() })
     }

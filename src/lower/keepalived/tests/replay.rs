@@ -402,6 +402,7 @@ fn encoded(profile: &Profile, packet: &[u8]) -> Vec<u8> {
         ip_id: if at == 20 { u16::from_be_bytes([packet[4], packet[5]]) } else { 1 },
         sequence: if ah { word(28) } else { 0 },
         old_checksum: false,
+        stamp: 0,
     };
     let mut out = Vec::new();
     encode(profile, &outgoing, &mut out);

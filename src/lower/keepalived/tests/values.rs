@@ -139,10 +139,31 @@ fn address_lines_keep_their_options() {
         ]
     );
     assert_eq!(vips[4].broadcast, Some([10, 3, 0, 0].into()));
+}
+
+#[test]
+fn addresses_are_of_one_family() {
     check_message(
         "virtual_ipaddress {\n fe80::2\n}",
         "(k.conf: Line 8) (V): address family must match VRRP instance [fe80::2] - ignoring",
         5,
+    );
+}
+
+#[test]
+fn the_first_ipv6_address_is_link_local() {
+    let six = |lines: &str| {
+        let text = format!(
+            "vrrp_instance V {{\n interface eth0\n virtual_router_id 51\n virtual_ipaddress {{\n 2001:db8::1/64\n}}\n{lines}\n}}\n"
+        );
+        let loaded = on(&Machine::default(), &text);
+        messages(&loaded).join("\n")
+    };
+    assert!(six("").contains("the first IPv6 VIP address should be link local"));
+    assert!(
+        six("strict_mode yes").contains("the first IPv6 VIP address must be link local"),
+        "{}",
+        six("strict_mode yes")
     );
 }
 
@@ -379,8 +400,29 @@ fn unfinished_things_say_so() {
         ]
     );
     assert_eq!(loaded.verdict.exit_code, 0);
-    let refused = instance_with("auth_hmac {\n key 1 x\n}");
-    assert!(!refused.verdict.runs);
+}
+
+#[test]
+fn signed_adverts() {
+    let hmac = |lines: &str| instance_with(&format!("auth_hmac {{\n{lines}\n}}"));
+    let good = hmac(
+        "key 7 file:/etc/keepalived/vrrp.key\nkey 8 abcdefghijklmnopqrstuvwxyz012345\nactive_key 7\nmode permissive",
+    );
+    let rule = good.config.instances[0].auth_hmac.clone().expect("taken");
+    assert_eq!((rule.active, rule.mode), (7, HmacMode::Permissive));
+    assert_eq!(rule.key(7).map(|key| key.secret.clone()), Some(vec![10; 32]));
+    assert_eq!(rule.key(8).map(|key| key.secret.len()), Some(32));
+    assert_eq!(rule.window, Some(Duration::from_secs(5)), "three intervals are less");
+    let key = "key 1 abcdefghijklmnopqrstuvwxyz012345\nactive_key 1\n";
+    let window =
+        |lines: &str| hmac(&format!("{key}{lines}")).config.instances[0].auth_hmac.clone().map(|r| r.window);
+    assert_eq!(window("time_window 60"), Some(Some(Duration::from_secs(60))));
+    assert_eq!(window("anti_replay monotonic"), Some(None));
+    // Where keepalived would run without, nobody's adverts are taken: the file is refused.
+    for bad in ["", "key 1 short\nactive_key 1", "key 1 abcdefghijklmnopqrstuvwxyz012345\nactive_key 2"] {
+        assert!(!hmac(bad).verdict.runs, "{bad}");
+    }
+    assert!(messages(&hmac(&format!("{key}mode lax"))).iter().any(|line| line.contains("must be enforce")));
 }
 
 #[test]

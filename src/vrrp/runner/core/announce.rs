@@ -59,7 +59,7 @@ impl Core {
     }
 
     /// The configured pause between announcements on an interface.
-    pub(super) fn pause(&self, interface: &str, v6: bool) -> Duration {
+    pub(in crate::vrrp::runner) fn pause(&self, interface: &str, v6: bool) -> Duration {
         let config = self.engine.config();
         let group = config.garp_groups.iter().find(|g| g.interfaces.iter().any(|i| i == interface));
         let own = group.and_then(|g| if v6 { g.gna_interval } else { g.garp_interval });

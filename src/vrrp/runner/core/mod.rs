@@ -51,6 +51,8 @@ pub(super) struct Side {
     socket_error: Option<String>,
     /// Why packets cannot be sent; logged when it changes.
     send_error: Option<io::ErrorKind>,
+    /// Sequences of signed packets.
+    hmac: packet::Memory,
 }
 
 /// An announcement that has to wait for the configured pause.
@@ -85,6 +87,8 @@ pub struct Core {
     processes: Processes,
     files: Files,
     checks: Checks,
+    /// When this began, for instances that have to wait after it.
+    began: Instant,
     running: Running,
     fifos: Fifos,
     mailer: Mailer,
@@ -93,11 +97,17 @@ pub struct Core {
 
 impl Core {
     pub(super) fn open(
-        config: Config,
+        mut config: Config,
         options: Options,
         journal: Journal,
         wake: Rc<Notify>,
     ) -> io::Result<Self> {
+        let global = &mut config.global;
+        let since_boot = global.delay_after_boot.saturating_sub(clock::since_boot());
+        global.startup_delay = global.startup_delay.max(since_boot);
+        if !global.startup_delay.is_zero() {
+            journal.info(format!("Delaying startup for {} seconds", global.startup_delay.as_secs_f64()));
+        }
         let mut rtnl = Rtnl::open()?;
         journal.info("Registering Kernel netlink command channel");
         let kernel = Kernel::new(rtnl.links()?, rtnl.addresses()?);
@@ -137,6 +147,7 @@ impl Core {
             processes: Processes::default(),
             files: Files::default(),
             checks: Checks::default(),
+            began: clock::now(),
             running: Running::default(),
             fifos: Fifos::default(),
             mailer,
@@ -271,6 +282,11 @@ impl Core {
         Some(clock::wall() + left.saturating_duration_since(clock::now()))
     }
 
+    /// The socket the instance at `at` uses.
+    pub(super) fn socket_key(&self, at: usize) -> Option<&RawKey> {
+        self.sides[at].key.as_ref()
+    }
+
     fn instance(&self, at: usize) -> &Instance {
         &self.engine.config().instances[at]
     }
@@ -294,13 +310,15 @@ impl Core {
             }
         }
         let profile = self.engine.profile(at);
+        let side = &mut self.sides[at];
+        let stamp = profile.hmac.as_ref().map_or(0, |rule| side.hmac.next(rule, clock::since_epoch()));
         let old_checksum = self.engine.router(at).old_checksum();
         let group = [profile.group];
         let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
         let ttl = self.engine.config().instances[at].ttl;
         let mut failed = None;
         for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
-            let outgoing = Outgoing { source, destination, priority, ip_id, sequence, old_checksum };
+            let outgoing = Outgoing { source, destination, priority, ip_id, sequence, old_checksum, stamp };
             packet::encode(profile, &outgoing, &mut self.packet);
             if let Err(e) = sockets::send(socket.get_ref(), &self.packet, source, destination, ttl) {
                 failed = Some((destination, e));
@@ -503,12 +521,12 @@ impl Core {
     }
 
     pub(super) fn write_data(&mut self) {
-        let text = super::dump::data(self);
+        let text = super::state_file::text(self);
         self.write_file(&self.options.data_file.clone(), &text, "data");
     }
 
     pub(super) fn write_json(&mut self) {
-        let text = super::dump::json(self);
+        let text = super::dump::json_file(self);
         self.write_file(&self.options.json_file.clone(), &text, "json");
     }
 

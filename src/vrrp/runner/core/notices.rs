@@ -60,6 +60,23 @@ impl Core {
         }
     }
 
+    /// Tells the pipes how things that a reload kept are.
+    pub(super) fn say_states(&mut self, moved: &[Option<usize>]) {
+        let config = self.engine.config();
+        let state = |at: usize| self.engine.router(at).state();
+        let groups = config.sync_groups.iter().filter_map(|group| {
+            let first = group.instances.first()?;
+            Some(format!("GROUP \"{}\" {} 0\n", group.name, state(first.0 as usize)))
+        });
+        let kept = config.instances.iter().enumerate().filter(|(at, _)| moved[*at].is_some());
+        let instances = kept.map(|(at, instance)| {
+            let priority = self.engine.router(at).priority();
+            format!("INSTANCE \"{}\" {} {priority}\n", instance.name, state(at))
+        });
+        let lines: Vec<String> = groups.chain(instances).collect();
+        lines.iter().for_each(|line| self.fifos.say(line));
+    }
+
     pub(super) fn run_script(&mut self, script: Option<&NotifyScript>, extra: &[&str]) {
         let Some(script) = script else { return };
         if let Err(e) = self.running.start(script, extra) {

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::sys::clock;
 use crate::sys::raw::{RawKey, Received};
 use crate::vrrp::fsm::Timer;
 use crate::vrrp::packet::{self, Arrival};
@@ -62,6 +63,14 @@ impl Core {
                 }
                 None => packet::decode_v4(profile, own, check, bytes),
             };
+            let rule = profile.hmac.clone();
+            let decoded = decoded.and_then(|advert| match (&rule, advert.stamp) {
+                (Some(rule), Some(stamp)) => {
+                    let wall = clock::since_epoch();
+                    self.sides[at].hmac.accept(rule, advert.source, stamp, wall).map(|()| advert)
+                }
+                _ => Ok(advert),
+            });
             let decoded = decoded.map_err(|reason| (reason, from));
             self.apply(now, |engine, now, out| engine.packet(at, decoded, now, out));
         }

@@ -10,7 +10,10 @@ use super::{Core, Side, interfaces};
 
 impl Core {
     /// Takes a new configuration; what did not change is not touched.
-    pub(in crate::vrrp::runner) fn reload(&mut self, config: Config, now: Instant) {
+    pub(in crate::vrrp::runner) fn reload(&mut self, mut config: Config, now: Instant) {
+        // What is left of the delay: a new instance of a daemon that has run for long has nothing to wait for.
+        let ran = now.saturating_duration_since(self.began);
+        config.global.startup_delay = config.global.startup_delay.saturating_sub(ran);
         self.journal.info("Reloading");
         let mut moved = Vec::new();
         self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
@@ -59,6 +62,9 @@ impl Core {
             self.checks.start(&self.me, &scripts);
         }
         self.renew_all(old_config.global.vip_lifetime);
+        if self.engine.config().global.fifo_write_vrrp_states_on_reload {
+            self.say_states(&moved);
+        }
         self.journal.info("Reload complete");
         self.wake.notify_one();
     }
