@@ -112,6 +112,8 @@ pub struct Server {
     pub on_marked_up: OnMark,
     /// `pool-max-conn`; `None`: unlimited; `Some(0)`: no pooling.
     pub pool_max_conn: Option<u32>,
+    /// `pool-low-conn`: with fewer idle connections threads take none of each other's.
+    pub pool_low_conn: u32,
     /// `pool-purge-delay`, default 5 s.
     pub pool_purge_delay: Duration,
     /// Where it was written.
@@ -238,6 +240,7 @@ impl Server {
             on_marked_down: OnMark::None,
             on_marked_up: OnMark::None,
             pool_max_conn: None,
+            pool_low_conn: 0,
             pool_purge_delay: Duration::from_secs(5),
             place: Place::default(),
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 
 use super::listener::Bound;
+use super::pool::Pools;
 use super::service::Service;
 use super::worker;
 use crate::live::Live;
@@ -35,6 +36,8 @@ pub(super) struct Shared {
     pub(super) sessions: AtomicU32,
     /// Those of them that wait without a task.
     pub(super) parked: AtomicU32,
+    /// Idle connections to servers.
+    pub(super) idle: Pools,
 }
 
 /// Wakes accept loops that found the house full.
@@ -86,6 +89,7 @@ impl Engine {
     ) -> io::Result<Self> {
         let (orders, receiver) = watch::channel(Order::Run);
         let shared = Arc::new(Shared {
+            idle: Pools::new(&live, threads),
             live,
             service,
             orders: receiver,

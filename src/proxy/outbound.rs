@@ -1,6 +1,7 @@
 //! Getting a connection to a server: pick, queue, reuse, connect, retry, redispatch.
 
 use std::future::{Future, poll_fn};
+use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::failure::{Failure, Phase, Who};
+use super::pool::{Kept, Want};
 use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
@@ -25,6 +27,10 @@ pub(super) struct Upstream {
     pub(super) slot: Slot,
     /// It carried requests before.
     pub(super) requests: u32,
+    /// What it was made for, see [`Kept::key`](super::pool::Kept::key).
+    pub(super) key: u64,
+    /// No other client may use it.
+    pub(super) private: bool,
 }
 
 /// What decides where to go.
@@ -36,6 +42,8 @@ pub(super) struct Plan {
     pub(super) preferred: Option<Arc<Server>>,
     /// An idle connection will do.
     pub(super) reuse: bool,
+    /// If it has proven to be kept by the server.
+    pub(super) proven: bool,
     /// One that only this client has used will do.
     pub(super) own: bool,
     /// Tries left, `retries`.
@@ -84,15 +92,18 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
             txn.times.connect = Some(clock::now());
-            return Ok(Upstream { io, slot, requests });
+            return Ok(Upstream { io, slot, requests, key: 0, private: true });
         }
+        let key = key_of(txn, &server);
+        let want = Want { proven: plan.proven, key };
         if plan.reuse
-            && let Some((io, requests)) = with(|w| w.idle.take(be.idx, &server))
+            && let Some(kept) = with(|w| w.shared.idle.take(w.index, be.idx, &server, want))
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
             txn.times.connect = Some(clock::now());
-            return Ok(Upstream { io, slot, requests });
+            let Kept { io, requests, key } = kept;
+            return Ok(Upstream { io, slot, requests, key, private: false });
         }
         loop {
             // Attempts count, not successes.
@@ -102,7 +113,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                 Ok(io) => {
                     be.observe(&server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
-                    return Ok(Upstream { io, slot, requests: 0 });
+                    return Ok(Upstream { io, slot, requests: 0, key, private: false });
                 }
                 Err(failure) => {
                     if failure.who != Who::Client {
@@ -287,6 +298,21 @@ fn left_now(conn: &mut Conn) -> bool {
 /// Has the client closed while it waits for an answer?
 pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> bool {
     conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
+}
+
+/// What a connection to this server is for beyond the server: 0, unless the client is announced in it, or the address
+/// is taken from the client's.
+fn key_of(txn: &Txn, server: &Server) -> u64 {
+    let fixed = match &server.ir.addr {
+        crate::ir::ServerAddr::Ip(addr) => !addr.ip().is_unspecified() && addr.port() != 0,
+        _ => true,
+    };
+    if server.ir.send_proxy.is_none() && fixed && server.ir.port_offset.is_none() {
+        return 0;
+    }
+    let mut hasher = std::hash::DefaultHasher::new();
+    (txn.src.filter(|_| server.ir.send_proxy.is_some()), txn.dst).hash(&mut hasher);
+    hasher.finish() | 1
 }
 
 /// Where `server` is for this client.

@@ -1,89 +1,156 @@
-//! Idle connections to servers, kept by each thread for its own sessions.
+//! Idle connections to servers.
+//!
+//! Each thread keeps those that its sessions used: taking one of them and putting it back costs a lock that nobody
+//! else wants. A thread that has none for a server takes one of another thread's, which costs three system calls
+//! and is still cheaper than a new connection, for both ends.
 
-use std::cell::RefCell;
+use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv};
+use parking_lot::Mutex;
 
 use super::stream::Stream;
 use crate::ir::ProxyIdx;
 use crate::live::{Live, Server};
 
+/// A connection that served requests.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) io: Stream,
+    /// How many.
+    pub(super) requests: u32,
+    /// What it was made for, beyond its server: where that depends on the client; else 0.
+    pub(super) key: u64,
+}
+
 /// A connection that waits for its next request.
 #[derive(Debug)]
 struct Idle {
-    io: Stream,
+    kept: Kept,
     server: Arc<Server>,
     since: Instant,
     generation: u64,
-    requests: u32,
 }
 
-/// The idle connections of one thread, by server. The last one put in is the first one taken: it is the least
-/// likely to have been closed, and the others get old enough to be dropped.
+/// Which connections will do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// Only one that has served more than one request: the server is known to keep connections
+    /// (`http-reuse aggressive` for a client's first request).
+    pub(super) proven: bool,
+    /// See [`Kept::key`].
+    pub(super) key: u64,
+}
+
+impl Want {
+    fn fits(self, idle: &Idle) -> bool {
+        idle.kept.key == self.key && (idle.kept.requests > 1 || !self.proven)
+    }
+}
+
+/// Idle connections of one thread by backend and server, the last used behind.
+type Lists = Vec<Vec<Vec<Idle>>>;
+
+/// The idle connections of all threads.
 #[derive(Debug)]
-pub(super) struct IdlePool {
-    servers: RefCell<Vec<Vec<Vec<Idle>>>>,
+pub(super) struct Pools {
+    threads: Box<[Mutex<Lists>]>,
 }
 
-impl IdlePool {
+impl Pools {
     /// Room for every server of the configuration.
-    pub(super) fn new(live: &Live) -> Self {
-        let servers = live
-            .proxies
-            .iter()
-            .map(|p| p.backend.iter().flat_map(|b| b.servers()).map(|_| Vec::new()).collect())
-            .collect();
-        Self { servers: RefCell::new(servers) }
+    pub(super) fn new(live: &Live, threads: usize) -> Self {
+        let lists = || -> Lists {
+            let servers = |p: &Arc<crate::live::Proxy>| {
+                p.backend.iter().flat_map(|b| b.servers()).map(|_| Vec::new()).collect()
+            };
+            live.proxies.iter().map(servers).collect()
+        };
+        Self { threads: (0..threads.max(1)).map(|_| Mutex::new(lists())).collect() }
     }
 
-    /// An idle connection to `server` with the number of requests it carried.
-    pub(super) fn take(&self, backend: ProxyIdx, server: &Server) -> Option<(Stream, u32)> {
-        let mut all = self.servers.borrow_mut();
-        let list = all.get_mut(backend.0 as usize)?.get_mut(server.index)?;
-        let generation = server.generation();
-        while let Some(idle) = list.pop() {
-            idle.server.counters.idle.dec();
-            // A number may have passed on from a deleted server to a new one.
-            let same = std::ptr::eq(Arc::as_ptr(&idle.server), server) && idle.generation == generation;
-            if same && is_silent(&idle.io) {
-                return Some((idle.io, idle.requests));
+    /// An idle connection to `server` for thread `me`. The last one put in
+    /// is the first one taken: it is the least likely to have been closed, and the others get old enough to be dropped.
+    pub(super) fn take(
+        &self,
+        me: usize,
+        backend: ProxyIdx,
+        server: &Arc<Server>,
+        want: Want,
+    ) -> Option<Kept> {
+        {
+            let mut lists = self.threads[me].lock();
+            let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
+            if let Some(list) = list {
+                while let Some(at) = list.iter().rposition(|idle| want.fits(idle)) {
+                    let idle = list.remove(at);
+                    idle.server.counters.idle.dec();
+                    if is_current(&idle, server) && is_silent(&idle.kept.io) {
+                        return Some(idle.kept);
+                    }
+                }
+            }
+        }
+        let others = server.counters.idle.get();
+        if others == 0 || others < server.ir.pool_low_conn {
+            return None;
+        }
+        self.take_over(me, backend, server, want)
+    }
+
+    /// A connection of another thread's: its oldest, because the youngest are what it will want itself.
+    fn take_over(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>, want: Want) -> Option<Kept> {
+        let count = self.threads.len();
+        for other in (1..count).map(|step| (me + step) % count) {
+            loop {
+                // A thread that is busy with its list is about to use it.
+                let Some(mut lists) = self.threads[other].try_lock() else { break };
+                let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
+                let Some(list) = list else { break };
+                let Some(at) = list.iter().position(|idle| want.fits(idle)) else { break };
+                let idle = list.remove(at);
+                drop(lists);
+                idle.server.counters.idle.dec();
+                if is_current(&idle, server)
+                    && let Some(kept) = adopt(idle.kept)
+                {
+                    return Some(kept);
+                }
             }
         }
         None
     }
 
-    /// Keep a connection.
-    pub(super) fn put(
-        &self,
-        backend: ProxyIdx,
-        server: &Arc<Server>,
-        io: Stream,
-        requests: u32,
-        now: Instant,
-    ) {
-        let mut all = self.servers.borrow_mut();
-        let Some(lists) = all.get_mut(backend.0 as usize) else { return };
-        if lists.len() <= server.index {
-            lists.resize_with(server.index + 1, Vec::new);
-        }
-        let list = &mut lists[server.index];
-        let full = server.ir.pool_max_conn.is_some_and(|max| server.counters.idle.get() >= max);
-        if full || !is_silent(&io) {
+    /// Keep a connection for thread `me`.
+    pub(super) fn put(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>, kept: Kept, now: Instant) {
+        let idle = server.counters.idle.get();
+        let full = server.ir.pool_max_conn.is_some_and(|max| idle >= max);
+        if full || server.ir.pool_purge_delay.is_zero() || !is_silent(&kept.io) {
             return;
         }
+        let mut lists = self.threads[me].lock();
+        let Some(list) = lists.get_mut(backend.0 as usize) else { return };
+        if list.len() <= server.index {
+            list.resize_with(server.index + 1, Vec::new);
+        }
         server.counters.idle.inc();
-        list.push(Idle { io, server: server.clone(), since: now, generation: server.generation(), requests });
+        let generation = server.generation();
+        list[server.index].push(Idle { kept, server: server.clone(), since: now, generation });
     }
 
-    /// Drop what the server closed, what is of an old generation, and half of what lay unused for `pool-purge-delay`.
-    pub(super) fn expire(&self, now: Instant) {
-        for list in self.servers.borrow_mut().iter_mut().flatten() {
+    /// Drop of thread `me` what the server closed, what is of an old generation, and half of what lay unused for
+    /// `pool-purge-delay`.
+    pub(super) fn expire(&self, me: usize, now: Instant) {
+        for list in self.threads[me].lock().iter_mut().flatten() {
             let old = |i: &Idle| now.duration_since(i.since) >= i.server.ir.pool_purge_delay;
             // The list is in order of age of last use only at its front half; counting is enough.
             let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
             list.retain(|idle| {
-                let dead = idle.generation != idle.server.generation() || !is_silent(&idle.io);
+                let dead = idle.generation != idle.server.generation() || !is_silent(&idle.kept.io);
                 let purge = !dead && surplus > 0 && old(idle);
                 surplus -= usize::from(purge);
                 if dead || purge {
@@ -94,9 +161,9 @@ impl IdlePool {
         }
     }
 
-    /// Drop everything.
-    pub(super) fn clear(&self) {
-        for list in self.servers.borrow_mut().iter_mut().flatten() {
+    /// Drop everything of thread `me`.
+    pub(super) fn clear(&self, me: usize) {
+        for list in self.threads[me].lock().iter_mut().flatten() {
             for idle in list.drain(..) {
                 idle.server.counters.idle.dec();
             }
@@ -104,7 +171,24 @@ impl IdlePool {
     }
 }
 
+/// A number may have passed on from a deleted server to a new one, and the server may have moved.
+fn is_current(idle: &Idle, server: &Arc<Server>) -> bool {
+    Arc::ptr_eq(&idle.server, server) && idle.generation == server.generation()
+}
+
 /// Nothing has come in since the last response, neither bytes nor the end. Costs no system call.
 pub(super) fn is_silent(io: &Stream) -> bool {
     io.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+/// Out of the poller of another thread into this one's, unless something came in.
+fn adopt(kept: Kept) -> Option<Kept> {
+    let is_tcp = matches!(kept.io, Stream::Tcp(_));
+    let fd = kept.io.into_fd().ok()?;
+    // What its poller had not told yet, only the kernel knows.
+    let silent = recv(fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+    if !matches!(silent, Err(Errno::EAGAIN)) {
+        return None;
+    }
+    Some(Kept { io: Stream::from_fd(fd, is_tcp).ok()?, ..kept })
 }

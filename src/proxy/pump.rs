@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
+use super::splice::{self, Splice};
 use super::stream::Stream;
 use super::worker::{fill_large, with};
 use crate::buf::Buf;
@@ -48,6 +49,10 @@ pub(super) struct Pump {
     hungry: bool,
     /// Something moved since this was last cleared.
     pub(super) progress: bool,
+    /// A long body goes through a pipe.
+    splice: Option<Splice>,
+    /// There is no pipe for it.
+    copies: bool,
 }
 
 impl Pump {
@@ -68,6 +73,8 @@ impl Pump {
             data: 0,
             hungry: false,
             progress: false,
+            splice: None,
+            copies: false,
         };
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
@@ -114,7 +121,9 @@ impl Pump {
 
     /// Is it waiting for the receiver rather than for the sender?
     pub(super) fn is_blocked(&self, input: Option<&Buf>) -> bool {
-        self.sent < self.out.len() || input.is_some_and(|b| !b.is_empty())
+        self.sent < self.out.len()
+            || input.is_some_and(|b| !b.is_empty())
+            || self.splice.as_ref().is_some_and(|s| s.held() > 0)
     }
 
     /// Move what can be moved. Ready when all is done.
@@ -162,8 +171,58 @@ impl Pump {
             if self.sent < self.out.len() {
                 continue;
             }
+            if input.is_none() && self.can_splice() {
+                ready!(self.move_spliced(cx, from, to))?;
+                continue;
+            }
             ready!(self.read(cx, from, input))?;
         }
+    }
+
+    /// Is there a pipe for the rest of the body?
+    fn can_splice(&mut self) -> bool {
+        if self.splice.is_some() {
+            return true;
+        }
+        if self.copies || !matches!(self.left, Left::Length(splice::WORTH_IT..)) {
+            return false;
+        }
+        self.splice = Splice::begin();
+        self.copies = self.splice.is_none();
+        !self.copies
+    }
+
+    fn move_spliced(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<Result<(), PumpError>> {
+        let (Some(splice), Left::Length(left)) = (&mut self.splice, &mut self.left) else {
+            return Poll::Ready(Ok(()));
+        };
+        if splice.held() == 0 {
+            match splice.poll_fill(cx, from, *left) {
+                Poll::Ready(Ok(1..)) => self.progress = true,
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(PumpError::Truncated)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(PumpError::Read)),
+                Poll::Pending => {
+                    // Others may use the pipe while nothing comes.
+                    self.splice = None;
+                    return Poll::Pending;
+                }
+            }
+        }
+        let n = ready!(splice.poll_drain(cx, to)).map_err(|_| PumpError::Write)? as u64;
+        self.data += n;
+        self.written += n;
+        self.progress = true;
+        *left -= n;
+        if *left == 0 {
+            self.left = Left::Nothing;
+            self.splice = None;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn moved(&mut self, n: usize) {

@@ -3,12 +3,13 @@
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::rules::{self, Outcome};
+use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
@@ -27,6 +28,9 @@ struct Half {
     bytes: u64,
     moved: bool,
     hungry: bool,
+    /// Much came at once: what follows goes through a pipe.
+    bulk: bool,
+    splice: Option<Splice>,
 }
 
 /// Which side broke.
@@ -79,6 +83,15 @@ impl Half {
                 }
                 return Poll::Ready(Ok(()));
             }
+            if self.bulk && self.splice.is_none() {
+                self.splice = Splice::begin();
+                self.bulk = self.splice.is_some();
+            }
+            if self.splice.is_some() {
+                ready!(self.move_spliced(cx, from, to))
+                    .map_err(|fault| Broken(if fault == Fault::Read { side } else { other }))?;
+                continue;
+            }
             match fill_large(from, &mut self.buf, cx) {
                 Poll::Ready(Ok(n)) => self.took(n),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(side))),
@@ -87,15 +100,49 @@ impl Half {
         }
     }
 
+    fn move_spliced(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+    ) -> Poll<Result<(), Fault>> {
+        let Some(splice) = &mut self.splice else { return Poll::Ready(Ok(())) };
+        if splice.held() == 0 {
+            let Poll::Ready(taken) = splice.poll_fill(cx, from, u64::MAX) else {
+                // Others may use the pipe while nothing comes.
+                self.splice = None;
+                return Poll::Pending;
+            };
+            let n = taken?;
+            self.moved = true;
+            self.ended = n == 0;
+            self.bulk = n >= BULK;
+            if self.ended {
+                self.splice = None;
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.bytes += ready!(splice.poll_drain(cx, to))? as u64;
+        self.moved = true;
+        if splice.held() == 0 && !self.bulk {
+            self.splice = None;
+        }
+        Poll::Ready(Ok(()))
+    }
+
     fn took(&mut self, n: usize) {
         self.moved = true;
         if n == 0 {
             self.ended = true;
         } else {
             self.hungry = self.buf.as_ref().is_some_and(Buf::is_full);
+            self.bulk = n >= BULK;
         }
     }
 }
+
+/// Who sends so many bytes at once has more.
+const BULK: usize = 48 * 1024;
 
 /// Timeouts of a tunnel.
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,7 +196,7 @@ impl Gate {
                 }
                 _ => return Poll::Ready(Ok(false)),
             }
-            match std::task::ready!(fill(server, &mut down.buf, cx)) {
+            match ready!(fill(server, &mut down.buf, cx)) {
                 Ok(n) => down.took(n),
                 Err(_) => return Poll::Ready(Err(Broken(Side::Server))),
             }

@@ -15,7 +15,6 @@ use super::deadline::Deadline;
 use super::engine::{Order, Shared};
 use super::listener::Socket;
 use super::lot::{self, Lot};
-use super::pool::IdlePool;
 use super::stream::Stream;
 use super::txn::Txn;
 use super::{http, proxy_protocol, rules, tcp};
@@ -38,7 +37,6 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) index: usize,
     pub(super) bufs: Pool,
-    pub(super) idle: IdlePool,
     heads: RefCell<Vec<Head>>,
     scratch: RefCell<Vec<Vec<u8>>>,
     /// Tells the accept loops that some frontend was paused, resumed or stopped.
@@ -69,7 +67,6 @@ impl Worker {
         let bufsize = shared.live.config.global.bufsize;
         Self {
             bufs: Pool::new(bufsize, 64),
-            idle: IdlePool::new(&shared.live),
             heads: RefCell::default(),
             scratch: RefCell::default(),
             states: Arc::default(),
@@ -167,7 +164,7 @@ impl Worker {
         if self.lot.is_open() {
             self.wake_idlers(false);
         }
-        self.idle.expire(clock::now());
+        self.shared.idle.expire(self.index, clock::now());
         let states = self.live().proxies.iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
         if *self.seen_states.borrow() != states {
             *self.seen_states.borrow_mut() = states;
@@ -344,7 +341,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
         }
     }
     with(|w| {
-        w.idle.clear();
+        w.shared.idle.clear(w.index);
         w.wake_idlers(true);
     });
     while with(|w| w.lot.resume_some()) {
@@ -353,7 +350,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     // Sessions of other threads count too: the process ends as one.
     while shared.sessions.load(Relaxed) > 0 {
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(20)) => with(|w| w.idle.clear()),
+            () = tokio::time::sleep(Duration::from_millis(20)) => with(|w| w.shared.idle.clear(w.index)),
             Ok(()) = killed.changed() => with(Worker::wake_tasks),
             _ = orders.wait_for(|o| *o == Order::Quit) => return,
         }

@@ -15,6 +15,7 @@ use super::field::{
 };
 use super::{json, typed};
 use crate::live::{FrontendState, Live};
+use crate::proxy::Pipes;
 use crate::sys::clock;
 
 /// What does not change while the process runs.
@@ -81,6 +82,7 @@ fn uptime_text(seconds: u64) -> String {
 pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<Option<Item>> {
     let now_ms = clock::now_ms();
     let p = &live.process;
+    let pipes = Pipes::now();
     let up = clock::now().saturating_duration_since(live.started);
     let start = live.started_wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let listeners = live
@@ -150,9 +152,19 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item("MaxSslConns", (Metric, Max, Process), Value::U32(0), "Limit of TLS connections; 0: none"),
         item("CurrSslConns", (Metric, Gauge, Process), Value::U32(0), "TLS connections now"),
         item("CumSslConns", (Metric, Counter, Process), Value::U32(0), "TLS connections since the start"),
-        item("Maxpipes", (Config, Limit, Process), Value::U32(0), "Limit of splicing pipes; 0: none"),
-        item("PipesUsed", (Metric, Gauge, Process), Value::U32(0), "Splicing pipes in use"),
-        item("PipesFree", (Metric, Gauge, Process), Value::U32(0), "Splicing pipes kept for use"),
+        item(
+            "Maxpipes",
+            (Config, Limit, Process),
+            Value::U32(pipes.most as u32),
+            "Limit of splicing pipes; 0: none",
+        ),
+        item("PipesUsed", (Metric, Gauge, Process), Value::U32(pipes.used as u32), "Splicing pipes in use"),
+        item(
+            "PipesFree",
+            (Metric, Gauge, Process),
+            Value::U32(pipes.unused as u32),
+            "Splicing pipes kept for use",
+        ),
         item(
             "ConnRate",
             (Metric, Rate, Process),
@@ -326,7 +338,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "TotalSplicedBytesOut",
             (Metric, Gauge, Process),
-            Value::U64(0),
+            Value::U64(pipes.bytes),
             "Those of them that were spliced",
         ),
         item(

@@ -128,6 +128,7 @@ impl Template {
             "proto" => super::bind::protocol(context, setting),
             "source" => server.source = source(context, setting),
             "pool-max-conn" => server.pool_max_conn = setting.number(0),
+            "pool-low-conn" => server.pool_low_conn = setting.number(0).unwrap_or_default(),
             "pool-purge-delay" => {
                 server.pool_purge_delay = setting.time(0).unwrap_or(server.pool_purge_delay)
             }

@@ -213,12 +213,14 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
     };
     let mut plan = outbound::Plan { wanted: cookie_server.clone(), reuse, ..outbound::Plan::default() };
+    plan.proven = ir.http_reuse == crate::ir::proxy::HttpReuse::Aggressive && conn.requests == 0;
     plan.left = txn.max_retries.unwrap_or(ir.retries);
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
     if plan.wanted.is_none() {
         plan.wanted = rules::use_server(txn);
     }
-    if plan.wanted.is_none() && ir.prefer_last_server {
+    let bound = conn.extra.as_ref().is_some_and(|extra| extra.own.is_some());
+    if plan.wanted.is_none() && (ir.prefer_last_server || bound) {
         plan.preferred = last_server(conn, &be);
     }
     forward::run(conn, txn, facts, &mut plan, cookie_server.as_ref()).await

@@ -16,6 +16,7 @@ use crate::live::{Seen, Server};
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound::{self, Plan, Upstream};
+use crate::proxy::pool::Kept;
 use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tunnel::{self, TunnelLimits};
@@ -81,10 +82,11 @@ pub(super) async fn run(
         || !retry_on.statuses.is_empty();
     let replay = replay_of(conn, facts, l7 || plan.reuse);
     loop {
-        let Upstream { mut io, slot, requests } = match outbound::establish(conn, txn, plan).await {
-            Ok(upstream) => upstream,
-            Err(failure) => return Flow::Failed(failure),
-        };
+        let Upstream { mut io, slot, requests, key, private } =
+            match outbound::establish(conn, txn, plan).await {
+                Ok(upstream) => upstream,
+                Err(failure) => return Flow::Failed(failure),
+            };
         let server = slot.server().clone();
         if outbound::needs_addresses(txn) {
             // A connection that was kept has not passed through `connect`.
@@ -97,7 +99,8 @@ pub(super) async fn run(
         server.counters.used.dec();
         let (failure, loss) = match attempt {
             Attempt::Over(flow) => {
-                finish_server(conn, txn, facts, io, slot, requests, keep_server);
+                let private = private || authenticates_connection(txn);
+                finish_server(conn, txn, facts, slot, Kept { io, requests, key }, keep_server, private);
                 return flow;
             }
             Attempt::Lost(failure, loss) => (failure, loss),
@@ -181,28 +184,43 @@ fn finish_server(
     conn: &mut Conn,
     txn: &Txn,
     facts: &Facts,
-    io: crate::proxy::stream::Stream,
     slot: crate::live::Slot,
-    requests: u32,
+    kept: Kept,
     keep: bool,
+    private: bool,
 ) {
     let server = slot.server().clone();
     let Some(half) = &txn.be.ir.backend else { return };
-    if half.prefer_last_server {
+    if half.prefer_last_server || private {
         conn.extra().last_server = Some((txn.be.idx, server.clone()));
     }
-    let pooled = half.http_reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0);
+    let kept = Kept { requests: kept.requests + 1, ..kept };
+    let pooled = !private && half.http_reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0);
     let good = keep && txn.server_reusable && !facts.upgrade;
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
-        conn.extra().own =
-            Some(Own { backend, server: server.clone(), io, requests: requests + 1, generation });
+        let Kept { io, requests, .. } = kept;
+        conn.extra().own = Some(Own { backend, server: server.clone(), io, requests, generation });
     } else if good {
-        with(|w| w.idle.put(txn.be.idx, &server, io, requests + 1, clock::now()));
+        with(|w| w.shared.idle.put(w.index, txn.be.idx, &server, kept, clock::now()));
     } else if txn.be.ir.nolinger {
-        io.reset_on_close();
+        kept.io.reset_on_close();
     }
     drop(slot);
+}
+
+/// NTLM and Negotiate: the server takes everything on the connection as the one user's, so it stays the client's own.
+fn authenticates_connection(txn: &Txn) -> bool {
+    let Some(resp) = &txn.resp else { return false };
+    let name: &[u8] = match resp.status() {
+        401 => b"www-authenticate",
+        407 => b"proxy-authenticate",
+        _ => return false,
+    };
+    let scheme = |value: &[u8], scheme: &[u8]| {
+        value.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    resp.values(name).any(|value| scheme(value, b"Negotiate") || scheme(value, b"NTLM"))
 }
 
 #[expect(

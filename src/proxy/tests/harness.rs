@@ -80,6 +80,7 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         on_marked_down: OnMark::None,
         on_marked_up: OnMark::None,
         pool_max_conn: None,
+        pool_low_conn: 0,
         pool_purge_delay: Duration::from_secs(5),
         place: Default::default(),
     }
@@ -116,9 +117,10 @@ pub(super) fn run(section: Proxy) -> Running {
 fn run_all(config: Config) -> Running {
     let identity = Identity { hostname: None, tag: "test".into(), pid: 1 };
     let live = Live::new(Arc::new(config), Arc::new(Logger::new(identity)), 1000);
-    let bound = bind_all(&live, 1, &mut Vec::new()).unwrap();
+    let threads = live.config.global.nbthread.map_or(1, |n| n as usize);
+    let bound = bind_all(&live, threads, &mut Vec::new()).unwrap();
     let addr = bound[0].sockets[0].local_addr().unwrap();
-    let engine = Engine::start(live.clone(), bound, Arc::new(NoService), 1).unwrap();
+    let engine = Engine::start(live.clone(), bound, Arc::new(NoService), threads).unwrap();
     Running { live, addr, engine: Some(engine) }
 }
 

@@ -5,4 +5,5 @@ mod harness;
 mod http;
 mod idle;
 mod messages;
+mod pool;
 mod tcp;

@@ -119,7 +119,7 @@ pub const SERVER: &[Keyword] = &[
     full("source", NONE, &[Arg::Addr, Arg::Settings(SOURCE)], "address to connect from"),
     full("pool-max-conn", NONE, &[Arg::Int("number", -1, i32::MAX as i64)], "idle connections kept"),
     full("pool-purge-delay", NONE, &[MS], "time between purges of idle connections"),
-    moot("pool-low-conn", NONE, &[COUNT], "pools belong to threads", "idle connections not shared"),
+    full("pool-low-conn", NONE, &[COUNT], "idle connections not shared"),
     moot("pool-conn-name", NONE, WORD, "pools belong to servers", "name of a pool"),
     moot(
         "max-reuse",

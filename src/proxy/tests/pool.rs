@@ -1,0 +1,153 @@
+//! Which connections to servers are used again, by whom.
+
+use super::harness::*;
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+fn with(origin: &Origin, global: &str, lines: &str) -> Running {
+    let text = format!(
+        "global\n{global}\ndefaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n\
+         listen l\n bind 127.0.0.1:1\n{lines}\n"
+    );
+    written(&[origin.addr], &text)
+}
+
+/// One client's only request, until its server connection waits for the next.
+fn visit(p: &Running) {
+    let mut c = p.connect();
+    assert!(c.send(GET).response().0.starts_with("HTTP/1.1 200"));
+    let server = p.backend().servers()[0].clone();
+    eventually("kept", || server.counters.idle.get() == 1);
+}
+
+/// Connections made and connections used again.
+fn connections(p: &Running) -> (u64, u64) {
+    let counters = &p.backend().counters;
+    (counters.connect.get(), counters.reuse.get())
+}
+
+#[test]
+fn threads_take_each_others_idle_connections() {
+    let origin = Origin::named("x");
+    let p = with(&origin, " nbthread 3", " http-reuse always\n server s @0");
+    (0..24).for_each(|_| visit(&p));
+    assert_eq!(connections(&p), (1, 23), "which thread a client comes to does not matter");
+}
+
+#[test]
+fn a_dead_connection_is_not_taken_over() {
+    let origin = Origin::new(|mut c| {
+        c.request();
+        c.reply(ok("x"));
+    });
+    let p = with(&origin, " nbthread 3", " http-reuse always\n server s @0");
+    for _ in 0..12 {
+        let mut c = p.connect();
+        assert!(c.send(GET).response().0.starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[test]
+fn few_idle_connections_are_left_to_their_threads() {
+    let origin = Origin::named("x");
+    let p = with(&origin, " nbthread 2", " http-reuse always\n server s @0 pool-low-conn 100");
+    for _ in 0..24 {
+        let mut c = p.connect();
+        assert!(c.send(GET).response().0.starts_with("HTTP/1.1 200"));
+        eventually("kept", || {
+            let counters = &p.backend().servers()[0].clone().counters;
+            u64::from(counters.idle.get()) == connections(&p).0
+        });
+    }
+    assert_eq!(connections(&p).0 + connections(&p).1, 24);
+    assert!(connections(&p).0 <= 2, "one for each thread that got a client");
+}
+
+#[test]
+fn a_first_request_goes_over_a_proven_connection_or_a_new_one() {
+    let origin = Origin::named("x");
+    let p = with(&origin, " nbthread 1", " http-reuse aggressive\n server s @0");
+    visit(&p);
+    let mut c = p.connect();
+    for _ in 0..2 {
+        c.send(GET).response();
+    }
+    assert_eq!(connections(&p), (2, 1), "the second client's first request takes no chances");
+    let kept = || p.backend().servers()[0].counters.idle.get() == 2;
+    eventually("kept", kept);
+    let mut c = p.connect();
+    c.send(GET).response();
+    assert_eq!(connections(&p), (2, 2), "that connection has served two");
+}
+
+#[test]
+fn a_connection_that_announces_a_client_is_not_for_others() {
+    let origin = Origin::new(|mut c| {
+        let mut line = [0];
+        while line != [b'\n'] {
+            line.copy_from_slice(&c.client.bytes(1));
+        }
+        while c.request().is_some() {
+            c.reply(ok("x"));
+        }
+    });
+    let p = with(&origin, " nbthread 1", " http-reuse always\n server s @0 send-proxy");
+    for clients in 1..4u32 {
+        let mut c = p.connect();
+        for _ in 0..2 {
+            assert!(c.send(GET).response().0.starts_with("HTTP/1.1 200"));
+        }
+        let server = p.backend().servers()[0].clone();
+        eventually("kept", || server.counters.idle.get() == clients);
+    }
+    assert_eq!(connections(&p), (3, 3));
+}
+
+#[test]
+fn a_connection_that_authenticates_stays_with_its_client() {
+    let origin = Origin::new(|mut c| {
+        while let Some(head) = c.request() {
+            if head.to_ascii_lowercase().contains("authorization") {
+                c.reply(ok(&c.number.to_string()));
+            } else {
+                c.reply("HTTP/1.1 401 No\r\nWWW-Authenticate: NTLM\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    let p = with(&origin, " nbthread 1", " http-reuse always\n server s @0");
+    let mut clients: Vec<Client> = (0..3).map(|_| p.connect()).collect();
+    for c in &mut clients {
+        assert!(c.send(GET).response().0.starts_with("HTTP/1.1 401"));
+    }
+    for (number, c) in clients.iter_mut().enumerate() {
+        for _ in 0..2 {
+            c.send("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: NTLM x\r\n\r\n");
+            assert_eq!(c.response().1, number.to_string());
+        }
+    }
+}
+
+#[test]
+fn long_bodies_arrive_whole() {
+    let body: String = (0..1_500_000u32).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
+    let sent = body.clone();
+    let origin = Origin::new(move |mut c| {
+        while let Some(head) = c.request() {
+            if head.starts_with("POST") {
+                let got = c.client.bytes(sent.len());
+                c.reply(ok(if got == sent.as_bytes() { "same" } else { "different" }));
+            } else {
+                c.reply(ok(&sent));
+            }
+        }
+    });
+    for lines in [" server s @0", " mode tcp\n server s @0"] {
+        let p = with(&origin, "", lines);
+        let mut c = p.connect();
+        for _ in 0..3 {
+            assert!(c.send(GET).response().1 == body, "a long answer");
+            c.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()));
+            assert_eq!(c.send(&body).response().1, "same");
+        }
+    }
+}
