@@ -5,6 +5,7 @@
 use super::hash::avalanche;
 use super::roster::{Change, Group, Roster, Slot};
 use super::{View, WEIGHT_MAX};
+use crate::ir::proxy::HashAffinity;
 
 /// Ordered by place; the rest only makes the order total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +22,7 @@ pub(super) struct Ring {
     groups: [Vec<Node>; 2],
     /// `hash-balance-factor`, percent; 0: no bound.
     balance_factor: u32,
+    affinity: HashAffinity,
     /// Where taking turns stopped, per group.
     last: [Option<Node>; 2],
 }
@@ -32,14 +34,14 @@ fn nodes(server: usize, slot: &Slot, from: u32) -> impl Iterator<Item = Node> {
 }
 
 impl Ring {
-    pub(super) fn new(roster: &Roster, balance_factor: u32) -> Self {
+    pub(super) fn new(roster: &Roster, balance_factor: u32, affinity: HashAffinity) -> Self {
         let group = |backup| {
             let mut ring: Vec<Node> =
                 roster.members(backup).flat_map(|(server, slot)| nodes(server, slot, 0)).collect();
             ring.sort();
             ring
         };
-        Self { groups: [group(false), group(true)], balance_factor, last: [None; 2] }
+        Self { groups: [group(false), group(true)], balance_factor, affinity, last: [None; 2] }
     }
 
     pub(super) fn update(&mut self, _roster: &Roster, change: &Change) {
@@ -77,8 +79,24 @@ impl Ring {
         let down = hash.wrapping_sub(ring[before].place);
         let start = if down <= up { before } else { after };
         let candidates = (0..len).map(|i| ring[(start + i) % len].server as usize);
-        let good = |s: &usize| Some(*s) != avoid && self.has_share(roster, servers, *s);
+        let good =
+            |s: &usize| Some(*s) != avoid && self.keeps(servers, *s) && self.has_share(roster, servers, *s);
         candidates.clone().find(good).or_else(|| candidates.clone().next())
+    }
+
+    /// Does a key stay with this server whatever it has to do?
+    fn keeps(&self, servers: &impl View, server: usize) -> bool {
+        let limit = servers.limit(server);
+        let is_full = limit > 0 && servers.served(server) >= limit;
+        match self.affinity {
+            HashAffinity::Always => true,
+            HashAffinity::Maxconn => !is_full,
+            HashAffinity::Maxqueue => {
+                let longest = servers.maxqueue(server);
+                let load = servers.served(server).saturating_add(servers.queued(server));
+                !(limit > 0 && longest > 0 && load >= limit.saturating_add(longest))
+            }
+        }
     }
 
     /// Bounded loads: nobody works on more than `hash-balance-factor` percent of the average, by weight.

@@ -87,7 +87,7 @@ impl Balancer {
     #[must_use]
     pub fn new(backend: &ir::Backend) -> Self {
         let roster = Roster::new(backend);
-        let ring = |factor| chash::Ring::new(&roster, factor);
+        let ring = |factor| chash::Ring::new(&roster, factor, backend.hash_affinity);
         let algo = match &backend.balance {
             Balance::RoundRobin => Algo::RoundRobin(roundrobin::RoundRobin::new(&roster)),
             Balance::StaticRr => Algo::Map { map: map::Map::new(&roster), hashed: false },

@@ -260,6 +260,10 @@ pub struct Progress<'a> {
     pub request_counter: u64,
     /// `%lc`.
     pub log_counter: u64,
+    /// The server's connection carried requests before.
+    pub reused: bool,
+    /// `retries` of the backend, and those that count for this session.
+    pub max_retries: (u32, u32),
     /// The final rule that was evaluated last.
     pub last_rule: Option<&'a crate::ir::Place>,
     /// Class and offset in queues.
@@ -277,6 +281,8 @@ impl Default for Progress<'_> {
             bytes_out: 0,
             term: *b"----",
             retries: 0,
+            reused: false,
+            max_retries: (0, 0),
             redispatched: false,
             server_queue: 0,
             backend_queue: 0,

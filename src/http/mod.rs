@@ -10,6 +10,8 @@
 //! headers, control bytes in values, tabs between the words of the request line), therefore the heads are parsed here.
 
 pub mod body;
+pub mod cacheable;
+pub mod case;
 pub mod cookie;
 pub mod error_page;
 mod head;

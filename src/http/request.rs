@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::head::{Head, Version};
-use super::token::{self, decimal, list, list_has, trim};
+use super::token::{decimal, list, list_has, trim};
 
 /// Why a well-formed head is refused; the status HAProxy answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,70 +243,114 @@ fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Ref
     Ok(())
 }
 
-/// The request target and its agreement with `Host` (RFC 9112 section 3.2).
+/// Check the request target and the `Host` headers against each other and bring them into one form: a default port
+/// goes, and an absolute target without a path gets one (RFC 9110 section 4.2, RFC 9112 section 3.2).
 fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
     let uri = head.uri();
-    let connect = head.method() == b"CONNECT";
-    // The beginning of HTTP/2's preface: no server of HTTP/1 is to see that.
-    if head.method() == b"PRI" && uri == b"*" {
-        return Err(Refusal::BadRequest);
+    let method = head.method();
+    let connect = method == b"CONNECT";
+    match uri.first() {
+        Some(b'/') if !connect => return one_host(head, hosts),
+        // Of the server as a whole only OPTIONS can ask; what methods of others mean by it is theirs. `PRI *` is the
+        // beginning of HTTP/2's preface: no server of HTTP/1 is to see that.
+        Some(b'*') if uri.len() == 1 => {
+            let known = [&b"GET"[..], b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT", b"PRI"];
+            return if known.contains(&method) { Err(Refusal::BadRequest) } else { one_host(head, hosts) };
+        }
+        _ => {}
     }
-    let absolute = match uri.first() {
-        Some(b'/') if !connect => false,
-        // Of the server as a whole only OPTIONS can ask (RFC 9112 section 3.2.4).
-        Some(b'*') if head.method() == b"OPTIONS" && uri.len() == 1 => false,
-        _ => true,
-    };
-    if absolute && !connect {
-        let Some(colon) = memchr::memmem::find(uri, b"://") else { return Err(Refusal::BadRequest) };
-        let scheme = &uri[..colon];
-        let valid = scheme.first().is_some_and(u8::is_ascii_alphabetic)
-            && scheme.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
-        if !valid {
+    one_host(head, hosts)?;
+    let uri = head.uri();
+    let host = head.get(b"host").map(<[u8]>::to_vec);
+    let host_parts = host.as_deref().map(split_port);
+    if connect {
+        let (name, port) = split_port(uri);
+        let Some(port) = port.filter(|p| !p.is_empty() && memchr::memchr2(b'/', b'?', uri).is_none()) else {
             return Err(Refusal::BadRequest);
-        }
-        let default_port: &[u8] = if scheme.eq_ignore_ascii_case(b"https") { b":443" } else { b":80" };
-        let authority = head.authority().unwrap_or(b"");
-        if let Some(short) = authority.strip_suffix(default_port) {
-            let start = colon + 3;
-            let new = [&uri[..start], short, &uri[start + authority.len()..]].concat();
-            head.set_uri(&new);
-        }
-    }
-    if connect && port(head.uri()).is_none() {
-        return Err(Refusal::BadRequest);
-    }
-    if hosts == 0 || (hosts == 1 && !absolute) {
-        return Ok(());
-    }
-    let mut same = true;
-    let first = head.get(b"host").unwrap_or(b"").to_vec();
-    if hosts > 1 {
-        same = head.values(b"host").all(|h| h == first.as_slice());
-        let mut keep = true;
-        head.remove_if(|n, _| n == b"host" && !std::mem::take(&mut keep));
-    }
-    if absolute {
-        let https = connect || head.uri().get(..6).is_some_and(|s| s.eq_ignore_ascii_case(b"https:"));
-        let default_port: &[u8] = if https { b":443" } else { b":80" };
-        let authority = head.authority().unwrap_or(b"");
-        let authority = authority.rsplit(|&c| c == b'@').next().unwrap_or(authority);
-        let strip = |s: &[u8]| s.strip_suffix(default_port).unwrap_or(s).to_ascii_lowercase();
-        same &= strip(authority) == strip(&first);
-        if connect && same {
-            let host = first.strip_suffix(b":443").or_else(|| first.strip_suffix(b":80")).map(<[u8]>::to_vec);
-            if let Some(host) = host {
-                head.edit(b"host", false, |_| Some(host.clone()));
+        };
+        let default = is_default_port(None, port);
+        if let Some((host, host_port)) = host_parts {
+            let port_fits = match host_port.filter(|p| !p.is_empty()) {
+                Some(other) => other == port,
+                None => default,
+            };
+            if !port_fits || !host.eq_ignore_ascii_case(name) {
+                return Err(Refusal::BadRequest);
+            }
+            if default && host_port.is_some_and(|p| !p.is_empty()) {
+                set_host(head, host);
             }
         }
+        return Ok(());
     }
-    if same { Ok(()) } else { Err(Refusal::BadRequest) }
+    let Some(colon) = memchr::memmem::find(uri, b"://") else { return Err(Refusal::BadRequest) };
+    let scheme = &uri[..colon];
+    let valid = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.'));
+    if !valid {
+        return Err(Refusal::BadRequest);
+    }
+    let start = colon + 3;
+    let end =
+        uri[start..].iter().position(|c| matches!(c, b'/' | b'?' | b'#')).map_or(uri.len(), |n| start + n);
+    let authority = &uri[start..end];
+    let authority = authority.rsplit(|c| *c == b'@').next().unwrap_or(authority);
+    let (name, port) = split_port(authority);
+    let is_default = |port: Option<&[u8]>| port.is_none_or(|p| is_default_port(Some(scheme), p));
+    if let Some((other, other_port)) = host_parts
+        && !host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(authority))
+        && !(other.eq_ignore_ascii_case(name) && is_default(port) && is_default(other_port))
+    {
+        return Err(Refusal::BadRequest);
+    }
+    let strip = port.filter(|p| is_default_port(Some(scheme), p)).map_or(0, |p| p.len() + 1);
+    if strip > 0 || end == uri.len() {
+        let mut new = uri[..end - strip].to_vec();
+        if end == uri.len() {
+            new.push(b'/');
+        } else {
+            new.extend_from_slice(&uri[end..]);
+        }
+        head.set_uri(&new);
+    }
+    if let Some((name, Some(_))) = host_parts.filter(|_| strip > 0) {
+        set_host(head, name);
+    }
+    Ok(())
 }
 
-/// Port of `host:port`.
-fn port(authority: &[u8]) -> Option<u16> {
-    let colon = memchr::memrchr(b':', authority)?;
-    u16::try_from(token::decimal(&authority[colon + 1..])?).ok()
+/// Several `Host` headers must say the same; one stays.
+fn one_host(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
+    if hosts < 2 {
+        return Ok(());
+    }
+    let first = head.get(b"host").unwrap_or(b"").to_vec();
+    if head.values(b"host").any(|h| h != first.as_slice()) {
+        return Err(Refusal::BadRequest);
+    }
+    let mut keep = true;
+    head.remove_if(|n, _| n == b"host" && !std::mem::take(&mut keep));
+    Ok(())
+}
+
+fn set_host(head: &mut Head, host: &[u8]) {
+    head.edit(b"host", false, |_| Some(host.to_vec()));
+}
+
+/// `host:port` in two; the port may be empty. The colons of an IPv6 address in brackets separate nothing.
+fn split_port(authority: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memrchr(b':', authority) {
+        Some(colon) if authority[colon + 1..].iter().all(u8::is_ascii_digit) => {
+            (&authority[..colon], Some(&authority[colon + 1..]))
+        }
+        _ => (authority, None),
+    }
+}
+
+/// Does it mean what no port means? Without a scheme both ports of HTTP do.
+fn is_default_port(scheme: Option<&[u8]>, port: &[u8]) -> bool {
+    let is = |name: &[u8]| scheme.is_none_or(|s| s.eq_ignore_ascii_case(name));
+    port.is_empty() || (port == b"80" && is(b"http")) || (port == b"443" && is(b"https"))
 }
 
 /// Say on the request what this proxy does with the server's connection.

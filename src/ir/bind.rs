@@ -41,6 +41,8 @@ pub struct Bind {
     pub v6only: Option<bool>,
     /// `defer-accept`.
     pub defer_accept: bool,
+    /// `tcp-ut`: how long sent data may stay unacknowledged.
+    pub user_timeout: Option<std::time::Duration>,
     /// `mode` bits of a unix socket.
     pub mode: Option<u32>,
     /// Owner of a unix socket.

@@ -59,6 +59,8 @@ pub struct Global {
     pub maxrewrite: usize,
     /// `tune.maxaccept`: connections accepted in a row; default 4.
     pub maxaccept: Option<u32>,
+    /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
+    pub header_spellings: std::collections::HashMap<Box<[u8]>, Box<[u8]>>,
     /// `tune.http.maxhdr`, default 101.
     pub maxhdr: usize,
     /// `spread-checks`, percent 0..50.
@@ -110,6 +112,7 @@ impl Default for Global {
             bufsize: 16384,
             maxrewrite: 1024,
             maxaccept: None,
+            header_spellings: std::collections::HashMap::new(),
             maxhdr: 101,
             spread_checks_percent: 0,
             max_spread_checks: None,

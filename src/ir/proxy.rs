@@ -171,6 +171,38 @@ pub struct HashType {
     pub avalanche: bool,
 }
 
+/// How the kernel probes silent connections; `None`: its own values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe.
+    pub idle: Option<Duration>,
+    /// Time between probes.
+    pub interval: Option<Duration>,
+    /// Unanswered probes before the connection is given up.
+    pub count: Option<u32>,
+}
+
+/// What happens to request headers whose names have other characters than letters, digits and `-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestrictNames {
+    /// `delete`: they are taken out.
+    Delete,
+    /// `reject`: the request is refused with 403.
+    Reject,
+}
+
+/// `hash-preserve-affinity`: when a key of a consistent hash leaves its server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HashAffinity {
+    /// `always`: never for its load.
+    #[default]
+    Always,
+    /// `maxconn`: when the server works on as many requests as it may.
+    Maxconn,
+    /// `maxqueue`: when its queue is full too.
+    Maxqueue,
+}
+
 /// How a persistence cookie is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CookieMode {
@@ -211,6 +243,8 @@ pub struct Cookie {
     pub maxlife: Option<Duration>,
     /// `attr`, in order.
     pub attrs: Vec<String>,
+    /// `dynamic`: servers without a value get one that is computed from their addresses.
+    pub dynamic: bool,
 }
 
 /// `use_backend`.
@@ -363,6 +397,10 @@ pub struct Proxy {
     pub clitcpka: bool,
     /// `option srvtcpka`.
     pub srvtcpka: bool,
+    /// `clitcpka-idle`, `-intvl`, `-cnt`.
+    pub client_keepalive: Keepalive,
+    /// `srvtcpka-idle`, `-intvl`, `-cnt`.
+    pub server_keepalive: Keepalive,
     /// `option nolinger`.
     pub nolinger: bool,
     /// `option abortonclose`.
@@ -371,6 +409,8 @@ pub struct Proxy {
     pub http_ignore_probes: bool,
     /// `option http-no-delay`.
     pub http_no_delay: bool,
+    /// `option http-restrict-req-hdr-names`; `None`: any name passes.
+    pub restrict_names: Option<RestrictNames>,
     /// `option http-buffer-request`: rules run once the body, or a full buffer of it, is here.
     pub http_buffer_request: bool,
     /// `option accept-unsafe-violations-in-http-request` (and its older name).
@@ -442,6 +482,8 @@ pub struct Frontend {
     pub rate_limit_sessions: Option<u32>,
     /// `option socket-stats`.
     pub socket_stats: bool,
+    /// `option h1-case-adjust-bogus-client`.
+    pub adjust_case: bool,
     /// `unique-id-format`.
     pub unique_id_format: Option<LogFormat>,
     /// `unique-id-header`.
@@ -471,6 +513,8 @@ pub struct Backend {
     pub hash_type: HashType,
     /// `hash-balance-factor`, percent; 0: off.
     pub hash_balance_factor: u32,
+    /// `hash-preserve-affinity`.
+    pub hash_affinity: HashAffinity,
     /// `cookie`.
     pub cookie: Option<Cookie>,
     /// `retries`, default 3.
@@ -491,6 +535,16 @@ pub struct Backend {
     pub allbackups: bool,
     /// `option persist`.
     pub persist: bool,
+    /// `persist rdp-cookie`: the name of the cookie.
+    pub persist_rdp_cookie: Option<String>,
+    /// `dynamic-cookie-key`.
+    pub dynamic_cookie_key: Option<String>,
+    /// `option checkcache`: responses whose cookies a cache could keep are blocked.
+    pub checkcache: bool,
+    /// `http-send-name-header`: header that tells the server its name.
+    pub send_name_header: Option<String>,
+    /// `option h1-case-adjust-bogus-server`.
+    pub adjust_case: bool,
     /// `option prefer-last-server`.
     pub prefer_last_server: bool,
     /// `use-server`.
@@ -503,6 +557,8 @@ pub struct Backend {
     pub dispatch: Option<std::net::SocketAddr>,
     /// `source` of the backend.
     pub source: Option<std::net::SocketAddr>,
+    /// What else `source` says.
+    pub source_from: super::server::SourceFrom,
 }
 
 impl Proxy {
@@ -532,10 +588,13 @@ impl Proxy {
             http_pretend_keepalive: false,
             clitcpka: false,
             srvtcpka: false,
+            client_keepalive: Keepalive::default(),
+            server_keepalive: Keepalive::default(),
             nolinger: false,
             abortonclose: false,
             http_ignore_probes: false,
             http_no_delay: false,
+            restrict_names: None,
             http_buffer_request: false,
             accept_unsafe_request: false,
             accept_unsafe_response: false,

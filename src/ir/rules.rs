@@ -149,10 +149,16 @@ pub enum CommonAction {
     SetLogLevel(Option<Severity>),
     /// `set-nice N`.
     SetNice(i32),
-    /// `set-tos N`.
-    SetTos(u8),
-    /// `set-mark N`.
-    SetMark(u32),
+    /// `set-fc-tos`, `set-tos`: type of service towards the client.
+    SetTos(IntSource),
+    /// `set-fc-mark`, `set-mark`: mark of packets towards the client.
+    SetMark(IntSource),
+    /// `set-bc-tos`: the same towards the server.
+    SetServerTos(IntSource),
+    /// `set-bc-mark`.
+    SetServerMark(IntSource),
+    /// `set-retries`.
+    SetRetries(IntSource),
     /// `set-src EXPR`.
     SetSrc(Expr),
     /// `set-src-port EXPR`.

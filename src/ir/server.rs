@@ -18,7 +18,7 @@ pub enum ServerAddr {
         /// Port.
         port: u16,
     },
-    /// A unix stream socket.
+    /// A unix stream socket; a path that begins with a zero byte is a name in the abstract namespace.
     Unix(PathBuf),
 }
 
@@ -42,6 +42,37 @@ pub enum SendProxy {
     V1,
     /// `send-proxy-v2`.
     V2,
+}
+
+/// How the source of connections to servers is chosen, beside the address of `source`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFrom {
+    /// `usesrc`: the server sees this address, which need not be the proxy's.
+    pub usesrc: Option<UseSrc>,
+    /// `interface`.
+    pub interface: Option<String>,
+}
+
+/// `usesrc`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UseSrc {
+    /// `client`: the client's address and port.
+    Client,
+    /// `clientip`: the client's address.
+    ClientIp,
+    /// An address, and perhaps a port.
+    Addr(SocketAddr),
+    /// `hdr_ip(NAME[,OCCURRENCE])`: the address in a header; -1 is the last one.
+    Header(String, i32),
+}
+
+/// What a version 2 header carries beside addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProxyV2 {
+    /// `crc32c`: a checksum.
+    pub crc32c: bool,
+    /// `unique-id`.
+    pub unique_id: bool,
 }
 
 /// `on-marked-down`, `on-marked-up`.
@@ -100,8 +131,14 @@ pub struct Server {
     pub slowstart: Option<Duration>,
     /// `send-proxy*`.
     pub send_proxy: Option<SendProxy>,
+    /// `proxy-v2-options`.
+    pub proxy_v2: ProxyV2,
+    /// `tcp-ut`: how long sent data may stay unacknowledged.
+    pub user_timeout: Option<Duration>,
     /// `source`.
     pub source: Option<SocketAddr>,
+    /// What else `source` says.
+    pub source_from: SourceFrom,
     /// `redir PREFIX`.
     pub redir: Option<String>,
     /// `observe`/`on-error`/`error-limit`.
@@ -234,7 +271,10 @@ impl Server {
             init_addr: Vec::new(),
             slowstart: None,
             send_proxy: None,
+            proxy_v2: ProxyV2::default(),
+            user_timeout: None,
             source: None,
+            source_from: SourceFrom::default(),
             redir: None,
             observe: None,
             on_marked_down: OnMark::None,

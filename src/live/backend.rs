@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-use super::queue::{self, Queue, Slot, Ticket};
+use super::queue::{self, Queue, Rank, Slot, Ticket};
 use super::servers::{Servers, Snapshot};
 use super::{Proxy, Server};
 use crate::balance::{Balancer, View};
@@ -190,8 +190,9 @@ impl View for Sight<'_> {
 impl Proxy {
     /// Takes a place on the server that the balancing algorithm names.
     ///
-    /// `key` is what the algorithm hashes (`balance::key`), `avoid` the server that just failed.
-    pub fn pick(self: &Arc<Self>, key: Option<u32>, avoid: Option<usize>) -> Pick {
+    /// `key` is what the algorithm hashes (`balance::key`), `avoid` the server that just failed, `priority` class and
+    /// offset in the queue.
+    pub fn pick(self: &Arc<Self>, key: Option<u32>, avoid: Option<usize>, priority: (i32, i32)) -> Pick {
         let Some(backend) = &self.backend else { return Pick::Nobody };
         let mut balancer = backend.balancer.lock();
         if balancer.total_weight() == 0 {
@@ -211,23 +212,24 @@ impl Proxy {
             }
             picked => {
                 drop(balancer);
-                self.line_up(picked.map(|(_, server)| server.clone()))
+                self.line_up(picked.map(|(_, server)| server.clone()), priority)
             }
         }
     }
 
     /// Takes a place on one server (persistence cookie, `use-server`), whatever the algorithm.
-    pub fn pick_server(self: &Arc<Self>, server: &Arc<Server>) -> Pick {
+    pub fn pick_server(self: &Arc<Self>, server: &Arc<Server>, priority: (i32, i32)) -> Pick {
         let Some(backend) = &self.backend else { return Pick::Nobody };
         if server.queue.is_empty() && self.occupy(backend, server) {
             self.conns_changed(server);
             return Pick::Slot(Slot::counted(self.clone(), server.clone()));
         }
-        self.line_up(Some(server.clone()))
+        self.line_up(Some(server.clone()), priority)
     }
 
-    fn line_up(self: &Arc<Self>, server: Option<Arc<Server>>) -> Pick {
-        let Some(ticket) = Ticket::draw(self.clone(), server.clone()) else { return Pick::Nobody };
+    fn line_up(self: &Arc<Self>, server: Option<Arc<Server>>, priority: (i32, i32)) -> Pick {
+        let rank = Rank::now(priority);
+        let Some(ticket) = Ticket::draw(self.clone(), server.clone(), rank) else { return Pick::Nobody };
         // A place may have come free between the look and the ticket, when nobody was in line to get it.
         match &server {
             Some(server) => drop(queue::dequeue(self, server)),

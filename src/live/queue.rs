@@ -3,7 +3,7 @@
 //! A request holds a [`Slot`] while it occupies a server. When the slot is dropped and someone waits, the same
 //! slot goes to that waiter, so a server's `maxconn` is never overrun between a release and a wake-up.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -11,14 +11,26 @@ use tokio::sync::oneshot;
 
 use super::{Proxy, Server};
 
-/// One waiting request.
-#[derive(Debug)]
-struct Waiter {
-    ticket: u64,
-    wake: oneshot::Sender<Slot>,
+/// Where a request stands in line: lower classes first, and within one class by time of arrival plus an offset
+/// (`set-priority-class`, `set-priority-offset`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    class: i32,
+    due_ms: i64,
 }
 
-/// First come, first served.
+impl Rank {
+    /// The rank of a request that comes now; the offset is in milliseconds.
+    #[must_use]
+    pub(super) fn now((class, offset): (i32, i32)) -> Self {
+        Self { class, due_ms: crate::sys::clock::now_ms() as i64 + i64::from(offset) }
+    }
+}
+
+/// Rank, then number: whoever came first among equals.
+type Place = (Rank, u64);
+
+/// By rank.
 #[derive(Debug, Default)]
 pub struct Queue {
     inner: Mutex<Inner>,
@@ -26,8 +38,10 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: VecDeque<Waiter>,
+    waiting: BTreeMap<Place, oneshot::Sender<Slot>>,
     next_ticket: u64,
+    /// Requests that left it with a place.
+    served: u64,
 }
 
 impl Queue {
@@ -43,22 +57,30 @@ impl Queue {
         self.len() == 0
     }
 
-    fn push(&self) -> (u64, usize, oneshot::Receiver<Slot>) {
+    fn push(&self, rank: Rank) -> (Place, usize, u64, oneshot::Receiver<Slot>) {
         let (wake, woken) = oneshot::channel();
         let mut inner = self.inner.lock();
-        let ticket = inner.next_ticket;
+        let place = (rank, inner.next_ticket);
         inner.next_ticket += 1;
-        let ahead = inner.waiting.len();
-        inner.waiting.push_back(Waiter { ticket, wake });
-        (ticket, ahead, woken)
+        // Counting is only dear where somebody with a higher rank waits.
+        let last = inner.waiting.last_key_value().is_none_or(|(other, _)| *other < place);
+        let ahead = if last { inner.waiting.len() } else { inner.waiting.range(..place).count() };
+        inner.waiting.insert(place, wake);
+        (place, ahead, inner.served, woken)
     }
 
-    fn leave(&self, ticket: u64) {
-        self.inner.lock().waiting.retain(|w| w.ticket != ticket);
+    fn leave(&self, place: Place) {
+        self.inner.lock().waiting.remove(&place);
     }
 
-    fn pop(&self) -> Option<Waiter> {
-        self.inner.lock().waiting.pop_front()
+    fn first(&self) -> Option<Rank> {
+        self.inner.lock().waiting.first_key_value().map(|((rank, _), _)| *rank)
+    }
+
+    fn pop(&self) -> Option<oneshot::Sender<Slot>> {
+        let mut inner = self.inner.lock();
+        inner.served += u64::from(!inner.waiting.is_empty());
+        inner.waiting.pop_first().map(|(_, wake)| wake)
     }
 
     /// Wakes everybody without a slot: they look for another server.
@@ -113,14 +135,20 @@ pub(super) fn dequeue(proxy: &Arc<Proxy>, server: &Arc<Server>) -> u32 {
         if !proxy.reserve(server) {
             break;
         }
-        let Some(waiter) = server.queue.pop().or_else(|| backend.queue.pop()) else {
+        let general = match (server.queue.first(), backend.queue.first()) {
+            (Some(own), Some(any)) => any < own,
+            (own, _) => own.is_none(),
+        };
+        let (one, other) =
+            if general { (&backend.queue, &server.queue) } else { (&server.queue, &backend.queue) };
+        let Some(waiter) = one.pop().or_else(|| other.pop()) else {
             proxy.release(server);
             break;
         };
         proxy.conns_changed(server);
         // A waiter that gave up meanwhile hands the slot back. Dropping it would recurse into this function once per
         // such waiter, so the place is given back here and the loop goes on.
-        match waiter.wake.send(Slot::counted(proxy.clone(), server.clone())) {
+        match waiter.send(Slot::counted(proxy.clone(), server.clone())) {
             Ok(()) => served += 1,
             Err(mut slot) => slot.give_back(),
         }
@@ -134,22 +162,33 @@ pub struct Ticket {
     proxy: Arc<Proxy>,
     /// `None`: the backend's own queue.
     server: Option<Arc<Server>>,
-    ticket: u64,
-    /// How many were ahead when it was drawn (`%sq`, `%bq`).
+    place: Place,
+    /// How many were ahead when it was drawn.
     pub ahead: usize,
+    /// [`Inner::served`] at that time.
+    served: u64,
     woken: oneshot::Receiver<Slot>,
 }
 
 impl Ticket {
-    pub(super) fn draw(proxy: Arc<Proxy>, server: Option<Arc<Server>>) -> Option<Self> {
+    pub(super) fn draw(proxy: Arc<Proxy>, server: Option<Arc<Server>>, rank: Rank) -> Option<Self> {
         let backend = proxy.backend.as_ref()?;
         let queue = server.as_ref().map_or(&backend.queue, |s| &s.queue);
-        let (ticket, ahead, woken) = queue.push();
+        let (place, ahead, served, woken) = queue.push(rank);
         backend.counters.queued.inc();
         if let Some(server) = &server {
             server.counters.queued.inc();
         }
-        Some(Self { proxy, server, ticket, ahead, woken })
+        Some(Self { proxy, server, place, ahead, served, woken })
+    }
+
+    /// `%sq`, `%bq` of a request that gives up: one more than got a place meanwhile.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        let Some(backend) = &self.proxy.backend else { return 0 };
+        let queue = self.server.as_ref().map_or(&backend.queue, |s| &s.queue);
+        let passed = queue.inner.lock().served - self.served;
+        u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// Waited for one server (persistence) rather than for any.
@@ -167,7 +206,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let Some(backend) = &self.proxy.backend else { return };
-        self.server.as_ref().map_or(&backend.queue, |s| &s.queue).leave(self.ticket);
+        self.server.as_ref().map_or(&backend.queue, |s| &s.queue).leave(self.place);
         backend.counters.queued.dec();
         if let Some(server) = &self.server {
             server.counters.queued.dec();

@@ -43,9 +43,9 @@ async fn a_released_place_goes_to_the_first_in_line() {
     let live = live(&[("s1", 1)], |_| {});
     let b = &live.proxies[0];
     let backend = b.backend.as_ref().unwrap();
-    let held = slot(b.pick(None, None));
-    let mut first = ticket(b.pick(None, None));
-    let mut second = ticket(b.pick(None, None));
+    let held = slot(b.pick(None, None, (0, 0)));
+    let mut first = ticket(b.pick(None, None, (0, 0)));
+    let mut second = ticket(b.pick(None, None, (0, 0)));
     assert_eq!((backend.counters.queued.get(), second.ahead), (2, 1));
     drop(held);
     let got = first.wait().await.expect("the first waiter gets the place");
@@ -63,9 +63,9 @@ async fn a_released_place_goes_to_the_first_in_line() {
 async fn a_waiter_that_gave_up_does_not_swallow_the_place() {
     let live = live(&[("s1", 1)], |_| {});
     let b = &live.proxies[0];
-    let held = slot(b.pick(None, None));
-    let gone = ticket(b.pick(None, None));
-    let mut patient = ticket(b.pick(None, None));
+    let held = slot(b.pick(None, None, (0, 0)));
+    let gone = ticket(b.pick(None, None, (0, 0)));
+    let mut patient = ticket(b.pick(None, None, (0, 0)));
     drop(gone);
     drop(held);
     assert!(patient.wait().await.is_some());
@@ -76,12 +76,12 @@ async fn those_who_wait_for_a_server_look_again_when_it_goes_down() {
     let live = live(&[("s1", 1), ("s2", 0)], |_| {});
     let b = &live.proxies[0];
     let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
-    let _held = slot(b.pick_server(&s1));
-    let mut waiting = ticket(b.pick_server(&s1));
+    let _held = slot(b.pick_server(&s1, (0, 0)));
+    let mut waiting = ticket(b.pick_server(&s1, (0, 0)));
     assert!(waiting.is_for_server());
     b.change_server(&s1, |state, now| state.set_op(Op::Stopped, &Cause::Words("test".into()), now));
     assert!(waiting.wait().await.is_none());
-    assert_eq!(slot(b.pick(None, None)).server().ir.name, "s2");
+    assert_eq!(slot(b.pick(None, None, (0, 0))).server().ir.name, "s2");
 }
 
 #[test]
@@ -97,11 +97,11 @@ fn a_backend_goes_down_with_its_last_server_and_comes_back() {
     }
     assert!(!backend.is_up());
     assert_eq!((backend.counters.chkdown.get(), backend.usable()), (1, (0, 0)));
-    assert!(matches!(b.pick(None, None), Pick::Nobody));
+    assert!(matches!(b.pick(None, None, (0, 0)), Pick::Nobody));
     let s2 = backend.servers()[1].clone();
     b.change_server(&s2, |state, now| state.request(AdminRequest::Ready, now));
     assert!(backend.is_up());
-    assert_eq!(slot(b.pick(None, None)).server().ir.name, "s2");
+    assert_eq!(slot(b.pick(None, None, (0, 0))).server().ir.name, "s2");
 }
 
 #[test]
@@ -143,4 +143,20 @@ async fn errors_in_a_row_are_reported_to_the_checks() {
     };
     assert_eq!(orders.try_recv().unwrap(), (b.idx, 0, observed));
     assert_eq!(s1.counters.hanafail.get(), 1);
+}
+
+#[tokio::test]
+async fn priorities_order_a_queue() {
+    let live = live(&[("s1", 1)], |_| {});
+    let b = &live.proxies[0];
+    let mut held = Some(slot(b.pick(None, None, (0, 0))));
+    // Class first, then arrival plus offset, then arrival.
+    let places = [(0, 0), (0, 500_000), (1, -500_000), (0, -500_000), (-1, 500_000)];
+    let mut waiting: Vec<_> = places.iter().map(|p| Some(ticket(b.pick(None, None, *p)))).collect();
+    for next in [4, 3, 0, 1, 2] {
+        drop(held.take());
+        let mut ticket = waiting[next].take().unwrap();
+        held = tokio::time::timeout(Duration::from_secs(5), ticket.wait()).await.expect("its turn");
+        assert!(held.is_some());
+    }
 }

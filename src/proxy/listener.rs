@@ -189,6 +189,7 @@ fn open(
                 transparent: listener.ir.transparent,
                 interface: listener.ir.interface.clone(),
                 defer_accept: listener.ir.defer_accept,
+                user_timeout: listener.ir.user_timeout,
             };
             // Without SO_REUSEPORT first: with it another process' listener on the port would go unnoticed.
             let probe = sys::tcp::listen(&sys::tcp::ListenOptions { reuse_port: false, ..options.clone() });

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -17,6 +17,9 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
+use crate::expr::Session as _;
+use crate::ir::expr::{Fetch, Value};
+use crate::ir::server::UseSrc;
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
 
@@ -42,7 +45,7 @@ pub(super) struct Plan {
     pub(super) preferred: Option<Arc<Server>>,
     /// An idle connection will do.
     pub(super) reuse: bool,
-    /// If it has proven to be kept by the server.
+    /// Only one that has carried a request after its first: its server keeps connections (`http-reuse aggressive`).
     pub(super) proven: bool,
     /// One that only this client has used will do.
     pub(super) own: bool,
@@ -50,6 +53,28 @@ pub(super) struct Plan {
     pub(super) left: u32,
     /// The server that failed last.
     pub(super) avoid: Option<usize>,
+}
+
+/// `persist rdp-cookie`: the server whose address and port the client's cookie names, as a terminal server writes
+/// them: two decimal numbers in the byte order of the wire, `ADDRESS.PORT.`.
+pub(super) fn rdp_server(txn: &Txn) -> Option<Arc<Server>> {
+    let name = txn.be.ir.backend.as_ref()?.persist_rdp_cookie.as_ref()?;
+    let fetch = Fetch::RdpCookie(Some(name.as_bytes().into()));
+    let Value::Str(cookie) = crate::expr::fetch::one(&fetch, &txn.ctx()).ok()?.to_value() else {
+        return None;
+    };
+    let text = std::str::from_utf8(&cookie).ok()?;
+    let (address, rest) = text.split_once('.')?;
+    let port = rest.split_once('.').map_or(rest, |(port, _)| port);
+    let wanted = SocketAddr::from((
+        address.parse::<u32>().ok()?.to_le_bytes(),
+        u16::from_be_bytes(port.parse::<u16>().ok()?.to_le_bytes()),
+    ));
+    let backend = txn.be.backend.as_ref()?;
+    let persist = txn.be.ir.backend.as_ref()?.persist;
+    let found =
+        backend.servers().iter().find(|s| matches!(s.address(), Address::Ip(a) if a == wanted)).cloned();
+    found.filter(|s| s.takes_persistent() || persist || super::rules::forces_persistence(txn))
 }
 
 /// Key of the balancing algorithm for this transaction.
@@ -72,7 +97,13 @@ fn balance_key(txn: &Txn) -> Option<u32> {
             let lower = name.to_ascii_lowercase();
             txn.req.get(lower.as_bytes()).and_then(|v| key::header(kind, &ir.balance, v))
         }
-        KeySource::RdpCookie(_) => None,
+        KeySource::RdpCookie(name) => {
+            let fetch = Fetch::RdpCookie(Some(name.as_bytes().into()));
+            match crate::expr::fetch::one(&fetch, &txn.ctx()).ok()?.to_value() {
+                Value::Str(cookie) => key::bytes(kind, &cookie),
+                _ => None,
+            }
+        }
     }
 }
 
@@ -86,21 +117,32 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         let slot = take_slot(conn, txn, plan).await?;
         let server = slot.server().clone();
         note_server(txn, backend, &server, plan);
+        if server.ir.redir.is_some() && matches!(txn.req.method(), b"GET" | b"HEAD") {
+            return Err(Failure {
+                who: Who::Local,
+                phase: Phase::Connect,
+                status: 302,
+                ..Failure::default()
+            });
+        }
+        let key = bond(txn, &server);
+        txn.server_reused = false;
         if plan.own
-            && let Some((io, requests)) = conn.take_own(be.idx, &server)
+            && let Some((io, requests)) = conn.take_own(be.idx, &server, key)
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
+            txn.server_reused = true;
             txn.times.connect = Some(clock::now());
-            return Ok(Upstream { io, slot, requests, key: 0, private: true });
+            return Ok(Upstream { io, slot, requests, key, private: true });
         }
-        let key = key_of(txn, &server);
         let want = Want { proven: plan.proven, key };
         if plan.reuse
             && let Some(kept) = with(|w| w.shared.idle.take(w.index, be.idx, &server, want))
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
+            txn.server_reused = true;
             txn.times.connect = Some(clock::now());
             let Kept { io, requests, key } = kept;
             return Ok(Upstream { io, slot, requests, key, private: false });
@@ -224,19 +266,24 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Pl
     txn.server = Some(server.clone());
 }
 
+/// `%sq` or `%bq`.
+fn note_position(txn: &mut Txn, for_server: bool, position: u32) {
+    *if for_server { &mut txn.server_queue } else { &mut txn.backend_queue } = position;
+}
+
 /// A place on a server, after waiting in line if need be.
 async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, Failure> {
     let be = txn.be.clone();
     loop {
         let pick = match &plan.wanted {
-            Some(server) => be.pick_server(server),
+            Some(server) => be.pick_server(server, txn.priority),
             None => match &plan.preferred {
                 // Only while it needs no waiting.
-                Some(server) => match be.pick_server(server) {
+                Some(server) => match be.pick_server(server, txn.priority) {
                     Pick::Slot(slot) => Pick::Slot(slot),
-                    _ => be.pick(balance_key(txn), plan.avoid),
+                    _ => be.pick(balance_key(txn), plan.avoid, txn.priority),
                 },
-                None => be.pick(balance_key(txn), plan.avoid),
+                None => be.pick(balance_key(txn), plan.avoid, txn.priority),
             },
         };
         let mut ticket = match pick {
@@ -252,11 +299,8 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
             }
             Pick::Wait(ticket) => ticket,
         };
-        if ticket.is_for_server() {
-            txn.server_queue = ticket.ahead as u32;
-        } else {
-            txn.backend_queue = ticket.ahead as u32;
-        }
+        let for_server = ticket.is_for_server();
+        note_position(txn, for_server, ticket.ahead as u32 + 1);
         let watch = watches_client(txn);
         conn.deadline.set(txn.limits.queue.map(|d| clock::now() + d));
         let woken = {
@@ -279,7 +323,8 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
             }
             Ok(None) => {}
             Err(failure) => {
-                txn.times.queue = None;
+                note_position(txn, for_server, ticket.position());
+                txn.times.queue = Some(clock::now());
                 return Err(failure);
             }
         }
@@ -300,18 +345,58 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
     conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
 }
 
-/// What a connection to this server is for beyond the server: 0, unless the client is announced in it, or the address
-/// is taken from the client's.
-fn key_of(txn: &Txn, server: &Server) -> u64 {
-    let fixed = match &server.ir.addr {
-        crate::ir::ServerAddr::Ip(addr) => !addr.ip().is_unspecified() && addr.port() != 0,
-        _ => true,
+/// Where connections to `server` come from.
+fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
+    let half = txn.be.ir.backend.as_ref();
+    let (addr, from) = match (server.ir.source, half) {
+        (None, Some(half)) => (half.source, &half.source_from),
+        (addr, _) => (addr, &server.ir.source_from),
     };
-    if server.ir.send_proxy.is_none() && fixed && server.ir.port_offset.is_none() {
+    let used = from.usesrc.as_ref().and_then(|how| match how {
+        UseSrc::Client => txn.src,
+        UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
+        UseSrc::Addr(addr) => Some(*addr),
+        UseSrc::Header(name, nth) => {
+            header_ip(&txn.req, name.as_bytes(), *nth).map(|ip| SocketAddr::new(ip, 0))
+        }
+    });
+    sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface: from.interface.as_deref() }
+}
+
+/// The address in the `nth` value of a header, from 1; negative numbers count from the end.
+fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> {
+    let mut values = head.values(name).flat_map(|v| v.split(|c| *c == b','));
+    let at = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
+    let value = if nth > 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) };
+    std::str::from_utf8(value?).ok()?.trim().parse().ok()
+}
+
+/// What a connection to `server` depends on beside the server: the addresses in its PROXY header, where the client
+/// wanted to go, marks. Only connections with the same number can carry this client's requests. 0: on nothing.
+fn bond(txn: &Txn, server: &Server) -> u64 {
+    let follows = match server.address() {
+        Address::Ip(addr) => {
+            addr.ip().is_unspecified() || addr.port() == 0 || server.ir.port_offset.is_some()
+        }
+        Address::Unix(_) | Address::Unknown => false,
+    };
+    let tagged = txn.tags.server != (None, None);
+    let source = source(txn, server);
+    if server.ir.send_proxy.is_none() && !follows && !tagged && !source.foreign {
         return 0;
     }
     let mut hasher = std::hash::DefaultHasher::new();
-    (txn.src.filter(|_| server.ir.send_proxy.is_some()), txn.dst).hash(&mut hasher);
+    txn.tags.server.hash(&mut hasher);
+    if source.foreign {
+        source.addr.hash(&mut hasher);
+    }
+    if follows {
+        txn.dst.hash(&mut hasher);
+    }
+    if server.ir.send_proxy.is_some() {
+        (txn.src, txn.dst).hash(&mut hasher);
+        txn.unique_id.as_ref().filter(|_| server.ir.proxy_v2.unique_id).hash(&mut hasher);
+    }
     hasher.finish() | 1
 }
 
@@ -346,12 +431,17 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     let refused = Failure::new(Who::Server, Phase::Connect);
     let Some(target) = target(txn, server) else { return Err(refused) };
     let be_ir = &txn.be.ir;
-    let source = server.ir.source.or_else(|| be_ir.backend.as_ref().and_then(|b| b.source));
     conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
     let mut io = match target {
         Target::Tcp(addr) => {
             txn.server_addr = Some(addr);
-            let socket = sys::tcp::outgoing(addr, source, be_ir.srvtcpka).map_err(|e| local_trouble(&e))?;
+            let source = source(txn, server);
+            let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
+            let socket = sys::tcp::outgoing(addr, source, keepalive).map_err(|e| local_trouble(&e))?;
+            if server.ir.user_timeout.is_some() {
+                socket.set_tcp_user_timeout(server.ir.user_timeout).map_err(|e| local_trouble(&e))?;
+            }
+            sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);
             match socket.connect(&addr.into()) {
                 Ok(()) => {}
                 Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
@@ -371,7 +461,14 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
         let addresses = txn.src.zip(txn.dst);
         let header = match version {
             crate::ir::server::SendProxy::V1 => super::proxy_protocol::v1(addresses),
-            crate::ir::server::SendProxy::V2 => super::proxy_protocol::v2(addresses),
+            crate::ir::server::SendProxy::V2 => {
+                let options = server.ir.proxy_v2;
+                let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
+                let tlvs: Vec<_> =
+                    id.map(|id| (super::proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
+                let header = super::proxy_protocol::v2(addresses);
+                super::proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
+            }
         };
         // A fresh socket takes this few bytes at once.
         let sent = poll_fn(|cx| io.poll_write(cx, &header)).await;

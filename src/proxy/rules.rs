@@ -62,21 +62,18 @@ pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
     matches!(proxy.log_format, LogFormatKind::Default)
 }
 
-/// `tcp-request connection`, then `tcp-request session`. False: close.
-pub(super) fn accept(txn: &mut Txn) -> Outcome {
+/// `tcp-request connection`: what the socket says.
+pub(super) fn connection(txn: &mut Txn) -> Outcome {
     let fe = txn.fe.clone();
-    for list in [&fe.ir.tcp_request_connection, &fe.ir.tcp_request_session] {
-        if !list.is_empty() {
-            match rules::tcp_connection(list, txn) {
-                Verdict::Continue => {}
-                other => return other.into(),
-            }
-        }
-        if std::ptr::eq(list, &fe.ir.tcp_request_connection) {
-            txn.settle_connection();
-        }
-    }
-    Outcome::Continue
+    let outcome = rules::tcp_connection(&fe.ir.tcp_request_connection, txn).into();
+    txn.settle_connection();
+    outcome
+}
+
+/// `tcp-request session`: what a PROXY header said too.
+pub(super) fn session(txn: &mut Txn) -> Outcome {
+    let fe = txn.fe.clone();
+    rules::tcp_connection(&fe.ir.tcp_request_session, txn).into()
 }
 
 /// `tcp-request content` of `proxy` from rule `from` on.

@@ -133,6 +133,13 @@ impl Stream {
         }
     }
 
+    /// Set type of service and mark of the packets sent from now on. Without the right to mark, none are marked.
+    pub(super) fn tag(&self, (tos, mark): (Option<u8>, Option<u32>)) {
+        if let Stream::Tcp(s) = self {
+            crate::sys::tcp::tag(s, tos, mark);
+        }
+    }
+
     /// The other end's address; `None` for a unix socket.
     #[must_use]
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {

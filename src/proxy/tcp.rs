@@ -41,9 +41,9 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
         inspect(conn, txn, &be, false).await?;
     }
     let retries = be.ir.backend.as_ref().map_or(0, |b| b.retries);
-    let mut plan =
-        Plan { wanted: rules::use_server(txn), left: txn.max_retries.unwrap_or(retries), ..Plan::default() };
     txn.payload = conn.input.take();
+    let wanted = rules::use_server(txn).or_else(|| outbound::rdp_server(txn));
+    let mut plan = Plan { wanted, left: txn.max_retries.unwrap_or(retries), ..Plan::default() };
     let up = outbound::establish(conn, txn, &mut plan).await;
     conn.input = txn.payload.take();
     let Upstream { mut io, slot, .. } = up?;
@@ -99,6 +99,7 @@ pub(super) async fn inspect(
         txn.payload = conn.input.take();
         let outcome = rules::tcp_content(txn, proxy, from);
         conn.input = txn.payload.take();
+        txn.apply_tags(conn);
         match outcome {
             Outcome::Continue => {
                 txn.is_final = false;

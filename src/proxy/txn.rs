@@ -65,6 +65,8 @@ pub(super) struct Txn {
     pub(super) bytes_in: u64,
     pub(super) bytes_out: u64,
     pub(super) failure: Failure,
+    /// Dates of the persistence cookie.
+    pub(super) cookie_dates: super::http::CookieDates,
     /// Third and fourth character of the termination code.
     pub(super) cookies: [u8; 2],
     pub(super) retries: u32,
@@ -112,8 +114,23 @@ pub(super) struct Txn {
     /// Retries that a rule allowed.
     pub(super) max_retries: Option<u32>,
     tlvs: Option<Arc<[Tlv]>>,
+    /// Types of service and marks that rules asked for.
+    pub(super) tags: Tags,
+    /// The server's connection carried requests before.
+    pub(super) server_reused: bool,
+    /// A PROXY header comes before anything else.
+    pub(super) expects_proxy: bool,
     /// Bytes that the counters have already: in, out.
     counted: (u64, u64),
+}
+
+/// Type of service and mark of packets, where rules set them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Tags {
+    /// Of packets to the client.
+    pub(super) client: (Option<u8>, Option<u32>),
+    /// Of packets to the server.
+    pub(super) server: (Option<u8>, Option<u32>),
 }
 
 /// What is known of the body of a request whose beginning is in the payload.
@@ -154,6 +171,7 @@ impl Txn {
             bytes_in: 0,
             bytes_out: 0,
             failure: Failure::default(),
+            cookie_dates: Default::default(),
             cookies: *b"--",
             retries: 0,
             redispatched: false,
@@ -189,6 +207,9 @@ impl Txn {
             unique_id: None,
             max_retries: None,
             counted: (0, 0),
+            tags: Tags::default(),
+            server_reused: false,
+            expects_proxy: false,
             tlvs: extra.map(|e| e.tlvs.clone()).filter(|t| !t.is_empty()),
         }
     }
@@ -201,6 +222,14 @@ impl Txn {
     /// Addresses of the connection.
     pub(super) fn connection_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         (self.fc_src, self.fc_dst)
+    }
+
+    /// Types of service and marks towards the client take effect.
+    pub(super) fn apply_tags(&mut self, conn: &Conn) {
+        let tags = std::mem::take(&mut self.tags.client);
+        if tags != (None, None) {
+            conn.io.tag(tags);
+        }
     }
 
     /// What outlives the transaction goes back to its connection.
@@ -240,6 +269,12 @@ impl Txn {
             server.counters.bin.add(up);
             server.counters.bout.add(down);
         }
+    }
+
+    /// `retries` of the backend, and those that count now.
+    fn max_retries(&self) -> (u32, u32) {
+        let of_backend = self.be.ir.backend.as_ref().map_or(0, |b| b.retries);
+        (of_backend, self.max_retries.unwrap_or(of_backend))
     }
 
     /// Evaluate `unique-id-format`, once.
@@ -351,7 +386,10 @@ fn view(proxy: &Proxy) -> ProxyView<'_> {
         name: &proxy.ir.name,
         http: proxy.ir.mode == Mode::Http,
         default_backend: None,
-        captures: half.map_or((0, 0), |f| (f.capture_request.len(), f.capture_response.len())),
+        captures: half.map_or((0, 0), |f| {
+            let request = f.request_slots.len().max(f.capture_request.len());
+            (request, f.response_slots.len().max(f.capture_response.len()))
+        }),
     }
 }
 
@@ -422,6 +460,8 @@ impl Session for Txn {
                 request_cookie: self.request_cookie.as_deref(),
                 response_cookie: self.response_cookie.as_deref(),
                 unique_id: self.unique_id.as_deref(),
+                reused: self.server_reused,
+                max_retries: self.max_retries(),
                 request_counter: self.request_number,
                 log_counter: 0,
                 last_rule: self.last_rule.as_deref(),
@@ -480,11 +520,13 @@ impl Session for Txn {
             Effect::PriorityClass(class) => self.priority.0 = class,
             Effect::PriorityOffset(offset) => self.priority.1 = offset,
             Effect::LastRule(place) => self.last_rule = Some(Box::new(place.clone())),
-            Effect::Nice(_)
-            | Effect::Tos(_)
-            | Effect::Mark(_)
-            | Effect::SwitchModeHttp
-            | Effect::ExpectProxy => {}
+            Effect::Tos(tos) => self.tags.client.0 = Some(tos),
+            Effect::Mark(mark) => self.tags.client.1 = Some(mark),
+            Effect::ServerTos(tos) => self.tags.server.0 = Some(tos),
+            Effect::ServerMark(mark) => self.tags.server.1 = Some(mark),
+            Effect::Retries(n) => self.max_retries = Some(n),
+            Effect::ExpectProxy => self.expects_proxy = true,
+            Effect::Nice(_) | Effect::SwitchModeHttp => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Notify;
 
+pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large};
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
 use super::listener::Socket;
@@ -18,11 +19,10 @@ use super::lot::{self, Lot};
 use super::stream::Stream;
 use super::txn::Txn;
 use super::{http, proxy_protocol, rules, tcp};
-use crate::buf::{Buf, Pool};
-use crate::expr::Vars;
+use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
-use crate::live::{FrontendState, Listener, Live, Proxy, Server, any_killed};
+use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
 use crate::sys::{self, clock};
 
 /// A listener as one thread has it.
@@ -184,132 +184,6 @@ fn read_clocks() -> (Instant, i64) {
     (clock::now(), wall.as_micros() as i64)
 }
 
-/// A connection of a client, from accept to close.
-pub(super) struct Conn {
-    pub(super) proxy: Arc<Proxy>,
-    pub(super) listener: Arc<Listener>,
-    pub(super) io: Stream,
-    /// Bytes received and not yet used; a buffer is held only while there are some.
-    pub(super) input: Option<Buf>,
-    pub(super) deadline: Deadline,
-    /// The client, as its PROXY line or its socket says; `None`: a unix socket.
-    pub(super) src: Option<SocketAddr>,
-    /// Where it connected to, likewise.
-    pub(super) dst: Option<SocketAddr>,
-    pub(super) accepted: Instant,
-    /// End of the last exchange.
-    pub(super) last_end: Instant,
-    /// Requests so far.
-    pub(super) requests: u32,
-    pub(super) received_proxy: bool,
-    /// What few connections have.
-    pub(super) extra: Option<Box<Extra>>,
-}
-
-/// What few connections have, and what lives longer than one exchange.
-#[derive(Debug, Default)]
-pub(super) struct Extra {
-    /// Variables of scope `sess`.
-    pub(super) vars: Vars,
-    /// Client and destination as `tcp-request connection` rules left them (`fc_src`, `fc_dst`).
-    pub(super) fc: Option<(Option<SocketAddr>, Option<SocketAddr>)>,
-    /// Extensions of its PROXY header.
-    pub(super) tlvs: Arc<[proxy_protocol::Tlv]>,
-    /// A connection to a server that no other client may use.
-    pub(super) own: Option<Own>,
-    /// The server of the last exchange (`option prefer-last-server`).
-    pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
-}
-
-/// A server connection of one client's.
-#[derive(Debug)]
-pub(super) struct Own {
-    pub(super) backend: ir::ProxyIdx,
-    pub(super) server: Arc<Server>,
-    pub(super) io: Stream,
-    pub(super) requests: u32,
-    pub(super) generation: u64,
-}
-
-impl Conn {
-    /// The rarely used part, made when it is first asked for.
-    pub(super) fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_default()
-    }
-
-    /// The client's own connection to `server`, if it has one that is still good.
-    pub(super) fn take_own(&mut self, backend: ir::ProxyIdx, server: &Arc<Server>) -> Option<(Stream, u32)> {
-        let own = self.extra.as_mut()?.own.take_if(|own| {
-            own.backend == backend && (Arc::ptr_eq(&own.server, server) || !super::pool::is_silent(&own.io))
-        })?;
-        let good = own.generation == server.generation() && super::pool::is_silent(&own.io);
-        good.then_some((own.io, own.requests))
-    }
-
-    /// Its frontend.
-    pub(super) fn frontend(&self) -> &crate::live::Frontend {
-        self.proxy.frontend.as_ref().expect("connections come through frontends")
-    }
-
-    /// Read more into the input buffer. Returns bytes read; 0 is the end.
-    pub(super) fn poll_fill(
-        &mut self,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<std::io::Result<usize>> {
-        fill(&mut self.io, &mut self.input, cx)
-    }
-
-    /// Drop the input buffer if it is empty.
-    pub(super) fn rest(&mut self) {
-        if self.input.as_ref().is_some_and(Buf::is_empty)
-            && let Some(buf) = self.input.take()
-        {
-            with(|w| w.bufs.give(buf));
-        }
-    }
-}
-
-/// Read into a buffer that is taken from the pool when there is something to read. Must have space.
-pub(super) fn fill(
-    io: &mut Stream,
-    input: &mut Option<Buf>,
-    cx: &mut std::task::Context<'_>,
-) -> std::task::Poll<std::io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take)
-}
-
-/// The same with a large buffer: for what servers send.
-pub(super) fn fill_large(
-    io: &mut Stream,
-    input: &mut Option<Buf>,
-    cx: &mut std::task::Context<'_>,
-) -> std::task::Poll<std::io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large)
-}
-
-fn fill_with(
-    io: &mut Stream,
-    input: &mut Option<Buf>,
-    cx: &mut std::task::Context<'_>,
-    take: fn(&Pool) -> Buf,
-) -> std::task::Poll<std::io::Result<usize>> {
-    if input.is_none() {
-        std::task::ready!(io.poll_readable(cx))?;
-        *input = Some(with(|w| take(&w.bufs)));
-    }
-    let Some(buf) = input else { unreachable!("just made") };
-    let result = io.poll_read(cx, buf.space());
-    if let std::task::Poll::Ready(Ok(n)) = result {
-        buf.commit(n);
-    }
-    if buf.is_empty()
-        && let Some(buf) = input.take()
-    {
-        with(|w| w.bufs.give(buf));
-    }
-    result
-}
-
 /// The life of a worker thread.
 pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     let mut orders = shared.orders.clone();
@@ -435,7 +309,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         if let Stream::Tcp(s) = &io {
             let _ = s.set_nodelay(true);
             if proxy.ir.clitcpka {
-                let _ = sys::tcp::set_keepalive(s);
+                let _ = sys::tcp::set_keepalive(s, &proxy.ir.client_keepalive);
             }
             dst = fixed_dst.or_else(|| s.local_addr().ok());
         }
@@ -546,13 +420,8 @@ impl Drop for Registered {
 
 async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
     let _registered = Registered::new().await;
-    if is_new {
-        if conn.listener.ir.accept_proxy && !Box::pin(read_proxy_line(&mut conn)).await {
-            return;
-        }
-        if !admitted(&mut conn) {
-            return;
-        }
+    if is_new && !is_admitted(&mut conn).await {
+        return;
     }
     match conn.proxy.ir.mode {
         ir::proxy::Mode::Tcp => Box::pin(tcp::session(&mut conn)).await,
@@ -601,19 +470,30 @@ async fn read_proxy_line(conn: &mut Conn) -> bool {
     .await
 }
 
-/// `tcp-request connection` and `tcp-request session` rules. False: they turned it away.
-fn admitted(conn: &mut Conn) -> bool {
-    let ir = &conn.proxy.ir;
-    if ir.tcp_request_connection.is_empty() && ir.tcp_request_session.is_empty() {
-        return true;
+/// `tcp-request connection` rules, the PROXY header, `tcp-request session` rules. False: they turned it away.
+async fn is_admitted(conn: &mut Conn) -> bool {
+    let ir = conn.proxy.ir.clone();
+    let mut expects_proxy = conn.listener.ir.accept_proxy;
+    if !ir.tcp_request_connection.is_empty() && !judged(conn, rules::connection, &mut expects_proxy) {
+        return false;
     }
+    if expects_proxy && !Box::pin(read_proxy_line(conn)).await {
+        return false;
+    }
+    ir.tcp_request_session.is_empty() || judged(conn, rules::session, &mut expects_proxy)
+}
+
+/// What one of these lists says of the connection.
+fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: &mut bool) -> bool {
     let mut txn = Txn::new(conn, conn.accepted);
-    let outcome = rules::accept(&mut txn);
+    let outcome = list(&mut txn);
     if (txn.src, txn.dst) != (conn.src, conn.dst) {
         conn.extra().fc = Some(txn.connection_addresses());
         conn.src = txn.src;
         conn.dst = txn.dst;
     }
+    *expects_proxy |= txn.expects_proxy;
+    txn.apply_tags(conn);
     txn.give_back(conn);
     if matches!(outcome, rules::Outcome::Continue) {
         return true;

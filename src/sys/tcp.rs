@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
 /// How a listening TCP socket is made.
@@ -22,6 +23,8 @@ pub struct ListenOptions {
     pub interface: Option<String>,
     /// `defer-accept`.
     pub defer_accept: bool,
+    /// `tcp-ut`.
+    pub user_timeout: Option<std::time::Duration>,
 }
 
 /// Opens a non-blocking listening socket.
@@ -48,6 +51,7 @@ pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
             socket.set_freebind_v6(true)?;
         }
     }
+    socket.set_tcp_user_timeout(options.user_timeout)?;
     socket.bind(&SockAddr::from(options.addr))?;
     if options.defer_accept {
         nix::sys::socket::setsockopt(&socket, DeferAccept, &1).map_err(io::Error::from)?;
@@ -79,17 +83,35 @@ impl nix::sys::socket::SetSockOpt for DeferAccept {
     }
 }
 
-/// A non-blocking socket for a connection to `to`, bound to `source` if given.
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Source<'a> {
+    /// Address, and port unless that is 0.
+    pub addr: Option<SocketAddr>,
+    /// The address need not be ours (IP_TRANSPARENT): the answers are routed back to us by whoever set that up.
+    pub foreign: bool,
+    /// Interface that packets leave by.
+    pub interface: Option<&'a str>,
+}
+
+/// A non-blocking socket for a connection to `to`.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn outgoing(to: SocketAddr, source: Option<SocketAddr>, keepalive: bool) -> io::Result<Socket> {
+pub fn outgoing(to: SocketAddr, source: Source<'_>, keepalive: Option<&Keepalive>) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
-    if keepalive {
-        set_keepalive(&socket)?;
+    if let Some(keepalive) = keepalive {
+        set_keepalive(&socket, keepalive)?;
     }
-    if let Some(source) = source {
+    if let Some(interface) = source.interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if let Some(addr) = source.addr.filter(|addr| addr.is_ipv4() == to.is_ipv4()) {
+        if source.foreign {
+            foreign(&socket, to)?;
+        }
+        let source = addr;
         socket.set_reuse_address(true)?;
         if source.port() == 0 {
             // Lets the kernel choose the port at connect, when it knows the whole 4-tuple: many more ports.
@@ -98,6 +120,37 @@ pub fn outgoing(to: SocketAddr, source: Option<SocketAddr>, keepalive: bool) -> 
         socket.bind(&SockAddr::from(source))?;
     }
     Ok(socket)
+}
+
+/// Lets a socket be bound to an address that is not ours.
+fn foreign(socket: &Socket, to: SocketAddr) -> io::Result<()> {
+    if to.is_ipv4() {
+        return socket.set_ip_transparent_v4(true);
+    }
+    nix::sys::socket::setsockopt(socket, Transparent6, &1).map_err(io::Error::from)
+}
+
+/// `IPV6_TRANSPARENT`.
+#[derive(Clone, Copy, Debug)]
+struct Transparent6;
+
+impl nix::sys::socket::SetSockOpt for Transparent6 {
+    type Val = i32;
+
+    fn set<F: std::os::fd::AsFd>(&self, fd: &F, val: &i32) -> nix::Result<()> {
+        use std::os::fd::AsRawFd;
+        // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
+        let rc = unsafe {
+            libc::setsockopt(
+                fd.as_fd().as_raw_fd(),
+                libc::IPPROTO_IPV6,
+                libc::IPV6_TRANSPARENT,
+                std::ptr::from_ref(val).cast(),
+                size_of::<i32>() as libc::socklen_t,
+            )
+        };
+        nix::errno::Errno::result(rc).map(drop)
+    }
 }
 
 /// `IP_BIND_ADDRESS_NO_PORT`.
@@ -123,12 +176,37 @@ impl nix::sys::socket::SetSockOpt for BindAddressNoPort {
     }
 }
 
-/// `option tcpka` and relatives: the kernel's own intervals.
+/// Type of service and mark of what a socket sends. The kernel may refuse either; nothing depends on them here.
+pub fn tag(socket: &impl std::os::fd::AsFd, tos: Option<u8>, mark: Option<u32>) {
+    let socket = socket2::SockRef::from(socket);
+    if let Some(tos) = tos {
+        // One of them is for the other family.
+        let _ = socket.set_tos_v4(tos.into());
+        let _ = socket.set_tclass_v6(tos.into());
+    }
+    if let Some(mark) = mark
+        && let Err(e) = socket.set_mark(mark)
+    {
+        tracing::debug!("packets cannot be marked: {e}");
+    }
+}
+
+/// `option tcpka` and relatives; the kernel's own values where there are none.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn set_keepalive(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
-    socket2::SockRef::from(socket).set_tcp_keepalive(&TcpKeepalive::new())
+pub fn set_keepalive(socket: &impl std::os::fd::AsFd, values: &Keepalive) -> io::Result<()> {
+    let mut params = TcpKeepalive::new();
+    if let Some(idle) = values.idle {
+        params = params.with_time(idle);
+    }
+    if let Some(interval) = values.interval {
+        params = params.with_interval(interval);
+    }
+    if let Some(count) = values.count {
+        params = params.with_retries(count);
+    }
+    socket2::SockRef::from(socket).set_tcp_keepalive(&params)
 }
 
 /// Takes over a duplicate of an inherited descriptor (`fd@N`).

@@ -102,6 +102,18 @@ fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")?;
             return Ok(false);
         }
+        "stalls" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")?;
+            while more(stream, &mut Vec::new())? > 0 {}
+            return Ok(false);
+        }
+        "endless" => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")?;
+            // Until the proxy is gone.
+            loop {
+                stream.write_all(big.as_bytes())?;
+            }
+        }
         "silent" => {
             // Until the proxy gives up.
             while more(stream, &mut Vec::new())? > 0 {}

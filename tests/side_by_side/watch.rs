@@ -165,9 +165,12 @@ fn steady(text: &str) -> String {
 }
 
 /// A log line without the count of bytes (HAProxy counts its internal form of a message, not what is on the wire), port, time of day, durations and the counters of connections that other cases have open.
-fn settle(line: &str) -> String {
+pub(super) fn settle(line: &str) -> String {
     static PORT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^([\d.]+):\d+ \[[^\]]+\]").unwrap());
     static TIMERS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" ((?:-?\d+/){4}\+?-?\d+) ").unwrap());
+    // Queue, connection and whole time of a TCP session, its bytes and how it ended.
+    static TCP: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r" (-?\d+)/(-?\d+)/\+?(-?\d+) \d+ (\S\S) ").unwrap());
     static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" (-1|\d{3}) \d+ - ").unwrap());
     static COUNTERS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r" \d+/\d+/\d+/\d+/(\+?\d+) (\d+/\d+)").unwrap());
@@ -177,6 +180,10 @@ fn settle(line: &str) -> String {
         let phases: Vec<&str> =
             found[1].split('/').map(|phase| if phase.starts_with('-') { "-1" } else { "n" }).collect();
         format!(" {} ", phases.join("/"))
+    });
+    let line = TCP.replace(&line, |found: &regex::Captures<'_>| {
+        let phase = |at: usize| if found[at].starts_with('-') { "-1" } else { "n" };
+        format!(" {}/{}/{} n {} ", phase(1), phase(2), phase(3), &found[4])
     });
     let line = BYTES.replace(&line, " $1 n - ");
     COUNTERS.replace(&line, " n/n/n/n/$1 $2").into_owned()

@@ -64,7 +64,7 @@ fn single(input: &str) -> IResult<&str, Term> {
     alt((
         map(preceded((char('!'), multispace0), single), |term| Term::Not(Box::new(term))),
         delimited((char('('), multispace0), any, (multispace0, char(')'))),
-        map(digit1, |digits: &str| Term::Number(digits.bytes().any(|b| b != b'0'))),
+        map(preceded(opt(char('-')), digit1), |digits: &str| Term::Number(digits.bytes().any(|b| b != b'0'))),
         call,
     ))
     .parse(input)
@@ -72,9 +72,17 @@ fn single(input: &str) -> IResult<&str, Term> {
 
 fn call(input: &str) -> IResult<&str, Term> {
     let name = take_while1(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let argument = map(opt(is_not(",()")), |text: Option<&str>| text.unwrap_or("").trim().to_owned());
     let arguments = delimited(char('('), separated_list0(char(','), argument), char(')'));
     map((name, arguments), |(name, args): (&str, _)| Term::Call(name.to_owned(), args)).parse(input)
+}
+
+/// An argument: what is in quotes may hold commas and parentheses.
+fn argument(input: &str) -> IResult<&str, String> {
+    let single = delimited(char('\''), opt(is_not("'")), char('\''));
+    let double = delimited(char('"'), opt(is_not("\"")), char('"'));
+    let quoted = map(alt((single, double)), |text: Option<&str>| text.unwrap_or("").to_owned());
+    let plain = map(is_not(",()'\""), |text: &str| text.trim().to_owned());
+    map(many0(alt((quoted, plain))), |parts| parts.concat()).parse(input)
 }
 
 impl Term {
@@ -171,6 +179,9 @@ mod tests {
             ("strneq(a,b)", true),
             ("enabled(EPOLL) && !enabled(KQUEUE)", true),
             ("strstr(abc,b)", true),
+            ("streq(foo,'foo')", true),
+            ("streq(\"a, (b)\",'a, (b)')", true),
+            ("-1000 && 200", true),
             ("version_atleast(2.4)", true),
             ("version_atleast(3.4-dev1)", true),
             ("version_before(3.4-dev1)", false),

@@ -28,6 +28,11 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::ListenerName => text(ctx.client.listener_name.ok_or(ABSENT)?),
         Fetch::ListenerId => Ok(Sample::Int(ctx.client.listener_id.into())),
         Fetch::ReceivedProxy => Ok(Sample::Bool(ctx.client.received_proxy)),
+        Fetch::ServerReused => ctx.server.map(|_| Sample::Bool(ctx.progress.reused)).ok_or(ABSENT),
+        Fetch::MaxRetries(current) => {
+            let (of_backend, now) = ctx.progress.max_retries;
+            Ok(Sample::Int(if *current { now } else { of_backend }.into()))
+        }
         Fetch::ProxyTlv(kind) => {
             let found = ctx.client.tlvs.iter().find(|(k, _)| k == kind).ok_or(ABSENT)?;
             Ok(Sample::text(&found.1))

@@ -73,6 +73,8 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::ListenerId
         | Fetch::ReceivedProxy
         | Fetch::ProxyTlv(_)
+        | Fetch::ServerReused
+        | Fetch::MaxRetries(_)
         | Fetch::FrontHttpMajor
         | Fetch::BackHttpMajor
         | Fetch::Timeout(_)
@@ -169,6 +171,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::HttpAuth(_)
         | Fetch::FirstRequest
         | Fetch::Acls(_)
+        | Fetch::ServerReused
         | Fetch::Redispatched => SampleType::Bool,
         Fetch::Process(crate::ir::expr::ProcessNumber::Stopping)
         | Fetch::Server(_, crate::ir::expr::ServerNumber::IsUp) => SampleType::Bool,
@@ -184,6 +187,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::BackendName
         | Fetch::ServerName
         | Fetch::ListenerName
+        | Fetch::ProxyTlv(_)
         | Fetch::TlsHelloSni
         | Fetch::TlsHelloAlpn
         | Fetch::RdpCookie(_)

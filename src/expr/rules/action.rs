@@ -1,7 +1,7 @@
 //! Actions that every rule set shares.
 
 use crate::ir::expr::{Dir, Expr, SampleType, Scope, Value, VarCond, VarName};
-use crate::ir::rules::CommonAction;
+use crate::ir::rules::{CommonAction, IntSource};
 
 use super::super::ctx::Ctx;
 use super::super::{Sample, eval, fetch, logformat, vars};
@@ -23,8 +23,33 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
         CommonAction::UnsetVar(name) => set(name, None, session),
         CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
         CommonAction::SetNice(nice) => session.effect(Effect::Nice(*nice)),
-        CommonAction::SetTos(tos) => session.effect(Effect::Tos(*tos)),
-        CommonAction::SetMark(mark) => session.effect(Effect::Mark(*mark)),
+        CommonAction::SetTos(source) => {
+            if let Some(tos) = number(source, session).and_then(|n| u8::try_from(n).ok()) {
+                session.effect(Effect::Tos(tos));
+            }
+        }
+        CommonAction::SetMark(source) => {
+            if let Some(mark) = number(source, session).and_then(|n| u32::try_from(n).ok()) {
+                session.effect(Effect::Mark(mark));
+            }
+        }
+        CommonAction::SetServerTos(source) => {
+            if let Some(tos) = number(source, session).and_then(|n| u8::try_from(n).ok()) {
+                session.effect(Effect::ServerTos(tos));
+            }
+        }
+        CommonAction::SetServerMark(source) => {
+            if let Some(mark) = number(source, session).and_then(|n| u32::try_from(n).ok()) {
+                session.effect(Effect::ServerMark(mark));
+            }
+        }
+        CommonAction::SetRetries(source) => {
+            // More than a hundred is never reached in the time a client waits.
+            if let Some(n) = number(source, session).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 100)
+            {
+                session.effect(Effect::Retries(n));
+            }
+        }
         CommonAction::SetSrc(expr) => {
             if let Some(ip) = cast(expr, SampleType::Addr, &session.ctx()).and_then(|s| s.as_ip()) {
                 session.effect(Effect::Src(ip));
@@ -64,6 +89,14 @@ fn clamped(value: i64, limit: i64) -> i32 {
 
 fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
     eval(expr, ctx).ok()?.cast(to)
+}
+
+/// A number that was written or is computed now.
+fn number(source: &IntSource, session: &dyn Session) -> Option<i64> {
+    match source {
+        IntSource::Const(n) => Some(*n),
+        IntSource::Expr(expr) => int(expr, session),
+    }
 }
 
 fn int(expr: &Expr, session: &dyn Session) -> Option<i64> {

@@ -54,6 +54,12 @@ pub enum Effect<'a> {
     Tos(u8),
     /// Packet mark towards the client.
     Mark(u32),
+    /// IP type of service towards the server.
+    ServerTos(u8),
+    /// Packet mark towards the server.
+    ServerMark(u32),
+    /// How often a failed connection to a server is tried again.
+    Retries(u32),
     /// The client's address, as everything after sees it.
     Src(IpAddr),
     /// The client's port.

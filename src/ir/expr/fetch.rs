@@ -187,6 +187,10 @@ pub enum Fetch {
     ListenerId,
     /// `fc_rcvd_proxy`.
     ReceivedProxy,
+    /// `bc_reused`: the server's connection carried requests before.
+    ServerReused,
+    /// `be_max_retries`, and with `true` `cur_max_retries`.
+    MaxRetries(bool),
     /// `fc_pp_authority`, `fc_pp_unique_id`, `fc_pp_tlv(TYPE)`: an extension of the client's PROXY header.
     ProxyTlv(u8),
     /// `fc_http_major`.

@@ -141,6 +141,9 @@ const CONNECTION: &[FetchRow] = &[
     plain("bc_dst", Server, |_, _| Some(F::Addr(E::BcDst))),
     plain("bc_dst_port", Server, |_, _| Some(F::Port(E::BcDst))),
     plain("fc_rcvd_proxy", Any, |_, _| Some(F::ReceivedProxy)),
+    plain("bc_reused", Server, |_, _| Some(F::ServerReused)),
+    plain("be_max_retries", Backend, |_, _| Some(F::MaxRetries(false))),
+    plain("cur_max_retries", Backend, |_, _| Some(F::MaxRetries(true))),
     plain("fc_pp_authority", Any, |_, _| Some(F::ProxyTlv(2))),
     plain("fc_pp_unique_id", Any, |_, _| Some(F::ProxyTlv(5))),
     row("fc_pp_tlv", "(<type>)", (1, 1), Any, |l, a| match tlv_type(a.opt(0).unwrap_or_default()) {

@@ -82,7 +82,6 @@ const FETCHES_LATER: &[(&str, &str)] = &[
     ("fc_nb_streams", LATER),
     ("fc_glitches", LATER),
     ("fc_settings_streams_limit", LATER),
-    ("bc_reused", LATER),
     ("bc_nb_streams", LATER),
     ("bc_glitches", LATER),
     ("bc_settings_streams_limit", LATER),

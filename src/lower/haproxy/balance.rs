@@ -7,7 +7,8 @@ use tandem_parser::suggest::nearest;
 
 use super::context::{Context, span_at};
 use crate::ir::proxy::{
-    Backend, Balance, Cookie, CookieMode, HashFunction, HashMethod, HashType, HttpReuse, RetryOn,
+    Backend, Balance, Cookie, CookieMode, HashAffinity, HashFunction, HashMethod, HashType, HttpReuse,
+    RetryOn,
 };
 
 const ALGORITHMS: &[&str] = &[
@@ -39,6 +40,13 @@ pub(super) fn apply(context: &mut Context<'_>, line: &Statement, backend: &mut B
                 let message = "'hash-balance-factor' must be 0 or greater than 100.";
                 context.alert(Reason::OutOfRange, span_at(line, 0), message);
             }
+        }
+        "hash-preserve-affinity" => {
+            backend.hash_affinity = match line.text(0) {
+                Some("maxconn") => HashAffinity::Maxconn,
+                Some("maxqueue") => HashAffinity::Maxqueue,
+                _ => HashAffinity::Always,
+            };
         }
         "cookie" => backend.cookie = cookie(context, line),
         "http-reuse" => {
@@ -108,8 +116,6 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
         },
         ("rdp-cookie", name) => {
             let name = name.filter(|name| !name.is_empty()).unwrap_or("msts");
-            let message = "'balance rdp-cookie' is accepted but has no effect in Tandem yet.";
-            context.say(Diagnostic::warning(Reason::NoEffect, word.span, message).help("servers take turns"));
             Balance::RdpCookie(name.to_owned())
         }
         ("hash" | "sticky" | "log-hash", _) => {
@@ -197,6 +203,7 @@ fn cookie(context: &mut Context<'_>, line: &Statement) -> Option<Cookie> {
         maxidle: None,
         maxlife: None,
         attrs: Vec::new(),
+        dynamic: false,
     };
     let mut modes = 0;
     for setting in line.settings(1) {
@@ -217,6 +224,7 @@ fn cookie(context: &mut Context<'_>, line: &Statement) -> Option<Cookie> {
             "domain" => cookie.domains.extend(setting.text(0).map(str::to_owned)),
             "maxidle" => cookie.maxidle = setting.time(0),
             "maxlife" => cookie.maxlife = setting.time(0),
+            "dynamic" => cookie.dynamic = true,
             "attr" => cookie.attrs.extend(setting.text(0).map(str::to_owned)),
             _ => {}
         }

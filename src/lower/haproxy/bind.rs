@@ -28,6 +28,7 @@ pub(super) struct Settings {
     accept_proxy: bool,
     v6only: Option<bool>,
     defer_accept: bool,
+    user_timeout: Option<std::time::Duration>,
 }
 
 /// `unix-bind`: what unix sockets have where their line says nothing.
@@ -67,6 +68,7 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "v4v6" => out.v6only = Some(false),
             "v6only" => out.v6only = Some(true),
             "defer-accept" => out.defer_accept = true,
+            "tcp-ut" => out.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "mode" => out.mode = mode(context, setting),
             "user" => out.uid = text.and_then(|name| context.user(name, span)),
             "group" => out.gid = text.and_then(|name| context.group(name, span)),
@@ -131,6 +133,7 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
                 accept_proxy: settings.accept_proxy,
                 v6only: settings.v6only,
                 defer_accept: settings.defer_accept,
+                user_timeout: settings.user_timeout,
                 mode: settings.mode,
                 uid: settings.uid,
                 gid: settings.gid,

@@ -59,6 +59,11 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         "tune.bufsize" => global.bufsize = bytes(context, line).unwrap_or(global.bufsize),
         "tune.maxrewrite" => global.maxrewrite = bytes(context, line).unwrap_or(global.maxrewrite),
         "tune.maxaccept" => global.maxaccept = line.number(0),
+        "h1-case-adjust" => {
+            let (from, to) = (text.unwrap_or_default(), line.text(1).unwrap_or_default());
+            spelling(context, line, span_at(line, 1), from, to, global);
+        }
+        "h1-case-adjust-file" => spellings(context, line, global),
         "tune.http.maxhdr" => global.maxhdr = line.number(0).unwrap_or(global.maxhdr),
         "spread-checks" => {
             global.spread_checks_percent = line.number(0).unwrap_or(global.spread_checks_percent);
@@ -73,6 +78,41 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         // The parser saw to these.
         "setenv" | "presetenv" | "unsetenv" | "resetenv" => {}
         _ => context.untaken(line),
+    }
+}
+
+/// One spelling of a header name.
+fn spelling(
+    context: &mut Context<'_>,
+    line: &Statement,
+    span: tandem_parser::span::Span,
+    from: &str,
+    to: &str,
+    global: &mut Global,
+) {
+    let lower = from.to_ascii_lowercase();
+    if from.is_empty() || !lower.eq_ignore_ascii_case(to) {
+        let message =
+            format!("'{}' : '{from}' and '{to}' differ in more than the case of letters.", line.name());
+        context.alert(Reason::InvalidValue, span, message);
+        return;
+    }
+    global.header_spellings.insert(lower.into_bytes().into(), to.as_bytes().into());
+}
+
+/// A file of such pairs, one to a line.
+fn spellings(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+    let span = span_at(line, 0);
+    let Some(text) = context.read("h1-case-adjust-file", line.text(0).unwrap_or_default(), span) else {
+        return;
+    };
+    for pair in String::from_utf8_lossy(&text).lines().map(str::trim) {
+        if pair.is_empty() || pair.starts_with('#') {
+            continue;
+        }
+        let mut words = pair.split_ascii_whitespace();
+        let (from, to) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        spelling(context, line, span, from, to, global);
     }
 }
 

@@ -42,7 +42,17 @@ use crate::ir::Config;
 /// The version that configurations may ask for (`.if version_atleast(...)`).
 pub const FACTS: Facts<'static> = Facts {
     version: "3.4.0",
-    features: &["EPOLL", "GETADDRINFO", "LINUX_SPLICE", "NS", "PROMEX", "TFO", "THREAD"],
+    features: &[
+        "EPOLL",
+        "GETADDRINFO",
+        "LINUX_SPLICE",
+        "LINUX_TPROXY",
+        "NS",
+        "PROMEX",
+        "TFO",
+        "THREAD",
+        "TPROXY",
+    ],
 };
 
 /// Judges a condition as `.if` would (`-cc`).
@@ -51,7 +61,31 @@ pub const FACTS: Facts<'static> = Facts {
 /// What is wrong with it.
 pub fn condition(text: &str) -> Result<bool, String> {
     let env = |name: &str| variables::get(name).or_else(|| std::env::var(name).ok());
-    tandem_parser::haproxy::evaluate(text, &env, &FACTS).map_err(|(cause, _)| cause)
+    tandem_parser::haproxy::evaluate(&expanded(text, &env), &env, &FACTS).map_err(|(cause, _)| cause)
+}
+
+/// Variables between double quotes give way to their values, as they do in a file.
+fn expanded(text: &str, env: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut quoted = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        quoted ^= c == '"';
+        if c != '$' || !quoted {
+            out.push(c);
+            continue;
+        }
+        let braced = rest.strip_prefix('{');
+        let name = braced.unwrap_or(rest);
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+        out += &env(&name[..end]).unwrap_or_default();
+        rest = &name[end..];
+        if braced.is_some() {
+            rest = rest.strip_prefix('}').unwrap_or(rest);
+        }
+    }
+    out
 }
 
 /// One configuration file.

@@ -6,7 +6,7 @@ use tandem_parser::haproxy::{Modifier, Statement};
 use super::context::{Context, span_at};
 use super::draft::Draft;
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{ForwardFor, Frontend, HttpConnMode};
+use crate::ir::proxy::{ForwardFor, Frontend, HttpConnMode, RestrictNames};
 use crate::ir::{Backend, Proxy};
 
 /// Options that are one flag.
@@ -31,6 +31,9 @@ const FLAGS: &[(&str, Flag)] = &[
     ("abortonclose", Flag::Common(|p| &mut p.abortonclose)),
     ("accept-unsafe-violations-in-http-request", Flag::Common(|p| &mut p.accept_unsafe_request)),
     ("accept-unsafe-violations-in-http-response", Flag::Common(|p| &mut p.accept_unsafe_response)),
+    ("h1-case-adjust-bogus-client", Flag::Frontend(|f| &mut f.adjust_case)),
+    ("h1-case-adjust-bogus-server", Flag::Backend(|b| &mut b.adjust_case)),
+    ("checkcache", Flag::Backend(|b| &mut b.checkcache)),
     ("socket-stats", Flag::Frontend(|f| &mut f.socket_stats)),
     ("allbackups", Flag::Backend(|b| &mut b.allbackups)),
     ("persist", Flag::Backend(|b| &mut b.persist)),
@@ -66,6 +69,13 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
             let header = line.settings(0).iter().find(|setting| setting.name() == "header");
             let header = header.and_then(|setting| setting.text(0)).unwrap_or("X-Original-To");
             draft.common.originalto = on.then(|| header.to_owned());
+        }
+        "http-restrict-req-hdr-names" => {
+            draft.common.restrict_names = match line.text(0).filter(|_| on) {
+                Some("delete") => Some(RestrictNames::Delete),
+                Some("reject") => Some(RestrictNames::Reject),
+                _ => None,
+            };
         }
         // Without an interval only the last try goes to another server.
         "redispatch" => draft.backend.redispatch = on.then(|| line.number(0).unwrap_or(-1)),

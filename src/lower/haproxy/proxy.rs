@@ -200,8 +200,20 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "server-state-file-name" => draft.state_file_name = text.map(str::to_owned),
         "fullconn" => backend.fullconn = limit(),
         "retries" => backend.retries = line.number(0).unwrap_or(backend.retries),
+        "clitcpka-idle" => common.client_keepalive.idle = line.time(0),
+        "clitcpka-intvl" => common.client_keepalive.interval = line.time(0),
+        "clitcpka-cnt" => common.client_keepalive.count = line.number(0),
+        "srvtcpka-idle" => common.server_keepalive.idle = line.time(0),
+        "srvtcpka-intvl" => common.server_keepalive.interval = line.time(0),
+        "srvtcpka-cnt" => common.server_keepalive.count = line.number(0),
+        "persist rdp-cookie" => backend.persist_rdp_cookie = Some(rdp_cookie(line)),
+        "dynamic-cookie-key" => backend.dynamic_cookie_key = text.map(str::to_owned),
+        "http-send-name-header" => backend.send_name_header = text.map(str::to_owned),
         "dispatch" => backend.dispatch = dispatch(context, line),
-        "source" => backend.source = server::source(context, line),
+        "source" => {
+            backend.source = server::source(context, line);
+            backend.source_from = server::source_from(context, line);
+        }
         "default-server" => draft.template.apply(context, line.settings(0)),
         "server" | "server-template" => {
             backend.servers.extend(server::lower(context, line, &draft.template, &config.resolvers));
@@ -217,6 +229,16 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         }
         _ => context.untaken(line),
     }
+}
+
+/// `persist rdp-cookie` or `persist rdp-cookie(NAME)`.
+fn rdp_cookie(line: &Statement) -> String {
+    let inside = |text: &str| text.split_once('(').map(|(_, rest)| rest.trim_end_matches(')').to_owned());
+    line.words(0)
+        .iter()
+        .find_map(|word| inside(word.text()).or_else(|| Some(word.text().to_owned())))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "msts".to_owned())
 }
 
 fn mode(context: &mut Context<'_>, line: &Statement, mode: &mut Mode) {

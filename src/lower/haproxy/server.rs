@@ -10,7 +10,8 @@ use tandem_parser::value::{Address, Host, Port, Transport};
 use super::context::{Context, span_at};
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    Agent, InitAddr, Observe, ObserveLayer, OnError, OnMark, SendProxy, Server, ServerAddr, ServerCheck,
+    Agent, InitAddr, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server, ServerAddr,
+    ServerCheck, SourceFrom, UseSrc,
 };
 
 /// A server with the check parameters that count only if it is checked.
@@ -125,8 +126,13 @@ impl Template {
             "send-proxy" => server.send_proxy = Some(SendProxy::V1),
             "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
             "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
+            "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
+            "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
             "proto" => super::bind::protocol(context, setting),
-            "source" => server.source = source(context, setting),
+            "source" => {
+                server.source = source(context, setting);
+                server.source_from = source_from(context, setting);
+            }
             "pool-max-conn" => server.pool_max_conn = setting.number(0),
             "pool-low-conn" => server.pool_low_conn = setting.number(0).unwrap_or_default(),
             "pool-purge-delay" => {
@@ -211,6 +217,60 @@ pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std:
         context.alert(Reason::InvalidValue, span, message);
     }
     addr
+}
+
+/// `usesrc` and `interface` of such a line.
+pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> SourceFrom {
+    let mut out = SourceFrom::default();
+    for setting in line.settings(1) {
+        let text = setting.text(0).unwrap_or_default();
+        match setting.name() {
+            "interface" => out.interface = Some(text.to_owned()),
+            "usesrc" => {
+                out.usesrc = usesrc(text);
+                if out.usesrc.is_none() {
+                    let message =
+                        format!("'usesrc' : '{text}' is no address, 'client', 'clientip' or 'hdr_ip(name)'.");
+                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn usesrc(text: &str) -> Option<UseSrc> {
+    match text {
+        "client" => return Some(UseSrc::Client),
+        "clientip" => return Some(UseSrc::ClientIp),
+        _ => {}
+    }
+    if let Some(inside) = text.strip_prefix("hdr_ip(").and_then(|rest| rest.strip_suffix(')')) {
+        let (name, nth) = inside.split_once(',').unwrap_or((inside, "-1"));
+        return Some(UseSrc::Header(name.trim().to_ascii_lowercase(), nth.trim().parse().ok()?));
+    }
+    if let Ok(ip) = text.parse() {
+        return Some(UseSrc::Addr(std::net::SocketAddr::new(ip, 0)));
+    }
+    text.parse().ok().map(UseSrc::Addr)
+}
+
+/// `proxy-v2-options`. What only an encrypted connection could tell is left out, as it is there on a plain one.
+fn proxy_v2(context: &mut Context<'_>, setting: &Statement) -> ProxyV2 {
+    let mut out = ProxyV2::default();
+    for option in setting.text(0).unwrap_or_default().split(',') {
+        match option {
+            "crc32c" => out.crc32c = true,
+            "unique-id" => out.unique_id = true,
+            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" | "authority" => {}
+            _ => {
+                let message = format!("'proxy-v2-options' : proxy v2 option not implemented '{option}'");
+                alert(context, span_at(setting, 0), message);
+            }
+        }
+    }
+    out
 }
 
 fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
@@ -356,7 +416,9 @@ fn address(
             }
         }
         Address::Unix { path, .. } => return Some(ServerAddr::Unix(PathBuf::from(path))),
-        Address::Abstract(_) | Address::SockPair(_) | Address::ReverseHttp(_) => {
+        // A path that begins with a zero is a name in the abstract namespace.
+        Address::Abstract(name) => return Some(ServerAddr::Unix(PathBuf::from(format!("\0{name}")))),
+        Address::SockPair(_) | Address::ReverseHttp(_) => {
             let message = format!("servers at '{written}' are known, but Tandem cannot reach them yet.");
             context.say(Diagnostic::alert(Reason::Refused, span_at(line, nth), message).head(Head::At));
             return None;

@@ -102,5 +102,6 @@ fn conditions_of_the_command_line_are_judged_like_those_of_files() {
     use crate::lower::condition;
     assert_eq!(condition("version_atleast(2.5-dev0) && feature(THREAD)"), Ok(true));
     assert_eq!(condition("feature(QUIC)"), Ok(false));
+    assert_eq!(condition("streq(\"$NO_SUCH_VARIABLE\",'')"), Ok(true));
     assert!(condition("feature(").is_err());
 }

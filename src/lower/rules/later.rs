@@ -110,7 +110,6 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
                 }
             }
         }
-        "set-bc-mark" | "set-bc-tos" | "set-retries" => number_or_expr(language, cursor)?,
         "use-service" => {
             cursor.next(language, "the name of a service")?;
             // What a Lua service takes is its own business.

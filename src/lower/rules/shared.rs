@@ -6,18 +6,10 @@ use super::super::expr::{Language, LfUse, Read, var_cond};
 use super::cursor::Cursor;
 use crate::ir::expr::VarName;
 use crate::ir::log::Severity;
-use crate::ir::rules::CommonAction as C;
+use crate::ir::rules::{CommonAction as C, IntSource};
 
 /// Actions that are evaluated and then change nothing, and what that means.
-const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("set-nice", "sessions are scheduled alike"),
-    ("set-tos", "packets keep the system's type of service"),
-    ("set-fc-tos", "packets keep the system's type of service"),
-    ("set-mark", "packets carry no mark: routing and filters that look for it do not see them"),
-    ("set-fc-mark", "packets carry no mark: routing and filters that look for it do not see them"),
-    ("set-priority-class", "queues are first come, first served"),
-    ("set-priority-offset", "queues are first come, first served"),
-];
+const WITHOUT_EFFECT: &[(&str, &str)] = &[("set-nice", "sessions are scheduled alike")];
 
 /// Reads a shared action; outer `None`: `name` is none of them.
 pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
@@ -33,12 +25,11 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-nice" => ranged(language, cursor, "a value between -1024 and 1024", -1024, 1024)
             .and_then(|n| i32::try_from(n).ok())
             .map(C::SetNice),
-        "set-tos" | "set-fc-tos" => ranged(language, cursor, "a TOS value (0..255)", 0, 255)
-            .and_then(|n| u8::try_from(n).ok())
-            .map(C::SetTos),
-        "set-mark" | "set-fc-mark" => ranged(language, cursor, "a mark", 0, u32::MAX.into())
-            .and_then(|n| u32::try_from(n).ok())
-            .map(C::SetMark),
+        "set-tos" | "set-fc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetTos),
+        "set-mark" | "set-fc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetMark),
+        "set-bc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetServerTos),
+        "set-bc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetServerMark),
+        "set-retries" => number(language, cursor, "a number of retries (0..100)", 100).map(C::SetRetries),
         "set-src" => cursor.expr(language).map(C::SetSrc),
         "set-src-port" => cursor.expr(language).map(C::SetSrcPort),
         "set-dst" => cursor.expr(language).map(C::SetDst),
@@ -47,6 +38,14 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-priority-offset" => cursor.expr(language).map(C::SetPriorityOffset),
         _ => return None,
     })
+}
+
+/// A number that is written, up to `high`, or an expression that yields one.
+fn number(language: &mut Language<'_>, cursor: &mut Cursor<'_>, what: &str, high: i64) -> Read<IntSource> {
+    if cursor.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
+        return ranged(language, cursor, what, 0, high).map(IntSource::Const);
+    }
+    cursor.expr(language).map(IntSource::Expr)
 }
 
 fn ranged(

@@ -47,12 +47,6 @@ impl Language<'_> {
                     let message = format!("'expect-proxy' only supports 'layer4', got '{word}'.");
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
-                // Taken for data, the header would decide nothing and the peer's address would pass for the client's.
-                let message = "'expect-proxy' is known, but Tandem cannot do it yet.";
-                self.say(
-                    Diagnostic::alert(Reason::Refused, word.span, message)
-                        .help("use 'accept-proxy' on the 'bind' line"),
-                );
                 T::ExpectProxy
             }
             "switch-mode" => {

@@ -408,19 +408,9 @@ fn rules_are_refused_with_reasons() {
 fn what_the_engine_does_not_do_is_said_or_refused() {
     let table = [
         (
-            RuleSet::TcpConnection,
-            "expect-proxy layer4",
-            "Alert: 'expect-proxy' is known, but Tandem cannot do it yet.",
-        ),
-        (
             RuleSet::TcpContent,
             "switch-mode http",
             "Alert: 'switch-mode http' is known, but Tandem cannot do it yet.",
-        ),
-        (
-            RuleSet::TcpConnection,
-            "set-mark 7",
-            "Warning: 'set-mark' is accepted but has no effect in Tandem yet.",
         ),
         (
             RuleSet::TcpContent,

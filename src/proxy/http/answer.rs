@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use super::Next;
 use crate::expr::{Answer, AnswerBody};
+use crate::http::case;
 use crate::http::{Head, Parser, Progress, Version, error_page, response};
 use crate::ir;
 use crate::proxy::rules;
@@ -31,6 +32,7 @@ pub(super) async fn send(
     response::finish(&mut head, client_version(txn), keep_alive);
     let mut out = with(crate::proxy::worker::Worker::take_scratch);
     head.write_to(&mut out);
+    respell(txn, &mut out);
     let apart = !is_head && body.len() > COPIED;
     if !is_head && !apart {
         out.extend_from_slice(body);
@@ -39,6 +41,13 @@ pub(super) async fn send(
     let ok = write(conn, txn, &out).await && (!apart || write(conn, txn, body).await);
     with(|w| w.give_scratch(out));
     if keep_alive && ok { Next::KeepAlive } else { Next::Close }
+}
+
+/// `option h1-case-adjust-bogus-client`.
+pub(super) fn respell(txn: &Txn, head: &mut [u8]) {
+    if txn.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
+        case::respell(head, &txn.live.config.global.header_spellings);
+    }
 }
 
 /// Send bytes as they are.

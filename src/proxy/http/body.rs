@@ -72,6 +72,12 @@ pub(super) fn is_complete(conn: &Conn, facts: &Facts) -> bool {
         || matches!(look(facts.body, conn.input.as_ref().map_or(&[], Buf::filled)), Look::Whole)
 }
 
+/// Do the chunks that came with the head make no sense?
+pub(super) fn is_malformed(conn: &Conn, facts: &Facts) -> bool {
+    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
+    facts.body == Body::Chunked && matches!(look(facts.body, received), Look::Malformed)
+}
+
 /// Wait for `at_least` bytes of a body (0: all of it) in `input`, for `limit` at most.
 pub(super) async fn gather(
     body: Body,
@@ -158,4 +164,51 @@ fn was_cut(conn: &mut Conn, facts: &Facts) -> bool {
     }
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     matches!(conn.poll_fill(&mut cx), Poll::Ready(Ok(0) | Err(_)))
+}
+
+/// Take a body that nobody wants off a connection. `false`: it did not end, nothing else can follow on there.
+pub(super) async fn discard(
+    body: Body,
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    deadline: &mut crate::proxy::deadline::Deadline,
+    limit: Option<Duration>,
+) -> bool {
+    let mut decoder = ChunkDecoder::new();
+    let mut left = match body {
+        Body::Length(n) => n,
+        _ => u64::MAX,
+    };
+    deadline.set(limit.map(|d| clock::now() + d));
+    poll_fn(|cx| {
+        loop {
+            if let Some(buf) = input {
+                let n = if body == Body::Chunked {
+                    let (mut out, mut data) = (Vec::new(), 0);
+                    let Ok(n) = decoder.decode(buf.filled(), &mut out, &mut data) else {
+                        return Poll::Ready(false);
+                    };
+                    n
+                } else {
+                    buf.len().min(usize::try_from(left).unwrap_or(usize::MAX))
+                };
+                buf.consume(n);
+                left -= n as u64;
+                if buf.is_empty()
+                    && let Some(buf) = input.take()
+                {
+                    with(|w| w.bufs.give(buf));
+                }
+            }
+            if left == 0 || decoder.is_done() {
+                return Poll::Ready(true);
+            }
+            match fill(io, input, cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return Poll::Ready(false),
+                Poll::Pending => return deadline.poll(cx).map(|()| false),
+            }
+        }
+    })
+    .await
 }

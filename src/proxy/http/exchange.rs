@@ -7,10 +7,10 @@ use std::task::Poll;
 use super::body::{self, Waited};
 use super::{Next, answer, forward, persist, request};
 use crate::buf::Buf;
-use crate::expr::{Answer, Session as _};
-use crate::http::request::{Facts, prepare};
+use crate::expr::{Answer, AnswerBody, Session as _};
+use crate::http::request::{Facts, Refusal, prepare};
 use crate::http::{Body, Head, error_page};
-use crate::ir::proxy::HttpConnMode;
+use crate::ir::proxy::{HttpConnMode, RestrictNames};
 use crate::ir::rules::HttpService;
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
@@ -63,18 +63,22 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     if let Err(failure) = request::read_head(conn, &mut txn).await {
         refuse(conn, &mut txn, failure).await;
         finish(&mut txn, true);
-        super::linger(conn);
+        super::linger(conn, false).await;
         return Next::Close;
     }
     txn.times.request = Some(clock::now());
     let facts = match prepare(&mut txn.req) {
+        Ok(facts) if body::is_malformed(conn, &facts) => Err(Refusal::BadRequest),
+        other => other,
+    };
+    let facts = match facts {
         Ok(facts) => facts,
         Err(refusal) => {
             // What cannot be trusted is no request for anybody who reads the log.
             txn.times.request = None;
             refuse(conn, &mut txn, Failure::new(Who::Proxy, Phase::Request).status(refusal.status())).await;
             finish(&mut txn, true);
-            super::linger(conn);
+            super::linger(conn, true).await;
             return Next::Close;
         }
     };
@@ -111,7 +115,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     txn.give_back(conn);
     super::ended(conn);
     if next == Next::Close {
-        super::linger(conn);
+        super::linger(conn, !facts.body.is_empty()).await;
     }
     next
 }
@@ -203,8 +207,11 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
     request::add_forwarded(txn);
-    let cookie_server: Option<Arc<Server>> =
-        if rules::ignores_persistence(txn) { None } else { persist::read(txn) };
+    // A rule that names the server leaves nothing to the cookie.
+    let assigned = rules::use_server(txn);
+    let unused = assigned.is_some() || rules::ignores_persistence(txn);
+    let by_cookie = persist::read(txn, unused);
+    let direct: Option<Arc<Server>> = assigned.or(by_cookie);
     let Some(ir) = &be.ir.backend else { return Flow::Failed(Failure::new(Who::Server, Phase::Connect)) };
     let reuse = match ir.http_reuse {
         _ if mode(txn) != HttpConnMode::KeepAlive => false,
@@ -212,18 +219,15 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         crate::ir::proxy::HttpReuse::Safe => conn.requests > 0,
         crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
     };
-    let mut plan = outbound::Plan { wanted: cookie_server.clone(), reuse, ..outbound::Plan::default() };
+    let mut plan = outbound::Plan { wanted: direct.clone(), reuse, ..outbound::Plan::default() };
     plan.proven = ir.http_reuse == crate::ir::proxy::HttpReuse::Aggressive && conn.requests == 0;
     plan.left = txn.max_retries.unwrap_or(ir.retries);
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
-    if plan.wanted.is_none() {
-        plan.wanted = rules::use_server(txn);
-    }
-    let bound = conn.extra.as_ref().is_some_and(|extra| extra.own.is_some());
+    let bound = conn.extra.as_ref().is_some_and(|extra| extra.bound);
     if plan.wanted.is_none() && (ir.prefer_last_server || bound) {
         plan.preferred = last_server(conn, &be);
     }
-    forward::run(conn, txn, facts, &mut plan, cookie_server.as_ref()).await
+    forward::run(conn, txn, facts, &mut plan, direct.as_ref()).await
 }
 
 /// `tcp-request content` rules, which see the request too.
@@ -261,11 +265,22 @@ async fn request_phase(
     facts: &mut Facts,
     proxy: &Arc<Proxy>,
 ) -> Option<Flow> {
+    match proxy.ir.restrict_names {
+        Some(RestrictNames::Delete) => {
+            txn.req.remove_if(|name, _| !request::is_plain_name(name));
+        }
+        Some(RestrictNames::Reject) if txn.req.headers().any(|(name, _)| !request::is_plain_name(name)) => {
+            let refusal = Answer { status: 403, body: AnswerBody::ErrorPage, headers: Vec::new() };
+            return Some(deny(conn, txn, facts, proxy, &refusal, Phase::Request).await);
+        }
+        _ => {}
+    }
     let mut from = 0;
     while !proxy.ir.http_request.is_empty() {
         txn.payload = conn.input.take();
         let outcome = rules::http_request(txn, proxy, from);
         conn.input = txn.payload.take();
+        txn.apply_tags(conn);
         if !txn.early_hints.is_empty() {
             early_hints(conn, txn).await;
         }
@@ -303,6 +318,8 @@ async fn request_phase(
             Outcome::Reject | Outcome::SilentDrop => {
                 if matches!(outcome, Outcome::SilentDrop) {
                     conn.io.reset_on_close();
+                } else {
+                    txn.times.request = None;
                 }
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
@@ -400,6 +417,9 @@ async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy
         conn.deadline.poll(cx)
     })
     .await;
+    // All the time it took counts as waiting.
+    txn.times.request = None;
+    txn.times.queue = Some(clock::now());
     let flow = deny(conn, txn, facts, proxy, answer, Phase::Tarpit).await;
     match flow {
         Flow::Done(_) => Flow::Done(Next::Close),

@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use super::body::{self, Waited};
 use super::exchange::{Flow, mode};
+use super::instead::{capture, denied, redirected};
 use super::{Next, answer, persist};
 use crate::buf::Buf;
+use crate::expr::{Answer, AnswerBody};
+use crate::http::case;
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Progress, Version, response};
 use crate::ir::proxy::{HttpConnMode, HttpReuse};
@@ -64,7 +67,7 @@ pub(super) async fn run(
     txn: &mut Txn,
     facts: &Facts,
     plan: &mut Plan,
-    cookie_server: Option<&Arc<Server>>,
+    direct: Option<&Arc<Server>>,
 ) -> Flow {
     let retry_on = txn.be.ir.backend.as_ref().map(|b| b.retry_on.clone()).unwrap_or_default();
     let keep_server = mode(txn) == HttpConnMode::KeepAlive;
@@ -85,9 +88,13 @@ pub(super) async fn run(
         let Upstream { mut io, slot, requests, key, private } =
             match outbound::establish(conn, txn, plan).await {
                 Ok(upstream) => upstream,
+                Err(failure) if failure.status == 302 => return redirected(conn, txn, failure).await,
                 Err(failure) => return Flow::Failed(failure),
             };
         let server = slot.server().clone();
+        if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
+            txn.req.set(name.to_ascii_lowercase().as_bytes(), server.ir.name.as_bytes());
+        }
         if outbound::needs_addresses(txn) {
             // A connection that was kept has not passed through `connect`.
             (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
@@ -95,11 +102,15 @@ pub(super) async fn run(
         server.counters.used.inc();
         let kills = server.kills();
         let attempt =
-            attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, cookie_server).await;
+            attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, direct).await;
         server.counters.used.dec();
         let (failure, loss) = match attempt {
             Attempt::Over(flow) => {
-                let private = private || authenticates_connection(txn);
+                let authenticates = authenticates_connection(txn);
+                if authenticates {
+                    conn.extra().bound = true;
+                }
+                let private = private || authenticates;
                 finish_server(conn, txn, facts, slot, Kept { io, requests, key }, keep_server, private);
                 return flow;
             }
@@ -199,8 +210,8 @@ fn finish_server(
     let good = keep && txn.server_reusable && !facts.upgrade;
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
-        let Kept { io, requests, .. } = kept;
-        conn.extra().own = Some(Own { backend, server: server.clone(), io, requests, generation });
+        let Kept { io, requests, key } = kept;
+        conn.keep_own(Own { backend, server, io, requests, generation, bond: key });
     } else if good {
         with(|w| w.shared.idle.put(w.index, txn.be.idx, &server, kept, clock::now()));
     } else if txn.be.ir.nolinger {
@@ -236,11 +247,14 @@ async fn attempt(
     kills: u64,
     retry_statuses: &[u16],
     plan: &Plan,
-    cookie_server: Option<&Arc<Server>>,
+    direct: Option<&Arc<Server>>,
 ) -> Attempt {
     txn.server_reusable = false;
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     txn.req.write_to(&mut head);
+    if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
+        case::respell(&mut head, &txn.live.config.global.header_spellings);
+    }
     let body = if facts.is_connect { Body::None } else { facts.body };
     let mut x = Exchange {
         upload: Pump::new(body, &head, &mut conn.input),
@@ -255,7 +269,8 @@ async fn attempt(
     loop {
         let waited = wait_head(conn, txn, io, server, &mut x, &mut resp).await;
         let outcome = match waited {
-            Ok(()) => response::prepare(&mut resp, facts)
+            // A rule may have changed the method: the response is framed by what was sent.
+            Ok(()) => response::prepare(&mut resp, &Facts { is_head: txn.req.method() == b"HEAD", ..*facts })
                 .map_err(|_| (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)),
             Err(lost) => Err(lost),
         };
@@ -273,7 +288,8 @@ async fn attempt(
             }
         };
         if rf.interim {
-            let bytes = resp.to_bytes();
+            let mut bytes = resp.to_bytes();
+            answer::respell(txn, &mut bytes);
             if !answer::write(conn, txn, &bytes).await {
                 txn.resp = Some(resp);
                 return Attempt::Over(Flow::Failed(Failure {
@@ -292,7 +308,7 @@ async fn attempt(
         }
         txn.times.data = Some(clock::now());
         txn.resp = Some(resp);
-        return respond(conn, txn, facts, io, server, x, rf, cookie_server).await;
+        return respond(conn, txn, facts, io, server, x, rf, direct).await;
     }
 }
 
@@ -357,6 +373,8 @@ async fn wait_head(
         }
         // While the client still sends its body, it is the client we wait for.
         let for_client = !x.upload.is_done() && !x.refused && !x.upload.is_blocked(conn.input.as_ref());
+        // The server's patience counts from the same moment, whoever is at fault.
+        let for_client = for_client && client_limit.is_some_and(|c| server_limit.is_none_or(|s| c <= s));
         let allowed = if for_client { client_limit } else { server_limit };
         conn.deadline.set(since.zip(allowed).map(|(at, d)| at + d));
         conn.deadline.poll(cx).map(|()| {
@@ -410,7 +428,7 @@ async fn respond(
     server: &Arc<Server>,
     mut x: Exchange,
     rf: response::Facts,
-    cookie_server: Option<&Arc<Server>>,
+    direct: Option<&Arc<Server>>,
 ) -> Attempt {
     if !txn.be.ir.tcp_response_content.is_empty()
         && let Err(failure) = inspect(conn, txn, io, &mut x, &rf).await
@@ -418,13 +436,13 @@ async fn respond(
         txn.failure = failure;
         return Attempt::Over(Flow::Done(Next::Close));
     }
-    persist::write(txn, cookie_server);
     capture(txn);
     let mut at = (0, 0);
     loop {
         txn.resp_payload = x.server_in.take();
         let outcome = rules::http_response(txn, &mut at);
         x.server_in = txn.resp_payload.take();
+        txn.apply_tags(conn);
         match outcome {
             Outcome::Continue | Outcome::Wait(_) => break,
             Outcome::WaitForBody { time, at_least, .. } => {
@@ -448,6 +466,11 @@ async fn respond(
             }
         }
     }
+    if !persist::write(txn, direct) {
+        tracing::error!(backend = txn.be.ir.name, server = server.ir.name, "a cacheable cookie was blocked");
+        let refusal = Answer { status: 502, body: AnswerBody::ErrorPage, headers: Vec::new() };
+        return Attempt::Over(denied(conn, txn, facts, &refusal).await);
+    }
     rules::after_response(txn);
     let tunnel = rf.body == Body::Tunnel;
     let uploaded = x.upload.is_read() || facts.body.is_empty();
@@ -464,12 +487,15 @@ async fn respond(
     }
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     resp.write_to(&mut head);
-    let body = if tunnel { Body::None } else { rf.body };
+    answer::respell(txn, &mut head);
+    let unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
+    let body = if tunnel || unwanted { Body::None } else { rf.body };
     let mut download = Pump::new(body, &head, &mut x.server_in);
     with(|w| w.give_scratch(head));
     let result = relay(conn, txn, io, server, &mut x, &mut download, tunnel).await;
     if let Err(failure) = result {
         if failure.status != 0 {
+            txn.times.data = None;
             server.counters.eresp.inc();
             if let Some(be) = &txn.be.backend {
                 be.counters.eresp.inc();
@@ -482,8 +508,11 @@ async fn respond(
     if tunnel {
         return Attempt::Over(run_tunnel(conn, txn, io, server, x).await);
     }
+    let taken = !unwanted
+        || (rf.keep_alive
+            && body::discard(rf.body, io, &mut x.server_in, &mut conn.deadline, txn.limits.server).await);
     let clean = x.server_in.is_none() && x.upload.is_done() && !x.refused;
-    txn.server_reusable = rf.keep_alive && clean && rf.body != Body::UntilClose;
+    txn.server_reusable = taken && rf.keep_alive && clean && rf.body != Body::UntilClose;
     if let Some(buf) = x.server_in.take() {
         with(|w| w.bufs.give(buf));
     }
@@ -609,46 +638,4 @@ async fn run_tunnel(
     };
     txn.failure = tunnel::run(conn, txn, io, &mut x.server_in, limits, server).await;
     Flow::Done(Next::Close)
-}
-
-/// A response that rules replaced.
-async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &crate::expr::Answer) -> Flow {
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.dresp.inc();
-    }
-    if let Some(be) = &txn.be.backend {
-        be.counters.dresp.inc();
-    }
-    txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
-    let (head, body) = answer::from_rule(txn, a);
-    let keep = facts.keep_alive && facts.body.is_empty() && !txn.live.is_stopping();
-    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
-}
-
-/// `capture response header`.
-fn capture(txn: &mut Txn) {
-    let Some(half) = &txn.fe.ir.frontend else { return };
-    let Some(resp) = &txn.resp else { return };
-    if !half.capture_response.is_empty() {
-        txn.captures.response = half
-            .capture_response
-            .iter()
-            .map(|(name, len)| {
-                let value = resp.values(name.to_ascii_lowercase().as_bytes()).next_back()?.to_vec();
-                Some(value[..value.len().min(*len)].into())
-            })
-            .collect();
-    }
-    if let Some((name, len)) = &half.capture_cookie {
-        let found = resp.values(b"set-cookie").filter_map(crate::http::cookie::set_cookie_pair).find_map(
-            |(n, v, _)| {
-                n.starts_with(name.as_bytes()).then(|| {
-                    let mut pair = [n, b"=", v].concat();
-                    pair.truncate(*len);
-                    pair
-                })
-            },
-        );
-        txn.response_cookie = found;
-    }
 }

@@ -7,12 +7,15 @@ mod answer;
 mod body;
 mod exchange;
 mod forward;
+mod instead;
 mod persist;
 mod request;
 
+pub(super) use persist::Dates as CookieDates;
+
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::lot;
 use super::worker::{Conn, with};
@@ -119,20 +122,32 @@ async fn idle(conn: &mut Conn) -> Wake {
     wake
 }
 
+/// How long a client that was answered before it had sent everything may go on sending.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So much of it is taken, bytes.
+const ENOUGH: usize = 64 * 1024 * 1024;
+
 /// Close the sending side and take what the client still sends, so that closing does not reset the connection
-/// under an answer that is still on its way.
-fn linger(conn: &mut Conn) {
+/// under an answer that is still on its way. `is_sending`: more of its request is to be expected.
+async fn linger(conn: &mut Conn, is_sending: bool) {
     conn.io.shutdown();
-    conn.input = None;
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    let mut rounds = 0;
-    while let Poll::Ready(Ok(1..)) = conn.poll_fill(&mut cx) {
-        conn.input = None;
-        rounds += 1;
-        if rounds > 16 {
-            break;
+    let waits = is_sending && !with(|w| w.live().is_stopping());
+    conn.deadline.set(Some(clock::now() + PATIENCE));
+    let mut taken = 0;
+    poll_fn(|cx| {
+        loop {
+            if let Some(buf) = conn.input.take() {
+                with(|w| w.bufs.give(buf));
+            }
+            match conn.poll_fill(cx) {
+                Poll::Ready(Ok(n @ 1..)) if taken < ENOUGH => taken += n,
+                Poll::Pending if waits => return conn.deadline.poll(cx),
+                _ => return Poll::Ready(()),
+            }
         }
-    }
+    })
+    .await;
 }
 
 /// Remember when the last exchange ended: the next one's timers count from there.

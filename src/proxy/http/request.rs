@@ -53,6 +53,11 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
     .await
 }
 
+/// Has the header name letters, digits and `-` only (`option http-restrict-req-hdr-names`)?
+pub(super) fn is_plain_name(name: &[u8]) -> bool {
+    name.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'-')
+}
+
 /// The request line as received, for the log.
 pub(super) fn note_line(txn: &mut Txn) {
     if crate::proxy::txn::logs_requests(&txn.fe.ir) {

@@ -245,3 +245,173 @@ fn long_transfers_are_counted_while_they_run() {
     eventually("counted", || p.backend().counters.bout.get() >= 1_000_000);
     go.send(()).unwrap();
 }
+
+#[test]
+fn connection_rules_see_the_socket_and_session_rules_the_proxy_header() {
+    let origin = Origin::named("x");
+    let text = format!(
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1\n tcp-request connection reject if !{{ src 127.0.0.0/8 }}\n tcp-request connection expect-proxy layer4\n tcp-request session set-var(sess.who) src\n http-response set-header x-who %[var(sess.who)]\n server s @0\n"
+    );
+    let p = written(&[origin.addr], &text);
+    let mut c = p.connect();
+    c.send("PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(c.response().0.contains("x-who: 192.0.2.1\r\n"));
+}
+
+#[test]
+fn server_connections_with_a_proxy_header_are_not_shared_by_clients() {
+    let origin = Origin::new(|mut c| {
+        let len = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n".len();
+        let line = String::from_utf8(c.client.bytes(len)).unwrap();
+        while c.request().is_some() {
+            c.reply(ok(line.trim_end()));
+        }
+    });
+    let text = format!(
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1 accept-proxy\n http-reuse always\n http-response set-header x-reused %[bc_reused]\n server s @0 send-proxy\n"
+    );
+    let p = written(&[origin.addr], &text);
+    for (who, reused) in [("1", "0"), ("2", "0"), ("1", "1")] {
+        let line = format!("PROXY TCP4 192.0.2.{who} 192.0.2.2 1000 80");
+        let mut c = p.connect();
+        c.send(format!("{line}\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let (head, body) = c.response();
+        assert!(head.contains(&format!("x-reused: {reused}\r\n")), "{who}: {head}");
+        assert_eq!(body, line);
+    }
+}
+
+#[test]
+fn what_a_bogus_peer_needs_is_spelled_as_it_needs_it() {
+    let origin = Origin::named("x");
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "global\n h1-case-adjust host HoSt\n h1-case-adjust content-length Content-Length\n{DEFAULTS}listen l\n bind 127.0.0.1:1\n option h1-case-adjust-bogus-client\n option h1-case-adjust-bogus-server\n http-send-name-header X-Me\n option http-restrict-req-hdr-names delete\n server s @0\n"
+        ),
+    );
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nhost: a\r\nx_y: 1\r\n\r\n");
+    assert!(c.head().contains("\r\nContent-Length: 1\r\n"));
+    let head = origin.saw();
+    assert!(head.contains("\r\nHoSt: a\r\n") && head.contains("\r\nx-me: s\r\n"), "{head}");
+    assert!(!head.contains("x_y"), "{head}");
+}
+
+#[test]
+fn a_server_with_a_prefix_is_redirected_to() {
+    let p = with(&[nobody()], " server s @0 redir http://there.example");
+    let mut c = p.connect();
+    c.send("GET /a?b HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = c.response().0;
+    assert!(
+        head.starts_with("HTTP/1.1 302") && head.contains("location: http://there.example/a?b\r\n"),
+        "{head}"
+    );
+    assert!(c.is_closed());
+}
+
+#[test]
+fn rules_set_the_number_of_retries() {
+    let p = with(
+        &[nobody()],
+        " retries 5\n http-request set-retries 0\n http-after-response set-header x-retries \"%[be_max_retries] %[cur_max_retries]\"\n server s @0",
+    );
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(c.head().contains("x-retries: 5 0\r\n"));
+    assert_eq!(p.backend().counters.wretr.get(), 0);
+}
+
+#[test]
+fn cookies_have_dates_and_come_from_addresses() {
+    let origin = Origin::named("x");
+    let p = with(
+        &[origin.addr],
+        " cookie WHO insert indirect maxidle 1h maxlife 2h dynamic\n dynamic-cookie-key secret\n server s @0",
+    );
+    let get = |cookie: &str| {
+        let mut c = p.connect();
+        c.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{cookie}\r\n"));
+        c.head()
+    };
+    let head = get("");
+    let value = head.split("set-cookie: WHO=").nth(1).unwrap().split(';').next().unwrap().to_owned();
+    let parts: Vec<&str> = value.split('|').collect();
+    assert_eq!(parts.iter().map(|p| p.len()).collect::<Vec<_>>(), [16, 5, 5], "{value}");
+    // Within the first seconds nothing is to be renewed, and what is old starts anew.
+    assert!(!get(&format!("Cookie: WHO={value}\r\n")).contains("set-cookie"));
+    let old = format!("Cookie: WHO={}|AAAAB|AAAAB\r\n", parts[0]);
+    assert!(get(&old).contains("set-cookie: WHO="));
+    assert!(!origin.saw().contains("WHO") && !origin.saw().contains("WHO"));
+}
+
+#[test]
+fn a_cookie_that_a_cache_would_keep_is_kept_from_caches() {
+    let origin = Origin::new(|mut c| {
+        while c.request().is_some() {
+            c.reply("HTTP/1.1 200 OK\r\nETag: x\r\nSet-Cookie: A=1\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let p = with(&[origin.addr], " cookie WHO insert nocache\n server s @0 cookie s");
+    let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let head = p.connect().send(get).head();
+    assert!(head.ends_with("set-cookie: WHO=s; path=/\r\ncache-control: private\r\n\r\n"), "{head}");
+    let p = with(&[origin.addr], " option checkcache\n server s @0");
+    assert!(p.connect().send(get).head().starts_with("HTTP/1.1 502"));
+}
+
+#[test]
+fn an_answer_that_comes_early_is_not_lost_while_the_client_sends() {
+    let p = with(&[nobody()], " http-request deny deny_status 413\n server s @0");
+    let mut c = p.connect();
+    c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n");
+    for _ in 0..3 {
+        c.send("x".repeat(1_000_000));
+    }
+    assert!(c.rest().starts_with("HTTP/1.1 413"));
+}
+
+#[test]
+fn a_body_that_a_rewritten_method_brings_is_not_passed_on() {
+    let origin = Origin::new(|mut c| {
+        while let Some(head) = c.request() {
+            assert!(head.starts_with("GET "));
+            c.reply(if head.contains("/chunked") {
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_owned()
+            } else {
+                ok(&"x".repeat(100_000))
+            });
+        }
+    });
+    let p = with(&[origin.addr], " http-request set-method GET\n server s @0");
+    let mut c = p.connect();
+    for path in ["/", "/chunked", "/"] {
+        c.send(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(c.head().starts_with("HTTP/1.1 200"));
+    }
+    assert_eq!(p.backend().counters.connect.get(), 1, "one connection to the server");
+}
+
+#[test]
+fn an_rdp_cookie_names_its_server() {
+    let origin = |name: &'static str| {
+        Origin::new(move |mut c| {
+            c.client.some();
+            c.reply(name);
+        })
+    };
+    let origins = [origin("0"), origin("1"), origin("2")];
+    let addrs: Vec<_> = origins.iter().map(|o| o.addr).collect();
+    let text = format!(
+        "{DEFAULTS}listen l\n mode tcp\n bind 127.0.0.1:1\n tcp-request inspect-delay 10s\n tcp-request content accept if {{ rdp_cookie(msts) -m found }}\n persist rdp-cookie\n balance roundrobin\n server a @0\n server b @1\n server c @2\n"
+    );
+    let p = written(&addrs, &text);
+    for at in [1, 1, 0, 2] {
+        let port = u16::from_be_bytes(addrs[at].port().to_le_bytes());
+        let address = u32::from_le_bytes([127, 0, 0, 1]);
+        let mut c = p.connect();
+        c.send(format!("\x03\0\0\x2a\x25\0\0\0\0\0\0Cookie: msts={address}.{port}.0000\r\n"));
+        assert_eq!(c.bytes(1), at.to_string().as_bytes());
+    }
+}

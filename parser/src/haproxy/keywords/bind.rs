@@ -45,7 +45,7 @@ pub const BIND: &[Keyword] = &[
     moot("shards", NONE, WORD, "sockets are shared as it measures best", "sockets per listener"),
     inert("tfo", NONE, FLAG, KERNEL, "TCP fast open"),
     inert("mss", NONE, &[Arg::Int("mss", i32::MIN as i64, 65535)], KERNEL, "largest segment"),
-    inert("tcp-ut", NONE, &[MS], KERNEL, "TCP user timeout"),
+    full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     inert("tcp-ss", NONE, WORD, KERNEL, "TCP save syn"),
     refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
     inert("cc", NONE, WORD, KERNEL, "congestion control"),

@@ -209,14 +209,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("jwt.decrypt_enc_list", GLOBAL, WORD, "tokens are not decrypted", "encryptions of encrypted tokens"),
     moot("acme.scheduler", GLOBAL, REST, NO_TLS, "ordering of certificates"),
     // Protocol details.
-    inert(
-        "h1-case-adjust",
-        GLOBAL,
-        REST,
-        "header names are lower case towards HTTP/2 only",
-        "spelling of header names",
-    ),
-    inert("h1-case-adjust-file", GLOBAL, REST, "header names keep their case", "spellings of header names"),
+    full("h1-case-adjust", GLOBAL, &[Arg::Word("from"), Arg::Word("to")], "spelling of header names"),
+    full("h1-case-adjust-file", GLOBAL, &[FILE], "spellings of header names"),
     moot(
         "h1-accept-payload-with-any-method",
         GLOBAL,

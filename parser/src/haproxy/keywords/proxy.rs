@@ -22,7 +22,7 @@ const COOKIE: &[Keyword] = &[
     full("maxidle", NONE, &[SEC], "longest time between uses"),
     full("maxlife", NONE, &[SEC], "longest life"),
     full("attr", NONE, &[Arg::Word("attribute")], "any other attribute"),
-    inert("dynamic", NONE, FLAG, "servers need a 'cookie' of their own", "derive values from addresses"),
+    full("dynamic", NONE, FLAG, "derive values from addresses"),
 ];
 
 const HASH_METHODS: &[&str] = &["map-based", "consistent"];
@@ -30,8 +30,8 @@ const HASH_FUNCTIONS: &[&str] = &["sdbm", "djb2", "wt6", "crc32", "none"];
 
 /// `source`.
 pub(super) const SOURCE: &[Keyword] = &[
-    inert("usesrc", NONE, WORD, "the proxy's own address is used", "another source address"),
-    inert("interface", NONE, WORD, "the system chooses the interface", "outgoing interface"),
+    full("usesrc", NONE, WORD, "another source address"),
+    full("interface", NONE, WORD, "outgoing interface"),
 ];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -85,11 +85,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &[Arg::Int("percent", 0, 65535)],
         "load a hashed server may have",
     ),
-    inert(
+    full(
         "hash-preserve-affinity",
         SERVER_SIDE,
         &[Arg::Choice(&["always", "maxconn", "maxqueue"])],
-        "a key keeps its server always",
         "when a key leaves its server",
     ),
     full(
@@ -99,27 +98,9 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "who shares server connections",
     ),
     full("cookie", SERVER_SIDE, &[NAME, Arg::Settings(COOKIE)], "stay on a server by a cookie"),
-    inert(
-        "dynamic-cookie-key",
-        SERVER_SIDE,
-        WORD,
-        "servers need a 'cookie' of their own",
-        "key of dynamic cookies",
-    ),
-    inert(
-        "persist rdp-cookie",
-        SERVER_SIDE,
-        REST,
-        "requests are balanced each for itself",
-        "stay on a server by an RDP cookie",
-    ),
-    inert(
-        "http-send-name-header",
-        SERVER_SIDE,
-        &[Arg::Maybe(&NAME)],
-        "the header is not sent",
-        "tell the server its name",
-    ),
+    full("dynamic-cookie-key", SERVER_SIDE, WORD, "key of dynamic cookies"),
+    full("persist rdp-cookie", SERVER_SIDE, REST, "stay on a server by an RDP cookie"),
+    full("http-send-name-header", SERVER_SIDE, &[Arg::Maybe(&NAME)], "tell the server its name"),
     full(
         "load-server-state-from-file",
         SERVER_SIDE,
@@ -152,12 +133,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("compression direction", PROXIES, REST, "'compression algo' is reported", "direction"),
     inert("compression offload", PROXIES, FLAG, "servers may compress", "keep servers from compressing"),
     // TCP and mail.
-    inert("clitcpka-cnt", CLIENT_SIDE, COUNTS, "the kernel's count is used", "keep-alive probes"),
-    inert("clitcpka-idle", CLIENT_SIDE, &[SEC], "the kernel's time is used", "time before probes"),
-    inert("clitcpka-intvl", CLIENT_SIDE, &[SEC], "the kernel's interval is used", "time between probes"),
-    inert("srvtcpka-cnt", SERVER_SIDE, COUNTS, "the kernel's count is used", "keep-alive probes"),
-    inert("srvtcpka-idle", SERVER_SIDE, &[SEC], "the kernel's time is used", "time before probes"),
-    inert("srvtcpka-intvl", SERVER_SIDE, &[SEC], "the kernel's interval is used", "time between probes"),
+    full("clitcpka-cnt", CLIENT_SIDE, COUNTS, "keep-alive probes"),
+    full("clitcpka-idle", CLIENT_SIDE, &[SEC], "time before probes"),
+    full("clitcpka-intvl", CLIENT_SIDE, &[SEC], "time between probes"),
+    full("srvtcpka-cnt", SERVER_SIDE, COUNTS, "keep-alive probes"),
+    full("srvtcpka-idle", SERVER_SIDE, &[SEC], "time before probes"),
+    full("srvtcpka-intvl", SERVER_SIDE, &[SEC], "time between probes"),
     inert("email-alert mailers", PROXIES, WORD, "no mail is sent", "who sends mail"),
     moot("email-alert from", PROXIES, WORD, "'email-alert mailers' is reported", "sender"),
     moot("email-alert to", PROXIES, WORD, "'email-alert mailers' is reported", "receiver"),

@@ -1,0 +1,162 @@
+//! A client's connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use super::deadline::Deadline;
+use super::proxy_protocol;
+use super::stream::Stream;
+use super::worker::with;
+use crate::buf::{Buf, Pool};
+use crate::expr::Vars;
+use crate::ir;
+use crate::live::{Listener, Proxy, Server};
+
+/// A connection of a client, from accept to close.
+pub(super) struct Conn {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) listener: Arc<Listener>,
+    pub(super) io: Stream,
+    /// Bytes received and not yet used; a buffer is held only while there are some.
+    pub(super) input: Option<Buf>,
+    pub(super) deadline: Deadline,
+    /// The client, as its PROXY line or its socket says; `None`: a unix socket.
+    pub(super) src: Option<SocketAddr>,
+    /// Where it connected to, likewise.
+    pub(super) dst: Option<SocketAddr>,
+    pub(super) accepted: Instant,
+    /// End of the last exchange.
+    pub(super) last_end: Instant,
+    /// Requests so far.
+    pub(super) requests: u32,
+    pub(super) received_proxy: bool,
+    /// What few connections have.
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// What few connections have, and what lives longer than one exchange.
+#[derive(Debug, Default)]
+pub(super) struct Extra {
+    /// Variables of scope `sess`.
+    pub(super) vars: Vars,
+    /// Client and destination as `tcp-request connection` rules left them (`fc_src`, `fc_dst`).
+    pub(super) fc: Option<(Option<SocketAddr>, Option<SocketAddr>)>,
+    /// Extensions of its PROXY header.
+    pub(super) tlvs: Arc<[proxy_protocol::Tlv]>,
+    /// Connections to servers that no other client may use, at most [`OWN_MAX`].
+    pub(super) own: Vec<Own>,
+    /// A server authenticated one of its connections (NTLM, Negotiate): its requests belong there.
+    pub(super) bound: bool,
+    /// The server of the last exchange (`option prefer-last-server`).
+    pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
+}
+
+/// So many server connections does one client keep for itself (default of `max-session-srv-conns`).
+const OWN_MAX: usize = 5;
+
+/// A server connection of one client's.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) backend: ir::ProxyIdx,
+    pub(super) server: Arc<Server>,
+    pub(super) io: Stream,
+    pub(super) requests: u32,
+    pub(super) generation: u64,
+    /// [`super::outbound::bond`]
+    pub(super) bond: u64,
+}
+
+impl Conn {
+    /// The rarely used part, made when it is first asked for.
+    pub(super) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// The client's own connection to `server`, if it has one that is still good.
+    pub(super) fn take_own(
+        &mut self,
+        backend: ir::ProxyIdx,
+        server: &Arc<Server>,
+        bond: u64,
+    ) -> Option<(Stream, u32)> {
+        let list = &mut self.extra.as_mut()?.own;
+        list.retain(|own| own.generation == own.server.generation() && super::pool::is_silent(&own.io));
+        let at = list
+            .iter()
+            .position(|own| own.backend == backend && Arc::ptr_eq(&own.server, server) && own.bond == bond)?;
+        let own = list.remove(at);
+        Some((own.io, own.requests))
+    }
+
+    /// Keep a connection for this client.
+    pub(super) fn keep_own(&mut self, own: Own) {
+        let list = &mut self.extra().own;
+        if list.len() == OWN_MAX {
+            list.remove(0);
+        }
+        list.push(own);
+    }
+
+    /// Its frontend.
+    pub(super) fn frontend(&self) -> &crate::live::Frontend {
+        self.proxy.frontend.as_ref().expect("connections come through frontends")
+    }
+
+    /// Read more into the input buffer. Returns bytes read; 0 is the end.
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        fill(&mut self.io, &mut self.input, cx)
+    }
+
+    /// Drop the input buffer if it is empty.
+    pub(super) fn rest(&mut self) {
+        if self.input.as_ref().is_some_and(Buf::is_empty)
+            && let Some(buf) = self.input.take()
+        {
+            with(|w| w.bufs.give(buf));
+        }
+    }
+}
+
+/// Read into a buffer that is taken from the pool when there is something to read. Must have space.
+pub(super) fn fill(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take)
+}
+
+/// The same with a large buffer: for what servers send.
+pub(super) fn fill_large(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take_large)
+}
+
+fn fill_with(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+    take: fn(&Pool) -> Buf,
+) -> Poll<io::Result<usize>> {
+    if input.is_none() {
+        ready!(io.poll_readable(cx))?;
+        *input = Some(with(|w| take(&w.bufs)));
+    }
+    let Some(buf) = input else { unreachable!("just made") };
+    let result = io.poll_read(cx, buf.space());
+    if let Poll::Ready(Ok(n)) = result {
+        buf.commit(n);
+    }
+    if buf.is_empty()
+        && let Some(buf) = input.take()
+    {
+        with(|w| w.bufs.give(buf));
+    }
+    result
+}

@@ -1,0 +1,66 @@
+//! What is sent in place of a server's response, and what is remembered of it.
+
+use super::answer;
+use super::exchange::Flow;
+use crate::expr::Answer;
+use crate::http::request::Facts;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::Conn;
+
+/// `redir` of a server: the client goes there itself.
+pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure) -> Flow {
+    txn.failure = failure;
+    let prefix = txn.server.as_ref().and_then(|s| s.ir.redir.clone()).unwrap_or_default();
+    let mut location = prefix.into_bytes();
+    location.extend_from_slice(txn.req.path_and_query().unwrap_or(b"/"));
+    let mut head = crate::http::Head::response(302, b"Found");
+    head.add(b"cache-control", b"no-cache");
+    head.add(b"content-length", b"0");
+    head.add(b"location", &location);
+    Flow::Done(answer::send(conn, txn, head, &[], false).await)
+}
+
+/// A response that rules replaced.
+pub(super) async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer) -> Flow {
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.dresp.inc();
+    }
+    if let Some(be) = &txn.be.backend {
+        be.counters.dresp.inc();
+    }
+    // What is not to be passed on was no response.
+    txn.times.data = None;
+    txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+    let (head, body) = answer::from_rule(txn, a);
+    let keep = facts.keep_alive && facts.body.is_empty() && !txn.live.is_stopping();
+    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+/// `capture response header`.
+pub(super) fn capture(txn: &mut Txn) {
+    let Some(half) = &txn.fe.ir.frontend else { return };
+    let Some(resp) = &txn.resp else { return };
+    if !half.capture_response.is_empty() {
+        txn.captures.response = half
+            .capture_response
+            .iter()
+            .map(|(name, len)| {
+                let value = resp.values(name.to_ascii_lowercase().as_bytes()).next_back()?.to_vec();
+                Some(value[..value.len().min(*len)].into())
+            })
+            .collect();
+    }
+    if let Some((name, len)) = &half.capture_cookie {
+        let found = resp.values(b"set-cookie").filter_map(crate::http::cookie::set_cookie_pair).find_map(
+            |(n, v, _)| {
+                n.starts_with(name.as_bytes()).then(|| {
+                    let mut pair = [n, b"=", v].concat();
+                    pair.truncate(*len);
+                    pair
+                })
+            },
+        );
+        txn.response_cookie = found;
+    }
+}
