@@ -14,7 +14,8 @@ use netlink_packet_core::{
 use netlink_packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope, CacheInfo,
 };
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{InfoData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::rule::{RuleAttribute, RuleMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 use nix::sys::socket::{
     AddressFamily as Family, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send,
@@ -25,6 +26,20 @@ use tokio::io::unix::AsyncFd;
 const RTMGRP_LINK: u32 = 0x1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const RTMGRP_IPV4_ROUTE: u32 = 0x40;
+const RTMGRP_IPV6_ROUTE: u32 = 0x400;
+const RTMGRP_IPV4_RULE: u32 = 0x80;
+const RTMGRP_IPV6_RULE: u32 = 0x4_0000;
+/// Who set a route or rule (`/etc/iproute2/rt_protos`).
+pub(super) const RTPROT_KEEPALIVED: u8 = 18;
+/// What the monitor hears.
+const GROUPS: u32 = RTMGRP_LINK
+    | RTMGRP_IPV4_IFADDR
+    | RTMGRP_IPV6_IFADDR
+    | RTMGRP_IPV4_ROUTE
+    | RTMGRP_IPV6_ROUTE
+    | RTMGRP_IPV4_RULE
+    | RTMGRP_IPV6_RULE;
 
 /// An interface as the kernel describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -107,6 +122,10 @@ pub enum Change {
     Address(Address),
     /// Address gone.
     AddressGone(Address),
+    /// A route of a program of this kind is gone.
+    RouteGone,
+    /// A policy rule of a program of this kind is gone.
+    RuleGone,
     /// The kernel had more to say than the socket could hold: read everything anew.
     Lost,
 }
@@ -190,6 +209,31 @@ impl Rtnl {
         Ok(links)
     }
 
+    /// What `pick` finds in the kind-specific data of the interface with this name.
+    pub(super) fn links_of_kind<T>(
+        &mut self,
+        name: &str,
+        pick: impl Fn(&InfoData) -> Option<T>,
+    ) -> io::Result<Option<T>> {
+        let mut found = None;
+        self.request(RouteNetlinkMessage::GetLink(LinkMessage::default()), NLM_F_DUMP, |message| {
+            let RouteNetlinkMessage::NewLink(link) = message else { return };
+            let named = |a: &LinkAttribute| matches!(a, LinkAttribute::IfName(n) if n == name);
+            if !link.attributes.iter().any(named) {
+                return;
+            }
+            for attribute in &link.attributes {
+                let LinkAttribute::LinkInfo(infos) = attribute else { continue };
+                for info in infos {
+                    if let LinkInfo::Data(data) = info {
+                        found = pick(data);
+                    }
+                }
+            }
+        })?;
+        Ok(found)
+    }
+
     /// Every address of every interface.
     ///
     /// # Errors
@@ -243,7 +287,7 @@ impl Monitor {
     /// # Errors
     /// Whatever the kernel says.
     pub fn open() -> io::Result<Self> {
-        Ok(Self { fd: open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)? })
+        Ok(Self { fd: open(GROUPS)? })
     }
 
     /// Registers it with the runtime of the calling thread.
@@ -275,6 +319,12 @@ impl Monitor {
                 RouteNetlinkMessage::NewLink(link) => changes.push(Change::Link(to_link(&link))),
                 RouteNetlinkMessage::DelLink(link) => changes.push(Change::LinkGone(to_link(&link))),
                 RouteNetlinkMessage::NewAddress(a) => changes.extend(to_address(&a).map(Change::Address)),
+                RouteNetlinkMessage::DelRoute(route)
+                    if u8::from(route.header.protocol) == RTPROT_KEEPALIVED =>
+                {
+                    changes.push(Change::RouteGone);
+                }
+                RouteNetlinkMessage::DelRule(rule) if of_keepalived(&rule) => changes.push(Change::RuleGone),
                 RouteNetlinkMessage::DelAddress(a) => changes.extend(to_address(&a).map(Change::AddressGone)),
                 _ => {}
             }
@@ -318,6 +368,12 @@ impl Iterator for Messages<'_> {
             }
         }
     }
+}
+
+fn of_keepalived(rule: &RuleMessage) -> bool {
+    let protocol =
+        |a: &RuleAttribute| matches!(a, RuleAttribute::Protocol(p) if u8::from(*p) == RTPROT_KEEPALIVED);
+    rule.attributes.iter().any(protocol)
 }
 
 fn to_link(message: &LinkMessage) -> Link {

@@ -1,24 +1,26 @@
 //! Routes and policy rules through rtnetlink.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
-use netlink_packet_core::{NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REPLACE};
+use netlink_packet_core::{DefaultNla, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::link::{InfoData, InfoVrf};
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags,
-    RouteProtocol, RouteRealm, RouteScope, RouteType,
+    MplsLabel, RouteAddress, RouteAttribute, RouteHeader, RouteIp6Tunnel, RouteIp6TunnelFlags, RouteIpTunnel,
+    RouteIpTunnelFlags, RouteLwEnCapType, RouteLwTunnelEncap, RouteMessage, RouteMetric, RouteMplsIpTunnel,
+    RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteRealm, RouteScope, RouteType,
 };
 use netlink_packet_route::rule::{
     RuleAction, RuleAttribute, RuleFlags, RuleMessage, RulePortRange, RuleUidRange,
 };
 use netlink_packet_route::{AddressFamily, IpProtocol, RouteNetlinkMessage};
 
-use super::netlink::Rtnl;
-use crate::ir::vrrp::{Route, RouteKind, Rule};
+use super::netlink::{RTPROT_KEEPALIVED, Rtnl};
+use crate::ir::vrrp::{Encap, Route, RouteKind, RouteOrder, Rule, TunnelEnds};
 
-/// What the kernel calls routes of keepalived (`/etc/iproute2/rt_protos`).
-const PROTOCOL_KEEPALIVED: u8 = 18;
+/// Attribute of an identifier-locator tunnel: where to.
+const ILA_ATTR_LOCATOR: u16 = 1;
 
 /// Index of an interface by name.
 pub type IndexOf<'a> = &'a dyn Fn(&str) -> Option<u32>;
@@ -29,28 +31,46 @@ impl Rtnl {
     /// # Errors
     /// `NotFound` for an interface that does not exist, else whatever the kernel says.
     pub fn set_route(&mut self, route: &Route, index_of: IndexOf<'_>, add: bool) -> io::Result<()> {
-        let message = route_message(route, index_of)?;
-        if add {
-            let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-            return self.send(RouteNetlinkMessage::NewRoute(message), flags);
+        let message = route_message(route, index_of, add)?;
+        if !add {
+            return gone(self.send(RouteNetlinkMessage::DelRoute(message), NLM_F_ACK));
         }
-        gone(self.send(RouteNetlinkMessage::DelRoute(message), NLM_F_ACK))
+        let order = match route.order {
+            RouteOrder::Prepend => 0,
+            RouteOrder::Append => NLM_F_APPEND,
+            RouteOrder::Exclusive => NLM_F_EXCL,
+        };
+        there(self.send(RouteNetlinkMessage::NewRoute(message), NLM_F_ACK | NLM_F_CREATE | order)).map(drop)
     }
 
-    /// Installs a rule (`add`) or removes it; removing one that is not there is no error.
+    /// Installs a route unless one with its key is there. True: it was missing.
+    ///
+    /// # Errors
+    /// As [`Rtnl::set_route`].
+    pub fn restore_route(&mut self, route: &Route, index_of: IndexOf<'_>) -> io::Result<bool> {
+        let message = RouteNetlinkMessage::NewRoute(route_message(route, index_of, true)?);
+        there(self.send(message, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL))
+    }
+
+    /// Installs a rule (`add`) or removes it; removing one that is not there is no error. False: it was there already.
     ///
     /// # Errors
     /// Whatever the kernel says.
-    pub fn set_rule(&mut self, rule: &Rule, add: bool) -> io::Result<()> {
+    pub fn set_rule(&mut self, rule: &Rule, add: bool) -> io::Result<bool> {
         let message = rule_message(rule);
         if add {
-            let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND;
-            return match self.send(RouteNetlinkMessage::NewRule(message), flags) {
-                Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-                other => other,
-            };
+            let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+            return there(self.send(RouteNetlinkMessage::NewRule(message), flags));
         }
-        gone(self.send(RouteNetlinkMessage::DelRule(message), NLM_F_ACK))
+        gone(self.send(RouteNetlinkMessage::DelRule(message), NLM_F_ACK)).map(|()| true)
+    }
+}
+
+/// False: it was there already.
+fn there(result: io::Result<()>) -> io::Result<bool> {
+    match result {
+        Err(e) if e.raw_os_error() == Some(libc::EEXIST) => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
@@ -87,7 +107,7 @@ fn kind(kind: RouteKind) -> RouteType {
     }
 }
 
-fn route_message(route: &Route, index_of: IndexOf<'_>) -> io::Result<RouteMessage> {
+fn route_message(route: &Route, index_of: IndexOf<'_>, add: bool) -> io::Result<RouteMessage> {
     let index = |name: &str| {
         index_of(name).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {name}")))
     };
@@ -96,15 +116,17 @@ fn route_message(route: &Route, index_of: IndexOf<'_>) -> io::Result<RouteMessag
     header.address_family = family(route.ipv6);
     header.tos = route.tos.unwrap_or(0);
     header.kind = kind(route.kind);
-    header.protocol = RouteProtocol::from(route.protocol.unwrap_or(PROTOCOL_KEEPALIVED));
-    // As ip(8) chooses it: a route without a gateway reaches its own link only.
-    let direct = route.via.is_none() && route.nexthops.is_empty() && !route.ipv6;
+    header.protocol = RouteProtocol::from(route.protocol.unwrap_or(RTPROT_KEEPALIVED));
+    // Global unless written otherwise, as keepalived does it; whoever removes one need not know.
     header.scope = match route.scope {
         Some(scope) => RouteScope::from(scope),
-        None if direct && route.kind == RouteKind::Unicast => RouteScope::Link,
-        None => RouteScope::Universe,
+        None if add => RouteScope::Universe,
+        None => RouteScope::NoWhere,
     };
-    let table = route.table.unwrap_or(u32::from(RouteHeader::RT_TABLE_MAIN));
+    let table = match &route.vrf {
+        Some(vrf) => vrf_table(vrf)?,
+        None => route.table.unwrap_or(u32::from(RouteHeader::RT_TABLE_MAIN)),
+    };
     header.table = u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC);
     let mut attributes = vec![RouteAttribute::Table(table)];
     if let Some(dst) = route.dst {
@@ -125,6 +147,10 @@ fn route_message(route: &Route, index_of: IndexOf<'_>) -> io::Result<RouteMessag
         attributes.push(RouteAttribute::Oif(index(dev)?));
     }
     attributes.extend(route.realms.map(|r| RouteAttribute::Realm(realm(r))));
+    attributes.extend(route.expires.filter(|_| add).map(RouteAttribute::Expires));
+    attributes.extend(route.pref.map(|p| RouteAttribute::Preference(p.into())));
+    attributes.extend(route.ttl_propagate.map(|on| RouteAttribute::TtlPropagate(u8::from(on).into())));
+    attributes.extend(route.encap.iter().flat_map(encap));
     let mut hops = Vec::new();
     for hop in &route.nexthops {
         let mut next = RouteNextHop::default();
@@ -134,6 +160,8 @@ fn route_message(route: &Route, index_of: IndexOf<'_>) -> io::Result<RouteMessag
             next.flags |= RouteNextHopFlags::Onlink;
         }
         next.attributes.extend(hop.via.map(|via| RouteAttribute::Gateway(address(via))));
+        next.attributes.extend(hop.realms.map(|r| RouteAttribute::Realm(realm(r))));
+        next.attributes.extend(hop.encap.iter().flat_map(encap));
         hops.push(next);
     }
     if !hops.is_empty() {
@@ -145,6 +173,68 @@ fn route_message(route: &Route, index_of: IndexOf<'_>) -> io::Result<RouteMessag
     }
     message.attributes = attributes;
     Ok(message)
+}
+
+/// The table of a VRF, by the name of its interface.
+fn vrf_table(name: &str) -> io::Result<u32> {
+    let table = Rtnl::open()?.links_of_kind(name, |data| match data {
+        InfoData::Vrf(infos) => infos.iter().find_map(|i| match i {
+            InfoVrf::TableId(table) => Some(*table),
+            _ => None,
+        }),
+        _ => None,
+    })?;
+    table.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{name} is no VRF")))
+}
+
+/// The attributes of a light-weight tunnel.
+fn encap(encap: &Encap) -> [RouteAttribute; 2] {
+    let (kind, values) = match encap {
+        Encap::Ip(ends) => (RouteLwEnCapType::Ip, ip_tunnel(ends)),
+        Encap::Ip6(ends) => (RouteLwEnCapType::Ip6, ip6_tunnel(ends)),
+        Encap::Mpls(labels) => {
+            let last = labels.len().saturating_sub(1);
+            let label = |(at, label): (usize, &u32)| MplsLabel {
+                label: *label,
+                traffic_class: 0,
+                bottom_of_stack: at == last,
+                ttl: 0,
+            };
+            let stack = labels.iter().enumerate().map(label).collect();
+            (RouteLwEnCapType::Mpls, vec![RouteLwTunnelEncap::Mpls(RouteMplsIpTunnel::Destination(stack))])
+        }
+        Encap::Ila(locator) => {
+            let attribute = DefaultNla::new(ILA_ATTR_LOCATOR, locator.to_vec());
+            (RouteLwEnCapType::Ila, vec![RouteLwTunnelEncap::Other(attribute)])
+        }
+    };
+    [RouteAttribute::Encap(values), RouteAttribute::EncapType(kind)]
+}
+
+fn ip_tunnel(ends: &TunnelEnds<Ipv4Addr>) -> Vec<RouteLwTunnelEncap> {
+    let flags = |f| RouteIpTunnel::Flags(RouteIpTunnelFlags::from_bits_retain(f));
+    let values = ends.id.map(RouteIpTunnel::Id).into_iter();
+    values
+        .chain(ends.dst.map(RouteIpTunnel::Destination))
+        .chain(ends.src.map(RouteIpTunnel::Source))
+        .chain(ends.tos.map(RouteIpTunnel::Tos))
+        .chain(ends.ttl.map(RouteIpTunnel::Ttl))
+        .chain(ends.flags.map(flags))
+        .map(RouteLwTunnelEncap::Ip)
+        .collect()
+}
+
+fn ip6_tunnel(ends: &TunnelEnds<Ipv6Addr>) -> Vec<RouteLwTunnelEncap> {
+    let flags = |f| RouteIp6Tunnel::Flags(RouteIp6TunnelFlags::from_bits_retain(f));
+    let values = ends.id.map(RouteIp6Tunnel::Id).into_iter();
+    values
+        .chain(ends.dst.map(RouteIp6Tunnel::Destination))
+        .chain(ends.src.map(RouteIp6Tunnel::Source))
+        .chain(ends.tos.map(RouteIp6Tunnel::Tc))
+        .chain(ends.ttl.map(RouteIp6Tunnel::Hoplimit))
+        .chain(ends.flags.map(flags))
+        .map(RouteLwTunnelEncap::Ip6)
+        .collect()
 }
 
 fn realm(value: u32) -> RouteRealm {
@@ -164,6 +254,7 @@ fn metrics(route: &Route) -> Vec<RouteMetric> {
     ];
     // A locked metric is a bit of its number in the lock word (RTAX_*).
     let lock = lockable.iter().filter_map(|(m, _, bit)| m.filter(|m| m.1).map(|_| 1 << bit)).sum::<u32>();
+    let lock = lock | route.locks;
     if lock != 0 {
         metrics.push(RouteMetric::Lock(lock));
     }
@@ -180,6 +271,7 @@ fn metrics(route: &Route) -> Vec<RouteMetric> {
     metrics.extend(route.rto_min.map(|d| RouteMetric::RtoMin(millis(d, 1))));
     metrics.extend(route.quickack.map(|on| RouteMetric::QuickAck(u32::from(on))));
     metrics.extend(route.ecn.then_some(RouteMetric::Features(1)));
+    metrics.extend(route.fastopen_no_cookie.map(|on| RouteMetric::FastopenNoCookie(u32::from(on))));
     metrics.extend(route.congctl.clone().map(RouteMetric::CcAlgo));
     metrics
 }
@@ -206,8 +298,7 @@ fn rule_message(rule: &Rule) -> RuleMessage {
     header.table = u8::try_from(table).unwrap_or(0);
     let attributes = &mut message.attributes;
     attributes.push(RuleAttribute::Table(table));
-    attributes
-        .push(RuleAttribute::Protocol(RouteProtocol::from(rule.protocol.unwrap_or(PROTOCOL_KEEPALIVED))));
+    attributes.push(RuleAttribute::Protocol(RouteProtocol::from(rule.protocol.unwrap_or(RTPROT_KEEPALIVED))));
     attributes.extend(rule.from.map(|n| RuleAttribute::Source(n.addr())));
     attributes.extend(rule.to.map(|n| RuleAttribute::Destination(n.addr())));
     attributes.extend(rule.iif.clone().map(RuleAttribute::Iifname));

@@ -1,6 +1,6 @@
 //! Addresses, routes and rules that come and go with an instance, or stay for the daemon's life.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -110,13 +110,52 @@ pub struct NextHop {
     pub weight: Option<u16>,
     /// `onlink`.
     pub onlink: bool,
+    /// `realms`.
+    pub realms: Option<u32>,
+    /// `encap ...`.
+    pub encap: Option<Encap>,
 }
 
-/// Light-weight tunnel of a route; known by name, not programmed yet.
+/// Light-weight tunnel of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EncapKind {
-    /// `mpls`, `ip`, `ip6`, `ila` and its words.
-    pub words: Vec<String>,
+pub enum Encap {
+    /// `encap ip`.
+    Ip(TunnelEnds<Ipv4Addr>),
+    /// `encap ip6`.
+    Ip6(TunnelEnds<Ipv6Addr>),
+    /// `encap mpls LABEL[/LABEL...]`, outermost first.
+    Mpls(Vec<u32>),
+    /// `encap ila LOCATOR`, in network order.
+    Ila([u8; 8]),
+}
+
+/// What a tunnel puts around packets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TunnelEnds<A> {
+    /// `id`.
+    pub id: Option<u64>,
+    /// `dst`.
+    pub dst: Option<A>,
+    /// `src`.
+    pub src: Option<A>,
+    /// `tos` (`tc` for IPv6).
+    pub tos: Option<u8>,
+    /// `ttl` (`hoplimit` for IPv6).
+    pub ttl: Option<u8>,
+    /// `flags`.
+    pub flags: Option<u16>,
+}
+
+/// What happens when a route with the same key is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RouteOrder {
+    /// `prepend`, the default: the new one comes before it.
+    #[default]
+    Prepend,
+    /// `append`: the new one comes after it.
+    Append,
+    /// `add`: the new one is not set.
+    Exclusive,
 }
 
 /// A route.
@@ -182,8 +221,22 @@ pub struct Route {
     pub quickack: Option<bool>,
     /// `congctl [lock] NAME`.
     pub congctl: Option<String>,
+    /// Further metrics marked `lock`: bits by their number in the kernel (`RTAX_*`).
+    pub locks: u32,
+    /// `fastopen_no_cookie`.
+    pub fastopen_no_cookie: Option<bool>,
+    /// `pref`: router preference (IPv6); 0 medium, 1 high, 3 low.
+    pub pref: Option<u8>,
+    /// `expires`, seconds (IPv6).
+    pub expires: Option<u32>,
+    /// `ttl-propagate`.
+    pub ttl_propagate: Option<bool>,
+    /// `add`, `append`, `prepend`.
+    pub order: RouteOrder,
+    /// `vrf`: that VRF's table instead of one by number.
+    pub vrf: Option<String>,
     /// `encap ...`.
-    pub encap: Option<EncapKind>,
+    pub encap: Option<Encap>,
     /// `no_track`: losing this route does not make the instance leave MASTER.
     pub no_track: bool,
 }

@@ -11,7 +11,10 @@ mod hmac;
 mod instance;
 mod track;
 
-pub use address::{EncapKind, NextHop, Route, RouteKind, Rule, StaticAddress, StaticRoute, StaticRule, Vip};
+pub use address::{
+    Encap, NextHop, Route, RouteKind, RouteOrder, Rule, StaticAddress, StaticRoute, StaticRule, TunnelEnds,
+    Vip,
+};
 pub use global::{
     ChildTuning, Firewall, GarpDefaults, GlobalDefs, LvsSyncDaemon, NotifyFifo, ProcessNames, RxBufs,
     ScriptSecurity, SmtpServer, Snmp, VipLifetime,

@@ -8,6 +8,7 @@ mod address;
 mod advice;
 mod complete;
 mod context;
+mod encap;
 mod env;
 mod glob;
 mod global;

@@ -9,7 +9,7 @@ use tandem_parser::{Reason, Span};
 
 use super::context::Cx;
 use super::env::RouteName;
-use crate::ir::vrrp::{EncapKind, NextHop, Route, RouteKind, Rule, StaticRoute, StaticRule};
+use crate::ir::vrrp::{NextHop, Route, RouteKind, RouteOrder, Rule, StaticRoute, StaticRule};
 
 /// Protocol number of everything keepalived sets.
 pub(super) const PROTOCOL: u8 = 18;
@@ -66,15 +66,20 @@ pub(super) fn number(text: &str) -> Option<u32> {
     text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())
 }
 
-/// Seconds, or milliseconds with `ms`, as iproute2 writes round trip times.
-fn time(text: &str) -> Option<Duration> {
-    if let Some(text) = text.strip_suffix("ms") {
-        return text.parse().ok().map(Duration::from_millis);
-    }
-    match text.strip_suffix('s') {
-        Some(text) => text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        None => text.parse().ok().map(Duration::from_millis),
-    }
+/// Shortest and longest round trip time the kernel is told, milliseconds.
+const ROUND_TRIP: (u128, u128) = (200, 120_000);
+
+/// Seconds with `s`, milliseconds with `ms`; without a unit the kernel's own fractions of one, `unit` of them.
+fn time(text: &str, unit: u32) -> Option<Duration> {
+    let lower = text.to_ascii_lowercase();
+    let seconds = ["secs", "sec", "s"].iter().find_map(|end| lower.strip_suffix(end));
+    let Some(number) = seconds else {
+        return text.parse().ok().map(|raw: u32| Duration::from_millis(1) * raw / unit);
+    };
+    let (number, scale) = number.strip_suffix('m').map_or((number, 1.0), |number| (number, 1_000.0));
+    let value =
+        number.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| number.parse::<f64>().ok())??;
+    Duration::try_from_secs_f64(value / scale).ok()
 }
 
 impl Cx<'_> {
@@ -143,7 +148,48 @@ impl Cx<'_> {
         Ok((self.count(words, u32::MAX, problem)?, lock))
     }
 
-    fn family(&mut self, family: &mut Option<bool>, ipv6: bool, span: Span) -> Result<(), Unusable> {
+    /// `[lock] TIME`, within what the kernel takes. `bit`: the metric's number.
+    fn round_trip(
+        &mut self,
+        words: &mut Words<'_>,
+        name: &str,
+        locks: &mut u32,
+    ) -> Result<Duration, Unusable> {
+        // RTAX_RTT, RTAX_RTTVAR, RTAX_RTO_MIN with what they count in.
+        let (bit, unit, label) = match name {
+            "rtt" => (4, 8, "rtt"),
+            "rttvar" => (5, 4, "rtt"),
+            _ => (13, 1, "rto"),
+        };
+        if words.skip("lock") {
+            *locks |= 1 << bit;
+        }
+        let word = self.after(words)?;
+        let Some(value) = time(&word.text, unit) else {
+            let value = if name == "rto_min" { " value" } else { "" };
+            let specified = if name == "rto_min" { " specified" } else { "" };
+            return self.bad(word.span, format!("Invalid {name}{value} {}{specified} for route", word.text));
+        };
+        let (least, most) = ROUND_TRIP;
+        if value.as_millis() > most {
+            let text = format!("{label} value {} exceeds maximum {}s, resetting", word.text, most / 1_000);
+            self.warn(Reason::InvalidValue, word.span, text);
+            return Ok(Duration::from_secs(120));
+        }
+        if value.as_millis() < least {
+            let text = format!("{label} value {} below minimum {least}ms, resetting", word.text);
+            self.warn(Reason::InvalidValue, word.span, text);
+            return Ok(Duration::from_millis(200));
+        }
+        Ok(value)
+    }
+
+    pub(super) fn family(
+        &mut self,
+        family: &mut Option<bool>,
+        ipv6: bool,
+        span: Span,
+    ) -> Result<(), Unusable> {
         if *family.get_or_insert(ipv6) == ipv6 {
             return Ok(());
         }
@@ -274,12 +320,16 @@ impl Cx<'_> {
                     route.cwnd = Some(self.lockable(&mut words, "Invalid cwnd value %s specified for route")?)
                 }
                 "reordering" => {
-                    route.reordering =
-                        Some(self.lockable(&mut words, "Invalid reordering value %s specified for route")?.0);
+                    let (value, lock) =
+                        self.lockable(&mut words, "Invalid reordering value %s specified for route")?;
+                    route.reordering = Some(value);
+                    route.locks |= u32::from(lock) << 9;
                 }
                 "ssthresh" => {
-                    route.ssthresh =
-                        Some(self.lockable(&mut words, "Invalid ssthresh value %s specified for route")?.0);
+                    let (value, lock) =
+                        self.lockable(&mut words, "Invalid ssthresh value %s specified for route")?;
+                    route.ssthresh = Some(value);
+                    route.locks |= u32::from(lock) << 6;
                 }
                 "hoplimit" => {
                     let limit = self.count(&mut words, 255, "Invalid hoplimit %s specified for route")?;
@@ -306,23 +356,9 @@ impl Cx<'_> {
                         "Invalid initrwnd value %s specified for route",
                     )?);
                 }
-                "rtt" | "rttvar" | "rto_min" => {
-                    words.skip("lock");
-                    let word = self.after(&mut words)?;
-                    let Some(value) = time(&word.text) else {
-                        let text = if text == "rto_min" {
-                            format!("Invalid rto_min value {} specified for route", word.text)
-                        } else {
-                            format!("Invalid {text} {} for route", word.text)
-                        };
-                        return self.bad(word.span, text);
-                    };
-                    match text {
-                        "rtt" => route.rtt = Some(value),
-                        "rttvar" => route.rttvar = Some(value),
-                        _ => route.rto_min = Some(value),
-                    }
-                }
+                "rtt" => route.rtt = Some(self.round_trip(&mut words, text, &mut route.locks)?),
+                "rttvar" => route.rttvar = Some(self.round_trip(&mut words, text, &mut route.locks)?),
+                "rto_min" => route.rto_min = Some(self.round_trip(&mut words, text, &mut route.locks)?),
                 "realms" => {
                     let word = self.after(&mut words)?;
                     route.realms = self.realms(&word.text);
@@ -345,30 +381,66 @@ impl Cx<'_> {
                     route.quickack = Some(self.count(&mut words, 1, "quickack value %s not recognised")? == 1)
                 }
                 "fastopen_no_cookie" => {
-                    self.count(&mut words, 1, "fastopen_no_cookie value %s not recognised")?;
+                    let on = self.count(&mut words, 1, "fastopen_no_cookie value %s not recognised")?;
+                    route.fastopen_no_cookie = Some(on == 1);
                 }
                 "congctl" => {
-                    words.skip("lock");
+                    route.locks |= u32::from(words.skip("lock")) << 16;
                     route.congctl = Some(self.after(&mut words)?.text.clone());
                 }
-                "pref" | "expires" | "ttl-propagate" | "vrf" => {
-                    let value = self.after(&mut words)?;
-                    let text = format!("'{text} {}' has no effect on routes yet", value.text);
-                    self.warn(Reason::NoEffect, word.span, text);
+                "pref" => {
+                    if family == Some(false) {
+                        return self.bad(word.span, "pref is only valid for IPv6");
+                    }
+                    family = Some(true);
+                    let word = self.after(&mut words)?;
+                    route.pref = match word.text.as_str() {
+                        "low" => Some(3),
+                        "medium" => Some(0),
+                        "high" => Some(1),
+                        other => number(other).and_then(|value| u8::try_from(value).ok()),
+                    };
+                    if route.pref.is_none() {
+                        let text = format!("Invalid pref value {} specified for route", word.text);
+                        return self.bad(word.span, text);
+                    }
                 }
-                "encap" => {
-                    let text = "'encap' has no effect yet: light-weight tunnels are not programmed";
-                    self.warn(Reason::NoEffect, word.span, text);
-                    let rest = words.line[words.at..].iter().take(2).map(|word| word.text.clone()).collect();
-                    words.at = (words.at + 2).min(line.len());
-                    route.encap = Some(EncapKind { words: rest });
+                "expires" => {
+                    if family == Some(false) {
+                        return self.bad(word.span, "expires is only valid for IPv6");
+                    }
+                    family = Some(true);
+                    let problem = "Invalid expires time %s specified for route";
+                    route.expires = Some(self.count(&mut words, u32::MAX, problem)?);
                 }
+                "ttl-propagate" => {
+                    let word = self.after(&mut words)?;
+                    match word.text.as_str() {
+                        "enabled" => route.ttl_propagate = Some(true),
+                        "disabled" => route.ttl_propagate = Some(false),
+                        other => {
+                            let text = format!("ttl-propagate value {other} not recognised");
+                            self.error(Reason::InvalidValue, word.span, text);
+                        }
+                    }
+                }
+                "vrf" => {
+                    let word = self.after(&mut words)?;
+                    self.here = word.span;
+                    if self.interface(&word.text).is_none() {
+                        return self.bad(word.span, format!("VRF {} not found for route", word.text));
+                    }
+                    route.vrf = Some(word.text.clone());
+                }
+                "encap" => route.encap = self.encap(&mut words)?,
                 "as" => {
                     words.skip("to");
                     self.after(&mut words)?;
                     self.error(Reason::NoEffect, word.span, "\"as to\" for MPLS only - ignoring");
                 }
-                "append" | "add" | "prepend" => {}
+                "append" => route.order = RouteOrder::Append,
+                "add" => route.order = RouteOrder::Exclusive,
+                "prepend" => route.order = RouteOrder::Prepend,
                 "or" => {
                     self.error(
                         Reason::Retired,
@@ -470,6 +542,17 @@ impl Cx<'_> {
                         u16::try_from(self.count(words, 256, "Invalid weight %s specified for route")?).ok()
                 }
                 "onlink" => hop.onlink = true,
+                "encap" => hop.encap = self.encap(words)?,
+                "realms" => {
+                    let word = self.after(words)?;
+                    hop.realms = self.realms(&word.text);
+                    if hop.realms.is_none() {
+                        return self.bad(word.span, format!("Invalid realms {} for route", word.text));
+                    }
+                    if *family.get_or_insert(false) {
+                        return self.bad(word.span, "realms are only supported for IPv4");
+                    }
+                }
                 _ => {
                     words.at -= 1;
                     break;

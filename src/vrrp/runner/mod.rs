@@ -155,6 +155,7 @@ async fn watch_kernel(core: Rc<RefCell<Core>>, monitor: AsyncFd<Monitor>) {
         for change in changes.drain(..) {
             core.borrow_mut().kernel_changed(&change, now);
         }
+        core.borrow_mut().changes_seen();
     }
 }
 

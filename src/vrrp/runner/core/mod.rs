@@ -1,6 +1,7 @@
 //! The state of a running engine and everything that happens in answer to an event, without waiting.
 
 mod announce;
+mod changes;
 mod lifetime;
 mod notices;
 mod receive;
@@ -20,7 +21,7 @@ use tokio::sync::Notify;
 
 use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
-use crate::sys::netlink::{Change, Rtnl};
+use crate::sys::netlink::Rtnl;
 use crate::sys::raw::{FrameSocket, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
 use crate::vrrp::fsm::{Effect, State, Timer};
@@ -86,6 +87,8 @@ pub struct Core {
     delays: Vec<(Instant, Delay)>,
     processes: Processes,
     files: Files,
+    /// Routes or rules may be missing.
+    routes_gone: bool,
     checks: Checks,
     /// When this began, for instances that have to wait after it.
     began: Instant,
@@ -146,6 +149,7 @@ impl Core {
             delays: Vec::new(),
             processes: Processes::default(),
             files: Files::default(),
+            routes_gone: false,
             checks: Checks::default(),
             began: clock::now(),
             running: Running::default(),
@@ -414,90 +418,6 @@ impl Core {
 
     pub(super) fn script_finished(&mut self, at: usize, outcome: Outcome, now: Instant) {
         self.apply(now, |engine, now, out| engine.script_finished(at, outcome, now, out));
-    }
-
-    /// The kernel reported a change.
-    pub(super) fn kernel_changed(&mut self, change: &Change, now: Instant) {
-        match change {
-            Change::Link(link) => {
-                let renamed = self.kernel.set_link(link.clone());
-                if let Some(old) = renamed {
-                    self.refresh(&old, now);
-                }
-                self.refresh(&link.name, now);
-            }
-            Change::LinkGone(link) => {
-                self.kernel.drop_link(link.index);
-                self.refresh(&link.name, now);
-            }
-            Change::Address(address) => {
-                // Renewed lifetimes are no news.
-                if self.kernel.set_address(address.clone()) {
-                    self.refresh_index(address.index, now);
-                }
-            }
-            Change::AddressGone(address) => {
-                self.kernel.drop_address(address);
-                self.refresh_index(address.index, now);
-                self.address_lost(address.index, address.address, now);
-            }
-            Change::Lost => self.reread(now),
-        }
-    }
-
-    fn refresh_index(&mut self, index: u32, now: Instant) {
-        if let Some(name) = self.kernel.by_index(index).map(|l| l.name.clone()) {
-            self.refresh(&name, now);
-        }
-    }
-
-    /// Tells the engine what an interface looks like now.
-    fn refresh(&mut self, name: &str, now: Instant) {
-        if !interfaces(self.engine.config(), &self.kernel).iter().any(|i| i == name) {
-            return;
-        }
-        self.open_sockets(now);
-        let link = self.kernel.engine_link(name, self.engine.config());
-        let before = self.engine.link(name).copied().unwrap_or_default();
-        if let Some(address) = link.v4.filter(|_| link.v4 != before.v4) {
-            self.journal.detail(format!("Assigned address {address} for interface {name}"));
-        }
-        self.apply(now, |engine, now, out| engine.link_changed(name, link, now, out));
-    }
-
-    fn address_lost(&mut self, index: u32, address: IpAddr, now: Instant) {
-        for at in 0..self.sides.len() {
-            let instance = self.instance(at);
-            let lost = self.sides[at].installed
-                && instance.vips.iter().chain(&instance.excluded_vips).any(|v| {
-                    v.addr == address
-                        && addresses::interface_of(instance, v)
-                            .and_then(|name| self.kernel.link(name))
-                            .is_some_and(|l| l.index == index)
-                });
-            // The kernel may report a removal of our own that a later addition has made good.
-            if lost && !self.kernel.has(index, address) {
-                self.apply(now, |engine, now, out| engine.address_lost(at, address, now, out));
-            }
-        }
-    }
-
-    /// Events were lost: read everything and act on the differences.
-    fn reread(&mut self, now: Instant) {
-        let (Ok(links), Ok(addresses)) = (self.rtnl.links(), self.rtnl.addresses()) else { return };
-        self.kernel = Kernel::new(links, addresses);
-        for name in interfaces(self.engine.config(), &self.kernel) {
-            self.refresh(&name, now);
-        }
-        for at in 0..self.sides.len() {
-            let instance = self.instance(at).clone();
-            for vip in instance.vips.iter().chain(&instance.excluded_vips) {
-                let name = addresses::interface_of(&instance, vip).unwrap_or_default();
-                if let Some(index) = self.kernel.link(name).map(|l| l.index) {
-                    self.address_lost(index, vip.addr, now);
-                }
-            }
-        }
     }
 
     /// Gives everything up. The notifications that are still running come back to be waited for.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::ir::vrrp::{Config, Instance, Route, Rule, Vip};
+use crate::ir::vrrp::{Config, Instance, Route, Rule, StaticAddress, Vip};
 
 use super::super::addresses;
 use super::Core;
@@ -31,6 +31,52 @@ impl Core {
                 let what = if add { "add" } else { "delete" };
                 self.journal.warn(format!("({owner}) cannot {what} route {to}: {e}"));
             }
+        }
+    }
+
+    /// Sets what somebody else removed of the routes and rules that are to be there; one that is untracked stays away.
+    /// A route is also lost, without a word from the kernel, when its interface or source address goes for a moment.
+    pub(super) fn restore_routes(&mut self) {
+        let config = self.engine.config();
+        let (mut routes, mut rules) = (Vec::new(), Vec::new());
+        let installed = config.instances.iter().zip(&self.sides).filter(|(_, side)| side.installed);
+        for (instance, _) in installed {
+            let owner = format!("({})", instance.name);
+            routes.extend(instance.routes.iter().map(|r| (owner.clone(), r.clone())));
+            rules.extend(instance.rules.iter().map(|r| (owner.clone(), r.clone())));
+        }
+        routes.extend(config.static_routes.iter().map(|r| ("static".to_owned(), r.route.clone())));
+        rules.extend(config.static_rules.iter().map(|r| ("static".to_owned(), r.rule.clone())));
+        for (owner, route) in routes.iter().filter(|(_, r)| !r.no_track && r.expires.is_none()) {
+            let kernel = &self.kernel;
+            let index_of = |name: &str| kernel.link(name).map(|l| l.index);
+            // What cannot be set now (its interface is down) is tried again with the next change.
+            if let Ok(true) = self.rtnl.restore_route(route, &index_of) {
+                let to = route.dst.map_or_else(|| "default".to_owned(), |d| d.to_string());
+                self.journal.info(format!("{owner} route {to} was removed by somebody else - restored"));
+            }
+        }
+        for (owner, rule) in rules.iter().filter(|(_, r)| !r.no_track) {
+            if let Ok(true) = self.rtnl.set_rule(rule, true) {
+                let priority = rule.priority.unwrap_or_default();
+                self.journal.info(format!("{owner} rule {priority} was removed by somebody else - restored"));
+            }
+        }
+    }
+
+    /// Static addresses on the interface with this index that are not there. `why` is for the log.
+    pub(super) fn restore_static_addresses(&mut self, index: u32, why: &str) {
+        let Some(name) = self.kernel.by_index(index).map(|l| l.name.clone()) else { return };
+        let missing = |a: &&StaticAddress| {
+            a.address.dev.as_deref() == Some(&name)
+                && !a.address.no_track
+                && !self.kernel.has(index, a.address.addr)
+        };
+        let statics = &self.engine.config().static_addresses;
+        let lost: Vec<Vip> = statics.iter().filter(missing).map(|a| a.address.clone()).collect();
+        for vip in lost {
+            self.set_static_address(&vip, true);
+            self.journal.info(format!("static address {} on {name} {why} - restored", vip.addr));
         }
     }
 
