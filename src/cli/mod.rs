@@ -7,6 +7,7 @@ mod keywords;
 mod links;
 mod master;
 mod options;
+mod simulate;
 mod tandem;
 mod top;
 mod version;

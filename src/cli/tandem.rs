@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use super::check::Format;
 use super::keywords::Form;
-use super::{links, print, top};
+use super::{links, print, simulate, top};
 use crate::app::demo;
 
 /// One program in the place of HAProxy and keepalived.
@@ -69,6 +69,15 @@ enum Command {
         /// Stats sockets, as paths or ADDRESS:PORT; HAProxy's will do too. Without one the usual places are tried.
         sockets: Vec<String>,
     },
+    /// Play the nodes of keepalived.conf files in virtual time: who has which address, when and why, and what happens when a
+    /// part of the node that has it dies.
+    Simulate(simulate::Options),
+    /// Run as keepalived, with keepalived's options.
+    #[command(disable_help_flag = true)]
+    Keepalived {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Run as haproxy, with haproxy's options.
     #[command(disable_help_flag = true)]
     Haproxy {
@@ -122,6 +131,8 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
         }
         Command::Keywords { word, format } => super::keywords::main(word.as_deref(), format),
         Command::Top { sockets } => top::main(sockets),
+        Command::Simulate(options) => simulate::main(&options),
+        Command::Keepalived { args } => super::keepalived::main(called, args),
         Command::Haproxy { args } => super::haproxy::main(called, args),
     }
 }

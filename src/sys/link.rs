@@ -8,10 +8,12 @@ use netlink_packet_route::AddressFamily;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoIpVlan, InfoKind, InfoMacVlan, InfoVeth,
+    IpVlanFlags, IpVlanMode, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 
 use super::netlink::Rtnl;
+use crate::ir::vrrp::IpvlanMode;
 
 const NEW: u16 = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
 
@@ -57,6 +59,71 @@ pub fn create_veth(near: &str, far: &str, pid: u32) -> io::Result<()> {
         ]),
     ];
     send(RouteNetlinkMessage::NewLink(link), NEW)
+}
+
+/// Makes a macvlan in private mode on the interface with index `base`: it hears frames for `mac` and sends from there.
+///
+/// # Errors
+/// What the kernel says.
+pub fn create_macvlan(name: &str, base: u32, mac: [u8; 6]) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.attributes = vec![
+        LinkAttribute::IfName(name.to_owned()),
+        LinkAttribute::Link(base),
+        LinkAttribute::Address(mac.to_vec()),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::MacVlan),
+            LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(MacVlanMode::Private)])),
+        ]),
+    ];
+    send(RouteNetlinkMessage::NewLink(link), NEW)
+}
+
+/// Makes an ipvlan for frames (L2) on the interface with index `base`.
+///
+/// # Errors
+/// What the kernel says.
+pub fn create_ipvlan(name: &str, base: u32, mode: IpvlanMode) -> io::Result<()> {
+    let flags = match mode {
+        IpvlanMode::Bridge => IpVlanFlags::empty(),
+        IpvlanMode::Private => IpVlanFlags::Private,
+        IpvlanMode::Vepa => IpVlanFlags::Vepa,
+    };
+    let mut link = LinkMessage::default();
+    link.attributes = vec![
+        LinkAttribute::IfName(name.to_owned()),
+        LinkAttribute::Link(base),
+        LinkAttribute::LinkInfo(vec![
+            LinkInfo::Kind(InfoKind::IpVlan),
+            LinkInfo::Data(InfoData::IpVlan(vec![
+                InfoIpVlan::Mode(IpVlanMode::L2),
+                InfoIpVlan::Flags(flags),
+            ])),
+        ]),
+    ];
+    send(RouteNetlinkMessage::NewLink(link), NEW)
+}
+
+/// Removes an interface.
+///
+/// # Errors
+/// What the kernel says.
+pub fn delete(index: u32) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.header.index = index;
+    send(RouteNetlinkMessage::DelLink(link), NLM_F_ACK)
+}
+
+/// The interface gets no link-local address made from its hardware address (RFC 5798, 7.4).
+///
+/// # Errors
+/// What the kernel says.
+pub fn no_generated_address(name: &str) -> io::Result<()> {
+    let mut link = LinkMessage::default();
+    link.header.index = index(name)?;
+    let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+    link.attributes = vec![LinkAttribute::AfSpecUnspec(vec![AfSpecUnspec::Inet6(vec![none])])];
+    send(RouteNetlinkMessage::SetLink(link), NLM_F_ACK)
 }
 
 /// Takes an interface up.

@@ -9,6 +9,7 @@ pub mod fork;
 pub mod inotify;
 pub mod link;
 pub mod netlink;
+pub mod nft;
 pub mod pipe;
 pub mod poller;
 pub mod process;

@@ -56,6 +56,10 @@ pub struct Link {
     pub arp: bool,
     /// Largest packet.
     pub mtu: u32,
+    /// What the kernel calls its driver (`macvlan`, `vrf`, ...); empty for hardware.
+    pub kind: String,
+    /// Index of the interface below.
+    pub parent: Option<u32>,
 }
 
 /// An address on an interface.
@@ -207,6 +211,15 @@ impl Rtnl {
             }
         })?;
         Ok(links)
+    }
+
+    /// The interface with this name.
+    ///
+    /// # Errors
+    /// `NotFound`, or whatever the kernel says.
+    pub fn link(&mut self, name: &str) -> io::Result<Link> {
+        let found = self.links()?.into_iter().find(|l| l.name == name);
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no interface {name}")))
     }
 
     /// What `pick` finds in the kind-specific data of the interface with this name.
@@ -389,6 +402,14 @@ fn to_link(message: &LinkMessage) -> Link {
             LinkAttribute::IfName(name) => link.name.clone_from(name),
             LinkAttribute::Address(mac) => link.mac.clone_from(mac),
             LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+            LinkAttribute::Link(parent) => link.parent = Some(*parent),
+            LinkAttribute::LinkInfo(infos) => {
+                let kind = |i: &LinkInfo| match i {
+                    LinkInfo::Kind(kind) => Some(kind.to_string()),
+                    _ => None,
+                };
+                link.kind = infos.iter().find_map(kind).unwrap_or_default();
+            }
             _ => {}
         }
     }

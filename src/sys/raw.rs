@@ -184,6 +184,28 @@ impl AsRawFd for RawSocket {
     }
 }
 
+/// Membership of an interface in a multicast group, for as long as this lives: the kernel reports it to switches.
+#[derive(Debug)]
+pub struct Membership(#[allow(dead_code, reason = "what it holds is the membership")] Socket);
+
+impl Membership {
+    /// Joins.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn join(group: IpAddr, index: u32) -> io::Result<Self> {
+        let domain = if group.is_ipv6() { Domain::IPV6 } else { Domain::IPV4 };
+        let socket = Socket::new(domain, Type::DGRAM.cloexec(), None)?;
+        match group {
+            IpAddr::V4(group) => {
+                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))?;
+            }
+            IpAddr::V6(group) => socket.join_multicast_v6(&group, index)?,
+        }
+        Ok(Self(socket))
+    }
+}
+
 /// Sends finished Ethernet frames.
 #[derive(Debug)]
 pub struct FrameSocket {

@@ -8,6 +8,8 @@
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 //! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`rfc9568`] | what the RFC demands, and the tests that hold it |
+//! | [`lifetime`] | how long the kernel keeps what nobody renews |
+//! | [`simulate`] | whole nodes on a network in virtual time |
 //! | [`runner`] | the shell: sockets, addresses, timers, scripts, mail, dumps |
 //!
 //! Everything but the runner is pure: it takes the time as an argument and returns effects. Where it acts
@@ -19,10 +21,12 @@ pub mod announce;
 pub mod engine;
 pub mod event;
 pub mod fsm;
+pub mod lifetime;
 pub mod packet;
 pub mod quorum;
 pub mod reject;
 pub mod rfc9568;
 pub mod runner;
+pub mod simulate;
 pub mod status;
 pub mod track;

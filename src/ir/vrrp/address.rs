@@ -38,6 +38,8 @@ pub struct Vip {
     pub preferred_lft: Option<u32>,
     /// `use_vmac`: put it on the VMAC interface.
     pub use_vmac: bool,
+    /// The interface of [`super::Instance::links`] it goes to; `None`: to `dev` or the instance's.
+    pub link: Option<String>,
 }
 
 impl Vip {
@@ -60,6 +62,7 @@ impl Vip {
             no_track: false,
             preferred_lft: if addr.is_ipv6() && prefix_len == 128 { Some(0) } else { None },
             use_vmac: false,
+            link: None,
         }
     }
 }

@@ -118,6 +118,41 @@ pub struct Ipvlan {
     pub mode: IpvlanMode,
 }
 
+/// An interface that is made for an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualLink {
+    /// Its name.
+    pub name: String,
+    /// The interface it is made on.
+    pub base: String,
+    /// IPv6 is spoken on it.
+    pub ipv6: bool,
+    /// What it is.
+    pub kind: VirtualLinkKind,
+}
+
+/// Kinds of [`VirtualLink`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VirtualLinkKind {
+    /// A macvlan with this hardware address.
+    Vmac(MacAddr),
+    /// An ipvlan, which shares the hardware address of its base.
+    Ipvlan {
+        /// Type.
+        mode: IpvlanMode,
+        /// Its own address and prefix length.
+        address: Option<(IpAddr, u8)>,
+    },
+}
+
+impl VirtualLink {
+    /// Has a hardware address of its own.
+    #[must_use]
+    pub fn is_vmac(&self) -> bool {
+        matches!(self.kind, VirtualLinkKind::Vmac(_))
+    }
+}
+
 /// Gratuitous ARP / unsolicited neighbour advertisement of one instance, resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GarpSettings {
@@ -269,6 +304,8 @@ pub struct Instance {
     pub vmac: Option<Vmac>,
     /// `use_ipvlan`.
     pub ipvlan: Option<Ipvlan>,
+    /// Interfaces made for it; the first one is the instance's, further ones are for addresses on other interfaces.
+    pub links: Vec<VirtualLink>,
     /// `promote_secondaries`: set that sysctl on the interface.
     pub promote_secondaries: bool,
     /// `kernel_rx_buf_size`, bytes.
@@ -282,6 +319,14 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// Name of the interface adverts go through: its own virtual one, unless `vmac_xmit_base`.
+    #[must_use]
+    pub fn speaks_on(&self) -> Option<&str> {
+        let link = self.links.first().filter(|l| Some(&l.base) == self.interface.as_ref());
+        let link = link.filter(|_| !self.vmac.as_ref().is_some_and(|v| v.xmit_base));
+        link.map(|l| l.name.as_str()).or(self.interface.as_deref())
+    }
+
     /// An instance with every default; the caller sets interface, VRID and addresses.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
@@ -330,6 +375,7 @@ impl Instance {
             smtp_alert: false,
             vmac: None,
             ipvlan: None,
+            links: Vec::new(),
             promote_secondaries: false,
             kernel_rx_buf_size: None,
             debug: 0,

@@ -22,7 +22,7 @@ pub use global::{
 pub use hmac::{AuthHmac, HmacKey, HmacMode};
 pub use instance::{
     Auth, AuthPass, GarpSettings, InitialState, Instance, Ipvlan, IpvlanMode, MacAddr, Notify, SyncGroup,
-    Unicast, UnicastChecksum, Version, Vmac,
+    Unicast, UnicastChecksum, Version, VirtualLink, VirtualLinkKind, Vmac,
 };
 pub use track::{
     BfdInstance, ExecMode, NameMatch, NotifyScript, ParamMatch, RunAs, Script, ScriptIdx, TrackBfd,

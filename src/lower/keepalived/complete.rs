@@ -48,6 +48,7 @@ impl Cx<'_> {
         }
         self.config.instances = instances;
         result?;
+        self.virtual_links();
         self.vrid_conflicts(drafts)
     }
 

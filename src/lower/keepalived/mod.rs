@@ -17,6 +17,7 @@ mod group;
 mod hmac;
 mod instance;
 mod instance_options;
+mod links;
 mod lvs;
 mod render;
 mod route;

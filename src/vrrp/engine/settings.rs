@@ -15,6 +15,8 @@ use super::{Link, Member};
 /// May a running router take the new settings, or must it start over?
 pub(super) fn compatible(old: &Instance, new: &Instance) -> bool {
     old.interface == new.interface
+        && old.links == new.links
+        && old.speaks_on() == new.speaks_on()
         && old.vrid == new.vrid
         && old.version == new.version
         && old.ipv6 == new.ipv6

@@ -104,7 +104,7 @@ fn is_link_local(address: Ipv6Addr) -> bool {
 
 /// Name of the interface a virtual address goes to.
 pub(crate) fn interface_of<'a>(instance: &'a Instance, vip: &'a Vip) -> Option<&'a str> {
-    vip.dev.as_deref().or(instance.interface.as_deref())
+    vip.link.as_deref().or(vip.dev.as_deref()).or(instance.interface.as_deref())
 }
 
 /// The netlink form of a virtual address on the interface with this index; `lifetime` in seconds, `u32::MAX`: forever.

@@ -4,6 +4,7 @@
 use crate::ir::vrrp::Config;
 use crate::sys::clock;
 use crate::sys::netlink::Rtnl;
+use crate::sys::nft::{self, Filter};
 use crate::sys::raw::RawSocket;
 use crate::sys::shared::Slots;
 use crate::vrrp::engine::Engine;
@@ -32,6 +33,7 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
         (name, link)
     });
     let engine = Engine::new(config.clone(), links.collect());
+    let mut filtered = false;
     for (at, instance) in config.instances.iter().enumerate() {
         let Some((true, sequence)) = shared.get(&instance.name) else { continue };
         journal.info(format!("({}) removing VIPs left behind by the VRRP process", instance.name));
@@ -43,7 +45,8 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
             }
         }
         shared.set_master(&instance.name, false);
-        let index = instance.interface.as_deref().and_then(|n| kernel.link(n)).map_or(0, |l| l.index);
+        filtered |= !instance.accept;
+        let index = instance.speaks_on().and_then(|n| kernel.link(n)).map_or(0, |l| l.index);
         let profile = engine.profile(at);
         let socket = match RawSocket::open(&sockets::key(instance, profile, index)) {
             Ok(socket) => socket,
@@ -75,5 +78,10 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
             }
         }
         journal.detail(format!("({}) sent 0 priority", instance.name));
+    }
+    if filtered {
+        let table = config.global.firewall.nftables.clone().unwrap_or_else(|| "keepalived".to_owned());
+        // The next engine sets what it needs.
+        let _ = nft::apply(&Filter { table, ..Filter::default() });
     }
 }

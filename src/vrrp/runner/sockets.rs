@@ -44,7 +44,7 @@ pub(super) struct Pool {
 pub(super) fn key(instance: &Instance, profile: &Profile, index: u32) -> RawKey {
     RawKey {
         protocol: profile.protocol(),
-        interface: instance.interface.clone().map(|name| (name, index)),
+        interface: instance.speaks_on().map(|name| (name.to_owned(), index)),
         bound: instance.src_ip.filter(|_| profile.unicast()),
         group: if profile.unicast() { None } else { Some(profile.group) },
         v6: instance.ipv6,

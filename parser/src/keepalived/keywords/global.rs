@@ -6,7 +6,6 @@ const LVS: &str = "virtual servers (LVS) are not done yet";
 const SNMP: &str = "there is no SNMP agent yet";
 const DBUS: &str = "there is no D-Bus interface yet";
 const ONE: &str = "Tandem has one VRRP process and no checker or BFD process";
-const FIREWALL: &str = "no firewall rules are written yet";
 const TUNING: &str = "Tandem sizes its own buffers";
 
 pub(super) const ROOT: &[Keyword] = &[
@@ -75,15 +74,15 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("vrrp_lower_prio_no_advert", "Do not answer a lower priority advert at once."),
     line("vrrp_higher_prio_send_advert", "Send one advert before giving way."),
     line("vrrp_version", "VRRP version 2 or 3; default 2."),
-    line("vrrp_iptables", "Chains for drop rules.").inert(FIREWALL).instead("nftables"),
-    line("vrrp_ipsets", "Sets for drop rules.").inert(FIREWALL),
-    line("nftables", "Table for drop rules.").inert(FIREWALL),
-    line("nftables_priority", "Priority of the chains.").inert(FIREWALL),
-    line("nftables_ifindex", "Match interfaces by index.").inert(FIREWALL),
+    line("vrrp_iptables", "Chains for drop rules.").instead("nftables"),
+    line("vrrp_ipsets", "Sets for drop rules.").inert("nftables has sets of its own"),
+    line("nftables", "Table for drop rules."),
+    line("nftables_priority", "Priority of the chains."),
+    line("nftables_ifindex", "Match interfaces by index.").inert("Tandem always does"),
     line("nftables_ipvs", "Table for virtual server marks.").inert(LVS),
     line("nftables_ipvs_priority", "Priority of those chains.").inert(LVS),
     line("nftables_ipvs_start_fwmark", "First mark used.").inert(LVS),
-    line("nftables_counters", "Count packets in rules.").inert(FIREWALL),
+    line("nftables_counters", "Count packets in rules."),
     line("vrrp_check_unicast_src", "Drop unicast adverts from others than peers."),
     line("vrrp_skip_check_adv_addr", "Compare the address list only when the sender changes."),
     line(

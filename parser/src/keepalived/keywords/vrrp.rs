@@ -3,7 +3,7 @@
 use super::{Keyword, Section, block, line, values};
 
 const NOBFD: &str = "BFD is not done yet";
-const VMAC: &str = "virtual MAC interfaces are not done yet";
+const VMAC: &str = "announcements are not repeated on the interface below a VMAC";
 
 pub(super) const ROOT: &[Keyword] = &[
     block("track_group", Section::TrackGroup, "Instances whose state static items follow."),
@@ -53,10 +53,10 @@ pub(super) const GARP_GROUP: &[Keyword] = &[
 ];
 
 pub(super) const INSTANCE: &[Keyword] = &[
-    line("use_vmac", "Use a virtual MAC interface.").inert(VMAC),
-    line("use_vmac_addr", "A virtual MAC interface for addresses elsewhere too.").inert(VMAC),
-    line("vmac_xmit_base", "Send adverts through the base interface.").inert(VMAC),
-    line("use_ipvlan", "Use an ipvlan interface.").inert(VMAC),
+    line("use_vmac", "Use a virtual MAC interface."),
+    line("use_vmac_addr", "A virtual MAC interface for addresses elsewhere too."),
+    line("vmac_xmit_base", "Send adverts through the base interface."),
+    line("use_ipvlan", "Use an ipvlan interface."),
     values("unicast_peer", "Addresses of the other routers."),
     line("unicast_fault_no_peer", "FAULT rather than multicast when there is no peer."),
     line("check_unicast_src", "Drop adverts from others than peers."),
@@ -88,8 +88,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     values("virtual_routes", "Routes that move."),
     values("virtual_rules", "Routing rules that move."),
     line("accept", "Accept packets to the virtual addresses; the default."),
-    line("no_accept", "Drop packets to the virtual addresses.")
-        .inert("no firewall rules are written yet, so packets are accepted"),
+    line("no_accept", "Drop packets to the virtual addresses."),
     line("skip_check_adv_addr", "Compare the address list only when the sender changes."),
     line("strict_mode", "Follow the RFC to the letter."),
     line("preempt", "Take over from a lower priority; the default."),

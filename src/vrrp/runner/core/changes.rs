@@ -10,7 +10,7 @@ use super::{Core, interfaces};
 
 impl Core {
     /// The kernel reported a change.
-    pub(super) fn kernel_changed(&mut self, change: &Change, now: Instant) {
+    pub(in crate::vrrp::runner) fn kernel_changed(&mut self, change: &Change, now: Instant) {
         match change {
             Change::Link(link) => {
                 self.routes_gone |= link.up;
@@ -18,6 +18,9 @@ impl Core {
                 let renamed = self.kernel.set_link(link.clone());
                 if let Some(old) = renamed {
                     self.refresh(&old, now);
+                }
+                if fresh {
+                    self.make_links();
                 }
                 self.refresh(&link.name, now);
                 if fresh {
@@ -47,7 +50,7 @@ impl Core {
     }
 
     /// After a batch of changes: whatever they took away.
-    pub(super) fn changes_seen(&mut self) {
+    pub(in crate::vrrp::runner) fn changes_seen(&mut self) {
         if std::mem::take(&mut self.routes_gone) {
             self.restore_routes();
         }

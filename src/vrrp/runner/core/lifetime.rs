@@ -9,36 +9,16 @@ use std::time::{Duration, Instant};
 
 use crate::ir::vrrp::{Instance, VipLifetime};
 use crate::sys::clock;
-use crate::vrrp::packet::PRIORITY_OWNER;
+use crate::vrrp::lifetime::{FOREVER, lifetime};
 
 use super::super::addresses;
 use super::Core;
 
-/// Forever.
-const FOREVER: u32 = u32::MAX;
-/// Shortest automatic life, seconds. The kernel counts in whole seconds and may be up to one late; a machine so busy
-/// that this thread does not run for as long has lost the election at `advert_int 1` anyway.
-const SHORTEST: u32 = 3;
 /// Renewals per life: some may be late.
 const RENEWALS: u32 = 6;
 
-/// How long the kernel keeps an address of this instance when nobody renews it, seconds: as long as the others wait
-/// for adverts, so that it is gone when they take over.
-pub(super) fn lifetime(setting: VipLifetime, instance: &Instance) -> u32 {
-    match setting {
-        VipLifetime::Off => FOREVER,
-        // The owner's addresses are its machine's own.
-        _ if instance.priority == PRIORITY_OWNER => FOREVER,
-        VipLifetime::Seconds(seconds) => seconds,
-        VipLifetime::Auto => {
-            let silence = instance.advert_interval * instance.down_timer_adverts;
-            u32::try_from(silence.as_secs()).unwrap_or(FOREVER - 1).max(SHORTEST)
-        }
-    }
-}
-
 impl Core {
-    /// See [`lifetime`].
+    /// See [`lifetime()`].
     pub(super) fn lifetime(&self, instance: &Instance) -> u32 {
         lifetime(self.engine.config().global.vip_lifetime, instance)
     }
@@ -97,31 +77,12 @@ impl Core {
             let name = addresses::interface_of(instance, vip).unwrap_or_default();
             let Some(index) = self.kernel.link(name).map(|l| l.index) else { continue };
             if let Err(e) = self.rtnl.add_address(&addresses::spec(vip, index, life)) {
-                self.journal.detail(format!("({}) cannot renew {} on {name}: {e}", instance.name, vip.addr));
+                // Said once: what cannot be set cannot be renewed.
+                if self.unrenewed.insert((index, vip.addr)) {
+                    let text = format!("({}) cannot renew {} on {name}: {e}", instance.name, vip.addr);
+                    self.journal.detail(text);
+                }
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_lives_as_long_as_the_others_wait() {
-        let with = |interval: f64, adverts, priority| Instance {
-            advert_interval: Duration::from_secs_f64(interval),
-            down_timer_adverts: adverts,
-            priority,
-            ..Instance::new("VI_1")
-        };
-        let auto = |interval, adverts| lifetime(VipLifetime::Auto, &with(interval, adverts, 100));
-        assert_eq!(auto(1.0, 3), 3);
-        assert_eq!(auto(0.01, 3), 3, "a busy machine must be able to renew in time");
-        assert_eq!(auto(10.0, 3), 30);
-        assert_eq!(auto(1.0, 5), 5);
-        assert_eq!(lifetime(VipLifetime::Seconds(7), &with(1.0, 3, 100)), 7);
-        assert_eq!(lifetime(VipLifetime::Off, &with(1.0, 3, 100)), u32::MAX);
-        assert_eq!(lifetime(VipLifetime::Auto, &with(1.0, 3, 255)), u32::MAX, "the owner's own address");
     }
 }

@@ -2,17 +2,20 @@
 
 mod announce;
 mod changes;
+mod firewall;
 mod lifetime;
 mod notices;
 mod receive;
 mod reload;
 mod statics;
 mod tracking;
+mod vmac;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::{Instant, SystemTime};
 
@@ -22,7 +25,8 @@ use tokio::sync::Notify;
 use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::netlink::Rtnl;
-use crate::sys::raw::{FrameSocket, RawKey, RawSocket};
+use crate::sys::nft::Filter;
+use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
 use crate::vrrp::fsm::{Effect, State, Timer};
 use crate::vrrp::packet::{self, Outgoing};
@@ -87,6 +91,14 @@ pub struct Core {
     delays: Vec<(Instant, Delay)>,
     processes: Processes,
     files: Files,
+    /// Addresses by interface whose lives could not be renewed.
+    unrenewed: BTreeSet<(u32, IpAddr)>,
+    /// What is filtered; `None`: nothing was set yet.
+    filter: Option<Filter>,
+    /// Memberships of interfaces below virtual ones, which must not report their own.
+    memberships: BTreeMap<(u32, IpAddr), Membership>,
+    /// Switches of the kernel that were changed, with what they were.
+    switches: Vec<(PathBuf, String)>,
     /// Routes or rules may be missing.
     routes_gone: bool,
     checks: Checks,
@@ -149,6 +161,10 @@ impl Core {
             delays: Vec::new(),
             processes: Processes::default(),
             files: Files::default(),
+            unrenewed: BTreeSet::new(),
+            filter: None,
+            memberships: BTreeMap::new(),
+            switches: Vec::new(),
             routes_gone: false,
             checks: Checks::default(),
             began: clock::now(),
@@ -171,6 +187,8 @@ impl Core {
     pub(super) fn start(&mut self, now: Instant) {
         self.log_addresses();
         let config = self.engine.config().clone();
+        self.make_links();
+        self.update_filter(None);
         self.set_statics(&Config::default(), &config);
         self.promote_secondaries();
         self.fifos.update(&config.global, &mut self.running, &self.journal);
@@ -197,7 +215,7 @@ impl Core {
     fn open_sockets(&mut self, now: Instant) {
         for at in 0..self.sides.len() {
             let instance = &self.engine.config().instances[at];
-            let index = match &instance.interface {
+            let index = match instance.speaks_on() {
                 Some(name) => match self.kernel.link(name) {
                     Some(link) => link.index,
                     None => {
@@ -352,6 +370,10 @@ impl Core {
         if !add {
             self.set_routes(&instance, false);
         }
+        if add {
+            self.log_filter(&instance, add);
+            self.update_filter(Some(at));
+        }
         let verb = if add { "setting" } else { "removing" };
         for (what, vips) in [("VIPs", &instance.vips), ("E-VIPs", &instance.excluded_vips)] {
             if vips.is_empty() {
@@ -366,6 +388,10 @@ impl Core {
             self.set_routes(&instance, true);
         }
         self.sides[at].installed = add;
+        if !add {
+            self.log_filter(&instance, add);
+            self.update_filter(None);
+        }
         self.plan_renewal();
     }
 
@@ -377,8 +403,7 @@ impl Core {
             if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
         if let Err(e) = result {
             let what = if add { "add" } else { "delete" };
-            let hint =
-                if e.kind() == io::ErrorKind::PermissionDenied { " (CAP_NET_ADMIN is needed)" } else { "" };
+            let hint = missing(&e, "CAP_NET_ADMIN");
             self.journal.warn(format!("({}) cannot {what} {} on {name}: {e}{hint}", instance.name, vip.addr));
         }
     }
@@ -427,6 +452,8 @@ impl Core {
         if !self.options.dont_release {
             let config = self.engine.config().clone();
             self.set_statics(&config, &Config::default());
+            self.unmake_links(&config, &Config::default());
+            self.drop_filter();
         }
         std::mem::take(&mut self.running)
     }
@@ -479,6 +506,14 @@ fn interfaces(config: &Config, _: &Kernel) -> Vec<String> {
         }
     }
     names
+}
+
+/// What a refusal is about, for the log.
+fn missing(error: &io::Error, capability: &str) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(" ({capability} is needed)"),
+        _ => String::new(),
+    }
 }
 
 fn sockpool_line(key: &RawKey) -> String {

@@ -54,6 +54,9 @@ impl Core {
         }
         let mut fresh = Vec::new();
         self.apply(now, |engine, now, out| fresh = engine.adopt(adopted, &moved, now, out));
+        self.unmake_links(&old_config, &config);
+        self.make_links();
+        self.update_filter(None);
         // A new instance must be able to send when it starts.
         self.open_sockets(now);
         self.promote_secondaries();

@@ -4,6 +4,8 @@ use std::io;
 
 use crate::ir::vrrp::{Config, Instance, Route, Rule, StaticAddress, Vip};
 
+use crate::sys::netlink::Address;
+
 use super::super::addresses;
 use super::Core;
 
@@ -67,6 +69,10 @@ impl Core {
     /// Static addresses on the interface with this index that are not there. `why` is for the log.
     pub(super) fn restore_static_addresses(&mut self, index: u32, why: &str) {
         let Some(name) = self.kernel.by_index(index).map(|l| l.name.clone()) else { return };
+        // Addresses leave before their interface does: only the kernel knows whether it is still there.
+        if self.rtnl.link(&name).is_err() {
+            return;
+        }
         let missing = |a: &&StaticAddress| {
             a.address.dev.as_deref() == Some(&name)
                 && !a.address.no_track
@@ -75,8 +81,17 @@ impl Core {
         let statics = &self.engine.config().static_addresses;
         let lost: Vec<Vip> = statics.iter().filter(missing).map(|a| a.address.clone()).collect();
         for vip in lost {
-            self.set_static_address(&vip, true);
-            self.journal.info(format!("static address {} on {name} {why} - restored", vip.addr));
+            if self.set_static_address(&vip, true) {
+                self.kernel.set_address(Address {
+                    index,
+                    address: vip.addr,
+                    prefix_len: vip.prefix_len,
+                    scope: vip.scope,
+                    secondary: false,
+                    tentative: false,
+                });
+                self.journal.info(format!("static address {} on {name} {why} - restored", vip.addr));
+            }
         }
     }
 
@@ -89,17 +104,18 @@ impl Core {
         }
     }
 
-    fn set_static_address(&mut self, vip: &Vip, add: bool) {
+    fn set_static_address(&mut self, vip: &Vip, add: bool) -> bool {
         let name = vip.dev.as_deref().unwrap_or_default();
         let Some(index) = self.kernel.link(name).map(|l| l.index) else {
             self.journal.warn(format!("static address {}: no interface {name}", vip.addr));
-            return;
+            return false;
         };
         let spec = addresses::spec(vip, index, u32::MAX);
         let done = if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
-        if let Err(e) = done {
+        if let Err(e) = &done {
             self.journal.warn(format!("static address {} on {name}: {e}", vip.addr));
         }
+        done.is_ok()
     }
 
     /// Brings static addresses, routes and rules from `old` to `new`; what both have is not touched.

@@ -1,0 +1,613 @@
+//! Whole nodes on a network in virtual time: the machine that runs on the wire, fed by a simulated one.
+//!
+//! A [`World`] takes the configurations of two or more nodes. Adverts are encoded by the sender and decoded by the
+//! receiver, so what keeps real routers from hearing each other (another password, other addresses, another version)
+//! keeps these. Everything random comes from one seed: a run is repeated by its number.
+//!
+//! Instances of different nodes are on one segment when VRID and family agree; where interface names agree too, those
+//! only. A node without an address of its own gets one, or the one its peers know it by.
+
+mod event;
+mod scenario;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::ir::vrrp::{Config, Instance};
+
+use super::engine::{Delay, Engine, Link, Output, Seed};
+use super::fsm::{Effect, Timer};
+use super::lifetime::lifetime;
+use super::packet::{self, Arrival, Outgoing, PRIORITY_STOP};
+use super::track::Outcome;
+
+pub use event::{Event, Planned, parse};
+pub use scenario::{Answer, Question, ask};
+
+/// A node as it is given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// What it is called.
+    pub name: String,
+    /// Its configuration.
+    pub config: Config,
+}
+
+/// How the network treats packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weather {
+    /// Of a hundred packets, so many are lost.
+    pub loss_percent: u32,
+    /// A packet takes up to this long, each its own time: they overtake each other.
+    pub delay: Duration,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self { loss_percent: 0, delay: Duration::from_millis(1) }
+    }
+}
+
+/// Something worth a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Since the start.
+    pub at: Duration,
+    /// Where; `None`: on the network.
+    pub node: Option<usize>,
+    /// What.
+    pub what: What,
+}
+
+/// See [`Moment`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A planned event.
+    Happens(String),
+    /// A log line of the node.
+    Says(String),
+    /// The node has these addresses now.
+    Takes(Vec<IpAddr>),
+    /// The node lost or gave up these addresses.
+    Leaves(Vec<IpAddr>),
+}
+
+/// A timer of a node.
+#[derive(Clone, Debug, PartialEq)]
+enum Due {
+    Timer(usize, Timer),
+    Delay(Delay),
+    Script(usize),
+    /// The kernel removes the addresses of this instance.
+    Expiry(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Condition {
+    Running,
+    /// Processes do not run; timers that were due are late when they do.
+    Frozen,
+    /// Nothing runs.
+    Off,
+}
+
+#[derive(Debug)]
+struct Node {
+    name: String,
+    config: Config,
+    engine: Engine,
+    condition: Condition,
+    timers: Vec<(Instant, Due)>,
+    /// Positions of instances whose addresses are installed.
+    owns: BTreeSet<usize>,
+    /// Interfaces without a carrier.
+    down: BTreeSet<String>,
+    /// Hears and is heard by nobody, without knowing.
+    cut: bool,
+    scripts: Vec<bool>,
+    proxy: bool,
+}
+
+/// A packet under way.
+#[derive(Debug)]
+struct Packet {
+    at: Instant,
+    to: (usize, usize),
+    from: IpAddr,
+    v6: bool,
+    destination: IpAddr,
+    hop_limit: u8,
+    bytes: Vec<u8>,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub struct World {
+    nodes: Vec<Node>,
+    wire: Vec<Packet>,
+    origin: Instant,
+    now: Instant,
+    rng: StdRng,
+    /// How the network is.
+    pub weather: Weather,
+    /// What happened.
+    pub moments: Vec<Moment>,
+}
+
+impl World {
+    /// Nodes that have not started. `origin`: any instant, virtual time counts from there.
+    #[must_use]
+    pub fn new(given: &[Given], seed: u64, origin: Instant) -> Self {
+        let nodes = (0..given.len()).map(|at| Node {
+            name: given[at].name.clone(),
+            config: given[at].config.clone(),
+            engine: Engine::new(given[at].config.clone(), links(given, at)),
+            condition: Condition::Off,
+            timers: Vec::new(),
+            owns: BTreeSet::new(),
+            down: BTreeSet::new(),
+            cut: false,
+            scripts: vec![true; given[at].config.scripts.len()],
+            proxy: true,
+        });
+        Self {
+            nodes: nodes.collect(),
+            wire: Vec::new(),
+            origin,
+            now: origin,
+            rng: StdRng::seed_from_u64(seed),
+            weather: Weather::default(),
+            moments: Vec::new(),
+        }
+    }
+
+    /// Virtual time since the start.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        self.now - self.origin
+    }
+
+    /// Name of a node.
+    #[must_use]
+    pub fn name(&self, node: usize) -> &str {
+        &self.nodes[node].name
+    }
+
+    /// Position of the node with this name.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<usize> {
+        self.nodes.iter().position(|n| n.name == name)
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// No nodes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// Every virtual address with the nodes that have it.
+    #[must_use]
+    pub fn owners(&self) -> BTreeMap<IpAddr, Vec<usize>> {
+        let mut owners: BTreeMap<IpAddr, Vec<usize>> = BTreeMap::new();
+        for (at, node) in self.nodes.iter().enumerate() {
+            for (position, instance) in node.config.instances.iter().enumerate() {
+                for vip in addresses(instance) {
+                    let list = owners.entry(vip).or_default();
+                    if node.owns.contains(&position) && !list.contains(&at) {
+                        list.push(at);
+                    }
+                }
+            }
+        }
+        owners
+    }
+
+    /// Makes an event happen now.
+    pub fn happen(&mut self, event: &Event) {
+        let what = What::Happens(self.describe(event));
+        self.moments.push(Moment { at: self.time(), node: None, what });
+        match event {
+            Event::Start(at) => self.start(*at),
+            Event::Stop(at) => {
+                self.act(*at, Engine::stop);
+                self.turn_off(*at);
+            }
+            Event::EngineDies(at) => self.engine_dies(*at),
+            Event::AllDies(at) => {
+                self.turn_off(*at);
+            }
+            Event::Freezes(at) => self.nodes[*at].condition = Condition::Frozen,
+            Event::Thaws(at) => {
+                if self.nodes[*at].condition == Condition::Frozen {
+                    self.nodes[*at].condition = Condition::Running;
+                }
+            }
+            Event::Link { node, interface, up } => self.link(*node, interface.as_deref(), *up),
+            Event::Cut(at) => self.nodes[*at].cut = true,
+            Event::Mend(at) => self.nodes[*at].cut = false,
+            Event::Proxy { node, runs } => self.proxy(*node, *runs),
+            Event::Script { node, name, good } => {
+                let named = |s: &crate::ir::vrrp::Script| s.name == *name;
+                if let Some(script) = self.nodes[*node].config.scripts.iter().position(named) {
+                    self.nodes[*node].scripts[script] = *good;
+                }
+            }
+            Event::File { node, name, value } => {
+                let named = |f: &crate::ir::vrrp::TrackFile| f.name == *name;
+                if let Some(file) = self.nodes[*node].config.track_files.iter().position(named) {
+                    let value = *value;
+                    self.act(*node, |engine, now, out| engine.file_value(file, value, now, out));
+                }
+            }
+            Event::Loss(percent) => self.weather.loss_percent = *percent,
+            Event::Delay(delay) => self.weather.delay = *delay,
+        }
+    }
+
+    /// Runs until virtual time `until` has come, calling `watch` after every event.
+    pub fn run(&mut self, until: Duration, mut watch: impl FnMut(&Self)) {
+        let end = self.origin + until;
+        while let Some(next) = self.next().filter(|next| *next <= end) {
+            self.now = self.now.max(next);
+            self.one(next);
+            watch(self);
+        }
+        self.now = self.now.max(end);
+    }
+
+    fn next(&self) -> Option<Instant> {
+        let awake = |node: &&Node| node.condition == Condition::Running;
+        let timers = self.nodes.iter().filter(awake).flat_map(|n| n.timers.iter().map(|t| t.0));
+        // Expiry is the kernel's: it needs no process.
+        let expiry = self.nodes.iter().flat_map(|n| n.timers.iter());
+        let expiry = expiry.filter(|t| matches!(t.1, Due::Expiry(_))).map(|t| t.0);
+        self.wire.iter().map(|p| p.at).chain(timers).chain(expiry).min()
+    }
+
+    /// The packet or timer that is due at `next`.
+    fn one(&mut self, next: Instant) {
+        if let Some(i) = self.wire.iter().position(|p| p.at == next) {
+            let packet = self.wire.swap_remove(i);
+            self.deliver(&packet);
+            return;
+        }
+        for at in 0..self.nodes.len() {
+            let node = &mut self.nodes[at];
+            let ready = |t: &(Instant, Due)| {
+                t.0 == next && (node.condition == Condition::Running || matches!(t.1, Due::Expiry(_)))
+            };
+            if let Some(i) = node.timers.iter().position(ready) {
+                let (due, what) = node.timers.swap_remove(i);
+                self.fire(at, due, what);
+                return;
+            }
+        }
+    }
+
+    fn fire(&mut self, at: usize, due: Instant, what: Due) {
+        let late = self.now.saturating_duration_since(due);
+        match what {
+            Due::Timer(instance, timer) => {
+                self.act(at, |engine, now, out| engine.timer(instance, timer, late, now, out));
+            }
+            Due::Delay(delay) => self.act(at, |engine, now, out| engine.delay_ended(&delay, now, out)),
+            Due::Script(script) => {
+                let interval = self.nodes[at].config.scripts[script].interval;
+                self.nodes[at].timers.push((self.now + interval, Due::Script(script)));
+                self.script_ends(at, script);
+            }
+            Due::Expiry(instance) => {
+                if self.nodes[at].condition == Condition::Running {
+                    self.renew(at, instance);
+                } else {
+                    self.own(at, instance, false);
+                }
+            }
+        }
+    }
+
+    fn script_ends(&mut self, at: usize, script: usize) {
+        let watched = self.nodes[at].config.scripts[script].watches_process.is_some();
+        let good = self.nodes[at].scripts[script] && (self.nodes[at].proxy || !watched);
+        let outcome = Outcome::Exited(i32::from(!good));
+        self.act(at, |engine, now, out| engine.script_finished(script, outcome, now, out));
+    }
+
+    /// Steps the engine of a node and does what it asks.
+    fn act(&mut self, at: usize, act: impl FnOnce(&mut Engine, Instant, &mut Vec<Output>)) {
+        let (mut out, now) = (Vec::new(), self.now);
+        act(&mut self.nodes[at].engine, now, &mut out);
+        for output in out {
+            match output {
+                Output::Instance(instance, effect) => self.effect(at, instance, effect),
+                Output::Log(event) => self.says(at, event.to_string()),
+                Output::Group(..) => {}
+                Output::Delay(delay, after) => {
+                    let timers = &mut self.nodes[at].timers;
+                    timers.retain(|t| t.1 != Due::Delay(delay.clone()));
+                    timers.extend(after.map(|after| (now + after, Due::Delay(delay))));
+                }
+            }
+        }
+    }
+
+    fn effect(&mut self, at: usize, instance: usize, effect: Effect) {
+        match effect {
+            Effect::Arm(timer, after) => {
+                let timers = &mut self.nodes[at].timers;
+                timers.retain(|t| t.1 != Due::Timer(instance, timer));
+                timers.push((self.now + after, Due::Timer(instance, timer)));
+            }
+            Effect::Disarm(timer) => self.nodes[at].timers.retain(|t| t.1 != Due::Timer(instance, timer)),
+            Effect::SendAdvert { priority } => self.send(at, instance, priority),
+            Effect::AddAddresses => self.own(at, instance, true),
+            Effect::RemoveAddresses => self.own(at, instance, false),
+            Effect::Log(event) => {
+                let line = format!("({}) {event}", self.nodes[at].config.instances[instance].name);
+                self.says(at, line);
+            }
+            Effect::RestoreAddress(_) | Effect::Announce { .. } | Effect::Notify(_) => {}
+        }
+    }
+
+    fn says(&mut self, at: usize, line: String) {
+        self.moments.push(Moment { at: self.time(), node: Some(at), what: What::Says(line) });
+    }
+
+    fn own(&mut self, at: usize, instance: usize, add: bool) {
+        let node = &mut self.nodes[at];
+        node.timers.retain(|t| t.1 != Due::Expiry(instance));
+        let changed = if add { node.owns.insert(instance) } else { node.owns.remove(&instance) };
+        let list = addresses(&node.config.instances[instance]).collect();
+        if add {
+            self.renew(at, instance);
+        }
+        if changed {
+            let what = if add { What::Takes(list) } else { What::Leaves(list) };
+            self.moments.push(Moment { at: self.time(), node: Some(at), what });
+        }
+    }
+
+    /// The kernel keeps the addresses for another life.
+    fn renew(&mut self, at: usize, instance: usize) {
+        let node = &mut self.nodes[at];
+        let life = lifetime(node.config.global.vip_lifetime, &node.config.instances[instance]);
+        if life != u32::MAX {
+            let end = self.now + Duration::from_secs(life.into());
+            node.timers.push((end, Due::Expiry(instance)));
+        }
+    }
+
+    fn send(&mut self, at: usize, instance: usize, priority: u8) {
+        let node = &mut self.nodes[at];
+        let sequence = node.engine.next_sequence(instance);
+        let profile = node.engine.profile(instance).clone();
+        let router = node.engine.router(instance);
+        let (source, old_checksum) = (router.settings().address, router.old_checksum());
+        let v6 = node.config.instances[instance].ipv6;
+        let group = [profile.group];
+        let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
+        let mut bytes = Vec::new();
+        for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
+            let outgoing = Outgoing { source, destination, priority, ip_id: 1, sequence, old_checksum };
+            packet::encode(&profile, &outgoing, &mut bytes);
+            for to in self.hearers(at, instance, destination) {
+                let lost = self.rng.random_range(0..100) < self.weather.loss_percent;
+                let most = u64::try_from(self.weather.delay.as_micros()).unwrap_or(u64::MAX);
+                let delay = Duration::from_micros(self.rng.random_range(0..=most));
+                if !lost {
+                    self.wire.push(Packet {
+                        at: self.now + delay,
+                        to,
+                        from: source,
+                        v6,
+                        destination,
+                        hop_limit: profile.ttl,
+                        bytes: bytes.clone(),
+                    });
+                }
+            }
+        }
+    }
+
+    fn silent(&self, at: usize, instance: &Instance) -> bool {
+        let node = &self.nodes[at];
+        node.cut || instance.interface.as_ref().is_some_and(|i| node.down.contains(i))
+    }
+
+    /// Instances that a packet of this one for `destination` reaches.
+    fn hearers(&self, at: usize, instance: usize, destination: IpAddr) -> Vec<(usize, usize)> {
+        let own = &self.nodes[at].config.instances[instance];
+        let mut hearers = Vec::new();
+        if self.silent(at, own) {
+            return hearers;
+        }
+        for (other, node) in self.nodes.iter().enumerate().filter(|(other, _)| *other != at) {
+            let same = |i: &Instance| i.vrid == own.vrid && i.ipv6 == own.ipv6;
+            let named = node.config.instances.iter().any(|i| same(i) && i.interface == own.interface);
+            for (position, i) in node.config.instances.iter().enumerate().filter(|(_, i)| same(i)) {
+                let profile = node.engine.profile(position);
+                let meant = match own.unicast {
+                    Some(_) => node.engine.router(position).settings().address == destination,
+                    None => !profile.unicast() && profile.group == destination,
+                };
+                let segment = own.unicast.is_some() || !named || i.interface == own.interface;
+                if meant && segment && !self.silent(other, i) {
+                    hearers.push((other, position));
+                }
+            }
+        }
+        hearers
+    }
+
+    fn deliver(&mut self, packet: &Packet) {
+        let (at, instance) = packet.to;
+        let node = &self.nodes[at];
+        // What is under way when a cable is cut is lost; a frozen process reads nothing, its socket is full.
+        if node.condition != Condition::Running || self.silent(at, &node.config.instances[instance]) {
+            return;
+        }
+        let profile = node.engine.profile(instance);
+        let own = node.engine.router(instance).settings().address;
+        let check = node.engine.check_addresses(instance, packet.from);
+        let decoded = match (packet.v6, packet.from) {
+            (true, IpAddr::V6(source)) => {
+                let destination = match packet.destination {
+                    IpAddr::V6(a) => Some(a),
+                    IpAddr::V4(_) => None,
+                };
+                let arrival = Arrival { source, destination, hop_limit: Some(packet.hop_limit) };
+                packet::decode_v6(profile, own, check, arrival, &packet.bytes)
+            }
+            _ => packet::decode_v4(profile, own, check, &packet.bytes),
+        };
+        let decoded = decoded.map_err(|reason| (reason, Some(packet.from)));
+        self.act(at, |engine, now, out| engine.packet(instance, decoded, now, out));
+    }
+
+    fn start(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        let links: BTreeMap<String, Link> = interfaces(&node.config)
+            .into_iter()
+            .map(|name| {
+                let up = !node.down.contains(&name);
+                let known = node.engine.link(&name).copied().unwrap_or_default();
+                (name, Link { up, ..known })
+            })
+            .collect();
+        node.engine = Engine::new(node.config.clone(), links);
+        node.condition = Condition::Running;
+        node.timers.clear();
+        let counts = node.config.track_processes.iter();
+        let counts = counts.map(|p| if node.proxy { p.quorum.max(1) } else { 0 }).collect();
+        let files = vec![0; node.config.track_files.len()];
+        node.engine.note_tracked(Seed::new(counts, files));
+        // A daemon takes down what one before it left.
+        for instance in std::mem::take(&mut node.owns) {
+            self.nodes[at].owns.insert(instance);
+            self.own(at, instance, false);
+        }
+        self.act(at, Engine::start);
+        for script in 0..self.nodes[at].config.scripts.len() {
+            let interval = self.nodes[at].config.scripts[script].interval;
+            self.nodes[at].timers.push((self.now + interval, Due::Script(script)));
+            self.script_ends(at, script);
+        }
+    }
+
+    /// Nothing runs any more. Addresses stay until the kernel removes them.
+    fn turn_off(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        node.condition = Condition::Off;
+        node.timers.retain(|t| matches!(t.1, Due::Expiry(_)));
+    }
+
+    /// The parent takes the addresses down, says so, and starts another one.
+    fn engine_dies(&mut self, at: usize) {
+        let owned: Vec<usize> = self.nodes[at].owns.iter().copied().collect();
+        for instance in owned {
+            self.own(at, instance, false);
+            self.send(at, instance, PRIORITY_STOP);
+        }
+        self.turn_off(at);
+    }
+
+    fn link(&mut self, at: usize, only: Option<&str>, up: bool) {
+        let names = interfaces(&self.nodes[at].config);
+        for name in names.into_iter().filter(|name| only.is_none_or(|only| only == name)) {
+            let node = &mut self.nodes[at];
+            if up {
+                node.down.remove(&name);
+            } else {
+                node.down.insert(name.clone());
+            }
+            if node.condition == Condition::Running {
+                let link = Link { up, ..node.engine.link(&name).copied().unwrap_or_default() };
+                self.act(at, |engine, now, out| engine.link_changed(&name, link, now, out));
+            }
+        }
+    }
+
+    fn proxy(&mut self, at: usize, runs: bool) {
+        self.nodes[at].proxy = runs;
+        let scripts = &self.nodes[at].config.scripts;
+        let watched: Vec<usize> =
+            (0..scripts.len()).filter(|s| scripts[*s].watches_process.is_some()).collect();
+        // A script of another kind finds out at its next run.
+        if watched.is_empty() {
+            self.nodes[at].scripts.fill(runs);
+        }
+        if self.nodes[at].condition != Condition::Running {
+            return;
+        }
+        if !runs {
+            for script in watched {
+                self.script_ends(at, script);
+            }
+        }
+        for process in 0..self.nodes[at].config.track_processes.len() {
+            let quorum = self.nodes[at].config.track_processes[process].quorum.max(1);
+            let count = if runs { quorum } else { 0 };
+            self.act(at, |engine, now, out| engine.process_count(process, count, now, out));
+        }
+    }
+}
+
+/// All addresses of an instance.
+fn addresses(instance: &Instance) -> impl Iterator<Item = IpAddr> {
+    instance.vips.iter().chain(&instance.excluded_vips).map(|v| v.addr)
+}
+
+/// Every interface a configuration watches.
+fn interfaces(config: &Config) -> BTreeSet<String> {
+    let instances = config.instances.iter();
+    let own = instances.clone().filter_map(|i| i.interface.clone());
+    let tracked = instances.flat_map(|i| i.track_interfaces.iter().map(|t| t.name.clone()));
+    let groups = config.sync_groups.iter().flat_map(|g| g.track_interfaces.iter().map(|t| t.name.clone()));
+    own.chain(tracked).chain(groups).collect()
+}
+
+/// The interfaces of a node, up, with addresses: the ones its peers know it by, or made up.
+fn links(given: &[Given], at: usize) -> BTreeMap<String, Link> {
+    let number = u8::try_from(at + 1).unwrap_or(u8::MAX);
+    let written: BTreeSet<IpAddr> =
+        given.iter().flat_map(|g| &g.config.instances).filter_map(|i| i.src_ip).collect();
+    let mut links = BTreeMap::new();
+    for name in interfaces(&given[at].config) {
+        let made = Link {
+            up: true,
+            v4: Some(Ipv4Addr::new(192, 0, 2, number)),
+            v6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into())),
+        };
+        links.insert(name, made);
+    }
+    for own in &given[at].config.instances {
+        let Some(link) = own.interface.as_ref().and_then(|name| links.get_mut(name)) else { continue };
+        let others = given.iter().enumerate().filter(|(other, _)| *other != at);
+        let known = others
+            .flat_map(|(_, g)| g.config.instances.iter())
+            .filter(|i| i.vrid == own.vrid && i.ipv6 == own.ipv6)
+            .flat_map(|i| i.unicast.iter().flat_map(|u| u.peers.clone()))
+            .filter(|peer| !written.contains(peer));
+        for peer in known {
+            match peer {
+                IpAddr::V4(a) => link.v4 = Some(a),
+                IpAddr::V6(a) => link.v6 = Some(a),
+            }
+        }
+    }
+    links
+}
+
+#[cfg(test)]
+mod tests;
