@@ -11,6 +11,7 @@ mod simulate;
 mod tandem;
 mod top;
 mod version;
+mod vrrp;
 
 use std::ffi::OsString;
 use std::path::Path;

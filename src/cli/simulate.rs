@@ -179,7 +179,10 @@ fn answers(given: &[Given], world: &World, seed: u64) -> String {
 }
 
 fn said(world: &World, answer: &Answer) -> String {
-    let seconds = |time: Duration| format!("{:.3} s", time.as_secs_f64());
+    let seconds = |time: Duration| match time.as_secs_f64() {
+        short if short < 0.01 => format!("{:.1} ms", short * 1e3),
+        long => format!("{long:.3} s"),
+    };
     let mut text = match answer.moved {
         Some(moved) => format!(
             "{} -> {} after {}",

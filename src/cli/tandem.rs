@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 
 use super::check::Format;
 use super::keywords::Form;
-use super::{links, print, simulate, top};
+use super::{links, print, simulate, top, vrrp};
 use crate::app::demo;
 
 /// One program in the place of HAProxy and keepalived.
@@ -72,6 +72,11 @@ enum Command {
     /// Play the nodes of keepalived.conf files in virtual time: who has which address, when and why, and what happens when a
     /// part of the node that has it dies.
     Simulate(simulate::Options),
+    /// How the virtual routers of this machine are.
+    Vrrp {
+        #[command(subcommand)]
+        command: vrrp::Command,
+    },
     /// Run as keepalived, with keepalived's options.
     #[command(disable_help_flag = true)]
     Keepalived {
@@ -131,6 +136,7 @@ pub(super) fn main(called: &OsStr, args: Vec<OsString>) -> ExitCode {
         }
         Command::Keywords { word, format } => super::keywords::main(word.as_deref(), format),
         Command::Top { sockets } => top::main(sockets),
+        Command::Vrrp { command } => vrrp::main(&command),
         Command::Simulate(options) => simulate::main(&options),
         Command::Keepalived { args } => super::keepalived::main(called, args),
         Command::Haproxy { args } => super::haproxy::main(called, args),

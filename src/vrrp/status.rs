@@ -4,6 +4,7 @@
 //! belong to a network namespace, as VRRP does, and can be reached from a chroot and without privileges.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,92 @@ pub struct Status {
     pub addresses: Vec<String>,
     /// Counters by keepalived's names.
     pub counters: BTreeMap<String, u64>,
+    /// What keepalived does not tell.
+    pub more: More,
+}
+
+/// What keepalived does not tell of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct More {
+    /// Why it is in its state.
+    pub reason: Option<String>,
+    /// What adds to the configured priority, or takes from it; `None`: it means FAULT.
+    pub parts: Vec<(String, Option<i32>)>,
+    /// How far adverts are from their time, smoothed, seconds: sent by a master, heard by a backup.
+    pub jitter: f64,
+    /// The worst since the last transition.
+    pub worst_jitter: f64,
+    /// Seconds of silence after which this router takes a master for dead.
+    pub detects: f64,
+    /// Who else speaks of the VRID.
+    pub others: Vec<Other>,
+}
+
+/// Another router with the VRID of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Other {
+    /// Its address.
+    pub address: String,
+    /// Its priority, if its adverts are taken.
+    pub priority: Option<u8>,
+    /// Why they are not.
+    pub refused: Option<String>,
+    /// It is one of the configured peers.
+    pub peer: bool,
+    /// Seconds since it was heard.
+    pub heard: f64,
+}
+
+impl fmt::Display for Status {
+    /// For people; the first line stands alone.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = &self.more;
+        writeln!(f, "{}: {} on {}, vrid {}", self.name, self.state, self.interface, self.vrid)?;
+        for address in &self.addresses {
+            writeln!(f, "  address    {address}{}", if self.holds_addresses { "" } else { " (not here)" })?;
+        }
+        if let Some(reason) = &more.reason {
+            writeln!(f, "  because    {reason}")?;
+        }
+        write!(f, "  priority   {}", self.priority)?;
+        if !more.parts.is_empty() {
+            write!(f, " = {} configured", self.base_priority)?;
+            for (who, weight) in &more.parts {
+                match weight {
+                    Some(weight) => write!(f, " {} {} ({who})", sign(*weight), weight.unsigned_abs())?,
+                    None => write!(f, ", FAULT ({who})")?,
+                }
+            }
+        }
+        writeln!(f)?;
+        let (speaks, off) = if self.state == "MASTER" { ("sent", "late") } else { ("heard", "off") };
+        writeln!(
+            f,
+            "  adverts    every {} s, {speaks} {:.1} ms {off}, at worst {:.1} ms; {} sent, {} received",
+            self.interval,
+            more.jitter * 1e3,
+            more.worst_jitter * 1e3,
+            self.counter("advert_sent"),
+            self.counter("advert_rcvd")
+        )?;
+        writeln!(f, "  detects    a dead master after {:.3} s of silence", more.detects)?;
+        for other in &more.others {
+            let what = match (&other.refused, other.priority) {
+                (Some(refused), _) => format!("FOREIGN, refused: {refused}"),
+                (None, Some(0)) => "stopped".to_owned(),
+                (None, Some(priority)) => format!("priority {priority}"),
+                (None, None) => "silent".to_owned(),
+            };
+            writeln!(f, "  router     {} {what}, heard {:.1} s ago", other.address, other.heard)?;
+        }
+        Ok(())
+    }
+}
+
+fn sign(weight: i32) -> char {
+    if weight < 0 { '-' } else { '+' }
 }
 
 /// States by their number in the JSON.
@@ -55,6 +142,8 @@ struct Entry {
     data: Data,
     #[serde(default)]
     stats: BTreeMap<String, u64>,
+    #[serde(default)]
+    tandem: More,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +173,7 @@ impl Status {
     #[must_use]
     pub fn parse(json: &[u8]) -> Option<Vec<Self>> {
         let entries = serde_json::from_slice::<Vec<Entry>>(json).ok()?;
-        let one = |Entry { data, stats }: Entry| Self {
+        let one = |Entry { data, stats, tandem }: Entry| Self {
             state: STATES.iter().find(|(n, _)| *n == data.state).map_or("?", |(_, name)| name).to_owned(),
             name: data.iname,
             interface: data.ifp_ifname,
@@ -97,6 +186,7 @@ impl Status {
             holds_addresses: data.vipset,
             addresses: data.vips,
             counters: stats,
+            more: tandem,
         };
         Some(entries.into_iter().map(one).collect())
     }

@@ -74,9 +74,9 @@ fn show_vrrp(call: &mut Call<'_>) -> Reply {
             one.counter("advert_sent"),
             one.counter("advert_rcvd"),
         );
-        for address in &one.addresses {
-            let _ = writeln!(out, "  {address}{}", if one.holds_addresses { "" } else { " (not here)" });
-        }
+        // The first line is said above, with the counters in it.
+        let rest = one.to_string();
+        out.push_str(rest.split_once('\n').map_or("", |(_, rest)| rest));
     }
     Reply::list(out)
 }

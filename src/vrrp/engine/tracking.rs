@@ -193,18 +193,37 @@ impl Engine {
 
     /// Sum of everything the instance at `at` and its group track, and the first reason for FAULT.
     pub(super) fn tracked(&self, at: usize) -> (Influence, Option<String>) {
-        let instance = &self.config.instances[at];
-        let group = instance.sync_group.map(|g| &self.config.sync_groups[g.0 as usize]);
         let mut sum = Influence::default();
         let mut reason = None;
-        let mut add = |influence: Influence, why: &dyn Fn() -> String| {
+        self.each_tracked(at, &mut |influence, why| {
             sum.weight += influence.weight;
             sum.unknown |= influence.unknown;
             if influence.fault {
                 sum.fault = true;
                 reason.get_or_insert_with(why);
             }
-        };
+        });
+        (sum, reason)
+    }
+
+    /// What the priority of the instance at `at` is made of beside the configured one: who adds or takes what; `None`:
+    /// it means FAULT.
+    #[must_use]
+    pub fn explain(&self, at: usize) -> Vec<(String, Option<i32>)> {
+        let mut parts = Vec::new();
+        self.each_tracked(at, &mut |influence, why| {
+            if influence.fault {
+                parts.push((why(), None));
+            } else if influence.weight != 0 {
+                parts.push((why(), Some(influence.weight)));
+            }
+        });
+        parts
+    }
+
+    fn each_tracked(&self, at: usize, add: &mut dyn FnMut(Influence, &dyn Fn() -> String)) {
+        let instance = &self.config.instances[at];
+        let group = instance.sync_group.map(|g| &self.config.sync_groups[g.0 as usize]);
         for fault in instance.config_faults.iter().chain(&self.members[at].blocked) {
             add(Influence { fault: true, ..Influence::default() }, &|| fault.clone());
         }
@@ -248,7 +267,6 @@ impl Engine {
                 format!("tracked file {}", self.config.track_files[file].name)
             });
         }
-        (sum, reason)
     }
 
     /// Does anything depend on this interface?

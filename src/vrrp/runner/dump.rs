@@ -1,7 +1,8 @@
 //! The counters that SIGUSR2 asks for and the JSON, in keepalived's text: exporters read them.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
+use std::net::IpAddr;
+use std::time::{Instant, SystemTime};
 
 use crate::ir::vrrp::{Auth, ParamMatch, Vip};
 use crate::vrrp::fsm::State;
@@ -84,8 +85,52 @@ pub(super) fn json_file(core: &Core) -> String {
     whole.to_string() + "\n"
 }
 
-/// Every instance, version 1 of the JSON.
+/// What other processes of this machine are told: `keepalived.json` with more in it.
+pub(super) fn told(core: &Core, now: Instant) -> String {
+    let mut all = instances(core);
+    for (at, one) in all.iter_mut().enumerate() {
+        let seen = &core.sides[at].observed;
+        let router = core.engine.router(at);
+        let (settings, profile) = (router.settings(), core.engine.profile(at));
+        let interval = router.master_interval();
+        let skew = interval * (256 - u32::from(router.priority())) / 256;
+        let known =
+            |address: &IpAddr| profile.unicast() && profile.peers.iter().any(|p| p.address == *address);
+        let others: Vec<_> = seen
+            .others
+            .iter()
+            .map(|(address, other)| {
+                serde_json::json!({
+                    "address": address.to_string(),
+                    "priority": other.priority,
+                    "refused": other.refused,
+                    "peer": known(address),
+                    "heard": now.saturating_duration_since(other.heard).as_secs_f64(),
+                })
+            })
+            .collect();
+        let parts: Vec<_> = core.engine.explain(at);
+        let more = serde_json::json!({
+            "reason": seen.reason,
+            "parts": parts,
+            "jitter": seen.jitter.mean.as_secs_f64(),
+            "worst_jitter": seen.jitter.worst.as_secs_f64(),
+            "detects": (interval * settings.down_timer_adverts + skew).as_secs_f64(),
+            "others": others,
+        });
+        if let Some(one) = one.as_object_mut() {
+            one.insert("tandem".to_owned(), more);
+        }
+    }
+    serde_json::Value::Array(all).to_string() + "\n"
+}
+
+/// `keepalived.json`, version 1. The password is left out.
 pub(super) fn json(core: &Core) -> String {
+    serde_json::Value::Array(instances(core)).to_string() + "\n"
+}
+
+fn instances(core: &Core) -> Vec<serde_json::Value> {
     let config = core.engine.config();
     let all = config.instances.iter().enumerate().map(|(at, instance)| {
         let router = core.engine.router(at);
@@ -116,7 +161,7 @@ pub(super) fn json(core: &Core) -> String {
             "dont_track_primary": u8::from(instance.dont_track_primary),
             "skip_check_adv_addr": u8::from(instance.skip_check_adv_addr),
             "strict_mode": u8::from(instance.strict),
-            "vmac_ifname": "",
+            "vmac_ifname": instance.links.first().map_or("", |l| l.name.as_str()),
             "ifp_ifname": instance.interface,
             "master_priority": router.last_master().map_or(0, |m| m.priority),
             "last_transition": transition.unwrap_or_default().as_secs_f64(),
@@ -190,5 +235,5 @@ pub(super) fn json(core: &Core) -> String {
             },
         })
     });
-    serde_json::Value::Array(all.collect()).to_string() + "\n"
+    all.collect()
 }

@@ -11,6 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
 
 use super::{Core, dump};
+use crate::sys::clock;
 use crate::vrrp::status::windows;
 
 /// Who does not read within this time is not told.
@@ -34,7 +35,7 @@ pub(super) fn open() -> io::Result<UnixListener> {
 /// Answers whoever comes, one after the other: what can be asked is small and never urgent.
 pub(super) async fn serve(core: Rc<RefCell<Core>>, listener: UnixListener) {
     while let Ok((mut client, _)) = listener.accept().await {
-        let text = dump::json(&core.borrow());
+        let text = dump::told(&core.borrow(), clock::now());
         // Whoever went away needs no answer.
         let _ = tokio::time::timeout(PATIENCE, client.write_all(text.as_bytes())).await;
     }

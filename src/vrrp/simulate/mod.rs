@@ -21,7 +21,7 @@ use crate::ir::vrrp::{Config, Instance};
 
 use super::engine::{Delay, Engine, Link, Output, Seed};
 use super::fsm::{Effect, Timer};
-use super::lifetime::lifetime;
+use super::lifetime::{FOREVER, lifetime};
 use super::packet::{self, Arrival, Outgoing, PRIORITY_STOP};
 use super::track::Outcome;
 
@@ -84,6 +84,8 @@ enum Due {
     Script(usize),
     /// The kernel removes the addresses of this instance.
     Expiry(usize),
+    /// It has, and now the node hears of that.
+    Lost(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +106,8 @@ struct Node {
     timers: Vec<(Instant, Due)>,
     /// Positions of instances whose addresses are installed.
     owns: BTreeSet<usize>,
+    /// Positions of instances whose addresses the kernel removed while nothing ran.
+    lost: BTreeSet<usize>,
     /// Interfaces without a carrier.
     down: BTreeSet<String>,
     /// Hears and is heard by nobody, without knowing.
@@ -149,6 +153,7 @@ impl World {
             condition: Condition::Off,
             timers: Vec::new(),
             owns: BTreeSet::new(),
+            lost: BTreeSet::new(),
             down: BTreeSet::new(),
             cut: false,
             scripts: vec![true; given[at].config.scripts.len()],
@@ -219,19 +224,24 @@ impl World {
         match event {
             Event::Start(at) => self.start(*at),
             Event::Stop(at) => {
-                self.act(*at, Engine::stop);
-                self.turn_off(*at);
+                if self.runs(*at) {
+                    self.act(*at, Engine::stop);
+                    self.turn_off(*at);
+                }
             }
             Event::EngineDies(at) => self.engine_dies(*at),
             Event::AllDies(at) => {
-                self.turn_off(*at);
-            }
-            Event::Freezes(at) => self.nodes[*at].condition = Condition::Frozen,
-            Event::Thaws(at) => {
-                if self.nodes[*at].condition == Condition::Frozen {
-                    self.nodes[*at].condition = Condition::Running;
+                if self.nodes[*at].condition != Condition::Off {
+                    self.turn_off(*at);
                 }
             }
+            Event::Freezes(at) => {
+                if self.runs(*at) {
+                    self.nodes[*at].condition = Condition::Frozen;
+                    self.let_expire(*at);
+                }
+            }
+            Event::Thaws(at) => self.thaw(*at),
             Event::Link { node, interface, up } => self.link(*node, interface.as_deref(), *up),
             Event::Cut(at) => self.nodes[*at].cut = true,
             Event::Mend(at) => self.nodes[*at].cut = false,
@@ -244,7 +254,8 @@ impl World {
             }
             Event::File { node, name, value } => {
                 let named = |f: &crate::ir::vrrp::TrackFile| f.name == *name;
-                if let Some(file) = self.nodes[*node].config.track_files.iter().position(named) {
+                let file = self.nodes[*node].config.track_files.iter().position(named);
+                if let Some(file) = file.filter(|_| self.runs(*node)) {
                     let value = *value;
                     self.act(*node, |engine, now, out| engine.file_value(file, value, now, out));
                 }
@@ -252,6 +263,27 @@ impl World {
             Event::Loss(percent) => self.weather.loss_percent = *percent,
             Event::Delay(delay) => self.weather.delay = *delay,
         }
+    }
+
+    fn runs(&self, at: usize) -> bool {
+        self.nodes[at].condition == Condition::Running
+    }
+
+    /// What changed meanwhile becomes known.
+    fn thaw(&mut self, at: usize) {
+        if self.nodes[at].condition != Condition::Frozen {
+            return;
+        }
+        self.nodes[at].condition = Condition::Running;
+        self.nodes[at].timers.retain(|t| !matches!(t.1, Due::Expiry(_)));
+        // After the timers that are overdue.
+        let lost: Vec<usize> = std::mem::take(&mut self.nodes[at].lost).into_iter().collect();
+        self.nodes[at].timers.extend(lost.into_iter().map(|instance| (self.now, Due::Lost(instance))));
+        for name in interfaces(&self.nodes[at].config) {
+            let up = !self.nodes[at].down.contains(&name);
+            self.link(at, Some(&name), up);
+        }
+        self.tell_of_proxy(at);
     }
 
     /// Runs until virtual time `until` has come, calling `watch` after every event.
@@ -307,10 +339,13 @@ impl World {
                 self.script_ends(at, script);
             }
             Due::Expiry(instance) => {
-                if self.nodes[at].condition == Condition::Running {
-                    self.renew(at, instance);
-                } else {
-                    self.own(at, instance, false);
+                self.own(at, instance, false);
+                self.nodes[at].lost.insert(instance);
+            }
+            Due::Lost(instance) => {
+                let list: Vec<IpAddr> = addresses(&self.nodes[at].config.instances[instance]).collect();
+                for vip in list {
+                    self.act(at, |engine, now, out| engine.address_lost(instance, vip, now, out));
                 }
             }
         }
@@ -356,7 +391,8 @@ impl World {
                 let line = format!("({}) {event}", self.nodes[at].config.instances[instance].name);
                 self.says(at, line);
             }
-            Effect::RestoreAddress(_) | Effect::Announce { .. } | Effect::Notify(_) => {}
+            Effect::RestoreAddress(_) => self.own(at, instance, true),
+            Effect::Announce { .. } | Effect::Notify(_) => {}
         }
     }
 
@@ -369,22 +405,21 @@ impl World {
         node.timers.retain(|t| t.1 != Due::Expiry(instance));
         let changed = if add { node.owns.insert(instance) } else { node.owns.remove(&instance) };
         let list = addresses(&node.config.instances[instance]).collect();
-        if add {
-            self.renew(at, instance);
-        }
         if changed {
             let what = if add { What::Takes(list) } else { What::Leaves(list) };
             self.moments.push(Moment { at: self.time(), node: Some(at), what });
         }
     }
 
-    /// The kernel keeps the addresses for another life.
-    fn renew(&mut self, at: usize, instance: usize) {
+    /// Nobody renews the lives of the addresses any more.
+    fn let_expire(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        let life = lifetime(node.config.global.vip_lifetime, &node.config.instances[instance]);
-        if life != u32::MAX {
-            let end = self.now + Duration::from_secs(life.into());
-            node.timers.push((end, Due::Expiry(instance)));
+        for instance in &node.owns {
+            let life = lifetime(node.config.global.vip_lifetime, &node.config.instances[*instance]);
+            if life != FOREVER {
+                let end = self.now + Duration::from_secs(life.into());
+                node.timers.push((end, Due::Expiry(*instance)));
+            }
         }
     }
 
@@ -399,7 +434,9 @@ impl World {
         let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
         let mut bytes = Vec::new();
         for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
-            let outgoing = Outgoing { source, destination, priority, ip_id: 1, sequence, old_checksum };
+            let stamp = u64::from(sequence);
+            let outgoing =
+                Outgoing { source, destination, priority, ip_id: 1, sequence, old_checksum, stamp };
             packet::encode(&profile, &outgoing, &mut bytes);
             for to in self.hearers(at, instance, destination) {
                 let lost = self.rng.random_range(0..100) < self.weather.loss_percent;
@@ -488,6 +525,7 @@ impl World {
         node.engine = Engine::new(node.config.clone(), links);
         node.condition = Condition::Running;
         node.timers.clear();
+        node.lost.clear();
         let counts = node.config.track_processes.iter();
         let counts = counts.map(|p| if node.proxy { p.quorum.max(1) } else { 0 }).collect();
         let files = vec![0; node.config.track_files.len()];
@@ -509,11 +547,15 @@ impl World {
     fn turn_off(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         node.condition = Condition::Off;
-        node.timers.retain(|t| matches!(t.1, Due::Expiry(_)));
+        node.timers.clear();
+        self.let_expire(at);
     }
 
     /// The parent takes the addresses down, says so, and starts another one.
     fn engine_dies(&mut self, at: usize) {
+        if !self.runs(at) {
+            return;
+        }
         let owned: Vec<usize> = self.nodes[at].owns.iter().copied().collect();
         for instance in owned {
             self.own(at, instance, false);
@@ -541,17 +583,22 @@ impl World {
     fn proxy(&mut self, at: usize, runs: bool) {
         self.nodes[at].proxy = runs;
         let scripts = &self.nodes[at].config.scripts;
-        let watched: Vec<usize> =
-            (0..scripts.len()).filter(|s| scripts[*s].watches_process.is_some()).collect();
         // A script of another kind finds out at its next run.
-        if watched.is_empty() {
+        if scripts.iter().all(|s| s.watches_process.is_none()) {
             self.nodes[at].scripts.fill(runs);
         }
-        if self.nodes[at].condition != Condition::Running {
-            return;
+        if self.runs(at) {
+            self.tell_of_proxy(at);
         }
+    }
+
+    /// What is seen at once of a proxy that came or went.
+    fn tell_of_proxy(&mut self, at: usize) {
+        let runs = self.nodes[at].proxy;
         if !runs {
-            for script in watched {
+            let scripts = self.nodes[at].config.scripts.iter().enumerate();
+            let watched = scripts.filter(|(_, s)| s.watches_process.is_some()).map(|(at, _)| at);
+            for script in watched.collect::<Vec<_>>() {
                 self.script_ends(at, script);
             }
         }

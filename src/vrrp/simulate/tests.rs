@@ -110,7 +110,7 @@ fn one_owner_whatever_died_and_came_back() {
         }
         world.run(world.time() + Duration::from_secs(12), |_| {});
         let settled = owner(&world);
-        assert_eq!(settled.len(), 1, "seed {seed}: {settled:?}");
+        assert_eq!(settled.len(), 1, "seed {seed}: {settled:?} {:#?}", world.moments);
         world.run(world.time() + Duration::from_secs(30), |w| assert_eq!(owner(w), settled, "seed {seed}"));
     }
 }
@@ -184,7 +184,8 @@ fn the_proxy_of_the_owner_dies_and_returns() {
         let moved = answers[0].moved.unwrap_or_default();
         // The skew time at priority 90, and the way of the advert.
         assert!(moved <= Duration::from_millis(660), "seed {seed}: {moved:?}");
-        assert_eq!(answers[0].two, Duration::ZERO);
+        // The other one is told in the moment it is due.
+        assert!(answers[0].two <= Duration::from_millis(1), "{:?}", answers[0].two);
     }
     let back = ask(&given, Question::Returns, 1, origin());
     assert_eq!((&back[0].before[..], &back[0].after[..]), (&[1][..], &[0][..]));
@@ -200,7 +201,8 @@ fn routers_that_disagree_do_not_hear_each_other() {
     let mut world = started(&given, 7);
     world.run(Duration::from_secs(10), |_| {});
     assert_eq!(owner(&world), [0, 1], "each thinks it is alone");
-    let told = world.moments.iter().any(|m| matches!(&m.what, What::Says(line) if line.contains("auth")));
+    let told =
+        world.moments.iter().any(|m| matches!(&m.what, What::Says(line) if line.contains("invalid passwd")));
     assert!(told, "{:#?}", world.moments);
 }
 

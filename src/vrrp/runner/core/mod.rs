@@ -5,6 +5,7 @@ mod changes;
 mod firewall;
 mod lifetime;
 mod notices;
+pub(super) mod observed;
 mod receive;
 mod reload;
 mod statics;
@@ -28,10 +29,12 @@ use crate::sys::netlink::Rtnl;
 use crate::sys::nft::Filter;
 use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
+use crate::vrrp::event::Event;
 use crate::vrrp::fsm::{Effect, State, Timer};
 use crate::vrrp::packet::{self, Outgoing};
 use crate::vrrp::track::Outcome;
 
+use self::observed::Observed;
 use super::addresses::{self, Kernel};
 use super::exec::{Checks, Running};
 use super::fifo::Fifos;
@@ -51,6 +54,8 @@ pub(super) struct Side {
     /// The addresses are meant to be installed.
     pub(super) installed: bool,
     pub(super) last_transition: Option<SystemTime>,
+    /// What is seen of it.
+    pub(super) observed: Observed,
     last_mail: Option<State>,
     /// Why there is no socket, while there should be one.
     socket_error: Option<String>,
@@ -99,6 +104,8 @@ pub struct Core {
     memberships: BTreeMap<(u32, IpAddr), Membership>,
     /// Switches of the kernel that were changed, with what they were.
     switches: Vec<(PathBuf, String)>,
+    /// The last line of the step under way.
+    because: Option<String>,
     /// Routes or rules may be missing.
     routes_gone: bool,
     checks: Checks,
@@ -165,6 +172,7 @@ impl Core {
             filter: None,
             memberships: BTreeMap::new(),
             switches: Vec::new(),
+            because: None,
             routes_gone: false,
             checks: Checks::default(),
             began: clock::now(),
@@ -267,11 +275,15 @@ impl Core {
     fn apply(&mut self, now: Instant, act: impl FnOnce(&mut Engine, Instant, &mut Vec<Output>)) {
         let mut out = Vec::new();
         act(&mut self.engine, now, &mut out);
+        self.because = None;
         for output in out {
             match output {
                 Output::Instance(at, effect) => self.effect(at, effect, now),
                 Output::Group(at, state) => self.group_notice(at, state),
-                Output::Log(event) => self.journal.info(event),
+                Output::Log(event) => {
+                    self.because = Some(event.to_string());
+                    self.journal.info(event);
+                }
                 Output::Delay(delay, after) => self.set_delay(delay, after, now),
             }
         }
@@ -292,6 +304,12 @@ impl Core {
             Effect::Announce { repeat } => self.announce(at, repeat, now),
             Effect::Notify(notice) => self.notice(at, notice),
             Effect::Log(event) => {
+                if let Event::Entering { .. } = event {
+                    let reason = self.because.clone();
+                    self.sides[at].observed.entered(reason);
+                } else {
+                    self.because = Some(event.to_string());
+                }
                 let line = format!("({}) {event}", self.name(at));
                 if event.detail() { self.journal.detail(line) } else { self.journal.info(line) }
             }
@@ -438,6 +456,9 @@ impl Core {
     fn fire(&mut self, i: usize, now: Instant) {
         let (due, at, timer) = self.timers.swap_remove(i);
         let late = now.saturating_duration_since(due);
+        if timer == Timer::Advert {
+            self.sides[at].observed.jitter.add(late);
+        }
         self.apply(now, |engine, now, out| engine.timer(at, timer, late, now, out));
     }
 

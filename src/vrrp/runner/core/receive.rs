@@ -71,6 +71,11 @@ impl Core {
                 }
                 _ => Ok(advert),
             });
+            if let Some(from) = from {
+                let interval = self.engine.router(at).master_interval();
+                let advert = decoded.as_ref().map(|advert| advert.priority);
+                self.sides[at].observed.heard(from, advert, interval, now);
+            }
             let decoded = decoded.map_err(|reason| (reason, from));
             self.apply(now, |engine, now, out| engine.packet(at, decoded, now, out));
         }

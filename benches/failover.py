@@ -1,0 +1,318 @@
+#!/usr/bin/env python3
+"""How long an address is nobody's, or two nodes', when a part of a pair dies: Tandem beside keepalived.
+
+usage: [TANDEM=PROGRAM] [REF_KEEPALIVED=keepalived] benches/failover.py [--pairs tt,kk,tk,kt] [--runs N] [--busy SECONDS]
+                                                                        [--reloads N] [ROW...]
+Rows: proxy-kill stop engine-kill kill-all freeze link-cut link-cut-fast reload busy. A pair names who runs on the node
+that has the address, and on the other one: t Tandem, k keepalived. Everything happens in network namespaces made for
+it. Needs root, iproute2, ping, tcpdump, killall, keepalived.
+
+takeover   from the event until the other node has the address
+gap        longest time a client gets no answer (one ping every 20 ms)
+two        time both nodes have the address
+dead keeps how long the dead node keeps it
+"""
+import argparse, datetime, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VIP = "172.20.0.100"
+ROWS = ["proxy-kill", "stop", "engine-kill", "kill-all", "freeze", "link-cut", "link-cut-fast", "reload", "busy"]
+CONFIG = """global_defs {{
+    enable_script_security
+    script_user root
+}}
+vrrp_script chk {{
+    script "/usr/bin/killall -0 {proxy}"
+    interval 2
+    weight -20
+    user root
+}}
+vrrp_instance VI_1 {{
+    state {state}
+    interface eth0
+    virtual_router_id 51
+    priority {priority}
+    {version}
+    advert_int {interval}
+    virtual_ipaddress {{
+        {vip}/16
+        {more}
+    }}
+    track_script {{
+        chk
+    }}
+}}
+"""
+
+
+def run(*words, check=True):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if check and done.returncode:
+        raise SystemExit(f"{' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Lab:
+    """Two nodes and a client on a switch."""
+
+    def __init__(self, directory):
+        self.dir, self.name = directory, f"fo{os.getpid()}"
+        self.children = []
+        for host in ["sw", "1", "2", "c"]:
+            run("ip", "netns", "add", f"{self.name}-{host}")
+            self.on(host, "ip", "link", "set", "lo", "up")
+        self.on("sw", "ip", "link", "add", "br0", "type", "bridge")
+        self.on("sw", "ip", "link", "set", "br0", "up")
+        for number, host in enumerate(["1", "2", "c"], 11):
+            run("ip", "-n", f"{self.name}-sw", "link", "add", f"p{host}", "type", "veth", "peer", "name", "eth0",
+                "netns", f"{self.name}-{host}")
+            self.on("sw", "ip", "link", "set", f"p{host}", "master", "br0", "up")
+            self.on(host, "ip", "addr", "add", f"172.20.0.{number}/16", "dev", "eth0")
+            self.on(host, "ip", "link", "set", "eth0", "up")
+
+    def words(self, host, *words):
+        return ["ip", "netns", "exec", f"{self.name}-{host}", *words]
+
+    def on(self, host, *words, check=True):
+        return run(*self.words(host, *words), check=check)
+
+    def spawn(self, host, *words, out=None):
+        sink = open(out, "w") if out else subprocess.DEVNULL
+        child = subprocess.Popen(self.words(host, *words), stdout=sink, stderr=subprocess.STDOUT)
+        self.children.append(child)
+        return child
+
+    def pids(self, host):
+        return [int(pid) for pid in run("ip", "netns", "pids", f"{self.name}-{host}", check=False).split()]
+
+    def holds(self, host):
+        return VIP in self.on(host, "ip", "-4", "-o", "addr", "show", "eth0")
+
+    def close(self):
+        for host in ["1", "2", "c", "sw"]:
+            for pid in self.pids(host):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        for child in self.children:
+            child.wait()
+        for host in ["1", "2", "c", "sw"]:
+            run("ip", "netns", "del", f"{self.name}-{host}", check=False)
+
+
+class Pair:
+    """A pair of daemons, running, with node 1 in possession of the address."""
+
+    def __init__(self, programs, who, interval="1", version="", more=""):
+        self.dir = tempfile.mkdtemp(prefix="failover-")
+        self.lab, self.programs, self.who = Lab(self.dir), programs, who
+        self.options = dict(interval=interval, version=version)
+        self.proxies, self.daemons = [], []
+        for node in "12":
+            name = f"lbproxy{node}"
+            shutil.copy(shutil.which("sleep"), f"{self.dir}/{name}")
+            self.proxies.append(self.lab.spawn(node, f"{self.dir}/{name}", "9999"))
+            self.write(node, more)
+            self.lab.spawn(node, "ip", "-ts", "-o", "-4", "monitor", "address", out=f"{self.dir}/{node}.addr")
+        for node in "12":
+            self.daemons.append(self.lab.spawn(
+                node, programs[who[int(node) - 1]], "-n", "-l", "-D", "-P", "-f", f"{self.dir}/{node}.conf", "-p",
+                f"{self.dir}/{node}.pid", "-r", f"{self.dir}/{node}.vpid", out=f"{self.dir}/{node}.log"))
+        self.wait(lambda: self.lab.holds("1") and not self.lab.holds("2"), 20, "node 1 to have the address")
+        time.sleep(3)
+
+    def write(self, node, more=""):
+        text = CONFIG.format(proxy=f"lbproxy{node}", state="MASTER" if node == "1" else "BACKUP", vip=VIP, more=more,
+                             priority=100 if node == "1" else 90, **self.options)
+        with open(f"{self.dir}/{node}.conf", "w") as file:
+            file.write(text)
+
+    def wait(self, condition, seconds, what):
+        end = time.time() + seconds
+        while not condition():
+            if time.time() > end:
+                log = open(f"{self.dir}/1.log").read().splitlines()[-5:]
+                raise SystemExit(f"waited {seconds} s in vain for {what}\n" + "\n".join(log))
+            time.sleep(0.02)
+
+    def pid(self, file):
+        return int(open(f"{self.dir}/{file}").read())
+
+    def owned(self, node, begin, end):
+        """Spans of time in which the node had the address."""
+        spans, since = [], None
+        for line in open(f"{self.dir}/{node}.addr"):
+            found = re.match(r"\[(\S+?)\] (Deleted )?.*inet " + re.escape(VIP) + "/", line)
+            if not found:
+                continue
+            at = datetime.datetime.fromisoformat(found.group(1)).timestamp()
+            if found.group(2):
+                if since is not None:
+                    spans.append((since, at))
+                since = None
+            elif since is None:
+                since = at
+        if since is not None:
+            spans.append((since, end))
+        return [(max(a, begin), min(b, end)) for a, b in spans if b > begin and a < end]
+
+    def close(self):
+        self.lab.close()
+        shutil.rmtree(self.dir)
+
+
+def both(one, two):
+    return sum(max(0, min(b, d) - max(a, c)) for a, b in one for c, d in two)
+
+
+def failover(programs, who, row):
+    fast = dict(interval="0.01", version="version 3") if row == "link-cut-fast" else {}
+    pair = Pair(programs, who, **fast)
+    lab = pair.lab
+    ping = lab.spawn("c", "timeout", "9", "ping", "-D", "-i", "0.02", "-W", "0.02", VIP, out=f"{pair.dir}/ping")
+    time.sleep(1)
+    begin = time.time()
+    if row == "proxy-kill":
+        os.kill(pair.proxies[0].pid, signal.SIGKILL)
+        # A process nobody has waited for still answers killall -0.
+        pair.proxies[0].wait()
+    elif row == "stop":
+        os.kill(pair.pid("1.pid"), signal.SIGTERM)
+    elif row == "engine-kill":
+        os.kill(pair.pid("1.vpid"), signal.SIGKILL)
+    elif row in ("kill-all", "freeze"):
+        monitor = [int(p) for p in lab.pids("1") if "monitor" in open(f"/proc/{p}/cmdline").read()]
+        how = signal.SIGKILL if row == "kill-all" else signal.SIGSTOP
+        # Nobody may act on another's death: all stand still first.
+        for how in [signal.SIGSTOP] + ([signal.SIGKILL] if row == "kill-all" else []):
+            for pid in lab.pids("1"):
+                if pid not in monitor:
+                    os.kill(pid, how)
+    else:
+        lab.on("sw", "ip", "link", "set", "p1", "down")
+    ping.wait()
+    end = time.time()
+    one, two = pair.owned("1", begin, end), pair.owned("2", begin, end)
+    answers = [float(at) for at in re.findall(r"\[(\d+\.\d+)\].*bytes from", open(f"{pair.dir}/ping").read())]
+    answers = [at for at in answers if at > begin - 0.5] + [end]
+    held = [b for a, b in one if a == begin]
+    result = dict(
+        takeover=two[0][0] - begin if two else None,
+        gap=max((b - a for a, b in zip(answers, answers[1:])), default=None),
+        two=both(one, two),
+        dead=(held[0] - begin if held and held[0] < end else None if held else 0),
+    )
+    pair.close()
+    return result
+
+
+def seconds(value, none):
+    return none if value is None else f"{value:.2f} s"
+
+
+def table(programs, rows, pairs, runs):
+    print(f"{'the active node':15} {'pair':6} {'takeover':>9} {'gap':>9} {'two':>9} {'dead keeps':>11}")
+    for row in rows:
+        for who in pairs:
+            results = [failover(programs, who, row) for _ in range(runs)]
+
+            def middle(key):
+                values = [r[key] for r in results]
+                return None if None in values else statistics.median(values)
+
+            print(f"{row:15} {who[0]} > {who[1]}  {seconds(middle('takeover'), 'never'):>9} "
+                  f"{seconds(middle('gap'), '-'):>9} {seconds(max(r['two'] for r in results), '-'):>9} "
+                  f"{seconds(middle('dead'), 'for good'):>11}", flush=True)
+
+
+def adverts(file, source):
+    times = []
+    for line in open(file):
+        found = re.match(r"(\d+\.\d+) IP " + re.escape(source) + " > ", line)
+        if found:
+            times.append(float(found.group(1)))
+    return times
+
+
+def reload(programs, who, count):
+    pair = Pair(programs, who * 2, interval="1")
+    capture = pair.lab.spawn("c", "tcpdump", "-lnni", "eth0", "-tt", "ip", "proto", "112", out=f"{pair.dir}/wire")
+    time.sleep(1)
+    begin = time.time()
+    for number in range(count):
+        # Every tenth time with another line in the file.
+        if number % 10 == 0:
+            pair.write("1", f"172.20.0.{101 + number // 10 % 2}/16" if number % 20 else "")
+        os.kill(pair.pid("1.pid"), signal.SIGHUP)
+        time.sleep(0.03)
+    time.sleep(3)
+    end = time.time()
+    capture.terminate()
+    time.sleep(0.3)
+    sent = [at for at in adverts(f"{pair.dir}/wire", "172.20.0.11") if at > begin - 2]
+    other = [at for at in adverts(f"{pair.dir}/wire", "172.20.0.12") if at > begin]
+    gap = max((b - a for a, b in zip(sent, sent[1:])), default=0)
+    lost = len(pair.owned("1", begin, end)) - 1
+    taken = len(pair.owned("2", begin, end))
+    print(f"reload          {who}      {count} reloads in {end - begin:.0f} s: longest gap between adverts {gap:.2f} s of 1 s, "
+          f"address lost {lost} times, taken by the other node {taken} times, {len(other)} adverts of the other node",
+          flush=True)
+    pair.close()
+
+
+def busy(programs, who, length):
+    pair = Pair(programs, who * 2, interval="0.1", version="version 3")
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    begin = time.time()
+    time.sleep(length)
+    end = time.time()
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+    lost = len(pair.owned("1", begin, end)) - 1
+    taken = len(pair.owned("2", begin, end))
+    print(f"busy            {who}      {length} s with {len(loops)} busy loops on {os.cpu_count()} cores, advert_int 0.1: "
+          f"{max(lost, 0) + taken} false failovers", flush=True)
+    pair.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", choices=ROWS + [[]], default=[])
+    parser.add_argument("--pairs", default="tt,kk,tk,kt")
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--busy", type=int, default=60)
+    parser.add_argument("--reloads", type=int, default=1000)
+    options = parser.parse_args()
+    if os.geteuid():
+        raise SystemExit("failover.py: network namespaces need root")
+    reference = shutil.which(os.environ.get("REF_KEEPALIVED", "keepalived"))
+    for tool in ["ip", "ping", "tcpdump", "killall"]:
+        if not shutil.which(tool):
+            raise SystemExit(f"failover.py: {tool} is missing")
+    directory = tempfile.mkdtemp(prefix="failover-bin-")
+    ours = os.environ.get("TANDEM")
+    if not ours:
+        subprocess.run(["cargo", "build", "--release"], cwd=HERE, check=True)
+        meta = run("cargo", "metadata", "--format-version", "1", "--no-deps", "--manifest-path", f"{HERE}/Cargo.toml")
+        ours = re.search(r'"target_directory":"([^"]*)"', meta).group(1) + "/release/tandem"
+    # The program acts as what it is called.
+    os.symlink(os.path.abspath(ours), f"{directory}/keepalived")
+    programs = {"t": f"{directory}/keepalived", "k": reference}
+    pairs = [pair for pair in options.pairs.split(",") if reference or "k" not in pair]
+    rows = options.rows or ROWS
+    try:
+        if failing := [row for row in rows if row not in ("reload", "busy")]:
+            table(programs, failing, pairs, options.runs)
+        for who in "tk":
+            if who * 2 in pairs and "reload" in rows:
+                reload(programs, who, options.reloads)
+        for who in "tk":
+            if who * 2 in pairs and "busy" in rows:
+                busy(programs, who, options.busy)
+    finally:
+        shutil.rmtree(directory)
+
+
+main()
