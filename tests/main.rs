@@ -52,4 +52,5 @@ mod vrrp_notices;
 mod vrrp_process;
 mod vrrp_requirements;
 mod vrrp_signed;
+mod vrrp_status;
 mod vrrp_tracking;

@@ -1,5 +1,6 @@
 //! What must hold whatever happens and whenever: by seed, so that a failure is repeated by its number.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
