@@ -66,10 +66,10 @@ impl Observed {
         interval: Duration,
         now: Instant,
     ) {
-        if advert.is_ok_and(|priority| priority != 0) {
-            if let Some(last) = self.last.replace(now) {
-                self.jitter.add(now.saturating_duration_since(last).abs_diff(interval));
-            }
+        if advert.is_ok_and(|priority| priority != 0)
+            && let Some(last) = self.last.replace(now)
+        {
+            self.jitter.add(now.saturating_duration_since(last).abs_diff(interval));
         }
         if self.others.len() >= OTHERS && !self.others.contains_key(&from) {
             let oldest = self.others.iter().min_by_key(|(_, o)| o.heard).map(|(a, _)| *a);
