@@ -52,5 +52,4 @@ mod vrrp_notices;
 mod vrrp_process;
 mod vrrp_requirements;
 mod vrrp_signed;
-mod vrrp_status;
 mod vrrp_tracking;
