@@ -21,6 +21,7 @@
 )]
 
 mod check;
+mod check_services;
 mod check_side_by_side;
 mod cli;
 mod compat;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::Family;
 
 /// A server that follows a name.
@@ -11,6 +13,8 @@ pub struct Member {
     pub backend: usize,
     /// `resolve-prefer`.
     pub prefer: Family,
+    /// `resolve-net`: networks whose addresses are preferred within a family.
+    pub networks: Vec<IpNet>,
     /// It may not have an address that another server of the backend has from the same name.
     pub prevent_dup: bool,
     /// Its address now.
@@ -48,7 +52,9 @@ pub fn choose(addresses: &[IpAddr], members: &mut [Member], index: usize) -> Cho
         if taken && me.prevent_dup {
             continue;
         }
+        let near = me.networks.iter().any(|network| network.contains(addr));
         let score = 8 * u32::from(Family::of(*addr) == me.prefer)
+            + 4 * u32::from(near)
             + 2 * u32::from(!taken)
             + u32::from(me.current == Some(*addr));
         if best.is_none_or(|(top, _)| score > top) {

@@ -8,10 +8,13 @@
 pub mod assign;
 pub mod resolver;
 pub mod runner;
+pub mod services;
 pub mod wire;
 
 #[cfg(test)]
 mod tests;
+
+use std::net::IpAddr;
 
 /// Address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +40,28 @@ impl Family {
     pub fn of(addr: std::net::IpAddr) -> Self {
         if addr.is_ipv4() { Self::V4 } else { Self::V6 }
     }
+}
+
+/// What is asked about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ask {
+    /// Its addresses.
+    Addresses(Family),
+    /// Where its service is offered: SRV records (RFC 2782).
+    Services,
+}
+
+/// A place where a service is offered: an SRV record, with the address of its target if that came along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Host name, in lower case, without the last dot.
+    pub target: String,
+    /// Port.
+    pub port: u16,
+    /// Weight, 0 to 65535.
+    pub weight: u16,
+    /// Address of the target, from the additional records.
+    pub addr: Option<IpAddr>,
 }
 
 /// Why a name has no valid answer.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use hickory_proto::rr::Name;
 
 use super::wire::{self, Answer};
-use super::{Failure, Family};
+use super::{Ask, Failure, Service};
 use crate::ir::Resolvers;
 
 /// What happened.
@@ -112,7 +112,7 @@ enum Reply {
 #[derive(Clone, Debug)]
 struct Asking {
     id: u16,
-    family: Family,
+    ask: Ask,
     /// Tries left after this one.
     tries: u32,
     replies: Vec<Reply>,
@@ -129,12 +129,26 @@ struct Record {
 struct Lookup {
     host: String,
     name: Name,
-    prefer: Family,
+    /// What is asked first.
+    ask: Ask,
+    /// Somebody wants to know.
+    followed: bool,
     asking: Option<Asking>,
     /// Deadlines with another number are void.
     armed: u64,
     last_valid: Instant,
     records: Vec<Record>,
+    services: Vec<(Service, Instant)>,
+}
+
+impl Lookup {
+    /// What is asked if the first question has no valid answer.
+    fn second(&self, first: Ask) -> Option<Ask> {
+        match first {
+            Ask::Addresses(family) if first == self.ask => Some(Ask::Addresses(family.other())),
+            _ => None,
+        }
+    }
 }
 
 /// One section.
@@ -163,28 +177,29 @@ impl Resolver {
         }
     }
 
-    /// Follows a name from now on; its number. The same name with the same preference is followed once.
+    /// Follows a name from now on; its number. The same name with the same question is followed once.
     ///
     /// # Errors
     /// It is not a name.
-    pub fn follow(
-        &mut self,
-        host: &str,
-        prefer: Family,
-        now: Instant,
-    ) -> Result<usize, hickory_proto::ProtoError> {
+    pub fn follow(&mut self, host: &str, ask: Ask, now: Instant) -> Result<usize, hickory_proto::ProtoError> {
         let name = wire::name(host)?;
-        if let Some(at) = self.names.iter().position(|n| n.name == name && n.prefer == prefer) {
+        if let Some(at) = self.names.iter().position(|n| n.name == name && n.ask == ask) {
+            if !std::mem::replace(&mut self.names[at].followed, true) {
+                self.names[at].last_valid = now;
+                self.arm(at, now);
+            }
             return Ok(at);
         }
         self.names.push(Lookup {
             host: host.to_owned(),
             name,
-            prefer,
+            ask,
+            followed: true,
             asking: None,
             armed: 0,
             last_valid: now,
             records: Vec::new(),
+            services: Vec::new(),
         });
         let at = self.names.len() - 1;
         self.arm(at, now);
@@ -207,6 +222,28 @@ impl Resolver {
     #[must_use]
     pub fn addresses(&self, name: usize) -> Vec<IpAddr> {
         self.names[name].records.iter().map(|r| r.addr).collect()
+    }
+
+    /// Nobody follows a name any longer: it is not asked for until somebody does.
+    pub fn leave(&mut self, name: usize) {
+        self.forget(name);
+        let lookup = &mut self.names[name];
+        lookup.followed = false;
+        lookup.armed = 0;
+        lookup.records.clear();
+        lookup.services.clear();
+    }
+
+    /// Where a name offers its service: by the last answer, and by older ones within `hold obsolete`.
+    #[must_use]
+    pub fn services(&self, name: usize) -> Vec<Service> {
+        self.names[name].services.iter().map(|(service, _)| service.clone()).collect()
+    }
+
+    /// What is asked about a name first.
+    #[must_use]
+    pub fn asks(&self, name: usize) -> Ask {
+        self.names[name].ask
     }
 
     /// Whether a failure has lasted long enough to take the servers' address away.
@@ -268,7 +305,7 @@ impl Resolver {
     fn ask(
         &mut self,
         name: usize,
-        family: Family,
+        ask: Ask,
         tries: u32,
         now: Instant,
         random: &mut dyn FnMut() -> u16,
@@ -282,8 +319,7 @@ impl Resolver {
         }
         self.ids.insert(id, name);
         let count = self.settings.nameservers.len();
-        let question =
-            wire::question(id, &self.names[name].name, family, self.settings.accepted_payload_size);
+        let question = wire::question(id, &self.names[name].name, ask, self.settings.accepted_payload_size);
         let mut replies = vec![Reply::None; count];
         if let Ok(bytes) = question {
             replies = vec![Reply::Pending; count];
@@ -293,7 +329,7 @@ impl Resolver {
                 bytes: bytes.clone(),
             }));
         }
-        self.names[name].asking = Some(Asking { id, family, tries, replies, failure: None });
+        self.names[name].asking = Some(Asking { id, ask, tries, replies, failure: None });
         self.arm(name, now + self.settings.timeout_retry);
     }
 
@@ -311,10 +347,13 @@ impl Resolver {
         random: &mut dyn FnMut() -> u16,
         effects: &mut Vec<Effect>,
     ) {
-        let prefer = self.names[name].prefer;
+        if !self.names[name].followed {
+            return;
+        }
+        let first = self.names[name].ask;
         let Some(asking) = self.forget(name) else {
             let tries = self.settings.resolve_retries.saturating_sub(1);
-            self.ask(name, prefer, tries, now, random, effects);
+            self.ask(name, first, tries, now, random, effects);
             return;
         };
         for (nameserver, reply) in asking.replies.iter().enumerate() {
@@ -323,14 +362,13 @@ impl Resolver {
                 effects.push(Effect::Count { nameserver, what: Count::Timeout });
             }
         }
-        let fell_back = asking.family != prefer;
-        match asking.failure {
+        match (asking.failure, self.names[name].second(asking.ask)) {
             // Somebody said no while others kept silent: the other family comes first.
-            Some(_) if !fell_back => self.ask(name, prefer.other(), asking.tries, now, random, effects),
-            failure if asking.tries == 0 => {
+            (Some(_), Some(other)) => self.ask(name, other, asking.tries, now, random, effects),
+            (failure, _) if asking.tries == 0 => {
                 self.fail(name, failure.unwrap_or(Failure::Timeout), now, effects);
             }
-            _ => self.ask(name, prefer, asking.tries - 1, now, random, effects),
+            _ => self.ask(name, first, asking.tries - 1, now, random, effects),
         }
     }
 
@@ -338,6 +376,7 @@ impl Resolver {
         self.forget(name);
         if self.is_lasting(name, failure, now) {
             self.names[name].records.clear();
+            self.names[name].services.clear();
         }
         effects.push(Effect::Failed { name, failure });
         self.arm(name, now + self.settings.timeout_resolve);
@@ -363,11 +402,11 @@ impl Resolver {
             return count(Count::Outdated);
         }
         // Nothing that is not an answer to our question may change anything, not even who has answered.
-        let Some(answer) = wire::answer(bytes, &lookup.name, asking.family) else {
+        let Some(answer) = wire::answer(bytes, &lookup.name, asking.ask) else {
             return count(Count::Invalid);
         };
         let (what, failure) = match &answer {
-            Answer::Addresses(_) => (Count::Valid, None),
+            Answer::Addresses(_) | Answer::Services(_) => (Count::Valid, None),
             Answer::Nx => (Count::Nx, Some(Failure::Nx)),
             Answer::Refused => (Count::Refused, Some(Failure::Refused)),
             Answer::Empty => (Count::AnyError, Some(Failure::Other)),
@@ -379,25 +418,22 @@ impl Resolver {
         self.silent[nameserver] = false;
         asking.replies[nameserver] = Reply::Came;
         asking.failure = failure.or(asking.failure);
-        if let Answer::Addresses(addrs) = answer {
-            self.resolve(name, nameserver, &addrs, now, effects);
-        } else {
-            self.conclude(name, now, random, effects);
+        match answer {
+            Answer::Addresses(addrs) => {
+                self.remember(name, &addrs, now);
+                self.resolved(name, nameserver, now, effects);
+            }
+            Answer::Services(services) => {
+                self.remember_services(name, services, now);
+                self.resolved(name, nameserver, now, effects);
+            }
+            _ => self.conclude(name, now, random, effects),
         }
     }
 
-    fn resolve(
-        &mut self,
-        name: usize,
-        nameserver: usize,
-        addrs: &[IpAddr],
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.forget(name);
+    fn remember(&mut self, name: usize, addrs: &[IpAddr], now: Instant) {
         let obsolete = self.settings.hold_obsolete;
         let lookup = &mut self.names[name];
-        lookup.last_valid = now;
         for addr in addrs {
             match lookup.records.iter_mut().find(|r| r.addr == *addr) {
                 Some(record) => record.last_seen = now,
@@ -405,6 +441,25 @@ impl Resolver {
             }
         }
         lookup.records.retain(|r| r.last_seen + obsolete >= now);
+    }
+
+    fn remember_services(&mut self, name: usize, services: Vec<Service>, now: Instant) {
+        let obsolete = self.settings.hold_obsolete;
+        let lookup = &mut self.names[name];
+        for service in services {
+            let same =
+                |(old, _): &&mut (Service, Instant)| old.target == service.target && old.port == service.port;
+            match lookup.services.iter_mut().find(same) {
+                Some(old) => *old = (service, now),
+                None => lookup.services.push((service, now)),
+            }
+        }
+        lookup.services.retain(|(_, last_seen)| *last_seen + obsolete >= now);
+    }
+
+    fn resolved(&mut self, name: usize, nameserver: usize, now: Instant, effects: &mut Vec<Effect>) {
+        self.forget(name);
+        self.names[name].last_valid = now;
         effects.push(Effect::Resolved { name, nameserver });
         self.arm(name, now + self.settings.timeout_resolve);
     }
@@ -424,9 +479,8 @@ impl Resolver {
         if asking.replies.iter().zip(&self.silent).any(awaited) {
             return;
         }
-        let (fell_back, tries) = (asking.family != lookup.prefer, asking.tries);
-        if !fell_back {
-            let other = lookup.prefer.other();
+        let (other, tries) = (lookup.second(asking.ask), asking.tries);
+        if let Some(other) = other {
             self.ask(name, other, tries, now, random, effects);
         } else if tries == 0 {
             self.fail(name, failure, now, effects);

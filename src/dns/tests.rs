@@ -53,7 +53,7 @@ impl Bench {
         #[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
         let now = Instant::now();
         let mut resolver = Resolver::new(&settings);
-        resolver.follow("nginx1", Family::V6, now).unwrap();
+        resolver.follow("nginx1", Ask::Addresses(Family::V6), now).unwrap();
         Self { resolver, now, ids: 7 }
     }
 
@@ -256,20 +256,23 @@ fn hostile_answers_change_nothing() {
 #[test]
 fn addresses_of_other_names_are_not_taken() {
     let name = wire::name("nginx1").unwrap();
-    let q = wire::question(9, &name, Family::V4, 512).unwrap();
+    let q = wire::question(9, &name, Ask::Addresses(Family::V4), 512).unwrap();
     let mut message = Message::from_vec(&reply(&q, &[ip("10.0.0.1")], ResponseCode::NoError)).unwrap();
     message.answers[0].name = Name::from_str("evil.").unwrap();
     let bytes = message.to_vec().unwrap();
-    assert_eq!(wire::answer(&bytes, &name, Family::V4), Some(wire::Answer::DanglingAlias));
+    assert_eq!(wire::answer(&bytes, &name, Ask::Addresses(Family::V4)), Some(wire::Answer::DanglingAlias));
     // An alias leads there, one that leads round in circles nowhere.
     let alias = Record::from_rdata(name.clone(), 5, RData::CNAME(CNAME(Name::from_str("evil.").unwrap())));
     message.answers.insert(0, alias);
     let bytes = message.to_vec().unwrap();
-    assert_eq!(wire::answer(&bytes, &name, Family::V4), Some(wire::Answer::Addresses(vec![ip("10.0.0.1")])));
+    assert_eq!(
+        wire::answer(&bytes, &name, Ask::Addresses(Family::V4)),
+        Some(wire::Answer::Addresses(vec![ip("10.0.0.1")]))
+    );
     message.answers[1] =
         Record::from_rdata(Name::from_str("evil.").unwrap(), 5, RData::CNAME(CNAME(name.clone())));
     let bytes = message.to_vec().unwrap();
-    assert_eq!(wire::answer(&bytes, &name, Family::V4), Some(wire::Answer::DanglingAlias));
+    assert_eq!(wire::answer(&bytes, &name, Ask::Addresses(Family::V4)), Some(wire::Answer::DanglingAlias));
 }
 
 #[test]
@@ -300,7 +303,14 @@ proptest! {
 }
 
 fn member(backend: usize, current: Option<&str>) -> Member {
-    Member { backend, prefer: Family::V6, prevent_dup: true, current: current.map(ip), given: None }
+    Member {
+        backend,
+        prefer: Family::V6,
+        networks: Vec::new(),
+        prevent_dup: true,
+        current: current.map(ip),
+        given: None,
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use hickory_proto::ProtoError;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-use super::Family;
+use super::{Ask, Family, Service};
 
 /// Most aliases followed within an answer.
 const MAX_ALIASES: usize = 16;
@@ -16,11 +16,13 @@ const MAX_ALIASES: usize = 16;
 pub enum Answer {
     /// Addresses of the name, in the order of the message.
     Addresses(Vec<IpAddr>),
+    /// Where the service is offered, in the order of the message.
+    Services(Vec<Service>),
     /// The name does not exist.
     Nx,
     /// Refused.
     Refused,
-    /// The name exists and has no address of that family.
+    /// The name exists and has nothing of what was asked for.
     Empty,
     /// Aliases that lead to no address.
     DanglingAlias,
@@ -41,10 +43,11 @@ pub fn name(host: &str) -> Result<Name, ProtoError> {
     Ok(name)
 }
 
-fn record_type(family: Family) -> RecordType {
-    match family {
-        Family::V4 => RecordType::A,
-        Family::V6 => RecordType::AAAA,
+fn record_type(ask: Ask) -> RecordType {
+    match ask {
+        Ask::Addresses(Family::V4) => RecordType::A,
+        Ask::Addresses(Family::V6) => RecordType::AAAA,
+        Ask::Services => RecordType::SRV,
     }
 }
 
@@ -52,10 +55,10 @@ fn record_type(family: Family) -> RecordType {
 ///
 /// # Errors
 /// The message cannot be encoded.
-pub fn question(id: u16, name: &Name, family: Family, payload: u16) -> Result<Vec<u8>, ProtoError> {
+pub fn question(id: u16, name: &Name, ask: Ask, payload: u16) -> Result<Vec<u8>, ProtoError> {
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
-    message.add_query(Query::query(name.clone(), record_type(family)));
+    message.add_query(Query::query(name.clone(), record_type(ask)));
     let mut edns = Edns::new();
     edns.set_max_payload(payload);
     message.set_edns(edns);
@@ -68,17 +71,17 @@ pub fn id(bytes: &[u8]) -> Option<u16> {
     bytes.first_chunk().map(|id| u16::from_be_bytes(*id))
 }
 
-/// Reads an answer to the question for `name` and `family`. `None`: it is not one, and to be treated as if it had
+/// Reads an answer to the question about `name`. `None`: it is not one, and to be treated as if it had
 /// never arrived: not a response, for another question, or malformed.
 #[must_use]
-pub fn answer(bytes: &[u8], name: &Name, family: Family) -> Option<Answer> {
+pub fn answer(bytes: &[u8], name: &Name, ask: Ask) -> Option<Answer> {
     let message = Message::from_vec(bytes).ok()?;
     let meta = &message.metadata;
     if meta.message_type != MessageType::Response || meta.op_code != OpCode::Query {
         return None;
     }
     let [query] = message.queries.as_slice() else { return None };
-    if query.query_type() != record_type(family) || !same(query.name(), name) {
+    if query.query_type() != record_type(ask) || !same(query.name(), name) {
         return None;
     }
     match meta.response_code {
@@ -93,7 +96,10 @@ pub fn answer(bytes: &[u8], name: &Name, family: Family) -> Option<Answer> {
     if message.answers.is_empty() {
         return Some(Answer::Empty);
     }
-    Some(addresses(&message, name))
+    Some(match ask {
+        Ask::Addresses(_) => addresses(&message, name),
+        Ask::Services => services(&message, name),
+    })
 }
 
 fn same(a: &Name, b: &Name) -> bool {
@@ -125,4 +131,30 @@ fn addresses(message: &Message, name: &Name) -> Answer {
         }
     }
     Answer::DanglingAlias
+}
+
+/// The places where the service is offered, with the addresses of their targets that came along.
+fn services(message: &Message, name: &Name) -> Answer {
+    let address_of = |target: &Name| {
+        let records = message.additionals.iter().filter(|r| same(&r.name, target));
+        records.into_iter().find_map(|r| match &r.data {
+            RData::A(a) => Some(IpAddr::V4(a.0)),
+            RData::AAAA(a) => Some(IpAddr::V6(a.0)),
+            _ => None,
+        })
+    };
+    let mut found: Vec<Service> = Vec::new();
+    for record in message.answers.iter().filter(|r| same(&r.name, name)) {
+        let RData::SRV(srv) = &record.data else { continue };
+        let target = srv.target.to_lowercase().to_ascii();
+        let target = target.trim_end_matches('.').to_owned();
+        // The root as target says that the service is not offered (RFC 2782).
+        let known = |other: &Service| other.target == target && other.port == srv.port;
+        if target.is_empty() || found.iter().any(known) {
+            continue;
+        }
+        let addr = address_of(&srv.target);
+        found.push(Service { target, port: srv.port, weight: srv.weight, addr });
+    }
+    if found.is_empty() { Answer::DanglingAlias } else { Answer::Services(found) }
 }

@@ -122,6 +122,10 @@ pub struct Server {
     pub resolvers: Option<String>,
     /// `resolve-prefer ipv4`.
     pub resolve_prefer_ipv4: bool,
+    /// `resolve-net`: networks whose addresses are preferred.
+    pub resolve_net: Vec<ipnet::IpNet>,
+    /// `resolve-opts ignore-weight`: weights of SRV records are nothing to it.
+    pub ignore_dns_weight: bool,
     /// No two servers of a backend that follow the same name get the same address: the default;
     /// `resolve-opts allow-dup-ip` turns it off.
     pub prevent_dup_ip: bool,
@@ -209,6 +213,35 @@ pub struct ServerCheck {
     pub addr: Option<IpAddr>,
     /// `check-send-proxy`.
     pub send_proxy: bool,
+    /// `init-state`.
+    pub init_state: InitState,
+}
+
+/// `init-state`: how good a checked server is taken to be before its first check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InitState {
+    /// `none`, `up`: up, and one failure from down.
+    #[default]
+    Up,
+    /// `fully-up`: up, and it takes all failures.
+    FullyUp,
+    /// `down`: down, and one success from up.
+    Down,
+    /// `fully-down`: down, and it takes all successes.
+    FullyDown,
+}
+
+impl ServerCheck {
+    /// Level of health at the start.
+    #[must_use]
+    pub fn first_health(&self) -> u32 {
+        match self.init_state {
+            InitState::Up => self.rise,
+            InitState::FullyUp => self.rise + self.fall - 1,
+            InitState::Down => self.rise.saturating_sub(1),
+            InitState::FullyDown => 0,
+        }
+    }
 }
 
 /// `agent-check`: an agent that is asked for the server's state.
@@ -241,6 +274,7 @@ impl Default for ServerCheck {
             port: None,
             addr: None,
             send_proxy: false,
+            init_state: InitState::default(),
         }
     }
 }
@@ -267,6 +301,8 @@ impl Server {
             track: None,
             resolvers: None,
             resolve_prefer_ipv4: false,
+            resolve_net: Vec::new(),
+            ignore_dns_weight: false,
             prevent_dup_ip: true,
             init_addr: Vec::new(),
             slowstart: None,

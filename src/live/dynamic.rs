@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CheckOrder, Live, Proxy, Server};
+use super::{CheckOrder, Live, Proxy, Rename, Server};
 use crate::ir;
 use crate::server::Admin;
 
@@ -43,6 +43,17 @@ impl Live {
         }
         proxy.order_check(&server, CheckOrder::Join);
         Some(server)
+    }
+
+    /// Gives a server another name, which its `resolvers` section follows from now on. `None`: it has no such section, or
+    /// SRV records name it.
+    pub fn rename_server(&self, proxy: &Arc<Proxy>, server: &Arc<Server>, fqdn: &str) -> Option<()> {
+        let name = server.ir.resolvers.as_ref().filter(|_| !server.follows_service())?;
+        let section = self.resolvers.iter().find(|section| section.name == *name)?;
+        server.set_fqdn(Some(fqdn.to_owned()));
+        proxy.change_server(server, |state, _| state.named_by_command());
+        section.rename(Rename { backend: proxy.idx, server: server.index, fqdn: fqdn.to_owned() });
+        Some(())
     }
 
     /// The server that `server` tracks.

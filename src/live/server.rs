@@ -124,10 +124,17 @@ pub struct Server {
     pub agent: RwLock<CheckReport>,
     /// Where checks go and what the agent is asked, as last set by command.
     pub probing: RwLock<Probing>,
+    /// Its name in the DNS; `None`: it has none, or none yet.
+    fqdn: RwLock<Option<String>>,
     /// When the address last changed or was confirmed by a resolution.
     pub resolved_at: Mutex<Option<SystemTime>>,
     /// Servers that do as this one does.
     pub(super) trackers: Mutex<Vec<Tracker>>,
+}
+
+/// A name of a service begins with an underscore (RFC 2782); only resolvers know what to do with it.
+fn names_service(ir: &ir::Server, host: &str) -> bool {
+    ir.resolvers.is_some() && host.starts_with('_')
 }
 
 impl Server {
@@ -164,9 +171,13 @@ impl Server {
                 agent_send: ir.agent.as_ref().map_or_else(Vec::new, |a| a.send.clone()),
             }),
             check: RwLock::new(CheckReport {
-                // A checked server starts one failure away from down, as HAProxy's does.
-                health: ir.rise,
+                // Unless told otherwise it starts one failure away from down, as HAProxy's does.
+                health: ir.check.as_ref().map_or(ir.rise, ir::server::ServerCheck::first_health),
                 ..CheckReport::default()
+            }),
+            fqdn: RwLock::new(match &ir.addr {
+                ir::ServerAddr::Name { host, .. } if !names_service(ir, host) => Some(host.clone()),
+                _ => None,
             }),
             resolved_at: Mutex::new(None),
             trackers: Mutex::default(),
@@ -210,6 +221,23 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> Address {
         self.address.read().clone()
+    }
+
+    /// Its name in the DNS; `None`: it has none, or none yet.
+    #[must_use]
+    pub fn fqdn(&self) -> Option<String> {
+        self.fqdn.read().clone()
+    }
+
+    /// Names it; who resolves the name has to be told, see [`Proxy::rename_server`].
+    pub fn set_fqdn(&self, fqdn: Option<String>) {
+        *self.fqdn.write() = fqdn;
+    }
+
+    /// It stands for a place of a service, which SRV records name.
+    #[must_use]
+    pub fn follows_service(&self) -> bool {
+        matches!(&self.ir.addr, ir::ServerAddr::Name { host, .. } if names_service(&self.ir, host))
     }
 
     /// Moves it: idle connections to the old address are closed.

@@ -68,7 +68,8 @@ impl ServerState {
         if matches!(server.addr, ir::ServerAddr::Name { .. }) {
             admin = admin.with(Admin::RESOLUTION_MAINT);
         }
-        let op = if admin.any(Admin::MAINT) { Op::Stopped } else { Op::Running };
+        let begins_down = server.check.as_ref().is_some_and(|check| check.first_health() < check.rise);
+        let op = if admin.any(Admin::MAINT) || begins_down { Op::Stopped } else { Op::Running };
         let mut state = Self {
             settings: Settings {
                 label,
@@ -267,6 +268,12 @@ impl ServerState {
             self.recompute_weight(now);
         }
         vec![Effect::Rebalance]
+    }
+
+    /// A command named it.
+    pub fn named_by_command(&mut self) -> Vec<Effect> {
+        self.admin = self.admin.with(Admin::NAME_BY_COMMAND);
+        Vec::new()
     }
 
     /// Sets one administrative flag. `why` stands in parentheses in the log line; empty: nothing stands there.

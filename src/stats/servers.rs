@@ -88,8 +88,9 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
     if report.in_progress {
         check_bits |= check_state::IN_PROGRESS;
     }
-    let fqdn = match &ir.addr {
-        ir::ServerAddr::Name { host, .. } => host.as_str(),
+    let fqdn = server.fqdn().unwrap_or_else(|| "-".to_owned());
+    let service = match &ir.addr {
+        ir::ServerAddr::Name { host, .. } if server.follows_service() => host.as_str(),
         _ => "-",
     };
     let agent_bits = match &ir.agent {
@@ -112,7 +113,7 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
     // Writing into a String cannot fail.
     let _ = writeln!(
         out,
-        "{} {} {} {} {addr} {state} {status} {result} {health} {check_bits} {agent_bits} 0 0 {fqdn} {port} - 0 \
+        "{} {} {} {} {addr} {state} {status} {result} {health} {check_bits} {agent_bits} 0 0 {fqdn} {port} {service} 0 \
          {check_port} {check_addr} {agent_addr} {agent_port}",
         proxy.ir.id, proxy.ir.name, ir.id, ir.name
     );

@@ -21,3 +21,19 @@ pub fn force_health(proxy: &Arc<Proxy>, server: &Arc<Server>, op: Op, who: &str)
     proxy.change_server(server, |state, now| state.set_op(op, &cause, now));
     true
 }
+
+/// Speaks for a server's agent. One that has none, or whose agent is suspended, has nobody to speak for: `false`.
+#[must_use]
+pub fn force_agent(proxy: &Arc<Proxy>, server: &Arc<Server>, up: bool, who: &str) -> bool {
+    if !server.has_agent() {
+        return false;
+    }
+    let op = if up { Op::Running } else { Op::Stopped };
+    server.agent.write().health = u32::from(up);
+    proxy.order_check(server, CheckOrder::ForceAgent(up));
+    proxy.change_server(server, |state, now| {
+        state.note_agent(up);
+        state.set_op(op, &Cause::Words(format!("changed from {who}")), now)
+    });
+    true
+}

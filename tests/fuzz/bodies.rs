@@ -254,8 +254,9 @@ pub(super) fn vrrp_packet(data: &[u8]) {
 /// Answers of a nameserver that lies.
 pub(super) fn dns_answer(data: &[u8]) {
     let Ok(name) = dns::wire::name("www.example.com") else { return };
-    for family in [dns::Family::V4, dns::Family::V6] {
+    let addresses = [dns::Family::V4, dns::Family::V6].map(dns::Ask::Addresses);
+    for ask in addresses.into_iter().chain([dns::Ask::Services]) {
         let _ = dns::wire::id(data);
-        let _ = dns::wire::answer(data, &name, family);
+        let _ = dns::wire::answer(data, &name, ask);
     }
 }

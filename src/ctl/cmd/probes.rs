@@ -7,8 +7,8 @@ use super::super::registry::{Command, command};
 use super::super::reply::Reply;
 use super::servers::{arg, with_server};
 use crate::ir::global::Level;
-use crate::live::{CheckOrder, Proxy, Server};
-use crate::server::{Cause, Op};
+use crate::live::{Proxy, Server};
+use crate::stats::steer::force_agent;
 
 const NO_AGENT: &str = "agent checks are not enabled on this server";
 
@@ -40,14 +40,7 @@ pub(super) fn agent(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Re
         "down" => false,
         _ => return Reply::error("'set server <srv> agent' expects 'up' or 'down'.\n"),
     };
-    let op = if up { Op::Running } else { Op::Stopped };
-    server.agent.write().health = u32::from(up);
-    proxy.order_check(server, CheckOrder::ForceAgent(up));
-    proxy.change_server(server, |state, now| {
-        state.note_agent(up);
-        state.set_op(op, &Cause::Words("changed from CLI".into()), now)
-    });
-    Reply::done()
+    if force_agent(proxy, server, up, "CLI") { Reply::done() } else { Reply::error(format!("{NO_AGENT}.\n")) }
 }
 
 fn port(text: &str) -> Result<u16, Reply> {

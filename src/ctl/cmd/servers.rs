@@ -65,7 +65,10 @@ pub(super) const COMMANDS: &[Command] = &[
         Level::Admin,
         "set server <bk>/<srv> [opts]",
         "change a server's state, weight, address or health",
-        |call| with_server(call, set_server),
+        |call| match call.arg(1) {
+            "fqdn" => fqdn(call),
+            _ => with_server(call, set_server),
+        },
     ),
     command(
         &["set", "weight"],
@@ -174,13 +177,40 @@ fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Repl
         "agent-send" => probes::agent_send(server, value),
         "check-addr" => probes::check_addr(server, &args[1..]),
         "check-port" => probes::check_port(server, value),
-        "fqdn" if server.ir.resolvers.is_none() => {
-            Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n")
-        }
-        "fqdn" => Reply::error("'set server <srv> fqdn' is not done yet: servers keep their names.\n"),
         "ssl" => Reply::error("'set server <srv> ssl' is not done yet: there is no TLS to servers.\n"),
         _ => Reply::error(SET_SERVER_USAGE),
     }
+}
+
+/// `set server BACKEND/SERVER fqdn NAME`
+fn fqdn(call: &mut Call<'_>) -> Reply {
+    let (proxy, server) = match find(call) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let wanted = call.arg(2);
+    if wanted.is_empty() {
+        return Reply::error("set server <b>/<s> fqdn requires a FQDN.\n");
+    }
+    if server.ir.resolvers.is_none() {
+        return Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+    }
+    if server.follows_service() {
+        return Reply::error("set server <b>/<s> fqdn failed because SRV resolution is configured.\n");
+    }
+    let before = server.fqdn();
+    if before.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted)) {
+        return Reply::warning("no need to change the FDQN");
+    }
+    if crate::dns::wire::name(wanted).is_err() {
+        return Reply::warning(format!("invalid fqdn '{wanted}'"));
+    }
+    let before = before.unwrap_or_else(|| "(null)".to_owned());
+    if call.control.live.rename_server(&proxy, &server, wanted).is_none() {
+        return Reply::warning(format!("could not update {}/{} FQDN", proxy.ir.name, server.ir.name));
+    }
+    let name = format!("{}/{}", proxy.ir.name, server.ir.name);
+    Reply::warning(format!("{name} changed its FQDN from {before} to {wanted} by 'stats socket command'\n"))
 }
 
 fn health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Reply {

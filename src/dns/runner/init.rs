@@ -49,6 +49,11 @@ pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>)
     for proxy in &live.proxies {
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
+            // Where its service is, only the resolvers can tell.
+            if server.follows_service() {
+                continue;
+            }
+            let host = &server.fqdn().unwrap_or_else(|| host.clone());
             let last = || saved(&proxy.ir.name, &server.ir.name);
             let methods = match server.ir.init_addr.as_slice() {
                 [] if server.ir.resolvers.is_some() => DEFAULT_FOLLOWED,

@@ -2,45 +2,32 @@
 //!
 //! One task per section, one socket per nameserver; nothing ever waits for a nameserver.
 
+mod follow;
 mod init;
 mod link;
+#[cfg(test)]
+mod service_tests;
 #[cfg(test)]
 mod tests;
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::assign::{self, Choice, Member};
+use super::Failure;
 use super::resolver::{Count, Effect, Input, Resolver};
-use super::{Failure, Family};
 use crate::ir;
-use crate::live::{Address, Live, Proxy, Server};
-use crate::server::{Admin, Level};
+use crate::live::{Address, Live, Rename, Server};
 use crate::sys;
+use follow::{Follower, Following};
 use link::{Incoming, Links};
 
 pub use init::{Message, Outcome, init_addresses};
 
 /// Messages that may wait to be looked at.
 const BACKLOG: usize = 256;
-
-/// A server that follows a name.
-struct Follower {
-    proxy: Arc<Proxy>,
-    server: Arc<Server>,
-    /// Port of its address, whatever that is.
-    port: u16,
-}
-
-/// The servers that follow one name; `members` runs parallel to `followers`.
-#[derive(Default)]
-struct Following {
-    followers: Vec<Follower>,
-    members: Vec<Member>,
-}
 
 /// One section at work.
 struct Section {
@@ -50,6 +37,7 @@ struct Section {
     /// By number of the name.
     names: Vec<Following>,
     links: Links,
+    orders: Option<mpsc::UnboundedReceiver<Rename>>,
 }
 
 /// Starts a thread that follows all names until the process ends. Nothing is started if no server follows one.
@@ -84,36 +72,33 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
     let now = sys::clock::now();
     let mut sections = Vec::new();
     for (number, ir) in live.config.resolvers.iter().enumerate() {
-        let mut resolver = Resolver::new(ir);
-        let mut names: Vec<Following> = Vec::new();
+        let mut section = Section {
+            live: live.clone(),
+            number,
+            resolver: Resolver::new(ir),
+            names: Vec::new(),
+            links: Links::default(),
+            orders: None,
+        };
+        let mut wanted = false;
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
             for server in proxy.backend.iter().flat_map(|b| b.servers()) {
-                let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
                 if server.ir.resolvers.as_ref() != Some(&ir.name) {
                     continue;
                 }
-                let prefer = if server.ir.resolve_prefer_ipv4 { Family::V4 } else { Family::V6 };
-                // What is no name was refused when the configuration was read.
-                let Ok(name) = resolver.follow(host, prefer, now) else { continue };
-                if names.len() <= name {
-                    names.resize_with(name + 1, Following::default);
+                // One with an address may be given a name by command.
+                wanted = true;
+                let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
+                if server.follows_service() {
+                    section.offer(proxy, &server, host, now);
+                } else if let Some(host) = server.fqdn() {
+                    section.join(Follower::new(proxy, &server, *port), &host, now);
                 }
-                names[name].followers.push(Follower {
-                    proxy: proxy.clone(),
-                    server: server.clone(),
-                    port: *port,
-                });
-                names[name].members.push(Member {
-                    backend: proxy.idx.0 as usize,
-                    prefer,
-                    prevent_dup: server.ir.prevent_dup_ip,
-                    current: ip_of(&server),
-                    given: None,
-                });
             }
         }
-        if !names.is_empty() {
-            sections.push(Section { live: live.clone(), number, resolver, names, links: Links::default() });
+        if wanted {
+            section.orders = live.resolvers[number].listen();
+            sections.push(section);
         }
     }
     sections
@@ -132,6 +117,13 @@ impl Section {
         self.links.start(&self.live.config.resolvers[self.number].nameservers, sender);
         loop {
             let deadline = self.resolver.deadline();
+            let orders = self.orders.as_mut();
+            let order = async {
+                match orders {
+                    Some(orders) => orders.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             let timer = async {
                 match deadline {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -142,6 +134,7 @@ impl Section {
                 Some((nameserver, bytes)) = incoming.recv() => {
                     self.step(Input::Message { nameserver, bytes: &bytes });
                 }
+                Some(order) = order => self.rename(&order),
                 () = timer => self.step(Input::Timer),
             }
         }
@@ -197,90 +190,5 @@ impl Section {
             Count::Outdated => &c.outdated,
         };
         counter.inc();
-    }
-
-    fn resolved(&mut self, name: usize, nameserver: usize) {
-        let addresses = self.resolver.addresses(name);
-        let section = &self.live.resolvers[self.number];
-        let answerer = &section.nameservers[nameserver];
-        let Following { followers, members } = &mut self.names[name];
-        for (i, follower) in followers.iter().enumerate() {
-            // A command may have moved it meanwhile.
-            members[i].current = ip_of(&follower.server);
-            let choice = assign::choose(&addresses, members, i);
-            let mut by = "DNS cache".to_owned();
-            if i == 0 {
-                // The first to ask is told who answered; for the others the answer is in the cache.
-                by = format!("{}/{}", section.name, answerer.name);
-            }
-            match choice {
-                Choice::Keep => {}
-                Choice::Move(addr) => {
-                    if i == 0 {
-                        answerer.counters.update.inc();
-                    }
-                    follower.move_to(addr, members[i].current, &by);
-                    members[i].current = Some(addr);
-                }
-                Choice::Nothing => {
-                    if follower.lose("No IP for server ") {
-                        members[i].current = None;
-                    }
-                    continue;
-                }
-            }
-            *follower.server.resolved_at.lock() = Some(sys::clock::wall());
-            follower.regain();
-        }
-    }
-
-    fn failed(&mut self, name: usize, failure: Failure) {
-        self.live.process.failed_resolutions.inc();
-        if !self.resolver.is_lasting(name, failure, sys::clock::now()) {
-            return;
-        }
-        let Following { followers, members } = &mut self.names[name];
-        for (follower, member) in followers.iter().zip(members) {
-            if follower.lose(failure.words()) {
-                (member.current, member.given) = (None, None);
-            }
-        }
-    }
-}
-
-impl Follower {
-    fn name(&self) -> String {
-        format!("{}/{}", self.proxy.ir.name, self.server.ir.name)
-    }
-
-    fn move_to(&self, addr: IpAddr, from: Option<IpAddr>, by: &str) {
-        let from = from.map_or_else(|| "(none)".to_owned(), |ip| ip.to_string());
-        let line = format!("{} changed its IP from {from} to {addr} by {by}.", self.name());
-        let port = match self.server.address() {
-            Address::Ip(old) => old.port(),
-            Address::Unknown | Address::Unix(_) => self.port,
-        };
-        self.server.set_address(Address::Ip(SocketAddr::new(addr, port)));
-        self.proxy.announce(Level::Notice, &line, &line);
-    }
-
-    /// Takes it out of service for want of an address; whether that is new.
-    fn lose(&self, why: &str) -> bool {
-        if self.server.with_state(|s| s.admin().any(Admin::RESOLUTION_MAINT)) {
-            return false;
-        }
-        self.proxy.change_server(&self.server, |s, now| s.set_flag(Admin::RESOLUTION_MAINT, why, now));
-        self.server.set_address(Address::Unknown);
-        true
-    }
-
-    /// Puts it back in service if it was out for want of an address.
-    fn regain(&self) {
-        if !self.server.with_state(|s| s.admin().any(Admin::RESOLUTION_MAINT)) {
-            return;
-        }
-        self.proxy.change_server(&self.server, |s, now| s.clear_flag(Admin::RESOLUTION_MAINT, None, now));
-        let line = format!("Server {} administratively READY thanks to valid DNS answer.", self.name());
-        self.proxy.announce(Level::Notice, &line, &line);
     }
 }

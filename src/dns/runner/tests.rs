@@ -1,6 +1,7 @@
 //! A tiny DNS server and servers that follow names, over loopback sockets.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};

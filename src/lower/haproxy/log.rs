@@ -79,6 +79,19 @@ fn framing(name: &str) -> LogFraming {
     }
 }
 
+/// Addresses have variables replaced outside quotes, too; one that is not set is nothing.
+fn expand(written: &str, var: &dyn Fn(&str) -> Option<String>) -> String {
+    let mut out = String::new();
+    let mut rest = written;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, behind)) = after.split_once('}') else { break };
+        out.push_str(before);
+        out.push_str(&var(name).unwrap_or_default());
+        rest = behind;
+    }
+    out + rest
+}
+
 fn dest(context: &mut Context<'_>, written: &str, line: &Statement) -> Option<LogDest> {
     let span = span_at(line, 0);
     match written {
@@ -93,7 +106,8 @@ fn dest(context: &mut Context<'_>, written: &str, line: &Statement) -> Option<Lo
         );
         return None;
     }
-    let parsed = match address(written) {
+    let expanded = expand(written, &|name| context.env.var(name));
+    let parsed = match address(&expanded) {
         Ok(address) => address,
         Err(error) => {
             context.alert(Reason::InvalidValue, span, format!("'log' : {}", error.cause()));

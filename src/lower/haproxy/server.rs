@@ -10,8 +10,8 @@ use tandem_parser::value::{Address, Host, Port, Transport};
 use super::context::{Context, span_at};
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    Agent, InitAddr, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server, ServerAddr,
-    ServerCheck, SourceFrom, UseSrc,
+    Agent, InitAddr, InitState, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
+    ServerAddr, ServerCheck, SourceFrom, UseSrc,
 };
 
 /// A server with the check parameters that count only if it is checked.
@@ -122,6 +122,15 @@ impl Template {
             }
             "resolve-prefer" => server.resolve_prefer_ipv4 = text == Some("ipv4"),
             "resolve-opts" => resolve_opts(context, setting, server),
+            "resolve-net" => resolve_net(context, setting, server),
+            "init-state" => {
+                check.init_state = match text {
+                    Some("fully-up") => InitState::FullyUp,
+                    Some("down") => InitState::Down,
+                    Some("fully-down") => InitState::FullyDown,
+                    _ => InitState::Up,
+                }
+            }
             "init-addr" => server.init_addr = init_addr(context, setting),
             "send-proxy" => server.send_proxy = Some(SendProxy::V1),
             "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
@@ -278,12 +287,26 @@ fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Ser
         match option {
             "prevent-dup-ip" => server.prevent_dup_ip = true,
             "allow-dup-ip" => server.prevent_dup_ip = false,
-            "ignore-weight" => {}
+            "ignore-weight" => server.ignore_dns_weight = true,
             _ => {
                 let message = format!(
                     "'resolve-opts' : unknown option '{option}', expects 'allow-dup-ip', 'ignore-weight' or \
                      'prevent-dup-ip'."
                 );
+                alert(context, span_at(setting, 0), message);
+            }
+        }
+    }
+}
+
+/// `resolve-net NETWORK[,NETWORK...]`; without a length a network is one address.
+fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
+    for word in setting.text(0).unwrap_or_default().split(',') {
+        let one = || word.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from);
+        match word.parse().ok().or_else(one) {
+            Some(network) => server.resolve_net.push(network),
+            None => {
+                let message = format!("'resolve-net' : invalid network '{word}'.");
                 alert(context, span_at(setting, 0), message);
             }
         }

@@ -67,6 +67,8 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         cookie: None,
         check: None,
         rise: 2,
+        ignore_dns_weight: false,
+        resolve_net: Vec::new(),
         agent: None,
         track: None,
         resolvers: None,

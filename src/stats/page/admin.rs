@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::options::{Outcome, decode};
 use crate::live::{Live, Proxy, Server, Shutdown};
 use crate::server::{AdminRequest, Op};
-use crate::stats::steer::force_health;
+use crate::stats::steer::{self, force_health};
+
+/// Who the log says that did it.
+const WHO: &str = "Web interface";
 
 /// What can be done to the servers that are marked, with the words of the page.
 pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
@@ -17,10 +20,10 @@ pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
     ("hrunn", "Health: up", Action::Health(Op::Running)),
     ("hnolb", "Health: no new sessions", Action::Health(Op::Stopping)),
     ("hdown", "Health: down", Action::Health(Op::Stopped)),
-    ("dagent", "Agent: suspend", Action::NotYet),
-    ("eagent", "Agent: take up again", Action::NotYet),
-    ("arunn", "Agent: up", Action::NotYet),
-    ("adown", "Agent: down", Action::NotYet),
+    ("dagent", "Agent: suspend", Action::Agent(false)),
+    ("eagent", "Agent: take up again", Action::Agent(true)),
+    ("arunn", "Agent: up", Action::AgentSays(true)),
+    ("adown", "Agent: down", Action::AgentSays(false)),
     ("shutdown", "End all sessions", Action::Shutdown),
 ];
 
@@ -35,8 +38,10 @@ pub(super) enum Action {
     Health(Op),
     /// End all sessions.
     Shutdown,
-    /// Has nothing to act upon yet: the form does not offer it and sending it is an error.
-    NotYet,
+    /// Suspend the agent or take it up again.
+    Agent(bool),
+    /// Speak for the agent.
+    AgentSays(bool),
 }
 
 /// Does what a form asks for.
@@ -53,7 +58,7 @@ pub(super) fn apply(live: &Live, body: &str) -> Outcome {
         }
     }
     let action = ACTIONS.iter().find(|(name, ..)| Some(*name) == action.as_deref()).map(|(.., a)| *a);
-    let (Some(action), Some(backend)) = (action.filter(|a| *a != Action::NotYet), backend) else {
+    let (Some(action), Some(backend)) = (action, backend) else {
         return Outcome::Invalid;
     };
     let Some(proxy) = find_backend(live, &backend) else { return Outcome::Invalid };
@@ -85,7 +90,7 @@ fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
         Action::Request(request) => proxy.change_server(server, |state, now| state.request(request, now)),
         // The state of a tracking server is that of another one.
         Action::Health(op) => {
-            let _ = force_health(proxy, server, op, "Web interface");
+            let _ = force_health(proxy, server, op, WHO);
         }
         Action::Check(on) => {
             if server.ir.check.is_some() {
@@ -93,6 +98,12 @@ fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
             }
         }
         Action::Shutdown => server.shutdown_sessions(Shutdown::Command),
-        Action::NotYet => {}
+        Action::Agent(on) => {
+            if server.ir.agent.is_some() {
+                proxy.enable_agent(server, on);
+            }
+        }
+        // One without an agent has nobody to speak for.
+        Action::AgentSays(up) => _ = steer::force_agent(proxy, server, up, WHO),
     }
 }

@@ -85,10 +85,8 @@ fn heads(out: &mut String, look: &Look<'_>) {
 
 fn form_end(out: &mut String, id: u32) {
     out.push_str("<div class=\"actions\"><label>With the marked servers: <select name=\"action\"><option value=\"\"></option>");
-    for (value, words, action) in admin::ACTIONS {
-        if action != admin::Action::NotYet {
-            let _ = write!(out, "<option value=\"{value}\">{words}</option>");
-        }
+    for (value, words, _) in admin::ACTIONS {
+        let _ = write!(out, "<option value=\"{value}\">{words}</option>");
     }
     let _ = write!(
         out,

@@ -86,11 +86,10 @@ pub const SERVER: &[Keyword] = &[
     moot("check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
     moot("no-check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
     inert("healthcheck", NONE, WORD, "the backend's check is used", "use a check section"),
-    inert(
+    full(
         "init-state",
         NONE,
         &[Arg::Choice(&["fully-up", "up", "down", "fully-down", "none"])],
-        "it starts up",
         "state at start",
     ),
     full("agent-check", NONE, FLAG, "ask an agent"),
@@ -103,7 +102,7 @@ pub const SERVER: &[Keyword] = &[
     full("resolvers", NONE, &[NAME], "nameservers that know it"),
     full("resolve-prefer", NONE, &[Arg::Choice(&["ipv4", "ipv6"])], "preferred family"),
     full("resolve-opts", NONE, &[Arg::Word("options")], "how answers are used"),
-    inert("resolve-net", NONE, WORD, "every network is equal", "preferred networks"),
+    full("resolve-net", NONE, WORD, "preferred networks"),
     full("init-addr", NONE, &[Arg::Word("methods")], "where the first address comes from"),
     // Connections.
     full("send-proxy", NONE, FLAG, "send a PROXY header"),

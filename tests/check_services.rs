@@ -1,0 +1,191 @@
+//! Checks of real servers: MariaDB, PostgreSQL, Redis, OpenLDAP and Exim, healthy and in the ways each can be broken, beside
+//! HAProxy's checks of the same servers.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::lab::{
+    Config, Host, Lab, Part, Postgres, Process, Program, Signal, Stats, eventually, proxy, wait_for,
+};
+
+/// How long a server may take to come up on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Backend, its check, port, and what the check comes to: status and code.
+const CASES: &[(&str, &str, u16, &str, &str)] = &[
+    ("mysql", "mysql-check", 3306, "L7OK", "0"),
+    ("mysql_user", "mysql-check user hap", 3306, "L7OK", "0"),
+    ("mysql_unknown", "mysql-check user nobody", 3306, "L7STS", "1045"),
+    ("mysql_absent", "mysql-check user hap", 3307, "L4CON", ""),
+    ("pgsql", "pgsql-check user postgres", 5432, "L7OK", "0"),
+    ("pgsql_unknown", "pgsql-check user nobody", 5432, "", ""),
+    ("pgsql_absent", "pgsql-check user postgres", 5433, "L4CON", ""),
+    ("redis", "redis-check", 6379, "L7OK", "0"),
+    // An answer that is none is waited on.
+    ("redis_password", "redis-check", 6380, "L7TOUT", ""),
+    ("redis_absent", "redis-check", 6381, "L4CON", ""),
+    ("ldap", "ldap-check", 389, "L7OK", "0"),
+    ("ldap_no_anonymous", "ldap-check", 390, "L7STS", "48"),
+    ("ldap_absent", "ldap-check", 391, "L4CON", ""),
+    ("smtp", "smtpchk", 2525, "L7OK", "221"),
+    ("smtp_ehlo", "smtpchk EHLO lab", 2525, "L7OK", "221"),
+    ("smtp_refused", "smtpchk", 2526, "L7STS", "550"),
+    ("smtp_absent", "smtpchk", 2527, "L4CON", ""),
+    // Another service than expected.
+    ("redis_is_smtp", "redis-check", 2525, "", ""),
+    ("smtp_is_redis", "smtpchk", 6379, "", ""),
+    ("mysql_is_smtp", "mysql-check user hap", 2525, "", ""),
+    ("ldap_is_redis", "ldap-check", 6379, "", ""),
+];
+
+fn config(socket: &str) -> String {
+    let mut text = format!(
+        "global\n    stats socket {socket} level admin\ndefaults\n    mode tcp\n    timeout connect 1s\n    \
+         timeout client 5s\n    timeout server 5s\n    timeout check 1s\n"
+    );
+    for (name, check, port, ..) in CASES {
+        text += &format!(
+            "backend {name}\n    option {check}\n    server s 127.0.0.1:{port} check inter 1s rise 1 fall 1\n"
+        );
+    }
+    text
+}
+
+struct Services {
+    _mariadb: Process,
+    _postgres: Postgres,
+    redis: Process,
+    _others: Vec<Process>,
+}
+
+fn mariadb(host: &Host) -> Process {
+    let data = host.dir().join("mysql");
+    host.sh(&format!(
+        "mariadb-install-db --user=mysql --datadir={} --auth-root-authentication-method=normal --skip-test-db \
+         >/dev/null 2>&1",
+        data.display()
+    ));
+    let mut command = Command::new("mariadbd");
+    command.args(["--no-defaults", "--user=mysql", "--port=3306", "--bind-address=127.0.0.1"]);
+    command.args(["--socket=/tmp/mysql.sock", "--skip-log-bin", "--innodb-buffer-pool-size=8M"]);
+    command.args(["--skip-name-resolve", "--max-connect-errors=100000"]);
+    command.arg(format!("--datadir={}", data.display()));
+    let process = host.spawn(command);
+    eventually("MariaDB to take a user", PATIENCE, || {
+        let sql = "create or replace user hap@'127.0.0.1'";
+        host.try_sh(&format!("mariadb --no-defaults -S /tmp/mysql.sock -u root -e \"{sql}\""))
+            .status
+            .success()
+    });
+    process
+}
+
+fn redis(host: &Host, port: u16, more: &[&str]) -> Process {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--save", "", "--daemonize", "no"]).args(more);
+    command.current_dir(host.dir());
+    let process = host.spawn(command);
+    eventually("Redis to listen", PATIENCE, || host.reaches(&format!("127.0.0.1:{port}")));
+    process
+}
+
+fn slapd(host: &Host, port: u16, more: &str) -> Process {
+    let text = format!(
+        "include /etc/ldap/schema/core.schema\npidfile {}/slapd{port}.pid\n{more}",
+        host.dir().display()
+    );
+    let file = host.file(&format!("slapd{port}.conf"), text);
+    let mut command = Command::new("slapd");
+    command.args(["-d", "0", "-h", &format!("ldap://127.0.0.1:{port}/"), "-f"]).arg(file);
+    let process = host.spawn(command);
+    eventually("slapd to listen", PATIENCE, || host.reaches(&format!("127.0.0.1:{port}")));
+    process
+}
+
+fn exim(host: &Host, port: u16, verdict: &str) -> Process {
+    let dir = host.dir().join(format!("exim{port}"));
+    std::fs::create_dir_all(&dir).unwrap();
+    // It writes as a user of its own.
+    host.sh(&format!("chmod 777 {}", dir.display()));
+    let dir = dir.display();
+    let text = format!(
+        "primary_hostname = lab\nkeep_environment =\nspool_directory = {dir}\nlog_file_path = {dir}/%slog\nhost_lookup =\n\
+         rfc1413_query_timeout = 0s\nacl_smtp_connect = whoever\nbegin acl\nwhoever:\n  {verdict}\n"
+    );
+    let file = host.file(&format!("exim{port}.conf"), text);
+    let mut command = Command::new("exim4");
+    command.args(["-bdf", "-oX", &format!("127.0.0.1.{port}"), "-oP", &format!("{dir}/pid"), "-C"]).arg(file);
+    let process = host.spawn(command);
+    eventually("Exim to listen", PATIENCE, || host.reaches(&format!("127.0.0.1:{port}")));
+    process
+}
+
+impl Services {
+    fn start(host: &Host) -> Self {
+        Self {
+            _mariadb: mariadb(host),
+            _postgres: Postgres::primary(host),
+            redis: redis(host, 6379, &[]),
+            _others: vec![
+                redis(host, 6380, &["--requirepass", "secret"]),
+                slapd(host, 389, ""),
+                slapd(host, 390, "disallow bind_anon\n"),
+                exim(host, 2525, "accept"),
+                exim(host, 2526, "deny message = not you"),
+            ],
+        }
+    }
+}
+
+/// Status and code of every check, once all have ended.
+fn verdicts(host: &Host, socket: &str) -> BTreeMap<&'static str, (String, String)> {
+    let mut found = BTreeMap::new();
+    wait_for("all checks", PATIENCE, || {
+        let asked = host.try_sh(&format!("echo 'show stat' | socat stdio {socket}"));
+        if asked.stdout.is_empty() {
+            return None;
+        }
+        let stats = Stats::parse(&String::from_utf8_lossy(&asked.stdout));
+        for (name, ..) in CASES {
+            let cell = |column| stats.cell(name, "s", column).to_owned();
+            let status = cell("check_status");
+            if !matches!(status.as_str(), "" | "INI") && !status.starts_with('*') {
+                found.insert(*name, (status, cell("check_code")));
+            }
+        }
+        (found.len() == CASES.len()).then_some(())
+    });
+    found
+}
+
+#[test]
+fn real_servers_are_judged_as_haproxy_judges_them() {
+    let parts = ["haproxy", "socat", "mariadbd", "redis-server", "slapd", "exim4"].map(Part::Program);
+    let Some(lab) = Lab::open(&[&parts[..], &[Part::Postgres]].concat()) else { return };
+    let host = lab.host("services");
+    let services = Services::start(&host);
+    let start = |name: &str, program: &Program| {
+        let text = config(&format!("/run/{name}.sock"));
+        host.haproxy(program, &Config::written(&host, &format!("{name}.cfg"), &text))
+    };
+    let _reference = start("theirs", &Program::reference("haproxy"));
+    let ours = start("ours", &proxy());
+    let (reference, own) = (verdicts(&host, "/run/theirs.sock"), verdicts(&host, "/run/ours.sock"));
+    let mut wrong = Vec::new();
+    for (name, _, _, status, code) in CASES {
+        let (said, with) = &own[name];
+        if reference[name] != own[name] {
+            wrong.push(format!("{name}: HAProxy {:?}, ours {:?}", reference[name], own[name]));
+        }
+        if !status.is_empty() && said != status || !code.is_empty() && with != code {
+            wrong.push(format!("{name}: {said} {with} instead of {status} {code}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // A server that hangs still takes connections, and is down for its silence.
+    services.redis.signal(Signal::SIGSTOP);
+    ours.wait_log("Server redis/s is DOWN, reason: Layer7 timeout", PATIENCE);
+    services.redis.signal(Signal::SIGCONT);
+    ours.wait_log("Server redis/s is UP, reason: Layer7 check passed", PATIENCE);
+}
