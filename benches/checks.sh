@@ -28,7 +28,7 @@ C
 nginx -c "$dir/nginx.conf" > /dev/null 2>&1 &
 
 config() { # kind (none: no checks), port
-    printf 'global\n  maxconn 8000\n  nbthread 1\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n'
+    printf 'global\n  maxconn 4000\n  nbthread 1\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n'
     printf 'frontend traffic\n  bind 127.0.0.1:%s\n  default_backend origin\nbackend origin\n  server o 127.0.0.1:%s\n' "$2" "$base"
     [ "$1" = none ] || for b in $(seq 10); do
         printf 'backend checked%s\n' "$b"

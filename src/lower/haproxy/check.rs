@@ -12,6 +12,7 @@ pub(super) struct CheckDraft<'t> {
     kind: Option<CheckKind>,
     /// `option httpchk`.
     option: Option<&'t Statement>,
+    option_inherited: bool,
     http_rules: Rules<'t>,
     tcp_rules: Rules<'t>,
     disable_on_404: bool,
@@ -43,6 +44,7 @@ impl<'t> CheckDraft<'t> {
         let mut copy = self.clone();
         copy.http_rules.inherited = true;
         copy.tcp_rules.inherited = true;
+        copy.option_inherited = true;
         copy
     }
 
@@ -51,6 +53,7 @@ impl<'t> CheckDraft<'t> {
         let kind = match line.name() {
             "option httpchk" => {
                 self.option = Some(line);
+                self.option_inherited = false;
                 // It begins anew: what `defaults` said of another request goes with that.
                 if std::mem::take(&mut self.http_rules.inherited) {
                     self.http_rules.lines.clear();
@@ -104,6 +107,10 @@ impl<'t> CheckDraft<'t> {
                 return true;
             }
             name if name.starts_with("http-check ") => {
+                // A request of its own takes nothing from that of `defaults`.
+                if name == "http-check send" && self.option_inherited {
+                    self.option = None;
+                }
                 self.http_rules.push(line);
                 return true;
             }
