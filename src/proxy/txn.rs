@@ -371,11 +371,14 @@ impl Drop for Txn {
 struct Host {
     zone: jiff::tz::TimeZone,
     name: String,
+    pid: u32,
 }
 
 static HOST: LazyLock<Host> = LazyLock::new(|| Host {
     zone: jiff::tz::TimeZone::system(),
     name: nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default(),
+    // Asked once: it is a system call, and workers start when all forking is over.
+    pid: std::process::id(),
 });
 
 fn view(proxy: &Proxy) -> ProxyView<'_> {
@@ -412,7 +415,7 @@ impl Session for Txn {
         let http = frontend.http;
         Ctx {
             clock: Clock { now_us, zone: &host.zone },
-            process: Process { hostname: &host.name, pid: std::process::id(), thread },
+            process: Process { hostname: &host.name, pid: host.pid, thread },
             client: Client {
                 src: peer(self.src),
                 dst: peer(self.dst),
