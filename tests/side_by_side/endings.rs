@@ -1,0 +1,473 @@
+//! Every way a session can end, driven against our proxy and a real HAProxy: the log lines, with timers, termination
+//! code and counters of retries and queues, must be the same.
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::{origin, watch::settle};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, eventually, proxy};
+
+const CONFIG: &str = "\
+global
+    log stdout format raw local0
+    stats socket SOCKET level admin
+
+defaults
+    mode http
+    log global
+    option httplog
+    http-reuse never
+    retries 1
+    timeout connect 300ms
+    timeout client 900ms
+    timeout server 600ms
+    timeout http-request 700ms
+    timeout http-keep-alive 700ms
+    timeout tarpit 300ms
+
+frontend web
+    bind 127.0.0.1:8100
+    http-request deny if { path_end /deny }
+    http-request deny deny_status 429 if { path_end /many }
+    http-request return status 200 if { path_end /return }
+    http-request redirect location / if { path_end /redirect }
+    http-request tarpit if { path_end /tarpit }
+    http-request reject if { path_end /reject }
+    http-request auth if { path_end /auth }
+    http-response deny if { status 299 }
+    use_backend nobody if { path_end /nobody }
+    use_backend hole if { path_end /hole }
+    use_backend patient if { path_end /patient }
+    use_backend lines if { path_beg /api/api/ }
+    use_backend crowded if { path_beg /api/ }
+    use_backend left if { path_end /left }
+    default_backend origin
+
+backend origin
+    server one 127.0.0.1:9000
+
+backend left
+    option abortonclose
+    timeout server 5s
+    http-request set-path /%[path,field(2,/)]/silent
+    server one 127.0.0.1:9000
+
+backend nobody
+    server gone 127.0.0.1:9
+
+backend hole
+    server deep 127.0.0.1:9001
+
+backend patient
+    option abortonclose
+    timeout connect 5s
+    server deep 127.0.0.1:9001
+
+backend crowded
+    option abortonclose
+    timeout queue 400ms
+    timeout server 2s
+    server one 127.0.0.1:9000 maxconn 1
+
+backend lines
+    option abortonclose
+    timeout queue 5s
+    timeout server 2500ms
+    server one 127.0.0.1:9000 maxconn 1
+
+backend slow
+    timeout server 5s
+    server one 127.0.0.1:9000
+
+frontend stuck
+    bind 127.0.0.1:8101
+    default_backend slow
+
+listen sticky
+    bind 127.0.0.1:8102
+    cookie WHO insert indirect
+    server one 127.0.0.1:9000 cookie a
+    server two 127.0.0.1:9000 cookie b disabled
+
+listen rewritten
+    bind 127.0.0.1:8103
+    cookie A rewrite
+    server one 127.0.0.1:9000 cookie me
+
+listen prefixed
+    bind 127.0.0.1:8104
+    cookie A prefix
+    server one 127.0.0.1:9000 cookie me
+
+listen raw
+    mode tcp
+    option tcplog
+    bind 127.0.0.1:8105
+    server one 127.0.0.1:9000
+
+listen raw-nobody
+    mode tcp
+    option tcplog
+    bind 127.0.0.1:8106
+    server gone 127.0.0.1:9
+
+listen raw-hole
+    mode tcp
+    option tcplog
+    bind 127.0.0.1:8107
+    server deep 127.0.0.1:9001
+
+listen raw-closed
+    mode tcp
+    option tcplog
+    bind 127.0.0.1:8108
+    tcp-request inspect-delay 5s
+    tcp-request content reject if { req.len gt 0 }
+    server one 127.0.0.1:9000
+
+listen raw-patient
+    mode tcp
+    option tcplog
+    timeout server 5s
+    bind 127.0.0.1:8109
+    server one 127.0.0.1:9000
+";
+
+/// What the client does after it has sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// Reads to the end.
+    Reads,
+    /// Ends its direction, then reads to the end.
+    Halves,
+    /// Reads nothing and stays until its line is logged.
+    Stalls,
+    /// Reads a little, then resets the connection.
+    Resets,
+    /// Closes the connection once this backend has a session of it.
+    Leaves(&'static str),
+    /// The same once it waits in this backend's queue.
+    LeavesQueue(&'static str),
+}
+
+struct Case {
+    name: &'static str,
+    port: u16,
+    /// `@` stands for the number of the case.
+    send: &'static str,
+    then: Then,
+    /// Termination code, as it stands in the line.
+    code: &'static str,
+}
+
+const fn case(name: &'static str, port: u16, send: &'static str, then: Then, code: &'static str) -> Case {
+    Case { name, port, send, then, code }
+}
+
+const WEB: u16 = 8100;
+
+const CASES: &[Case] = &[
+    case("well", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Then::Reads, "----"),
+    case("kept and left", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "----"),
+    case("half closed", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "----"),
+    case("error of the server", WEB, "GET /@/error HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "----"),
+    case("no whole request", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n", Then::Stalls, "cR--"),
+    case("client left in its request", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n", Then::Halves, "CR--"),
+    case("bad request", WEB, "GET /@/plain HTTP/1.1\r\nHo st: a\r\n\r\n", Then::Reads, "PR--"),
+    case("denied", WEB, "GET /@/deny HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PR--"),
+    case("denied with a status", WEB, "GET /@/many HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PR--"),
+    case("rejected", WEB, "GET /@/reject HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PR--"),
+    case("authentication", WEB, "GET /@/auth HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "LR--"),
+    case("tarpit", WEB, "GET /@/tarpit HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PT--"),
+    case("returned", WEB, "GET /@/return HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "LR--"),
+    case("redirected", WEB, "GET /@/redirect HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "LR--"),
+    case("refused", WEB, "GET /@/nobody HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SC--"),
+    case("no answer to connecting", WEB, "GET /@/hole HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sC--"),
+    case(
+        "client left while connecting",
+        WEB,
+        "GET /@/patient HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Leaves("patient"),
+        "CC--",
+    ),
+    case("no head in time", WEB, "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sH--"),
+    case("server closed at once", WEB, "GET /@/closes HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SH--"),
+    case(
+        "server closed in its head",
+        WEB,
+        "GET /@/half-head HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "SH--",
+    ),
+    case("no response", WEB, "GET /@/garbage HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PH--"),
+    case("response denied", WEB, "GET /@/reason HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PH--"),
+    case(
+        "client left before the head",
+        WEB,
+        "GET /@/left HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Leaves("left"),
+        "CH--",
+    ),
+    case(
+        "server closed in its body",
+        WEB,
+        "GET /@/half-body HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "SD--",
+    ),
+    case("server stopped in its body", WEB, "GET /@/stalls HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sD--"),
+    case("client left in the body", WEB, "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n", Then::Resets, "CD--"),
+    case("client stopped reading", 8101, "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n", Then::Stalls, "cD--"),
+    case(
+        "body does not come",
+        WEB,
+        "POST /@/plain HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Stalls,
+        "sH--",
+    ),
+    case("cookie given", 8102, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "--NI"),
+    case(
+        "cookie known",
+        8102,
+        "GET /@/plain HTTP/1.1\r\nHost: a\r\nCookie: WHO=a\r\n\r\n",
+        Then::Halves,
+        "--VN",
+    ),
+    case(
+        "cookie of nobody",
+        8102,
+        "GET /@/plain HTTP/1.1\r\nHost: a\r\nCookie: WHO=x\r\n\r\n",
+        Then::Halves,
+        "--II",
+    ),
+    case(
+        "cookie of a server that is down",
+        8102,
+        "GET /@/plain HTTP/1.1\r\nHost: a\r\nCookie: WHO=b\r\n\r\n",
+        Then::Halves,
+        "--DI",
+    ),
+    case("cookie rewritten", 8103, "GET /@/headers HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "--NR"),
+    case("cookie not set", 8103, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "--NN"),
+    case(
+        "cookie prefixed",
+        8104,
+        "GET /@/headers HTTP/1.1\r\nHost: a\r\nCookie: A=me~1\r\n\r\n",
+        Then::Halves,
+        "--VR",
+    ),
+    case("tcp: well", 8105, "GET /@/close HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "--"),
+    case("tcp: refused", 8106, "x", Then::Reads, "SC"),
+    case("tcp: no answer to connecting", 8107, "x", Then::Reads, "sC"),
+    case("tcp: rejected", 8108, "x", Then::Reads, "PR"),
+    case("tcp: server silent", 8105, "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sD"),
+    case("tcp: client silent", 8109, "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Stalls, "cD"),
+    case("tcp: client resets", 8105, "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n", Then::Resets, "CD"),
+];
+
+/// Pairs that need a server that is busy: the first one keeps it.
+const QUEUE: &[[Case; 2]] = &[
+    [
+        case("keeps the server", WEB, "GET /api/@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sH--"),
+        case("queue too long", WEB, "GET /api/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sQ--"),
+    ],
+    [
+        case("keeps another", WEB, "GET /api/api/@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sH--"),
+        case(
+            "client left the queue",
+            WEB,
+            "GET /api/api/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+            Then::LeavesQueue("lines"),
+            "CQ--",
+        ),
+    ],
+];
+
+/// Where ours differs, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    (
+        "client left before the head",
+        "HAProxy 2.6 looks at such a client only once the server has answered; 3.5 does as we do",
+    ),
+    ("client left the queue", "as above"),
+];
+
+struct Bench {
+    host: Host,
+    proxy: Process,
+    socket: String,
+    /// A listening socket that answers nobody: its queue is full.
+    _hole: (Socket, Vec<Socket>),
+}
+
+impl Bench {
+    fn start(lab: &Lab, name: &str, program: &Program) -> Self {
+        let host = lab.host(name);
+        let _received = origin::start(&host);
+        let hole = host.run(|| {
+            let listener = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+            let addr = SocketAddr::from(([127, 0, 0, 1], 9001));
+            listener.bind(&addr.into()).unwrap();
+            listener.listen(0).unwrap();
+            let mut waiting = Vec::new();
+            for _ in 0..8 {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+                let full = socket.connect_timeout(&addr.into(), Duration::from_millis(300)).is_err();
+                waiting.push(socket);
+                if full {
+                    break;
+                }
+            }
+            (listener, waiting)
+        });
+        let socket = host.dir().join("stats.sock").to_string_lossy().into_owned();
+        let config = Config::written(&host, "haproxy.cfg", &CONFIG.replace("SOCKET", &socket));
+        let proxy = host.haproxy(program, &config);
+        eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8109"));
+        Self { host, proxy, socket, _hole: hole }
+    }
+
+    /// The log line of every case.
+    fn run(&self) -> HashMap<&'static str, String> {
+        let lines = Mutex::new(HashMap::new());
+        let hands = Hands { proxy: &self.proxy, socket: &self.socket };
+        self.host.run(|| {
+            let drive = |case: &'static Case, at: usize| {
+                let line = hands.drive(case, at);
+                lines.lock().unwrap().insert(case.name, line);
+            };
+            std::thread::scope(|scope| {
+                let drive = &drive;
+                for (at, case) in CASES.iter().enumerate() {
+                    scope.spawn(move || drive(case, at));
+                }
+                for (nth, [keeper, other]) in QUEUE.iter().enumerate() {
+                    let at = CASES.len() + 2 * nth;
+                    let backend = ["crowded", "lines"][nth];
+                    scope.spawn(move || drive(keeper, at));
+                    scope.spawn(move || {
+                        eventually("the server to be busy", Duration::from_secs(10), || {
+                            hands.number(backend, "scur") == 1
+                        });
+                        drive(other, at + 1);
+                    });
+                }
+            });
+        });
+        lines.into_inner().unwrap()
+    }
+}
+
+/// What works on a bench.
+#[derive(Clone, Copy)]
+struct Hands<'b> {
+    proxy: &'b Process,
+    socket: &'b str,
+}
+
+impl Hands<'_> {
+    fn line(&self, at: usize) -> Option<String> {
+        let start = format!("{}:", source(at));
+        self.proxy.log().into_iter().find(|line| line.starts_with(&start))
+    }
+
+    fn number(&self, backend: &str, column: &str) -> u64 {
+        let mut stream = UnixStream::connect(self.socket).unwrap();
+        stream.write_all(b"show stat\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        Stats::parse(&text).number(backend, "BACKEND", column)
+    }
+
+    fn drive(&self, case: &Case, at: usize) -> String {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        socket.bind(&SocketAddr::from((source(at), 0)).into()).unwrap();
+        // A reader that stalls is to be noticed soon.
+        socket.set_recv_buffer_size(4096).unwrap();
+        let to = SocketAddr::from(([127, 0, 0, 1], case.port));
+        socket.connect_timeout(&to.into(), super::PATIENCE).unwrap();
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
+        stream.write_all(case.send.replace('@', &at.to_string()).as_bytes()).unwrap();
+        let reset = |stream: TcpStream| {
+            let socket = Socket::from(stream);
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+        };
+        let mut kept = None;
+        match case.then {
+            Then::Reads | Then::Halves => {
+                if case.then == Then::Halves {
+                    let _ = stream.shutdown(Shutdown::Write);
+                }
+                let mut piece = [0; 4096];
+                while matches!(stream.read(&mut piece), Ok(1..)) {}
+            }
+            Then::Stalls => kept = Some(stream),
+            Then::Resets => {
+                stream.read_exact(&mut [0; 4096]).unwrap();
+                reset(stream);
+            }
+            Then::Leaves(backend) => {
+                eventually("the session to be there", Duration::from_secs(10), || {
+                    self.number(backend, "scur") == 1
+                });
+                drop(stream);
+            }
+            Then::LeavesQueue(backend) => {
+                eventually("the request to wait", Duration::from_secs(10), || {
+                    self.number(backend, "qcur") == 1
+                });
+                drop(stream);
+            }
+        }
+        let start = Instant::now();
+        let line = loop {
+            match self.line(at) {
+                Some(line) => break settle(&line),
+                None if start.elapsed() > super::PATIENCE => break String::new(),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        drop(kept);
+        line
+    }
+}
+
+fn source(at: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 2, u8::try_from(at + 1).unwrap())
+}
+
+#[test]
+fn sessions_end_as_haproxys_do() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let reference = Program::reference("haproxy");
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| Bench::start(&lab, "ours", &proxy()).run());
+        let theirs = Bench::start(&lab, "theirs", &reference).run();
+        (ours.join().unwrap(), theirs)
+    });
+    let mut wrong = Vec::new();
+    for case in CASES.iter().chain(QUEUE.iter().flatten()) {
+        let (ours, theirs) = (&ours[case.name], &theirs[case.name]);
+        let known = DIFFERENT.iter().any(|(name, _)| *name == case.name);
+        let code = format!(" {} ", case.code);
+        // On a busy machine HAProxy drops a line rather than wait for whoever reads its output.
+        let same = ours == theirs || theirs.is_empty();
+        if (!same && !known) || !ours.contains(&code) {
+            wrong.push(format!("{} ({})\n  ours   {ours}\n  theirs {theirs}", case.name, case.code));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} differ\n{}",
+        wrong.len(),
+        CASES.len() + 2 * QUEUE.len(),
+        wrong.join("\n")
+    );
+}
