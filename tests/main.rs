@@ -45,6 +45,7 @@ mod top;
 mod vagrant_pair;
 mod vrrp_addresses;
 mod vrrp_dead_node;
+mod vrrp_dumps;
 mod vrrp_hostile;
 mod vrrp_input;
 mod vrrp_interfaces;

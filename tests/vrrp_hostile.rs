@@ -93,6 +93,8 @@ fn fifty_thousand_bad_packets_a_second_change_nothing() {
             v6: false,
         };
         let socket = RawSocket::open(&key).unwrap();
+        // On a busy machine the rate is what this thread gets.
+        let _ = tandem::sys::sched::set_nice(-15);
         let (packets, began) = (forged(), Instant::now());
         let mut sent = 0;
         while began.elapsed() < TIME {

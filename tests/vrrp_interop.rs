@@ -27,7 +27,9 @@ impl Node {
         let host = lab.host(name);
         // Link-local addresses are usable at once: the lab has no duplicates to detect.
         host.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0");
+        let six = |address: &str| address.replace("10.77.0.", "2001:db8:77::");
         let lines = way.lines.replace("{me}", addresses[0]).replace("{peer}", addresses[1]);
+        let lines = lines.replace("{me6}", &six(addresses[0])).replace("{peer6}", &six(addresses[1]));
         let text = format!(
             "global_defs {{\n    router_id {name}\n}}\nvrrp_instance VI_1 {{\n    state BACKUP\n    interface eth0\n    \
              virtual_router_id 51\n    priority {priority}\n{lines}\n    virtual_ipaddress {{\n        {}\n    }}\n}}\n",
@@ -54,6 +56,9 @@ fn exercise(lab: &Lab, name: &str, way: &Way, high: Program, low: Program) {
     let high = Node::new(lab, &format!("{name}-high"), high, way, 100, ["10.77.0.11", "10.77.0.12"]);
     net.plug(&low.host, "eth0", "10.77.0.12/24");
     let cable = net.plug(&high.host, "eth0", "10.77.0.11/24");
+    for (node, last) in [(&high, 11), (&low, 12)] {
+        node.host.sh(&format!("ip address add 2001:db8:77::{last}/64 dev eth0 nodad"));
+    }
     // A machine under load may be late by this much.
     let late = way.master_down + 4 * SECOND;
 
@@ -146,6 +151,12 @@ fn version_3_unicast_with_both_checksums() {
             master_down: Duration::from_millis(750),
         });
     }
+}
+
+#[test]
+fn version_3_unicast_over_ipv6() {
+    let lines = "    version 3\n    advert_int 0.2\n    unicast_src_ip {me6}\n    unicast_peer {\n        {peer6}\n    }";
+    all_pairs(&Way { lines, vip: "2001:db8:77::100/64", master_down: Duration::from_millis(750) });
 }
 
 #[test]

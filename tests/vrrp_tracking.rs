@@ -119,3 +119,66 @@ fn a_tracked_source_address_that_is_missing_is_waited_for() {
     eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
     assert_eq!(one.count("Entering MASTER STATE"), 2, "{:#?}", one.log());
 }
+
+#[test]
+fn an_interface_may_come_late_go_and_come_back() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let text = CONFIG.replace("PRIORITY", "100").replace("interface eth0", "interface late0");
+    let text = format!("global_defs {{\n    dynamic_interfaces allow_if_changes\n}}\n{text}");
+    let one = pair.one.keepalived(&keepalived(), &Config::written(&pair.one, "keepalived.conf", &text));
+    one.wait_log("Entering FAULT STATE", 5 * SECOND);
+    let add = "ip link add late0 type veth peer name late1 && ip link set late1 up && ip link set late0 up && \
+               ip address add 10.78.0.50/24 dev late0";
+    for round in 1..=2 {
+        pair.one.sh(add);
+        eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+        pair.one.sh("ip link del late0");
+        one.wait_log_times("Entering FAULT STATE", round + 1, 5 * SECOND);
+    }
+    assert_eq!(one.count("Entering MASTER STATE"), 2, "{:#?}", one.log());
+}
+
+#[test]
+fn what_waits_after_the_start_waits_that_long_and_reloads_say_how_things_are() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let dir = pair.one.dir().display().to_string();
+    pair.one.sh(&format!("mkfifo {dir}/pipe"));
+    let globals = format!(
+        "global_defs {{\n    vrrp_startup_delay 1.5\n    vrrp_notify_fifo {dir}/pipe\n    fifo_write_vrrp_states_on_reload\n}}\n"
+    );
+    let mut reader = Command::new("sh");
+    reader.args(["-c", &format!("exec cat <> {dir}/pipe")]);
+    let pipe = pair.one.spawn(reader);
+    let one = node(&pair.one, 100, &globals, "");
+    one.wait_log("Delaying startup for 1.5 seconds", 5 * SECOND);
+    one.wait_log("Entering BACKUP STATE", 5 * SECOND);
+    holds_for("the wait", SECOND, || !pair.one.has_address(VIP));
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    pipe.wait_log("INSTANCE \"VI_1\" MASTER 100", 5 * SECOND);
+    one.signal(crate::lab::Signal::SIGHUP);
+    pipe.wait_log_times("INSTANCE \"VI_1\" MASTER 100", 2, 5 * SECOND);
+    assert_eq!(one.count("Entering MASTER STATE"), 1);
+}
+
+/// The router of two networks gives up both when one of them fails, as the real one does.
+#[test]
+fn an_interface_that_an_address_is_on_is_watched() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    pair.one
+        .sh("ip link add side0 type veth peer name side1 && ip link set side0 up && ip link set side1 up");
+    let lines = "    virtual_ipaddress_excluded {\n        10.79.0.100/24 dev side0\n    }\n";
+    let one = node(&pair.one, 100, "", lines);
+    eventually("the address", 5 * SECOND, || {
+        pair.one.has_address(VIP) && pair.one.has_address("10.79.0.100")
+    });
+    pair.one.sh("ip link set side1 down");
+    one.wait_log("Entering FAULT STATE", 5 * SECOND);
+    eventually("the addresses to go", SECOND, || {
+        !pair.one.has_address(VIP) && !pair.one.has_address("10.79.0.100")
+    });
+    pair.one.sh("ip link set side1 up");
+    eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
+}

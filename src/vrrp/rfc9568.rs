@@ -19,18 +19,18 @@
 //! | 5.2.8 | IPv6: the checksum covers a pseudo header | `src/vrrp/packet/tests.rs` `ipv6_round_trip_and_faults` |
 //! | 5.2.9 | IPv6: the first address is link-local | `src/lower/keepalived/tests/values.rs` `the_first_ipv6_address_is_link_local`; see below |
 //! | 5.2.9 | all addresses are of the packet's family | `src/lower/keepalived/tests/values.rs` `addresses_are_of_one_family` |
-//! | 6.1, 6.4.3 | with Accept_Mode off, neighbour discovery goes on | see below |
+//! | 6.1, 6.4.3 | with Accept_Mode off, neighbour discovery goes on | `tests/vrrp_interfaces.rs` `packets_to_the_addresses_are_dropped_where_they_are_not_accepted` |
 //! | 6.4.1 | an owner starts as Active: advertisement, gratuitous ARP or neighbour advertisements, timer | `src/vrrp/fsm/tests.rs` `owner_is_master_at_once_and_ignores_tracking` |
 //! | 6.4.1 | others start as Backup and wait Active_Down_Interval | `src/vrrp/fsm/tests.rs` `starts_as_backup_and_waits_the_master_down_time` |
 //! | 6.4.2 | a Backup answers neither ARP nor neighbour solicitations for the addresses, and accepts nothing sent to them | `tests/vrrp_interop.rs` `version_3_over_ipv4`, `version_3_over_ipv6` (a Backup does not have the addresses) |
-//! | 6.4.2, 6.4.3 | frames to the virtual MAC are discarded by a Backup, forwarded by the Active | see below |
+//! | 6.4.2, 6.4.3 | frames to the virtual MAC are discarded by a Backup, forwarded by the Active | see below: a Backup's virtual interface has no address |
 //! | 6.4.2 | Backup, shutdown: the timer is cancelled | `src/vrrp/fsm/tests.rs` `stop_releases_and_is_final` |
 //! | 6.4.2 | Backup, Active_Down_Timer: advertisement first, then announcements, timer, Active | `src/vrrp/fsm/tests.rs` `silence_makes_it_master` |
 //! | 6.4.2 | Backup, priority 0: waits Skew_Time | `src/vrrp/fsm/tests.rs` `what_a_backup_does_with_an_advert` |
 //! | 6.4.2 | Backup, priority not lower (or no Preempt_Mode): learns the interval, waits anew | `src/vrrp/fsm/tests.rs` `what_a_backup_does_with_an_advert`, `version_3_lives_by_the_interval_of_its_master` |
 //! | 6.4.2 | Backup, lower priority: discarded | `src/vrrp/fsm/tests.rs` `lower_priority_is_discarded_with_the_known_words` |
 //! | 6.4.3 | the Active answers ARP and neighbour solicitations and is in the solicited-node groups | `tests/vrrp_process.rs` `the_owner_answers_for_the_address` (the kernel does, for addresses it has) |
-//! | 6.4.3 | the Active accepts packets to the addresses if it owns them or Accept_Mode is on | `tests/vrrp_process.rs` `the_owner_answers_for_the_address` |
+//! | 6.4.3 | the Active accepts packets to the addresses if it owns them or Accept_Mode is on, and no others | `tests/vrrp_process.rs` `the_owner_answers_for_the_address`, `tests/vrrp_interfaces.rs` `packets_to_the_addresses_are_dropped_where_they_are_not_accepted` |
 //! | 6.4.3 | Active, shutdown: timer cancelled, priority 0 sent | `src/vrrp/fsm/tests.rs` `stop_releases_and_is_final` |
 //! | 6.4.3 | Active, Adver_Timer: advertisement, timer | `src/vrrp/fsm/tests.rs` `silence_makes_it_master` |
 //! | 6.4.3 | Active, priority 0: answers, timer | `src/vrrp/fsm/tests.rs` `what_a_master_does_with_an_advert` |
@@ -43,7 +43,7 @@
 //! | 7.1 | the interval is not zero | `src/vrrp/packet/tests.rs` `version_3_without_interval_or_addresses_is_ignored` |
 //! | 7.1 | what fails is discarded | `tests/vrrp_hostile.rs` `fifty_thousand_bad_packets_a_second_change_nothing` |
 //! | 7.2 | fields from the configuration, checksum, source address, protocol, group | `src/vrrp/packet/tests.rs` `writes_the_bytes_keepalived_writes`, `src/lower/keepalived/tests/replay.rs` `packets_are_the_same_to_the_byte` |
-//! | 7.2, 8.1.2, 8.2.2 | source MAC, ARP replies and neighbour advertisements carry the virtual MAC | see below |
+//! | 7.2, 8.1.2, 8.2.2 | source MAC, ARP replies and neighbour advertisements carry the virtual MAC | `tests/vrrp_interfaces.rs` `a_router_has_the_hardware_address_of_the_protocol_whoever_runs_it` (with a virtual interface; see below) |
 //! | 8.1.2, 8.2.2 | an address is announced when it is there, not before | `src/vrrp/fsm/tests.rs` `silence_makes_it_master` |
 //!
 //! # Where this follows keepalived and not the document

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tandem::http::{Head, Parser, Progress, body, cookie, request, response};
-use tandem::ir::vrrp::RunAs;
+use tandem::ir::vrrp::{AuthHmac, HmacKey, HmacMode, RunAs};
 use tandem::lower::keepalived::{self, FileError, FileInfo, Interface, RouteName};
 use tandem::lower::{self, Source};
 use tandem::vrrp::packet::{self, Auth, ChecksumRule, GROUP_V4, GROUP_V6, Profile, Version};
@@ -243,6 +243,10 @@ pub(super) fn vrrp_packet(data: &[u8]) {
         };
         let _ = packet::peek_vrid(data, false);
         let _ = packet::decode_v4(&profile, own, true, data);
+        let secret = HmacKey { id: 1, secret: vec![7; 32] };
+        let rule = AuthHmac { keys: vec![secret], active: 1, mode: HmacMode::Permissive, window: None };
+        let signed = Profile { hmac: Some(rule), ..profile.clone() };
+        let _ = packet::decode_v4(&signed, own, true, data);
         let six = Profile { group: GROUP_V6.into(), ..profile };
         let _ = packet::peek_vrid(data, true);
         let arrival =

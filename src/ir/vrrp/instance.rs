@@ -327,6 +327,28 @@ impl Instance {
         link.map(|l| l.name.as_str()).or(self.interface.as_deref())
     }
 
+    /// Interfaces besides its own, and those made for it, that its addresses, routes and rules are on: without them it
+    /// cannot do its work as master. `no_track` leaves one out.
+    #[must_use]
+    pub fn interfaces_in_use(&self) -> Vec<&str> {
+        let vips = self.vips.iter().chain(&self.excluded_vips).filter(|vip| !vip.no_track);
+        let routes = self.routes.iter().filter(|route| !route.no_track);
+        let rules = self.rules.iter().filter(|rule| !rule.no_track);
+        let names = vips
+            .filter_map(|vip| vip.dev.as_deref())
+            .chain(routes.filter_map(|route| route.dev.as_deref()))
+            .chain(rules.flat_map(|rule| rule.iif.as_deref().into_iter().chain(rule.oif.as_deref())));
+        let mut all: Vec<&str> = Vec::new();
+        for name in names {
+            let own =
+                self.interface.as_deref() == Some(name) || self.links.iter().any(|link| link.name == name);
+            if !own && !all.contains(&name) {
+                all.push(name);
+            }
+        }
+        all
+    }
+
     /// An instance with every default; the caller sets interface, VRID and addresses.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {

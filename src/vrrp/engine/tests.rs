@@ -165,6 +165,24 @@ fn own_interface_down_is_fault_and_others_by_weight() {
 }
 
 #[test]
+fn an_interface_that_an_address_is_on_decides_unless_it_is_not_tracked() {
+    for (no_track, faults) in [(false, true), (true, false)] {
+        let mut vi = instance("VI_1", 51);
+        // Its weight counts for nothing then, up or down.
+        vi.track_interfaces = vec![TrackInterface { name: "eth1".into(), weight: 30, reverse: false }];
+        let elsewhere = Vip::plain(Ipv4Addr::new(10, 1, 0, 1).into(), 24);
+        vi.excluded_vips = vec![Vip { dev: Some("eth1".into()), no_track, ..elsewhere }];
+        let mut bench = Bench::started(Config { instances: vec![vi], ..Config::default() });
+        assert_eq!(bench.engine.router(0).priority(), if faults { 100 } else { 130 });
+        bench.down_timer(0);
+        bench.link("eth1", false);
+        assert_eq!(bench.state(0) == State::Fault, faults);
+        bench.link("eth1", true);
+        assert_eq!(bench.state(0) == State::Backup, faults);
+    }
+}
+
+#[test]
 fn starts_in_fault_without_its_interface() {
     let mut config = Config::default();
     config.instances.push(instance("VI_1", 51));

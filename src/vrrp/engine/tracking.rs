@@ -239,7 +239,12 @@ impl Engine {
                 format!("no address on interface {name}")
             });
         }
-        let interfaces = instance.track_interfaces.iter();
+        let in_use = instance.interfaces_in_use();
+        for name in &in_use {
+            add(influence(0, false, health(name)), &|| format!("interface {name} down"));
+        }
+        // A weight says nothing where the interface decides.
+        let interfaces = instance.track_interfaces.iter().filter(|t| !in_use.contains(&t.name.as_str()));
         for tracked in interfaces.chain(group.iter().flat_map(|g| &g.track_interfaces)) {
             add(influence(tracked.weight, tracked.reverse, health(&tracked.name)), &|| {
                 format!("interface {} down", tracked.name)
@@ -272,7 +277,9 @@ impl Engine {
     /// Does anything depend on this interface?
     fn watched(&self, name: &str) -> bool {
         self.config.instances.iter().any(|i| {
-            i.interface.as_deref() == Some(name) || i.track_interfaces.iter().any(|t| t.name == name)
+            i.interface.as_deref() == Some(name)
+                || i.track_interfaces.iter().any(|t| t.name == name)
+                || i.interfaces_in_use().contains(&name)
         }) || self.config.sync_groups.iter().any(|g| g.track_interfaces.iter().any(|t| t.name == name))
     }
 }

@@ -17,9 +17,10 @@ pub(super) fn addresses(instance: &Instance) -> impl Iterator<Item = IpAddr> {
 pub(super) fn interfaces(config: &Config) -> BTreeSet<String> {
     let instances = config.instances.iter();
     let own = instances.clone().filter_map(|i| i.interface.clone());
+    let in_use = instances.clone().flat_map(|i| i.interfaces_in_use().into_iter().map(str::to_owned));
     let tracked = instances.flat_map(|i| i.track_interfaces.iter().map(|t| t.name.clone()));
     let groups = config.sync_groups.iter().flat_map(|g| g.track_interfaces.iter().map(|t| t.name.clone()));
-    own.chain(tracked).chain(groups).collect()
+    own.chain(in_use).chain(tracked).chain(groups).collect()
 }
 
 /// The interfaces of a node, up, with addresses: the ones its peers know it by, or made up.

@@ -518,7 +518,8 @@ impl Core {
 fn interfaces(config: &Config, _: &Kernel) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let instances = config.instances.iter().flat_map(|i| {
-        i.interface.iter().chain(i.track_interfaces.iter().map(|t| &t.name)).cloned().collect::<Vec<_>>()
+        let watched = i.interface.iter().chain(i.track_interfaces.iter().map(|t| &t.name)).cloned();
+        watched.chain(i.interfaces_in_use().into_iter().map(str::to_owned)).collect::<Vec<_>>()
     });
     let groups = config.sync_groups.iter().flat_map(|g| g.track_interfaces.iter().map(|t| t.name.clone()));
     for name in instances.chain(groups) {

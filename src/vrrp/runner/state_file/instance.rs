@@ -153,7 +153,7 @@ fn belongings(core: &Core, at: usize, lines: &mut Lines) {
         lines.extend(instance.excluded_vips.iter().map(vip));
     }
     if let Some(unicast) = &instance.unicast {
-        if let Some(ttl) = instance.ttl.filter(|ttl| *ttl != 255) {
+        if let Some(ttl) = instance.ttl {
             lines.push(format!("   Unicast TTL = {ttl}"));
         }
         lines.push(format!("   Check unicast src : {}", if unicast.check_src { "yes" } else { "no" }));

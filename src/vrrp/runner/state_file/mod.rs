@@ -424,7 +424,7 @@ fn interfaces(core: &Core, lines: &mut Lines) {
         lines.push("   NIC netlink status update".into());
         for (what, v6) in [("ARP", false), ("NA", true)] {
             let pause = core.pause(&link.name, v6);
-            if !pause.is_zero() {
+            if !pause.is_zero() && ethernet {
                 lines.push(format!("   Gratuitous {what} interval {}ms", pause.as_millis()));
             }
         }
@@ -442,10 +442,15 @@ fn interfaces(core: &Core, lines: &mut Lines) {
             lines.push(format!("   {what} 0"));
         }
         let tracking = config.instances.iter().filter_map(|instance| {
-            let own = instance.interface.as_deref() == Some(&link.name);
+            let own = instance.interface.as_deref() == Some(&link.name)
+                || instance.interfaces_in_use().contains(&link.name.as_str());
             let listed = instance.track_interfaces.iter().find(|t| t.name == link.name);
             match (own, listed) {
-                (true, _) if instance.dont_track_primary => Some((instance, "weight 255".to_owned())),
+                (true, _)
+                    if instance.dont_track_primary && instance.interface.as_ref() == Some(&link.name) =>
+                {
+                    Some((instance, "weight 255".to_owned()))
+                }
                 (true, _) => Some((instance, "weight 0".to_owned())),
                 (false, Some(tracked)) => Some((instance, weighed(tracked.weight, tracked.reverse))),
                 (false, None) => None,
