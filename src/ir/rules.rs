@@ -313,4 +313,6 @@ pub struct Redirect {
     pub keep_query: bool,
     /// Set-Cookie value of `set-cookie` and `clear-cookie`.
     pub set_cookie: Option<Box<str>>,
+    /// A `redirect` line: `http-request allow` does not go past it.
+    pub own_line: bool,
 }

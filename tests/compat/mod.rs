@@ -1,5 +1,6 @@
 //! Configuration files as whole: our own fixtures, the demo systems, and the corpus of real files.
 
+mod regression;
 mod summary;
 
 use std::collections::BTreeMap;

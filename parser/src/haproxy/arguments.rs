@@ -330,7 +330,13 @@ impl<'w> Reader<'_, 'w> {
                 self.subject.warnings.borrow_mut().append(&mut subject.warnings.borrow_mut());
                 args
             };
-            settings.push(Statement { keyword: row, modifier: Modifier::None, args, span: word.span });
+            settings.push(Statement {
+                keyword: row,
+                modifier: Modifier::None,
+                args,
+                old: None,
+                span: word.span,
+            });
         }
         Ok(settings)
     }

@@ -52,6 +52,13 @@ pub enum Effect {
         /// First version that refuses the old one.
         since: &'static str,
     },
+    /// An older rule that is read as one or more of another form.
+    Translated {
+        /// What takes its place.
+        to: &'static str,
+        /// First version that refuses the old one.
+        since: &'static str,
+    },
     /// A keyword that lost its meaning; the string says what to do.
     Obsolete {
         /// First version that refuses it.

@@ -7,6 +7,7 @@ mod arguments;
 mod condition;
 mod environment;
 mod grammar;
+mod header_rules;
 pub mod keywords;
 mod messages;
 mod parse;

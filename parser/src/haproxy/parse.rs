@@ -6,6 +6,7 @@ use super::arguments::{self, Subject, did_you_mean, one_of};
 use super::condition::Facts;
 use super::environment::Environment;
 use super::grammar::{Effect, Keyword};
+use super::header_rules::OldRule;
 use super::keywords::{self, Lookup};
 use super::preprocess::Preprocessor;
 use super::section::{self, KINDS, Naming, SectionKind};
@@ -27,6 +28,7 @@ pub fn parse(sources: &Sources, vars: &dyn Variables, facts: &Facts<'_>) -> (Tre
         diagnostics: Vec::new(),
         said: HashMap::new(),
         in_section: false,
+        old: None,
     };
     for (id, file) in sources.iter() {
         parser.file(id, file);
@@ -43,6 +45,8 @@ struct Parser<'a> {
     said: HashMap<&'static str, (usize, usize)>,
     /// Whether the last section of the tree takes lines.
     in_section: bool,
+    /// The retired keyword whose modern lines are being read.
+    old: Option<&'static str>,
 }
 
 impl Parser<'_> {
@@ -245,7 +249,7 @@ impl Parser<'_> {
                 );
                 let span = span_of(rest, words[0].span);
                 self.settings_effect(kind.name, &args);
-                let statement = Statement { keyword: bind, modifier: Modifier::None, args, span };
+                let statement = Statement { keyword: bind, modifier: Modifier::None, args, old: None, span };
                 Some(Value::Settings(vec![statement]))
             }
         }
@@ -265,6 +269,9 @@ impl Parser<'_> {
         if let Effect::Renamed { to, since } = keyword.effect {
             return self.renamed(keyword, to, since, modifier, words);
         }
+        if let Effect::Translated { to, since } = keyword.effect {
+            return self.translated(keyword, to, since, words);
+        }
         // What stands in parentheses behind the keyword is an argument, too.
         let glued =
             count > 1 && words[count - 1].ends_with(')') && !keyword.name.ends_with(words[count - 1].text());
@@ -280,7 +287,7 @@ impl Parser<'_> {
         match args {
             Err(diagnostic) => self.say(*diagnostic),
             Ok(args) => {
-                let statement = Statement { keyword, modifier, args, span };
+                let statement = Statement { keyword, modifier, args, old: self.old, span };
                 self.effect(keyword, modifier, head_span);
                 self.settings_effect(keyword.name, &statement.args);
                 self.env.apply(&statement);
@@ -318,11 +325,68 @@ impl Parser<'_> {
                 .help(format!("write: {line}"))
                 .edit(span, line),
         );
+        self.modern(keyword.name, modifier, &modern);
+    }
+
+    /// Reads the line that stands for one with a retired keyword.
+    fn modern(&mut self, old: &'static str, modifier: Modifier, words: &[Word]) {
         let Some(bit) = self.tree.sections.last().map(|section| section.kind.bit) else { return };
-        match keywords::lookup(&modern, bit) {
-            Lookup::Found(keyword) => self.statement(keyword, modifier, &modern),
-            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, &modern),
+        self.old = Some(old);
+        match keywords::lookup(words, bit) {
+            Lookup::Found(keyword) => self.statement(keyword, modifier, words),
+            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, words),
             Lookup::Family | Lookup::Unknown => {}
+        }
+        self.old = None;
+    }
+
+    /// A rule of another form: today's lines are read in its place.
+    fn translated(
+        &mut self,
+        keyword: &'static Keyword,
+        to: &'static str,
+        since: &'static str,
+        words: &[Word],
+    ) {
+        let Some(rule) = OldRule::of(keyword.name) else { return };
+        let (name, span) = (keyword.name, span_of(words, words[0].span));
+        let arguments = &words[1..];
+        let own = rule.arguments();
+        if arguments.len() < own {
+            let message =
+                format!("'{name}' expects {} as arguments.", ["<search>", "<search> and <replace>"][own - 1]);
+            return self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message));
+        }
+        let (own, cond) = arguments.split_at(own);
+        if let Some(extra) = cond.first().filter(|word| !matches!(word.text(), "if" | "unless")) {
+            let message =
+                format!("'{name}' expects nothing, 'if', or 'unless' after its arguments, got '{extra}'.");
+            return self.say(Diagnostic::alert(Reason::TooManyArguments, extra.span, message));
+        }
+        let own: Vec<&str> = own.iter().map(Word::text).collect();
+        let cond: Vec<String> = cond.iter().map(|word| word.text().to_owned()).collect();
+        let message = format!(
+            "the '{name}' directive is not supported anymore since HAProxy {since}. Use '{to}' instead."
+        );
+        let lines = match rule.modern(&own, &cond) {
+            Ok(lines) => lines,
+            Err(why) => {
+                let diagnostic = Diagnostic::alert(Reason::Refused, span, message);
+                return self.say(diagnostic.label("this rule has no modern form").help(why));
+            }
+        };
+        let written: Vec<String> = lines
+            .iter()
+            .map(|line| line.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+            .collect();
+        let mut diagnostic = Diagnostic::warning(Reason::Retired, words[0].span, message);
+        for line in &written {
+            diagnostic = diagnostic.help(format!("write: {line}"));
+        }
+        self.say(diagnostic.edit(span, written.join("\n    ")));
+        for line in lines {
+            let words: Vec<Word> = line.iter().map(|word| Word::verbatim(word, span)).collect();
+            self.modern(name, Modifier::None, &words);
         }
     }
 
@@ -334,7 +398,7 @@ impl Parser<'_> {
         }
         let name = keyword.name;
         match keyword.effect {
-            Effect::Full | Effect::Moot(_) | Effect::Renamed { .. } => {}
+            Effect::Full | Effect::Moot(_) | Effect::Renamed { .. } | Effect::Translated { .. } => {}
             Effect::Inert(missed) => {
                 let message = format!("'{name}' is accepted but has no effect in Tandem yet.");
                 self.no_effect(name, Reason::NoEffect, span, message, missed);

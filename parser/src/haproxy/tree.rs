@@ -53,6 +53,8 @@ pub struct Statement {
     pub modifier: Modifier,
     /// One value per argument of the grammar.
     pub args: Vec<Value>,
+    /// The retired name that was written instead, if one was.
+    pub old: Option<&'static str>,
     /// From the first to the last word.
     pub span: Span,
 }

@@ -179,6 +179,7 @@ fn line(row: &Keyword, class: Class, place: &str) -> Entry {
         Effect::Moot(why) => (State::Moot, why.to_owned()),
         Effect::Refused(danger) => (State::Refused, format!("without it {danger}")),
         Effect::Renamed { to, since } => (State::Old, format!("'{to}' since {since}")),
+        Effect::Translated { to, since } => (State::Old, format!("read as '{to}', its form since {since}")),
         Effect::Obsolete { since, instead } => (State::Old, format!("gone since {since}: {instead}")),
     };
     Entry {

@@ -43,6 +43,12 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
         if decision == Decision::NotYet {
             return Verdict::Wait { rule };
         }
+        if matches!(rules[rule].action, HttpAction::Allow)
+            && let Some(redirect) = rules[rule..].iter().position(is_redirect_line)
+        {
+            at = rule + redirect;
+            continue;
+        }
         if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
             if !matches!(verdict, Verdict::Wait { .. } | Verdict::WaitForBody { .. }) {
                 session.effect(Effect::LastRule(&rules[rule].place));
@@ -51,6 +57,11 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
         }
         at = rule + 1;
     }
+}
+
+/// A `redirect` line: these come after all other rules, and `allow` ends only those.
+fn is_redirect_line(rule: &HttpRule) -> bool {
+    matches!(&rule.action, HttpAction::Redirect(redirect) if redirect.own_line)
 }
 
 /// Does what an action asks. `None`: go on with the next rule.

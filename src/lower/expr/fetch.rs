@@ -484,6 +484,11 @@ fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
     let written = a.opt(0).unwrap_or_default();
     let (proxy, name) = match written.split_once('/') {
         Some((proxy, name)) => (l.world.backend(proxy), name),
+        None if l.owner.inherited => {
+            let message =
+                format!("backend name must be set in arg 1 of sample fetch keyword '{}'.", a.call.name);
+            return l.alert(Reason::Incomplete, a.span(0), message);
+        }
         None => (l.owner.idx.filter(|_| l.owner.backend), written),
     };
     let Some(proxy) = proxy else {

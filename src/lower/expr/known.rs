@@ -203,12 +203,13 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
     let needed = if must.len() == 1 && must.starts_with(['t', 'b', 'f', 'v']) { 0 } else { must.len() };
     a.count(l, needed, must.len() + may.len())?;
     for (nth, letter) in must.chars().chain(may.chars()).enumerate() {
-        let Some(text) = a.filled(nth) else { continue };
+        let own = (letter == 't' && nth < must.len()).then(|| l.own_table());
+        let Some(text) = a.filled(nth).map(str::to_owned).or(own) else { continue };
         match letter {
             'i' => {
                 a.int(l, nth)?;
             }
-            't' if !l.world.table(text) => {
+            't' if !l.world.table(&text) => {
                 let message = format!(
                     "unable to find table '{text}' referenced in arg {} of '{}'.",
                     nth + 1,

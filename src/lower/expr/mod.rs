@@ -90,6 +90,8 @@ pub struct Owner {
     pub frontend: bool,
     /// It has a server side.
     pub backend: bool,
+    /// The line that is read stands in a `defaults` section, where no proxy is the own one.
+    pub inherited: bool,
 }
 
 /// A named ACL and where its criteria have values.
@@ -128,6 +130,11 @@ impl<'w> Language<'w> {
             said: Vec::new(),
             reads_server_addresses: false,
         }
+    }
+
+    /// The table meant where none is named: the proxy's own, which a `defaults` section has not.
+    pub(in crate::lower) fn own_table(&self) -> String {
+        if self.owner.inherited { String::new() } else { self.owner.name.clone() }
     }
 
     /// What was said.

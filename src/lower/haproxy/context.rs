@@ -1,5 +1,6 @@
 //! What every part of lowering shares: the sources, the world, and what is said.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
@@ -20,12 +21,30 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) unix: UnixDefaults,
     /// The section that is read balances log lines (`mode log`).
     pub(super) log_mode: bool,
+    /// Names of all stick tables: of proxies, and `PEERS/TABLE`.
+    pub(super) tables: HashSet<String>,
     said: Vec<Diagnostic>,
+}
+
+/// The stick tables that the text defines.
+fn tables(tree: &Tree) -> HashSet<String> {
+    let mut names = HashSet::new();
+    for section in &tree.sections {
+        let Some(name) = &section.name else { continue };
+        for line in &section.statements {
+            match (line.name(), line.text(0)) {
+                ("stick-table", _) => names.insert(name.text().to_owned()),
+                ("table", Some(table)) => names.insert(format!("{name}/{table}")),
+                _ => false,
+            };
+        }
+    }
+    names
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
-        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, said }
+        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, tables: HashSet::new(), said }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
@@ -35,6 +54,7 @@ impl<'a> Context<'a> {
     /// Lowers every section.
     pub(super) fn config(&mut self, tree: &Tree) -> Config {
         let mut config = Config::default();
+        self.tables = tables(tree);
         for section in &tree.sections {
             match section.kind.bit {
                 section::GLOBAL => global::lower(self, section, &mut config.global),

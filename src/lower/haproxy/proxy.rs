@@ -46,7 +46,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
     }
     ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
     for ((index, lines), fact) in (0..).map(ProxyIdx).zip(pending).zip(&facts) {
-        rules::lower(context, &names, pages, config, index, &lines, fact.format_line);
+        rules::lower(context, &names, pages, config, index, &lines, fact.format_line, fact.section.span);
     }
     verify::verify(context, config, &facts);
     for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {

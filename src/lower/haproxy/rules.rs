@@ -88,6 +88,10 @@ impl World for Surroundings<'_, '_> {
         servers.iter().position(|server| server.name == name).and_then(|at| u32::try_from(at).ok())
     }
 
+    fn table(&self, name: &str) -> bool {
+        self.context.tables.contains(name)
+    }
+
     fn userlist(&self, name: &str) -> Option<Arc<Userlist>> {
         self.config.userlists.iter().find(|list| list.name == name).cloned().map(Arc::new)
     }
@@ -110,8 +114,9 @@ struct Lists {
     tcp_content: Vec<TcpRule>,
     tcp_response: Vec<TcpRule>,
     unique_id: Option<LogFormat>,
-    http_request: Vec<HttpRule>,
-    http_response: Vec<HttpRule>,
+    /// With their turn, see [`turn`].
+    http_request: Vec<(u8, HttpRule)>,
+    http_response: Vec<(u8, HttpRule)>,
     http_after_response: Vec<HttpRule>,
     use_backends: Vec<UseBackend>,
     use_servers: Vec<UseServer>,
@@ -133,6 +138,7 @@ pub(super) fn lower(
     index: ProxyIdx,
     lines: &[&Statement],
     format_line: Option<&Statement>,
+    section: Span,
 ) {
     let (lists, slots, unknown, addresses, said) = {
         let world = Surroundings { context, names, config, pages };
@@ -147,6 +153,7 @@ pub(super) fn lower(
             idx: Some(index),
             frontend: proxy.frontend.is_some(),
             backend: proxy.backend.is_some(),
+            inherited: false,
         };
         let mut reader = Reader {
             language: Language::new(&world, owner, declared),
@@ -154,6 +161,9 @@ pub(super) fn lower(
             unknown: Vec::new(),
         };
         for line in lines {
+            // What stands before the section is of its `defaults`.
+            reader.language.owner.inherited =
+                (line.span.file, line.span.start) < (section.file, section.start);
             reader.line(line, names, format_line);
         }
         let (request, response) = reader.language.capture_lengths();
@@ -176,8 +186,8 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
     proxy.tcp_request_session = lists.tcp_session;
     proxy.tcp_request_content = lists.tcp_content;
     proxy.tcp_response_content = lists.tcp_response;
-    proxy.http_request = lists.http_request;
-    proxy.http_response = lists.http_response;
+    proxy.http_request = in_turn(lists.http_request);
+    proxy.http_response = in_turn(lists.http_response);
     proxy.http_after_response = lists.http_after_response;
     if let Some(format) = lists.log_format {
         proxy.log_format = LogFormatKind::Custom(format);
@@ -199,6 +209,23 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
     }
+}
+
+/// When a rule has its turn, wherever it stands among the others: `block`, then today's rules, then those of old that
+/// searched lines, then those that added headers, `redirect` last.
+fn turn(line: &Statement) -> u8 {
+    match (line.name(), line.old) {
+        ("redirect", _) => 4,
+        (_, Some("block")) => 0,
+        (_, Some("reqadd" | "rspadd")) => 3,
+        (_, Some(_)) => 2,
+        _ => 1,
+    }
+}
+
+fn in_turn(mut rules: Vec<(u8, HttpRule)>) -> Vec<HttpRule> {
+    rules.sort_by_key(|(turn, _)| *turn);
+    rules.into_iter().map(|(_, rule)| rule).collect()
 }
 
 /// The condition of a line. Outer `None`: it is wrong.
@@ -227,11 +254,16 @@ impl Reader<'_> {
                 language.acl(&all, span);
             }
             "http-request" => {
-                lists.http_request.extend(language.http_rule(RuleSet::HttpRequest, words, span))
+                let rule = language.http_rule(RuleSet::HttpRequest, words, span);
+                lists.http_request.extend(rule.map(|rule| (turn(line), rule)));
             }
-            "redirect" => lists.http_request.extend(language.redirect(words, span)),
+            "redirect" => {
+                let rule = language.redirect(words, span);
+                lists.http_request.extend(rule.map(|rule| (turn(line), rule)));
+            }
             "http-response" => {
-                lists.http_response.extend(language.http_rule(RuleSet::HttpResponse, words, span));
+                let rule = language.http_rule(RuleSet::HttpResponse, words, span);
+                lists.http_response.extend(rule.map(|rule| (turn(line), rule)));
             }
             "http-after-response" => {
                 let rule = language.http_rule(RuleSet::HttpAfterResponse, words, span);

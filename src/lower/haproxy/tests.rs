@@ -105,3 +105,98 @@ fn conditions_of_the_command_line_are_judged_like_those_of_files() {
     assert_eq!(condition("streq(\"$NO_SUCH_VARIABLE\",'')"), Ok(true));
     assert!(condition("feature(").is_err());
 }
+
+/// What the rules of a `listen` section do, without where they stand.
+fn rules_of(lines: &str) -> String {
+    let text = format!(
+        "listen l\n mode http\n bind :80\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n \
+         acl a path_beg /a\n acl b path_beg /b\n{lines}\n"
+    );
+    let loaded = load_text(&text);
+    let said: Vec<_> = loaded.diagnostics.iter().map(|d| &d.message).collect();
+    let config = loaded.config.unwrap_or_else(|| panic!("{lines}: {said:#?}"));
+    let proxy = &config.proxies[0];
+    let actions = proxy.http_request.iter().chain(&proxy.http_response);
+    let text = |cond: &crate::ir::expr::Cond| format!("{} {:?}", cond.text, cond.any);
+    actions.map(|rule| format!("{:?} {:?}\n", rule.action, rule.cond.as_ref().map(text))).collect()
+}
+
+#[test]
+fn rules_of_old_do_what_their_modern_lines_do() {
+    for (old, modern) in [
+        (" reqidel ^X-Forwarded-For:.*", " http-request del-header X-Forwarded-For"),
+        (" rspidel ^Server:", " http-response del-header Server"),
+        (
+            " reqrep ^([^\\ :]*)\\ /static/(.*) \\1\\ /\\2 if a",
+            " http-request replace-pathq '^/static/(.*)' '/\\1' if a",
+        ),
+        (" reqirep ^Host:\\ www.(.*) Host:\\ \\1", " http-request replace-header Host '(?i)^www.(.*)' '\\1'"),
+        (
+            " rsprep ^(Set-Cookie:.*) \\1;\\ Secure",
+            " http-response replace-header Set-Cookie '^(.*)' '\\1; Secure'",
+        ),
+        (
+            " reqideny ^Host:\\ .*evil unless a",
+            " http-request deny if { req.fhdr(Host) -m reg -i -- ^.*evil } !a",
+        ),
+        (" block if a", " http-request deny if a"),
+        (" reqadd X-A:\\ 1", " http-request add-header X-A 1"),
+        // Their turns: block, today's rules, those that search, those that add, redirections.
+        (
+            " redirect prefix /x if b\n reqadd X-A:\\ 1\n reqidel ^X-B:\n http-request set-header X-B 2\n block if a",
+            " http-request deny if a\n http-request set-header X-B 2\n http-request del-header X-B\n http-request add-header X-A 1\n redirect prefix /x if b",
+        ),
+    ] {
+        assert_eq!(rules_of(old), rules_of(modern), "{old}");
+    }
+}
+
+#[test]
+fn every_retired_name_keeps_its_meaning_or_says_why_it_cannot() {
+    for (line, modern) in [
+        ("appsession JSESSIONID len 52 timeout 3h", "use 'cookie'"),
+        ("bind-process 1", "remove it"),
+        ("block if a", "write: http-request deny if a"),
+        ("cliexp ^Host:(.*) Host:x", "write: http-request replace-header Host ^(.*) x"),
+        ("clitimeout 5000", "write: timeout client 5000"),
+        ("contimeout 5000", "write: timeout connect 5000"),
+        ("dispatch 127.0.0.1:80", ""),
+        ("grace 1", "remove it"),
+        ("redisp", "write: option redispatch"),
+        ("redispatch", "write: option redispatch"),
+        ("srvexp ^Server:(.*) Server:x", "write: http-response replace-header Server ^(.*) x"),
+        ("srvtimeout 5000", "write: timeout server 5000"),
+        ("transparent", "write: option transparent"),
+        ("reqadd X-A:\\ b", "write: http-request add-header X-A b"),
+        ("reqallow ^Host:a", "write: http-request allow if { req.fhdr(Host) -m reg -- ^a }"),
+        ("reqdel ^X-A:", "write: http-request del-header X-A"),
+        ("reqdeny ^X-A:", "write: http-request deny if { req.fhdr(X-A) -m found }"),
+        ("reqiallow ^Host:a", "write: http-request allow if { req.fhdr(Host) -m reg -i -- ^a }"),
+        ("reqidel ^X-A:", "write: http-request del-header X-A"),
+        ("reqideny ^X-A:", "write: http-request deny if { req.fhdr(X-A) -m found }"),
+        ("reqirep ^Host:(.*) Host:x", "write: http-request replace-header Host (?i)^(.*) x"),
+        ("reqitarpit ^X-A:", "write: http-request tarpit if { req.fhdr(X-A) -m found }"),
+        ("reqrep ^Host:(.*) Host:x", "write: http-request replace-header Host ^(.*) x"),
+        ("reqtarpit ^X-A:", "write: http-request tarpit if { req.fhdr(X-A) -m found }"),
+        ("rspadd X-A:\\ b", "write: http-response add-header X-A b"),
+        ("rspdel ^X-A:", "write: http-response del-header X-A"),
+        ("rspdeny ^X-A:", "write: http-response deny if { res.fhdr(X-A) -m found }"),
+        ("rspidel ^X-A:", "write: http-response del-header X-A"),
+        ("rspideny ^X-A:", "write: http-response deny if { res.fhdr(X-A) -m found }"),
+        ("rspirep ^Server:(.*) Server:x", "write: http-response replace-header Server (?i)^(.*) x"),
+        ("rsprep ^Server:(.*) Server:x", "write: http-response replace-header Server ^(.*) x"),
+    ] {
+        let text = format!("listen l\n mode http\n bind :80\n acl a path_beg /a\n {line}\n");
+        let loaded = load_text(&text);
+        let said: Vec<_> = loaded.diagnostics.iter().map(|d| (d.reason, d.help.clone())).collect();
+        assert!(loaded.config.is_some(), "{line}: {said:#?}");
+        let retired = said.iter().find(|(reason, _)| *reason == Reason::Retired);
+        let help = retired.and_then(|(_, help)| help.first()).map(String::as_str).unwrap_or_default();
+        assert!(help.starts_with(modern), "{line}: {help}");
+    }
+    // Lines that later rules are not to look at: each later rule would need a condition.
+    for line in ["reqpass ^Host:", "reqipass ^Host:"] {
+        let loaded = load_text(&format!("listen l\n mode http\n bind :80\n {line}\n"));
+        assert!(loaded.config.is_none(), "{line}");
+    }
+}

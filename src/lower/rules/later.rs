@@ -123,12 +123,17 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
                 return language.alert(Reason::InvalidValue, cursor.action().span, message);
             }
             cursor.expr(language)?;
-            if cursor.eat("table") {
-                let table = cursor.next(language, "the name of a table")?;
-                if !language.world.table(table) {
-                    let message = format!("unable to find table '{table}' referenced by '{name}'.");
-                    return language.alert(Reason::UnknownReference, table.span, message);
-                }
+            let (table, span) = if cursor.eat("table") {
+                let word = cursor.next(language, "the name of a table")?;
+                (word.text().to_owned(), word.span)
+            } else {
+                (language.own_table(), cursor.action().span)
+            };
+            if !language.world.table(&table) {
+                let proxy = &language.owner.name;
+                let message =
+                    format!("Proxy '{proxy}': unable to find table '{table}' referenced by {name}.");
+                return language.alert(Reason::UnknownReference, span, message);
             }
         }
         // Scripts say themselves what they take.

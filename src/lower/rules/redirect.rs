@@ -32,6 +32,7 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, format:
         ignore_empty: false,
         keep_query: false,
         set_cookie: None,
+        own_line: !format,
     };
     while let Some(word) = cursor.take() {
         match word.text() {

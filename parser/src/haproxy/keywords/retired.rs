@@ -23,12 +23,16 @@ const fn obsolete(
     }
 }
 
-const fn header_rule(name: &'static str, modern: &'static str) -> Keyword {
-    refused(name, PROXIES, REST, modern, "edit headers by regular expression")
+const fn header_rule(name: &'static str, to: &'static str) -> Keyword {
+    let effect = Effect::Translated { to, since: "2.1" };
+    Keyword {
+        name,
+        sections: PROXIES,
+        args: REST,
+        effect,
+        doc: "rule on lines of messages by regular expression",
+    }
 }
-
-const REQUEST_RULE: &str = "the request would pass as it is; write an 'http-request' rule instead";
-const RESPONSE_RULE: &str = "the response would pass as it is; write an 'http-response' rule instead";
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     renamed("clitimeout", CLIENT_SIDE, "timeout client", "2.1"),
@@ -71,24 +75,24 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "1.6",
         "use 'cookie' or a stick table; sessions are not followed any more",
     ),
-    obsolete("cliexp", PROXIES, "2.1", "use 'http-request replace-header'"),
-    obsolete("srvexp", PROXIES, "2.1", "use 'http-response replace-header'"),
-    header_rule("reqallow", REQUEST_RULE),
-    header_rule("reqdel", REQUEST_RULE),
-    header_rule("reqdeny", REQUEST_RULE),
-    header_rule("reqiallow", REQUEST_RULE),
-    header_rule("reqidel", REQUEST_RULE),
-    header_rule("reqideny", REQUEST_RULE),
-    header_rule("reqipass", REQUEST_RULE),
-    header_rule("reqirep", REQUEST_RULE),
-    header_rule("reqitarpit", REQUEST_RULE),
-    header_rule("reqpass", REQUEST_RULE),
-    header_rule("reqrep", REQUEST_RULE),
-    header_rule("reqtarpit", REQUEST_RULE),
-    header_rule("rspdel", RESPONSE_RULE),
-    header_rule("rspdeny", RESPONSE_RULE),
-    header_rule("rspidel", RESPONSE_RULE),
-    header_rule("rspideny", RESPONSE_RULE),
-    header_rule("rspirep", RESPONSE_RULE),
-    header_rule("rsprep", RESPONSE_RULE),
+    header_rule("cliexp", "http-request replace-header"),
+    header_rule("srvexp", "http-response replace-header"),
+    header_rule("reqallow", "http-request allow"),
+    header_rule("reqdel", "http-request del-header"),
+    header_rule("reqdeny", "http-request deny"),
+    header_rule("reqiallow", "http-request allow"),
+    header_rule("reqidel", "http-request del-header"),
+    header_rule("reqideny", "http-request deny"),
+    header_rule("reqipass", "http-request"),
+    header_rule("reqirep", "http-request replace-header"),
+    header_rule("reqitarpit", "http-request tarpit"),
+    header_rule("reqpass", "http-request"),
+    header_rule("reqrep", "http-request replace-header"),
+    header_rule("reqtarpit", "http-request tarpit"),
+    header_rule("rspdel", "http-response del-header"),
+    header_rule("rspdeny", "http-response deny"),
+    header_rule("rspidel", "http-response del-header"),
+    header_rule("rspideny", "http-response deny"),
+    header_rule("rspirep", "http-response replace-header"),
+    header_rule("rsprep", "http-response replace-header"),
 ];

@@ -106,7 +106,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     refused(
         "filter spoe",
         FRONTEND | LISTEN | BACKEND,
-        REST,
+        &[Arg::Some("engine and config file")],
         "agents would not be asked, and they may deny",
         "ask agents about requests",
     ),

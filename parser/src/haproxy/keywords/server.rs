@@ -157,7 +157,7 @@ pub const SERVER: &[Keyword] = &[
     inert(
         "set-proxy-v2-tlv-fmt",
         NONE,
-        &[Arg::Word("format")],
+        &[Arg::Maybe(&Arg::Word("format"))],
         "the header carries addresses only",
         "what the header carries",
     ),

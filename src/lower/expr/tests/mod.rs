@@ -95,7 +95,14 @@ impl World for Machine {
 }
 
 pub(in crate::lower) fn owner() -> Owner {
-    Owner { name: "web".into(), http: true, idx: Some(ProxyIdx(0)), frontend: true, backend: false }
+    Owner {
+        name: "web".into(),
+        http: true,
+        idx: Some(ProxyIdx(0)),
+        frontend: true,
+        backend: false,
+        inherited: false,
+    }
 }
 
 pub(in crate::lower) fn language(machine: &Machine) -> Language<'_> {
