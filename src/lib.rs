@@ -15,6 +15,25 @@
 //! | L5 | [`stats`] renderings, [`ctl`] the stats socket |
 //! | L6 | [`app`] wiring, [`process`] the process, [`cli`] the command lines |
 //!
+//! # Adding a keyword
+//!
+//! One row, one field, one test. `timeout tarpit` as the example:
+//!
+//! 1. **The row**, in the file of its family below `parser/src/haproxy/keywords`:
+//!    `full("timeout tarpit", PROXIES, &[MS], "how long a tarpitted client is kept waiting")`. It says where the keyword may
+//!    stand, what its arguments are and what it does here; until it does that, `inert`, `moot` or `refused` with the reason
+//!    instead of `full`. From the row come the parser's types and messages, did-you-mean, `-dK`, `tandem keywords` and the
+//!    README's table (`TANDEM_BLESS=1 cargo test --lib cli::keywords` counts anew).
+//! 2. **The field**, in [`ir`]: `Timeouts::tarpit`, with its meaning and its default. The family's file below
+//!    `src/lower/haproxy` puts the typed argument there: one arm, `"timeout tarpit" => &mut timeouts.tarpit`.
+//!    What the engine does reads the field and knows no spelling.
+//! 3. **The test**, where the effect is: what a configuration with the keyword does that one without it does not. That the
+//!    row promises nothing lowering does not take, that every name HAProxy registers has a row, and that HAProxy itself
+//!    judges a file with it the same is tested for all rows at once.
+//!
+//! A fetch or converter has its row in `src/lower/expr`, an action in `src/lower/rules`, a word of `keepalived.conf` in
+//! `parser/src/keepalived/keywords`, a command of the socket in `src/ctl/cmd`; the rest is the same.
+//!
 //! Three rules keep it liveable. Only `lower` sees both spelling and meaning. L2 is pure: no tokio, no
 //! `sys`, no clock; `now` and randomness are arguments, and a machine returns effects. Shells publish
 //! state, `stats` and `ctl` pull it.

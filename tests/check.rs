@@ -118,3 +118,46 @@ fn a_definition_of_itself_ends_with_an_error() {
     });
     assert_eq!(status.unwrap().code(), Some(1));
 }
+
+#[test]
+fn texts_made_to_exhaust_it_end_with_an_error_in_little_memory() {
+    let desk = Desk::new();
+    let doubling: String = (0..60).map(|_| "    setenv A \"${A}${A}\"\n").collect();
+    let values: String = (1..60).map(|n| format!("$A{n}=$A{0}$A{0}\n", n - 1)).collect();
+    let texts = [
+        ("word.cfg", format!("global\n    {}\n", "x".repeat(10_000_000))),
+        ("words.cfg", format!("global\n    description {}\n", "x ".repeat(5_000_000))),
+        ("nested.cfg", format!("global\n{}    nonsense\n", ".if 1\n".repeat(100_000))),
+        ("braces.cfg", format!("global\n.if {}1\n.endif\n", "(".repeat(100_000))),
+        ("not.cfg", format!("global\n.if {}1\n.endif\n", "!".repeat(1_000_000))),
+        ("variables.cfg", format!("global\n    setenv A xxxx\n{doubling}    description \"${{A}}\"\n")),
+        ("errors.cfg", format!("global\n{}", "    nonsense\n".repeat(200_000))),
+        ("expression.cfg", format!("frontend f\n    log-format %[{}]\n", "path,concat(".repeat(100_000))),
+        ("blocks.conf", "vrrp_instance a {\n".repeat(50_000)),
+        ("itself.conf", "include itself.conf\nglobal_defs {\n}\n".to_owned()),
+        ("bomb-1.conf", "global_defs {\n}\ninclude bomb-*.conf\ninclude bomb-*.conf\n".to_owned()),
+        ("bomb-2.conf", "include bomb-*.conf\ninclude bomb-*.conf\nglobal_defs {\n}\n".to_owned()),
+        ("sequence.conf", "global_defs {\n~SEQ(a, 1, 1000000000) router_id $a\n}\n".to_owned()),
+        ("definitions.conf", format!("$A0=xxxxxxxx\n{values}global_defs {{\n    router_id $A59\n}}\n")),
+        ("name.conf", format!("vrrp_instance {} {{\n    nonsense\n}}\n", "x".repeat(10_000_000))),
+    ];
+    for (name, text) in &texts {
+        desk.file(name, text);
+    }
+    for (name, _) in &texts {
+        // Kilobytes of address space, four times what the largest text takes up.
+        let line =
+            format!("ulimit -v 400000 && exec {} check --offline {name}", desk.path("tandem").display());
+        let answer = Command::new("sh").args(["-c", &line]).current_dir(desk.path("")).output().unwrap();
+        let said = err(&answer);
+        let start: String = said.chars().take(400).collect();
+        // Definitions that grow too long leave a valid file behind, as in keepalived; everything ends by itself.
+        let ends: &[i32] = if *name == "definitions.conf" { &[0, 1] } else { &[1] };
+        assert!(
+            answer.status.code().is_some_and(|code| ends.contains(&code)),
+            "{name}: {:?} {start}",
+            answer.status
+        );
+        assert!(said.len() < 20_000_000, "{name} says {} bytes: {start}", said.len());
+    }
+}

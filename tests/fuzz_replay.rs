@@ -5,6 +5,7 @@ mod bodies;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Mutations per seed. libFuzzer does the long search; this keeps the targets honest between its runs.
 const MUTATIONS: usize = 24;
@@ -106,6 +107,37 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
+/// How long the targets are searched beyond that: `TANDEM_FUZZ_SECONDS`, and `TANDEM_FUZZ_TARGET` for one alone. Inputs that
+/// the seeds lead to are kept small; the search needs no nightly compiler and knows nothing of coverage.
+fn search(name: &str, body: fn(&[u8]), seeds: &[Vec<u8>]) {
+    let seconds = std::env::var("TANDEM_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let one = std::env::var("TANDEM_FUZZ_TARGET").unwrap_or_default();
+    if seconds == 0 || (!one.is_empty() && one != name) {
+        return;
+    }
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d ^ u64::from(std::process::id()));
+    let (mut inputs, mut slowest) = (0_u64, Duration::ZERO);
+    while Instant::now() < end {
+        let mut bytes = seeds[dice.roll(seeds.len())].clone();
+        for _ in 0..=dice.roll(6) {
+            bytes = mutate(&bytes, &mut dice);
+        }
+        // Two seeds in one, now and then.
+        if dice.roll(4) == 0 {
+            let other = &seeds[dice.roll(seeds.len())];
+            bytes.extend_from_slice(&other[dice.roll(other.len() + 1)..]);
+        }
+        let shown = bytes.clone();
+        let began = Instant::now();
+        let fell = std::panic::catch_unwind(move || body(&bytes)).is_err();
+        slowest = slowest.max(began.elapsed());
+        assert!(!fell, "{name} falls over {:?}", String::from_utf8_lossy(&shown));
+        inputs += 1;
+    }
+    println!("{name}: {inputs} inputs in {seconds} s, the slowest took {slowest:?}");
+}
+
 #[test]
 fn no_target_falls_over_seeds_and_their_mutations() {
     let threads: Vec<_> = bodies::TARGETS
@@ -124,6 +156,7 @@ fn no_target_falls_over_seeds_and_their_mutations() {
                         assert!(!fell, "{name} falls over {:?}", String::from_utf8_lossy(&shown));
                     }
                 }
+                search(name, body, &seeds);
             })
         })
         .collect();

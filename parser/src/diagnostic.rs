@@ -102,6 +102,18 @@ pub struct Diagnostic {
     pub edit: Option<Edit>,
 }
 
+/// Bytes of a message: a word of megabytes is not repeated.
+const LONGEST: usize = 4096;
+
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str("...");
+    }
+    message
+}
+
 impl Diagnostic {
     /// A message at a place.
     #[must_use]
@@ -111,7 +123,7 @@ impl Diagnostic {
             reason,
             head: Head::Parsing,
             span: Some(span),
-            message: message.into(),
+            message: cut(message.into()),
             label: None,
             help: Vec::new(),
             edit: None,

@@ -1,8 +1,15 @@
 //! "did you mean": the nearest known word.
 
+/// Words longer than this resemble nothing.
+const LONGEST: usize = 64;
+
 /// The candidate nearest to `word`, if it is near enough to be worth saying: at most a third of the letters
 /// differ. Of equally near ones the first wins.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No keyword is that long, and comparing takes time of the product of lengths.
+    if word.len() > LONGEST {
+        return None;
+    }
     let limit = word.chars().count().max(3).div_ceil(3);
     candidates
         .into_iter()

@@ -1,5 +1,6 @@
 //! Configuration files as whole: our own fixtures, the demo systems, and the corpus of real files.
 
+mod differential;
 mod regression;
 mod summary;
 

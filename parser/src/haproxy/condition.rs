@@ -27,6 +27,9 @@ pub fn evaluate(text: &str, vars: &dyn Variables, facts: &Facts<'_>) -> Result<b
     if text.trim().is_empty() {
         return Err(("missing condition".into(), 0));
     }
+    if text.bytes().filter(|b| matches!(b, b'(' | b'!')).count() > MOST_NESTED {
+        return Err(("too complex conditional expression".into(), 0));
+    }
     let offset = |rest: &str| text.len() - rest.len();
     let (rest, term) = preceded(multispace0, any).parse(text).map_err(|error| match error {
         nom::Err::Error(error) | nom::Err::Failure(error) => {
@@ -39,6 +42,9 @@ pub fn evaluate(text: &str, vars: &dyn Variables, facts: &Facts<'_>) -> Result<b
     }
     term.eval(vars, facts).map_err(|(cause, at)| (cause, text.find(at.as_str()).unwrap_or(0)))
 }
+
+/// Parentheses and negations that a condition may have: each may be a level.
+const MOST_NESTED: usize = 256;
 
 enum Term {
     Number(bool),

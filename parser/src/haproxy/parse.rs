@@ -15,6 +15,9 @@ use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{LineError, Variables, Word, span_of, split};
 use crate::span::{FileId, SourceFile, Sources, Span};
 
+/// Messages that are kept; a text with more is no configuration.
+const MOST_SAID: usize = 20_000;
+
 /// Words a line may have.
 const MOST_WORDS: usize = 64;
 
@@ -51,7 +54,15 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn say(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        match self.diagnostics.len() {
+            said if said < MOST_SAID => self.diagnostics.push(diagnostic),
+            MOST_SAID => {
+                let message = format!("more than {MOST_SAID} messages, the others are left out.");
+                let span = diagnostic.span.unwrap_or_default();
+                self.diagnostics.push(Diagnostic::alert(Reason::Syntax, span, message));
+            }
+            _ => {}
+        }
     }
 
     fn file(&mut self, id: FileId, file: &SourceFile) {
@@ -586,6 +597,7 @@ fn syntax(error: LineError, offset: usize) -> Diagnostic {
         LineError::Hex(span) => {
             ("truncated or invalid hexadecimal sequence", span, "two hexadecimal digits must follow")
         }
+        LineError::TooLong(span) => ("line too long", span, "its variables bring in more than a megabyte"),
         LineError::Expansion(span) => ("truncated or invalid word expansion sequence", span, "write [*]"),
     };
     let at = span.start as usize - offset + 1;

@@ -26,6 +26,8 @@ struct Open {
 #[derive(Default)]
 pub(super) struct Preprocessor {
     open: Vec<Open>,
+    /// That `.if` nests too deep was said.
+    full: bool,
 }
 
 /// How deep `.if` may nest.
@@ -87,6 +89,9 @@ impl Preprocessor {
             }
         } else {
             if self.open.len() >= DEEPEST {
+                if std::mem::replace(&mut self.full, true) {
+                    return;
+                }
                 return alert(format!("too many nested '.if', max is {DEEPEST}."));
             }
             let branch = if self.active() { Branch::Waiting } else { Branch::Done };
@@ -127,9 +132,9 @@ impl Preprocessor {
         }
     }
 
-    /// At the end of a file every `.if` must be closed. HAProxy lets it pass, so this is a warning.
+    /// At the end of a file every `.if` must be closed. HAProxy lets it pass, so this is a warning; the outermost is told.
     pub(super) fn finish(&mut self, out: &mut Vec<Diagnostic>) {
-        for open in self.open.drain(..) {
+        for open in self.open.drain(..).take(1) {
             let message = "'.if' is not closed by '.endif' before the end of the file.";
             out.push(Diagnostic::warning(Reason::Conditional, open.span, message));
         }

@@ -41,6 +41,8 @@ enum Feed {
 
 /// Files inside files.
 const MOST_NESTED: usize = 64;
+/// How many files may be read.
+const MOST_FILES: usize = 2000;
 /// Lines that definitions and repetitions may bring in.
 const MOST_EXPANDED: usize = 100_000;
 
@@ -175,7 +177,10 @@ impl<'a> Reader<'a> {
             let text = format!(
                 "Definitions and sequences expand to more than {MOST_EXPANDED} lines - stopping here"
             );
-            self.report.say(self.sources, Voice::Parent, Class::Fatal, Reason::Syntax, self.last, text);
+            self.report
+                .say(self.sources, Voice::Parent, Class::Fatal, Reason::Syntax, self.last, text)
+                .done();
+            self.report.file_error = true;
         }
         if self.expanded >= MOST_EXPANDED {
             self.feeds.clear();
@@ -381,6 +386,14 @@ impl<'a> Reader<'a> {
                 Reason::Io,
                 format!("include of '{pattern}' is nested more than {MOST_NESTED} deep - skipping"),
             );
+            self.report.file_error = true;
+            return true;
+        }
+        if self.sources.iter().count() > MOST_FILES {
+            let text = format!("more than {MOST_FILES} files are included - stopping here");
+            self.say(Class::Fatal, Reason::Io, text);
+            self.report.file_error = true;
+            self.feeds.clear();
             return true;
         }
         let found = self.includes.find(pattern, directory.as_deref().unwrap_or("."));

@@ -43,6 +43,8 @@ pub enum LineError {
     Hex(Span),
     /// `[` in a variable not followed by `*]`.
     Expansion(Span),
+    /// Variables bring in more than a configuration line can need.
+    TooLong(Span),
 }
 
 /// Splits one line (without its line end) that starts at `offset` of `file`.
@@ -50,7 +52,8 @@ pub enum LineError {
 /// # Errors
 /// If quotes, braces or escapes are malformed; nothing of the line is returned then.
 pub fn split(file: FileId, offset: usize, line: &[u8], vars: &dyn Variables) -> Result<Line, LineError> {
-    let mut splitter = Splitter { file, offset, line, at: 0, word: None, weak: None, out: Line::default() };
+    let mut splitter =
+        Splitter { file, offset, line, at: 0, word: None, weak: None, brought: 0, out: Line::default() };
     splitter.run(vars)?;
     Ok(splitter.out)
 }
@@ -78,8 +81,16 @@ struct Splitter<'a> {
     at: usize,
     word: Option<Open>,
     weak: Option<Weak>,
+    /// Bytes that variables brought in.
+    brought: usize,
     out: Line,
 }
+
+/// Words after which nobody looks: twice what a line may have.
+const MOST_WORDS: usize = 128;
+
+/// Bytes that the variables of one line may bring in.
+const MOST_BROUGHT: usize = 1 << 20;
 
 /// Bytes that never mean anything but themselves; runs of them are taken at once.
 fn is_plain(b: u8) -> bool {
@@ -93,6 +104,9 @@ fn is_space(b: u8) -> bool {
 impl Splitter<'_> {
     fn run(&mut self, vars: &dyn Variables) -> Result<(), LineError> {
         while let Some(b) = self.peek(0) {
+            if self.out.words.len() > MOST_WORDS {
+                return Ok(());
+            }
             if is_plain(b) {
                 let rest = &self.line[self.at..];
                 let run = rest.iter().position(|b| !is_plain(*b)).unwrap_or(rest.len());
@@ -254,6 +268,10 @@ impl Splitter<'_> {
             self.out.unknown_variables.push((name.into(), self.span(name_at..name_at + len)));
         }
         let value = value.unwrap_or_default();
+        self.brought += value.len();
+        if self.brought > MOST_BROUGHT {
+            return Err(LineError::TooLong(self.span(dollar..end)));
+        }
         if expand {
             self.expand(&value, end);
         } else {
@@ -270,6 +288,9 @@ impl Splitter<'_> {
         }
         let dollar = self.at;
         for (nth, part) in value.split(|b| is_space(*b)).enumerate() {
+            if self.out.words.len() > MOST_WORDS {
+                break;
+            }
             if nth > 0 {
                 self.at = end;
                 self.close();

@@ -176,9 +176,9 @@ impl Language<'_> {
         }
         if name.eq_ignore_ascii_case("or") {
             let message = format!(
-                "acl name '{name}' will never match. 'or' is used to express a disjunction within a condition."
+                "acl name '{name}' will never match. 'or' is used to express a logical disjunction within a condition."
             );
-            self.say(Diagnostic::warning(Reason::Conflict, name.span, message));
+            self.alert::<()>(Reason::Conflict, name.span, message);
         }
         let Some((test, valid)) = self.test(rest, span_of(words, line)) else {
             self.acls.remove(name.text());

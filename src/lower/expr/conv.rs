@@ -34,6 +34,9 @@ const TEXT: &[ConvRow] = &[
     plain("length", |_, _| Some(C::Length)),
     row("bytes", "(<offset>[,<length>])", (1, 2), |l, a| {
         let length = if a.filled(1).is_some() { Some(unsigned(l, a, 1)?) } else { None };
+        if matches!(length, Some(Operand::Int(0))) {
+            return a.invalid(l, 1, "the length must not be 0");
+        }
         Some(C::Bytes(unsigned(l, a, 0)?, length))
     }),
     row("field", FIELD, (2, 3), |l, a| {

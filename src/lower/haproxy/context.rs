@@ -10,7 +10,7 @@ use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, proxy, resolvers, userlist};
+use super::{global, http_errors, proxy, references, resolvers, userlist};
 use crate::ir::{Config, Place};
 
 /// Shared state of one load.
@@ -65,6 +65,7 @@ impl<'a> Context<'a> {
         }
         global::finish(&mut config.global);
         let pages = http_errors::lower(self, tree);
+        references::check(self, tree);
         proxy::lower(self, tree, &pages, &mut config);
         config
     }

@@ -22,6 +22,7 @@ mod names;
 mod one_server;
 mod option;
 mod proxy;
+mod references;
 mod resolvers;
 mod rules;
 mod server;

@@ -25,7 +25,10 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
     let names = Names::new(context, &sections);
     let mut bases = Defaults::default();
     let mut facts = Vec::new();
-    let mut drafts = Vec::new();
+    let mut pending = Vec::new();
+    // Thousands of proxies: a draft is large, and no more than one is needed at a time.
+    let proxies = tree.sections.iter().filter(|section| names::caps(section).is_some()).count();
+    config.proxies.reserve_exact(proxies);
     for section in &tree.sections {
         if section.kind.bit == section::DEFAULTS {
             inherit::anonymous(context, section);
@@ -35,18 +38,15 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         } else if names::caps(section).is_some() {
             let draft = bases.start(context, section);
             let draft = apply_all(context, section, draft, pages, config);
-            drafts.push((section, draft));
+            let (fact, rules) = finish(context, section, draft, &names, config);
+            facts.push(fact);
+            pending.push(rules);
         }
-    }
-    let mut pending = Vec::new();
-    for (section, draft) in drafts {
-        let (fact, rules) = finish(context, section, draft, &names, config);
-        facts.push(fact);
-        pending.push(rules);
     }
     ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
     for ((index, lines), fact) in (0..).map(ProxyIdx).zip(pending).zip(&facts) {
-        rules::lower(context, &names, pages, config, index, &lines, fact.format_line, fact.section.span);
+        let lines = rules::Lines { rules: &lines, format: fact.format_line, section: fact.section.span };
+        rules::lower(context, &names, pages, config, index, &lines);
     }
     verify::verify(context, config, &facts);
     for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {
@@ -343,6 +343,7 @@ fn finish<'t>(
                 proxy.name.clone_into(tracked);
             }
         }
+        backend.servers.shrink_to_fit();
         ids::number(backend.servers.iter_mut().map(|server| &mut server.id), 1);
         let preserve_env = config.global.external_check.is_some_and(|external| external.preserve_env);
         let (check, mut lines) = draft.check.finish(preserve_env);

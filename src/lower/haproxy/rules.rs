@@ -129,16 +129,24 @@ struct Lists {
     check: CheckRules,
 }
 
-/// Lowers the rules of one proxy. `format_line`: the line that chose its log format.
+/// What there is to lower of one proxy.
+pub(super) struct Lines<'t> {
+    /// The rules, those of its `defaults` first.
+    pub(super) rules: &'t [&'t Statement],
+    /// The line that chose its log format.
+    pub(super) format: Option<&'t Statement>,
+    /// Where its section begins.
+    pub(super) section: Span,
+}
+
+/// Lowers the rules of one proxy.
 pub(super) fn lower(
     context: &mut Context<'_>,
     names: &Names<'_>,
     pages: &Pages,
     config: &mut Config,
     index: ProxyIdx,
-    lines: &[&Statement],
-    format_line: Option<&Statement>,
-    section: Span,
+    lines: &Lines<'_>,
 ) {
     let (lists, slots, unknown, addresses, said) = {
         let world = Surroundings { context, names, config, pages };
@@ -160,11 +168,12 @@ pub(super) fn lower(
             lists: Lists::default(),
             unknown: Vec::new(),
         };
-        for line in lines {
+        let section = lines.section;
+        for line in lines.rules {
             // What stands before the section is of its `defaults`.
             reader.language.owner.inherited =
                 (line.span.file, line.span.start) < (section.file, section.start);
-            reader.line(line, names, format_line);
+            reader.line(line, names, lines.format);
         }
         let (request, response) = reader.language.capture_lengths();
         let slots = (request.to_vec(), response.to_vec());

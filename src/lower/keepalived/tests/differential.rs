@@ -118,3 +118,82 @@ fn the_real_program_says_the_same() {
     println!("{compared} files compared, {} differ", differences.len());
     assert!(compared > 0 && differences.is_empty(), "{}", differences.join("\n"));
 }
+
+/// Changed words that are judged otherwise, and why.
+const REASONS: &[(&str, &str)] = &[];
+
+/// A number that looks like chance and is the same everywhere (splitmix64).
+fn dice(seed: u64) -> usize {
+    let mut z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    usize::try_from((z ^ (z >> 31)) >> 33).unwrap_or(0)
+}
+
+/// One word of one line changed: what was done, and the text.
+fn mutated(text: &str, seed: u64) -> Option<(String, String)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let meant = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with(['#', '!']);
+    let candidates: Vec<usize> =
+        lines.iter().enumerate().filter(|(_, line)| meant(line)).map(|(nth, _)| nth).collect();
+    let at = *candidates.get(dice(seed) % candidates.len().max(1))?;
+    let mut words: Vec<String> = lines[at].split_whitespace().map(str::to_owned).collect();
+    let word = dice(seed ^ 0x5555) % words.len();
+    if words[word].contains(['{', '}', '"']) {
+        return None;
+    }
+    let number = words[word].bytes().any(|b| b.is_ascii_digit());
+    match dice(seed ^ 0xaaaa) % 6 {
+        0 => drop(words.remove(word)),
+        1 => words[word].push('x'),
+        2 => drop(words[word].pop()),
+        3 => words.insert(word, words[word].clone()),
+        4 if number => words[word] = "99999999".into(),
+        5 if number => words[word] = "-1".into(),
+        _ => return None,
+    }
+    let changed = words.join(" ");
+    let mut out: Vec<&str> = lines.clone();
+    out[at] = &changed;
+    Some((format!("{} -> {changed}", lines[at].trim()), out.join("\n") + "\n"))
+}
+
+#[test]
+fn the_real_program_judges_changed_words_the_same() {
+    let Some(program) = keepalived() else {
+        println!("skipped: keepalived is not installed");
+        return;
+    };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let env = System::new(None, true);
+    let folder = tempfile::tempdir().expect("a folder");
+    let sources = files(&root.join("compat-fixtures/keepalived/ok"), |name| name.ends_with(".conf"));
+    let (mut compared, mut differences) = (0, Vec::new());
+    for (nth, source) in sources.iter().enumerate() {
+        let text = std::fs::read_to_string(source).expect("readable");
+        for round in 0..20 {
+            let Some((what, text)) = mutated(&text, (nth * 1000 + round) as u64) else { continue };
+            let file = folder.path().join(format!("{nth}-{round}.conf"));
+            std::fs::write(&file, text).expect("writable");
+            let Some((said, Some(code))) = real(&program, &file) else { continue };
+            compared += 1;
+            let loaded = load_file(&file.display().to_string(), &env);
+            let newer = said.iter().any(|line| out_of_scope(line));
+            let listed = REASONS.iter().any(|(part, why)| what.contains(part) && !why.is_empty());
+            if code != i32::from(loaded.verdict.exit_code) && !newer && !listed {
+                let ours: Vec<_> = loaded.diagnostics.iter().map(|d| d.message.as_str()).collect();
+                differences.push(format!(
+                    "{what}: exit code {code}, ours {}\n    {said:?}\n    {ours:?}",
+                    loaded.verdict.exit_code
+                ));
+            }
+        }
+    }
+    println!("{compared} changed files compared");
+    assert!(
+        compared > 20 && differences.is_empty(),
+        "{} of {compared}:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
