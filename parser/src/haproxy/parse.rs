@@ -128,20 +128,6 @@ impl Parser<'_> {
             self.say(diagnostic);
             words = &words[..nth];
         }
-        let checks = |word: &Word| matches!(word.text(), "http-check" | "tcp-check");
-        let variable = |word: &&Word| {
-            ["set-var(", "set-var-fmt(", "unset-var("].iter().any(|name| word.starts_with(name))
-        };
-        if let (Some(second), true) = (words.get(1).filter(variable), words.first().is_some_and(checks)) {
-            // The keyword is what stands before the parenthesis.
-            let at = second.find('(').unwrap_or(0);
-            let mut split = words.to_vec();
-            split[1] = Word::resolved(second[..at].as_bytes(), second.part(0..at), second.verbatim);
-            let rest =
-                Word::resolved(second[at..].as_bytes(), second.part(at..second.len()), second.verbatim);
-            split.insert(2, rest);
-            return self.words(&split);
-        }
         self.words(words);
     }
 

@@ -50,14 +50,21 @@ pub fn all() -> impl Iterator<Item = &'static Keyword> {
     FAMILIES.iter().flat_map(|family| family.iter())
 }
 
+/// A row with the words of its name after the first.
+struct Indexed {
+    more: Box<[&'static str]>,
+    row: &'static Keyword,
+}
+
 /// Rows by first word, longest names first.
-static INDEX: LazyLock<HashMap<&'static str, Vec<&'static Keyword>>> = LazyLock::new(|| {
+static INDEX: LazyLock<HashMap<&'static str, Vec<Indexed>>> = LazyLock::new(|| {
     let mut index: HashMap<_, Vec<_>> = HashMap::new();
     for row in all() {
-        index.entry(first_word(row.name)).or_default().push(row);
+        let more = row.name.split(' ').skip(1).collect();
+        index.entry(first_word(row.name)).or_default().push(Indexed { more, row });
     }
     for rows in index.values_mut() {
-        rows.sort_by_key(|row| std::cmp::Reverse(word_count(row.name)));
+        rows.sort_by_key(|indexed| std::cmp::Reverse(indexed.more.len()));
     }
     index
 });
@@ -89,20 +96,22 @@ pub enum Lookup {
 #[must_use]
 pub fn lookup(words: &[Word], section: Sections) -> Lookup {
     let Some(rows) = words.first().and_then(|word| INDEX.get(word.text())) else { return Lookup::Unknown };
-    let matches = |row: &&&'static Keyword| {
-        let mut parts = row.name.split(' ');
-        let mut words = words.iter();
-        parts.all(|part| words.next().is_some_and(|word| is_called(word, part)))
+    let matches = |indexed: &&Indexed| {
+        let mut words = words[1..].iter();
+        indexed.more.iter().all(|part| words.next().is_some_and(|word| is_called(word, part)))
     };
-    if let Some(row) = rows.iter().filter(matches).find(|row| row.sections & section != 0) {
-        return Lookup::Found(row);
+    let here = |indexed: &&Indexed| indexed.row.sections & section != 0;
+    if let Some(found) = rows.iter().filter(here).find(matches) {
+        return Lookup::Found(found.row);
     }
-    if rows.iter().any(|row| word_count(row.name) > 1 && row.sections & section != 0) {
+    if rows.iter().filter(here).any(|indexed| !indexed.more.is_empty()) {
         return Lookup::Family;
     }
     let proxy = section & PROXIES;
-    let sibling = rows.iter().filter(matches).find(|row| proxy != 0 && row.sections & PROXIES != 0);
-    sibling.or_else(|| rows.iter().find(matches)).map_or(Lookup::Unknown, |row| Lookup::Elsewhere(row))
+    let sibling = rows.iter().filter(matches).find(|found| proxy != 0 && found.row.sections & PROXIES != 0);
+    sibling
+        .or_else(|| rows.iter().find(matches))
+        .map_or(Lookup::Unknown, |found| Lookup::Elsewhere(found.row))
 }
 
 /// Whether a word is this part of a keyword; the names of check actions have their variable behind them:
@@ -119,15 +128,15 @@ pub fn row(name: &str, sections: Sections) -> Option<&'static Keyword> {
     INDEX
         .get(name.split(' ').next()?)?
         .iter()
-        .copied()
+        .map(|indexed| indexed.row)
         .find(|row| row.name == name && row.sections & sections != 0)
 }
 
 /// The second words that keywords beginning with `first` have in a section.
 pub fn second_words(first: &str, section: Sections) -> Vec<&'static str> {
     let rows = INDEX.get(first).map(Vec::as_slice).unwrap_or_default();
-    let seconds = rows.iter().filter(|row| row.sections & section != 0);
-    let mut words: Vec<_> = seconds.filter_map(|row| row.name.split(' ').nth(1)).collect();
+    let seconds = rows.iter().filter(|indexed| indexed.row.sections & section != 0);
+    let mut words: Vec<_> = seconds.filter_map(|indexed| indexed.more.first().copied()).collect();
     words.dedup();
     words
 }
