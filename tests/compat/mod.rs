@@ -10,8 +10,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tandem::lower::{Env, Loaded, Source, load};
-use tandem_parser::diagnostic::{Reason, Severity};
-use tandem_parser::render;
+use tandem_parser::diagnostic::{Diagnostic, Severity};
+use tandem_parser::{Sources, haproxy, render};
 
 /// A machine where nothing but files of the fixture's own folder exists.
 struct Nowhere {
@@ -152,20 +152,34 @@ fn the_demo_systems_load_as_they_are() {
     }
 }
 
-/// What the reference says of a file, from the first columns of the oracle's table.
-fn oracle() -> BTreeMap<String, (String, String)> {
+/// Verdict, classes and messages.
+type Recorded = (String, String, String);
+
+/// What the reference says of a file, from the columns of the oracle's table.
+fn oracle() -> BTreeMap<String, Recorded> {
     let table = std::fs::read_to_string(root().join("../shared/corpus/oracle.tsv")).unwrap_or_default();
     let rows = table.lines().skip(1).filter_map(|line| {
         let mut columns = line.split('\t');
         let (file, verdict) = (columns.next()?, columns.next()?);
-        let classes = columns.next().unwrap_or_default();
-        Some((file.to_owned(), (verdict.to_owned(), classes.to_owned())))
+        let mut more = || columns.next().unwrap_or_default().to_owned();
+        Some((file.to_owned(), (verdict.to_owned(), more(), more())))
     });
     rows.collect()
 }
 
+/// Real files that are judged otherwise than by HAProxy 2.6, and why.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("haproxy/008.cfg", "'debug' in 'global' was of HAProxy 1"),
+    ("haproxy/059.cfg", "'tune.ssl.ocsp-update.maxdelay' came with HAProxy 2.8"),
+    ("haproxy/095.cfg", "'crt-store' came with HAProxy 3.0"),
+    (
+        "haproxy/098.cfg",
+        "with the newline it lacks HAProxy refuses it, too: a backend in TCP mode for a frontend in HTTP mode",
+    ),
+];
+
 #[test]
-fn real_files_never_make_it_panic_and_mostly_agree_with_the_reference() {
+fn real_files_get_the_recorded_verdicts_and_name_the_same_lines() {
     let oracle = oracle();
     let corpus = root().join("../shared/corpus/haproxy");
     let paths = files(&corpus, "cfg");
@@ -173,11 +187,14 @@ fn real_files_never_make_it_panic_and_mostly_agree_with_the_reference() {
         println!("skipped: ../shared/corpus is not here");
         return;
     }
-    let (mut agree, mut judged, mut refused) = (0, 0, 0);
+    let (mut judged, mut wrong) = (0, Vec::new());
     for path in &paths {
         let loaded = load_file(path);
         let name = format!("haproxy/{}", path.file_name().expect("named").to_string_lossy());
-        let Some((verdict, classes)) = oracle.get(&name) else { continue };
+        let Some((verdict, classes, messages)) = oracle.get(&name) else { continue };
+        if OTHERWISE.iter().any(|(file, why)| *file == name && !why.is_empty()) {
+            continue;
+        }
         // What older versions accepted we accept too, and what the reference misses on its machine is no
         // fault of the text.
         let text_is_good = verdict.starts_with("ok")
@@ -189,19 +206,36 @@ fn real_files_never_make_it_panic_and_mostly_agree_with_the_reference() {
             });
         judged += 1;
         let alerts: Vec<_> = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert).collect();
-        let only_refusals = !alerts.is_empty() && alerts.iter().all(|d| d.reason == Reason::Refused);
-        if alerts.is_empty() == text_is_good {
-            agree += 1;
-        } else if only_refusals {
-            refused += 1;
-            println!("refused: {name}: {}", alerts[0].message);
-        } else {
-            println!("differs: {name} ({verdict} {classes}):");
-            for alert in alerts {
-                println!("    {}", render::headline(alert, &loaded.sources, 0));
-            }
+        let line = |d: &Diagnostic| d.span.map(|span| loaded.sources.line(span)).unwrap_or_default();
+        let same_line = alerts.iter().any(|alert| {
+            let place = format!("[FILE:{}]", line(alert));
+            messages.contains(&place) || !messages.contains("[FILE:")
+        });
+        if alerts.is_empty() != text_is_good || !(text_is_good || same_line) {
+            let said: Vec<_> = alerts.iter().map(|d| render::headline(d, &loaded.sources, 0)).collect();
+            wrong.push(format!("{name} ({verdict} {classes}): {}", said.join("\n    ")));
         }
     }
-    println!("agreement: {agree} of {judged}, {refused} more refused for what cannot be done yet");
-    assert!(agree + refused > judged * 9 / 10, "agreement fell to {agree} + {refused} of {judged}");
+    println!("{judged} files of {}", paths.len());
+    assert!(wrong.is_empty(), "{} of {judged}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_is_read_printed_and_read_again_is_the_same() {
+    let folders = ["compat-fixtures", "../shared/corpus/haproxy", "../shared/demos"];
+    let paths: Vec<_> = folders.iter().flat_map(|folder| files(&root().join(folder), "cfg")).collect();
+    assert!(!paths.is_empty());
+    let read = |text: Vec<u8>| {
+        let mut sources = Sources::new();
+        sources.add("round.cfg", text);
+        haproxy::parse(&sources, &|_: &str| None, &tandem::lower::haproxy::FACTS).0
+    };
+    for path in paths {
+        let once = haproxy::print(&read(std::fs::read(&path).expect("readable")));
+        let twice = haproxy::print(&read(once.clone().into_bytes()));
+        for (nth, (one, two)) in once.lines().zip(twice.lines()).enumerate() {
+            assert_eq!(one, two, "{} printed, line {}", path.display(), nth + 1);
+        }
+        assert_eq!(once.lines().count(), twice.lines().count(), "{}", path.display());
+    }
 }

@@ -12,6 +12,7 @@ pub mod keywords;
 mod messages;
 mod parse;
 mod preprocess;
+mod print;
 pub mod section;
 mod tree;
 
@@ -19,6 +20,7 @@ pub use condition::{Facts, evaluate};
 pub use grammar::{Arg, Effect, Keyword};
 pub use keywords::{FACILITIES, LEVELS};
 pub use parse::parse;
+pub use print::print;
 pub use section::{SectionKind, Sections};
 pub use tree::{Condition, Modifier, Section, Statement, Tree, Value};
 

@@ -24,12 +24,14 @@ pub mod word;
 
 mod defs;
 mod include;
+mod print;
 mod seq;
 #[cfg(test)]
 mod tests;
 
 pub use include::{IncludeKind, IncludeMatch, IncludedFile, Includes, NoIncludes};
 pub use keywords::{Effect, Keyword, Section, Shape};
+pub use print::print;
 pub use report::{Class, Report, Voice};
 pub use tree::{Body, Statement, parse};
 pub use word::Word;
