@@ -16,7 +16,7 @@ use crate::lex::{LineError, Variables, Word, span_of, split};
 use crate::span::{FileId, SourceFile, Sources, Span};
 
 /// Messages that are kept; a text with more is no configuration.
-const MOST_SAID: usize = 20_000;
+const MOST_SAID: usize = 5_000;
 
 /// Words a line may have.
 const MOST_WORDS: usize = 64;
@@ -101,7 +101,7 @@ impl Parser<'_> {
         if first.starts_with('.') {
             return preprocessor.directive(&words, &self.env, self.facts, &mut self.diagnostics);
         }
-        if !preprocessor.active() {
+        if !preprocessor.active() || self.diagnostics.len() > MOST_SAID {
             return;
         }
         if words.len() > MOST_WORDS {

@@ -154,3 +154,23 @@ fn a_missing_final_newline_and_carriage_returns_are_accepted() {
     assert_eq!(said.len(), 1);
     assert_eq!(said[0].reason, Reason::MissingFinalNewline);
 }
+
+#[test]
+fn texts_made_to_exhaust_it_end_with_an_error() {
+    let doubling: String = (0..60).map(|_| "    setenv A \"${A}${A}\"\n").collect();
+    for (what, text) in [
+        ("a word of megabytes", format!("global\n    {}\n", "x".repeat(10_000_000))),
+        ("millions of words", format!("global\n    description {}\n", "x ".repeat(5_000_000))),
+        ("deep nesting", format!("global\n{}    nonsense\n", ".if 1\n".repeat(20_000))),
+        ("parentheses", format!("global\n.if {}1\n.endif\n", "(".repeat(100_000))),
+        ("negations", format!("global\n.if {}1\n.endif\n", "!".repeat(1_000_000))),
+        ("growing variables", format!("global\n    setenv A xxxx\n{doubling}    description \"${{A}}\"\n")),
+        ("errors without end", format!("global\n{}", "    nonsense\n".repeat(200_000))),
+    ] {
+        let (_, said) = parse_text(&text);
+        assert!(said.iter().any(|d| d.severity == Severity::Alert), "{what}");
+        assert!(said.len() < 5_100, "{what}: {} messages", said.len());
+        let bytes: usize = said.iter().map(|d| d.message.len()).sum();
+        assert!(bytes < 1_000_000, "{what}: {bytes} bytes of messages");
+    }
+}

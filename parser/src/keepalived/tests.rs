@@ -245,3 +245,28 @@ fn no_text_makes_it_panic() {
         read(&text);
     }
 }
+
+#[test]
+fn files_that_include_each_other_end_with_an_error() {
+    let bomb = "include b.conf\ninclude c.conf\n";
+    for text in ["include k.conf\n", "include b.conf\ninclude c.conf\n"] {
+        let read = read_with(
+            text,
+            &Options::default(),
+            &[("k.conf", "include k.conf\n"), ("b.conf", bomb), ("c.conf", bomb)],
+        );
+        assert!(read.report.file_error, "{text}: {:?}", read.messages.first());
+        assert!(read.messages.len() < 10_000);
+    }
+}
+
+#[test]
+fn definitions_and_sequences_without_end_are_errors() {
+    let lines = format!("$L=a\\\n{}c\n", "b $M\\\n".repeat(2_000));
+    for text in
+        ["~SEQ(a, 1, 1000000000) router_id $a\n".to_owned(), format!("$M=x\n{lines}{}", "$L\n".repeat(200))]
+    {
+        let read = read(&text);
+        assert!(read.report.file_error, "{:?}", read.messages.first());
+    }
+}

@@ -169,28 +169,3 @@ fn real_files_get_the_recorded_verdicts() {
     println!("{files} files, {agreed} of {messages} recorded messages agree");
     assert!(files > 0 && agreed * 100 >= messages * 95, "{misses:#?}");
 }
-
-#[test]
-fn what_is_read_printed_and_read_again_is_the_same() {
-    use tandem_parser::keepalived::{NoIncludes, Options, Report, parse, print};
-    let read = |text: Vec<u8>| {
-        let mut sources = tandem_parser::Sources::new();
-        let id = sources.add("k.conf", text);
-        let mut report = Report::default();
-        parse(&mut sources, id, ".", &Options::default(), &mut NoIncludes, &mut report)
-    };
-    let folders = ["compat-fixtures", "../shared/corpus/keepalived", "../shared/demos"];
-    let paths: Vec<_> = folders
-        .iter()
-        .flat_map(|folder| files(&root().join(folder), |name| name.ends_with(".conf")))
-        .collect();
-    assert!(!paths.is_empty());
-    for path in paths {
-        let once = print(&read(std::fs::read(&path).expect("readable")));
-        let twice = print(&read(once.clone().into_bytes()));
-        for (nth, (one, two)) in once.lines().zip(twice.lines()).enumerate() {
-            assert_eq!(one, two, "{} printed, line {}", path.display(), nth + 1);
-        }
-        assert_eq!(once.lines().count(), twice.lines().count(), "{}", path.display());
-    }
-}
