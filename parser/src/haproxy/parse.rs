@@ -16,7 +16,7 @@ use crate::lex::{LineError, Variables, Word, span_of, split};
 use crate::span::{FileId, SourceFile, Sources, Span};
 
 /// Messages that are kept; a text with more is no configuration.
-const MOST_SAID: usize = 5_000;
+const MOST_SAID: usize = 1_000;
 
 /// Words a line may have.
 const MOST_WORDS: usize = 64;
