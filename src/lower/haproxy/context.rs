@@ -9,7 +9,8 @@ use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, proxy, resolvers, userlist};
+use super::{global, http_errors, proxy, resolvers, ring, userlist};
+use crate::ir::log::RingConf;
 use crate::ir::{Config, Place};
 
 /// Shared state of one load.
@@ -21,11 +22,13 @@ pub(in crate::lower) struct Context<'a> {
     /// The section that is read balances log lines (`mode log`).
     pub(super) log_mode: bool,
     said: Vec<Diagnostic>,
+    /// Rings behind log targets that are streams.
+    pub(super) streams: Vec<RingConf>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
-        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, said }
+        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, said, streams: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
@@ -35,9 +38,10 @@ impl<'a> Context<'a> {
     /// Lowers every section.
     pub(super) fn config(&mut self, tree: &Tree) -> Config {
         let mut config = Config::default();
+        ring::lower(self, tree, &mut config.rings);
         for section in &tree.sections {
             match section.kind.bit {
-                section::GLOBAL => global::lower(self, section, &mut config.global),
+                section::GLOBAL => global::lower(self, section, &config.rings, &mut config.global),
                 section::USERLIST => userlist::lower(self, section, &mut config.userlists),
                 section::RESOLVERS => resolvers::lower(self, section, &mut config.resolvers),
                 _ => {}
@@ -46,6 +50,7 @@ impl<'a> Context<'a> {
         global::finish(&mut config.global);
         let pages = http_errors::lower(self, tree);
         proxy::lower(self, tree, &pages, &mut config);
+        config.rings.append(&mut self.streams);
         config
     }
 

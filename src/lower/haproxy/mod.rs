@@ -23,6 +23,7 @@ mod one_server;
 mod option;
 mod proxy;
 mod resolvers;
+mod ring;
 mod rules;
 mod server;
 mod stats;
