@@ -54,4 +54,5 @@ mod vrrp_notices;
 mod vrrp_process;
 mod vrrp_requirements;
 mod vrrp_signed;
+mod vrrp_status;
 mod vrrp_tracking;

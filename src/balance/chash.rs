@@ -2,9 +2,9 @@
 //! as its effective weight says, at places that depend on nothing but its `id`. A key belongs to the nearest
 //! one on either side, so the change of one server moves only the keys of that server.
 
+use super::View;
 use super::hash::avalanche;
 use super::roster::{Change, Group, Roster, Slot};
-use super::{View, WEIGHT_MAX};
 use crate::ir::proxy::HashAffinity;
 
 /// Ordered by place; the rest only makes the order total.
@@ -28,7 +28,7 @@ pub(super) struct Ring {
 }
 
 fn nodes(server: usize, slot: &Slot, from: u32) -> impl Iterator<Item = Node> {
-    let base = slot.id.wrapping_mul(WEIGHT_MAX);
+    let base = slot.base;
     let to = if slot.in_use() { slot.weight } else { 0 };
     (from..to).map(move |nth| Node { place: avalanche(base.wrapping_add(nth)), server: server as u32, nth })
 }

@@ -10,8 +10,22 @@ pub fn hash(kind: HashType, bytes: &[u8]) -> u32 {
         HashFunction::Djb2 => djb2(bytes),
         HashFunction::Wt6 => wt6(bytes),
         HashFunction::Crc32 => crc32(bytes),
+        HashFunction::None => number(bytes),
     };
     if kind.avalanche { avalanche(value) } else { value }
+}
+
+/// The integer that a text begins with, or 0.
+fn number(bytes: &[u8]) -> u32 {
+    let (negative, digits) = match bytes.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, bytes),
+    };
+    let digits = digits.iter().take_while(|c| c.is_ascii_digit());
+    let value = digits.fold(0_i64, |n, c| n.saturating_mul(10).saturating_add(i64::from(c - b'0')));
+    // A hash has 32 bits.
+    (if negative { -value } else { value }) as u32
 }
 
 /// The sdbm database's string hash: `h * 65599 + c`.

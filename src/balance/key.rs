@@ -25,6 +25,8 @@ pub enum KeySource<'a> {
     Header(&'a str),
     /// The RDP cookie of that name: [`bytes`].
     RdpCookie(&'a str),
+    /// The value of the backend's expression: [`bytes`], of its text where the function is `none`.
+    Expr,
 }
 
 /// What `balance` hashes.
@@ -36,6 +38,7 @@ pub fn key_source(balance: &Balance) -> KeySource<'_> {
         Balance::UrlParam(name) => KeySource::UrlParam(name),
         Balance::Hdr { name, .. } => KeySource::Header(name),
         Balance::RdpCookie(name) => KeySource::RdpCookie(name),
+        Balance::Hash => KeySource::Expr,
         Balance::RoundRobin
         | Balance::StaticRr
         | Balance::LeastConn

@@ -98,7 +98,8 @@ impl Balancer {
             | Balance::Uri { .. }
             | Balance::UrlParam(_)
             | Balance::Hdr { .. }
-            | Balance::RdpCookie(_) => match backend.hash_type.method {
+            | Balance::RdpCookie(_)
+            | Balance::Hash => match backend.hash_type.method {
                 HashMethod::MapBased => Algo::Map { map: map::Map::new(&roster), hashed: true },
                 HashMethod::Consistent => Algo::Ring { ring: ring(backend.hash_balance_factor) },
             },

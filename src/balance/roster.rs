@@ -1,13 +1,19 @@
 //! Who is in the game: weights, usability, and which of the two groups serves.
 
-use super::WEIGHT_SCALE;
+use std::net::IpAddr;
+
+use super::hash::avalanche;
+use super::{WEIGHT_MAX, WEIGHT_SCALE};
 use crate::ir;
+use crate::ir::server::{HashKey, ServerAddr};
 
 /// One server as the algorithms know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     /// `id` (`sid` in statistics): places nodes on the ring, orders `first`.
     pub(super) id: u32,
+    /// Where its nodes begin on the ring, before the hash that spreads them.
+    pub(super) base: u32,
     pub(super) backup: bool,
     /// State permits requests.
     pub(super) usable: bool,
@@ -52,6 +58,29 @@ pub(super) struct Change {
     pub(super) now: Slot,
 }
 
+/// `hash-key`.
+fn base(server: &ir::Server) -> u32 {
+    let addr = match (&server.addr, &server.hash_key) {
+        (ServerAddr::Ip(addr), HashKey::Addr) => Some((addr.ip(), 0)),
+        (ServerAddr::Ip(addr), HashKey::AddrPort) => Some((addr.ip(), avalanche(addr.port().into()))),
+        _ => None,
+    };
+    match (addr, &server.hash_key) {
+        (Some((IpAddr::V4(ip), seed)), _) => avalanche(seed.wrapping_add(u32::from_le_bytes(ip.octets()))),
+        (Some((IpAddr::V6(ip), seed)), _) => xxhash_rust::xxh32::xxh32(&ip.octets(), seed),
+        (None, HashKey::Guid) => {
+            let guid = server.guid.as_deref().map(|guid| xxhash_rust::xxh32::xxh32(guid.as_bytes(), 0));
+            guid.unwrap_or_else(|| base_of_id(server.id))
+        }
+        (None, HashKey::Id32) => server.id,
+        _ => base_of_id(server.id),
+    }
+}
+
+fn base_of_id(id: u32) -> u32 {
+    id.wrapping_mul(WEIGHT_MAX)
+}
+
 /// The servers of a backend and the sums over them.
 #[derive(Debug)]
 pub(super) struct Roster {
@@ -70,6 +99,7 @@ impl Roster {
             .iter()
             .map(|s| Slot {
                 id: s.id,
+                base: base(s),
                 backup: s.backup,
                 usable: !s.disabled,
                 weight: u32::from(s.weight) * WEIGHT_SCALE,
@@ -110,7 +140,7 @@ impl Roster {
 
     /// Makes room for a server, not usable yet.
     pub(super) fn join(&mut self, server: usize, id: u32, backup: bool) {
-        let blank = Slot { id, backup, usable: false, weight: 0, before: 0 };
+        let blank = Slot { id, base: base_of_id(id), backup, usable: false, weight: 0, before: 0 };
         if self.slots.len() <= server {
             self.slots.resize(server + 1, Slot { id: 0, ..blank });
         }

@@ -64,6 +64,10 @@ pub trait Live {
     fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx>;
     /// A variable of scope `proc`.
     fn proc_var(&self, name: &VarName) -> Option<Value>;
+    /// Sets or, with `None`, forgets one in the middle of an evaluation.
+    fn set_proc_var(&self, name: &VarName, value: Option<Value>) {
+        let _ = (name, value);
+    }
     /// Is this one of the machine's own addresses?
     fn is_local(&self, addr: IpAddr) -> bool;
     /// 64 random bits.
@@ -268,6 +272,8 @@ pub struct Progress<'a> {
     pub last_rule: Option<&'a crate::ir::Place>,
     /// Class and offset in queues.
     pub priority: (i32, i32),
+    /// `%OG`: when in the session's life this is evaluated.
+    pub origin: &'static str,
     /// The line is written before the end (`option logasap`): `+` before `%B`, `%Tt`, `%Ta`.
     pub early: bool,
 }
@@ -294,6 +300,7 @@ impl Default for Progress<'_> {
             log_counter: 0,
             last_rule: None,
             priority: (0, 0),
+            origin: "txn_close",
             early: false,
         }
     }

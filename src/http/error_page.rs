@@ -3,7 +3,7 @@
 use super::head::Head;
 
 /// Reason phrase and sentence of a status HAProxy has a page for.
-const PAGES: [(u16, &str, &str); 19] = [
+const PAGES: [(u16, &str, &str); 21] = [
     (200, "OK", "Service ready."),
     (400, "Bad request", "Your browser sent an invalid request."),
     (401, "Unauthorized", "You need a valid user and password to access this content."),
@@ -18,10 +18,12 @@ const PAGES: [(u16, &str, &str); 19] = [
     (408, "Request Time-out", "Your browser didn't send a complete request in time."),
     (410, "Gone", "The resource is no longer available and will not be available again."),
     (413, "Payload Too Large", "The request entity exceeds the maximum allowed."),
+    (414, "URI Too Long", "The URI provided was too long for the server to process."),
     (421, "Misdirected Request", "Request sent to a non-authoritative server."),
     (422, "Unprocessable Content", "The server cannot process the contained instructions."),
     (425, "Too Early", "Your browser sent early data."),
     (429, "Too Many Requests", "You have sent too many requests in a given amount of time."),
+    (431, "Request Header Fields Too Large", "Request Header Fields Too Large."),
     (500, "Internal Server Error", "An internal server error occurred."),
     (
         501,
@@ -35,7 +37,7 @@ const PAGES: [(u16, &str, &str); 19] = [
 
 fn page(status: u16) -> &'static (u16, &'static str, &'static str) {
     // A status without a page of its own is answered as 500, as `http-request deny` does.
-    PAGES.iter().find(|p| p.0 == status).unwrap_or(&PAGES[14])
+    PAGES.iter().find(|p| p.0 == status).unwrap_or(&PAGES[16])
 }
 
 /// Is there a page for `status`?

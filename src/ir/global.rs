@@ -124,6 +124,24 @@ impl Default for Global {
     }
 }
 
+/// `set-var` and `set-var-fmt` of the global section.
+#[derive(Clone, Debug)]
+pub struct GlobalVar {
+    /// Name, of scope `proc`.
+    pub name: super::expr::VarName,
+    /// Value.
+    pub source: VarSource,
+}
+
+/// Where the value of a variable comes from.
+#[derive(Clone, Debug)]
+pub enum VarSource {
+    /// `set-var`.
+    Expr(super::expr::Expr),
+    /// `set-var-fmt`.
+    Format(super::expr::LogFormat),
+}
+
 /// What a stats socket client may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,75 @@ pub enum LogDest {
     Udp(SocketAddr),
     /// A unix datagram socket such as `/dev/log`.
     Unix(PathBuf),
+    /// `ring@NAME`; a stream address has a ring of its own, whose name is the address.
+    Ring(String),
+}
+
+/// A `ring` section, or the ring behind a log target that is a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingConf {
+    /// Name.
+    pub name: String,
+    /// `description`; the name if there is none.
+    pub description: Option<String>,
+    /// `format`: of the targets that do not say one; default `raw`.
+    pub framing: LogFraming,
+    /// `maxlen`, bytes, default 16384.
+    pub max_len: usize,
+    /// `size`, bytes, default 16384.
+    pub size: usize,
+    /// `timeout connect`, default 1 s.
+    pub timeout_connect: Duration,
+    /// `timeout server`: how long a server may refuse to take bytes; default 5 s.
+    pub timeout_server: Option<Duration>,
+    /// `server` lines.
+    pub servers: Vec<RingServer>,
+}
+
+impl RingConf {
+    /// A ring with HAProxy's defaults.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: None,
+            framing: LogFraming::Raw,
+            max_len: 16_384,
+            size: 16_384,
+            timeout_connect: Duration::from_secs(1),
+            timeout_server: Some(Duration::from_secs(5)),
+            servers: Vec::new(),
+        }
+    }
+}
+
+/// A server that a ring's lines are passed on to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RingServer {
+    /// Name.
+    pub name: String,
+    /// Where.
+    pub addr: RingAddr,
+    /// `log-proto octet-count` (RFC 6587 section 3.4.1); otherwise lines end with a line feed.
+    pub octet_count: bool,
+}
+
+/// Where a ring's server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RingAddr {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A unix stream socket.
+    Unix(PathBuf),
+}
+
+/// `sample RANGES:SIZE`: of every `size` lines those whose numbers, from 1, are in the ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// First and last number of each range.
+    pub ranges: Vec<(u32, u32)>,
+    /// Lines until it begins anew.
+    pub size: u32,
 }
 
 /// `format` of a log line on the transport.
@@ -63,6 +133,8 @@ pub struct LogTarget {
     pub max_level: Severity,
     /// Lines are never announced as more severe than this (default emerg).
     pub min_level: Severity,
+    /// `sample`; `None`: every line.
+    pub sample: Option<Sampling>,
 }
 
 /// Which line a proxy writes per session.

@@ -8,6 +8,7 @@ pub mod bind;
 pub mod chain;
 pub mod check;
 pub mod expr;
+pub mod forwarded;
 pub mod global;
 pub mod log;
 pub mod pattern;
@@ -50,8 +51,14 @@ pub struct Config {
     pub proxies: Vec<Proxy>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
+    /// `ring` sections, and those behind log targets that are streams.
+    pub rings: Vec<log::RingConf>,
     /// `userlist` sections.
     pub userlists: Vec<Userlist>,
+    /// An expression looks at the request line as it was received.
+    pub reads_request_line: bool,
+    /// `set-var` and `set-var-fmt` of the global section, in order.
+    pub set_vars: Vec<global::GlobalVar>,
 }
 
 impl Config {

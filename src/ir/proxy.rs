@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::bind::Bind;
 use super::check::Check;
-use super::expr::{Cond, LogFormat};
+pub use super::forwarded::{Forwarded, ForwardedNode, ForwardedValue, OriginalTo};
+
+use super::expr::{Cond, Expr, LogFormat};
 use super::log::{LogFormatKind, LogTarget};
-use super::rules::{HttpRule, TcpRule};
+use super::rules::{HttpRule, Reply, TcpRule};
 use super::server::Server;
 use super::{Place, ProxyIdx};
 
@@ -134,6 +136,8 @@ pub enum Balance {
     Random(u32),
     /// `rdp-cookie(NAME)`.
     RdpCookie(String),
+    /// `hash EXPR`: [`Backend::hash_expr`].
+    Hash,
 }
 
 /// First word of `hash-type`.
@@ -158,6 +162,8 @@ pub enum HashFunction {
     Wt6,
     /// `crc32`.
     Crc32,
+    /// `none`: the key is the number that the text spells.
+    None,
 }
 
 /// `hash-type`.
@@ -377,6 +383,8 @@ pub struct Proxy {
     pub reads_server_addresses: bool,
     /// Line format.
     pub log_format: LogFormatKind,
+    /// `log-format-sd`: structured data of RFC 5424 lines.
+    pub log_format_sd: Option<LogFormat>,
     /// `option dontlognull`.
     pub dontlognull: bool,
     /// `option dontlog-normal`.
@@ -389,8 +397,10 @@ pub struct Proxy {
     pub http_conn_mode: HttpConnMode,
     /// `option forwardfor`.
     pub forwardfor: Option<ForwardFor>,
-    /// `option originalto` header name.
-    pub originalto: Option<String>,
+    /// `option originalto`.
+    pub originalto: Option<OriginalTo>,
+    /// `option forwarded`.
+    pub forwarded: Option<Forwarded>,
     /// `option http-pretend-keepalive`.
     pub http_pretend_keepalive: bool,
     /// `option clitcpka` (`tcpka` sets both).
@@ -421,6 +431,8 @@ pub struct Proxy {
     pub errorfiles: Vec<(u16, Arc<[u8]>)>,
     /// `errorloc*`: (status, redirect code, location).
     pub errorlocs: Vec<(u16, u16, String)>,
+    /// `http-error`; of several with one status the last counts, before every `errorfile`.
+    pub http_errors: Vec<Reply>,
     /// `tcp-request connection`.
     pub tcp_request_connection: Vec<TcpRule>,
     /// `tcp-request session`.
@@ -515,6 +527,8 @@ pub struct Backend {
     pub hash_balance_factor: u32,
     /// `hash-preserve-affinity`.
     pub hash_affinity: HashAffinity,
+    /// What `balance hash` hashes.
+    pub hash_expr: Option<Expr>,
     /// `cookie`.
     pub cookie: Option<Cookie>,
     /// `retries`, default 3.
@@ -578,6 +592,7 @@ impl Proxy {
             log_tag: None,
             reads_server_addresses: false,
             log_format: LogFormatKind::Default,
+            log_format_sd: None,
             dontlognull: false,
             dontlog_normal: false,
             logasap: false,
@@ -585,6 +600,7 @@ impl Proxy {
             http_conn_mode: HttpConnMode::KeepAlive,
             forwardfor: None,
             originalto: None,
+            forwarded: None,
             http_pretend_keepalive: false,
             clitcpka: false,
             srvtcpka: false,
@@ -600,6 +616,7 @@ impl Proxy {
             accept_unsafe_response: false,
             errorfiles: Vec::new(),
             errorlocs: Vec::new(),
+            http_errors: Vec::new(),
             tcp_request_connection: Vec::new(),
             tcp_request_session: Vec::new(),
             tcp_request_content: Vec::new(),

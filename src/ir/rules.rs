@@ -169,6 +169,8 @@ pub enum CommonAction {
     SetDstPort(Expr),
     /// `set-priority-class EXPR`.
     SetPriorityClass(Expr),
+    /// `do-log`: a log line now.
+    DoLog,
     /// `set-priority-offset EXPR`.
     SetPriorityOffset(Expr),
 }

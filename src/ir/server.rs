@@ -85,6 +85,23 @@ pub enum OnMark {
     ShutdownSessions,
 }
 
+/// `hash-key`: what the places of a server on the ring of consistent hashes are made of. What is not known gives way
+/// to the id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum HashKey {
+    /// `id` (the default).
+    #[default]
+    Id,
+    /// `id32`: all its bits.
+    Id32,
+    /// `guid`.
+    Guid,
+    /// `addr`.
+    Addr,
+    /// `addr-port`.
+    AddrPort,
+}
+
 /// One server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
@@ -108,6 +125,10 @@ pub struct Server {
     pub minconn: u32,
     /// `maxqueue`; 0: none.
     pub maxqueue: u32,
+    /// `hash-key`.
+    pub hash_key: HashKey,
+    /// `guid`.
+    pub guid: Option<String>,
     /// `cookie`.
     pub cookie: Option<String>,
     /// `check`, with its intervals; `None`: not checked.
@@ -294,6 +315,8 @@ impl Server {
             maxconn: 0,
             minconn: 0,
             maxqueue: 0,
+            hash_key: HashKey::Id,
+            guid: None,
             cookie: None,
             check: None,
             rise: 2,

@@ -17,6 +17,7 @@ mod server;
 mod servers;
 #[cfg(test)]
 mod tests;
+pub mod vars;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -97,6 +98,8 @@ impl Live {
     /// Objects for `config`. `maxconn` is the limit of the process, as configured or computed.
     #[must_use]
     pub fn new(config: Arc<ir::Config>, logger: Arc<Logger>, maxconn: u32) -> Arc<Self> {
+        vars::preset(&config);
+        logger.define(&config.rings);
         let check_wire = Arc::new(CheckWire::default());
         let proxies: Vec<_> = config
             .proxies

@@ -17,6 +17,8 @@ pub(super) struct Sender<'a> {
     pub(super) tag: &'a str,
     /// Process id.
     pub(super) pid: u32,
+    /// Structured data (RFC 5424 section 6.3); empty: none.
+    pub(super) data: &'a [u8],
 }
 
 /// Writes the header of one line.
@@ -28,7 +30,7 @@ pub(super) fn header(
     now: SystemTime,
 ) {
     let priority = u16::from(target.facility.0) * 8 + u16::from(severity.0);
-    let Sender { hostname, tag, pid } = *sender;
+    let Sender { hostname, tag, pid, data } = *sender;
     // Writing to a vector cannot fail.
     let _ = match target.framing {
         LogFraming::Raw => Ok(()),
@@ -57,7 +59,10 @@ pub(super) fn header(
         LogFraming::Rfc5424 => {
             let _ = write!(line, "<{priority}>1 ");
             iso_time(line, now);
-            write!(line, " {} {tag} {pid} - - ", hostname.unwrap_or("-"))
+            let _ = write!(line, " {} {tag} {pid} - ", hostname.unwrap_or("-"));
+            line.extend_from_slice(if data.is_empty() { b"-" } else { data });
+            line.push(b' ');
+            Ok(())
         }
     };
 }
@@ -119,7 +124,8 @@ mod tests {
             local.strftime("%b %e %H:%M:%S").to_string(),
             local.strftime("%Y-%m-%dT%H:%M:%S.%6f%:z").to_string(),
         );
-        let anonymous = Sender { hostname: None, tag: "haproxy", pid: 77 };
+        let anonymous = Sender { hostname: None, tag: "haproxy", pid: 77, data: b"" };
+        let detailed = Sender { data: b"[a@1 b=\"c\"]", ..anonymous };
         let named = Sender { hostname: Some("lb1"), ..anonymous };
         for (framing, sender, expected) in [
             (LogFraming::Local, &anonymous, format!("<134>{bsd} haproxy[77]: ")),
@@ -127,6 +133,7 @@ mod tests {
             (LogFraming::Rfc3164, &anonymous, format!("<134>{bsd} localhost haproxy[77]: ")),
             (LogFraming::Rfc5424, &anonymous, format!("<134>1 {iso} - haproxy 77 - - ")),
             (LogFraming::Rfc5424, &named, format!("<134>1 {iso} lb1 haproxy 77 - - ")),
+            (LogFraming::Rfc5424, &detailed, format!("<134>1 {iso} - haproxy 77 - [a@1 b=\"c\"] ")),
             (LogFraming::Priority, &anonymous, "<134>".to_owned()),
             (LogFraming::Short, &anonymous, "<6>".to_owned()),
             (LogFraming::Timed, &anonymous, format!("<6>{iso} ")),
@@ -140,6 +147,7 @@ mod tests {
                 facility: Facility(16),
                 max_level: Severity(7),
                 min_level: Severity(0),
+                sample: None,
             };
             let mut line = Vec::new();
             header(&mut line, &target, Severity(6), sender, now);

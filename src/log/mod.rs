@@ -6,6 +6,7 @@
 
 pub mod console;
 mod framing;
+mod ring;
 mod sink;
 
 use std::fmt;
@@ -15,9 +16,11 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
-use crate::ir::log::{LogDest, LogTarget, Severity};
+use crate::ir::log::{LogDest, LogTarget, RingConf, Severity};
 use crate::sys;
 use sink::Sink;
+
+pub use ring::Ring;
 
 /// `LOG_EMERG` to `LOG_DEBUG` as HAProxy uses them.
 pub mod level {
@@ -38,6 +41,7 @@ pub mod level {
 /// Opens targets once and counts what is lost.
 pub struct Logger {
     sinks: Mutex<Vec<(LogDest, Arc<Sink>)>>,
+    rings: Mutex<Vec<Arc<Ring>>>,
     identity: Identity,
     /// Process id as of now: it changes when the process goes to the background.
     pid: AtomicU32,
@@ -58,7 +62,28 @@ pub struct Identity {
 /// The opened targets of a proxy or of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    targets: Vec<(LogTarget, Arc<Sink>)>,
+    targets: Vec<Target>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    conf: LogTarget,
+    sink: Arc<Sink>,
+    /// Lines that passed the severity, for `sample`.
+    seen: Arc<AtomicU32>,
+}
+
+impl Target {
+    fn new(conf: &LogTarget, sink: &Arc<Sink>) -> Self {
+        Self { conf: conf.clone(), sink: sink.clone(), seen: Arc::default() }
+    }
+
+    /// Is the next line one of those that `sample` lets through?
+    fn takes(&self) -> bool {
+        let Some(sample) = &self.conf.sample else { return true };
+        let at = self.seen.fetch_add(1, Relaxed) % sample.size + 1;
+        sample.ranges.iter().any(|(first, last)| (*first..=*last).contains(&at))
+    }
 }
 
 impl Targets {
@@ -71,7 +96,7 @@ impl Targets {
     /// Whether a line of this severity goes anywhere.
     #[must_use]
     pub fn wants(&self, severity: Severity) -> bool {
-        self.targets.iter().any(|(t, _)| severity <= t.max_level)
+        self.targets.iter().any(|target| severity <= target.conf.max_level)
     }
 }
 
@@ -86,7 +111,29 @@ impl Logger {
     #[must_use]
     pub fn new(identity: Identity) -> Self {
         let pid = AtomicU32::new(identity.pid);
-        Self { sinks: Mutex::new(Vec::new()), identity, pid, dropped: Arc::new(AtomicU64::new(0)) }
+        Self {
+            sinks: Mutex::new(Vec::new()),
+            rings: Mutex::new(Vec::new()),
+            identity,
+            pid,
+            dropped: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// Makes the rings that targets may name. Those that are there already stay as they are.
+    pub fn define(&self, rings: &[RingConf]) {
+        let mut known = self.rings.lock();
+        for conf in rings {
+            if !known.iter().any(|ring| ring.conf().name == conf.name) {
+                known.push(Ring::new(conf.clone()));
+            }
+        }
+    }
+
+    /// All rings.
+    #[must_use]
+    pub fn rings(&self) -> Vec<Arc<Ring>> {
+        self.rings.lock().clone()
     }
 
     /// The process has another id now.
@@ -102,11 +149,16 @@ impl Logger {
             .iter()
             .map(|target| {
                 if let Some((_, sink)) = sinks.iter().find(|(dest, _)| *dest == target.dest) {
-                    return (target.clone(), sink.clone());
+                    return Target::new(target, sink);
                 }
-                let sink = Arc::new(Sink::new(&target.dest));
+                let sink = Arc::new(match &target.dest {
+                    LogDest::Ring(name) => {
+                        Sink::ring(self.rings.lock().iter().find(|r| r.conf().name == *name))
+                    }
+                    dest => Sink::new(dest),
+                });
                 sinks.push((target.dest.clone(), sink.clone()));
-                (target.clone(), sink)
+                Target::new(target, &sink)
             })
             .collect();
         Targets { targets }
@@ -114,7 +166,19 @@ impl Logger {
 
     /// Sends one message (without line end) to all `targets` that want its severity. `tag`: the proxy's own `log-tag`.
     pub fn send(&self, targets: &Targets, severity: Severity, tag: Option<&str>, message: &[u8]) {
-        self.send_at(targets, severity, tag, message, sys::clock::wall());
+        self.send_at(targets, severity, tag, b"", message, sys::clock::wall());
+    }
+
+    /// The same with structured data for the targets that carry it.
+    pub fn send_with(
+        &self,
+        targets: &Targets,
+        severity: Severity,
+        tag: Option<&str>,
+        data: &[u8],
+        message: &[u8],
+    ) {
+        self.send_at(targets, severity, tag, data, message, sys::clock::wall());
     }
 
     fn send_at(
@@ -122,16 +186,18 @@ impl Logger {
         targets: &Targets,
         severity: Severity,
         tag: Option<&str>,
+        data: &[u8],
         message: &[u8],
         now: SystemTime,
     ) {
         thread_local! {
             static LINE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
         }
-        for (target, sink) in &targets.targets {
-            if severity > target.max_level {
+        for target in &targets.targets {
+            if severity > target.conf.max_level || !target.takes() {
                 continue;
             }
+            let (target, sink) = (&target.conf, &target.sink);
             LINE.with_borrow_mut(|line| {
                 line.clear();
                 let severity = severity.max(target.min_level);
@@ -140,6 +206,7 @@ impl Logger {
                     hostname: self.identity.hostname.as_deref(),
                     tag,
                     pid: self.pid.load(Relaxed),
+                    data,
                 };
                 framing::header(line, target, severity, &sender, now);
                 line.extend_from_slice(message);

@@ -3,9 +3,11 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::ring::Ring;
 use crate::ir::log::LogDest;
 use crate::sys;
 
@@ -16,11 +18,23 @@ pub(super) struct Sink(Kind);
 #[derive(Debug)]
 enum Kind {
     /// Standard output and relatives: whole lines, never two mixed.
-    Fd { fd: i32, lock: Mutex<()> },
+    Fd {
+        fd: i32,
+        lock: Mutex<()>,
+    },
     /// Opened at the first line, because a chroot or a namespace may come in between.
-    Udp { to: SocketAddr, socket: Mutex<Option<UdpSocket>> },
+    Udp {
+        to: SocketAddr,
+        socket: Mutex<Option<UdpSocket>>,
+    },
+    Ring(Arc<Ring>),
+    /// A ring that does not exist: lines are lost.
+    Nowhere,
     /// Looked up for every line, because the syslog daemon may restart.
-    Unix { path: PathBuf, socket: Mutex<Option<UnixDatagram>> },
+    Unix {
+        path: PathBuf,
+        socket: Mutex<Option<UnixDatagram>>,
+    },
 }
 
 impl Sink {
@@ -30,8 +44,14 @@ impl Sink {
             LogDest::Stderr => Kind::Fd { fd: 2, lock: Mutex::new(()) },
             LogDest::Fd(fd) => Kind::Fd { fd: *fd, lock: Mutex::new(()) },
             LogDest::Udp(to) => Kind::Udp { to: *to, socket: Mutex::new(None) },
+            LogDest::Ring(_) => Kind::Nowhere,
             LogDest::Unix(path) => Kind::Unix { path: path.clone(), socket: Mutex::new(None) },
         })
+    }
+
+    /// A ring as a destination.
+    pub(super) fn ring(ring: Option<&Arc<Ring>>) -> Self {
+        Self(ring.map_or(Kind::Nowhere, |ring| Kind::Ring(ring.clone())))
     }
 
     /// Sends one line. `false`: it was lost.
@@ -41,6 +61,8 @@ impl Sink {
                 let _whole_line = lock.lock();
                 sys::fd::write_if_ready(*fd, line)
             }
+            Kind::Ring(ring) => ring.push(line),
+            Kind::Nowhere => false,
             Kind::Udp { to, socket } => {
                 let mut socket = socket.lock();
                 if socket.is_none() {

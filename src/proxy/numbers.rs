@@ -6,26 +6,6 @@ use super::txn::Txn;
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
 
-/// Variables of scope `proc`.
-pub(super) mod proc_vars {
-    use crate::ir::expr::{Value, VarName};
-    use parking_lot::Mutex;
-
-    static VARS: Mutex<Vec<(u64, Value)>> = Mutex::new(Vec::new());
-
-    pub(in crate::proxy) fn get(name: &VarName) -> Option<Value> {
-        VARS.lock().iter().find(|(id, _)| *id == name.id).map(|(_, v)| v.clone())
-    }
-
-    pub(in crate::proxy) fn set(name: &VarName, value: Option<Value>) {
-        let mut vars = VARS.lock();
-        vars.retain(|(id, _)| *id != name.id);
-        if let Some(value) = value {
-            vars.push((name.id, value));
-        }
-    }
-}
-
 impl crate::expr::Live for Txn {
     fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
         self.live.proxy_number(proxy, number)
@@ -49,7 +29,11 @@ impl crate::expr::Live for Txn {
     }
 
     fn proc_var(&self, name: &VarName) -> Option<Value> {
-        proc_vars::get(name)
+        crate::live::vars::get(name)
+    }
+
+    fn set_proc_var(&self, name: &VarName, value: Option<Value>) {
+        crate::live::vars::set(name, value);
     }
 
     fn is_local(&self, addr: IpAddr) -> bool {

@@ -17,8 +17,9 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
-use crate::expr::Session as _;
-use crate::ir::expr::{Fetch, Value};
+use crate::expr::{Ctx, Session as _, eval};
+use crate::ir::expr::{Fetch, SampleType, Value};
+use crate::ir::proxy::HashFunction;
 use crate::ir::server::UseSrc;
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
@@ -96,6 +97,12 @@ fn balance_key(txn: &Txn) -> Option<u32> {
         KeySource::Header(name) => {
             let lower = name.to_ascii_lowercase();
             txn.req.get(lower.as_bytes()).and_then(|v| key::header(kind, &ir.balance, v))
+        }
+        KeySource::Expr => {
+            let wanted = if kind.function == HashFunction::None { SampleType::Str } else { SampleType::Bin };
+            let ctx = Ctx { is_final: true, ..txn.ctx() };
+            let value = eval(ir.hash_expr.as_ref()?, &ctx).ok()?.cast(wanted)?;
+            key::bytes(kind, &value.into_text())
         }
         KeySource::RdpCookie(name) => {
             let fetch = Fetch::RdpCookie(Some(name.as_bytes().into()));

@@ -51,6 +51,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
         // A connection that was kept has not passed through `connect`.
         (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
     }
+    txn::log_early(txn);
     let server = slot.server().clone();
     server.counters.used.inc();
     let t = &be.ir.timeouts;

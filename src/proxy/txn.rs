@@ -11,7 +11,7 @@ use crate::buf::Buf;
 use crate::expr::ctx::{
     Buffered, Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView, Timers,
 };
-use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
+use crate::expr::{Ctx, EditHead, Effect, Session, Vars, logformat};
 use crate::http::Head;
 use crate::ir;
 use crate::ir::expr::Scope;
@@ -101,6 +101,8 @@ pub(super) struct Txn {
     last_rule: Option<Box<ir::Place>>,
     /// Class and offset in queues.
     pub(super) priority: (i32, i32),
+    /// The log line is written before the end.
+    pub(super) early: bool,
     pub(super) request_cookie: Option<Vec<u8>>,
     pub(super) response_cookie: Option<Vec<u8>>,
     /// Decoded body, where the payload is chunked; length of the body in the payload otherwise.
@@ -199,6 +201,7 @@ impl Txn {
             early_hints: Vec::new(),
             last_rule: None,
             priority: (0, 0),
+            early: false,
             request_cookie: None,
             response_cookie: None,
             body: BufferedBody::Unknown,
@@ -290,6 +293,10 @@ impl Txn {
     pub(super) fn set_backend(&mut self, be: Arc<Proxy>) {
         let t = &be.ir.timeouts;
         let limits = &mut self.limits;
+        // What rules of another section set held until here, but for the tarpit's.
+        if !Arc::ptr_eq(&be, &self.fe) {
+            (limits.server, limits.connect, limits.tunnel, limits.queue) = (None, None, None, None);
+        }
         limits.server = limits.server.or(t.server);
         limits.connect = limits.connect.or(t.connect);
         limits.tunnel = limits.tunnel.or(t.tunnel);
@@ -469,7 +476,14 @@ impl Session for Txn {
                 log_counter: 0,
                 last_rule: self.last_rule.as_deref(),
                 priority: self.priority,
-                early: false,
+                origin: if !self.early {
+                    "txn_close"
+                } else if http {
+                    "txn_response"
+                } else {
+                    "txn_connect"
+                },
+                early: self.early,
             },
             live: self,
             is_final: self.is_final,
@@ -512,14 +526,15 @@ impl Session for Txn {
             }
             Effect::DisableL7Retry => self.retry_allowed = false,
             Effect::EarlyHint(name, value) => {
-                self.early_hints.extend_from_slice(name.as_bytes());
+                self.early_hints.extend(name.bytes().map(|b| b.to_ascii_lowercase()));
                 self.early_hints.extend_from_slice(b": ");
                 self.early_hints.extend_from_slice(value);
                 self.early_hints.extend_from_slice(b"\r\n");
             }
-            // Variables of the process live in `proc_vars`; the others are hints about sockets and queues that
+            // The others are hints about sockets and queues that
             // the loader refuses or warns about until they exist here.
-            Effect::ProcVar(name, value) => super::numbers::proc_vars::set(name, value),
+            Effect::ProcVar(name, value) => crate::live::vars::set(name, value),
+            Effect::Log => log(self),
             Effect::PriorityClass(class) => self.priority.0 = class,
             Effect::PriorityOffset(offset) => self.priority.1 = offset,
             Effect::LastRule(place) => self.last_rule = Some(Box::new(place.clone())),
@@ -532,6 +547,19 @@ impl Session for Txn {
             Effect::Nice(_) | Effect::SwitchModeHttp => {}
         }
     }
+}
+
+/// `option logasap`: the line is written as soon as the response's head, or the server's connection, is there.
+pub(super) fn log_early(txn: &mut Txn) {
+    if !txn.fe.ir.logasap || super::rules::logs_connect(&txn.fe.ir) {
+        return;
+    }
+    txn.ended = txn.times.data.or(txn.times.connect);
+    txn.early = true;
+    log(txn);
+    (txn.ended, txn.early) = (None, false);
+    // There is one line.
+    txn.log_level = None;
 }
 
 /// Log line of a finished transaction, if it is to be written.
@@ -551,7 +579,9 @@ pub(super) fn log(txn: &Txn) {
     let ctx = txn.ctx();
     let mut line = with(super::worker::Worker::take_scratch);
     super::rules::render_log(&proxy.ir, &ctx, &mut line);
-    txn.live.logger.send(&proxy.logs, level, proxy.ir.log_tag.as_deref(), &line);
+    let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
+    let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
+    txn.live.logger.send_with(&proxy.logs, level, tag, &data, &line);
     with(|w| w.give_scratch(line));
 }
 

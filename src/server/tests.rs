@@ -42,6 +42,7 @@ impl Bench {
             facility: Facility(16),
             max_level: Severity(7),
             min_level: Severity(0),
+            sample: None,
         };
         let proxy = |name: &str, caps, servers| {
             let mut proxy = ir::Proxy::new(name, caps);

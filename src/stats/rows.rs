@@ -446,6 +446,7 @@ fn algorithm(balance: &Balance) -> &'static str {
         Balance::Hdr { .. } => "hdr",
         Balance::Random(_) => "random",
         Balance::RdpCookie(_) => "rdp-cookie",
+        Balance::Hash => "hash",
     }
 }
 

@@ -53,7 +53,7 @@ impl Case {
         }
     }
 
-    const fn on(mut self, port: u16) -> Self {
+    pub(super) const fn on(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
@@ -74,7 +74,7 @@ const fn case(name: &'static str, send: Bytes, status: u16) -> Case {
     Case { name, send, port: 8000, status, half_close: false, logged: true }
 }
 
-const fn get(name: &'static str, text: &'static str, status: u16) -> Case {
+pub(super) const fn get(name: &'static str, text: &'static str, status: u16) -> Case {
     case(name, Bytes::Text(text), status)
 }
 

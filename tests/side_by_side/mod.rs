@@ -4,6 +4,7 @@
 mod cases;
 mod endings;
 mod origin;
+mod rules;
 mod sources;
 mod watch;
 
@@ -73,7 +74,7 @@ listen counters
 fn observe(lab: &Lab, name: &str, program: &Program) -> HashMap<&'static str, Seen> {
     let host = lab.host(name);
     let config = Config::written(&host, "haproxy.cfg", CONFIG);
-    let bench = Bench::start(host, program, &config);
+    let bench = Bench::start(host, program, &config, &["8000", "8001", "8002"]);
     let seen = bench.run(CASES);
     // Whatever came in, the proxy still serves.
     let again = bench.run(&[Case::SOUND]);
@@ -128,6 +129,30 @@ fn the_same_bytes_as_haproxy() {
     };
     println!("{} of {} differ as is known\n{}", known.len(), CASES.len(), text(&known));
     assert!(unknown.is_empty(), "{} of {} differ\n{}", unknown.len(), CASES.len(), text(&unknown));
+}
+
+/// What rules make of the same requests: answers, messages to the server and log lines.
+#[test]
+fn the_same_rules_as_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let observe = |name: &str, program: &Program| {
+        let host = lab.host(name);
+        let config = Config::written(&host, "haproxy.cfg", rules::CONFIG);
+        Bench::start(host, program, &config, &["8003"]).run(rules::CASES)
+    };
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| observe("ours", &proxy()));
+        let theirs = observe("theirs", &Program::reference("haproxy"));
+        (ours.join().unwrap(), theirs)
+    });
+    let wrong = rules::CASES.iter().filter(|case| theirs[case.name].status() != case.status);
+    let wrong: Vec<_> = wrong.map(|case| (case.name, theirs[case.name].status())).collect();
+    assert!(wrong.is_empty(), "the reference does not answer as the table says: {wrong:?}");
+    let text: Vec<String> = rules::CASES
+        .iter()
+        .filter_map(|case| ours[case.name].differs(&theirs[case.name], case.name))
+        .collect();
+    assert!(text.is_empty(), "{} of {} differ\n{}", text.len(), rules::CASES.len(), text.join("\n"));
 }
 
 /// Long enough for every timeout of [`CONFIG`] one after the other.

@@ -149,6 +149,8 @@ fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
         "space-colon" => "HTTP/1.1 200 OK\r\nX-Space : a\r\nContent-Length: 2\r\n\r\nok".to_owned(),
         "version" => "HTTP/3.7 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
         "upgrade" => "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello".to_owned(),
+        "cookie" => "HTTP/1.1 200 OK\r\nSet-Cookie: WHO=own; path=/\r\nSet-Cookie: B=2\r\nContent-Length: 2\r\n\r\nok"
+            .into(),
         "headers" => "HTTP/1.1 200 OK\r\nServer: Origin/1\r\nX-UPPER: One\r\nx-upper: Two\r\nSet-Cookie: A=1\r\n\
                       Set-Cookie: B=2\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok"
             .to_owned(),

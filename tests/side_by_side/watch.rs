@@ -74,11 +74,11 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn start(host: Host, program: &Program, config: &Config) -> Self {
+    pub(super) fn start(host: Host, program: &Program, config: &Config, ports: &[&str]) -> Self {
         let received = origin::start(&host);
         let proxy = host.haproxy(program, config);
         eventually("the proxy to listen", Duration::from_secs(10), || {
-            ["8000", "8001", "8002"].iter().all(|port| host.reaches(&format!("127.0.0.1:{port}")))
+            ports.iter().all(|port| host.reaches(&format!("127.0.0.1:{port}")))
         });
         Self { proxy, received, host }
     }

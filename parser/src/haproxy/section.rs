@@ -92,7 +92,7 @@ pub const KINDS: &[SectionKind] = &[
     kind("mailers", MAILERS, Naming::Always, "no mail is sent when servers change state"),
     kind("cache", CACHE, Naming::Always, "responses are not cached"),
     kind("http-errors", HTTP_ERRORS, Naming::Always, ""),
-    kind("ring", RING, Naming::Always, "no log line reaches it"),
+    kind("ring", RING, Naming::Always, ""),
     kind("program", PROGRAM, Naming::Always, "the program is not started"),
     kind("log-forward", LOG_FORWARD, Naming::Always, "log lines are not forwarded"),
     kind("log-profile", LOG_PROFILE, Naming::Always, "log lines keep their usual form"),

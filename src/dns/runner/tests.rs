@@ -87,6 +87,7 @@ impl Bench {
             facility: Facility(16),
             max_level: Severity(7),
             min_level: Severity(0),
+            sample: None,
         }];
         proxy.backend.as_mut().unwrap().servers = names
             .iter()

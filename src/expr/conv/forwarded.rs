@@ -24,6 +24,57 @@ enum Port<'a> {
     Obscured(&'a [u8]),
 }
 
+/// How a text may stand for a node's name or port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// As it is.
+    Valid,
+    /// An address of version 6, which is written in brackets.
+    V6(Ipv6Addr),
+    /// With an underscore before it, as an obscured name.
+    NeedsUnderscore,
+    /// Not at all.
+    Invalid,
+}
+
+/// How to write `text` as the name of a node.
+pub(crate) fn node_name(text: &[u8]) -> Spelling {
+    let mut rest = text;
+    match name(&mut rest, true) {
+        Some(Name::V6(ip)) if rest.is_empty() => Spelling::V6(ip),
+        Some(_) if rest.is_empty() => Spelling::Valid,
+        _ => raw(text),
+    }
+}
+
+/// How to write `text` as the port of a node.
+pub(crate) fn node_port(text: &[u8]) -> Spelling {
+    let mut rest = text;
+    let read = match text.first() {
+        Some(b'_') => obscured(&mut rest).is_some(),
+        Some(b'0'..=b'9') => port(&mut rest).is_some(),
+        _ => false,
+    };
+    if read && rest.is_empty() { Spelling::Valid } else { raw(text) }
+}
+
+fn raw(text: &[u8]) -> Spelling {
+    let mut rest = text;
+    take(&mut rest, is_obscured);
+    if text.is_empty() || !rest.is_empty() { Spelling::Invalid } else { Spelling::NeedsUnderscore }
+}
+
+/// Is `text` the host of a `Forwarded` element, written in quotes?
+pub(crate) fn is_host(text: &[u8]) -> bool {
+    let mut rest = text;
+    host(&mut rest, true).is_some() && rest.is_empty()
+}
+
+/// Is `text` a valid element?
+pub(crate) fn is_valid(text: &[u8]) -> bool {
+    header(text).is_some()
+}
+
 /// What a valid header holds.
 #[derive(Default)]
 struct Header<'a> {
@@ -119,8 +170,8 @@ fn take<'a>(rest: &mut &'a [u8], fits: impl Fn(u8) -> bool) -> &'a [u8] {
     head
 }
 
-fn node<'a>(rest: &mut &'a [u8], quoted: bool) -> Option<Node<'a>> {
-    let name = match rest.first()? {
+fn name<'a>(rest: &mut &'a [u8], quoted: bool) -> Option<Name<'a>> {
+    Some(match rest.first()? {
         b'_' => Name::Obscured(obscured(rest)?),
         b'u' => {
             *rest = rest.strip_prefix(b"unknown")?;
@@ -131,7 +182,11 @@ fn node<'a>(rest: &mut &'a [u8], quoted: bool) -> Option<Node<'a>> {
             let text = take(rest, |b| b.is_ascii_digit() || b == b'.');
             Name::V4(std::str::from_utf8(text).ok()?.parse().ok()?)
         }
-    };
+    })
+}
+
+fn node<'a>(rest: &mut &'a [u8], quoted: bool) -> Option<Node<'a>> {
+    let name = name(rest, quoted)?;
     let Some(after) = rest.strip_prefix(b":") else { return Some(Node { name, port: None }) };
     if !quoted {
         return None;
@@ -148,8 +203,12 @@ fn node<'a>(rest: &mut &'a [u8], quoted: bool) -> Option<Node<'a>> {
 fn obscured<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let whole = *rest;
     *rest = &rest[1..];
-    let name = take(rest, |b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let name = take(rest, is_obscured);
     (!name.is_empty()).then(|| &whole[..=name.len()])
+}
+
+fn is_obscured(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_')
 }
 
 fn v6(rest: &mut &[u8]) -> Option<Ipv6Addr> {
@@ -165,6 +224,7 @@ fn port(rest: &mut &[u8]) -> Option<u16> {
 }
 
 fn host(rest: &mut &[u8], quoted: bool) -> Option<()> {
+    rest.first()?;
     if quoted && rest.first()? == &b'[' {
         v6(rest)?;
     } else {

@@ -3,7 +3,7 @@
 mod aes;
 mod encode;
 mod fix;
-mod forwarded;
+pub(crate) mod forwarded;
 mod json;
 mod jwt;
 mod map;
@@ -15,7 +15,7 @@ mod text;
 mod time;
 
 use crate::ir::expr::{
-    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Text, VarName, When,
+    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Scope, Text, Value, VarName, When,
 };
 
 use super::ctx::Ctx;
@@ -195,12 +195,12 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
             let value = sample.to_value();
             let allowed = super::vars::allows(conds, name, &value, fetch::variable(name, ctx).as_ref());
             if allowed {
-                ctx.vars.defer(name, Some(value));
+                set_var(name, Some(value), ctx);
             }
             allowed.then_some(sample)
         }
         Conv::UnsetVar(name) => {
-            ctx.vars.defer(name, None);
+            set_var(name, None, ctx);
             Some(sample)
         }
         Conv::Debug => Some(sample),
@@ -268,4 +268,9 @@ fn literal<'a>(text: &'a Text, ctx: &Ctx<'a>) -> Option<Bytes<'a>> {
         Text::Literal(bytes) => Some(Bytes::Ref(bytes)),
         Text::Var(name) => text_of(name, ctx),
     }
+}
+
+/// Sets or forgets a variable in the middle of an evaluation.
+fn set_var(name: &VarName, value: Option<Value>, ctx: &Ctx<'_>) {
+    if name.scope == Scope::Proc { ctx.live.set_proc_var(name, value) } else { ctx.vars.defer(name, value) }
 }

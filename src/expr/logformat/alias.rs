@@ -105,6 +105,7 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
         LfAlias::UniqueId => w.text(progress.unique_id.unwrap_or_default(), opts),
         // Every connection is clear so far.
         LfAlias::TlsCipher | LfAlias::TlsVersion => w.text(b"", opts),
+        LfAlias::Origin => w.text(progress.origin.as_bytes(), opts),
         LfAlias::Nothing => {}
     }
 }

@@ -7,7 +7,8 @@ use crate::ir::log::LogFormatKind;
 
 use super::super::ctx::{Ctx, Peer};
 
-const PLAIN: LfOptions = LfOptions { mandatory: true, quote: false, hex: false, escape: false, http: false };
+const PLAIN: LfOptions =
+    LfOptions { mandatory: true, quote: false, hex: false, escape: false, http: false, encoding: None };
 const QUOTED: LfOptions = LfOptions { quote: true, ..PLAIN };
 
 /// The format of a kind. None: the line that is written when a connection is accepted, [`write_connect`].
@@ -62,9 +63,9 @@ fn format(text: &str, pieces: &[P]) -> LogFormat {
             P::A(alias) => (LfItem::Alias(*alias), PLAIN),
             P::Q(alias) => (LfItem::Alias(*alias), QUOTED),
         };
-        LfNode { item, opts }
+        LfNode { item, opts, name: None, cast: None }
     });
-    LogFormat { nodes: nodes.collect(), text: text.into() }
+    LogFormat { nodes: nodes.collect(), text: text.into(), ..LogFormat::default() }
 }
 
 const fn timer(timer: Timer) -> P {

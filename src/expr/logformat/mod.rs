@@ -3,6 +3,7 @@
 mod alias;
 mod date;
 mod defaults;
+mod encode;
 
 use crate::ir::expr::{LfItem, LfOptions, LogFormat, SampleType};
 
@@ -13,8 +14,16 @@ pub use defaults::{of_kind, write_connect};
 
 /// Appends the text of `format`.
 pub fn render(format: &LogFormat, ctx: &Ctx<'_>, out: &mut Vec<u8>) {
+    if let Some(encoding) = format.encoding {
+        return encode::map(format, encoding, ctx, out);
+    }
     let mut writer = Writer { out, after_blank: true };
     for node in &format.nodes {
+        if let Some(encoding) = node.opts.encoding {
+            encode::item(node, encoding, format.bin, ctx, writer.out);
+            writer.after_blank = false;
+            continue;
+        }
         match &node.item {
             LfItem::Text(text) => {
                 writer.raw(text.as_bytes());
@@ -33,7 +42,10 @@ pub fn render(format: &LogFormat, ctx: &Ctx<'_>, out: &mut Vec<u8>) {
                 writer.after_blank &= writer.out.len() == start;
             }
             LfItem::Expr(expr) => {
-                let value = eval(expr, ctx).ok().and_then(|sample| sample.cast(SampleType::Str));
+                let value = eval(expr, ctx).ok();
+                let as_is = format.bin && matches!(value, Some(super::Sample::Bin(_)));
+                let wanted = if as_is && node.cast.is_none() { SampleType::Bin } else { SampleType::Str };
+                let value = value.and_then(|sample| sample.cast(wanted));
                 let text = value.map(super::Sample::into_text);
                 match text.as_deref() {
                     Some(text) if node.opts.http => writer.encoded(text, b'%', is_http_special, node.opts),

@@ -75,6 +75,7 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
                 session.effect(Effect::PriorityClass(clamped(n, 2047)));
             }
         }
+        CommonAction::DoLog => session.effect(Effect::Log),
         CommonAction::SetPriorityOffset(expr) => {
             if let Some(n) = int(expr, session) {
                 session.effect(Effect::PriorityOffset(clamped(n, 524_287)));

@@ -124,7 +124,7 @@ fn apply(
         }
         HttpAction::SetUri(format) => {
             let value = text(format, &session.ctx(), scratch);
-            session.request()?.set_uri(value);
+            target::set_uri(session.request()?, value);
         }
         HttpAction::SetPath(format) => {
             let value = text(format, &session.ctx(), scratch);

@@ -23,6 +23,7 @@ use super::ctx::{Captures, Ctx, EditHead};
 use super::vars::Vars;
 
 pub use http::{after_response as http_after_response, request as http_request, response as http_response};
+pub use reply::answer as reply;
 pub use tcp::{connection as tcp_connection, content as tcp_content};
 
 /// A session that rules run on.
@@ -74,6 +75,8 @@ pub enum Effect<'a> {
     PriorityOffset(i32),
     /// A timeout of this session; `None`: no limit.
     Timeout(TimeoutKind, Option<Duration>),
+    /// `do-log`: write a log line now.
+    Log,
     /// Never repeat this request after a failure.
     DisableL7Retry,
     /// Send `103 Early Hints` with this header.
@@ -125,7 +128,7 @@ pub enum Verdict {
 pub struct Answer {
     /// Status.
     pub status: u16,
-    /// Headers in order, without Content-Length and Connection.
+    /// Headers in order, without Connection; Content-Length where its place matters.
     pub headers: Vec<(Box<str>, Box<[u8]>)>,
     /// What is sent.
     pub body: AnswerBody,

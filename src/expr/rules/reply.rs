@@ -13,7 +13,9 @@ pub(super) fn error(status: u16) -> Answer {
     Answer { status, headers: Vec::new(), body: AnswerBody::ErrorPage }
 }
 
-pub(super) fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
+/// What a reply says in this session.
+#[must_use]
+pub fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
     let mut headers: Vec<(Box<str>, Box<[u8]>)> = Vec::new();
     for (name, format) in &reply.headers {
         // A header without a value is not sent.
@@ -84,7 +86,8 @@ pub(super) fn redirect(rule: &Redirect, ctx: &Ctx<'_>) -> Option<Answer> {
     if takes_slash && rule.append_slash && !location.ends_with(b"/") {
         location.push(b'/');
     }
-    let mut headers: Vec<(Box<str>, Box<[u8]>)> = vec![("location".into(), location.into())];
+    let mut headers: Vec<(Box<str>, Box<[u8]>)> =
+        vec![("content-length".into(), (*b"0").into()), ("location".into(), location.into())];
     // Those that caches could otherwise keep.
     if matches!(rule.code, 302 | 303 | 307) {
         headers.push(("cache-control".into(), (*b"no-cache").into()));

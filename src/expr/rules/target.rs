@@ -12,6 +12,18 @@ pub(super) enum Part {
     Uri,
 }
 
+/// Puts `new` in the place of the whole target. Host follows an authority (RFC 9112 section 3.2.2).
+pub(super) fn set_uri(head: &mut dyn EditHead, new: &[u8]) {
+    head.set_uri(new);
+    let authority = if head.method() == b"CONNECT" { Some(new) } else { uri::authority(new) };
+    let Some(authority) = authority.filter(|authority| !authority.is_empty()) else { return };
+    let mut from = 0;
+    while let Some(at) = head.find(b"host", from) {
+        head.set_header_value(at, authority);
+        from = at + 1;
+    }
+}
+
 /// Puts `new` in the place of the path (with or without the query); scheme and authority stay.
 pub(super) fn set_path(head: &mut dyn EditHead, new: &[u8], with_query: bool) {
     let old = head.uri();
@@ -51,6 +63,6 @@ pub(super) fn replace(head: &mut dyn EditHead, part: Part, regex: &regex::bytes:
     match part {
         Part::Path => set_path(head, &out, false),
         Part::PathQ => set_path(head, &out, true),
-        Part::Uri => head.set_uri(&out),
+        Part::Uri => set_uri(head, &out),
     }
 }

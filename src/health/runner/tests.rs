@@ -31,6 +31,7 @@ impl Bench {
             facility: Facility(16),
             max_level: Severity(7),
             min_level: Severity(0),
+            sample: None,
         }];
         proxy.timeouts.check = Some(Duration::from_secs(5));
         let half = proxy.backend.as_mut().unwrap();

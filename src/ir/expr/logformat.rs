@@ -1,6 +1,6 @@
 //! Log-format strings (manual, 8.2.6).
 
-use super::{Expr, Timer};
+use super::{Expr, SampleType, Timer};
 
 /// How a log-format item is written (`%{+Q,+X,+E}`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub struct LfOptions {
     pub escape: bool,
     /// The string becomes part of an HTTP message: control characters are encoded (`%0A`).
     pub http: bool,
+    /// `+json`, `+cbor`: the value with its type. Only where the string does not become part of an HTTP message.
+    pub encoding: Option<LfEncoding>,
+}
+
+/// How values are encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LfEncoding {
+    /// `json`.
+    Json,
+    /// `cbor`.
+    Cbor,
 }
 
 /// A node of a log-format string.
@@ -37,6 +48,10 @@ pub struct LfNode {
     pub item: LfItem,
     /// How.
     pub opts: LfOptions,
+    /// `%(name)`: its key where the whole string is encoded.
+    pub name: Option<Box<str>>,
+    /// `%(name:type)`: the type its value gets where it is encoded.
+    pub cast: Option<SampleType>,
 }
 
 /// A log-format string (manual, 8.2.6).
@@ -46,6 +61,10 @@ pub struct LogFormat {
     pub nodes: Vec<LfNode>,
     /// As written.
     pub text: Box<str>,
+    /// `%{+json}o`, `%{+cbor}o`: the whole string is a map of its named items.
+    pub encoding: Option<LfEncoding>,
+    /// `%{+bin}o`: binary values stay as they are, and CBOR is not written in hexadecimal.
+    pub bin: bool,
 }
 
 /// Log-format aliases.
@@ -157,6 +176,8 @@ pub enum LfAlias {
     TlsCipher,
     /// `%sslv`.
     TlsVersion,
+    /// `%OG`: when in a session's life the line is written.
+    Origin,
     /// `%o`: options for what follows; no output.
     Nothing,
 }

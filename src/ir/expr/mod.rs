@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub use cond::{Acl, AclTest, Cond, Expr, Term};
 pub use conv::*;
 pub use fetch::*;
-pub use logformat::{LfAlias, LfItem, LfNode, LfOptions, LogFormat};
+pub use logformat::{LfAlias, LfEncoding, LfItem, LfNode, LfOptions, LogFormat};
 
 /// Type of a sample (manual, 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -21,6 +21,8 @@ pub enum Site {
     TcpResponse,
     /// `http-response`, `http-after-response`.
     HttpResponse,
+    /// `http-error`: answers to a request at any time.
+    HttpError,
     /// Log lines, written when everything is over (or with `logasap`).
     Log,
     /// `stick store-response`.
@@ -70,6 +72,7 @@ impl Site {
             Site::UseServer => "backend use-server, balance or stick-match rule",
             Site::TcpResponse => "backend tcp-response content rule",
             Site::HttpResponse => "http-response header rule",
+            Site::HttpError => "http-error rule",
             Site::Log => "logs",
             Site::StickStore => "backend stick-store rule",
             Site::ServerConnection => "server source selection",
@@ -91,6 +94,9 @@ impl Site {
             Site::UseServer => phase::USE_SERVER,
             Site::TcpResponse => sides(phase::ANSWER_FE, phase::ANSWER_BE),
             Site::HttpResponse => sides(phase::RESPONSE_FE, phase::RESPONSE_BE),
+            Site::HttpError => {
+                phase::REQUEST_FE | phase::REQUEST_BE | phase::RESPONSE_FE | phase::RESPONSE_BE | phase::LOG
+            }
             Site::Log => phase::LOG,
             Site::StickStore => phase::STICK_STORE,
             Site::ServerConnection => phase::SERVER_CONNECTION,

@@ -535,6 +535,8 @@ impl Language<'_> {
         if let Some(row) = names::fetch_row(name) {
             args.count(self, row.count.0, row.count.1)?;
             let fetch = (row.build)(self, &args)?;
+            self.reads_request_line |=
+                matches!(fetch, F::CaptureMethod | F::CaptureUri | F::CaptureVersion(Dir::Req));
             self.reads_server_addresses |=
                 matches!(fetch, F::Addr(E::BcSrc | E::BcDst) | F::Port(E::BcSrc | E::BcDst));
             let out = crate::expr::fetch::type_of(&fetch);

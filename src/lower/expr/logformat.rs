@@ -7,7 +7,7 @@ use tandem_parser::suggest;
 
 use super::check::Site;
 use super::{Language, Read};
-use crate::ir::expr::{LfAlias as A, LfItem, LfNode, LfOptions, LogFormat, Timer};
+use crate::ir::expr::{LfAlias as A, LfEncoding, LfItem, LfNode, LfOptions, LogFormat, SampleType, Timer};
 
 /// What a log-format string is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ const ALIASES: &[(&str, A, bool)] = &[
     ("HU", A::HttpUri, true),
     ("HV", A::HttpVersion, true),
     ("ID", A::UniqueId, false),
+    ("OG", A::Origin, false),
     ("ST", A::Status, false),
     ("T", A::AcceptDateUtc, false),
     ("Ta", A::Timer(Timer::Active), true),
@@ -105,27 +106,36 @@ impl Language<'_> {
         };
         let mut nodes = Vec::new();
         let mut whole = true;
+        let (mut encoding, mut bin) = (None, false);
         for item in &read.items {
             match item {
                 shape::Item::Text(text) => push_text(text, merge, default, &mut nodes),
-                shape::Item::Alias { alias, modifiers, at, .. } => {
-                    let opts = self.options(modifiers, default, word);
+                shape::Item::Alias { alias, name, modifiers, at } => {
+                    let (opts, binary) = self.options(modifiers, default, word);
+                    let (name, cast) = self.item_name(name.as_deref(), word, at.clone());
                     match self.alias(alias, word, at.clone()) {
-                        Some(A::Nothing) => default = opts,
-                        Some(alias) => nodes.push(LfNode { item: LfItem::Alias(alias), opts }),
+                        Some(A::Nothing) => {
+                            default = opts;
+                            bin = binary.unwrap_or(bin);
+                            encoding = opts.encoding;
+                        }
+                        Some(alias) => nodes.push(LfNode { item: LfItem::Alias(alias), opts, name, cast }),
                         None => whole = false,
                     }
                 }
-                shape::Item::Expr { sample, text, modifiers, .. } => {
-                    let opts = self.options(modifiers, default, word);
+                shape::Item::Expr { sample, text, name, modifiers, at } => {
+                    let (opts, _) = self.options(modifiers, default, word);
+                    let (name, cast) = self.item_name(name.as_deref(), word, at.clone());
                     match self.resolve(sample, word, text.clone(), site) {
-                        Some(expr) => nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts }),
+                        Some(expr) => {
+                            nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts, name, cast })
+                        }
                         None => whole = false,
                     }
                 }
             }
         }
-        whole.then(|| LogFormat { nodes, text: word.text().into() })
+        whole.then(|| LogFormat { nodes, text: word.text().into(), encoding, bin })
     }
 
     /// A string that is meant as it is.
@@ -133,7 +143,7 @@ impl Language<'_> {
     pub fn literal(text: &str) -> LogFormat {
         let mut nodes = Vec::new();
         push_text(text, false, LfOptions::default(), &mut nodes);
-        LogFormat { nodes, text: text.into() }
+        LogFormat { nodes, text: text.into(), ..LogFormat::default() }
     }
 
     fn alias(&mut self, name: &str, word: &Word, at: std::ops::Range<usize>) -> Read<A> {
@@ -145,6 +155,16 @@ impl Language<'_> {
             Some((_, alias, _)) => {
                 self.reads_server_addresses |=
                     matches!(alias, A::BackendIp | A::BackendPort | A::ServerIp | A::ServerPort);
+                self.reads_request_line |= matches!(
+                    alias,
+                    A::RequestLine
+                        | A::HttpMethod
+                        | A::HttpPath
+                        | A::HttpPathOnly
+                        | A::HttpQuery
+                        | A::HttpUri
+                        | A::HttpVersion
+                );
                 Some(*alias)
             }
             None => {
@@ -160,31 +180,67 @@ impl Language<'_> {
         }
     }
 
-    fn options(&mut self, modifiers: &[shape::Modifier], default: LfOptions, word: &Word) -> LfOptions {
+    /// `name:type` of an item.
+    fn item_name(
+        &mut self,
+        name: Option<&str>,
+        word: &Word,
+        at: std::ops::Range<usize>,
+    ) -> (Option<Box<str>>, Option<SampleType>) {
+        let Some(text) = name else { return (None, None) };
+        let (name, kind) = text.split_once(':').unwrap_or((text, ""));
+        let cast = match kind {
+            "" => None,
+            "str" => Some(SampleType::Str),
+            "sint" => Some(SampleType::Int),
+            "bool" => Some(SampleType::Bool),
+            other => {
+                let message = format!("type '{other}' of the log-format item '{text}' is unknown.");
+                let d = Diagnostic::alert(Reason::InvalidValue, word.part(at), message);
+                self.say(d.help("there are: str, sint, bool"));
+                None
+            }
+        };
+        ((!name.is_empty()).then(|| name.into()), cast)
+    }
+
+    /// Options of an item, and what is said of `bin`, which only counts for the whole string.
+    fn options(
+        &mut self,
+        modifiers: &[shape::Modifier],
+        default: LfOptions,
+        word: &Word,
+    ) -> (LfOptions, Option<bool>) {
         let mut opts = default;
+        let mut bin = None;
         for modifier in modifiers {
             match modifier.name.as_str() {
                 "M" => opts.mandatory = modifier.on,
                 "Q" => opts.quote = modifier.on,
                 "X" => opts.hex = modifier.on,
                 "E" => opts.escape = modifier.on,
+                "bin" => bin = Some(modifier.on),
+                // A header cannot hold what is encoded.
+                "json" | "cbor" if default.http => {}
+                "json" => opts.encoding = modifier.on.then_some(LfEncoding::Json),
+                "cbor" => opts.encoding = modifier.on.then_some(LfEncoding::Cbor),
                 other => {
-                    // HAProxy ignores what it does not know; `json` and `cbor` change the whole line.
+                    // HAProxy ignores what it does not know.
                     let message = format!("log-format option '{other}' has no effect.");
                     let d = Diagnostic::warning(Reason::NoEffect, word.part(modifier.at.clone()), message);
                     self.say(
-                        d.help("there are 'Q' (quote), 'X' (hexadecimal), 'E' (escape) and 'M' (mandatory)"),
+                        d.help("there are 'Q' (quote), 'X' (hexadecimal), 'E' (escape), 'M' (mandatory), 'bin', 'json', 'cbor'"),
                     );
                 }
             }
         }
-        opts
+        (opts, bin)
     }
 }
 
 /// Text, with runs of blanks as separators where they merge.
 fn push_text(text: &str, merge: bool, opts: LfOptions, nodes: &mut Vec<LfNode>) {
-    let mut push = |item| nodes.push(LfNode { item, opts });
+    let mut push = |item| nodes.push(LfNode { item, opts, name: None, cast: None });
     if !merge {
         if !text.is_empty() {
             push(LfItem::Text(text.into()));

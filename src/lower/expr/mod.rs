@@ -110,6 +110,10 @@ pub struct Language<'w> {
     /// Lengths of the capture slots declared or made by rules, request and response.
     pub(in crate::lower) captures: (Vec<usize>, Vec<usize>),
     said: Vec<Diagnostic>,
+    /// Something looks at the request line as it was received.
+    pub(in crate::lower) reads_request_line: bool,
+    /// Capture slots there will be once every line is read, request and response.
+    pub(in crate::lower) capture_totals: (usize, usize),
     /// Something looks at the connection to the server.
     pub(in crate::lower) reads_server_addresses: bool,
 }
@@ -128,6 +132,8 @@ impl<'w> Language<'w> {
             broken: Vec::new(),
             captures,
             said: Vec::new(),
+            reads_request_line: false,
+            capture_totals: (0, 0),
             reads_server_addresses: false,
         }
     }

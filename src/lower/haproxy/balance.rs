@@ -118,7 +118,20 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
             let name = name.filter(|name| !name.is_empty()).unwrap_or("msts");
             Balance::RdpCookie(name.to_owned())
         }
-        ("hash" | "sticky" | "log-hash", _) => {
+        ("hash", None) => {
+            if rest.is_empty() {
+                context.alert(
+                    Reason::MissingArgument,
+                    word.span,
+                    "balance hash requires a sample expression.",
+                );
+                return None;
+            }
+            // The expression is read when every name is known.
+            unused = &[];
+            Balance::Hash
+        }
+        ("sticky" | "log-hash", _) => {
             let message = format!("'balance {name}' is accepted but has no effect in Tandem yet.");
             context.say(Diagnostic::warning(Reason::NoEffect, word.span, message).help("roundrobin is used"));
             return Some(Balance::RoundRobin);
@@ -182,6 +195,7 @@ fn hash_type(line: &Statement) -> HashType {
             Some("djb2") => HashFunction::Djb2,
             Some("wt6") => HashFunction::Wt6,
             Some("crc32") => HashFunction::Crc32,
+            Some("none") => HashFunction::None,
             _ => HashFunction::Sdbm,
         },
         // Without a function named, the consistent hash has always been avalanched.

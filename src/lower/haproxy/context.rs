@@ -11,6 +11,8 @@ use tandem_parser::value::{Address, Host};
 use super::super::env::Env;
 use super::bind::UnixDefaults;
 use super::{global, http_errors, proxy, references, resolvers, userlist};
+use super::{global, http_errors, proxy, resolvers, ring, userlist};
+use crate::ir::log::RingConf;
 use crate::ir::{Config, Place};
 
 /// Shared state of one load.
@@ -24,6 +26,8 @@ pub(in crate::lower) struct Context<'a> {
     /// Names of all stick tables: of proxies, and `PEERS/TABLE`.
     pub(super) tables: HashSet<String>,
     said: Vec<Diagnostic>,
+    /// Rings behind log targets that are streams.
+    pub(super) streams: Vec<RingConf>,
 }
 
 /// The stick tables that the text defines.
@@ -44,7 +48,15 @@ fn tables(tree: &Tree) -> HashSet<String> {
 
 impl<'a> Context<'a> {
     pub(super) fn new(sources: &'a Sources, env: &'a dyn Env, said: Vec<Diagnostic>) -> Self {
-        Self { sources, env, unix: UnixDefaults::default(), log_mode: false, tables: HashSet::new(), said }
+        Self {
+            sources,
+            env,
+            unix: UnixDefaults::default(),
+            log_mode: false,
+            tables: HashSet::new(),
+            said,
+            streams: Vec::new(),
+        }
     }
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
@@ -55,9 +67,10 @@ impl<'a> Context<'a> {
     pub(super) fn config(&mut self, tree: &Tree) -> Config {
         let mut config = Config::default();
         self.tables = tables(tree);
+        ring::lower(self, tree, &mut config.rings);
         for section in &tree.sections {
             match section.kind.bit {
-                section::GLOBAL => global::lower(self, section, &mut config.global),
+                section::GLOBAL => global::lower(self, section, &config.rings, &mut config.global),
                 section::USERLIST => userlist::lower(self, section, &mut config.userlists),
                 section::RESOLVERS => resolvers::lower(self, section, &mut config.resolvers),
                 _ => {}
@@ -67,6 +80,7 @@ impl<'a> Context<'a> {
         let pages = http_errors::lower(self, tree);
         references::check(self, tree);
         proxy::lower(self, tree, &pages, &mut config);
+        config.rings.append(&mut self.streams);
         config
     }
 

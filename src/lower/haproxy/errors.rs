@@ -10,8 +10,24 @@ use super::http_errors::Pages;
 use crate::ir::Proxy;
 
 /// Statuses that have an error page.
-const CODES: &[u16] =
-    &[200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 425, 429, 431, 500, 501, 502, 503, 504];
+const CODES: &[u16] = &[
+    200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504,
+];
+
+/// A later error page takes the place of an earlier `http-error` of the same status.
+pub(super) fn forget_replies(line: &Statement, rules: &mut Vec<&Statement>) {
+    let codes: Vec<&str> = match line.name() {
+        "errorfile" | "errorloc" | "errorloc302" | "errorloc303" => line.text(0).into_iter().collect(),
+        "errorfiles" => line.words(1).iter().map(|word| word.text()).collect(),
+        _ => return,
+    };
+    let replaced = |rule: &Statement| {
+        let words = rule.words(0);
+        let status = words.iter().position(|word| word == "status").and_then(|at| words.get(at + 1));
+        status.is_some_and(|status| codes.contains(&status.text()))
+    };
+    rules.retain(|rule| rule.name() != "http-error" || !replaced(rule));
+}
 
 /// Applies one line.
 pub(super) fn apply(context: &mut Context<'_>, line: &Statement, pages: &Pages, proxy: &mut Proxy) -> bool {

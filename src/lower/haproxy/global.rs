@@ -11,10 +11,11 @@ use super::log::{self, LogLine};
 use super::{bind, stats};
 use crate::ir::Global;
 use crate::ir::global::{ExternalCheck, StatsAddr, StatsSocket};
+use crate::ir::log::RingConf;
 
-pub(super) fn lower(context: &mut Context<'_>, section: &Section, global: &mut Global) {
+pub(super) fn lower(context: &mut Context<'_>, section: &Section, rings: &[RingConf], global: &mut Global) {
     for line in &section.statements {
-        apply(context, line, global);
+        apply(context, line, rings, global);
     }
 }
 
@@ -23,7 +24,7 @@ pub(super) fn finish(global: &mut Global) {
     global.maxrewrite = global.maxrewrite.min(global.bufsize / 2);
 }
 
-fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global: &mut Global) {
     let text = line.text(0);
     let path = || text.map(PathBuf::from);
     match line.name() {
@@ -46,7 +47,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         "pidfile" => global.pidfile = path(),
         "ulimit-n" => global.ulimit_n = line.number(0),
         "hard-stop-after" => global.hard_stop_after = line.time(0),
-        "log" => log_line(context, line, global),
+        "log" => log_line(context, line, rings, global),
         "log-tag" => global.log_tag = text.unwrap_or_default().to_owned(),
         "log-send-hostname" => global.log_send_hostname = Some(text.unwrap_or_default().to_owned()),
         "node" => global.node = text.map(str::to_owned),
@@ -75,6 +76,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
         }
         "server-state-base" => global.server_state_base = path(),
         "server-state-file" => global.server_state_file = path(),
+        // Read when every name is known.
+        "set-var" | "set-var-fmt" => {}
         // The parser saw to these.
         "setenv" | "presetenv" | "unsetenv" | "resetenv" => {}
         _ => context.untaken(line),
@@ -125,11 +128,11 @@ fn bytes(context: &mut Context<'_>, line: &Statement) -> Option<usize> {
     size.and_then(|size| usize::try_from(size).ok())
 }
 
-fn log_line(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+fn log_line(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global: &mut Global) {
     if line.modifier == Modifier::No {
         return global.logs.clear();
     }
-    if let Some(LogLine::Target(target)) = log::line(context, line, true) {
+    if let Some(LogLine::Target(target)) = log::line(context, line, rings, true) {
         global.logs.push(target);
     }
 }

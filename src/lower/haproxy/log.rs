@@ -8,7 +8,7 @@ use tandem_parser::haproxy::{FACILITIES, LEVELS, Statement};
 use tandem_parser::value::{Address, address};
 
 use super::context::{Context, span_at};
-use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingConf, Sampling, Severity};
 
 const SYSLOG_PORT: u16 = 514;
 const DEFAULT_LENGTH: usize = 1024;
@@ -23,7 +23,12 @@ pub(super) enum LogLine {
 }
 
 /// Reads one `log` line; nothing if it is wrong.
-pub(super) fn line(context: &mut Context<'_>, line: &Statement, global: bool) -> Option<LogLine> {
+pub(super) fn line(
+    context: &mut Context<'_>,
+    line: &Statement,
+    rings: &[RingConf],
+    global: bool,
+) -> Option<LogLine> {
     let written = line.word(0)?;
     if written == "global" && line.args.len() > 1 && line.text(2).is_none() && !global {
         return Some(LogLine::Global);
@@ -37,7 +42,7 @@ pub(super) fn line(context: &mut Context<'_>, line: &Statement, global: bool) ->
         );
         return None;
     };
-    let dest = dest(context, written, line)?;
+    let dest = dest(context, written, line, rings)?;
     let mut target = LogTarget {
         dest,
         framing: LogFraming::default(),
@@ -45,7 +50,14 @@ pub(super) fn line(context: &mut Context<'_>, line: &Statement, global: bool) ->
         facility: Facility(code(FACILITIES, facility)),
         max_level: Severity(7),
         min_level: Severity(0),
+        sample: None,
     };
+    // A ring's own framing and length hold for targets that say none.
+    if let LogDest::Ring(name) = &target.dest
+        && let Some(ring) = rings.iter().find(|ring| ring.name == *name)
+    {
+        (target.framing, target.max_len) = (ring.framing, ring.max_len);
+    }
     if let Some(level) = line.text(3) {
         target.max_level = Severity(code(LEVELS, level));
     }
@@ -55,6 +67,7 @@ pub(super) fn line(context: &mut Context<'_>, line: &Statement, global: bool) ->
     for setting in line.settings(1) {
         match setting.name() {
             "len" => target.max_len = setting.number(0).unwrap_or(target.max_len),
+            "sample" => target.sample = sampling(context, setting),
             "format" => target.framing = framing(setting.text(0).unwrap_or_default()),
             _ => {}
         }
@@ -66,7 +79,7 @@ fn code(names: &[&str], name: &str) -> u8 {
     names.iter().position(|known| *known == name).and_then(|code| u8::try_from(code).ok()).unwrap_or(0)
 }
 
-fn framing(name: &str) -> LogFraming {
+pub(super) fn framing(name: &str) -> LogFraming {
     match name {
         "rfc3164" => LogFraming::Rfc3164,
         "rfc5424" => LogFraming::Rfc5424,
@@ -92,14 +105,49 @@ fn expand(written: &str, var: &dyn Fn(&str) -> Option<String>) -> String {
     out + rest
 }
 
-fn dest(context: &mut Context<'_>, written: &str, line: &Statement) -> Option<LogDest> {
+/// `1,3-5:10`.
+fn sampling(context: &mut Context<'_>, setting: &Statement) -> Option<Sampling> {
+    let text = setting.text(0).unwrap_or_default();
+    let read = |text: &str| -> Option<Sampling> {
+        let (ranges, size) = text.split_once(':')?;
+        let size = size.parse().ok().filter(|size| *size > 0)?;
+        let range = |range: &str| -> Option<(u32, u32)> {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+            (1 <= first && first <= last && last <= size).then_some((first, last))
+        };
+        let ranges: Vec<_> = ranges.split(',').map(range).collect::<Option<_>>()?;
+        let apart =
+            ranges.iter().enumerate().all(|(i, a)| ranges[..i].iter().all(|b| a.1 < b.0 || b.1 < a.0));
+        apart.then_some(Sampling { ranges, size })
+    };
+    let sampling = read(text);
+    if sampling.is_none() {
+        let message =
+            format!("'log' : 'sample' expects <ranges>:<size>, ranges within 1 and <size> (got '{text}').");
+        context.say(
+            Diagnostic::alert(Reason::InvalidValue, span_at(setting, 0), message).help("such as '1,3-5:10'"),
+        );
+    }
+    sampling
+}
+
+fn dest(context: &mut Context<'_>, written: &str, line: &Statement, rings: &[RingConf]) -> Option<LogDest> {
     let span = span_at(line, 0);
     match written {
         "stdout" => return Some(LogDest::Stdout),
         "stderr" => return Some(LogDest::Stderr),
         _ => {}
     }
-    if let Some((kind @ ("ring" | "backend"), _)) = written.split_once('@') {
+    if let Some(name) = written.strip_prefix("ring@") {
+        if rings.iter().any(|ring| ring.name == name) {
+            return Some(LogDest::Ring(name.to_owned()));
+        }
+        let message = format!("'log' : uses unknown ring '{name}'.");
+        context.alert(Reason::UnknownReference, span, message);
+        return None;
+    }
+    if let Some((kind @ "backend", _)) = written.split_once('@') {
         let message = format!("'log' to '{kind}@' is accepted but has no effect in Tandem yet.");
         context.say(
             Diagnostic::warning(Reason::NoEffect, span, message).help("nothing is logged to this target"),
@@ -114,6 +162,9 @@ fn dest(context: &mut Context<'_>, written: &str, line: &Statement) -> Option<Lo
             return None;
         }
     };
+    if let Some(ring) = context.stream_ring(written, &parsed, span) {
+        return Some(LogDest::Ring(ring));
+    }
     match context.resolved(&parsed, span)? {
         Address::Unix { path, .. } => Some(LogDest::Unix(PathBuf::from(path))),
         Address::Fd(fd) => Some(LogDest::Fd(fd)),

@@ -24,6 +24,7 @@ mod option;
 mod proxy;
 mod references;
 mod resolvers;
+mod ring;
 mod rules;
 mod server;
 mod stats;

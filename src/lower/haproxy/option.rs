@@ -6,7 +6,7 @@ use tandem_parser::haproxy::{Modifier, Statement};
 use super::context::{Context, span_at};
 use super::draft::Draft;
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{ForwardFor, Frontend, HttpConnMode, RestrictNames};
+use crate::ir::proxy::{ForwardFor, Frontend, HttpConnMode, OriginalTo, RestrictNames};
 use crate::ir::{Backend, Proxy};
 
 /// Options that are one flag.
@@ -65,11 +65,7 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
         "http-keep-alive" => conn_mode(draft, on, HttpConnMode::KeepAlive),
         "httpclose" => conn_mode(draft, on, HttpConnMode::Close),
         "forwardfor" => draft.common.forwardfor = on.then(|| forwardfor(context, line)),
-        "originalto" => {
-            let header = line.settings(0).iter().find(|setting| setting.name() == "header");
-            let header = header.and_then(|setting| setting.text(0)).unwrap_or("X-Original-To");
-            draft.common.originalto = on.then(|| header.to_owned());
-        }
+        "originalto" => draft.common.originalto = on.then(|| originalto(context, line)),
         "http-restrict-req-hdr-names" => {
             draft.common.restrict_names = match line.text(0).filter(|_| on) {
                 Some("delete") => Some(RestrictNames::Delete),
@@ -100,21 +96,34 @@ fn conn_mode(draft: &mut Draft<'_>, on: bool, mode: HttpConnMode) {
 fn forwardfor(context: &mut Context<'_>, line: &Statement) -> ForwardFor {
     let mut out = ForwardFor { header: "X-Forwarded-For".to_owned(), except: Vec::new(), if_none: false };
     for setting in line.settings(0) {
-        let text = setting.text(0).unwrap_or_default();
         match setting.name() {
-            "header" => text.clone_into(&mut out.header),
+            "header" => setting.text(0).unwrap_or_default().clone_into(&mut out.header),
             "if-none" => out.if_none = true,
-            _ => match network(text) {
-                Some(net) => out.except.push(net),
-                None => {
-                    let message = "'forwardfor' expects a network after 'except'";
-                    let message = format!("{message} (got '{text}').");
-                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
-                }
-            },
+            _ => out.except.extend(except(context, setting, "forwardfor")),
         }
     }
     out
+}
+
+fn originalto(context: &mut Context<'_>, line: &Statement) -> OriginalTo {
+    let mut out = OriginalTo { header: "X-Original-To".to_owned(), except: Vec::new() };
+    for setting in line.settings(0) {
+        match setting.name() {
+            "header" => setting.text(0).unwrap_or_default().clone_into(&mut out.header),
+            _ => out.except.extend(except(context, setting, "originalto")),
+        }
+    }
+    out
+}
+
+fn except(context: &mut Context<'_>, setting: &Statement, option: &str) -> Option<ipnet::IpNet> {
+    let text = setting.text(0).unwrap_or_default();
+    let net = network(text);
+    if net.is_none() {
+        let message = format!("'{option}' expects a network after 'except' (got '{text}').");
+        context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+    }
+    net
 }
 
 /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0` or an address.

@@ -48,6 +48,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         let lines = rules::Lines { rules: &lines, format: fact.format_line, section: fact.section.span };
         rules::lower(context, &names, pages, config, index, &lines);
     }
+    rules::global_vars(context, tree, &names, pages, config);
     verify::verify(context, config, &facts);
     for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {
         let conds = frontend.use_backends.iter().map(|rule| rule.cond.as_ref());
@@ -122,6 +123,12 @@ fn apply_all<'t>(
         }
     }
     for line in &section.statements {
+        errors::forget_replies(line, &mut draft.rules);
+        if line.name() == "balance" {
+            // The last one counts, and may have an expression.
+            draft.rules.retain(|rule| rule.name() != "balance");
+            draft.rules.push(line);
+        }
         let known = option::apply(context, line, &mut draft)
             || draft.check.apply(context, line)
             || stats::apply(context, line, &mut draft)
@@ -169,23 +176,13 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "disabled" => common.disabled = true,
         "enabled" => common.disabled = false,
         "log" if line.modifier != Modifier::None => draft.logs.clear(),
-        "log" => draft.logs.extend(log::line(context, line, false)),
+        "log" => draft.logs.extend(log::line(context, line, &config.rings, false)),
         "log-tag" => common.log_tag = text.map(str::to_owned),
         "bind" => frontend.binds.extend(bind::lower(context, line)),
         "maxconn" => frontend.maxconn = limit(),
         "backlog" => frontend.backlog = limit(),
         "rate-limit sessions" => frontend.rate_limit_sessions = limit(),
         "monitor-uri" => frontend.monitor_uri = text.map(str::to_owned),
-        "capture request header" => frontend.capture_request.extend(capture()),
-        "capture response header" => frontend.capture_response.extend(capture()),
-        // A slot without a header: rules fill it.
-        "declare capture" => {
-            let slot = line.number(2).map(|len| (String::new(), len));
-            match text {
-                Some("request") => frontend.capture_request.extend(slot),
-                _ => frontend.capture_response.extend(slot),
-            }
-        }
         "capture cookie" => frontend.capture_cookie = capture(),
         "default_backend" => {
             draft.default_backend = text.map(|name| (name.to_owned(), span_at(line, 0)));

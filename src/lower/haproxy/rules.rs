@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
-use tandem_parser::haproxy::Statement;
+use tandem_parser::haproxy::{Modifier, Statement, Tree, section};
 use tandem_parser::span::Span;
 use tandem_parser::suggest::nearest;
 
@@ -16,10 +17,11 @@ use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::names::Names;
-use crate::ir::expr::{Cond, LogFormat};
+use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
+use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{Mode, UseBackend, UseBackendTarget, UseServer};
-use crate::ir::rules::{HttpRule, TcpRule};
+use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
+use crate::ir::rules::{HttpRule, Reply, TcpRule};
 use crate::ir::{Config, Place, Proxy, ProxyIdx, Userlist};
 
 /// Lines that wait until all proxies stand, because their expressions may speak of any of them.
@@ -40,6 +42,12 @@ const RULES: &[&str] = &[
     "ignore-persist",
     "monitor fail",
     "log-format",
+    "log-format-sd",
+    "option forwarded",
+    "http-error",
+    "capture request header",
+    "capture response header",
+    "declare capture",
 ];
 
 pub(super) fn is_rule(name: &str) -> bool {
@@ -127,6 +135,10 @@ struct Lists {
     stats_http_request: Vec<HttpRule>,
     log_format: Option<LogFormat>,
     check: CheckRules,
+    forwarded: Option<Forwarded>,
+    http_errors: Vec<Reply>,
+    hash_expr: Option<Expr>,
+    log_format_sd: Option<LogFormat>,
 }
 
 /// What there is to lower of one proxy.
@@ -148,13 +160,9 @@ pub(super) fn lower(
     index: ProxyIdx,
     lines: &Lines<'_>,
 ) {
-    let (lists, slots, unknown, addresses, said) = {
+    let (lists, slots, unknown, reads, said) = {
         let world = Surroundings { context, names, config, pages };
         let proxy = config.proxy(index);
-        let lengths = |list: &[(String, usize)]| list.iter().map(|(_, len)| *len).collect::<Vec<_>>();
-        let declared = proxy.frontend.as_ref().map_or_else(Default::default, |frontend| {
-            (lengths(&frontend.capture_request), lengths(&frontend.capture_response))
-        });
         let owner = Owner {
             name: proxy.name.clone(),
             http: proxy.mode == Mode::Http,
@@ -164,10 +172,12 @@ pub(super) fn lower(
             inherited: false,
         };
         let mut reader = Reader {
-            language: Language::new(&world, owner, declared),
+            language: Language::new(&world, owner, Default::default()),
             lists: Lists::default(),
             unknown: Vec::new(),
+            captures: Default::default(),
         };
+        reader.language.capture_totals = capture_totals(lines.rules);
         let section = lines.section;
         for line in lines.rules {
             // What stands before the section is of its `defaults`.
@@ -175,22 +185,92 @@ pub(super) fn lower(
                 (line.span.file, line.span.start) < (section.file, section.start);
             reader.line(line, names, lines.format);
         }
-        let (request, response) = reader.language.capture_lengths();
-        let slots = (request.to_vec(), response.to_vec());
-        let addresses = reader.language.reads_server_addresses;
-        (reader.lists, slots, reader.unknown, addresses, reader.language.finish())
+        let slots = reader.captures;
+        let reads = (reader.language.reads_server_addresses, reader.language.reads_request_line);
+        (reader.lists, slots, reader.unknown, reads, reader.language.finish())
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
+    config.reads_request_line |= reads.1;
     let proxy = &mut config.proxies[index.0 as usize];
     let owner = proxy.name.clone();
-    proxy.reads_server_addresses = addresses;
+    proxy.reads_server_addresses = reads.0;
     store(proxy, lists, slots);
     for (name, span) in unknown {
         unknown_backend(context, names, &owner, "use_backend", &name, span);
     }
 }
 
-fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<usize>, Vec<usize>)) {
+/// `set-var` and `set-var-fmt` of the global section.
+pub(super) fn global_vars(
+    context: &mut Context<'_>,
+    tree: &Tree,
+    names: &Names<'_>,
+    pages: &Pages,
+    config: &mut Config,
+) {
+    let lines = tree.sections.iter().filter(|section| section.kind.bit == section::GLOBAL);
+    let lines = lines.flat_map(|section| &section.statements);
+    let lines: Vec<_> = lines.filter(|line| matches!(line.name(), "set-var" | "set-var-fmt")).collect();
+    let (vars, said) = {
+        let world = Surroundings { context, names, config, pages };
+        let owner = Owner { frontend: true, backend: true, http: true, ..Owner::default() };
+        let mut language = Language::new(&world, owner, Default::default());
+        let vars: Vec<_> = lines.into_iter().filter_map(|line| global_var(&mut language, line)).collect();
+        (vars, language.finish())
+    };
+    said.into_iter().for_each(|diagnostic| context.say(diagnostic));
+    config.set_vars = vars;
+}
+
+fn global_var(language: &mut Language<'_>, line: &Statement) -> Option<GlobalVar> {
+    let name = line.word(0)?;
+    let var = language.var_name(name, name.span)?;
+    if var.scope != Scope::Proc {
+        let message = format!("'{}': variable '{name}' is not of scope 'proc'.", line.name());
+        return language.alert(Reason::InvalidValue, name.span, message);
+    }
+    let words = line.words(1);
+    let source = if line.name() == "set-var" {
+        let (expr, used) = language.expr(words, Site::Parser)?;
+        if let Some(extra) = words.get(used) {
+            return language.alert(
+                Reason::TooManyArguments,
+                extra.span,
+                format!("unexpected argument '{extra}'."),
+            );
+        }
+        VarSource::Expr(expr)
+    } else {
+        VarSource::Format(language.log_format(words.first()?, LfUse::Plain, Site::Parser)?)
+    };
+    Some(GlobalVar { name: var, source })
+}
+
+/// Name and length of every capture slot; those of rules have no name.
+type Captures = Vec<(String, usize)>;
+
+/// How many slots the lines make, request and response.
+fn capture_totals(lines: &[&Statement]) -> (usize, usize) {
+    let made = |line: &&&Statement| {
+        let words = line.words(0);
+        let makes =
+            words.first().is_some_and(|word| word == "capture") && words.iter().any(|word| word == "len");
+        makes && matches!(line.name(), "http-request" | "tcp-request content")
+    };
+    let request = |line: &&&Statement| match line.name() {
+        "capture request header" => true,
+        "declare capture" => line.text(0) == Some("request"),
+        _ => made(line),
+    };
+    let response = |line: &&&Statement| match line.name() {
+        "capture response header" => true,
+        "declare capture" => line.text(0) != Some("request"),
+        _ => false,
+    };
+    (lines.iter().filter(request).count(), lines.iter().filter(response).count())
+}
+
+fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captures)) {
     proxy.tcp_request_connection = lists.tcp_connection;
     proxy.tcp_request_session = lists.tcp_session;
     proxy.tcp_request_content = lists.tcp_content;
@@ -198,6 +278,9 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
     proxy.http_request = in_turn(lists.http_request);
     proxy.http_response = in_turn(lists.http_response);
     proxy.http_after_response = lists.http_after_response;
+    proxy.forwarded = lists.forwarded;
+    proxy.http_errors = lists.http_errors;
+    proxy.log_format_sd = lists.log_format_sd;
     if let Some(format) = lists.log_format {
         proxy.log_format = LogFormatKind::Custom(format);
     }
@@ -209,12 +292,14 @@ fn store(proxy: &mut Proxy, lists: Lists, (request_slots, response_slots): (Vec<
         frontend.use_backends = lists.use_backends;
         frontend.monitor_fail = lists.monitor_fail;
         frontend.unique_id_format = lists.unique_id;
-        frontend.request_slots = request_slots;
-        frontend.response_slots = response_slots;
+        frontend.request_slots = request.iter().map(|(_, len)| *len).collect();
+        frontend.response_slots = response.iter().map(|(_, len)| *len).collect();
+        (frontend.capture_request, frontend.capture_response) = (request, response);
     }
     if let Some(backend) = &mut proxy.backend {
         lists.check.store(&mut backend.check);
         backend.use_servers = lists.use_servers;
+        backend.hash_expr = lists.hash_expr;
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
     }
@@ -237,6 +322,20 @@ fn in_turn(mut rules: Vec<(u8, HttpRule)>) -> Vec<HttpRule> {
     rules.into_iter().map(|(_, rule)| rule).collect()
 }
 
+/// What `balance hash EXPR` hashes.
+fn hash_expr(language: &mut Language<'_>, words: &[Word]) -> Option<Expr> {
+    let (first, rest) = words.split_first()?;
+    if first == "hash" {
+        let (expr, used) = language.expr(rest, Site::UseServer)?;
+        if let Some(extra) = rest.get(used) {
+            let message = format!("'balance hash' cannot handle unexpected argument '{extra}'.");
+            return language.alert(Reason::TooManyArguments, extra.span, message);
+        }
+        return Some(expr);
+    }
+    None
+}
+
 /// The condition of a line. Outer `None`: it is wrong.
 fn condition(language: &mut Language<'_>, line: &Statement, site: Site) -> Option<Option<Cond>> {
     match line.condition() {
@@ -250,10 +349,39 @@ struct Reader<'w> {
     lists: Lists,
     /// Backends that do not exist.
     unknown: Vec<(String, Span)>,
+    /// Capture slots, request and response.
+    captures: (Captures, Captures),
 }
 
 impl Reader<'_> {
     fn line(&mut self, line: &Statement, names: &Names<'_>, format_line: Option<&Statement>) {
+        self.read(line, names, format_line);
+        // What the line captures by a rule.
+        let (request, response) = self.language.capture_lengths();
+        let add = |slots: &mut Captures, lengths: &[usize]| {
+            slots.extend(lengths[slots.len()..].iter().map(|len| (String::new(), *len)));
+        };
+        add(&mut self.captures.0, request);
+        add(&mut self.captures.1, response);
+    }
+
+    /// A slot that a line declares.
+    fn slot(&mut self, line: &Statement, request: bool, name: &str) {
+        let Some(len) = line.number::<usize>(2) else { return };
+        let slots = if request { &mut self.captures.0 } else { &mut self.captures.1 };
+        slots.push((name.to_owned(), len));
+        let lengths = if request { &mut self.language.captures.0 } else { &mut self.language.captures.1 };
+        lengths.push(len);
+    }
+
+    fn read(&mut self, line: &Statement, names: &Names<'_>, format_line: Option<&Statement>) {
+        match (line.name(), line.text(0)) {
+            ("capture request header", Some(name)) => return self.slot(line, true, name),
+            ("capture response header", Some(name)) => return self.slot(line, false, name),
+            // A slot without a header: rules fill it.
+            ("declare capture", kind) => return self.slot(line, kind == Some("request"), ""),
+            _ => {}
+        }
         let words = line.words(0);
         let span = line.span;
         let Self { language, lists, .. } = self;
@@ -309,6 +437,18 @@ impl Reader<'_> {
                 lists.monitor_fail.extend(condition(language, line, Site::HttpRequest).flatten())
             }
             "stats admin" => lists.stats_admin.extend(condition(language, line, Site::HttpRequest).flatten()),
+            // The last one counts. A section without a server side is told so by its keyword's row.
+            "option forwarded" => {
+                let on = line.modifier == Modifier::None && language.owner.backend;
+                lists.forwarded = on.then(|| language.forwarded(words, span)).flatten();
+            }
+            "log-format-sd" => {
+                if let Some(word) = line.word(0) {
+                    lists.log_format_sd = language.log_format(word, LfUse::Log, Site::Log);
+                }
+            }
+            "balance" => lists.hash_expr = hash_expr(language, words),
+            "http-error" => lists.http_errors.extend(language.http_error(words, span)),
             "use_backend" => self.use_backend(line, names),
             "use-server" => {
                 let Some(cond) = condition(language, line, Site::UseServer) else { return };

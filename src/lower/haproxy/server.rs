@@ -10,7 +10,7 @@ use tandem_parser::value::{Address, Host, Port, Transport};
 use super::context::{Context, span_at};
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    Agent, InitAddr, InitState, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
+    Agent, HashKey, InitAddr, InitState, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
     ServerAddr, ServerCheck, SourceFrom, UseSrc,
 };
 
@@ -76,6 +76,8 @@ impl Template {
             "minconn" => server.minconn = setting.number(0).unwrap_or(0),
             "maxqueue" => server.maxqueue = setting.number(0).unwrap_or(0),
             "slowstart" => server.slowstart = setting.time(0).filter(|time| !time.is_zero()),
+            "hash-key" => server.hash_key = hash_key(setting),
+            "guid" => server.guid = owned(),
             "cookie" => server.cookie = owned(),
             "redir" => server.redir = owned(),
             "check" => self.checked = true,
@@ -381,6 +383,16 @@ pub(super) fn lower(
         one.finish(&format!("{name}{number}"), addr.clone())
     });
     servers.collect()
+}
+
+fn hash_key(setting: &Statement) -> HashKey {
+    match setting.text(0) {
+        Some("id32") => HashKey::Id32,
+        Some("guid") => HashKey::Guid,
+        Some("addr") => HashKey::Addr,
+        Some("addr-port") => HashKey::AddrPort,
+        _ => HashKey::Id,
+    }
 }
 
 /// Refuses what a `resolvers` section could never find an address for.

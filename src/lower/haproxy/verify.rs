@@ -373,6 +373,7 @@ fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>, com
         ("'http-after-response' rules", "they require", !proxy.http_after_response.is_empty()),
         ("'option forwardfor'", "it requires", proxy.forwardfor.is_some()),
         ("'option originalto'", "it requires", proxy.originalto.is_some()),
+        ("'option forwarded'", "it requires", proxy.forwarded.is_some()),
     ];
     for (what, why, _) in ignored.iter().filter(|(.., there)| *there && complete) {
         let message = format!("{what} ignored for {kind} '{name}' as {why} HTTP mode.");
@@ -384,6 +385,7 @@ fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>, com
     proxy.http_after_response.clear();
     proxy.forwardfor = None;
     proxy.originalto = None;
+    proxy.forwarded = None;
     if matches!(proxy.log_format, LogFormatKind::Http | LogFormatKind::Clf | LogFormatKind::Https) {
         proxy.log_format = LogFormatKind::Tcp;
     }

@@ -2,6 +2,7 @@
 //! `redirect`. They are read by the [`Language`] of their proxy.
 
 mod cursor;
+mod forwarded;
 mod http;
 mod later;
 mod names;

@@ -45,6 +45,8 @@ const DONE: &[(&str, &[RuleSet])] = &[
     ("del-header", HTTP),
     ("deny", BOTH),
     ("disable-l7-retry", REQ),
+    ("do-log", ALL),
+    ("set-retries", &[HttpRequest, TcpContent]),
     ("early-hint", REQ),
     ("normalize-uri", REQ),
     ("redirect", BOTH),
@@ -108,7 +110,6 @@ const LATER: &[(&str, &[RuleSet], Missing)] = &[
     ("attach-srv", &[TcpSession], Missing::Unsafe("reverse connections are not implemented yet")),
     ("cache-use", REQ, Missing::Idle("nothing is cached")),
     ("cache-store", &[HttpResponse], Missing::Idle("nothing is cached")),
-    ("do-log", ALL, Missing::Idle("there is one log line, at the end")),
     ("do-resolve", &[HttpRequest, TcpContent], Missing::Unsafe("names are not resolved per request yet")),
     (
         "expect-netscaler-cip",

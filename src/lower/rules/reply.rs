@@ -4,18 +4,37 @@ use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
 use tandem_parser::lex::Word;
+use tandem_parser::span::Span;
 
-use super::super::expr::{Language, LfUse, Read};
+use super::super::expr::{Language, LfUse, Read, Site};
 use super::cursor::Cursor;
 use crate::ir::rules::{Reply, ReplyBody};
 
 /// Statuses that have an error page.
-const PAGES: [u16; 20] =
-    [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 421, 422, 425, 429, 500, 501, 502, 503, 504, 431];
+const PAGES: [u16; 21] =
+    [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504];
 
 /// `deny`: an error page unless something else is said.
 pub(super) fn deny(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16) -> Read<Reply> {
     read(language, cursor, status, ReplyBody::ErrorPage, true)
+}
+
+impl Language<'_> {
+    /// The words after `http-error`.
+    pub fn http_error(&mut self, words: &[Word], line: Span) -> Read<Reply> {
+        let keyword = Word::verbatim("http-error", line);
+        let all: Vec<Word> = std::iter::once(keyword).chain(words.iter().cloned()).collect();
+        let mut cursor = Cursor::new(self, "http-error", &all, line, Site::HttpError)?;
+        let reply = read(self, &mut cursor, 0, ReplyBody::Empty, false)?;
+        if !PAGES.contains(&reply.status) {
+            let message = match reply.status {
+                0 => "'http-error' expects at least a <status> as arguments.".to_owned(),
+                status => format!("'http-error' : status code '{status}' not handled."),
+            };
+            return self.alert(Reason::InvalidValue, line, message);
+        }
+        Some(reply)
+    }
 }
 
 /// `return`: nothing unless something is said.
@@ -75,7 +94,13 @@ fn read(
             "hdr" => {
                 let name = cursor.next(language, "a header name")?;
                 let value = cursor.format(language, LfUse::Http)?;
-                reply.headers.push((name.text().into(), value));
+                let own = ["content-length", "transfer-encoding", "content-type"];
+                if own.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+                    let message = format!("header '{name}' is always ignored here.");
+                    language.say(Diagnostic::warning(Reason::NoEffect, name.span, message));
+                } else {
+                    reply.headers.push((name.text().into(), value));
+                }
             }
             other => {
                 let message = format!("'{}' : unknown argument '{other}'.", cursor.action());
@@ -96,6 +121,23 @@ fn read(
                 return language.alert(Reason::UnknownReference, section.span, message);
             }
         }
+    }
+    let page = matches!(reply.body, ReplyBody::ErrorPage | ReplyBody::Raw(_));
+    if page && payload.is_some() && !reply.headers.is_empty() {
+        let span = cursor.action().span;
+        let message = "'hdr' parameters are ignored when used with an errorfile.";
+        language.say(Diagnostic::warning(Reason::NoEffect, span, message));
+        reply.headers.clear();
+    }
+    let has_text = match &reply.body {
+        ReplyBody::Fixed(bytes) => !bytes.is_empty(),
+        ReplyBody::Format(_) => true,
+        _ => false,
+    };
+    if has_text && matches!(reply.status, 204 | 304) {
+        let span = cursor.action().span;
+        let message = format!("No body expected for {} responses.", reply.status);
+        return language.alert(Reason::Conflict, span, message);
     }
     if matches!(reply.body, ReplyBody::ErrorPage) && !PAGES.contains(&reply.status) {
         let span = cursor.action().span;

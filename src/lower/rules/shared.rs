@@ -34,10 +34,20 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-src-port" => cursor.expr(language).map(C::SetSrcPort),
         "set-dst" => cursor.expr(language).map(C::SetDst),
         "set-dst-port" => cursor.expr(language).map(C::SetDstPort),
+        "do-log" => do_log(language, cursor),
         "set-priority-class" => cursor.expr(language).map(C::SetPriorityClass),
         "set-priority-offset" => cursor.expr(language).map(C::SetPriorityOffset),
         _ => return None,
     })
+}
+
+fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
+    if cursor.eat("profile") {
+        let word = cursor.next(language, "the name of a log profile")?;
+        let message = "'profile' of 'do-log' has no effect in Tandem yet: the line has its usual form.";
+        language.say(Diagnostic::warning(Reason::NoEffect, word.span, message));
+    }
+    Some(C::DoLog)
 }
 
 /// A number that is written, up to `high`, or an expression that yields one.
@@ -146,10 +156,13 @@ pub(super) fn capture(
         "id" => {
             let id = ranged(language, cursor, "the number of a slot", 0, i32::MAX.into())?;
             let id = usize::try_from(id).ok()?;
+            let total = if response { language.capture_totals.1 } else { language.capture_totals.0 };
             match slots(language).get(id) {
                 Some(len) => Some((expr, id, *len)),
                 // Slots belong to the frontend; a backend does not know which one it will serve.
                 None if !language.owner.frontend => Some((expr, id, usize::MAX)),
+                // A slot of a line further down.
+                None if id < total => Some((expr, id, usize::MAX)),
                 None => {
                     let message =
                         format!("'capture' : unable to find capture id '{id}' referenced by this rule.");

@@ -4,10 +4,12 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use super::Next;
-use crate::expr::{Answer, AnswerBody};
+use crate::expr::rules::reply as expr_reply;
+use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::case;
 use crate::http::{Head, Parser, Progress, Version, error_page, response};
 use crate::ir;
+use crate::ir::rules::ReplyBody;
 use crate::proxy::rules;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
@@ -26,6 +28,10 @@ pub(super) async fn send(
 ) -> Next {
     let is_head = txn.req.method() == b"HEAD";
     txn.status = head.status();
+    // Every answer has a length at least. One without any field is an empty error file: close without a word.
+    if head.is_empty() {
+        return Next::Close;
+    }
     txn.resp = Some(std::mem::take(&mut head));
     rules::after_response(txn);
     let Some(mut head) = txn.resp.take() else { return Next::Close };
@@ -80,19 +86,27 @@ pub(super) fn client_version(txn: &Txn) -> Version {
 
 /// The answer with `status` that the proxies are configured for: `errorloc`, `errorfile`, or the default page.
 pub(super) fn error(txn: &Txn, status: u16) -> (Head, Vec<u8>) {
-    configured(&txn.be.ir, status)
-        .or_else(|| configured(&txn.fe.ir, status))
+    configured(txn, &txn.be.ir, status)
+        .or_else(|| configured(txn, &txn.fe.ir, status))
         .unwrap_or_else(|| error_page::response(status))
 }
 
 /// Is there an error page of the administrator's for `status`?
 pub(super) fn has_configured(txn: &Txn, status: u16) -> bool {
     [&txn.be.ir, &txn.fe.ir].iter().any(|ir| {
-        ir.errorfiles.iter().any(|(s, _)| *s == status) || ir.errorlocs.iter().any(|(s, ..)| *s == status)
+        ir.http_errors.iter().any(|reply| reply.status == status)
+            || ir.errorfiles.iter().any(|(s, _)| *s == status)
+            || ir.errorlocs.iter().any(|(s, ..)| *s == status)
     })
 }
 
-fn configured(ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)> {
+fn configured(txn: &Txn, ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)> {
+    if let Some(reply) = ir.http_errors.iter().rev().find(|reply| reply.status == status) {
+        return Some(match reply.body {
+            ReplyBody::ErrorPage => error_page::response(status),
+            _ => from_rule(txn, &expr_reply(reply, &txn.ctx())),
+        });
+    }
     if let Some((_, code, location)) = ir.errorlocs.iter().find(|(s, ..)| *s == status) {
         let mut head = Head::response(*code, error_page::reason(*code).as_bytes());
         head.add(b"content-length", b"0");
@@ -101,11 +115,14 @@ fn configured(ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)> {
         return Some((head, Vec::new()));
     }
     let (_, file) = ir.errorfiles.iter().find(|(s, _)| *s == status)?;
-    raw(file)
+    raw(status, file)
 }
 
-/// Take a whole message from a file apart.
-fn raw(message: &[u8]) -> Option<(Head, Vec<u8>)> {
+/// Take a whole message from a file apart. An empty one becomes a head without fields.
+fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
+    if message.is_empty() {
+        return Some((Head::response(status, b""), Vec::new()));
+    }
     let mut head = Head::new();
     let Ok(Progress::Complete(n)) = Parser::new().response(message, &mut head, usize::MAX) else {
         return None;
@@ -122,10 +139,10 @@ fn raw(message: &[u8]) -> Option<(Head, Vec<u8>)> {
 pub(super) fn from_rule(txn: &Txn, answer: &Answer) -> (Head, Vec<u8>) {
     let (mut head, body) = match &answer.body {
         AnswerBody::ErrorPage => error(txn, answer.status),
-        AnswerBody::Raw(message) => raw(message).unwrap_or_else(|| error(txn, answer.status)),
-        AnswerBody::Empty => (plain(answer.status, 0), Vec::new()),
-        AnswerBody::Fixed(bytes) => (plain(answer.status, bytes.len()), bytes.to_vec()),
-        AnswerBody::Built(bytes) => (plain(answer.status, bytes.len()), bytes.clone()),
+        AnswerBody::Raw(message) => raw(answer.status, message).unwrap_or_else(|| error(txn, answer.status)),
+        AnswerBody::Empty => return (written(answer, 0), Vec::new()),
+        AnswerBody::Fixed(bytes) => return (written(answer, bytes.len()), bytes.to_vec()),
+        AnswerBody::Built(bytes) => return (written(answer, bytes.len()), bytes.clone()),
     };
     for (name, value) in &answer.headers {
         head.add(name.as_bytes(), value);
@@ -133,8 +150,15 @@ pub(super) fn from_rule(txn: &Txn, answer: &Answer) -> (Head, Vec<u8>) {
     (head, body)
 }
 
-fn plain(status: u16, len: usize) -> Head {
-    let mut head = Head::response(status, error_page::reason(status).as_bytes());
-    head.add(b"content-length", len.to_string().as_bytes());
+/// The head of an answer made of nothing but a rule: its own fields, the length unless it is among them, the type.
+fn written(answer: &Answer, len: usize) -> Head {
+    let mut head = Head::response(answer.status, error_page::reason(answer.status).as_bytes());
+    let (last, first): (Vec<_>, Vec<_>) =
+        answer.headers.iter().partition(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    first.iter().for_each(|(name, value)| head.add(name.as_bytes(), value));
+    if head.get(b"content-length").is_none() {
+        head.add(b"content-length", len.to_string().as_bytes());
+    }
+    last.iter().for_each(|(name, value)| head.add(name.as_bytes(), value));
     head
 }

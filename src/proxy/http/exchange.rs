@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::body::{self, Waited};
-use super::{Next, answer, forward, persist, request};
+use super::{Next, answer, forward, forwarded, persist, request};
 use crate::buf::Buf;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare};
@@ -206,7 +206,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // The client is gone, and what it left is no whole request.
         return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
-    request::add_forwarded(txn);
+    forwarded::add(txn);
     // A rule that names the server leaves nothing to the cookie.
     let assigned = rules::use_server(txn);
     let unused = assigned.is_some() || rules::ignores_persistence(txn);
@@ -321,6 +321,7 @@ async fn request_phase(
                 } else {
                     txn.times.request = None;
                 }
+                txn.times.request = None;
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
                 return Some(Flow::Done(Next::Close));

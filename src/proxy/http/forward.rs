@@ -472,6 +472,7 @@ async fn respond(
         return Attempt::Over(denied(conn, txn, facts, &refusal).await);
     }
     rules::after_response(txn);
+    crate::proxy::txn::log_early(txn);
     let tunnel = rf.body == Body::Tunnel;
     let uploaded = x.upload.is_read() || facts.body.is_empty();
     let keep = facts.keep_alive

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 mod exchange;
 mod forward;
+mod forwarded;
 mod instead;
 mod persist;
 mod request;

@@ -1,11 +1,9 @@
 //! Reading a request and preparing it for its server.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::task::Poll;
 
 use crate::http::{Parser, Progress};
-use crate::ir;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
@@ -60,7 +58,7 @@ pub(super) fn is_plain_name(name: &[u8]) -> bool {
 
 /// The request line as received, for the log.
 pub(super) fn note_line(txn: &mut Txn) {
-    if crate::proxy::txn::logs_requests(&txn.fe.ir) {
+    if crate::proxy::txn::logs_requests(&txn.fe.ir) || txn.live.config.reads_request_line {
         let req = &txn.req;
         txn.request_line = Some([req.method(), b" ", req.uri(), b" ", req.version().as_bytes()].concat());
     }
@@ -90,44 +88,4 @@ pub(super) fn capture(txn: &mut Txn) {
                 })
             });
     }
-}
-
-/// `option forwardfor` and `option originalto`.
-pub(super) fn add_forwarded(txn: &mut Txn) {
-    let (fe, be) = (txn.fe.ir.clone(), txn.be.ir.clone());
-    if let (Some(name), Some(id)) =
-        (fe.frontend.as_ref().and_then(|f| f.unique_id_header.as_ref()), &txn.unique_id)
-    {
-        txn.req.add(name.as_bytes(), id);
-    }
-    if fe.forwardfor.is_some() || be.forwardfor.is_some() {
-        // The backend's header name and conditions come first; either section turns it on.
-        let options = [be.forwardfor.as_ref(), fe.forwardfor.as_ref()];
-        forwardfor(txn, options.into_iter().flatten().next(), &options);
-    }
-    if let Some(name) = be.originalto.as_ref().or(fe.originalto.as_ref())
-        && let Some(dst) = txn.dst
-    {
-        add_ip(txn, name, dst);
-    }
-}
-
-fn forwardfor(txn: &mut Txn, first: Option<&ir::proxy::ForwardFor>, all: &[Option<&ir::proxy::ForwardFor>]) {
-    let (Some(option), Some(src)) = (first, txn.src) else { return };
-    let excepted = all.iter().flatten().any(|o| o.except.iter().any(|net| net.contains(&src.ip())));
-    let lower = option.header.to_ascii_lowercase();
-    if excepted || (option.if_none && txn.req.get(lower.as_bytes()).is_some()) {
-        return;
-    }
-    add_ip(txn, &option.header, src);
-}
-
-fn add_ip(txn: &mut Txn, name: &str, addr: SocketAddr) {
-    use std::io::Write as _;
-    let mut text = [0u8; 48];
-    let mut rest = &mut text[..];
-    // 45 characters are the longest address.
-    let _ = write!(rest, "{}", addr.ip());
-    let len = 48 - rest.len();
-    txn.req.add(name.as_bytes(), &text[..len]);
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::ir::proxy::{Caps, Frontend, Mode, Proxy};
-use crate::ir::server::{InitAddr, OnMark, Server, ServerAddr};
+use crate::ir::server::{HashKey, InitAddr, OnMark, Server, ServerAddr};
 use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
 use crate::live::Live;
 use crate::log::{Identity, Logger};
@@ -64,6 +64,8 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         maxconn: 0,
         minconn: 0,
         maxqueue: 0,
+        hash_key: HashKey::Id,
+        guid: None,
         cookie: None,
         check: None,
         rise: 2,

@@ -94,20 +94,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("presetenv", GLOBAL, &[NAME, Arg::Word("value")], "set a variable that is not set"),
     full("unsetenv", GLOBAL, &[Arg::Some("name")], "remove variables"),
     full("resetenv", GLOBAL, REST, "remove all other variables"),
-    inert(
-        "set-var",
-        GLOBAL,
-        &[NAME, Arg::Some("expression")],
-        "the variable is not set",
-        "set a process variable",
-    ),
-    inert(
-        "set-var-fmt",
-        GLOBAL,
-        &[NAME, Arg::Some("format")],
-        "the variable is not set",
-        "set a process variable",
-    ),
+    full("set-var", GLOBAL, &[NAME, Arg::Some("expression")], "set a process variable"),
+    full("set-var-fmt", GLOBAL, &[NAME, Arg::Some("format")], "set a process variable"),
     // Limits.
     full("maxconn", GLOBAL, COUNTS, "connections at a time"),
     full("nbthread", GLOBAL, &[Arg::Int("number", 1, 4096)], "threads"),

@@ -12,12 +12,13 @@ pub const FACILITIES: &[&str] = &[
 /// Severities in the order of their codes.
 pub const LEVELS: &[&str] = &["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
-const FORMATS: &[&str] = &["local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"];
+pub(super) const FORMATS: &[&str] =
+    &["local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"];
 
 const SETTINGS: &[Keyword] = &[
     full("len", NONE, &[Arg::Int("length", 80, 65535)], "longest line in bytes"),
     full("format", NONE, &[Arg::Choice(FORMATS)], "framing of a line"),
-    inert("sample", NONE, &[Arg::Word("ranges:size")], "every line is sent", "send some of the lines"),
+    full("sample", NONE, &[Arg::Word("ranges:size")], "send some of the lines"),
     inert("profile", NONE, &[NAME], "lines keep their usual form", "use a log profile"),
 ];
 
@@ -49,13 +50,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "errors are logged in the usual form",
         "what the log line of a failed connection contains",
     ),
-    inert(
-        "log-format-sd",
-        CLIENT_SIDE,
-        FORMAT,
-        "RFC 5424 lines carry no structured data",
-        "structured data of RFC 5424 lines",
-    ),
+    full("log-format-sd", CLIENT_SIDE, FORMAT, "structured data of RFC 5424 lines"),
     inert(
         "log-steps",
         CLIENT_SIDE,

@@ -15,13 +15,7 @@ const FORWARDFOR: &[Keyword] = &[
 ];
 
 const ORIGINALTO: &[Keyword] = &[
-    inert(
-        "except",
-        NONE,
-        &[Arg::Word("network")],
-        "the header is added for every address",
-        "addresses for which nothing is added",
-    ),
+    full("except", NONE, &[Arg::Word("network")], "addresses for which nothing is added"),
     full("header", NONE, &[NAME], "header to add"),
 ];
 
@@ -50,7 +44,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     // HTTP.
     full("option forwardfor", BOTH, &[Arg::Settings(FORWARDFOR)], "add the client's address"),
     full("option originalto", BOTH, &[Arg::Settings(ORIGINALTO)], "add the address the client connected to"),
-    inert("option forwarded", SERVER_SIDE, REST, "no Forwarded header is added", "add a Forwarded header"),
+    full("option forwarded", SERVER_SIDE, REST, "add a Forwarded header"),
     full("option http-server-close", BOTH, FLAG, "close towards servers, keep clients"),
     full("option http-keep-alive", BOTH, FLAG, "keep both sides"),
     full("option httpclose", BOTH, FLAG, "close both sides"),

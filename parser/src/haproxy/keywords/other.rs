@@ -51,7 +51,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("shards", PEERS, &[COUNT], "the section is reported", "shards"),
     moot("disabled", PEERS, &[], "the section is reported", "disable it"),
     moot("enabled", PEERS, &[], "the section is reported", "enable it"),
-    // mailers, cache, ring, reported as sections
+    // mailers and cache, reported as sections
     moot("mailer", MAILERS, &[NAME, Arg::Addr], MAIL, "a mail server"),
     moot("timeout mail", MAILERS, T, MAIL, "how long a mail may take"),
     moot("total-max-size", CACHE, &[COUNT], "the section is reported", "megabytes"),
@@ -66,13 +66,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "early hints of stored responses",
     ),
     moot("max-secondary-entries", CACHE, &[COUNT], "the section is reported", "variants of a response"),
-    moot("description", RING, REST, "the section is reported", "what it is"),
-    moot("format", RING, REST, "the section is reported", "framing"),
-    moot("maxlen", RING, REST, "the section is reported", "longest line"),
-    moot("size", RING, REST, "the section is reported", "bytes"),
-    moot("backing-file", RING, REST, "the section is reported", "file"),
-    moot("timeout connect", RING, T, "the section is reported", "how long to connect"),
-    moot("timeout server", RING, T, "the section is reported", "how long to wait"),
+    full("description", RING, REST, "what it is"),
+    full("format", RING, &[Arg::Choice(super::log::FORMATS)], "framing of lines whose target says none"),
+    full("maxlen", RING, &[COUNT], "longest line in bytes"),
+    full("size", RING, &[Arg::Size], "bytes of lines it holds"),
+    inert("backing-file", RING, REST, "the ring is in memory only", "file that keeps the lines"),
+    full("timeout connect", RING, T, "how long to connect"),
+    full("timeout server", RING, T, "how long a server may take nothing"),
     // http-errors
     full("errorfile", HTTP_ERRORS, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
 ];

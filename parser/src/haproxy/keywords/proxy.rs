@@ -120,7 +120,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "where to redirect, always with GET",
     ),
     full("errorfiles", PROXIES, &[NAME, Arg::Rest], "answers of an http-errors section"),
-    inert("http-error", PROXIES, &[Arg::Some("rule")], "the usual answer is sent", "what to answer"),
+    full("http-error", PROXIES, &[Arg::Some("answer")], "what to answer"),
     // Compression.
     inert("compression algo", PROXIES, REST, "nothing is compressed", "algorithms"),
     inert("compression algo-req", PROXIES, REST, "nothing is compressed", "algorithms of requests"),

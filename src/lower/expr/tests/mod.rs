@@ -2,6 +2,7 @@
 
 mod diagnostics;
 mod differential;
+mod encoding;
 mod eval;
 mod fold;
 mod formats;

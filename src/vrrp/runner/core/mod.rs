@@ -229,7 +229,10 @@ impl Core {
                     None => {
                         self.sides[at].key = None;
                         self.sides[at].socket = None;
-                        self.sides[at].socket_error = None;
+                        // Whoever should have one of its own, and could not make it, cannot speak. The interface of
+                        // the instance itself is tracked anyway.
+                        let own = instance.interface.as_deref() != Some(name);
+                        self.sides[at].socket_error = own.then(|| format!("no interface {name}"));
                         continue;
                     }
                 },

@@ -7,7 +7,7 @@ use crate::ir::vrrp::{Config, Instance, Route, Rule, StaticAddress, Vip};
 use crate::sys::netlink::Address;
 
 use super::super::addresses;
-use super::Core;
+use super::{Core, missing};
 
 impl Core {
     /// Routes and rules that come and go with an instance. Rules go first and come last: they point to
@@ -31,7 +31,8 @@ impl Core {
             {
                 let to = route.dst.map_or_else(|| "default".to_owned(), |d| d.to_string());
                 let what = if add { "add" } else { "delete" };
-                self.journal.warn(format!("({owner}) cannot {what} route {to}: {e}"));
+                let hint = missing(&e, "CAP_NET_ADMIN");
+                self.journal.warn(format!("({owner}) cannot {what} route {to}: {e}{hint}"));
             }
         }
     }
@@ -99,7 +100,8 @@ impl Core {
         for rule in rules {
             if let Err(e) = self.rtnl.set_rule(rule, add) {
                 let what = if add { "add" } else { "delete" };
-                self.journal.warn(format!("({owner}) cannot {what} rule: {e}"));
+                let hint = missing(&e, "CAP_NET_ADMIN");
+                self.journal.warn(format!("({owner}) cannot {what} rule: {e}{hint}"));
             }
         }
     }
@@ -113,7 +115,8 @@ impl Core {
         let spec = addresses::spec(vip, index, u32::MAX);
         let done = if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
         if let Err(e) = &done {
-            self.journal.warn(format!("static address {} on {name}: {e}", vip.addr));
+            let hint = missing(e, "CAP_NET_ADMIN");
+            self.journal.warn(format!("static address {} on {name}: {e}{hint}", vip.addr));
         }
         done.is_ok()
     }

@@ -57,7 +57,9 @@ impl Core {
             VirtualLinkKind::Ipvlan { mode, .. } => link::create_ipvlan(name, base.index, *mode),
         };
         if let Err(e) = made.and_then(|()| self.rtnl.link(name)).map(|made| self.kernel.set_link(made)) {
-            self.journal.warn(format!("({}): Unable to create {what} interface {name}: {e}", instance.name));
+            let hint = super::missing(&e, "CAP_NET_ADMIN");
+            let text = format!("({}): Unable to create {what} interface {name}: {e}{hint}", instance.name);
+            self.journal.warn(text);
             return;
         }
         self.journal.detail(format!("({}): Success creating {what} interface {name}", instance.name));
