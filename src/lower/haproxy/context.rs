@@ -10,8 +10,7 @@ use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, proxy, references, resolvers, userlist};
-use super::{global, http_errors, proxy, resolvers, ring, userlist};
+use super::{global, http_errors, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
 use crate::ir::{Config, Place};
 
