@@ -74,3 +74,24 @@ fn an_operator_drains_a_server_and_sets_a_weight_through_a_terminal() {
     tmux("send-keys q");
     wait_for("the end", SOON, || (!host.try_sh("tmux -L top has-session").status.success()).then_some(()));
 }
+
+#[test]
+fn hatop_shows_the_servers() {
+    let Some(lab) = Lab::open(&[Part::Program("hatop"), Part::Program("tmux"), Part::Program("socat")])
+    else {
+        return;
+    };
+    let host = lab.host("hatop");
+    let _proxy = host.haproxy(&proxy(), &Config::written(&host, "top.cfg", CONFIG));
+    wait_for("the proxy", SOON, || get(&host, "127.0.0.1:8002", "/").ok());
+    let tmux = |line: &str| host.sh(&format!("tmux -L hatop {line}"));
+    tmux("-f /dev/null new-session -d -x 160 -y 40 'hatop -s /run/top.sock'");
+    let screen =
+        || String::from_utf8_lossy(&host.try_sh("tmux -L hatop capture-pane -p").stdout).into_owned();
+    wait_for("the screen", SOON, || {
+        let screen = screen();
+        let parts = ["HAProxy Version: 3.4.0-tandem", "Node: left", ">>> be", "s1", "s2", "BACKEND"];
+        parts.iter().all(|part| screen.contains(part)).then_some(())
+    });
+    tmux("kill-server");
+}

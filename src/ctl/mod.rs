@@ -4,8 +4,10 @@
 //! with one file per family under `cmd`; [`runner`] listens.
 
 mod cmd;
+mod json;
 pub mod registry;
 mod reply;
+mod rewrite;
 pub mod runner;
 pub mod session;
 pub mod words;
@@ -14,6 +16,7 @@ pub mod words;
 mod tests;
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -52,6 +55,8 @@ pub struct Control {
     stopping: watch::Sender<bool>,
     /// Changes when the master is gone.
     orphaned: watch::Sender<bool>,
+    /// When the configuration files were read, or written by `commit config`.
+    written: Mutex<SystemTime>,
     /// Held while the list of servers or a file of patterns changes: such commands take turns.
     turn: Mutex<()>,
     /// What is known of the last minutes.
@@ -70,6 +75,7 @@ impl Control {
             handed: Mutex::default(),
             stopping: watch::Sender::new(false),
             orphaned: watch::Sender::new(false),
+            written: Mutex::new(crate::sys::clock::wall()),
             turn: Mutex::new(()),
             watch: Arc::default(),
             meter: Meter::default(),

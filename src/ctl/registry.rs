@@ -84,8 +84,18 @@ pub fn run(control: &Control, session: &mut Settings, words: &[String], payload:
     }
     match command.handler {
         Handler::Run(run) => {
-            let args = &words[command.words.len()..];
-            run(&mut Call { control, session, args, payload })
+            let mut args = &words[command.words.len()..];
+            let json = args.last().is_some_and(|last| last == "json");
+            let translated = json && command.words[0] == "show" && !cmd::has_own_json(command);
+            if translated {
+                args = &args[..args.len() - 1];
+            }
+            let mut reply = run(&mut Call { control, session, args, payload });
+            reply.as_json = translated;
+            if let Some(waiting) = &mut reply.waiting {
+                waiting.as_json = translated;
+            }
+            reply
         }
         Handler::NotYet(why) => {
             Reply::error(format!("'{}' is not done yet: {why}\n", command.words.join(" ")))

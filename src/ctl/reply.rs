@@ -14,6 +14,8 @@ pub struct Reply {
     pub severity: Option<u8>,
     /// Close the connection afterwards.
     pub close: bool,
+    /// `json` was asked of a command that knows no such form.
+    pub as_json: bool,
     /// The answer comes later, and the commands behind it wait.
     pub waiting: Option<Waiting>,
 }
@@ -25,6 +27,7 @@ type Condition = Box<dyn Fn(&Control) -> Option<Reply> + Send + Sync>;
 pub struct Waiting {
     until: Instant,
     condition: Option<Condition>,
+    pub(super) as_json: bool,
 }
 
 /// How often a condition is looked at.
@@ -39,7 +42,8 @@ impl fmt::Debug for Waiting {
 impl Waiting {
     /// The answer, or what still waits and when to look again.
     pub(super) fn look(self, control: &Control, now: Instant) -> Result<Reply, (Self, Instant)> {
-        if let Some(reply) = self.condition.as_ref().and_then(|look| look(control)) {
+        if let Some(mut reply) = self.condition.as_ref().and_then(|look| look(control)) {
+            reply.as_json |= self.as_json;
             return Ok(reply);
         }
         if now >= self.until {
@@ -98,12 +102,15 @@ impl Reply {
     /// Answers at `until`, or before that with what `condition` finds.
     #[must_use]
     pub fn wait(until: Instant, condition: Option<Condition>) -> Self {
-        Self { waiting: Some(Waiting { until, condition }), ..Self::default() }
+        Self { waiting: Some(Waiting { until, condition, as_json: false }), ..Self::default() }
     }
 
     /// The text as `set severity-output` wants it.
     #[must_use]
     pub fn rendered(self, output: SeverityOutput) -> String {
+        if self.as_json && self.severity != Some(3) {
+            return super::json::of(&self.text);
+        }
         match (self.severity, output) {
             (None, _) | (_, SeverityOutput::None) => self.text,
             (Some(n), SeverityOutput::Number) => format!("[{n}]: {}", self.text),

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::ir::chain::{Chain, Lookup, Place, Step};
 use crate::ir::expr::{AclTest, Cond, Fetch};
@@ -46,6 +48,9 @@ pub fn first(chain: &Chain, ctx: &Ctx<'_>) -> Option<usize> {
 }
 
 fn find(lookup: &Lookup, ctx: &Ctx<'_>) -> Option<usize> {
+    if lookup.outdated.load(Ordering::Acquire) {
+        return lookup.conds.iter().position(|cond| eval_cond(cond, ctx)).map(|at| lookup.first + at);
+    }
     let mut best: Option<usize> = None;
     // A value that does not exist matches nothing.
     let _ = fetch::each(&lookup.expr.fetch, ctx, &mut |sample| {
@@ -139,9 +144,13 @@ fn lookup(conds: &[Option<&Cond>], offset: usize) -> Option<Lookup> {
     let mut index: HashMap<Box<[u8]>, usize> = HashMap::new();
     let mut lengths = Vec::new();
     let mut model = None;
+    let outdated = Arc::new(AtomicBool::new(false));
     for (i, cond) in conds.iter().enumerate() {
         for test in strings(*cond).unwrap_or_default() {
             model.get_or_insert(test);
+            if let Some(newer) = &test.patterns.newer {
+                newer.tell(outdated.clone());
+            }
             for pattern in test.patterns.written.iter() {
                 let key = if test.patterns.ignore_case {
                     pattern.to_ascii_lowercase().into_bytes()
@@ -162,5 +171,8 @@ fn lookup(conds: &[Option<&Cond>], offset: usize) -> Option<Lookup> {
         ignore_case: model.patterns.ignore_case,
         index,
         lengths,
+        outdated,
+        conds: conds.iter().filter_map(|cond| cond.cloned()).collect(),
+        first: offset,
     })
 }

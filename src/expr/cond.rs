@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use crate::ir::expr::{Acl, AclTest, Cond, Term};
 use crate::ir::pattern::{MatchMethod, PatternSet};
+use crate::ir::reference::Newer;
 
 use super::ctx::Ctx;
 use super::fetch::{self, Missing};
@@ -112,6 +113,8 @@ fn test(test: &AclTest, ctx: &Ctx<'_>) -> Decision {
 }
 
 fn matches(patterns: &PatternSet, value: &Sample<'_>) -> bool {
+    let newer = patterns.newer.as_deref().and_then(Newer::get);
+    let patterns = newer.as_ref().and_then(|newer| newer.as_deref()).unwrap_or(patterns);
     // An integer from an empty text does not exist, so not even `found` holds for other types of it.
     patterns.method == MatchMethod::Found || pattern::matches(patterns, value)
 }

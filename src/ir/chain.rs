@@ -3,6 +3,8 @@
 //! Data only; [`crate::expr::chain`] builds and walks it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::expr::{Cond, Expr};
 
@@ -35,6 +37,12 @@ pub struct Lookup {
     pub index: HashMap<Box<[u8]>, usize>,
     /// Lengths of the keys, each once, ascending.
     pub lengths: Vec<usize>,
+    /// Some of the strings were changed while running: the conditions themselves have to be asked.
+    pub outdated: Arc<AtomicBool>,
+    /// The conditions, the first of which stands at position `first`.
+    pub conds: Vec<Cond>,
+    /// See there.
+    pub first: usize,
 }
 
 /// Which part of a value has to equal a key.

@@ -13,6 +13,7 @@ pub mod global;
 pub mod log;
 pub mod pattern;
 pub mod proxy;
+pub mod reference;
 pub mod resolvers;
 pub mod rules;
 pub mod server;
@@ -59,6 +60,8 @@ pub struct Config {
     pub reads_request_line: bool,
     /// `set-var` and `set-var-fmt` of the global section, in order.
     pub set_vars: Vec<global::GlobalVar>,
+    /// Lists of patterns, which commands may change.
+    pub references: reference::References,
 }
 
 impl Config {

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::reference::Newer;
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexSet};
 
@@ -97,4 +98,6 @@ pub struct PatternSet {
     pub index: Arc<PatternIndex>,
     /// Patterns as written, in order (files included), for `show acl` and messages.
     pub written: Arc<[Box<str>]>,
+    /// What took its place while running; `None`: nothing can.
+    pub newer: Option<Arc<Newer<PatternSet>>>,
 }

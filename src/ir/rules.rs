@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 use super::Place;
 use super::expr::{Cond, Expr, LogFormat, VarCond, VarName};
 use super::log::Severity;
+use super::reference::Named;
 
 /// One `http-request`, `http-response` or `http-after-response` rule.
 #[derive(Clone, Debug)]
@@ -173,6 +174,12 @@ pub enum CommonAction {
     DoLog,
     /// `set-priority-offset EXPR`.
     SetPriorityOffset(Expr),
+    /// `add-acl(FILE) KEY`.
+    AddPattern(Named, LogFormat),
+    /// `del-acl(FILE) KEY`, `del-map(FILE) KEY`.
+    DeletePattern(Named, LogFormat),
+    /// `set-map(FILE) KEY VALUE`.
+    SetPattern(Named, LogFormat, LogFormat),
 }
 
 /// Actions on connections and their first bytes.

@@ -5,6 +5,7 @@
 //! behind a short lock that is never held across an `await`.
 
 mod backend;
+pub mod board;
 mod change;
 mod dynamic;
 mod frontend;
@@ -62,6 +63,8 @@ pub struct Live {
     maxconn: AtomicU32,
     /// Limits per second of the process.
     pub rate_limits: RateLimits,
+    /// What the sessions do.
+    pub board: board::Board,
     stopping: AtomicBool,
     unique: AtomicU64,
     check_wire: Arc<CheckWire>,
@@ -134,6 +137,7 @@ impl Live {
             started_wall: sys::clock::wall(),
             maxconn: AtomicU32::new(maxconn),
             rate_limits: limits,
+            board: board::Board::default(),
             stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,

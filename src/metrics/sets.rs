@@ -340,7 +340,7 @@ counters! {
         sess_rate: RateCounter,
         /// Bytes sent by any side (`TotalBytesOut`).
         bytes_out: Counter,
-        /// Bytes sent per second.
+        /// Bytes sent per second, in units of 32 bytes.
         bytes_out_rate: RateCounter,
         /// Log lines that no target took (`DroppedLogs`).
         dropped_logs: Counter,

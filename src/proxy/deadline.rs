@@ -37,6 +37,9 @@ impl Deadline {
 
     /// Ready when the deadline has passed. To be polled when nothing else is ready, always from the same task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if super::board::is_ending() {
+            return Poll::Ready(());
+        }
         let Some(at) = self.at else { return Poll::Pending };
         match &mut self.sleep {
             None => {

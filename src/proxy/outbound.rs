@@ -270,6 +270,7 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Pl
         server.counters.lbtot.inc();
         backend.counters.lbtot.inc();
     }
+    super::board::server(server);
     txn.server = Some(server.clone());
 }
 

@@ -150,6 +150,7 @@ pub(super) enum BufferedBody {
 impl Txn {
     /// A transaction of `conn` that began at `started`.
     pub(super) fn new(conn: &Conn, started: Instant) -> Self {
+        super::board::begin(started);
         let (live, req) = with(|w| (w.live().clone(), w.take_head()));
         let t = &conn.proxy.ir.timeouts;
         let extra = conn.extra.as_deref();
@@ -263,7 +264,10 @@ impl Txn {
         }
         self.listener.counters.bin.add(up);
         self.listener.counters.bout.add(down);
-        self.live.process.bytes_out.add(down);
+        let process = &self.live.process;
+        process.bytes_out.add(down);
+        // In units of 32 bytes, as HAProxy counts them: a second of any link fits.
+        process.bytes_out_rate.add(u32::try_from((down + 16) / 32).unwrap_or(u32::MAX), clock::now_ms());
         if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
             be.counters.bin.add(up);
             be.counters.bout.add(down);
@@ -306,6 +310,7 @@ impl Txn {
             // A frontend's `set-retries` ends where another section takes over.
             self.max_retries = None;
         }
+        super::board::backend(be.idx);
         self.be = be;
         self.entered = true;
     }
@@ -363,6 +368,7 @@ impl Txn {
 
 impl Drop for Txn {
     fn drop(&mut self) {
+        super::board::end();
         let req = std::mem::take(&mut self.req);
         let resp = self.resp.take();
         with(|w| {
@@ -535,6 +541,8 @@ impl Session for Txn {
             // the loader refuses or warns about until they exist here.
             Effect::ProcVar(name, value) => crate::live::vars::set(name, value),
             Effect::Log => log(self),
+            // A value that an expression cannot use changes nothing, as in HAProxy.
+            Effect::Patterns(list, key, deed) => drop(list.get().apply(key, deed)),
             Effect::PriorityClass(class) => self.priority.0 = class,
             Effect::PriorityOffset(offset) => self.priority.1 = offset,
             Effect::LastRule(place) => self.last_rule = Some(Box::new(place.clone())),

@@ -18,7 +18,7 @@ use super::listener::Socket;
 use super::lot::{self, Lot};
 use super::stream::Stream;
 use super::txn::Txn;
-use super::{http, proxy_protocol, rules, tcp};
+use super::{board, http, proxy_protocol, rules, tcp};
 use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
@@ -199,6 +199,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
         });
     }
     tokio::spawn(lot::watch());
+    tokio::spawn(board::answer(shared.live.clone(), index));
     let mut killed = any_killed();
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -393,8 +394,9 @@ pub(super) fn resume(conn: Conn, guard: Guard) {
 /// Every step of a session sees one time.
 fn start(conn: Conn, guard: Guard, is_new: bool) {
     tokio::spawn(async move {
+        let place = board::Place::take(&conn);
         let mut session = pin!(session(conn, guard, is_new));
-        std::future::poll_fn(|cx| clock::stopped(|| session.as_mut().poll(cx))).await;
+        std::future::poll_fn(|cx| place.step(cx, |cx| clock::stopped(|| session.as_mut().poll(cx)))).await;
     });
 }
 

@@ -344,7 +344,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "BytesOutRate",
             (Metric, Rate, Process),
-            Value::U64(p.bytes_out_rate.rate(now_ms).into()),
+            Value::U64(u64::from(p.bytes_out_rate.rate(now_ms)) * 32),
             "Bytes sent in the last second",
         ),
         item("DebugCommandsIssued", (Metric, Gauge, Process), Value::U32(0), "Debug commands used so far"),

@@ -1,32 +1,47 @@
 //! The commands, one file per family.
 
+mod config;
 mod counters;
 mod dynamic;
 mod frontends;
+mod inside;
 mod latency;
 mod later;
 mod limits;
+mod maps;
 mod misc;
 mod probes;
 mod process;
+mod schema;
 mod servers;
 pub(super) mod session;
+mod sessions;
 mod stat;
 
 use super::registry::Command;
 
+/// Commands that know `json` themselves; of every other `show` the text is translated.
+pub(super) fn has_own_json(command: &Command) -> bool {
+    matches!(command.words, ["show", "stat" | "info" | "schema" | "latency" | "vrrp", ..])
+}
+
 /// All families.
 pub(super) static FAMILIES: &[&[Command]] = &[
+    config::COMMANDS,
     counters::COMMANDS,
     dynamic::COMMANDS,
     frontends::COMMANDS,
+    inside::COMMANDS,
     later::COMMANDS,
     latency::COMMANDS,
     limits::COMMANDS,
+    maps::COMMANDS,
     misc::COMMANDS,
     probes::COMMANDS,
     process::COMMANDS,
+    schema::COMMANDS,
     servers::COMMANDS,
     session::COMMANDS,
+    sessions::COMMANDS,
     stat::COMMANDS,
 ];

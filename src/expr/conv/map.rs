@@ -2,21 +2,19 @@
 
 use crate::ir::expr::{Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod;
+use crate::ir::reference::Newer;
 
 use super::super::pattern::{self, table};
 use super::super::sample::{Bytes, Sample};
 
 /// What a map wants and yields.
 pub(super) fn types(map: &Map) -> (SampleType, SampleType) {
-    let input = match &map.keys {
-        MapKeys::Exact(_) | MapKeys::Prefix(_) | MapKeys::Suffix(_) => SampleType::Str,
-        MapKeys::Nets(_) | MapKeys::Ordered(MatchMethod::Ip, _) => SampleType::Addr,
-        MapKeys::Ordered(MatchMethod::Int, _) => SampleType::Int,
-        MapKeys::Ordered(..) => SampleType::Str,
+    let input = match map.method {
+        MatchMethod::Int => SampleType::Int,
+        MatchMethod::Ip => SampleType::Addr,
+        _ => SampleType::Str,
     };
-    let output =
-        map.values.first().or(map.default.as_ref()).map_or(SampleType::Str, |v| Sample::of(v).kind());
-    (input, output)
+    (input, map.out)
 }
 
 /// The value of the entry that counts.
@@ -39,6 +37,26 @@ pub fn lookup<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<&'m Value> {
 }
 
 pub(super) fn apply<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
+    match map.newer.as_deref().and_then(Newer::get).as_deref() {
+        // What was found there may be gone before it is used.
+        Some(Some(newer)) => search(newer, sample).map(owned),
+        _ => search(map, sample),
+    }
+}
+
+fn owned<'a>(sample: Sample<'_>) -> Sample<'a> {
+    match sample {
+        Sample::Bool(b) => Sample::Bool(b),
+        Sample::Int(i) => Sample::Int(i),
+        Sample::Ipv4(a) => Sample::Ipv4(a),
+        Sample::Ipv6(a) => Sample::Ipv6(a),
+        Sample::Str(s) => Sample::Str(Bytes::Own(s[..].into())),
+        Sample::Bin(s) => Sample::Bin(Bytes::Own(s[..].into())),
+        Sample::Meth(s) => Sample::Meth(Bytes::Own(s[..].into())),
+    }
+}
+
+fn search<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
     if map.substitute
         && let MapKeys::Ordered(_, sets) = &map.keys
     {

@@ -62,7 +62,7 @@ pub fn build(
         MatchMethod::Dir => PatternIndex::Dir(trimmed(texts(patterns, ignore_case), is_dir_delimiter)),
         MatchMethod::Dom => PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter)),
     };
-    Ok(PatternSet { method, ignore_case, index: Arc::new(index), written })
+    Ok(PatternSet { method, ignore_case, index: Arc::new(index), written, newer: None })
 }
 
 /// A regular expression over bytes, as `reg` patterns and `replace-*` rules use it.

@@ -1,6 +1,7 @@
 //! Actions that every rule set shares.
 
-use crate::ir::expr::{Dir, Expr, SampleType, Scope, Value, VarCond, VarName};
+use crate::ir::expr::{Dir, Expr, LogFormat, SampleType, Scope, Value, VarCond, VarName};
+use crate::ir::reference::Deed;
 use crate::ir::rules::{CommonAction, IntSource};
 
 use super::super::ctx::Ctx;
@@ -81,7 +82,25 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
                 session.effect(Effect::PriorityOffset(clamped(n, 524_287)));
             }
         }
+        CommonAction::AddPattern(list, key) => {
+            let key = text(key, session);
+            session.effect(Effect::Patterns(list, &key, Deed::Add));
+        }
+        CommonAction::DeletePattern(list, key) => {
+            let key = text(key, session);
+            session.effect(Effect::Patterns(list, &key, Deed::Delete));
+        }
+        CommonAction::SetPattern(list, key, value) => {
+            let (key, value) = (text(key, session), text(value, session));
+            session.effect(Effect::Patterns(list, &key, Deed::Set(&value)));
+        }
     }
+}
+
+fn text(format: &LogFormat, session: &dyn Session) -> String {
+    let mut out = Vec::new();
+    logformat::render(format, &session.ctx(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn clamped(value: i64, limit: i64) -> i32 {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use crate::ir::expr::{Value, VarName};
 use crate::ir::log::Severity;
+use crate::ir::reference::{Deed, Named};
 use crate::ir::rules::{HttpService, TimeoutKind};
 
 use super::ctx::{Captures, Ctx, EditHead};
@@ -83,6 +84,8 @@ pub enum Effect<'a> {
     EarlyHint(&'a str, &'a [u8]),
     /// This rule was final.
     LastRule(&'a crate::ir::Place),
+    /// Change a list of patterns.
+    Patterns(&'a Named, &'a str, Deed<'a>),
     /// Continue in HTTP mode.
     SwitchModeHttp,
     /// Read a PROXY line first.

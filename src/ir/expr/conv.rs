@@ -5,8 +5,9 @@ use std::sync::Arc;
 use regex::bytes::Regex;
 
 use super::super::pattern::{MatchMethod, PatternSet};
+use super::super::reference::Newer;
 use super::super::table::{ExactTable, NetTable, PrefixTable};
-use super::{TimeUnit, Value, VarName};
+use super::{SampleType, TimeUnit, Value, VarName};
 
 /// An integer argument that may be a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +108,12 @@ pub struct Map {
     pub default: Option<Value>,
     /// `map_regm`: the result has references to groups (`\1`).
     pub substitute: bool,
+    /// How keys are matched.
+    pub method: MatchMethod,
+    /// Type of the results.
+    pub out: SampleType,
+    /// What took its place while running.
+    pub newer: Option<Arc<Newer<Map>>>,
 }
 
 /// Index of a map's keys.

@@ -10,6 +10,7 @@ use tandem_parser::suggest;
 
 use super::check::{self, Site};
 use super::pattern::{self, Operator, Spelling};
+use super::reference;
 use super::{Language, Named, Read};
 use crate::expr::pattern as index;
 use crate::ir::expr::{Acl, AclTest, Cond, Fetch, SampleType, Term};
@@ -360,9 +361,13 @@ impl Language<'_> {
         let spelling = Spelling { method, dotted, no_dns: read.flags.no_dns, world: self.world };
         let mut patterns = Vec::new();
         let mut written_patterns: Vec<Box<str>> = Vec::new();
+        let mut files = Vec::new();
         for at in &read.flags.files {
-            self.file(&words[*at], &spelling, read.flags.as_map, &mut patterns, &mut written_patterns)?;
+            let text =
+                self.file(&words[*at], &spelling, read.flags.as_map, &mut patterns, &mut written_patterns)?;
+            files.push((&words[*at], text));
         }
+        let mut own = Vec::new();
         let mut operator = Operator::default();
         for pattern in &words[read.patterns.clone()] {
             if let Some(op) = Operator::of(pattern).filter(|_| spelling.takes_operators()) {
@@ -370,7 +375,10 @@ impl Language<'_> {
                 continue;
             }
             match spelling.read(pattern, operator) {
-                Ok(read) => patterns.push(read),
+                Ok(read) => {
+                    own.push(reference::as_one_word(&read, pattern, operator));
+                    patterns.push(read);
+                }
                 Err(message) => {
                     let d = Diagnostic::alert(Reason::InvalidValue, pattern.span, format!("{message}."));
                     self.say(d.label(format!("for '{word}'")));
@@ -394,7 +402,11 @@ impl Language<'_> {
             ));
         }
         match index::build(method, read.flags.ignore_case, &patterns, written_patterns.into()) {
-            Ok(patterns) => Some((AclTest { expr, patterns }, valid)),
+            Ok(mut patterns) => {
+                let kind = reference::Kind { method, ignore_case: read.flags.ignore_case, dotted };
+                self.follow_line(&mut patterns, kind, (&written, word.span), files, read.flags.as_map, &own);
+                Some((AclTest { expr, patterns }, valid))
+            }
             Err(error) => {
                 let span = span_of(&words[read.patterns], word.span);
                 self.alert(Reason::InvalidValue, span, format!("regular expression of '{word}' : {error}."))
@@ -419,6 +431,7 @@ impl Language<'_> {
         Some(method)
     }
 
+    /// The patterns of a file; returned is its text.
     fn file(
         &mut self,
         word: &Word,
@@ -426,8 +439,8 @@ impl Language<'_> {
         as_map: bool,
         patterns: &mut Vec<index::Pattern>,
         written: &mut Vec<Box<str>>,
-    ) -> Read<()> {
-        let Some(text) = self.read_text(word, word.span)? else { return Some(()) };
+    ) -> Read<String> {
+        let Some(text) = self.read_text(word, word.span)? else { return Some(String::new()) };
         let keys: Vec<&str> = if as_map {
             pattern::entries(&text).map(|(key, _)| key).collect()
         } else {
@@ -446,7 +459,7 @@ impl Language<'_> {
             }
             written.push(key.into());
         }
-        Some(())
+        Some(text)
     }
 
     /// The text of a file. `Some(None)`: it cannot be read here, and that is no error.

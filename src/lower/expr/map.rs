@@ -9,10 +9,11 @@ use tandem_parser::diagnostic::Reason;
 use super::args::Args;
 use super::names::{Build, ConvRow};
 use super::pattern::{self, Operator, Spelling};
+use super::reference::Nowhere;
 use super::{Language, Read};
 use crate::expr::pattern as index;
 use crate::expr::pattern::table::{self, Prefer};
-use crate::ir::expr::{Conv, Map, MapKeys, Value};
+use crate::ir::expr::{Conv, Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod as M;
 
 /// What a map yields.
@@ -67,6 +68,43 @@ fn value(text: &str, output: Output) -> Option<Value> {
     }
 }
 
+impl Output {
+    fn kind(self) -> SampleType {
+        match self {
+            Output::Text => SampleType::Str,
+            Output::Int => SampleType::Int,
+            Output::Ip => SampleType::Addr,
+        }
+    }
+
+    /// As the stats socket calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Output::Text => "str",
+            Output::Int => "sint",
+            Output::Ip => "ip",
+        }
+    }
+
+    fn is_value(self) -> fn(&str) -> bool {
+        match self {
+            Output::Text => |_| true,
+            Output::Int => |text| value(text, Output::Int).is_some(),
+            Output::Ip => |text| value(text, Output::Ip).is_some(),
+        }
+    }
+}
+
+/// What stays of a map when its entries change.
+#[derive(Clone)]
+struct Kind {
+    file: Box<str>,
+    method: M,
+    output: Output,
+    substitute: bool,
+    default: Option<Value>,
+}
+
 fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute: bool) -> Read<Conv> {
     let file = a.opt(0).unwrap_or_default();
     let default = match a.opt(1) {
@@ -77,20 +115,27 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
         },
     };
     let text = l.read_text(file, a.span(0))?.unwrap_or_default();
-    let world = l.world;
-    let spelling = Spelling { method, dotted: false, no_dns: true, world };
-    let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::new();
-    for (key, result) in pattern::entries(&text) {
-        let Some(result) = value(result, output) else {
-            let message = format!("map file '{file}' : '{result}' is not of the type that this map yields.");
-            return l.alert(Reason::InvalidValue, a.span(0), message);
-        };
-        match spelling.read(key, Operator::Eq) {
-            Ok(pattern) => entries.push((pattern, key, result)),
-            Err(message) => {
-                return l.alert(Reason::InvalidValue, a.span(0), format!("map file '{file}' : {message}."));
-            }
+    let entries: Vec<(&str, &str)> = pattern::entries(&text).collect();
+    let kind = Kind { file: file.into(), method, output, substitute, default };
+    match make(&kind, &entries) {
+        Ok(mut map) => {
+            let make = Box::new(move |entries: &[(&str, &str)]| make(&kind, entries));
+            l.follow_map(&mut map, a.span(0), output.name(), &text, output.is_value(), make);
+            Some(Conv::Map(map))
         }
+        Err(message) => l.alert(Reason::InvalidValue, a.span(0), format!("map file '{file}' : {message}.")),
+    }
+}
+
+fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
+    let Kind { file, method, output, substitute, default } = kind.clone();
+    let spelling = Spelling { method, dotted: false, no_dns: true, world: &Nowhere };
+    let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::with_capacity(lines.len());
+    for (key, result) in lines {
+        let Some(result) = value(result, output) else {
+            return Err(format!("'{result}' is not of the type that this map yields"));
+        };
+        entries.push((spelling.read(key, Operator::Eq)?, key, result));
     }
     let mut values: Vec<Value> = Vec::new();
     let mut known = HashMap::new();
@@ -115,16 +160,21 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
             let mut sets = Vec::with_capacity(rows.len());
             for (pattern, key, at) in &rows {
                 let written = Arc::from([Box::from(*key)]);
-                match index::build(method, false, std::slice::from_ref(pattern), written) {
-                    Ok(set) => sets.push((set, *at)),
-                    Err(error) => {
-                        let message = format!("map file '{file}' : regular expression '{key}' : {error}.");
-                        return l.alert(Reason::InvalidValue, a.span(0), message);
-                    }
-                }
+                let set = index::build(method, false, std::slice::from_ref(pattern), written);
+                sets.push((set.map_err(|error| format!("regular expression '{key}' : {error}"))?, *at));
             }
             MapKeys::Ordered(method, sets.into())
         }
     };
-    Some(Conv::Map(Map { file: file.into(), keys, values: values.into(), default, substitute }))
+    let out = output.kind();
+    Ok(Map { file, keys, values: values.into(), default, substitute, method, out, newer: None })
+}
+
+/// Bits that a network fixes.
+pub(super) fn specificity(pattern: &index::Pattern) -> u32 {
+    match pattern {
+        index::Pattern::Net4(_, mask) => mask.count_ones(),
+        index::Pattern::Net6(_, len) => (*len).into(),
+        _ => 0,
+    }
 }

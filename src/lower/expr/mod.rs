@@ -15,6 +15,7 @@ mod logformat;
 mod map;
 mod names;
 mod pattern;
+mod reference;
 
 use std::collections::HashMap;
 use std::io;
@@ -27,6 +28,7 @@ use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
 use crate::ir::expr::{Acl, Expr, Scope, VarName};
+use crate::ir::reference::References;
 use crate::ir::{Place, ProxyIdx, Userlist};
 
 pub use acl::{criteria, predefined};
@@ -71,6 +73,10 @@ pub trait World {
     /// The page of a status in an `http-errors` section; `None`: there is no such section or page.
     fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
         let _ = (section, status);
+        None
+    }
+    /// Where lists of patterns are kept that may change while running; `None`: they are not.
+    fn references(&self) -> Option<&References> {
         None
     }
     /// Where a span stands, for messages at run time.

@@ -21,6 +21,7 @@ use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
+use crate::ir::reference::References;
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
 use crate::ir::{Config, Place, Proxy, ProxyIdx, Userlist};
 
@@ -107,6 +108,10 @@ impl World for Surroundings<'_, '_> {
     fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
         let pages = self.pages.get(section)?;
         pages.iter().find(|(page, _)| *page == status).map(|(_, text)| text.clone())
+    }
+
+    fn references(&self) -> Option<&References> {
+        Some(&self.config.references)
     }
 
     fn place(&self, span: Span) -> Place {

@@ -9,15 +9,6 @@ use super::cursor::{self, Cursor};
 pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
     let (name, inside) = cursor.action_parts();
     match name {
-        "add-acl" | "del-acl" | "del-map" => {
-            named(language, cursor, name, inside, "<file-name>")?;
-            cursor.format(language, LfUse::Plain)?;
-        }
-        "set-map" => {
-            named(language, cursor, name, inside, "<file-name>")?;
-            cursor.format(language, LfUse::Plain)?;
-            cursor.format(language, LfUse::Plain)?;
-        }
         "add-headers-bin" | "set-headers-bin" | "del-headers-bin" => {
             cursor.expr(language)?;
             if cursor.eat("prefix") {
@@ -152,7 +143,7 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
 }
 
 /// What stands in the action's parentheses.
-fn named<'w>(
+pub(super) fn named<'w>(
     language: &mut Language<'_>,
     cursor: &Cursor<'w>,
     name: &str,

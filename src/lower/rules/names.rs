@@ -38,11 +38,14 @@ const TRACK: &[RuleSet] = &[HttpRequest, HttpResponse, TcpConnection, TcpSession
 const LEVEL: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent, TcpResponse];
 
 const DONE: &[(&str, &[RuleSet])] = &[
+    ("add-acl", HTTP),
     ("add-header", HTTP),
     ("allow", HTTP),
     ("auth", REQ),
     ("capture", &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent]),
+    ("del-acl", HTTP),
     ("del-header", HTTP),
+    ("del-map", HTTP),
     ("deny", BOTH),
     ("disable-l7-retry", REQ),
     ("do-log", ALL),
@@ -65,6 +68,7 @@ const DONE: &[(&str, &[RuleSet])] = &[
     ("set-fc-tos", SOCKET),
     ("set-header", HTTP),
     ("set-log-level", LEVEL),
+    ("set-map", HTTP),
     ("set-mark", SOCKET),
     ("set-method", REQ),
     ("set-nice", &[HttpRequest, HttpResponse, TcpContent, TcpResponse]),
@@ -95,15 +99,10 @@ const DONE: &[(&str, &[RuleSet])] = &[
 ];
 
 const TABLES: &str = "stick tables are not implemented yet";
-const MAPS: &str = "patterns that change while running are not implemented yet";
 
 const SPOE: &[RuleSet] = &[HttpRequest, HttpResponse, TcpContent, TcpResponse];
 
 const LATER: &[(&str, &[RuleSet], Missing)] = &[
-    ("add-acl", HTTP, Missing::Unsafe(MAPS)),
-    ("del-acl", HTTP, Missing::Unsafe(MAPS)),
-    ("set-map", HTTP, Missing::Unsafe(MAPS)),
-    ("del-map", HTTP, Missing::Unsafe(MAPS)),
     ("add-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
     ("set-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
     ("del-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),

@@ -4,8 +4,10 @@ use tandem_parser::diagnostic::{Diagnostic, Reason};
 
 use super::super::expr::{Language, LfUse, Read, var_cond};
 use super::cursor::Cursor;
+use super::later::named;
 use crate::ir::expr::VarName;
 use crate::ir::log::Severity;
+use crate::ir::reference::Named;
 use crate::ir::rules::{CommonAction as C, IntSource};
 
 /// Actions that are evaluated and then change nothing, and what that means.
@@ -37,6 +39,7 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "do-log" => do_log(language, cursor),
         "set-priority-class" => cursor.expr(language).map(C::SetPriorityClass),
         "set-priority-offset" => cursor.expr(language).map(C::SetPriorityOffset),
+        "add-acl" | "del-acl" | "del-map" | "set-map" => patterns(language, cursor, name, inside),
         _ => return None,
     })
 }
@@ -56,6 +59,23 @@ fn number(language: &mut Language<'_>, cursor: &mut Cursor<'_>, what: &str, high
         return ranged(language, cursor, what, 0, high).map(IntSource::Const);
     }
     cursor.expr(language).map(IntSource::Expr)
+}
+
+/// `add-acl(FILE) KEY`, `del-acl`, `del-map`, `set-map(FILE) KEY VALUE`.
+fn patterns(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    name: &str,
+    inside: Option<&str>,
+) -> Read<C> {
+    let file = named(language, cursor, name, inside, "<file-name>")?;
+    let list = Named::new(language.world.references().cloned().unwrap_or_default(), file);
+    let key = cursor.format(language, LfUse::Plain)?;
+    Some(match name {
+        "add-acl" => C::AddPattern(list, key),
+        "set-map" => C::SetPattern(list, key, cursor.format(language, LfUse::Plain)?),
+        _ => C::DeletePattern(list, key),
+    })
 }
 
 fn ranged(

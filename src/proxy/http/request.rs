@@ -4,9 +4,11 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use crate::http::{Parser, Progress};
+use crate::live::board::{Broken, Side};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
+use crate::sys::clock;
 
 /// Read and parse the head of a request into `txn.req`. What follows it stays in the connection's input.
 pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
@@ -32,6 +34,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
                     Ok(Progress::Incomplete) if buf.len() < limit => {}
                     _ => {
                         txn.bytes_in = buf.len() as u64;
+                        keep_broken(txn, buf.filled());
                         return Poll::Ready(Err(Failure::new(Who::Proxy, Phase::Request)));
                     }
                 }
@@ -54,6 +57,22 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
 /// Has the header name letters, digits and `-` only (`option http-restrict-req-hdr-names`)?
 pub(super) fn is_plain_name(name: &[u8]) -> bool {
     name.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'-')
+}
+
+/// For `show errors`.
+fn keep_broken(txn: &Txn, bytes: &[u8]) {
+    let odd = |b: &u8| (*b < 0x20 && !matches!(*b, b'\r' | b'\n' | b'\t')) || *b >= 0x7f;
+    let message = Broken {
+        number: 0,
+        at: clock::wall(),
+        frontend: txn.fe.idx,
+        backend: None,
+        server: None,
+        src: txn.src,
+        bytes: bytes.into(),
+        position: bytes.iter().position(odd).unwrap_or(bytes.len()),
+    };
+    txn.live.board.keep_broken(Side::Request, message);
 }
 
 /// The request line as received, for the log.

@@ -188,9 +188,9 @@ impl Page<'_> {
     }
 }
 
-/// Bytes per second as bits.
-fn bit_rate(bytes: u32) -> String {
-    let bits = f64::from(bytes) * 8.0;
+/// Units of 32 bytes per second, as bits.
+fn bit_rate(units: u32) -> String {
+    let bits = f64::from(units) * 256.0;
     match bits {
         b if b >= 1e9 => format!("{:.3} Gbps", b / 1e9),
         b if b >= 1e6 => format!("{:.3} Mbps", b / 1e6),

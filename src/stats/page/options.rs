@@ -76,16 +76,17 @@ impl Options {
     #[must_use]
     pub fn parse(tail: &str) -> Self {
         let mut options = Self::default();
-        let (words, query) = tail.split_once('?').unwrap_or((tail, ""));
-        for word in words.split(';') {
-            match word {
+        let query = tail.split_once('?').map_or("", |(_, query)| query);
+        // A word counts wherever a semicolon stands before it, in the query too.
+        for word in tail.split(';').skip(1) {
+            match word.split(['?', '&']).next().unwrap_or_default() {
                 "up" => options.up = true,
                 "no-maint" => options.no_maint = true,
                 "norefresh" => options.no_refresh = true,
                 "csv" => options.form = Form::Csv,
                 "json" => options.form = Form::Json,
                 "typed" => options.form = Form::Typed,
-                _ => {
+                word => {
                     let code = word.strip_prefix("st=");
                     options.outcome = options.outcome.or_else(|| {
                         CODES.iter().find(|(_, c)| Some(*c) == code).map(|(outcome, _)| *outcome)

@@ -1,0 +1,365 @@
+//! Maps and files of ACLs: look, find, change, and replace as a whole by versions.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use super::super::registry::{Call, Command, command};
+use super::super::reply::Reply;
+use crate::ir::global::Level;
+use crate::ir::reference::{Entry, Origin, Reference, User, fresh_id};
+
+pub(super) const COMMANDS: &[Command] = &[
+    command(&["add", "acl"], Level::Admin, "add acl [@<ver>] <acl> <pattern>", "add an acl entry", |c| {
+        add(c, false)
+    }),
+    command(&["clear", "acl"], Level::Admin, "clear acl [@<ver>] <acl>", "empty an acl file", |c| {
+        clear(c, false)
+    }),
+    command(
+        &["commit", "acl"],
+        Level::Admin,
+        "commit acl @<ver> <acl>",
+        "use this version of an acl file",
+        |c| commit(c, false),
+    ),
+    command(&["del", "acl"], Level::Admin, "del acl <acl> [<key>|#<ref>]", "delete acl entries", |c| {
+        del(c, false)
+    }),
+    command(&["get", "acl"], Level::User, "get acl <acl> <value>", "patterns that match a value", |c| {
+        get(c, false)
+    }),
+    command(&["prepare", "acl"], Level::Admin, "prepare acl <acl>", "begin a new version", |c| {
+        prepare(c, false)
+    }),
+    command(
+        &["show", "acl"],
+        Level::Operator,
+        "show acl [@<ver>] <acl>",
+        "acl files or one's entries",
+        |c| show(c, false),
+    ),
+    command(
+        &["add", "map"],
+        Level::Admin,
+        "add map [@<ver>] <map> <key> <val>",
+        "add a map entry (payload supported instead of key/val)",
+        |c| add(c, true),
+    ),
+    command(&["clear", "map"], Level::Admin, "clear map [@<ver>] <map>", "empty a map", |c| clear(c, true)),
+    command(&["commit", "map"], Level::Admin, "commit map @<ver> <map>", "use this version of a map", |c| {
+        commit(c, true)
+    }),
+    command(&["del", "map"], Level::Admin, "del map <map> [<key>|#<ref>]", "delete map entries", |c| {
+        del(c, true)
+    }),
+    command(&["get", "map"], Level::User, "get map <map> <value>", "entries that a value finds", |c| {
+        get(c, true)
+    }),
+    command(&["prepare", "map"], Level::Admin, "prepare map <map>", "begin a new version", |c| {
+        prepare(c, true)
+    }),
+    command(&["set", "map"], Level::Admin, "set map <map> [<key>|#<ref>] <value>", "change map entries", set),
+    command(&["show", "map"], Level::Operator, "show map [@<ver>] [map]", "maps or one's entries", |c| {
+        show(c, true)
+    }),
+];
+
+const UNKNOWN_MAP: &str = "Unknown map identifier. Please use #<id> or <file>.\n";
+const UNKNOWN_ACL: &str = "Unknown ACL identifier. Please use #<id> or <file>.\n";
+
+fn unknown(maps: bool) -> Reply {
+    Reply::error(if maps { UNKNOWN_MAP } else { UNKNOWN_ACL })
+}
+
+fn all(call: &Call<'_>, maps: bool) -> Vec<Arc<Reference>> {
+    let mut all = call.control.live.config.references.all();
+    all.retain(|one| one.serves(maps));
+    all
+}
+
+fn named(call: &Call<'_>, name: &str, maps: bool) -> Option<Arc<Reference>> {
+    let number = name.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
+    all(call, maps).into_iter().find(|one| match number {
+        Some(number) => one.id == number,
+        None => !name.is_empty() && one.file() == name,
+    })
+}
+
+/// Takes `@VERSION` off the front.
+fn versioned(args: &[String]) -> (Option<u32>, &[String]) {
+    let Some((version, rest)) = args.split_first().and_then(|(f, rest)| Some((f.strip_prefix('@')?, rest)))
+    else {
+        return (None, args);
+    };
+    // What is no number is version 0, as the C library reads it.
+    let version = version.parse().unwrap_or(0);
+    (Some(version), rest)
+}
+
+fn arg(args: &[String], n: usize) -> &str {
+    args.get(n).map_or("", String::as_str)
+}
+
+fn show(call: &mut Call<'_>, maps: bool) -> Reply {
+    let (version, args) = versioned(call.args);
+    let mut out = String::new();
+    if arg(args, 0).is_empty() && version.is_none() {
+        out.push_str("# id (file) description\n");
+        for one in all(call, maps) {
+            let (users, contents) = (one.users.lock(), one.contents());
+            let used = match &one.origin {
+                Origin::Line { keyword, place } => {
+                    format!("acl '{keyword}' file '{}' line {}", place.file, place.line)
+                }
+                Origin::File(name) => format!("pattern loaded from file '{name}' used {}", uses(&users)),
+            };
+            // Writing into a String cannot fail.
+            let _ = writeln!(
+                out,
+                "{} ({}) {used}. curr_ver={} next_ver={} entry_cnt={}",
+                one.id,
+                one.file(),
+                contents.current,
+                contents.next,
+                (contents.entries.len() + contents.prepared.len()) * users.len(),
+            );
+        }
+        return Reply::list(out);
+    }
+    let Some(one) = named(call, arg(args, 0), maps) else { return unknown(maps) };
+    let contents = one.contents();
+    let mut line = |entry: &Entry| {
+        let _ = match maps {
+            true => writeln!(out, "{:#x} {} {}", entry.id, entry.key, entry.value),
+            false => writeln!(out, "{:#x} {}", entry.id, entry.key),
+        };
+    };
+    match version.filter(|version| *version != contents.current) {
+        None => contents.entries.iter().for_each(&mut line),
+        Some(version) => {
+            contents.prepared.iter().filter(|(v, _)| *v == version).for_each(|(_, entry)| line(entry));
+        }
+    }
+    Reply::list(out)
+}
+
+fn uses(users: &[User]) -> String {
+    let line = |user: &User| {
+        let kind = if user.has_values { "map" } else { "acl" };
+        format!("by {kind} at file '{}' line {}", user.place.file, user.place.line)
+    };
+    users.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+fn get(call: &mut Call<'_>, maps: bool) -> Reply {
+    if call.arg(0).is_empty() || call.arg(1).is_empty() {
+        return Reply::error(if maps {
+            "Missing map identifier and/or key.\n"
+        } else {
+            "Missing ACL identifier and/or key.\n"
+        });
+    }
+    let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
+    let contents = one.contents().clone();
+    let mut out = String::new();
+    for user in one.users.lock().iter() {
+        let case = if user.ignore_case { "insensitive" } else { "sensitive" };
+        let _ = write!(out, "type={}, case={case}, ", user.method);
+        let what = if maps { "found" } else { "match" };
+        let found = user.index.find(&contents.entries, call.arg(1)).map(|at| &contents.entries[at]);
+        let Some(entry) = found else {
+            let _ = writeln!(out, "{what}=no");
+            continue;
+        };
+        let tree = user.method == "ip" || !user.ignore_case && matches!(user.method, "str" | "beg");
+        let index = if tree { "tree" } else { "list" };
+        let _ = write!(out, "{what}=yes, idx={index}, ");
+        let _ = match (maps, user.output) {
+            (false, _) => writeln!(out, "pattern=\"{}\"", entry.key),
+            (true, "") => writeln!(out, "key=\"{}\", value=none", entry.key),
+            (true, kind) => {
+                writeln!(out, "key=\"{}\", value=\"{}\", type=\"{kind}\"", entry.key, entry.value)
+            }
+        };
+    }
+    Reply::list(out)
+}
+
+fn outcome(result: Result<(), String>) -> Reply {
+    match result {
+        Ok(()) => Reply::done(),
+        Err(why) => Reply::error(format!("{why}.\n")),
+    }
+}
+
+fn add(call: &mut Call<'_>, maps: bool) -> Reply {
+    let (version, args) = versioned(call.args);
+    let (name, key) = (arg(args, 0), arg(args, 1));
+    let value = arg(args, 2);
+    let lines = call.payload.filter(|_| maps && key.is_empty());
+    let complete = !name.is_empty() && (lines.is_some() || !key.is_empty() && (!maps || !value.is_empty()));
+    if !complete {
+        return Reply::error(if maps {
+            "'add map' expects three parameters (map identifier, key and value) or one parameter (map \
+             identifier) and a payload\n"
+        } else {
+            "'add acl' expects two parameters: ACL identifier and pattern.\n"
+        });
+    }
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, name, maps) else { return unknown(maps) };
+    let (current, next) = {
+        let contents = one.contents();
+        (contents.current, contents.next)
+    };
+    // A version of the past is taken, as HAProxy does, and goes with the next commit.
+    let version = match version.filter(|version| *version != current) {
+        Some(version) if version > next => {
+            let what = if maps { "map" } else { "acl" };
+            return Reply::error(format!(
+                "Version number in the future, please use 'prepare {what}' before.\n"
+            ));
+        }
+        version => version,
+    };
+    // What stands before the first line that is wrong is taken.
+    let (mut entries, mut refusal) = (Vec::new(), None);
+    let mut push = |key: &str, value: &str| {
+        let outcome = one.check(key, value).map_err(|why| format!("{why}.\n"));
+        if outcome.is_ok() {
+            entries.push(Entry { id: fresh_id(), key: key.into(), value: value.into() });
+        }
+        outcome
+    };
+    match lines {
+        None => refusal = push(key, if maps { value } else { "" }).err(),
+        Some(lines) => {
+            for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+                let outcome = match line.split_once([' ', '\t']) {
+                    Some((key, value)) => push(key, value.trim()),
+                    None => Err(format!("Missing value for key '{line}'.\n")),
+                };
+                if let Err(why) = outcome {
+                    refusal = Some(why);
+                    break;
+                }
+            }
+        }
+    }
+    let done = match version {
+        None => outcome(one.change(|contents| contents.entries.append(&mut entries))),
+        Some(version) => {
+            one.contents().prepared.extend(entries.into_iter().map(|entry| (version, entry)));
+            Reply::done()
+        }
+    };
+    refusal.map_or(done, Reply::error)
+}
+
+/// Whether an entry is meant by a key or by `#<ref>`.
+fn is_meant(entry: &Entry, text: &str) -> bool {
+    match reference(text) {
+        Some(number) => number == entry.id,
+        None => *entry.key == *text,
+    }
+}
+
+/// The number in `#0x55d2c8a0`.
+fn reference(text: &str) -> Option<u64> {
+    let number = text.strip_prefix('#')?;
+    u64::from_str_radix(number.strip_prefix("0x").unwrap_or(number), 16).ok()
+}
+
+fn set(call: &mut Call<'_>) -> Reply {
+    let value = call.arg(2);
+    if call.arg(1).is_empty() || value.is_empty() {
+        return Reply::error("'set map' expects three parameters: map identifier, key and value.\n");
+    }
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, call.arg(0), true) else { return unknown(true) };
+    let key = call.arg(1);
+    let meant = {
+        let contents = one.contents();
+        contents.entries.iter().find(|entry| is_meant(entry, key)).map(|entry| entry.key.clone())
+    };
+    let Some(meant) = meant else {
+        let text =
+            if reference(key).is_some() { "key or pattern not found.\n" } else { "entry not found.\n" };
+        return Reply::error(text);
+    };
+    if let Err(why) = one.check(&meant, value) {
+        return Reply::error(format!("{why}.\n"));
+    }
+    outcome(one.change(|contents| {
+        let meant = contents.entries.iter_mut().filter(|entry| is_meant(entry, key));
+        meant.for_each(|entry| entry.value = value.into());
+    }))
+}
+
+fn del(call: &mut Call<'_>, maps: bool) -> Reply {
+    if call.arg(0).is_empty() || call.arg(1).is_empty() {
+        return Reply::error(if maps {
+            "This command expects two parameters: map identifier and key.\n"
+        } else {
+            "This command expects two parameters: ACL identifier and key.\n"
+        });
+    }
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
+    let key = call.arg(1);
+    if !one.contents().entries.iter().any(|entry| is_meant(entry, key)) {
+        return Reply::error("Key not found.\n");
+    }
+    outcome(one.change(|contents| contents.entries.retain(|entry| !is_meant(entry, key))))
+}
+
+fn clear(call: &mut Call<'_>, maps: bool) -> Reply {
+    let (version, args) = versioned(call.args);
+    if arg(args, 0).is_empty() {
+        return Reply::error(if maps { "Missing map identifier.\n" } else { "Missing ACL identifier.\n" });
+    }
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, arg(args, 0), maps) else { return unknown(maps) };
+    let current = one.contents().current;
+    match version.filter(|version| *version != current) {
+        None => outcome(one.change(|contents| contents.entries.clear())),
+        Some(version) => {
+            one.contents().prepared.retain(|(v, _)| *v != version);
+            Reply::done()
+        }
+    }
+}
+
+fn prepare(call: &mut Call<'_>, maps: bool) -> Reply {
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
+    let mut contents = one.contents();
+    contents.next += 1;
+    Reply::info(format!("New version created: {}\n", contents.next))
+}
+
+fn commit(call: &mut Call<'_>, maps: bool) -> Reply {
+    let (Some(version), args) = versioned(call.args) else {
+        return Reply::error("Missing version number.\n");
+    };
+    if arg(args, 0).is_empty() {
+        return Reply::error(if maps { "Missing map identifier.\n" } else { "Missing ACL identifier.\n" });
+    }
+    let _turn = call.control.turn.lock();
+    let Some(one) = named(call, arg(args, 0), maps) else { return unknown(maps) };
+    let (current, next) = {
+        let contents = one.contents();
+        (contents.current, contents.next)
+    };
+    if version <= current || version > next {
+        return Reply::error("Version number out of range.\n");
+    }
+    outcome(one.change(|contents| {
+        let prepared = std::mem::take(&mut contents.prepared);
+        let (chosen, later): (Vec<_>, Vec<_>) =
+            prepared.into_iter().filter(|(v, _)| *v >= version).partition(|(v, _)| *v == version);
+        contents.entries = chosen.into_iter().map(|(_, entry)| entry).collect();
+        contents.prepared = later;
+        contents.current = version;
+    }))
+}

@@ -1,0 +1,336 @@
+//! Lists of patterns (`-f`, `map`, and those written in ACL lines): what commands of the stats socket may change while
+//! running.
+//!
+//! The expressions that use a list hold an index of their own, made for their kind of match. A [`User`] knows how to
+//! make it anew.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::{ArcSwapOption, Guard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+
+use super::Place;
+
+/// A pattern, and in maps its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What `#<ref>` names; no other entry of the process has it.
+    pub id: u64,
+    /// Pattern as written.
+    pub key: Box<str>,
+    /// Value as written; empty in lists of ACLs.
+    pub value: Box<str>,
+}
+
+/// What a list holds, with the versions that are being prepared.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// The version in use.
+    pub current: u32,
+    /// The newest version that was prepared.
+    pub next: u32,
+    /// Entries of the version in use, in order.
+    pub entries: Vec<Entry>,
+    /// Entries of versions that are being prepared.
+    pub prepared: Vec<(u32, Entry)>,
+}
+
+/// Takes the keys and values out of a text.
+pub type Parse = fn(&str) -> Vec<(Box<str>, Box<str>)>;
+
+/// What a list holds. Most are never asked for: until then only the text is kept.
+#[derive(Debug)]
+struct Held {
+    unread: Option<(Box<str>, Parse)>,
+    contents: Contents,
+}
+
+/// What an expression does with the entries of a list.
+pub trait Index: Send + Sync {
+    /// Makes the index of the expression anew.
+    ///
+    /// # Errors
+    /// Which pattern is wrong; nothing is changed then.
+    fn rebuild(&self, entries: &[Entry]) -> Result<(), String>;
+    /// Whether the expression could use this entry.
+    ///
+    /// # Errors
+    /// Why not.
+    fn check(&self, key: &str, value: &str) -> Result<(), String>;
+    /// The entry that a value finds.
+    fn find(&self, entries: &[Entry], text: &str) -> Option<usize>;
+}
+
+/// An expression that uses a list.
+pub struct User {
+    /// A converter `map`; otherwise an ACL.
+    pub is_map: bool,
+    /// Where.
+    pub place: Place,
+    /// The file has keys and values (`map`, `-M`).
+    pub has_values: bool,
+    /// Name of the match method, as `-m` has it.
+    pub method: &'static str,
+    /// `-i`.
+    pub ignore_case: bool,
+    /// Type of the values: `str`, `sint`, `ip`; empty in ACLs.
+    pub output: &'static str,
+    /// Its index.
+    pub index: Box<dyn Index>,
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("place", &self.place)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the patterns of a list come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file, by its name as written.
+    File(Box<str>),
+    /// The words of an ACL line.
+    Line {
+        /// The criterion.
+        keyword: Box<str>,
+        /// Where.
+        place: Place,
+    },
+}
+
+/// A list of patterns.
+#[derive(Debug)]
+pub struct Reference {
+    /// Its number on the stats socket.
+    pub id: u32,
+    /// Where it comes from.
+    pub origin: Origin,
+    held: Mutex<Held>,
+    changed: AtomicBool,
+    /// Held while it changes: changes take turns.
+    turn: Mutex<()>,
+    /// Who uses it.
+    pub users: Mutex<Vec<User>>,
+}
+
+impl Reference {
+    /// What it holds now.
+    pub fn contents(&self) -> MappedMutexGuard<'_, Contents> {
+        MutexGuard::map(self.held.lock(), |held| {
+            if let Some((text, parse)) = held.unread.take() {
+                let entries = parse(&text).into_iter();
+                let entries = entries.map(|(key, value)| Entry { id: fresh_id(), key, value });
+                held.contents.entries.extend(entries);
+            }
+            &mut held.contents
+        })
+    }
+
+    /// Whether some map uses it, or some ACL.
+    #[must_use]
+    pub fn serves(&self, maps: bool) -> bool {
+        self.users.lock().iter().any(|user| user.is_map == maps)
+    }
+
+    /// The file; empty if it has none.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        match &self.origin {
+            Origin::File(name) => name,
+            Origin::Line { .. } => "",
+        }
+    }
+
+    /// Whether every expression could use this entry.
+    ///
+    /// # Errors
+    /// Why one cannot.
+    pub fn check(&self, key: &str, value: &str) -> Result<(), String> {
+        self.users.lock().iter().try_for_each(|user| user.index.check(key, value))
+    }
+
+    /// Whether commands changed what is in use.
+    #[must_use]
+    pub fn was_changed(&self) -> bool {
+        self.changed.load(Ordering::Acquire)
+    }
+
+    /// Changes what is in use: every expression makes its index anew, or nothing is changed.
+    ///
+    /// # Errors
+    /// Why an expression cannot use what it would have to.
+    pub fn change(&self, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
+        let _turn = self.turn.lock();
+        let before = self.contents().clone();
+        let mut after = before.clone();
+        act(&mut after);
+        let users = self.users.lock();
+        for (at, user) in users.iter().enumerate() {
+            if let Err(why) = user.index.rebuild(&after.entries) {
+                for user in &users[..at] {
+                    // These patterns were good a moment ago.
+                    let _ = user.index.rebuild(&before.entries);
+                }
+                return Err(why);
+            }
+        }
+        *self.contents() = after;
+        self.changed.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// What a rule does with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed<'a> {
+    /// `add-acl`: unless it is there.
+    Add,
+    /// `set-map`: a new value, or a new entry.
+    Set(&'a str),
+    /// `del-acl`, `del-map`.
+    Delete,
+}
+
+impl Reference {
+    /// Does what a rule asks for.
+    ///
+    /// # Errors
+    /// Why an expression could not use it.
+    pub fn apply(&self, key: &str, deed: Deed<'_>) -> Result<(), String> {
+        let known = self.contents().entries.iter().find(|e| *e.key == *key).map(|e| e.value.clone());
+        let value = match (deed, &known) {
+            (Deed::Add, Some(_)) | (Deed::Delete, None) => return Ok(()),
+            (Deed::Set(value), Some(now)) if **now == *value => return Ok(()),
+            (Deed::Delete, Some(_)) => {
+                return self.change(|contents| contents.entries.retain(|e| *e.key != *key));
+            }
+            (Deed::Add, None) => "",
+            (Deed::Set(value), _) => value,
+        };
+        self.check(key, value)?;
+        self.change(|contents| {
+            let mut found = false;
+            for entry in contents.entries.iter_mut().filter(|e| *e.key == *key) {
+                entry.value = value.into();
+                found = true;
+            }
+            if !found {
+                contents.entries.push(Entry { id: fresh_id(), key: key.into(), value: value.into() });
+            }
+        })
+    }
+}
+
+/// A list by its file, whichever line speaks of it first.
+#[derive(Clone, Debug)]
+pub struct Named {
+    all: References,
+    file: Box<str>,
+    found: Arc<OnceLock<Arc<Reference>>>,
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
+
+impl Eq for Named {}
+
+impl Named {
+    /// The list of this file in `all`.
+    #[must_use]
+    pub fn new(all: References, file: &str) -> Self {
+        Self { all, file: file.into(), found: Arc::default() }
+    }
+
+    /// The list; an empty one if nothing reads the file.
+    #[must_use]
+    pub fn get(&self) -> &Arc<Reference> {
+        self.found.get_or_init(|| self.all.file(&self.file, "", |_| Vec::new()))
+    }
+}
+
+/// All lists of patterns of a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct References(Arc<Mutex<Vec<Arc<Reference>>>>);
+
+impl References {
+    /// The file with this name; at first, with what is in this text.
+    pub fn file(&self, name: &str, text: &str, parse: Parse) -> Arc<Reference> {
+        let known =
+            self.0.lock().iter().find(|one| matches!(&one.origin, Origin::File(n) if **n == *name)).cloned();
+        known.unwrap_or_else(|| self.add(Origin::File(name.into()), text.into(), parse))
+    }
+
+    /// A list of its own.
+    pub fn add(&self, origin: Origin, text: Box<str>, parse: Parse) -> Arc<Reference> {
+        let mut all = self.0.lock();
+        let reference = Arc::new(Reference {
+            id: u32::try_from(all.len()).unwrap_or(u32::MAX),
+            origin,
+            held: Mutex::new(Held { unread: Some((text, parse)), contents: Contents::default() }),
+            changed: AtomicBool::new(false),
+            turn: Mutex::new(()),
+            users: Mutex::default(),
+        });
+        all.push(reference.clone());
+        reference
+    }
+
+    /// All of them, by number.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Reference>> {
+        self.0.lock().clone()
+    }
+}
+
+/// A number that no entry of this process had.
+#[must_use]
+pub fn fresh_id() -> u64 {
+    use std::sync::atomic::AtomicU64;
+    // They look like the addresses that HAProxy shows there.
+    static NEXT: AtomicU64 = AtomicU64::new(0x5500_0000_1000);
+    NEXT.fetch_add(0x10, Ordering::Relaxed)
+}
+
+/// What took the place of something that the configuration made. Costs one look at a flag until then.
+#[derive(Debug)]
+pub struct Newer<T> {
+    changed: AtomicBool,
+    now: ArcSwapOption<T>,
+    followers: Mutex<Vec<Arc<AtomicBool>>>,
+}
+
+impl<T> Default for Newer<T> {
+    fn default() -> Self {
+        Self { changed: AtomicBool::new(false), now: ArcSwapOption::empty(), followers: Mutex::default() }
+    }
+}
+
+impl<T> Newer<T> {
+    /// What is to be used in place of the original; `None`: that itself.
+    #[must_use]
+    pub fn get(&self) -> Option<Guard<Option<Arc<T>>>> {
+        self.changed.load(Ordering::Acquire).then(|| self.now.load())
+    }
+
+    /// Takes the place of what was used so far.
+    pub fn set(&self, now: T) {
+        self.now.store(Some(Arc::new(now)));
+        self.changed.store(true, Ordering::Release);
+        self.followers.lock().iter().for_each(|flag| flag.store(true, Ordering::Release));
+    }
+
+    /// Raises this flag when the original is used no more.
+    pub fn tell(&self, flag: Arc<AtomicBool>) {
+        flag.fetch_or(self.changed.load(Ordering::Acquire), Ordering::AcqRel);
+        self.followers.lock().push(flag);
+    }
+}

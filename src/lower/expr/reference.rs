@@ -1,0 +1,255 @@
+//! Lists of patterns that commands may change: how the expressions that use them make their indexes anew.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Weak};
+
+use tandem_parser::lex::Word;
+use tandem_parser::span::Span;
+
+use super::pattern::{METHODS, Operator, Spelling, method};
+use super::{Language, World};
+use crate::expr::Sample;
+use crate::expr::pattern as index;
+use crate::ir::expr::Map;
+use crate::ir::pattern::{MatchMethod, PatternSet};
+use crate::ir::reference::{Entry, Index, Newer, Origin, Reference, User};
+use crate::ir::{Place, ProxyIdx, Userlist};
+
+/// The world of patterns that come while running: they name nothing.
+pub(super) struct Nowhere;
+
+impl World for Nowhere {
+    fn read(&self, _: &str) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn hostname(&self) -> String {
+        String::new()
+    }
+    fn resolve(&self, _: &str) -> Option<IpAddr> {
+        None
+    }
+    fn offline(&self) -> bool {
+        false
+    }
+    fn frontend(&self, _: &str) -> Option<ProxyIdx> {
+        None
+    }
+    fn backend(&self, _: &str) -> Option<ProxyIdx> {
+        None
+    }
+    fn server(&self, _: ProxyIdx, _: &str) -> Option<u32> {
+        None
+    }
+    fn userlist(&self, _: &str) -> Option<Arc<Userlist>> {
+        None
+    }
+    fn place(&self, _: Span) -> Place {
+        Place::default()
+    }
+}
+
+/// How the keys of a list are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) method: MatchMethod,
+    pub(super) ignore_case: bool,
+    pub(super) dotted: bool,
+}
+
+impl Kind {
+    fn read(&self, key: &str) -> Result<index::Pattern, String> {
+        let spelling = Spelling { method: self.method, dotted: self.dotted, no_dns: true, world: &Nowhere };
+        let pattern = spelling.read(key, Operator::Eq)?;
+        if self.method == MatchMethod::Reg {
+            index::regex(key, self.ignore_case).map_err(|e| format!("regex '{key}' is invalid : {e}"))?;
+        }
+        Ok(pattern)
+    }
+
+    fn name(&self) -> &'static str {
+        METHODS.iter().find(|name| method(name) == Some(self.method)).copied().unwrap_or("str")
+    }
+
+    /// The entry that `text` finds: among those that match the longest of addresses, and prefixes, else the
+    /// first.
+    fn find(&self, entries: &[Entry], text: &str) -> Option<usize> {
+        let sample = match self.method {
+            MatchMethod::Int => Sample::Int(text.parse().ok()?),
+            MatchMethod::Ip => Sample::ip(text.parse().ok()?),
+            _ => Sample::text(text.as_bytes()),
+        };
+        let fits = |entry: &Entry| {
+            let pattern = self.read(&entry.key).ok()?;
+            let set =
+                index::build(self.method, self.ignore_case, std::slice::from_ref(&pattern), Arc::from([]));
+            index::matches(&set.ok()?, &sample).then_some(pattern)
+        };
+        let matching = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, fits(entry)?)));
+        let size = |(at, pattern): &(usize, index::Pattern)| match self.method {
+            MatchMethod::Ip => super::map::specificity(pattern) as usize,
+            MatchMethod::Beg => entries[*at].key.len(),
+            _ => 0,
+        };
+        // The first of equals.
+        matching.min_by_key(|one| std::cmp::Reverse(size(one))).map(|(at, _)| at)
+    }
+}
+
+/// The patterns of an ACL line: those of its files, then those of the line itself.
+struct Line {
+    kind: Kind,
+    newer: Arc<Newer<PatternSet>>,
+    lists: Vec<Weak<Reference>>,
+}
+
+/// One of the lists of a [`Line`].
+struct Part {
+    line: Arc<Line>,
+    place: usize,
+}
+
+impl Index for Part {
+    fn rebuild(&self, mine: &[Entry]) -> Result<(), String> {
+        let Line { kind, newer, lists } = &*self.line;
+        let (mut patterns, mut written) = (Vec::new(), Vec::new());
+        let mut take = |entries: &[Entry]| {
+            entries.iter().try_for_each(|entry| {
+                patterns.push(kind.read(&entry.key)?);
+                written.push(entry.key.clone());
+                Ok::<(), String>(())
+            })
+        };
+        for (at, list) in lists.iter().enumerate() {
+            match list.upgrade() {
+                Some(list) if at != self.place => take(&list.contents().entries)?,
+                _ => take(mine)?,
+            }
+        }
+        newer.set(index::build(kind.method, kind.ignore_case, &patterns, written.into())?);
+        Ok(())
+    }
+
+    fn check(&self, key: &str, _: &str) -> Result<(), String> {
+        self.line.kind.read(key).map(drop)
+    }
+
+    fn find(&self, entries: &[Entry], text: &str) -> Option<usize> {
+        self.line.kind.find(entries, text)
+    }
+}
+
+/// A pattern of a line as one word, whatever operator stood before it.
+pub(super) fn as_one_word(pattern: &index::Pattern, text: &str, operator: Operator) -> Box<str> {
+    match (pattern, operator) {
+        (index::Pattern::Range(low, _), Operator::Ge | Operator::Gt) => format!("{low}:").into(),
+        (index::Pattern::Range(_, high), Operator::Le | Operator::Lt) => format!(":{high}").into(),
+        _ => text.into(),
+    }
+}
+
+/// Makes a map from its entries.
+pub(super) type Make = Box<dyn Fn(&[(&str, &str)]) -> Result<Map, String> + Send + Sync>;
+
+struct Lookup {
+    kind: Kind,
+    newer: Arc<Newer<Map>>,
+    is_value: fn(&str) -> bool,
+    make: Make,
+}
+
+impl Index for Lookup {
+    fn rebuild(&self, entries: &[Entry]) -> Result<(), String> {
+        let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
+        self.newer.set((self.make)(&entries)?);
+        Ok(())
+    }
+
+    fn check(&self, key: &str, value: &str) -> Result<(), String> {
+        if !(self.is_value)(value) {
+            return Err(format!("unable to parse '{value}'"));
+        }
+        self.kind.read(key).map(drop)
+    }
+
+    fn find(&self, entries: &[Entry], text: &str) -> Option<usize> {
+        self.kind.find(entries, text)
+    }
+}
+
+fn pairs(text: &str) -> Vec<(Box<str>, Box<str>)> {
+    super::pattern::entries(text).map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+fn keys(text: &str) -> Vec<(Box<str>, Box<str>)> {
+    super::pattern::lines(text).map(|key| (key.into(), Box::default())).collect()
+}
+
+/// The words of an ACL line, each with a zero byte behind it, which no word has.
+fn words_of_line(text: &str) -> Vec<(Box<str>, Box<str>)> {
+    text.split_terminator('\0').map(|word| (word.into(), Box::default())).collect()
+}
+
+impl Language<'_> {
+    /// Lets an ACL's patterns follow its files and the words of its line.
+    pub(super) fn follow_line(
+        &mut self,
+        set: &mut PatternSet,
+        kind: Kind,
+        criterion: (&str, Span),
+        files: Vec<(&Word, String)>,
+        as_map: bool,
+        words: &[Box<str>],
+    ) {
+        let Some(all) = self.world.references() else { return };
+        let place = self.world.place(criterion.1);
+        let parse = if as_map { pairs } else { keys };
+        let mut lists: Vec<Arc<Reference>> =
+            files.iter().map(|(name, text)| all.file(name, text, parse)).collect();
+        let origin = Origin::Line { keyword: criterion.0.into(), place: place.clone() };
+        lists.push(all.add(origin, words.iter().flat_map(|word| [&**word, "\0"]).collect(), words_of_line));
+        let newer: Arc<Newer<PatternSet>> = Arc::default();
+        set.newer = Some(newer.clone());
+        let line = Arc::new(Line { kind, newer, lists: lists.iter().map(Arc::downgrade).collect() });
+        for (at, list) in lists.iter().enumerate() {
+            list.users.lock().push(User {
+                is_map: false,
+                has_values: as_map && !list.file().is_empty(),
+                place: place.clone(),
+                method: kind.name(),
+                ignore_case: kind.ignore_case,
+                output: "",
+                index: Box::new(Part { line: line.clone(), place: at }),
+            });
+        }
+    }
+
+    /// Lets a map follow its file.
+    pub(super) fn follow_map(
+        &mut self,
+        map: &mut Map,
+        at: Span,
+        output: &'static str,
+        text: &str,
+        is_value: fn(&str) -> bool,
+        make: Make,
+    ) {
+        let Some(all) = self.world.references() else { return };
+        let file = all.file(&map.file, text, pairs);
+        let newer: Arc<Newer<Map>> = Arc::default();
+        map.newer = Some(newer.clone());
+        let kind = Kind { method: map.method, ignore_case: false, dotted: false };
+        file.users.lock().push(User {
+            is_map: true,
+            has_values: true,
+            place: self.world.place(at),
+            method: kind.name(),
+            ignore_case: false,
+            output,
+            index: Box::new(Lookup { kind, newer, is_value, make }),
+        });
+    }
+}

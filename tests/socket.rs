@@ -1,0 +1,297 @@
+//! The stats socket: sessions seen and ended, broken messages kept, JSON of everything, and input that is no use.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::lab::{Config, Connection, Host, Lab, Process, proxy, wait_for};
+
+const CONFIG: &str = "\
+global
+    stats socket SOCKET level admin
+    stats socket SOCKET.user level user
+    stats timeout 2s
+    stats maxconn 20
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+frontend fe
+    bind 127.0.0.1:8001
+    http-request return status 200 hdr x-v %[var(proc.tone)]
+listen raw
+    mode tcp
+    bind 127.0.0.1:8003
+    server itself 127.0.0.1:8001
+";
+
+/// A running program and the path of its socket, which is seen from outside its machine.
+struct Side {
+    _proxy: Process,
+    host: Host,
+    socket: PathBuf,
+}
+
+impl Side {
+    fn start(lab: &Lab) -> Self {
+        let host = lab.host("ours");
+        let socket = host.file("anchor", "").with_file_name("s");
+        let config = CONFIG.replace("SOCKET", &socket.display().to_string());
+        let proxy = host.haproxy(&proxy(), &Config::written(&host, "socket.cfg", &config));
+        let side = Self { _proxy: proxy, host, socket };
+        wait_for("the socket", Duration::from_secs(20), || {
+            UnixStream::connect(&side.socket).is_ok().then_some(())
+        });
+        side
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    fn ask(&self, command: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+#[test]
+fn a_session_is_seen_and_ended() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let side = Side::start(&lab);
+    assert_eq!(side.ask("show sess"), "\n");
+    let mut connection = Connection::open(&side.host, "127.0.0.1:8003").unwrap();
+    connection.get("/").unwrap();
+    let seen = wait_for("the session", Duration::from_secs(10), || {
+        let all = side.ask("show sess");
+        all.lines().find(|line| line.contains("fe=raw be=raw srv=itself")).map(str::to_owned)
+    });
+    assert!(seen.contains("proto=tcpv4 src=127.0.0.1:"), "{seen}");
+    let id = seen.split(':').next().unwrap();
+    let details = side.ask(&format!("show sess {id}"));
+    assert!(details.contains("server=itself (id=1)"), "{details}");
+    assert_eq!(side.ask("show sess older 1h"), "\n");
+    let json: serde_json::Value = serde_json::from_str(side.ask("show sess json").trim()).unwrap();
+    assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
+    assert_eq!(side.ask("shutdown session 0xffffff"), "No such session (use 'show sess').\n\n");
+    assert_eq!(side.ask(&format!("shutdown session {id}")), "\n");
+    assert!(connection.get("/").is_err(), "the connection is gone");
+    wait_for("no session", Duration::from_secs(10), || (side.ask("show sess") == "\n").then_some(()));
+    wait_for("the counters", Duration::from_secs(10), || {
+        let stat = side.ask("show stat");
+        let row = stat.lines().find(|line| line.starts_with("raw,itself,")).unwrap();
+        (row.split(',').nth(4) == Some("0")).then_some(())
+    });
+}
+
+#[test]
+fn broken_requests_are_kept_and_variables_are_set() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let side = Side::start(&lab);
+    let mut connection = Connection::open(&side.host, "127.0.0.1:8001").unwrap();
+    let _ = connection.exchange("GET /\x01here HTTP/1.1\r\nHost: lab\r\n\r\n");
+    let errors = side.ask("show errors");
+    assert!(errors.starts_with("Total events captured on ["), "{errors}");
+    for part in [
+        "] : 1\n",
+        "frontend fe (#2): invalid request",
+        "error at position 5",
+        "GET /\\x01here HTTP/1.1\\r\\n",
+    ] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    assert!(!side.ask("show errors fe response").contains("invalid"));
+    assert_eq!(side.ask("show errors nope"), "No such proxy.\n\n");
+
+    assert_eq!(side.ask("get var proc.tone"), "Variable not found.\n\n");
+    assert!(
+        side.ask("set var proc.tone str(a)").starts_with("This command is restricted to experimental mode")
+    );
+    let set = "experimental-mode on;set var proc.tone str(high);get var proc.tone";
+    assert_eq!(side.ask(set), "\n\nproc.tone: type=str value=<high>\n\n");
+    let answer = Connection::open(&side.host, "127.0.0.1:8001").unwrap().get("/").unwrap();
+    assert_eq!(answer.header("x-v"), Some("high"));
+}
+
+#[test]
+fn every_show_has_a_json_form() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let side = Side::start(&lab);
+    let help = side.ask("help");
+    let shows = help.lines().filter(|line| line.starts_with("  show ") && !line.contains("(not done yet)"));
+    let mut count = 0;
+    for line in shows {
+        let usage = line.split(" : ").next().unwrap().split(':').next().unwrap();
+        let words: Vec<&str> = usage
+            .split_ascii_whitespace()
+            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+            .collect();
+        let command = format!("{} json", words.join(" ").trim_end_matches(" json"));
+        let answer = side.ask(&command);
+        let read = serde_json::from_str::<serde_json::Value>(answer.trim());
+        assert!(read.is_ok(), "{command}: {answer}");
+        count += 1;
+    }
+    assert!(count > 25, "only {count} commands");
+}
+
+#[test]
+fn input_of_no_use_does_no_harm() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let side = Side::start(&lab);
+    let works = |when: &str| {
+        let answer = wait_for(when, Duration::from_secs(30), || {
+            let mut stream = UnixStream::connect(&side.socket).ok()?;
+            stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+            stream.write_all(b"show version\n").ok()?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).ok().filter(|n| *n > 0)?;
+            Some(answer)
+        });
+        assert!(answer.contains("tandem"), "{when}: {answer}");
+    };
+
+    // A line of a megabyte, with and without an end.
+    for end in ["\n", ""] {
+        let mut stream = side.connect();
+        // The answer may come before all was sent.
+        let _ = stream.write_all(format!("show {}{end}", "x".repeat(1 << 20)).as_bytes());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.contains("too long"), "{answer:.200}");
+        works("after a long line");
+    }
+
+    // Half a payload: nothing is done.
+    let mut stream = side.connect();
+    stream.write_all(b"set severity-output number;add map nope <<\nkey val").unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(!answer.contains("Unknown map"), "{answer}");
+    works("after half a payload");
+
+    // A thousand at once, fifty times as many as are served.
+    let crowd: Vec<UnixStream> = (0..1000)
+        .map_while(|_| {
+            let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).ok()?;
+            socket.set_nonblocking(true).ok()?;
+            // Those that find the line full are refused by the kernel.
+            let _ = socket.connect(&socket2::SockAddr::unix(&side.socket).ok()?);
+            Some(socket.into())
+        })
+        .collect();
+    assert_eq!(crowd.len(), 1000);
+    drop(crowd);
+    works("after a crowd");
+
+    // Somebody asks for very much and never reads.
+    let mut deaf = side.connect();
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    for _ in 0..2000 {
+        if deaf.write_all("show stat;".repeat(100).as_bytes()).and_then(|()| deaf.write_all(b"\n")).is_err() {
+            break;
+        }
+    }
+    works("beside a client that does not read");
+    drop(deaf);
+
+    // A level that is too low, for every command of the next one.
+    let mut user = UnixStream::connect(side.socket.with_extension("user")).unwrap();
+    user.write_all(
+        b"disable frontend fe;show env;clear counters all;shutdown session 0x1;set map a b c;operator\n",
+    )
+    .unwrap();
+    let mut answer = String::new();
+    user.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "Permission denied\n\n".repeat(6));
+    works("at the end");
+}
+
+/// With comments and a layout of its own.
+const WRITTEN: &str = "\
+# The edge.
+global
+    stats socket SOCKET level admin   # for the operator
+    maxconn 500
+
+defaults
+\tmode    http
+\ttimeout connect 1s
+\ttimeout client  5s
+\ttimeout server  5s
+
+frontend fe            # the way in
+\tbind 127.0.0.1:8001
+\tuse_backend other if { path -f LIST }
+\tdefault_backend be
+
+backend be
+\t# Two of three are enough.
+\tserver  a  127.0.0.1:8091  weight 10   # old machine
+\tserver  b  127.0.0.1:8092 disabled
+\tserver  c  127.0.0.1:8093 maxconn 10 check
+backend other
+\tserver  d  127.0.0.1:8094
+";
+
+#[test]
+fn what_was_changed_is_written_back() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("ours");
+    let list = host.file("LIST", "# paths\n/one\n\n/two\n");
+    let socket = host.file("anchor", "").with_file_name("s");
+    let text =
+        WRITTEN.replace("SOCKET", &socket.display().to_string()).replace("LIST", &list.display().to_string());
+    let path = host.dir().join("written.cfg");
+    let proxy = host.haproxy(&proxy(), &Config::written(&host, "written.cfg", &text));
+    let side = Side { _proxy: proxy, host, socket };
+    wait_for("the socket", Duration::from_secs(20), || {
+        UnixStream::connect(&side.socket).is_ok().then_some(())
+    });
+    assert_eq!(side.ask("show config running"), format!("{text}\n"));
+    assert_eq!(side.ask("commit config"), "Nothing was changed.\n\n");
+    let changes = format!(
+        "set weight be/a 20;set server be/a addr 127.0.0.2 port 8099;set server be/b state ready;\
+         set maxconn server be/c 7;set server be/c state maint;set maxconn frontend fe 77;set maxconn global 400;\
+         add server other/e 127.0.0.1:8095 weight 3;add acl {0} /three;del acl {0} /two",
+        list.display()
+    );
+    side.ask(&changes);
+    let expected = text
+        .replace("a  127.0.0.1:8091  weight 10 ", "a  127.0.0.2:8099  weight 20 ")
+        .replace("8092 disabled", "8092")
+        .replace("maxconn 10 check", "maxconn 7 check disabled")
+        .replace("# the way in\n", "# the way in\n\tmaxconn 77\n")
+        .replace("maxconn 500", "maxconn 400")
+        .replace("d  127.0.0.1:8094\n", "d  127.0.0.1:8094\n\tserver e 127.0.0.1:8095 weight 3 disabled\n");
+    let patterns = "# paths\n/one\n\n/three\n";
+    assert_eq!(side.ask("show config running"), format!("{expected}{patterns}\n"));
+    let told = side.ask("commit config");
+    for part in ["written.cfg:19\n- \tserver  a  127.0.0.1:8091", "+ \tserver  a  127.0.0.2:8099", "- /two\n"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), patterns);
+    assert_eq!(side.ask("commit config"), "Nothing was changed.\n\n");
+    // Another change, found although lines have moved.
+    side.ask("set weight other/d 9;enable server other/e");
+    side.ask("commit config");
+    let expected = expected.replace("8094\n", "8094 weight 9\n").replace("weight 3 disabled", "weight 3");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    // What somebody else wrote is not lost.
+    let later = std::time::SystemTime::now() + Duration::from_secs(10);
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+    side.ask("set weight other/d 8");
+    assert!(side.ask("commit config").contains("was changed after it was read"));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+}
