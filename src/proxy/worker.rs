@@ -269,6 +269,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         _ => None,
     };
     let states = with(|w| w.states.clone());
+    let mut stopped = false;
     loop {
         match frontend.state() {
             FrontendState::Open => {}
@@ -276,9 +277,14 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             }
-            FrontendState::Stopped => return,
+            // Who has come before the end is served: closing the socket would reset them, even where another
+            // process goes on listening, if it did not take this thread's socket over.
+            FrontendState::Stopped => stopped = true,
         }
         if full() {
+            if stopped {
+                return;
+            }
             shared.room.wait().await;
             continue;
         }
@@ -291,6 +297,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         let accepted = tokio::select! {
             biased;
             accepted = accept => accepted,
+            () = std::future::ready(()), if stopped => return,
             () = states.notified() => continue,
         };
         let (io, src) = match accepted {
