@@ -65,7 +65,7 @@ fn a_router_has_the_hardware_address_of_the_protocol_whoever_runs_it() {
     let client = lab.host("client");
     pair.net.plug(&client, "eth0", "10.78.0.13/24");
     client.sh("sysctl -qw net.ipv6.conf.all.accept_dad=0; ip addr add fd00:78::3/64 dev eth0 nodad");
-    let mac = client.sh("cat /sys/class/net/eth0/address");
+    let mac = client.sh("ip -br link show eth0 | awk '{print $3}'");
     let mac = mac.trim();
     let real = Program::reference("keepalived");
     for (name, high, low) in [("ours above", keepalived(), real.clone()), ("ours below", real, keepalived())]

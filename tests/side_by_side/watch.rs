@@ -171,7 +171,7 @@ pub(super) fn settle(line: &str) -> String {
     // Queue, connection and whole time of a TCP session, its bytes and how it ended.
     static TCP: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r" (-?\d+)/(-?\d+)/\+?(-?\d+) \d+ (\S\S) ").unwrap());
-    static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" (-1|\d{3}) \d+ - ").unwrap());
+    static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" (-1|\d{3}) \d+ (\S+) - ").unwrap());
     static COUNTERS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r" \d+/\d+/\d+/\d+/(\+?\d+) (\d+/\d+)").unwrap());
     let line = PORT.replace(line, "$1 [T]");
@@ -185,6 +185,11 @@ pub(super) fn settle(line: &str) -> String {
         let phase = |at: usize| if found[at].starts_with('-') { "-1" } else { "n" };
         format!(" {}/{}/{} n {} ", phase(1), phase(2), phase(3), &found[4])
     });
-    let line = BYTES.replace(&line, " $1 n - ");
-    COUNTERS.replace(&line, " n/n/n/n/$1 $2").into_owned()
+    let line = BYTES.replace(&line, " $1 n $2 - ");
+    let mut line = COUNTERS.replace(&line, " n/n/n/n/$1 $2").into_owned();
+    // HAProxy cuts lines at 1024 bytes: where that is in the text depends on how long the durations were.
+    if line.len() > 850 {
+        line.truncate(line.floor_char_boundary(850));
+    }
+    line
 }

@@ -2,13 +2,18 @@
 
 use crate::expr::ctx::{Captures, Ctx, EditHead};
 use crate::expr::rules::{http_request, http_response, tcp_content};
-use crate::expr::{AnswerBody, Effect, Session, Vars, Verdict};
+use crate::expr::{Answer, AnswerBody, Effect, Session, Vars, Verdict};
 use crate::http::Head;
 use crate::ir::expr::Dir;
 use crate::ir::rules::{HttpRule, TcpRule};
 use crate::lower::expr::tests::{Fixture, Machine, language, messages, words};
 
 use super::RuleSet;
+
+/// The first header of this name that an answer carries.
+fn field<'a>(answer: &'a Answer, name: &str) -> &'a [u8] {
+    answer.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map_or(&[], |(_, value)| value)
+}
 
 /// A session of the fixture's facts that keeps what it was told.
 struct Recorded {
@@ -95,7 +100,7 @@ fn requests_are_edited_in_order() {
         (&["set-method POST", "set-path /new"], "POST /new?x=1 HTTP/1.1|host: h|x-b: one, two"),
         (&["set-query a=%[path]"], "GET /p/q?a=/p/q HTTP/1.1|host: h|x-b: one, two"),
         (&["set-pathq /only"], "GET /only HTTP/1.1|host: h|x-b: one, two"),
-        (&["set-uri http://x/y"], "GET http://x/y HTTP/1.1|host: h|x-b: one, two"),
+        (&["set-uri http://x/y"], "GET http://x/y HTTP/1.1|host: x|x-b: one, two"),
         (&["replace-path ^/p/(.*) /\\1/p"], "GET /q/p?x=1 HTTP/1.1|host: h|x-b: one, two"),
         (&["replace-pathq ^/p/q\\?(.*)$ /z?y&\\1"], "GET /z?y&x=1 HTTP/1.1|host: h|x-b: one, two"),
         (
@@ -172,9 +177,9 @@ fn redirections_lead_where_haproxy_leads() {
         else {
             panic!("{line}: an answer");
         };
-        assert_eq!((answer.status, &*answer.headers[0].1), (status, location.as_bytes()), "{line}");
+        assert_eq!((answer.status, field(&answer, "location")), (status, location.as_bytes()), "{line}");
         let cacheable = !matches!(status, 302 | 303 | 307);
-        assert_eq!(answer.headers.len(), if cacheable { 1 } else { 2 }, "{line}");
+        assert_eq!(answer.headers.len(), if cacheable { 2 } else { 3 }, "{line}");
     }
     let mut session = session("/", &[]);
     let rules = rules(
@@ -185,7 +190,7 @@ fn redirections_lead_where_haproxy_leads() {
         ],
     );
     let Verdict::Answer(answer) = http_request(&rules, 0, &mut session) else { panic!("an answer") };
-    assert_eq!(&*answer.headers[2].1, b"seen=1; path=/;");
+    assert_eq!(field(&answer, "set-cookie"), b"seen=1; path=/;");
 }
 
 #[test]
@@ -437,5 +442,5 @@ fn an_old_redirect_is_a_plain_string() {
     assert!(language.finish().is_empty());
     let mut session = session("/p/q?x=1", &[("Host", "h")]);
     let Verdict::Answer(answer) = http_request(&[rule], 0, &mut session) else { panic!("an answer") };
-    assert_eq!(&*answer.headers[0].1, b"/p/q/");
+    assert_eq!(field(&answer, "location"), b"/p/q/");
 }
