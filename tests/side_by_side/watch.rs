@@ -186,10 +186,7 @@ pub(super) fn settle(line: &str) -> String {
         format!(" {}/{}/{} n {} ", phase(1), phase(2), phase(3), &found[4])
     });
     let line = BYTES.replace(&line, " $1 n $2 - ");
-    let mut line = COUNTERS.replace(&line, " n/n/n/n/$1 $2").into_owned();
+    let line = COUNTERS.replace(&line, " n/n/n/n/$1 $2");
     // HAProxy cuts lines at 1024 bytes: where that is in the text depends on how long the durations were.
-    if line.len() > 850 {
-        line.truncate(line.floor_char_boundary(850));
-    }
-    line
+    line.chars().take(850).collect()
 }
