@@ -34,6 +34,9 @@ impl Core {
             Change::Address(address) => {
                 // Renewed lifetimes are no news.
                 if self.kernel.set_address(address.clone()) {
+                    if address.address.is_ipv6() {
+                        self.give_sources(address.index);
+                    }
                     self.refresh_index(address.index, now);
                 }
             }
@@ -100,6 +103,9 @@ impl Core {
         self.kernel = Kernel::new(links, addresses);
         self.routes_gone = true;
         for name in interfaces(self.engine.config(), &self.kernel) {
+            if let Some(index) = self.kernel.link(&name).map(|l| l.index) {
+                self.give_sources(index);
+            }
             self.refresh(&name, now);
         }
         for at in 0..self.sides.len() {

@@ -108,11 +108,34 @@ impl Core {
         if let VirtualLinkKind::Ipvlan { address: Some((address, prefix_len)), .. } = wanted.kind {
             self.set_own_address(instance, index, address, prefix_len);
         }
-        let local = || {
-            let base = self.kernel.link(&wanted.base)?.index;
-            instance.src_ip.or_else(|| self.kernel.own(base, self.engine.config()).1.map(IpAddr::V6))
+        if speaks {
+            self.give_source(instance, wanted);
+        }
+    }
+
+    /// The interface below has its link-local address, perhaps only now: the virtual ones send from it too. Without it on
+    /// them the kernel refuses every advert, and both routers of a pair become masters.
+    pub(super) fn give_sources(&mut self, below: u32) {
+        let config = self.engine.config().clone();
+        for instance in &config.instances {
+            let Some(wanted) = instance.links.first() else { continue };
+            if self.kernel.link(&wanted.base).is_some_and(|l| l.index == below) {
+                self.give_source(instance, wanted);
+            }
+        }
+    }
+
+    fn give_source(&mut self, instance: &Instance, wanted: &VirtualLink) {
+        let (Some(index), Some(base)) = (
+            self.kernel.link(&wanted.name).map(|l| l.index),
+            self.kernel.link(&wanted.base).map(|l| l.index),
+        ) else {
+            return;
         };
-        if let Some(address @ IpAddr::V6(_)) = local().filter(|_| v6 && speaks && instance.ipv6) {
+        let local = instance.src_ip.or_else(|| self.kernel.own(base, self.engine.config()).1.map(IpAddr::V6));
+        if let Some(address @ IpAddr::V6(_)) = local.filter(|_| instance.ipv6)
+            && !self.kernel.has(index, address)
+        {
             self.set_own_address(instance, index, address, 64);
         }
     }
