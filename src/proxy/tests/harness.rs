@@ -126,7 +126,8 @@ fn run_all(config: Config) -> Running {
     let identity = Identity { hostname: None, tag: "test".into(), pid: 1 };
     let live = Live::new(Arc::new(config), Arc::new(Logger::new(identity)), 1000);
     let threads = live.config.global.nbthread.map_or(1, |n| n as usize);
-    let bound = bind_all(&live, threads, &mut Vec::new()).unwrap();
+    // Port 0 is asked for twice, first without SO_REUSEPORT: another test may take the port in between.
+    let bound = (0..20).find_map(|_| bind_all(&live, threads, &mut Vec::new()).ok()).expect("a free port");
     let addr = bound[0].sockets[0].local_addr().unwrap();
     let engine = Engine::start(live.clone(), bound, Arc::new(NoService), threads).unwrap();
     Running { live, addr, engine: Some(engine) }
