@@ -25,28 +25,28 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
         CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
         CommonAction::SetNice(nice) => session.effect(Effect::Nice(*nice)),
         CommonAction::SetTos(source) => {
-            if let Some(tos) = number(source, session).and_then(|n| u8::try_from(n).ok()) {
+            if let Some(tos) = narrow(number(source, session)) {
                 session.effect(Effect::Tos(tos));
             }
         }
         CommonAction::SetMark(source) => {
-            if let Some(mark) = number(source, session).and_then(|n| u32::try_from(n).ok()) {
+            if let Some(mark) = narrow(number(source, session)) {
                 session.effect(Effect::Mark(mark));
             }
         }
         CommonAction::SetServerTos(source) => {
-            if let Some(tos) = number(source, session).and_then(|n| u8::try_from(n).ok()) {
+            if let Some(tos) = narrow(number(source, session)) {
                 session.effect(Effect::ServerTos(tos));
             }
         }
         CommonAction::SetServerMark(source) => {
-            if let Some(mark) = number(source, session).and_then(|n| u32::try_from(n).ok()) {
+            if let Some(mark) = narrow(number(source, session)) {
                 session.effect(Effect::ServerMark(mark));
             }
         }
         CommonAction::SetRetries(source) => {
             // More than a hundred is never reached in the time a client waits.
-            if let Some(n) = number(source, session).and_then(|n| u32::try_from(n).ok()).filter(|n| *n <= 100)
+            if let Some(n) = narrow(number(source, session)).filter(|n| *n <= 100)
             {
                 session.effect(Effect::Retries(n));
             }
@@ -62,12 +62,12 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
             }
         }
         CommonAction::SetSrcPort(expr) => {
-            if let Some(port) = int(expr, session).and_then(|n| u16::try_from(n).ok()) {
+            if let Some(port) = narrow(int(expr, session)) {
                 session.effect(Effect::SrcPort(port));
             }
         }
         CommonAction::SetDstPort(expr) => {
-            if let Some(port) = int(expr, session).and_then(|n| u16::try_from(n).ok()) {
+            if let Some(port) = narrow(int(expr, session)) {
                 session.effect(Effect::DstPort(port));
             }
         }
@@ -117,6 +117,11 @@ fn number(source: &IntSource, session: &dyn Session) -> Option<i64> {
         IntSource::Const(n) => Some(*n),
         IntSource::Expr(expr) => int(expr, session),
     }
+}
+
+/// A value that does not fit is none.
+fn narrow<T: TryFrom<i64>>(value: Option<i64>) -> Option<T> {
+    T::try_from(value?).ok()
 }
 
 fn int(expr: &Expr, session: &dyn Session) -> Option<i64> {
