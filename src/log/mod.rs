@@ -12,7 +12,6 @@ mod sink;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
@@ -166,7 +165,7 @@ impl Logger {
 
     /// Sends one message (without line end) to all `targets` that want its severity. `tag`: the proxy's own `log-tag`.
     pub fn send(&self, targets: &Targets, severity: Severity, tag: Option<&str>, message: &[u8]) {
-        self.send_at(targets, severity, tag, b"", message, sys::clock::wall());
+        self.send_with(targets, severity, tag, b"", message);
     }
 
     /// The same with structured data for the targets that carry it.
@@ -178,18 +177,7 @@ impl Logger {
         data: &[u8],
         message: &[u8],
     ) {
-        self.send_at(targets, severity, tag, data, message, sys::clock::wall());
-    }
-
-    fn send_at(
-        &self,
-        targets: &Targets,
-        severity: Severity,
-        tag: Option<&str>,
-        data: &[u8],
-        message: &[u8],
-        now: SystemTime,
-    ) {
+        let now = sys::clock::wall();
         thread_local! {
             static LINE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
         }
