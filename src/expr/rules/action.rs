@@ -46,8 +46,7 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
         }
         CommonAction::SetRetries(source) => {
             // More than a hundred is never reached in the time a client waits.
-            if let Some(n) = narrow(number(source, session)).filter(|n| *n <= 100)
-            {
+            if let Some(n) = narrow(number(source, session)).filter(|n| *n <= 100) {
                 session.effect(Effect::Retries(n));
             }
         }
