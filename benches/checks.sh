@@ -2,24 +2,11 @@
 # What checks cost, beside HAProxy: CPU of thousands of checked servers, and what traffic beside them feels of it.
 # Each program runs alone with the same file, in turns; CPU is that of the process, so other work on the machine counts for
 # little; p99 is only worth its ratio.
-# usage: [SERVERS=10000] [INTER=2s] [SECS=10] [TANDEM=program called haproxy] [REF_HAPROXY=haproxy] benches/checks.sh [tcp|http...]
+# usage: [SERVERS=10000] [INTER=2s] [SECS=10] [TANDEM=program] [REF_HAPROXY=haproxy] benches/checks.sh [tcp|http...]
 set -eu
-here=$(cd "$(dirname "$0")/.." && pwd)
-servers=${SERVERS:-10000} inter=${INTER:-2s} secs=${SECS:-10} ref=$(command -v "${REF_HAPROXY:-haproxy}" || true)
+servers=${SERVERS:-10000} inter=${INTER:-2s} secs=${SECS:-10}
 kinds=("$@"); [ $# -gt 0 ] || kinds=(tcp http)
-for tool in "${ref:-haproxy}" nginx wrk; do
-    command -v "$tool" > /dev/null || { echo "checks.sh: $tool is missing"; exit 2; }
-done
-dir=$(mktemp -d)
-finish() { for p in "$dir"/*.pid; do [ ! -s "$p" ] || kill "$(cat "$p")" 2> /dev/null || true; done; sleep 0.3; rm -rf "$dir"; }
-trap finish EXIT
-ours=${TANDEM:-}
-if [ -z "$ours" ]; then
-    (cd "$here" && cargo build --release)
-    target=$(cd "$here" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    cp "$target/release/tandem" "$dir/haproxy"; ours=$dir/haproxy
-fi
-base=$((20000 + $$ % 10000))
+. "$(dirname "$0")/preamble.sh" nginx wrk
 cat > "$dir/nginx.conf" << C
 daemon off; worker_processes 1; pid $dir/origin.pid; error_log /dev/null;
 events { worker_connections 12000; }

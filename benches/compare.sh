@@ -2,26 +2,14 @@
 # Tandem beside HAProxy, and nginx where it can do the same: CPU per request, p99, what a second thread adds, idle
 # connections, maps. Every figure is made in turns with its peers, and is the median of PAIRS of them; only the
 # ratios say something on a machine that does other work too.
-# usage: [SECS=3] [PAIRS=3] [TANDEM=program called haproxy] [REF_HAPROXY=haproxy] benches/compare.sh [PART...]
+# usage: [SECS=3] [PAIRS=3] [TANDEM=program] [REF_HAPROXY=haproxy] benches/compare.sh [PART...]
 # Parts: the scenarios below, p99, threads, idle, map. Needs haproxy, nginx, wrk, python3.
 set -eu
-here=$(cd "$(dirname "$0")/.." && pwd)
-secs=${SECS:-3} pairs=${PAIRS:-3} ref=$(command -v "${REF_HAPROXY:-haproxy}" || true)
+secs=${SECS:-3} pairs=${PAIRS:-3}
 scenarios=(small logged kb16 mb1 close tcp tcpbulk chain)
 parts=("$@"); [ $# -gt 0 ] || parts=("${scenarios[@]}" p99 threads idle map)
-for tool in "${ref:-haproxy}" nginx wrk python3; do
-    command -v "$tool" > /dev/null || { echo "compare.sh: $tool is missing"; exit 2; }
-done
-dir=$(mktemp -d)
-finish() { for p in "$dir"/*.pid; do [ ! -s "$p" ] || kill "$(cat "$p")" 2> /dev/null || true; done; sleep 0.3; rm -rf "$dir"; }
-trap finish EXIT
-ours=${TANDEM:-}
-if [ -z "$ours" ]; then
-    (cd "$here" && cargo build --release)
-    target=$(cd "$here" && cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-    cp "$target/release/tandem" "$dir/haproxy"; ours=$dir/haproxy
-fi
-base=$((20000 + $$ % 10000)) # 0-2: servers, 9: log; 10, 30, 50, 70: tandem, haproxy, nginx, tandem or haproxy with two threads
+. "$(dirname "$0")/preamble.sh" nginx wrk python3
+# Ports from base: 0-2: servers, 9: log; 10, 30, 50, 70: tandem, haproxy, nginx, tandem or haproxy with two threads
 mkdir "$dir/f"; head -c 16384 /dev/urandom > "$dir/f/16k"; head -c 1048576 /dev/urandom > "$dir/f/1m"; chmod -R a+rX "$dir"
 
 hosts() { for i in $(seq 500); do printf "$1" "$i" "$i"; done; }
@@ -164,7 +152,7 @@ case " ${parts[*]} " in *" threads "*)
 esac
 idle() { # program
     config $((base + 70)) 1 > "$dir/idle.cfg"
-    start "$1" "$dir/idle.cfg" idle $((base + 70)); python3 "$here/benches/idle.py" "$(cat "$dir/idle.pid")" $((base + 70)); stop idle
+    start "$1" "$dir/idle.cfg" idle $((base + 70)); python3 "$(dirname "$0")/idle.py" "$(cat "$dir/idle.pid")" $((base + 70)); stop idle
 }
 case " ${parts[*]} " in *" idle "*) echo "idle connection: Tandem $(idle "$ours") bytes, HAProxy $(idle "$ref")" ;; esac
 
