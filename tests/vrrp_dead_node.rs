@@ -1,6 +1,6 @@
 //! What a node keeps when everything on it is killed or frozen: nothing, for the kernel takes the addresses away.
 
-use crate::lab::{Config, Host, Lab, Signal, eventually, holds_for, keepalived};
+use crate::lab::{Config, Host, Lab, Part, Signal, eventually, holds_for, keepalived};
 use crate::vrrp_process::{CONFIG, Pair, SECOND, VIP, pid};
 
 const VIP6: &str = "fd00:78::100";
@@ -94,4 +94,50 @@ fn who_does_not_want_it_keeps_addresses_forever() {
     eventually("the addresses", 5 * SECOND, || has_both(&pair.two));
     assert!(two.stop().success());
     assert!(forever(&pair.two), "{}", lives(&pair.two));
+}
+
+/// Is a ping to either address answered? With `afresh` the client must ask for the hardware address first.
+fn answered(client: &Host, afresh: bool) -> bool {
+    [VIP, VIP6].iter().any(|vip| {
+        if afresh {
+            client.try_sh(&format!("ip neigh del {vip} dev eth0"));
+        }
+        client.try_sh(&format!("ping -n -c 1 -W 0.2 {vip}")).status.success()
+    })
+}
+
+#[test]
+fn a_killed_node_stops_answering_before_its_addresses_end() {
+    let Some(lab) = Lab::open(&[Part::Program("ping")]) else { return };
+    let pair = Pair::new(&lab);
+    // One goes on sending to whom it knows, the other asks each time.
+    let (knows, asks) = (lab.host("knows"), lab.host("asks"));
+    for (client, last) in [(&knows, 31), (&asks, 32)] {
+        pair.net.plug(client, "eth0", &format!("10.78.0.{last}/24"));
+        client.sh(&format!("ip addr add fd00:78::{last}/64 dev eth0 nodad"));
+    }
+    // Nobody else is there to take over: whoever answers is the dead one.
+    let _one = pair.one.keepalived(&keepalived(), &written(&pair.one, 100, "router_id one"));
+    eventually("the addresses", 5 * SECOND, || has_both(&pair.one));
+    let link = pair.one.sh("ip -o link show dev eth0");
+    let mac = link.split_once("link/ether ").unwrap().1.split(' ').next().unwrap();
+    for vip in [VIP, VIP6] {
+        knows.sh(&format!("ip neigh replace {vip} lladdr {mac} dev eth0 nud permanent"));
+    }
+    for (client, afresh) in [(&knows, false), (&asks, true)] {
+        for vip in [VIP, VIP6] {
+            eventually("the first answer", 5 * SECOND, || {
+                client.try_sh(&format!("ping -n -c 1 -W 0.2 {vip}")).status.success()
+            });
+        }
+        holds_for("answers, lease after lease", 2 * SECOND, || answered(client, afresh));
+    }
+    kill_all(&pair.one);
+    let silent = eventually("silence", 3 * SECOND, || !answered(&knows, false) && !answered(&asks, true));
+    assert!(has_any(&pair.one), "the addresses went first");
+    let gone = eventually("the end of the addresses", 5 * SECOND, || !has_any(&pair.one));
+    println!("everything killed: silent after {silent:?}, addresses gone {gone:?} later");
+    // What is left in the kernel does not stand in the way of whoever comes next.
+    pair.one.sh(&format!("ip addr add {VIP}/24 dev eth0"));
+    eventually("answers again", 10 * SECOND, || answered(&knows, false));
 }

@@ -7,6 +7,7 @@ pub mod detach;
 pub mod fd;
 pub mod fork;
 pub mod inotify;
+pub mod lease;
 pub mod link;
 pub mod netlink;
 pub mod nft;

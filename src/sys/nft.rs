@@ -45,17 +45,17 @@ impl Filter {
 const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
-const NEW_TABLE: u16 = 0;
-const DELETE_TABLE: u16 = 2;
-const NEW_CHAIN: u16 = 3;
-const NEW_RULE: u16 = 6;
-const NEW_SET: u16 = 9;
+pub(super) const NEW_TABLE: u16 = 0;
+pub(super) const DELETE_TABLE: u16 = 2;
+pub(super) const NEW_CHAIN: u16 = 3;
+pub(super) const NEW_RULE: u16 = 6;
+pub(super) const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
 
 const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
-const CREATE: u16 = 0x400;
-const APPEND: u16 = 0x800;
+pub(super) const CREATE: u16 = 0x400;
+pub(super) const APPEND: u16 = 0x800;
 const NESTED: u16 = 0x8000;
 
 /// Families of tables (`NFPROTO_*`).
@@ -68,26 +68,26 @@ const OUTPUT: u32 = 3;
 
 const VERDICT_REGISTER: u32 = 0;
 /// First of the four-byte registers.
-const REGISTER: u32 = 8;
-const DROP: u32 = 0;
-const ACCEPT: u32 = 1;
+pub(super) const REGISTER: u32 = 8;
+pub(super) const DROP: u32 = 0;
+pub(super) const ACCEPT: u32 = 1;
 
 /// Keys of `meta`.
 const META_IIF: u32 = 4;
 const META_OIF: u32 = 5;
-const META_PROTOCOL: u32 = 16;
+pub(super) const META_PROTOCOL: u32 = 16;
 
 /// Bases of `payload`.
-const NETWORK: u32 = 1;
-const TRANSPORT: u32 = 2;
+pub(super) const NETWORK: u32 = 1;
+pub(super) const TRANSPORT: u32 = 2;
 
 /// Data types as nft(8) numbers them: for its listing only.
-const TYPE_IPV4: u32 = 7;
-const TYPE_IPV6: u32 = 8;
+pub(super) const TYPE_IPV4: u32 = 7;
+pub(super) const TYPE_IPV6: u32 = 8;
 const TYPE_INTERFACE: u32 = 20;
 
 const IGMP: u8 = 2;
-const ICMPV6: u8 = 58;
+pub(super) const ICMPV6: u8 = 58;
 /// Neighbour solicitation and advertisement.
 const DISCOVERY: [u8; 2] = [135, 136];
 /// Listener reports of both versions, listener done, router solicitation.
@@ -113,10 +113,10 @@ pub fn apply(filter: &Filter) -> io::Result<()> {
 
 /// Attributes, one after the other.
 #[derive(Default)]
-struct Attributes(Vec<u8>);
+pub(super) struct Attributes(pub(super) Vec<u8>);
 
 impl Attributes {
-    fn raw(mut self, kind: u16, value: &[u8]) -> Self {
+    pub(super) fn raw(mut self, kind: u16, value: &[u8]) -> Self {
         let len = u16::try_from(value.len() + 4).unwrap_or(u16::MAX);
         self.0.extend(len.to_ne_bytes());
         self.0.extend(kind.to_ne_bytes());
@@ -125,53 +125,53 @@ impl Attributes {
         self
     }
 
-    fn text(self, kind: u16, value: &str) -> Self {
+    pub(super) fn text(self, kind: u16, value: &str) -> Self {
         let mut bytes = value.as_bytes().to_vec();
         bytes.push(0);
         self.raw(kind, &bytes)
     }
 
-    fn number(self, kind: u16, value: u32) -> Self {
+    pub(super) fn number(self, kind: u16, value: u32) -> Self {
         self.raw(kind, &value.to_be_bytes())
     }
 
-    fn nest(self, kind: u16, inner: Self) -> Self {
+    pub(super) fn nest(self, kind: u16, inner: Self) -> Self {
         self.raw(kind | NESTED, &inner.0)
     }
 
     /// A member of a list.
-    fn item(self, inner: Self) -> Self {
+    pub(super) fn item(self, inner: Self) -> Self {
         self.nest(1, inner)
     }
 
     /// An expression of a rule.
-    fn expression(self, name: &str, data: Self) -> Self {
+    pub(super) fn expression(self, name: &str, data: Self) -> Self {
         self.item(Self::default().text(1, name).nest(2, data))
     }
 
     /// Loads part of the packet into a register.
-    fn load(self, base: u32, offset: u32, len: u32) -> Self {
+    pub(super) fn load(self, base: u32, offset: u32, len: u32) -> Self {
         let data = Self::default().number(1, REGISTER).number(2, base).number(3, offset).number(4, len);
         self.expression("payload", data)
     }
 
     /// Loads something known of the packet into the register that is `after` bytes behind the first.
-    fn meta(self, key: u32, after: u32) -> Self {
+    pub(super) fn meta(self, key: u32, after: u32) -> Self {
         self.expression("meta", Self::default().number(1, REGISTER + after / 4).number(2, key))
     }
 
     /// Goes on only if the register has this value.
-    fn equal(self, value: &[u8]) -> Self {
+    pub(super) fn equal(self, value: &[u8]) -> Self {
         let data = Self::default().number(1, REGISTER).number(2, 0).nest(3, Self::default().raw(1, value));
         self.expression("cmp", data)
     }
 
     /// Goes on only if the register is in the set.
-    fn within(self, set: &str) -> Self {
+    pub(super) fn within(self, set: &str) -> Self {
         self.expression("lookup", Self::default().text(1, set).number(2, REGISTER))
     }
 
-    fn verdict(self, code: u32, counters: bool) -> Self {
+    pub(super) fn verdict(self, code: u32, counters: bool) -> Self {
         let counted = if counters { self.expression("counter", Self::default()) } else { self };
         let verdict = Self::default().nest(2, Self::default().number(1, code));
         counted.expression("immediate", Self::default().number(1, VERDICT_REGISTER).nest(2, verdict))
@@ -179,14 +179,14 @@ impl Attributes {
 }
 
 /// A transaction.
-struct Batch {
+pub(super) struct Batch {
     bytes: Vec<u8>,
     sequence: u32,
     sets: u32,
 }
 
 impl Batch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut batch = Self { bytes: Vec::new(), sequence: 0, sets: 0 };
         batch.message(BATCH_BEGIN, REQUEST, 0, SUBSYSTEM, &Attributes::default());
         batch
@@ -205,11 +205,11 @@ impl Batch {
         self.sequence += 1;
     }
 
-    fn add(&mut self, kind: u16, flags: u16, family: u8, attributes: &Attributes) {
+    pub(super) fn add(&mut self, kind: u16, flags: u16, family: u8, attributes: &Attributes) {
         self.message(SUBSYSTEM << 8 | kind, REQUEST | ACK | flags, family, 0, attributes);
     }
 
-    fn table(&mut self, family: u8, kind: u16, table: &str) {
+    pub(super) fn table(&mut self, family: u8, kind: u16, table: &str) {
         let flags = if kind == NEW_TABLE { CREATE } else { 0 };
         self.add(kind, flags, family, &Attributes::default().text(1, table));
     }
@@ -301,7 +301,7 @@ impl Batch {
     }
 
     /// Sends it and hears whether all of it was taken.
-    fn commit(mut self) -> io::Result<()> {
+    pub(super) fn commit(mut self) -> io::Result<()> {
         self.message(BATCH_END, REQUEST, 0, SUBSYSTEM, &Attributes::default());
         let fd = socket(
             AddressFamily::Netlink,

@@ -1,4 +1,6 @@
-//! How long the kernel keeps an address that nobody renews.
+//! How long the kernel keeps an address that nobody renews, and how long it answers for it.
+
+use std::time::Duration;
 
 use crate::ir::vrrp::{Instance, VipLifetime};
 
@@ -9,6 +11,8 @@ pub const FOREVER: u32 = u32::MAX;
 /// Shortest automatic life, seconds. The kernel counts in whole seconds and may be up to one late; a machine so busy
 /// that this thread does not run for as long has lost the election at `advert_int 1` anyway.
 const SHORTEST: u32 = 3;
+/// Shortest lease. At intervals of a few milliseconds a pause of this thread that no backup notices must not show.
+const SHORTEST_LEASE: Duration = Duration::from_millis(200);
 
 /// How long the kernel keeps an address of this instance when nobody renews it, seconds: as long as the others wait
 /// for adverts, so that it is gone when they take over.
@@ -26,10 +30,18 @@ pub fn lifetime(setting: VipLifetime, instance: &Instance) -> u32 {
     }
 }
 
+/// How long after an advert the kernel goes on answering for the addresses, where the others take over before a
+/// [`lifetime()`] can end. `None`: the lifetime is enough, or not wanted.
+#[must_use]
+pub fn lease(setting: VipLifetime, instance: &Instance) -> Option<Duration> {
+    let silence = instance.advert_interval * instance.down_timer_adverts;
+    let short = silence < Duration::from_secs(u64::from(SHORTEST));
+    let wanted = setting == VipLifetime::Auto && instance.priority != PRIORITY_OWNER;
+    (short && wanted).then(|| silence.max(SHORTEST_LEASE))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -48,5 +60,21 @@ mod tests {
         assert_eq!(lifetime(VipLifetime::Seconds(7), &with(1.0, 3, 100)), 7);
         assert_eq!(lifetime(VipLifetime::Off, &with(1.0, 3, 100)), u32::MAX);
         assert_eq!(lifetime(VipLifetime::Auto, &with(1.0, 3, 255)), u32::MAX, "the owner's own address");
+    }
+
+    #[test]
+    fn a_lease_fills_what_whole_seconds_cannot_count() {
+        let with = |interval: f64, priority| Instance {
+            advert_interval: Duration::from_secs_f64(interval),
+            priority,
+            ..Instance::new("VI_1")
+        };
+        let auto = |interval| lease(VipLifetime::Auto, &with(interval, 100));
+        assert_eq!(auto(0.1), Some(Duration::from_millis(300)));
+        assert_eq!(auto(0.01), Some(SHORTEST_LEASE));
+        assert_eq!(auto(1.0), None, "the kernel's own count does it");
+        assert_eq!(lease(VipLifetime::Off, &with(0.1, 100)), None);
+        assert_eq!(lease(VipLifetime::Seconds(5), &with(0.1, 100)), None);
+        assert_eq!(lease(VipLifetime::Auto, &with(0.1, 255)), None, "the owner's own address");
     }
 }

@@ -3,11 +3,13 @@
 
 use crate::ir::vrrp::Config;
 use crate::sys::clock;
+use crate::sys::lease::{self, Lease};
 use crate::sys::netlink::Rtnl;
 use crate::sys::nft::{self, Filter};
 use crate::sys::raw::RawSocket;
 use crate::sys::shared::Slots;
 use crate::vrrp::engine::Engine;
+use crate::vrrp::lifetime;
 use crate::vrrp::packet::{self, Outgoing, PRIORITY_STOP};
 
 use super::addresses::{self, Kernel};
@@ -79,8 +81,11 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
         }
         journal.detail(format!("({}) sent 0 priority", instance.name));
     }
+    let table = config.global.firewall.nftables.clone().unwrap_or_else(|| "keepalived".to_owned());
+    if config.instances.iter().any(|i| lifetime::lease(config.global.vip_lifetime, i).is_some()) {
+        let _ = lease::apply(&Lease { table: table.clone(), ..Lease::default() });
+    }
     if filtered {
-        let table = config.global.firewall.nftables.clone().unwrap_or_else(|| "keepalived".to_owned());
         // The next engine sets what it needs.
         let _ = nft::apply(&Filter { table, ..Filter::default() });
     }

@@ -3,6 +3,7 @@
 mod announce;
 mod changes;
 mod firewall;
+mod lease;
 mod lifetime;
 mod notices;
 pub(super) mod observed;
@@ -25,6 +26,7 @@ use tokio::sync::Notify;
 
 use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
+use crate::sys::lease::Lease;
 use crate::sys::netlink::Rtnl;
 use crate::sys::nft::Filter;
 use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
@@ -100,6 +102,8 @@ pub struct Core {
     unrenewed: BTreeSet<(u32, IpAddr)>,
     /// What is filtered; `None`: nothing was set yet.
     filter: Option<Filter>,
+    /// What is leased; `None`: nothing was set yet.
+    lease: Option<Lease>,
     /// Memberships of interfaces below virtual ones, which must not report their own.
     memberships: BTreeMap<(u32, IpAddr), Membership>,
     /// Switches of the kernel that were changed, with what they were.
@@ -170,6 +174,7 @@ impl Core {
             files: Files::default(),
             unrenewed: BTreeSet::new(),
             filter: None,
+            lease: None,
             memberships: BTreeMap::new(),
             switches: Vec::new(),
             because: None,
@@ -197,6 +202,7 @@ impl Core {
         let config = self.engine.config().clone();
         self.make_links();
         self.update_filter(None);
+        self.update_lease(None);
         self.set_statics(&Config::default(), &config);
         self.promote_secondaries();
         self.fifos.update(&config.global, &mut self.running, &self.journal);
@@ -394,6 +400,7 @@ impl Core {
         if add {
             self.log_filter(&instance, add);
             self.update_filter(Some(at));
+            self.update_lease(Some(at));
         }
         let verb = if add { "setting" } else { "removing" };
         for (what, vips) in [("VIPs", &instance.vips), ("E-VIPs", &instance.excluded_vips)] {
@@ -412,6 +419,7 @@ impl Core {
         if !add {
             self.log_filter(&instance, add);
             self.update_filter(None);
+            self.update_lease(None);
         }
         self.plan_renewal();
     }
@@ -479,6 +487,7 @@ impl Core {
             self.unmake_links(&config, &Config::default());
             self.drop_filter();
         }
+        self.drop_lease();
         std::mem::take(&mut self.running)
     }
 

@@ -57,6 +57,7 @@ impl Core {
         self.unmake_links(&old_config, &config);
         self.make_links();
         self.update_filter(None);
+        self.update_lease(None);
         // A new instance must be able to send when it starts.
         self.open_sockets(now);
         self.promote_secondaries();
