@@ -55,6 +55,8 @@ enum State {
 pub struct ChunkDecoder {
     state: State,
     left: u64,
+    /// The size of the chunk stands before its data already.
+    announced: bool,
     digits: u8,
     /// Trailer line under construction.
     line: Vec<u8>,
@@ -123,15 +125,16 @@ impl ChunkDecoder {
         while i < input.len() && self.state != State::Done {
             if self.state == State::Data {
                 let n = (input.len() - i).min(usize::try_from(self.left).unwrap_or(usize::MAX));
-                write_size(n as u64, out);
-                out.extend_from_slice(&input[i..i + n]);
-                out.extend_from_slice(b"\r\n");
-                *data += n as u64;
-                self.left -= n as u64;
-                i += n;
-                if self.left == 0 {
-                    self.state = State::DataCr;
+                if !self.announced {
+                    write_size(n as u64, out);
                 }
+                out.extend_from_slice(&input[i..i + n]);
+                if !self.announced {
+                    out.extend_from_slice(b"\r\n");
+                }
+                *data += n as u64;
+                i += n;
+                self.passed(n as u64, out);
                 continue;
             }
             let c = input[i];
@@ -139,6 +142,38 @@ impl ChunkDecoder {
             self.state = self.step(c, out)?;
         }
         Ok(i)
+    }
+
+    /// Bytes of the current chunk that have not come yet.
+    #[must_use]
+    pub fn chunk_left(&self) -> u64 {
+        if self.state == State::Data { self.left } else { 0 }
+    }
+
+    /// What is left of the chunk will be passed on by other means than [`ChunkDecoder::decode`]: append its size to
+    /// `out`. Tell [`ChunkDecoder::passed`] of every byte.
+    pub fn announce(&mut self, out: &mut Vec<u8>) {
+        if !self.announced && self.chunk_left() > 0 {
+            write_size(self.left, out);
+            self.announced = true;
+        }
+    }
+
+    /// Is the size of the current chunk out?
+    #[must_use]
+    pub fn is_announced(&self) -> bool {
+        self.announced
+    }
+
+    /// So many bytes of the chunk's data were passed on. Appends what follows the last one.
+    pub fn passed(&mut self, n: u64, out: &mut Vec<u8>) {
+        self.left -= n;
+        if self.left == 0 {
+            self.state = State::DataCr;
+            if std::mem::take(&mut self.announced) {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
     }
 
     fn step(&mut self, c: u8, out: &mut Vec<u8>) -> Result<State, ChunkError> {

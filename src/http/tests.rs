@@ -246,6 +246,24 @@ fn dechunk(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool, u64), bod
     Ok((out, used, d.is_done(), data))
 }
 
+/// What is passed on by other means stands in one chunk, however it comes; the rest of it may still be decoded.
+#[test]
+fn a_chunk_may_be_announced_before_its_data_come() {
+    let (mut decoder, mut out, mut data) = (ChunkDecoder::new(), Vec::new(), 0);
+    decoder.decode(b"14;x=y\r\nabcde", &mut out, &mut data).unwrap();
+    assert_eq!(decoder.chunk_left(), 15);
+    decoder.announce(&mut out);
+    assert!(decoder.is_announced());
+    // Ten of them elsewhere, twice five; then the last five.
+    decoder.passed(5, &mut out);
+    decoder.passed(5, &mut out);
+    assert_eq!(decoder.chunk_left(), 5);
+    decoder.decode(b"vwxyz\r\n1\r\nq\r\n0\r\n\r\n", &mut out, &mut data).unwrap();
+    assert!(decoder.is_done());
+    assert_eq!(out, b"5\r\nabcde\r\nF\r\nvwxyz\r\n1\r\nq\r\n0\r\n\r\n");
+    assert_eq!((data, decoder.chunk_left()), (11, 0));
+}
+
 #[test]
 fn chunked_bodies_are_normalised_or_refused() {
     let ok = |input: &str, want: &str| {

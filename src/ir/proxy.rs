@@ -474,6 +474,8 @@ pub struct Frontend {
     pub default_backend: Option<ProxyIdx>,
     /// `use_backend`, in order.
     pub use_backends: Vec<UseBackend>,
+    /// `force-be-switch`: who may use backends that are disabled or not published.
+    pub force_be_switch: Vec<Cond>,
     /// Their conditions, compiled: yields the position of the first rule that applies.
     pub switching: super::chain::Chain,
     /// `capture request header NAME len N`; without a name: `declare capture`, filled by rules.
@@ -567,6 +569,10 @@ pub struct Backend {
     pub force_persist: Vec<Cond>,
     /// `ignore-persist`.
     pub ignore_persist: Vec<Cond>,
+    /// `unique-id-format` of the requests that checks send.
+    pub unique_id_format: Option<LogFormat>,
+    /// `be-unpublished`: at the start, no rule of another section leads here.
+    pub unpublished: bool,
     /// `dispatch ADDR` (`option transparent` is 0.0.0.0:0); without servers it is lowered to one of that name.
     pub dispatch: Option<std::net::SocketAddr>,
     /// `source` of the backend.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Place;
+use super::expr::LogFormat;
 
 /// Address of a server as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,22 @@ pub struct ProxyV2 {
     pub crc32c: bool,
     /// `unique-id`.
     pub unique_id: bool,
+}
+
+/// An extension of a version 2 header.
+#[derive(Clone, Debug)]
+pub struct ProxyTlv {
+    /// Its type.
+    pub kind: u8,
+    /// Its value; `None`: empty.
+    pub format: Option<LogFormat>,
+}
+
+impl PartialEq for ProxyTlv {
+    fn eq(&self, other: &Self) -> bool {
+        let text = |tlv: &Self| tlv.format.as_ref().map(|format| format.text.clone());
+        self.kind == other.kind && text(self) == text(other)
+    }
 }
 
 /// `on-marked-down`, `on-marked-up`.
@@ -158,6 +175,8 @@ pub struct Server {
     pub send_proxy: Option<SendProxy>,
     /// `proxy-v2-options`.
     pub proxy_v2: ProxyV2,
+    /// `set-proxy-v2-tlv-fmt`.
+    pub proxy_tlvs: Vec<ProxyTlv>,
     /// `tcp-ut`: how long sent data may stay unacknowledged.
     pub user_timeout: Option<Duration>,
     /// `source`.
@@ -331,6 +350,7 @@ impl Server {
             slowstart: None,
             send_proxy: None,
             proxy_v2: ProxyV2::default(),
+            proxy_tlvs: Vec::new(),
             user_timeout: None,
             source: None,
             source_from: SourceFrom::default(),

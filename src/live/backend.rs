@@ -1,7 +1,7 @@
 //! The backend half of a proxy: its servers, who is picked, and who waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
@@ -28,6 +28,7 @@ pub struct Backend {
     tells_conns: bool,
     /// `fullconn`, as configured or computed.
     fullconn: AtomicU32,
+    published: AtomicBool,
     pub(super) health: Mutex<BackendHealth>,
 }
 
@@ -71,9 +72,21 @@ impl Backend {
             tells_conns: balancer.wants_conn_changes(),
             balancer: Mutex::new(balancer),
             fullconn: AtomicU32::new(half.fullconn.unwrap_or(0)),
+            published: AtomicBool::new(!half.unpublished),
             servers: Servers::new(servers),
             health: Mutex::new(BackendHealth { changed_ms: sys::clock::now_ms(), down_ms: 0, up }),
         }
+    }
+
+    /// Rules of other sections may lead here.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        self.published.load(Relaxed)
+    }
+
+    /// `publish backend`, `unpublish backend`.
+    pub fn publish(&self, published: bool) {
+        self.published.store(published, Relaxed);
     }
 
     /// `fullconn`.

@@ -81,6 +81,38 @@ pub struct Probing {
     pub agent_send: Vec<u8>,
 }
 
+/// How many connections the sessions of a server need at a time, estimated: what is more need not be kept.
+#[derive(Debug, Default)]
+pub struct Need {
+    highest: AtomicU32,
+    estimate: AtomicU32,
+}
+
+impl Need {
+    /// So many are in use.
+    pub fn note(&self, used: u32) {
+        if used > self.highest.load(Relaxed) {
+            self.highest.store(used, Relaxed);
+        }
+        if used > self.estimate.load(Relaxed) {
+            self.estimate.store(used, Relaxed);
+        }
+    }
+
+    /// Time has passed: what was needed before that counts half. `used`: now.
+    pub fn settle(&self, used: u32) {
+        let highest = self.highest.swap(used, Relaxed);
+        let before = self.estimate.load(Relaxed);
+        self.estimate.store(highest.max(before.midpoint(highest)), Relaxed);
+    }
+
+    /// The estimate.
+    #[must_use]
+    pub fn get(&self) -> u32 {
+        self.estimate.load(Relaxed)
+    }
+}
+
 /// A server that follows another: its backend and its number there.
 pub(super) type Tracker = (Weak<Proxy>, usize);
 
@@ -99,6 +131,8 @@ pub struct Server {
     pub queue: Queue,
     /// Requests it works on.
     pub served: Gauge,
+    /// How many connections are worth keeping.
+    pub need: Need,
     /// State; change it through [`Proxy::change_server`].
     pub(super) state: Mutex<ServerState>,
     address: RwLock<Address>,
@@ -148,6 +182,7 @@ impl Server {
             index,
             added: None,
             counters: ServerCounters::default(),
+            need: Need::default(),
             queue: Queue::default(),
             served: Gauge::default(),
             state: Mutex::new(ServerState::new(&proxy.name, ir, dynamic, sys::clock::now())),

@@ -186,6 +186,10 @@ counters! {
         h1_total_connections: Counter,
         /// HTTP/1 streams ever.
         h1_total_streams: Counter,
+        /// Bytes of clients that went through a pipe.
+        spliced_in: Counter,
+        /// Bytes to clients that came through a pipe.
+        spliced_out: Counter,
     }
 }
 
@@ -254,6 +258,10 @@ counters! {
         connect: Counter,
         /// Connections reused (`reuse`).
         reuse: Counter,
+        /// Bytes of servers that went through a pipe.
+        spliced_in: Counter,
+        /// Bytes to servers that came through a pipe.
+        spliced_out: Counter,
         /// Responses by class.
         hrsp: HttpClasses,
         /// Times.

@@ -404,6 +404,7 @@ fn bond(txn: &Txn, server: &Server) -> u64 {
     if server.ir.send_proxy.is_some() {
         (txn.src, txn.dst).hash(&mut hasher);
         txn.unique_id.as_ref().filter(|_| server.ir.proxy_v2.unique_id).hash(&mut hasher);
+        own_tlvs(txn, server).for_each(|tlv| tlv.hash(&mut hasher));
     }
     hasher.finish() | 1
 }
@@ -427,6 +428,14 @@ fn target(txn: &Txn, server: &Server) -> Option<Target> {
             Some(Target::Tcp(addr))
         }
     }
+}
+
+/// `set-proxy-v2-tlv-fmt`.
+fn own_tlvs<'t>(txn: &'t Txn, server: &'t Server) -> impl Iterator<Item = super::proxy_protocol::Tlv> + 't {
+    server.ir.proxy_tlvs.iter().map(|tlv| {
+        let value = tlv.format.as_ref().map(|format| crate::expr::logformat::to_vec(format, &txn.ctx()));
+        (tlv.kind, value.unwrap_or_default().into())
+    })
 }
 
 enum Target {
@@ -472,8 +481,9 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             crate::ir::server::SendProxy::V2 => {
                 let options = server.ir.proxy_v2;
                 let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
-                let tlvs: Vec<_> =
+                let mut tlvs: Vec<_> =
                     id.map(|id| (super::proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
+                tlvs.extend(own_tlvs(txn, server));
                 let header = super::proxy_protocol::v2(addresses);
                 super::proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
             }

@@ -125,7 +125,7 @@ impl Pools {
         None
     }
 
-    /// Keep a connection for thread `me`.
+    /// Keep a connection for thread `me`, unless there are more than the sessions were seen to need at a time.
     pub(super) fn put(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>, kept: Kept, now: Instant) {
         let idle = server.counters.idle.get();
         let full = server.ir.pool_max_conn.is_some_and(|max| idle >= max);
@@ -136,6 +136,15 @@ impl Pools {
         let Some(list) = lists.get_mut(backend.0 as usize) else { return };
         if list.len() <= server.index {
             list.resize_with(server.index + 1, Vec::new);
+        }
+        // This one is no longer in use, but counts as if it were.
+        let used = server.counters.used.get() + 1;
+        let enough = used.max(server.need.get()) + server.ir.pool_low_conn;
+        // The first of its kind is always kept; one that has served several requests is worth more than others.
+        let mut kinds = list[server.index].iter().map(|idle| idle.kept.requests > 1);
+        let first = if kept.requests > 1 { !kinds.any(|proven| proven) } else { kinds.next().is_none() };
+        if !first && used + idle > enough {
+            return;
         }
         server.counters.idle.inc();
         let generation = server.generation();
@@ -149,6 +158,11 @@ impl Pools {
             let old = |i: &Idle| now.duration_since(i.since) >= i.server.ir.pool_purge_delay;
             // The list is in order of age of last use only at its front half; counting is enough.
             let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
+            if surplus > 0
+                && let Some(idle) = list.first()
+            {
+                idle.server.need.settle(idle.server.counters.used.get());
+            }
             list.retain(|idle| {
                 let dead = idle.generation != idle.server.generation() || !is_silent(&idle.kept.io);
                 let purge = !dead && surplus > 0 && old(idle);

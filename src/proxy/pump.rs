@@ -45,8 +45,12 @@ pub(super) struct Pump {
     pub(super) written: u64,
     /// Body bytes moved, without framing.
     pub(super) data: u64,
+    /// Of these, through a pipe.
+    pub(super) spliced: u64,
     /// A full read: more is likely waiting.
     hungry: bool,
+    /// Much came at once: what follows goes through a pipe, where the end is not known.
+    bulk: bool,
     /// Something moved since this was last cleared.
     pub(super) progress: bool,
     /// A long body goes through a pipe.
@@ -71,7 +75,9 @@ impl Pump {
             sent: 0,
             written: 0,
             data: 0,
+            spliced: 0,
             hungry: false,
+            bulk: false,
             progress: false,
             splice: None,
             copies: false,
@@ -172,6 +178,12 @@ impl Pump {
                 continue;
             }
             if input.is_none() && self.can_splice() {
+                if let Left::Chunked(decoder) = &mut self.left
+                    && !decoder.is_announced()
+                {
+                    decoder.announce(&mut self.out);
+                    continue;
+                }
                 ready!(self.move_spliced(cx, from, to))?;
                 continue;
             }
@@ -184,7 +196,13 @@ impl Pump {
         if self.splice.is_some() {
             return true;
         }
-        if self.copies || !matches!(self.left, Left::Length(splice::WORTH_IT..)) {
+        let long = match &self.left {
+            Left::Nothing => false,
+            Left::Length(left) => *left >= splice::WORTH_IT,
+            Left::Chunked(decoder) => decoder.chunk_left() >= splice::WORTH_IT,
+            Left::UntilClose => self.bulk,
+        };
+        if self.copies || !long {
             return false;
         }
         self.splice = Splice::begin();
@@ -198,12 +216,24 @@ impl Pump {
         from: &mut Stream,
         to: &mut Stream,
     ) -> Poll<Result<(), PumpError>> {
-        let (Some(splice), Left::Length(left)) = (&mut self.splice, &mut self.left) else {
-            return Poll::Ready(Ok(()));
+        let Some(splice) = &mut self.splice else { return Poll::Ready(Ok(())) };
+        let left = match &self.left {
+            Left::Nothing => 0,
+            Left::Length(left) => *left,
+            Left::Chunked(decoder) => decoder.chunk_left(),
+            Left::UntilClose => u64::MAX,
         };
         if splice.held() == 0 {
-            match splice.poll_fill(cx, from, *left) {
-                Poll::Ready(Ok(1..)) => self.progress = true,
+            match splice.poll_fill(cx, from, left) {
+                Poll::Ready(Ok(n @ 1..)) => {
+                    self.progress = true;
+                    self.bulk = n >= super::tunnel::BULK;
+                }
+                Poll::Ready(Ok(_)) if matches!(self.left, Left::UntilClose) => {
+                    self.left = Left::Nothing;
+                    self.splice = None;
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Ready(Ok(_)) => return Poll::Ready(Err(PumpError::Truncated)),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(PumpError::Read)),
                 Poll::Pending => {
@@ -216,11 +246,26 @@ impl Pump {
         let n = ready!(splice.poll_drain(cx, to)).map_err(|_| PumpError::Write)? as u64;
         self.data += n;
         self.written += n;
+        self.spliced += n;
         self.progress = true;
-        *left -= n;
-        if *left == 0 {
-            self.left = Left::Nothing;
+        let held = splice.held();
+        let over = match &mut self.left {
+            Left::Nothing => true,
+            Left::Length(left) => {
+                *left -= n;
+                *left == 0
+            }
+            Left::Chunked(decoder) => {
+                decoder.passed(n, &mut self.out);
+                decoder.chunk_left() == 0
+            }
+            Left::UntilClose => held == 0 && !self.bulk,
+        };
+        if over {
             self.splice = None;
+            if matches!(self.left, Left::Length(_)) {
+                self.left = Left::Nothing;
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -272,6 +317,7 @@ impl Pump {
         }
         self.progress = true;
         self.hungry = input.as_ref().is_some_and(Buf::is_full);
+        self.bulk = self.hungry || n >= super::tunnel::BULK;
         Poll::Ready(Ok(()))
     }
 

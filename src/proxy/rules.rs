@@ -92,20 +92,42 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
     let half = txn.fe.ir.frontend.as_ref()?;
     if !half.use_backends.is_empty() {
         let ctx = txn.ctx();
-        let rule = chain::first(&half.switching, &ctx).and_then(|at| half.use_backends.get(at));
-        match rule.map(|rule| &rule.target) {
-            Some(UseBackendTarget::Static(idx)) => return Some(txn.live.proxy(*idx).clone()),
-            Some(UseBackendTarget::Dynamic(format)) => {
-                let name = logformat::to_vec(format, &ctx);
-                // A name nobody has falls through to the default backend, as the manual says.
-                if let Some(proxy) = std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n)) {
-                    return Some(proxy.clone());
+        let mut at = chain::first(&half.switching, &ctx);
+        while let Some(rule) = at.and_then(|at| half.use_backends.get(at)) {
+            let proxy = match &rule.target {
+                UseBackendTarget::Static(idx) => Some(txn.live.proxy(*idx)),
+                UseBackendTarget::Dynamic(format) => {
+                    let name = logformat::to_vec(format, &ctx);
+                    std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n))
                 }
+            };
+            match proxy {
+                Some(proxy) if may_switch_to(txn, proxy) => return Some(proxy.clone()),
+                // Rules behind it have their turn.
+                Some(_) => {
+                    let applies = |rule: &ir::proxy::UseBackend| {
+                        rule.cond.as_ref().is_none_or(|cond| eval_cond(cond, &ctx))
+                    };
+                    let next = at.map_or(0, |at| at + 1);
+                    at = half.use_backends[next..].iter().position(applies).map(|skipped| next + skipped);
+                }
+                // A name nobody has falls through to the default backend, as the manual says.
+                None => break,
             }
-            None => {}
         }
     }
-    half.default_backend.map(|idx| txn.live.proxy(idx).clone())
+    let default = half.default_backend.map(|idx| txn.live.proxy(idx));
+    match default.filter(|proxy| may_switch_to(txn, proxy)) {
+        Some(proxy) => Some(proxy.clone()),
+        // The session stays where it is.
+        None => txn.fe.backend.is_some().then(|| txn.fe.clone()),
+    }
+}
+
+/// May rules lead to this backend? Not while it is disabled or unpublished, unless `force-be-switch` says so.
+fn may_switch_to(txn: &Txn, proxy: &Arc<Proxy>) -> bool {
+    let eligible = proxy.backend.as_ref().is_none_or(|be| be.is_published()) && !proxy.ir.disabled;
+    eligible || any(txn, txn.fe.ir.frontend.as_ref().map_or(&[], |f| &f.force_be_switch))
 }
 
 /// `use-server`: the first rule that applies and whose server can be used.

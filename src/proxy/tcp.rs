@@ -53,7 +53,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
     }
     txn::log_early(txn);
     let server = slot.server().clone();
-    server.counters.used.inc();
+    server.need.note(server.counters.used.inc());
     let t = &be.ir.timeouts;
     let limits = TunnelLimits {
         client: txn.limits.tunnel.or(txn.limits.client),

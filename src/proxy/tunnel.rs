@@ -142,7 +142,7 @@ impl Half {
 }
 
 /// Who sends so many bytes at once has more.
-const BULK: usize = 48 * 1024;
+pub(super) const BULK: usize = 48 * 1024;
 
 /// Timeouts of a tunnel.
 #[derive(Clone, Copy, Debug, Default)]

@@ -124,6 +124,8 @@ pub(super) struct Txn {
     pub(super) expects_proxy: bool,
     /// Bytes that the counters have already: in, out.
     counted: (u64, u64),
+    /// Bytes of the client and of the server that went through pipes.
+    pub(super) spliced: (u64, u64),
 }
 
 /// Type of service and mark of packets, where rules set them.
@@ -211,6 +213,7 @@ impl Txn {
             unique_id: None,
             max_retries: None,
             counted: (0, 0),
+            spliced: (0, 0),
             tags: Tags::default(),
             server_reused: false,
             expects_proxy: false,
@@ -275,6 +278,22 @@ impl Txn {
         if let Some(server) = &self.server {
             server.counters.bin.add(up);
             server.counters.bout.add(down);
+        }
+    }
+
+    /// Add what went through pipes, in HTTP mode.
+    pub(super) fn count_spliced(&self) {
+        let (up, down) = self.spliced;
+        if (up, down) == (0, 0) {
+            return;
+        }
+        if let Some(fe) = &self.fe.frontend {
+            fe.counters.spliced_in.add(up);
+            fe.counters.spliced_out.add(down);
+        }
+        if let Some(be) = &self.be.backend {
+            be.counters.spliced_in.add(down);
+            be.counters.spliced_out.add(up);
         }
     }
 

@@ -161,6 +161,10 @@ columns! {
     H1OpenStreams "h1_open_streams" Metric Gauge Process "HTTP/1 exchanges under way";
     H1TotalConnections "h1_total_connections" Metric Counter Process "HTTP/1 connections since the start";
     H1TotalStreams "h1_total_streams" Metric Counter Process "HTTP/1 exchanges since the start";
+    H1BytesIn "h1_bytes_in" Metric Counter Process "Bytes received over HTTP/1 connections";
+    H1BytesOut "h1_bytes_out" Metric Counter Process "Bytes sent over HTTP/1 connections";
+    H1SplicedIn "h1_spliced_bytes_in" Metric Counter Process "Bytes received that went through a pipe";
+    H1SplicedOut "h1_spliced_bytes_out" Metric Counter Process "Bytes sent that came through a pipe";
 }
 
 impl Col {

@@ -190,6 +190,10 @@ pub(super) fn frontend(proxy: &Proxy, half: &Frontend) -> Row {
     row.u64(Col::H1OpenStreams, c.h1_open_streams.get().into());
     row.u64(Col::H1TotalConnections, c.h1_total_connections.get());
     row.u64(Col::H1TotalStreams, c.h1_total_streams.get());
+    row.u64(Col::H1BytesIn, if http { c.bin.get() } else { 0 });
+    row.u64(Col::H1BytesOut, if http { c.bout.get() } else { 0 });
+    row.u64(Col::H1SplicedIn, c.spliced_in.get());
+    row.u64(Col::H1SplicedOut, c.spliced_out.get());
     row
 }
 
@@ -403,7 +407,7 @@ pub(super) fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: 
     row.u32(Col::IdleConnCur, c.idle.get());
     row.u32(Col::SafeConnCur, 0);
     row.u32(Col::UsedConnCur, c.used.get());
-    row.u32(Col::NeedConnEst, c.used.peak());
+    row.u32(Col::NeedConnEst, server.need.get());
     row.u32(Col::PrivIdleCur, 0);
     row.u32(Col::Srid, 0);
     if legends {
@@ -510,6 +514,10 @@ pub(super) fn backend(proxy: &Proxy, half: &Backend, selection: &Selection) -> R
         row.u64(Col::H1OpenStreams, used);
         row.u64(Col::H1TotalConnections, c.connect.get());
         row.u64(Col::H1TotalStreams, c.connect.get() + c.reuse.get());
+        row.u64(Col::H1BytesIn, c.bout.get());
+        row.u64(Col::H1BytesOut, c.bin.get());
+        row.u64(Col::H1SplicedIn, c.spliced_in.get());
+        row.u64(Col::H1SplicedOut, c.spliced_out.get());
     }
     for gauge in [Col::AggServerStatus, Col::AggServerCheckStatus, Col::AggCheckStatus] {
         row.u32(gauge, 0);

@@ -154,7 +154,7 @@ pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
                 ir.pool_purge_delay.as_millis(),
                 c.used.get(),
                 c.used.peak(),
-                c.used.peak(),
+                server.need.get(),
             );
         }
     }

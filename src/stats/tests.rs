@@ -141,17 +141,17 @@ fn rows_can_be_picked_by_proxy_kind_and_number() {
 fn the_typed_form_numbers_and_tags_each_field() {
     let out = typed::render(&rows::all(&live(), &Selection::default()), false);
     for line in [
-        "F.2.0.0.pxname.1:KNS:str:fe",
-        "F.2.0.6.slim.1:CLP:u32:500",
-        "F.2.0.7.stot.1:MCP:u64:0",
-        "F.2.0.35.rate_max.1:MMP:u32:0",
-        "S.3.1.17.status.1:SGP:str:no check",
-        "S.3.1.19.act.1:SGP:u32:1",
-        "S.3.2.18.weight.1:MaP:u32:20",
-        "S.3.2.55.lastsess.1:MAP:s32:-1",
-        "S.3.2.67.check_rise.1:CGS:u32:2",
-        "B.3.0.19.act.1:MGP:u32:2",
-        "B.3.0.35.rate_max.1:MGP:u32:0",
+        "F.2.0.0.pxname.1:KNSV:str:fe",
+        "F.2.0.6.slim.1:CLPV:u32:500",
+        "F.2.0.7.stot.1:MCPV:u64:0",
+        "F.2.0.35.rate_max.1:MMPV:u32:0",
+        "S.3.1.17.status.1:SGPV:str:no check",
+        "S.3.1.19.act.1:SGPV:u32:1",
+        "S.3.2.18.weight.1:MaPV:u32:20",
+        "S.3.2.55.lastsess.1:MAPV:s32:-1",
+        "S.3.2.67.check_rise.1:CGSV:u32:2",
+        "B.3.0.19.act.1:MGPV:u32:2",
+        "B.3.0.35.rate_max.1:MGPV:u32:0",
     ] {
         assert!(out.lines().any(|l| l == line), "{line} missing in\n{out}");
     }
@@ -194,7 +194,7 @@ fn the_process_tells_about_itself_in_three_forms() {
     assert!(plain.starts_with("Name: HAProxy\n"), "{plain}");
     assert!(plain.contains("\nMaxconn: 2000\n") && plain.contains("\nUptime: 0d 0h00m00s\n"), "{plain}");
     let typed = info::render(&items, info::Form::Typed, false);
-    for line in ["6.Pid.1:SGP:u32:7", "47.Tasks.1:MGP:u32:0", "70.Start_time_sec.1:MDP:u32:"] {
+    for line in ["6.Pid.1:SGPV:u32:7", "47.Tasks.1:MGPV:u32:0", "70.Start_time_sec.1:MDPV:u32:"] {
         assert!(typed.contains(line), "{line} missing in\n{typed}");
     }
     let json: serde_json::Value =

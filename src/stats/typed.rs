@@ -9,8 +9,9 @@ use super::row::Row;
 /// Adds `:TAGS:TYPE:VALUE`, the description in quotes if wanted, and a newline.
 pub(super) fn push_tail(out: &mut String, field: &Field, doc: Option<&str>) {
     let [origin, nature, scope] = field.tags.letters();
+    // Nothing is shared with another process: every value is volatile (V).
     // Writing into a String cannot fail.
-    let _ = write!(out, ":{origin}{nature}{scope}:{}:{}", field.value.type_name(), field.value);
+    let _ = write!(out, ":{origin}{nature}{scope}V:{}:{}", field.value.type_name(), field.value);
     if let Some(doc) = doc {
         let _ = write!(out, ":\"{doc}\"");
     }

@@ -317,7 +317,8 @@ impl<'w> Reader<'_, 'w> {
     fn settings(&mut self, table: &'static [Keyword]) -> Result<Vec<Statement>, Box<Diagnostic>> {
         let mut settings = Vec::new();
         while let Some(word) = self.rest.first() {
-            // `set-proxy-v2-tlv-fmt(0xE1)`: what is in parentheses belongs to the name.
+            // `set-proxy-v2-tlv-fmt(0xE1)`: what is in parentheses belongs to the name, which is the first argument then.
+            let name_has_parentheses = word.contains('(');
             let name = word.split_once('(').map_or(word.text(), |(name, _)| name);
             let Some(row) = table.iter().find(|row| row.name == name) else { break };
             self.rest = &self.rest[1..];
@@ -325,8 +326,11 @@ impl<'w> Reader<'_, 'w> {
                 let name = format!("{}' : '{}", self.subject.name, row.name);
                 let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars);
                 let mut reader = Reader { subject: &subject, rest: self.rest };
-                let args = reader.all(row)?;
+                let mut args = reader.all(row)?;
                 self.rest = reader.rest;
+                if name_has_parentheses {
+                    args.insert(0, Value::Word(word.clone()));
+                }
                 self.subject.warnings.borrow_mut().append(&mut subject.warnings.borrow_mut());
                 args
             };

@@ -35,13 +35,18 @@ fn statement(out: &mut String, line: &Statement) {
         Modifier::No => "no ",
         Modifier::Default => "default ",
     };
+    let _ = writeln!(out, "    {modifier}{}", named(line));
+}
+
+/// A keyword and its arguments.
+fn named(line: &Statement) -> String {
     let words: Vec<String> = line.args.iter().map(value).collect();
     // `http-check set-var(check.x)`: the last word of the name stands before the parenthesis.
     let (before, last) = line.name().rsplit_once(' ').unwrap_or(("", line.name()));
     let glued =
         words.first().is_some_and(|word| word.strip_prefix(last).is_some_and(|rest| rest.starts_with('(')));
     let name = if glued { before } else { line.name() };
-    let _ = writeln!(out, "    {modifier}{}", joined(&[name.to_owned(), joined(&words)]));
+    joined(&[name.to_owned(), joined(&words)])
 }
 
 fn value(value: &Value) -> String {
@@ -55,13 +60,7 @@ fn value(value: &Value) -> String {
         Value::Choice(word, _) => (*word).to_owned(),
         Value::Words(words) => all(words),
         Value::Cond(cond) => format!("{} {}", if cond.unless { "unless" } else { "if" }, all(&cond.words)),
-        Value::Settings(settings) => {
-            let one = |setting: &Statement| {
-                let words: Vec<String> = setting.args.iter().map(self::value).collect();
-                joined(&[setting.name().to_owned(), joined(&words)])
-            };
-            settings.iter().map(one).collect::<Vec<_>>().join(" ")
-        }
+        Value::Settings(settings) => settings.iter().map(named).collect::<Vec<_>>().join(" "),
     }
 }
 

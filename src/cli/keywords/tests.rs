@@ -40,8 +40,6 @@ const COMMANDS_LATER: &[(&str, &str)] = &[
     ("acme ", "certificates are not ordered"),
     ("add backend", "backends are not made while running"),
     ("del backend", "backends are not made while running"),
-    ("publish", "backends are not made while running"),
-    ("unpublish", "backends are not made while running"),
     ("dump stats-file", "counters start at zero"),
     ("httpclient", "there is no HTTP client"),
     ("hard-reload", "a command of the master"),

@@ -1,5 +1,6 @@
 //! The commands, one file per family.
 
+mod backends;
 mod config;
 mod counters;
 mod dynamic;
@@ -27,6 +28,7 @@ pub(super) fn has_own_json(command: &Command) -> bool {
 
 /// All families.
 pub(super) static FAMILIES: &[&[Command]] = &[
+    backends::COMMANDS,
     config::COMMANDS,
     counters::COMMANDS,
     dynamic::COMMANDS,

@@ -31,7 +31,7 @@ impl Scene for Stage {
         let since = sys::clock::wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now_us = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
         let http = self.proxy.ir.mode == Mode::Http;
-        look(&Ctx {
+        let ctx = Ctx {
             clock: Clock { now_us, zone: ZONE.get_or_init(TimeZone::system) },
             process: Process { hostname: &self.node, pid: std::process::id(), thread: 0 },
             client: Client::default(),
@@ -60,7 +60,10 @@ impl Scene for Stage {
             progress: Progress::default(),
             live: self,
             is_final: true,
-        });
+        };
+        let format = self.proxy.ir.backend.as_ref().and_then(|half| half.unique_id_format.as_ref());
+        let id = format.map(|format| expr::logformat::to_vec(format, &ctx));
+        look(&Ctx { progress: Progress { unique_id: id.as_deref(), ..Progress::default() }, ..ctx });
     }
 }
 

@@ -211,8 +211,14 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
             backend.source = server::source(context, line);
             backend.source_from = server::source_from(context, line);
         }
-        "default-server" => draft.template.apply(context, line.settings(0)),
+        "default-server" => {
+            draft.template.apply(context, line.settings(0));
+            draft.rules.extend(draft.template.has_formats().then_some(line));
+        }
+        "be-unpublished" => backend.unpublished = true,
         "server" | "server-template" => {
+            let own = line.args.last().is_some_and(server::has_formats);
+            draft.rules.extend((own || draft.template.has_formats()).then_some(line));
             backend.servers.extend(server::lower(context, line, &draft.template, &config.resolvers));
         }
         "tcp-request inspect-delay" => common.tcp_request_inspect_delay = line.time(0),

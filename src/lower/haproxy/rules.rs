@@ -23,6 +23,7 @@ use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
 use crate::ir::reference::References;
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
+use crate::ir::server::ProxyTlv;
 use crate::ir::{Config, Place, Proxy, ProxyIdx, Userlist};
 
 /// Lines that wait until all proxies stand, because their expressions may speak of any of them.
@@ -39,6 +40,7 @@ const RULES: &[&str] = &[
     "tcp-request content",
     "tcp-response content",
     "unique-id-format",
+    "force-be-switch",
     "force-persist",
     "ignore-persist",
     "monitor fail",
@@ -119,6 +121,9 @@ impl World for Surroundings<'_, '_> {
     }
 }
 
+/// Extensions of a PROXY header.
+type Tlvs = Vec<ProxyTlv>;
+
 /// Where the rules of a proxy go once they are read.
 #[derive(Default)]
 struct Lists {
@@ -133,6 +138,11 @@ struct Lists {
     http_after_response: Vec<HttpRule>,
     use_backends: Vec<UseBackend>,
     use_servers: Vec<UseServer>,
+    force_be_switch: Vec<Cond>,
+    /// Extensions of the PROXY header that `default-server` has.
+    default_tlvs: Tlvs,
+    /// And those of servers, by the first word of their lines.
+    server_tlvs: Vec<(String, Tlvs)>,
     force_persist: Vec<Cond>,
     ignore_persist: Vec<Cond>,
     monitor_fail: Vec<Cond>,
@@ -289,12 +299,16 @@ fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captur
     if let Some(format) = lists.log_format {
         proxy.log_format = LogFormatKind::Custom(format);
     }
+    if let Some(backend) = &mut proxy.backend {
+        backend.unique_id_format.clone_from(&lists.unique_id);
+    }
     if let Some(stats) = &mut proxy.stats {
         stats.admin = lists.stats_admin;
         stats.http_request = lists.stats_http_request;
     }
     if let Some(frontend) = &mut proxy.frontend {
         frontend.use_backends = lists.use_backends;
+        frontend.force_be_switch = lists.force_be_switch;
         frontend.monitor_fail = lists.monitor_fail;
         frontend.unique_id_format = lists.unique_id;
         frontend.request_slots = request.iter().map(|(_, len)| *len).collect();
@@ -304,6 +318,13 @@ fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captur
     if let Some(backend) = &mut proxy.backend {
         lists.check.store(&mut backend.check);
         backend.use_servers = lists.use_servers;
+        for (name, tlvs) in lists.server_tlvs {
+            // `server-template` writes numbers behind the name.
+            let is_numbered = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+            let named =
+                |server: &&mut crate::ir::Server| server.name.strip_prefix(&name).is_some_and(is_numbered);
+            backend.servers.iter_mut().filter(named).for_each(|server| server.proxy_tlvs.clone_from(&tlvs));
+        }
         backend.hash_expr = lists.hash_expr;
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
@@ -347,6 +368,24 @@ fn condition(language: &mut Language<'_>, line: &Statement, site: Site) -> Optio
         None => Some(None),
         Some(cond) => language.terms(cond.unless, &cond.words, cond.span, site).map(Some),
     }
+}
+
+/// Extensions of the PROXY header that a line asks for.
+fn tlvs(language: &mut Language<'_>, line: &Statement) -> Tlvs {
+    let mut out = Tlvs::new();
+    for (kind, word) in super::server::tlv_formats(line) {
+        match kind {
+            Ok(kind) => {
+                let format = word.map(|word| language.log_format(word, LfUse::Plain, Site::ServerConnection));
+                match format {
+                    None => out.push(ProxyTlv { kind, format: None }),
+                    Some(format) => out.extend(format.map(|format| ProxyTlv { kind, format: Some(format) })),
+                }
+            }
+            Err(message) => drop(language.alert::<()>(Reason::InvalidValue, line.span, message)),
+        }
+    }
+    out
 }
 
 struct Reader<'w> {
@@ -431,6 +470,17 @@ impl Reader<'_> {
                 if let Some(word) = line.word(0) {
                     lists.unique_id = language.log_format(word, LfUse::UniqueId, Site::HttpRequest);
                 }
+            }
+            "force-be-switch" => {
+                lists.force_be_switch.extend(condition(language, line, Site::UseBackend).flatten());
+            }
+            "default-server" => lists.default_tlvs.extend(tlvs(language, line)),
+            "server" | "server-template" => {
+                let mut all = lists.default_tlvs.clone();
+                all.extend(tlvs(language, line));
+                let name = line.text(0).unwrap_or_default();
+                // A template's name may be the beginning of a later server's.
+                lists.server_tlvs.push((name.to_owned(), all));
             }
             "force-persist" => {
                 lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())

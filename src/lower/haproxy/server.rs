@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::Statement;
+use tandem_parser::haproxy::{Statement, Value};
 use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Host, Port, Transport};
 
@@ -13,6 +14,42 @@ use crate::ir::server::{
     Agent, HashKey, InitAddr, InitState, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
     ServerAddr, ServerCheck, SourceFrom, UseSrc,
 };
+
+/// An extension of the header of the PROXY protocol.
+const TLV_FORMAT: &str = "set-proxy-v2-tlv-fmt";
+
+/// Are there settings among these that are read with the rules?
+pub(super) fn has_formats(settings: &Value) -> bool {
+    matches!(settings, Value::Settings(list) if list.iter().any(|setting| setting.name() == TLV_FORMAT))
+}
+
+/// Extensions of a line's PROXY header: type, and the format of the value where it has one.
+pub(super) fn tlv_formats(line: &Statement) -> impl Iterator<Item = (Result<u8, String>, Option<&Word>)> {
+    let settings = line.args.iter().filter_map(|arg| match arg {
+        Value::Settings(list) => Some(list),
+        _ => None,
+    });
+    settings.flatten().filter(|setting| setting.name() == TLV_FORMAT).map(|setting| {
+        let named = setting.word(0).filter(|word| word.starts_with(&format!("{TLV_FORMAT}(")));
+        let kind = named.map_or(Ok(0), |word| tlv_type(word.text()));
+        (kind, setting.word(usize::from(named.is_some())))
+    })
+}
+
+/// The number in `set-proxy-v2-tlv-fmt(0xE1)`.
+fn tlv_type(text: &str) -> Result<u8, String> {
+    let inside = &text[TLV_FORMAT.len() + 1..];
+    let (number, rest) = inside.split_at(inside.find(')').unwrap_or(inside.len()));
+    let value = match number.strip_prefix("0x").or_else(|| number.strip_prefix("0X")) {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => number.parse(),
+    };
+    match value {
+        Err(_) => Err(format!("'{text}' : could not convert TLV ID")),
+        Ok(_) if rest != ")" => Err(format!("'{text}' : expects set-proxy-v2-tlv(<TLV ID>)")),
+        Ok(value) => u8::try_from(value).map_err(|_| format!("'{text}' : the maximum allowed TLV ID is 255")),
+    }
+}
 
 /// A server with the check parameters that count only if it is checked.
 #[derive(Clone, Debug)]
@@ -25,6 +62,8 @@ pub(super) struct Template {
     on_error: OnError,
     error_limit: u32,
     resolvers_at: Option<Span>,
+    /// Formats in its settings are read with the rules.
+    has_formats: bool,
 }
 
 /// What `agent-*` says so far.
@@ -49,6 +88,7 @@ impl Default for Template {
             on_error: OnError::FailCheck,
             error_limit: 10,
             resolvers_at: None,
+            has_formats: false,
         }
     }
 }
@@ -59,6 +99,11 @@ impl Template {
         for setting in settings {
             self.setting(context, setting);
         }
+    }
+
+    /// Has it settings that are read with the rules?
+    pub(super) fn has_formats(&self) -> bool {
+        self.has_formats
     }
 
     fn setting(&mut self, context: &mut Context<'_>, setting: &Statement) {
@@ -139,6 +184,7 @@ impl Template {
             "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
             "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
+            TLV_FORMAT => self.has_formats = true,
             "proto" => super::bind::protocol(context, setting),
             "source" => {
                 server.source = source(context, setting);

@@ -248,7 +248,9 @@ fn last_server(conn: &Conn, be: &Proxy) -> Option<Arc<Server>> {
 /// `monitor-uri`.
 async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> {
     let uri = txn.fe.ir.frontend.as_ref()?.monitor_uri.as_ref()?;
-    if txn.req.uri() != uri.as_bytes() {
+    // A path means any form of the target that has it.
+    let by_path = uri.starts_with('/') && txn.req.path_and_query() == Some(uri.as_bytes());
+    if txn.req.uri() != uri.as_bytes() && !by_path {
         return None;
     }
     let status = if rules::monitor_fails(txn) { 503 } else { 200 };
@@ -463,6 +465,7 @@ fn finish(txn: &mut Txn, logged: bool) {
     let by_client = matches!(who, Who::Client | Who::ClientTimeout) && txn.failure.phase != Phase::Request;
     let by_server = who == Who::Server && txn.failure.phase == Phase::Data;
     txn.count_bytes();
+    txn.count_spliced();
     if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| status > 0) {
         fe.counters.hrsp.count(status);
     }

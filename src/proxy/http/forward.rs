@@ -99,7 +99,7 @@ pub(super) async fn run(
             // A connection that was kept has not passed through `connect`.
             (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
         }
-        server.counters.used.inc();
+        server.need.note(server.counters.used.inc());
         let kills = server.kills();
         let attempt =
             attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, direct).await;
@@ -387,6 +387,7 @@ async fn wait_head(
     })
     .await;
     txn.bytes_in = txn.head_len + x.upload.data;
+    txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     result
 }
 
@@ -583,6 +584,8 @@ async fn relay(
     .await;
     txn.bytes_out = before + download.written;
     txn.bytes_in = txn.head_len + x.upload.data;
+    txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
+    txn.spliced.1 += download.spliced;
     result
 }
 

@@ -80,6 +80,7 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         slowstart: None,
         send_proxy: None,
         proxy_v2: Default::default(),
+        proxy_tlvs: Vec::new(),
         user_timeout: None,
         source: None,
         source_from: Default::default(),

@@ -7,3 +7,4 @@ mod idle;
 mod messages;
 mod pool;
 mod tcp;
+mod ways;

@@ -175,6 +175,10 @@ fn modules(row: &Row) -> String {
         ("Exchanges under way", Col::H1OpenStreams),
         ("Connections", Col::H1TotalConnections),
         ("Exchanges", Col::H1TotalStreams),
+        ("Bytes received", Col::H1BytesIn),
+        ("Bytes sent", Col::H1BytesOut),
+        ("Received through pipes", Col::H1SplicedIn),
+        ("Sent through pipes", Col::H1SplicedOut),
     ];
     if row.get(h1[0].1).is_none() {
         return String::new();

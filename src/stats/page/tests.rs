@@ -202,7 +202,7 @@ fn exports_have_their_types_and_scope() {
     for (uri, kind, start) in [
         ("/stats;csv", "text/plain", "# pxname,"),
         ("/stats;json", "application/json", "[[{\"objType\""),
-        ("/stats;typed", "text/plain", "F.2.0.0.pxname.1:KNS:str:fe\n"),
+        ("/stats;typed", "text/plain", "F.2.0.0.pxname.1:KNSV:str:fe\n"),
     ] {
         let response = ask(&live, &get(uri));
         assert_eq!(header(&response, "content-type"), Some(kind));

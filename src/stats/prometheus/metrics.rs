@@ -35,7 +35,7 @@ pub(super) type Metric = (Col, &'static str, &'static str, How);
 use How::{CheckResults, CheckSeconds, Class, Code, Extra, Http, Plain, Result, Seconds, ServerStates};
 
 /// All, in the order of the columns.
-pub(super) const METRICS: [Metric; 91] = [
+pub(super) const METRICS: [Metric; 95] = [
     (Qcur, "current_queue", "BS", Plain),
     (Qmax, "max_queue", "BS", Plain),
     (Scur, "current_sessions", "FLBS", Plain),
@@ -127,4 +127,8 @@ pub(super) const METRICS: [Metric; 91] = [
     (H1OpenStreams, "h1_open_streams", "FB", Extra("h1")),
     (H1TotalConnections, "h1_total_connections", "FB", Extra("h1")),
     (H1TotalStreams, "h1_total_streams", "FB", Extra("h1")),
+    (H1BytesIn, "h1_bytes_in", "FB", Extra("h1")),
+    (H1BytesOut, "h1_bytes_out", "FB", Extra("h1")),
+    (H1SplicedIn, "h1_spliced_bytes_in", "FB", Extra("h1")),
+    (H1SplicedOut, "h1_spliced_bytes_out", "FB", Extra("h1")),
 ];

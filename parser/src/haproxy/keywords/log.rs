@@ -58,6 +58,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "lines are written at the end of a session",
         "when log lines are written",
     ),
-    full("unique-id-format", CLIENT_SIDE, FORMAT, "what a request's unique id is made of"),
-    full("unique-id-header", CLIENT_SIDE, &[NAME], "header that carries the unique id"),
+    full("unique-id-format", PROXIES, FORMAT, "what a request's unique id is made of"),
+    full("unique-id-header", PROXIES, &[NAME], "header that carries the unique id"),
 ];

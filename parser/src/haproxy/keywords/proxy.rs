@@ -108,7 +108,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "which state file to use",
     ),
     full("server-state-file-name", SERVER_SIDE, &[Arg::Maybe(&FILE)], "name of the state file"),
-    inert("force-be-switch", CLIENT_SIDE, REST, "published backends only", "use unpublished backends"),
+    full("force-be-switch", CLIENT_SIDE, &[Arg::Cond], "use unpublished backends"),
     // Errors.
     full("errorfile", PROXIES, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
     full("errorloc", PROXIES, &[Arg::Int("code", 200, 599), Arg::Word("url")], "where to redirect"),

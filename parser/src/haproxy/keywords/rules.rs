@@ -117,7 +117,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "what it should stop would pass",
         "use a filter",
     ),
-    inert("be-unpublished", LISTEN | BACKEND, &[], "it is used like any other", "keep it from 'use_backend'"),
+    full("be-unpublished", LISTEN | BACKEND, &[], "keep it from 'use_backend'"),
     inert("filter-sequence", FRONTEND | LISTEN | BACKEND, REST, "data passes unfiltered", "order of filters"),
     refused(
         "use-fcgi-app",

@@ -159,13 +159,7 @@ pub const SERVER: &[Keyword] = &[
     moot("no-send-proxy-v2-ssl", NONE, FLAG, "it is the default", "no PROXY header"),
     moot("no-send-proxy-v2-ssl-cn", NONE, FLAG, "it is the default", "no PROXY header"),
     full("proxy-v2-options", NONE, WORD, "what the header carries"),
-    inert(
-        "set-proxy-v2-tlv-fmt",
-        NONE,
-        &[Arg::Maybe(&Arg::Word("format"))],
-        "the header carries addresses only",
-        "what the header carries",
-    ),
+    full("set-proxy-v2-tlv-fmt", NONE, &[Arg::Maybe(&Arg::Word("format"))], "an extension of the header"),
     moot("log-proto", NONE, WORD, "it is no log server", "protocol of log servers"),
     moot("log-bufsize", NONE, &[COUNT], "it is no log server", "buffer of log servers"),
     // TLS.
