@@ -19,5 +19,6 @@ pub mod rights;
 pub mod routes;
 pub mod sched;
 pub mod shared;
+pub mod sieve;
 pub mod signal;
 pub mod tcp;

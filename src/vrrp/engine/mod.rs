@@ -147,6 +147,11 @@ impl Engine {
         }
     }
 
+    /// Counts packets that were not looked at because they are like one that was rejected.
+    pub fn count_unseen(&mut self, at: usize, like: &Reject, times: u64) {
+        self.members[at].router.stats.count(like.counter(), times);
+    }
+
     /// Next sequence number for an authenticated packet.
     pub fn next_sequence(&mut self, at: usize) -> u32 {
         self.members[at].router.next_sequence()

@@ -260,7 +260,7 @@ impl Router {
 
     fn reject(&mut self, reason: Reject, from: Option<IpAddr>, now: Instant, out: &mut Vec<Effect>) {
         let kind = reason.counter();
-        self.stats.count(kind);
+        self.stats.count(kind, 1);
         if let Some(repeats) = self.rejects.due(kind, now) {
             out.push(Effect::Log(Event::Rejected { reason, from, repeats }));
         }

@@ -56,7 +56,8 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn count(&mut self, what: RejectCounter) {
+    /// Counts rejected packets.
+    pub(in crate::vrrp) fn count(&mut self, what: RejectCounter, times: u64) {
         let counter = match what {
             RejectCounter::Length => &mut self.packet_len_err,
             RejectCounter::Ttl => &mut self.ip_ttl_err,
@@ -76,7 +77,7 @@ impl Stats {
             RejectCounter::TrailerStale => &mut self.auth_ext_stale,
             RejectCounter::TrailerReplay => &mut self.auth_ext_replay,
         };
-        *counter += 1;
+        *counter += times;
     }
 }
 

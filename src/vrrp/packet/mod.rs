@@ -36,9 +36,12 @@ pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 
 const IP_HEADER: usize = 20;
-const VRRP_HEADER: usize = 8;
-const AUTH_DATA: usize = 8;
-const AH_HEADER: usize = 24;
+/// Bytes of an advertisement before its addresses.
+pub const VRRP_HEADER: usize = 8;
+/// Bytes of a password, at the end of every version 2 packet.
+pub const AUTH_DATA: usize = 8;
+/// Bytes of an authentication header.
+pub const AH_HEADER: usize = 24;
 const ICV: usize = 12;
 /// Length of the authentication header in 32-bit words, minus 2 (RFC 2402 2.2).
 const AH_PAYLOAD_LEN: u8 = 4;
@@ -79,7 +82,9 @@ pub enum Auth {
 }
 
 impl Auth {
-    const fn number(self) -> u8 {
+    /// Its number in the packet.
+    #[must_use]
+    pub const fn number(self) -> u8 {
         match self {
             Self::None => 0,
             Self::Pass(_) => 1,
@@ -156,7 +161,9 @@ impl Profile {
         if self.hmac.as_ref().is_some_and(AuthHmac::signs) { trailer::TRAILER } else { 0 }
     }
 
-    fn payload_len(&self) -> usize {
+    /// Bytes of an advertisement without headers before it and a signature behind.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
         payload_len(self.version, self.group.is_ipv6(), self.addresses.len())
     }
 }

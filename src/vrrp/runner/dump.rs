@@ -103,7 +103,7 @@ pub(super) fn told(core: &Core, now: Instant) -> String {
                 serde_json::json!({
                     "address": address.to_string(),
                     "priority": other.priority,
-                    "refused": other.refused,
+                    "refused": other.refused.as_ref().map(ToString::to_string),
                     "peer": known(address),
                     "heard": now.saturating_duration_since(other.heard).as_secs_f64(),
                 })

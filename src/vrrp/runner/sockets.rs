@@ -22,7 +22,7 @@ const BATCH: usize = 32;
 /// Packets in a row after which a flood has to pause: a real-time thread that never waits starves the machine, and is
 /// ended by the kernel for it.
 const FLOOD: usize = 512;
-/// The shortest pause the runtime's timer knows. The socket's buffer holds more than arrives meanwhile.
+/// The shortest pause, which the runtime's timer knows; a slow machine pauses for as long as it worked.
 const PAUSE: Duration = Duration::from_millis(1);
 /// Larger than any advertisement (255 IPv6 addresses).
 pub(super) const BUFFER: usize = 4608;
@@ -86,11 +86,14 @@ impl Pool {
 
 async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSocket>>) {
     let mut buffer = vec![0; BUFFER];
-    let mut in_a_row = 0;
+    let (mut in_a_row, mut since) = (0, clock::now());
     while let Ok(mut ready) = socket.readable().await {
         for _ in 0..BATCH {
             match socket.get_ref().receive(&mut buffer) {
                 Ok(received) => {
+                    if in_a_row == 0 {
+                        since = clock::now();
+                    }
                     in_a_row += 1;
                     let Some(core) = core.upgrade() else { return };
                     let bytes = &buffer[..received.len.min(BUFFER)];
@@ -110,7 +113,7 @@ async fn read(core: Weak<RefCell<Core>>, key: RawKey, socket: Rc<AsyncFd<RawSock
             tokio::task::yield_now().await;
         } else {
             in_a_row = 0;
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(clock::now().saturating_duration_since(since).max(PAUSE)).await;
         }
     }
 }

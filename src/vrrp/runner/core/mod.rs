@@ -3,6 +3,7 @@
 mod announce;
 mod changes;
 mod firewall;
+mod flood;
 mod lease;
 mod lifetime;
 mod notices;
@@ -104,6 +105,8 @@ pub struct Core {
     filter: Option<Filter>,
     /// What is leased; `None`: nothing was set yet.
     lease: Option<Lease>,
+    /// What comes in by each socket.
+    flows: Vec<flood::Flow>,
     /// Memberships of interfaces below virtual ones, which must not report their own.
     memberships: BTreeMap<(u32, IpAddr), Membership>,
     /// Switches of the kernel that were changed, with what they were.
@@ -175,6 +178,7 @@ impl Core {
             unrenewed: BTreeSet::new(),
             filter: None,
             lease: None,
+            flows: Vec::new(),
             memberships: BTreeMap::new(),
             switches: Vec::new(),
             because: None,
@@ -277,6 +281,7 @@ impl Core {
         }
         let wanted: Vec<RawKey> = self.sides.iter().filter_map(|s| s.key.clone()).collect();
         self.pool.retain(|key| wanted.contains(key));
+        self.update_sieves(now);
         self.report_blocked(now);
     }
 
@@ -455,13 +460,14 @@ impl Core {
             self.fire(i, now);
         }
         self.end_delays(now);
+        self.end_floods(now);
         self.renew_due(now);
         while let Some(i) = self.queue.iter().position(|q| q.at <= now) {
             let queued = self.queue.remove(i);
             self.send_frame(&queued.frame, queued.index);
         }
         let timers = self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at));
-        timers.chain(self.delays.iter().map(|d| d.0)).chain(self.renew_at).min()
+        timers.chain(self.delays.iter().map(|d| d.0)).chain(self.renew_at).chain(self.next_flood_end()).min()
     }
 
     fn fire(&mut self, i: usize, now: Instant) {

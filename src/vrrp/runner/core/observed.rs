@@ -33,7 +33,7 @@ pub(in crate::vrrp::runner) struct Other {
     /// Its priority, if its adverts are taken.
     pub(in crate::vrrp::runner) priority: Option<u8>,
     /// Why they are not.
-    pub(in crate::vrrp::runner) refused: Option<String>,
+    pub(in crate::vrrp::runner) refused: Option<Reject>,
     /// Last heard.
     pub(in crate::vrrp::runner) heard: Instant,
 }
@@ -75,7 +75,7 @@ impl Observed {
             let oldest = self.others.iter().min_by_key(|(_, o)| o.heard).map(|(a, _)| *a);
             oldest.and_then(|oldest| self.others.remove(&oldest));
         }
-        let refused = advert.err().map(ToString::to_string);
+        let refused = advert.err().cloned();
         self.others.insert(from, Other { priority: advert.ok(), refused, heard: now });
     }
 }

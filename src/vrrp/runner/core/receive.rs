@@ -12,7 +12,7 @@ use super::super::sockets;
 use super::Core;
 
 /// Packets read from one socket before a silent master is declared dead.
-const DRAIN: usize = 256;
+const DRAIN: usize = 1024;
 /// An advertisement later than this is seen to before any packet: who slept must not answer as master first.
 const LATE: Duration = Duration::from_millis(20);
 
@@ -31,12 +31,14 @@ impl Core {
             Ok(vrid) => vrid,
             Err(reason) => {
                 // Nobody's packet: it counts for everybody on the socket.
+                let times = self.bad_packet(key, &reason, now);
                 for at in (0..self.sides.len())
                     .filter(|at| self.sides[*at].key.as_ref() == Some(key))
                     .collect::<Vec<_>>()
                 {
                     let packet = Err((reason.clone(), from));
                     self.apply(now, |engine, now, out| engine.packet(at, packet, now, out));
+                    self.engine.count_unseen(at, &reason, times - 1);
                 }
                 return;
             }
@@ -75,6 +77,10 @@ impl Core {
                 let interval = self.engine.router(at).master_interval();
                 let advert = decoded.as_ref().map(|advert| advert.priority);
                 self.sides[at].observed.heard(from, advert, interval, now);
+            }
+            if let Err(reason) = &decoded {
+                let times = self.bad_packet(key, reason, now);
+                self.engine.count_unseen(at, reason, times - 1);
             }
             let decoded = decoded.map_err(|reason| (reason, from));
             self.apply(now, |engine, now, out| engine.packet(at, decoded, now, out));
