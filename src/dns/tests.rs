@@ -20,7 +20,7 @@ fn ip(text: &str) -> IpAddr {
 }
 
 /// An answer to a question: addresses of the family that was asked for, or an error.
-pub(super) fn reply(question: &[u8], addrs: &[IpAddr], code: ResponseCode) -> Vec<u8> {
+pub(crate) fn reply(question: &[u8], addrs: &[IpAddr], code: ResponseCode) -> Vec<u8> {
     let question = Message::from_vec(question).unwrap();
     let query = question.queries[0].clone();
     let mut reply = Message::new(question.metadata.id, MessageType::Response, OpCode::Query);

@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Timer, Value, VarName};
+use crate::ir::expr::{
+    Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Timer, Value, VarName,
+};
 
 use super::vars::Vars;
 
@@ -62,6 +64,21 @@ pub trait Live {
     fn listener_connections(&self) -> i64;
     /// A proxy by name, for `nbsrv` as a converter and names computed per request.
     fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx>;
+    /// A server by its name and that of its backend (`None`: the session's), for names computed per request.
+    fn server_by_name(&self, backend: Option<&[u8]>, name: &[u8]) -> Option<(ProxyIdx, u32)> {
+        let _ = (backend, name);
+        None
+    }
+    /// Is there a frontend of that name?
+    fn has_frontend(&self, name: &[u8]) -> bool {
+        let _ = name;
+        false
+    }
+    /// What the kernel counts for the client's (`Req`) or the server's connection; times in microseconds.
+    fn tcp(&self, side: Dir, number: TcpNumber) -> Option<i64> {
+        let _ = (side, number);
+        None
+    }
     /// A variable of scope `proc`.
     fn proc_var(&self, name: &VarName) -> Option<Value>;
     /// Sets or, with `None`, forgets one in the middle of an evaluation.
@@ -313,6 +330,39 @@ pub struct Captures {
     pub request: Vec<Option<Box<[u8]>>>,
     /// Response side.
     pub response: Vec<Option<Box<[u8]>>>,
+    /// What converters captured while the session was only lent to them; kept at the next chance.
+    deferred: std::cell::RefCell<Vec<Deferred>>,
+}
+
+/// Message, slot and text of what was captured.
+type Deferred = (Dir, usize, Box<[u8]>);
+
+impl Captures {
+    /// Captures a text in the middle of an evaluation.
+    pub fn defer(&self, dir: Dir, slot: usize, text: &[u8]) {
+        self.deferred.borrow_mut().push((dir, slot, text.into()));
+    }
+
+    /// Keeps what converters captured, as far as the slots go: their lengths, of the request and of the response.
+    pub fn settle(&mut self, request: &[usize], response: &[usize]) {
+        for (dir, slot, text) in std::mem::take(self.deferred.get_mut()) {
+            let (slots, lengths) = match dir {
+                Dir::Req => (&mut self.request, request),
+                Dir::Res => (&mut self.response, response),
+            };
+            let Some(length) = lengths.get(slot) else { continue };
+            if slots.len() <= slot {
+                slots.resize(slot + 1, None);
+            }
+            slots[slot] = Some(text[..text.len().min(*length)].into());
+        }
+    }
+
+    /// Is there something that [`settle`](Self::settle) would keep?
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.deferred.borrow().is_empty()
+    }
 }
 
 /// Bytes received but not yet sent on: the payload of a TCP session, or the body of a message.

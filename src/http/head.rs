@@ -67,6 +67,8 @@ pub struct Head {
     pub(super) target: Span,
     pub(super) status: u16,
     pub(super) fields: Vec<Field>,
+    /// Bytes of the message as it came.
+    received: u32,
 }
 
 impl Head {
@@ -102,6 +104,31 @@ impl Head {
         self.word = Span::default();
         self.target = Span::default();
         self.status = 0;
+        self.received = 0;
+    }
+
+    /// The head is as it was received: from here on it grows.
+    pub fn settle(&mut self) {
+        self.received = self.buf.len() as u32;
+    }
+
+    /// Bytes that it had when it was received.
+    #[must_use]
+    pub fn received(&self) -> usize {
+        self.received as usize
+    }
+
+    /// Bytes that it has now, at most: those of lines that are gone count too.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Bytes that it has now, counted as in [`received`](Self::received).
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let lines = self.fields.iter().map(|f| f.name.len as usize + f.value.len as usize + 4);
+        self.word.len as usize + self.target.len as usize + lines.sum::<usize>()
     }
 
     /// Is this a response?

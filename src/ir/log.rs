@@ -108,6 +108,47 @@ pub enum LogFraming {
     Iso,
     /// `raw`: the message alone.
     Raw,
+    /// None was given for lines that come from elsewhere: as they came.
+    AsReceived,
+}
+
+/// `option host` of `log-forward`: the host field of lines that go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostField {
+    /// The sender's address, whatever came in.
+    Replace,
+    /// The sender's address where none came in.
+    #[default]
+    Fill,
+    /// What came in.
+    Keep,
+    /// What came in, and the sender's address.
+    Append,
+}
+
+/// A `log-forward` section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogForward {
+    /// Name.
+    pub name: String,
+    /// `bind`: where it listens for TCP.
+    pub streams: Vec<SocketAddr>,
+    /// `dgram-bind`: where it listens for UDP.
+    pub datagrams: Vec<SocketAddr>,
+    /// `log`.
+    pub targets: Vec<LogTarget>,
+    /// `maxconn`; `None`: 10.
+    pub maxconn: Option<u32>,
+    /// `backlog`.
+    pub backlog: Option<u32>,
+    /// `timeout client`.
+    pub timeout_client: Option<Duration>,
+    /// Not `option dont-parse-log`.
+    pub parse: bool,
+    /// `option assume-rfc6587-ntf`.
+    pub line_feeds: bool,
+    /// `option host`.
+    pub host: HostField,
 }
 
 /// Syslog facility code, 0 (`kern`) to 23 (`local7`).

@@ -4,6 +4,8 @@
 //! types (`Duration`, bytes as `u64`). What was not configured is `None` or HAProxy's documented default;
 //! every field's documentation says which keyword it comes from.
 
+pub mod balance;
+pub mod bandwidth;
 pub mod bind;
 pub mod chain;
 pub mod check;
@@ -54,6 +56,8 @@ pub struct Config {
     pub resolvers: Vec<Resolvers>,
     /// `ring` sections, and those behind log targets that are streams.
     pub rings: Vec<log::RingConf>,
+    /// `log-forward` sections.
+    pub log_forwards: Vec<log::LogForward>,
     /// `userlist` sections.
     pub userlists: Vec<Userlist>,
     /// An expression looks at the request line as it was received.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bandwidth::BandwidthLimit;
 use super::bind::Bind;
 use super::check::Check;
 pub use super::forwarded::{Forwarded, ForwardedNode, ForwardedValue, OriginalTo};
@@ -12,6 +13,8 @@ use super::log::{LogFormatKind, LogTarget};
 use super::rules::{HttpRule, Reply, TcpRule};
 use super::server::Server;
 use super::{Place, ProxyIdx};
+
+pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType};
 
 /// `mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,85 +101,6 @@ pub enum HttpReuse {
     Always,
 }
 
-/// `balance`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Balance {
-    /// `roundrobin` (the default).
-    #[default]
-    RoundRobin,
-    /// `static-rr`.
-    StaticRr,
-    /// `leastconn`.
-    LeastConn,
-    /// `first`.
-    First,
-    /// `source`.
-    Source,
-    /// `uri [path-only] [len N] [depth N] [whole]`.
-    Uri {
-        /// Leave out scheme and authority.
-        path_only: bool,
-        /// Only so many bytes; 0: all.
-        len: usize,
-        /// Only so many directories; 0: all.
-        depth: usize,
-        /// With the query string.
-        whole: bool,
-    },
-    /// `url_param NAME`.
-    UrlParam(String),
-    /// `hdr(NAME) [use_domain_only]`.
-    Hdr {
-        /// Header name.
-        name: String,
-        /// Domain part only.
-        domain_only: bool,
-    },
-    /// `random(draws)`.
-    Random(u32),
-    /// `rdp-cookie(NAME)`.
-    RdpCookie(String),
-    /// `hash EXPR`: [`Backend::hash_expr`].
-    Hash,
-}
-
-/// First word of `hash-type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HashMethod {
-    /// `map-based` (the default).
-    #[default]
-    MapBased,
-    /// `consistent`.
-    Consistent,
-}
-
-/// Second word of `hash-type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HashFunction {
-    /// `sdbm` (the default).
-    #[default]
-    Sdbm,
-    /// `djb2`.
-    Djb2,
-    /// `wt6`.
-    Wt6,
-    /// `crc32`.
-    Crc32,
-    /// `none`: the key is the number that the text spells.
-    None,
-}
-
-/// `hash-type`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HashType {
-    /// Method.
-    pub method: HashMethod,
-    /// Function.
-    pub function: HashFunction,
-    /// `avalanche`.
-    pub avalanche: bool,
-}
-
 /// How the kernel probes silent connections; `None`: its own values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keepalive {
@@ -195,18 +119,6 @@ pub enum RestrictNames {
     Delete,
     /// `reject`: the request is refused with 403.
     Reject,
-}
-
-/// `hash-preserve-affinity`: when a key of a consistent hash leaves its server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HashAffinity {
-    /// `always`: never for its load.
-    #[default]
-    Always,
-    /// `maxconn`: when the server works on as many requests as it may.
-    Maxconn,
-    /// `maxqueue`: when its queue is full too.
-    Maxqueue,
 }
 
 /// How a persistence cookie is handled.
@@ -451,6 +363,8 @@ pub struct Proxy {
     pub http_response: Vec<HttpRule>,
     /// `http-after-response`.
     pub http_after_response: Vec<HttpRule>,
+    /// `filter bwlim-in`, `filter bwlim-out`.
+    pub bandwidth_limits: Vec<BandwidthLimit>,
     /// The statistics page.
     pub stats: Option<StatsPage>,
     /// Frontend half.
@@ -632,6 +546,7 @@ impl Proxy {
             http_request: Vec::new(),
             http_response: Vec::new(),
             http_after_response: Vec::new(),
+            bandwidth_limits: Vec::new(),
             stats: None,
             frontend: (caps != Caps::Backend).then(Frontend::default),
             backend: (caps != Caps::Frontend).then_some(backend),

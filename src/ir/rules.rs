@@ -7,6 +7,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::Place;
+use super::bandwidth::BandwidthLimit;
 use super::expr::{Cond, Expr, LogFormat, VarCond, VarName};
 use super::log::Severity;
 use super::reference::Named;
@@ -121,6 +122,10 @@ pub enum HttpAction {
     EarlyHint(Box<str>, LogFormat),
     /// `strict-mode on|off`.
     StrictMode(bool),
+    /// `pause TIME`: milliseconds that go by before the next rule.
+    Pause(IntSource),
+    /// `do-resolve(VAR,RESOLVERS[,FAMILY]) EXPR`.
+    Resolve(Resolve),
     /// `wait-for-body time T [at-least N]`.
     WaitForBody {
         /// How long at most.
@@ -128,6 +133,20 @@ pub enum HttpAction {
         /// Bytes that are enough; 0: all that fits.
         at_least: u64,
     },
+}
+
+/// `do-resolve`: the address of the host that an expression names goes into a variable. Without an answer the variable
+/// stays as it is.
+#[derive(Clone, Debug)]
+pub struct Resolve {
+    /// The variable.
+    pub var: VarName,
+    /// Name of the `resolvers` section.
+    pub resolvers: Box<str>,
+    /// Ask for IPv6 addresses first (the default), or for IPv4.
+    pub ipv6: bool,
+    /// The host's name.
+    pub host: Expr,
 }
 
 /// What `use-service` can name.
@@ -170,6 +189,15 @@ pub enum CommonAction {
     SetDstPort(Expr),
     /// `set-priority-class EXPR`.
     SetPriorityClass(Expr),
+    /// `set-bandwidth-limit FILTER [limit BYTES] [period TIME]`.
+    BandwidthLimit {
+        /// The filter.
+        filter: BandwidthLimit,
+        /// Bytes in a period; `None`: as the filter says.
+        limit: Option<IntSource>,
+        /// The period in milliseconds; `None`: as the filter says.
+        period: Option<IntSource>,
+    },
     /// `do-log`: a log line now.
     DoLog,
     /// `set-priority-offset EXPR`.
@@ -197,6 +225,8 @@ pub enum TcpAction {
     SilentDrop,
     /// `switch-mode http`.
     SwitchModeHttp,
+    /// `do-resolve(VAR,RESOLVERS[,FAMILY]) EXPR`.
+    Resolve(Resolve),
     /// `capture EXPR len N`.
     Capture {
         /// What.

@@ -38,7 +38,7 @@ pub use dynamic::NotRemovable;
 pub use frontend::{Frontend, FrontendState, Listener};
 pub use observe::Seen;
 pub use queue::{Queue, Slot, Ticket};
-pub use resolvers::{Nameserver, Rename, Resolvers};
+pub use resolvers::{Nameserver, Order, Question, Rename, Resolvers};
 pub use server::{Address, CheckReport, Probing, Server, Shutdown, any_killed};
 pub use servers::Snapshot;
 

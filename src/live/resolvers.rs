@@ -1,8 +1,9 @@
 //! A `resolvers` section that runs, as far as others look at it.
 
+use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::ir;
 use crate::ir::ProxyIdx;
@@ -15,7 +16,27 @@ pub struct Resolvers {
     pub name: String,
     /// Its nameservers, in order.
     pub nameservers: Vec<Nameserver>,
-    orders: OnceLock<mpsc::UnboundedSender<Rename>>,
+    orders: OnceLock<mpsc::UnboundedSender<Order>>,
+}
+
+/// What is asked of whoever resolves.
+#[derive(Debug)]
+pub enum Order {
+    /// Have a server follow another name.
+    Rename(Rename),
+    /// Say the address of a host.
+    Ask(Question),
+}
+
+/// The address of a host is wanted now.
+#[derive(Debug)]
+pub struct Question {
+    /// The host.
+    pub host: String,
+    /// Ask for IPv6 first.
+    pub ipv6: bool,
+    /// Where the answer goes; `None`: there is none.
+    pub reply: oneshot::Sender<Option<IpAddr>>,
 }
 
 /// A server gets another name (`set server ... fqdn`).
@@ -53,7 +74,7 @@ impl Resolvers {
 
     /// Orders to whoever resolves. `None`: somebody has taken them already.
     #[must_use]
-    pub fn listen(&self) -> Option<mpsc::UnboundedReceiver<Rename>> {
+    pub fn listen(&self) -> Option<mpsc::UnboundedReceiver<Order>> {
         let (orders, receiver) = mpsc::unbounded_channel();
         self.orders.set(orders).ok().map(|()| receiver)
     }
@@ -62,7 +83,15 @@ impl Resolvers {
     pub fn rename(&self, order: Rename) {
         if let Some(orders) = self.orders.get() {
             // A resolver that is gone means that the process is ending.
-            let _ = orders.send(order);
+            let _ = orders.send(Order::Rename(order));
         }
+    }
+
+    /// The address of a host, once there is an answer. `None`: nobody resolves here.
+    #[must_use]
+    pub fn ask(&self, host: String, ipv6: bool) -> Option<oneshot::Receiver<Option<IpAddr>>> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.get()?.send(Order::Ask(Question { host, ipv6, reply })).ok()?;
+        Some(answer)
     }
 }

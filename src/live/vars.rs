@@ -32,16 +32,22 @@ pub fn set(name: &VarName, value: Option<Value>) {
 /// Does what the global section says, line after line: later ones see what earlier ones set.
 pub fn preset(config: &Config) {
     for GlobalVar { name, source } in &config.set_vars {
-        let (vars, captures) = (Vars::default(), Captures::default());
-        let zone = jiff::tz::TimeZone::system();
-        let ctx = blank(&vars, &captures, &zone);
-        let value = match source {
-            VarSource::Expr(expr) => eval(expr, &ctx).ok().map(|sample| sample.to_value()),
-            VarSource::Format(format) => Some(Value::Str(logformat::to_vec(format, &ctx).into())),
-        };
+        let value = evaluate(source);
         if value.is_some() {
             set(name, value);
         }
+    }
+}
+
+/// The value of something that needs no session.
+#[must_use]
+pub fn evaluate(source: &VarSource) -> Option<Value> {
+    let (vars, captures) = (Vars::default(), Captures::default());
+    let zone = jiff::tz::TimeZone::system();
+    let ctx = blank(&vars, &captures, &zone);
+    match source {
+        VarSource::Expr(expr) => eval(expr, &ctx).ok().map(|sample| sample.to_value()),
+        VarSource::Format(format) => Some(Value::Str(logformat::to_vec(format, &ctx).into())),
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) fn header(
     let Sender { hostname, tag, pid, data } = *sender;
     // Writing to a vector cannot fail.
     let _ = match target.framing {
-        LogFraming::Raw => Ok(()),
+        LogFraming::Raw | LogFraming::AsReceived => Ok(()),
         LogFraming::Priority => write!(line, "<{priority}>"),
         LogFraming::Short => write!(line, "<{}>", severity.0),
         LogFraming::Iso => {
@@ -97,12 +97,12 @@ fn with_second(now: SystemTime, f: impl FnOnce(&Second, u32)) {
 }
 
 /// `Nov 21 09:04:28`, local time (RFC 3164, 4.1.2).
-fn bsd_time(line: &mut Vec<u8>, now: SystemTime) {
+pub(super) fn bsd_time(line: &mut Vec<u8>, now: SystemTime) {
     with_second(now, |s, _| line.extend_from_slice(s.bsd.as_bytes()));
 }
 
 /// `2026-11-21T09:04:32.625859+00:00`, local time with its offset (RFC 5424, 6.2.3).
-fn iso_time(line: &mut Vec<u8>, now: SystemTime) {
+pub(super) fn iso_time(line: &mut Vec<u8>, now: SystemTime) {
     with_second(now, |s, micros| {
         let _ = write!(line, "{}.{micros:06}{}", s.iso, s.offset);
     });

@@ -5,17 +5,20 @@
 //! does not take at once is dropped and counted, as HAProxy does.
 
 pub mod console;
+pub mod forward;
 mod framing;
+mod received;
 mod ring;
 mod sink;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
-use crate::ir::log::{LogDest, LogTarget, RingConf, Severity};
+use crate::ir::log::{HostField, LogDest, LogTarget, RingConf, Severity};
 use crate::sys;
 use sink::Sink;
 
@@ -204,6 +207,29 @@ impl Logger {
                     self.dropped.fetch_add(1, Relaxed);
                 }
             });
+        }
+    }
+
+    /// Passes a line from elsewhere on to all `targets` that want its severity.
+    fn forward(
+        &self,
+        targets: &Targets,
+        received: &received::Received<'_>,
+        host: (HostField, Option<IpAddr>),
+    ) {
+        let (severity, now) = (Severity(received.severity()), sys::clock::wall());
+        let mut line = Vec::new();
+        for target in &targets.targets {
+            if severity > target.conf.max_level || !target.takes() {
+                continue;
+            }
+            line.clear();
+            received.write(&mut line, target.conf.framing, target.conf.facility, host, now);
+            line.truncate(target.conf.max_len.saturating_sub(1));
+            line.push(b'\n');
+            if !target.sink.send(&line) {
+                self.dropped.fetch_add(1, Relaxed);
+            }
         }
     }
 

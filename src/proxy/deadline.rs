@@ -35,6 +35,14 @@ impl Deadline {
         self.at
     }
 
+    /// Wakes the task when the deadline has passed, to look anew at what there is to do.
+    pub(super) fn poll_again<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        if self.poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
     /// Ready when the deadline has passed. To be polled when nothing else is ready, always from the same task.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if super::board::is_ending() {

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use super::txn::Txn;
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
+use crate::ir::expr::{
+    Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Value, VarName,
+};
 
 impl crate::expr::Live for Txn {
     fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
@@ -26,6 +28,38 @@ impl crate::expr::Live for Txn {
     fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx> {
         let name = std::str::from_utf8(name).ok()?;
         self.live.backend_named(name).map(|p| p.idx)
+    }
+
+    fn server_by_name(&self, backend: Option<&[u8]>, name: &[u8]) -> Option<(ProxyIdx, u32)> {
+        let name = std::str::from_utf8(name).ok()?;
+        let proxy = match backend {
+            Some(backend) => self.live.backend_named(std::str::from_utf8(backend).ok()?)?,
+            None => &self.be,
+        };
+        let server = proxy.backend.as_ref()?.server_named(name)?;
+        Some((proxy.idx, u32::try_from(server.index).ok()?))
+    }
+
+    fn has_frontend(&self, name: &[u8]) -> bool {
+        std::str::from_utf8(name).is_ok_and(|name| self.live.frontend_named(name).is_some())
+    }
+
+    fn tcp(&self, side: Dir, number: TcpNumber) -> Option<i64> {
+        let socket = if side == Dir::Req { Some(self.sockets.0) } else { self.sockets.1 };
+        let info = crate::sys::tcp::info(socket?)?;
+        Some(
+            match number {
+                TcpNumber::Rtt => info.rtt,
+                TcpNumber::RttVar => info.rttvar,
+                TcpNumber::Unacked => info.unacked,
+                TcpNumber::Sacked => info.sacked,
+                TcpNumber::Lost => info.lost,
+                TcpNumber::Retrans => info.retrans,
+                TcpNumber::Fackets => info.fackets,
+                TcpNumber::Reordering => info.reordering,
+            }
+            .into(),
+        )
     }
 
     fn proc_var(&self, name: &VarName) -> Option<Value> {
@@ -51,6 +85,7 @@ impl crate::expr::Live for Txn {
             TimeoutName::BeServer => be.server,
             TimeoutName::BeTunnel => be.tunnel,
             TimeoutName::FeClient => fe.client,
+            TimeoutName::FeTarpit => fe.tarpit,
             TimeoutName::CurServer => self.limits.server,
             TimeoutName::CurTunnel => self.limits.tunnel,
             TimeoutName::BeConnect => be.connect,

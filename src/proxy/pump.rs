@@ -57,6 +57,10 @@ pub(super) struct Pump {
     splice: Option<Splice>,
     /// There is no pipe for it.
     copies: bool,
+    /// Bytes of the body that may be moved now; `None`: any number.
+    pub(super) budget: Option<u64>,
+    /// There is more to move than the budget let through.
+    starved: bool,
 }
 
 impl Pump {
@@ -81,6 +85,8 @@ impl Pump {
             progress: false,
             splice: None,
             copies: false,
+            budget: None,
+            starved: false,
         };
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
@@ -125,6 +131,11 @@ impl Pump {
         }
     }
 
+    /// Did the budget stop it?
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved
+    }
+
     /// Is it waiting for the receiver rather than for the sender?
     pub(super) fn is_blocked(&self, input: Option<&Buf>) -> bool {
         self.sent < self.out.len()
@@ -140,14 +151,19 @@ impl Pump {
         input: &mut Option<Buf>,
         to: &mut Stream,
     ) -> Poll<Result<(), PumpError>> {
+        self.starved = false;
         loop {
             if let Left::Chunked(decoder) = &mut self.left
                 && let Some(buf) = input
                 && self.out.len() < STREAM_BUFFER
+                && self.budget != Some(0)
             {
-                let result = decoder.decode(buf.filled(), &mut self.out, &mut self.data);
+                let most = self.budget.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+                let received = &buf.filled()[..buf.len().min(most)];
+                let result = decoder.decode(received, &mut self.out, &mut self.data);
                 let Ok(n) = result else { return Poll::Ready(Err(PumpError::Malformed)) };
                 buf.consume(n);
+                self.budget = self.budget.map(|left| left - n as u64);
                 if decoder.is_done() {
                     self.left = Left::Nothing;
                 }
@@ -161,6 +177,13 @@ impl Pump {
                 }
                 self.out.clear();
                 self.sent = 0;
+            }
+            if self.budget == Some(0) && self.prefix == 0 && !matches!(self.left, Left::Nothing) {
+                if self.sent < self.out.len() {
+                    continue;
+                }
+                self.starved = true;
+                return Poll::Pending;
             }
             if let (Left::Length(_) | Left::UntilClose, Some(buf)) = (&self.left, input.as_mut())
                 && !buf.is_empty()
@@ -202,7 +225,7 @@ impl Pump {
             Left::Chunked(decoder) => decoder.chunk_left() >= splice::WORTH_IT,
             Left::UntilClose => self.bulk,
         };
-        if self.copies || !long {
+        if self.copies || self.budget.is_some() || !long {
             return false;
         }
         self.splice = Splice::begin();
@@ -332,6 +355,9 @@ impl Pump {
         if let Left::Length(n) = self.left {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
+        if let Some(n) = self.budget {
+            limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
+        }
         let Poll::Ready(written) = to.poll_write(cx, &buf.filled()[..limit]) else {
             with(|w| w.bufs.shrink(buf));
             return Poll::Pending;
@@ -343,6 +369,7 @@ impl Pump {
         self.prefix -= head;
         let body = (n - head) as u64;
         self.data += body;
+        self.budget = self.budget.map(|left| left - body);
         if let Left::Length(left) = &mut self.left {
             *left -= body;
             if *left == 0 {

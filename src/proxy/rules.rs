@@ -31,6 +31,18 @@ pub(super) enum Outcome {
         time: Duration,
         at_least: u64,
     },
+    /// Do nothing for a while, then go on at the rule.
+    Pause {
+        rule: usize,
+        time: Duration,
+    },
+    /// Look up a host for this rule, then go on after it.
+    Resolve {
+        rule: usize,
+        host: String,
+    },
+    /// An edit found no room.
+    NoRoom,
 }
 
 impl From<Verdict> for Outcome {
@@ -45,6 +57,9 @@ impl From<Verdict> for Outcome {
             Verdict::SilentDrop => Outcome::SilentDrop,
             Verdict::Wait { rule } => Outcome::Wait(rule),
             Verdict::WaitForBody { rule, time, at_least } => Outcome::WaitForBody { rule, time, at_least },
+            Verdict::Pause { rule, time } => Outcome::Pause { rule, time },
+            Verdict::Resolve { rule, host } => Outcome::Resolve { rule, host },
+            Verdict::NoRoom => Outcome::NoRoom,
         }
     }
 }
@@ -78,7 +93,9 @@ pub(super) fn session(txn: &mut Txn) -> Outcome {
 
 /// `tcp-request content` of `proxy` from rule `from` on.
 pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
-    rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into()
+    let outcome = rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into();
+    txn.settle_captures();
+    outcome
 }
 
 /// `tcp-response content` of the backend from rule `from` on.
@@ -163,7 +180,9 @@ fn any(txn: &Txn, conds: &[ir::expr::Cond]) -> bool {
 
 /// `http-request` of `proxy` from rule `from` on.
 pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
-    rules::http_request(&proxy.ir.http_request, from, txn).into()
+    let outcome = rules::http_request(&proxy.ir.http_request, from, txn).into();
+    txn.settle_captures();
+    outcome
 }
 
 /// `http-response` of the backend, then of the frontend, from where `at` stands: (section, rule). When the outcome
@@ -176,10 +195,12 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
         let from = std::mem::take(&mut at.1);
         at.0 = section;
         if !proxy.ir.http_response.is_empty() {
-            match rules::http_response(&proxy.ir.http_response, from, txn) {
+            let verdict = rules::http_response(&proxy.ir.http_response, from, txn);
+            txn.settle_captures();
+            match verdict {
                 Verdict::Continue | Verdict::Wait { .. } => {}
                 other => {
-                    if let Verdict::WaitForBody { rule, .. } = other {
+                    if let Verdict::WaitForBody { rule, .. } | Verdict::Pause { rule, .. } = other {
                         at.1 = rule;
                     }
                     return other.into();

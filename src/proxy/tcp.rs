@@ -9,8 +9,10 @@ use super::failure::{Failure, Phase, Who};
 use super::outbound::{self, Plan, Upstream};
 use super::rules::{self, Outcome};
 use super::tunnel::{self, TunnelLimits};
-use super::txn::{self, Txn};
+use super::txn::Txn;
 use super::worker::Conn;
+use super::{hold, lines};
+use crate::ir::rules::TcpAction;
 use crate::live::Proxy;
 use crate::sys::clock;
 
@@ -19,7 +21,7 @@ pub(super) async fn session(conn: &mut Conn) {
     let mut txn = Txn::new(conn, conn.accepted);
     txn.make_unique_id();
     if rules::logs_connect(&txn.fe.ir) {
-        txn::log(&txn);
+        lines::log(&txn);
     }
     let failure = match serve(conn, &mut txn).await {
         Ok(failure) | Err(failure) => failure,
@@ -51,7 +53,8 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
         // A connection that was kept has not passed through `connect`.
         (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
     }
-    txn::log_early(txn);
+    txn.sockets.1 = Some(io.raw_fd());
+    lines::log_early(txn);
     let server = slot.server().clone();
     server.need.note(server.counters.used.inc());
     let t = &be.ir.timeouts;
@@ -64,6 +67,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
     let mut early = None;
     let failure = tunnel::run(conn, txn, &mut io, &mut early, limits, &server).await;
     server.counters.used.dec();
+    txn.sockets.1 = None;
     if be.ir.nolinger {
         io.reset_on_close();
     }
@@ -107,6 +111,15 @@ pub(super) async fn inspect(
                 return Ok(());
             }
             Outcome::Wait(rule) if !txn.is_final => from = rule,
+            Outcome::Resolve { rule, host } => {
+                from = rule + 1;
+                if let TcpAction::Resolve(resolve) = &proxy.ir.tcp_request_content[rule].action
+                    && !hold::resolve(conn, txn, resolve, host).await
+                {
+                    return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() });
+                }
+                continue;
+            }
             Outcome::SilentDrop => {
                 conn.io.reset_on_close();
                 return Err(denied(txn));
@@ -173,7 +186,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
     }
     let null = up == 0 && down == 0 && txn.fe.ir.dontlognull && txn.server.is_none();
     if !null && !rules::logs_connect(&txn.fe.ir) {
-        txn::log(txn);
+        lines::log(txn);
     }
 }
 

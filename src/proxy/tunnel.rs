@@ -14,6 +14,7 @@ use super::stream::{Side, Stream};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
 use crate::buf::Buf;
+use crate::ir::expr::Dir;
 use crate::live::Server;
 use crate::sys::clock;
 
@@ -31,6 +32,10 @@ struct Half {
     /// Much came at once: what follows goes through a pipe.
     bulk: bool,
     splice: Option<Splice>,
+    /// Bytes that may be moved now; `None`: any number.
+    budget: Option<u64>,
+    /// There is more to move than that.
+    starved: bool,
 }
 
 /// Which side broke.
@@ -60,7 +65,12 @@ impl Half {
                     }
                 }
                 let Some(buf) = &mut self.buf else { continue };
-                let n = match to.poll_write(cx, buf.filled()) {
+                if self.budget == Some(0) {
+                    self.starved = true;
+                    return Poll::Pending;
+                }
+                let most = self.budget.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+                let n = match to.poll_write(cx, &buf.filled()[..buf.len().min(most)]) {
                     Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(other))),
                     Poll::Pending => {
@@ -69,6 +79,7 @@ impl Half {
                     }
                 };
                 buf.consume(n);
+                self.budget = self.budget.map(|left| left - n as u64);
                 self.bytes += n as u64;
                 self.moved = true;
                 continue;
@@ -83,7 +94,7 @@ impl Half {
                 }
                 return Poll::Ready(Ok(()));
             }
-            if self.bulk && self.splice.is_none() {
+            if self.bulk && self.splice.is_none() && self.budget.is_none() {
                 self.splice = Splice::begin();
                 self.bulk = self.splice.is_some();
             }
@@ -224,7 +235,13 @@ pub(super) async fn run(
     let mut killed = on.killed();
     let mut kill = pin!(killed.changed());
     let mut polled_kill = 0u32;
+    let mut shape = txn.shape.take();
     let failure = poll_fn(|cx| {
+        for (half, dir) in [(&mut up, Dir::Req), (&mut down, Dir::Res)] {
+            half.starved = false;
+            half.budget = shape.as_deref().and_then(|shape| shape.allowance(dir, clock::now()));
+        }
+        let allowed = (up.budget, down.budget);
         let a = up.poll(cx, client, server, Side::Client);
         let mut b = Poll::Pending;
         if let Some(waiting) = &mut gate {
@@ -244,6 +261,20 @@ pub(super) async fn run(
         }
         if gate.is_none() {
             b = down.poll(cx, server, client, Side::Server);
+        }
+        if shape.is_none() && txn.shape.is_some() {
+            // A rule on the server's first bytes has just set it.
+            shape = txn.shape.take();
+        }
+        let mut opens = None;
+        if let Some(shape) = shape.as_deref_mut() {
+            for (half, dir, allowed) in [(&up, Dir::Req, allowed.0), (&down, Dir::Res, allowed.1)] {
+                let (Some(allowed), Some(left)) = (allowed, half.budget) else { continue };
+                shape.spend(dir, allowed - left, clock::now());
+                if half.starved {
+                    opens = earlier(opens, shape.opens(dir));
+                }
+            }
         }
         if let Poll::Ready(Err(Broken(side))) = a {
             return Poll::Ready(broken(side));
@@ -286,7 +317,11 @@ pub(super) async fn run(
         let c = client_limit.map(|d| client_at + d);
         let s = server_limit.map(|d| server_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
-        deadline.set(earlier(earlier(c, s), until));
+        let ends = earlier(earlier(c, s), until);
+        deadline.set(earlier(ends, opens));
+        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+            return deadline.poll_again(cx);
+        }
         if deadline.poll(cx).is_pending() {
             return Poll::Pending;
         }

@@ -1,20 +1,22 @@
 //! One transaction: what is known of it for rules, counters and its log line.
 
 use std::net::SocketAddr;
+use std::os::fd::RawFd;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
 use super::proxy_protocol::Tlv;
+use super::shape::Shape;
 use super::worker::{Conn, with};
 use crate::buf::Buf;
 use crate::expr::ctx::{
     Buffered, Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView, Timers,
 };
-use crate::expr::{Ctx, EditHead, Effect, Session, Vars, logformat};
+use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
 use crate::http::Head;
 use crate::ir;
-use crate::ir::expr::Scope;
+use crate::ir::expr::{Dir, Scope};
 use crate::ir::log::Severity;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TimeoutKind;
@@ -122,6 +124,12 @@ pub(super) struct Txn {
     pub(super) server_reused: bool,
     /// A PROXY header comes before anything else.
     pub(super) expects_proxy: bool,
+    /// Do edits without room end the rules: of the request, of the response.
+    strict: (bool, bool),
+    /// Bandwidth limits that rules set.
+    pub(super) shape: Option<Box<Shape>>,
+    /// Sockets, for what the kernel knows of them: the client's, the server's.
+    pub(super) sockets: (RawFd, Option<RawFd>),
     /// Bytes that the counters have already: in, out.
     counted: (u64, u64),
     /// Bytes of the client and of the server that went through pipes.
@@ -214,6 +222,9 @@ impl Txn {
             max_retries: None,
             counted: (0, 0),
             spliced: (0, 0),
+            strict: (true, true),
+            shape: None,
+            sockets: (conn.io.raw_fd(), None),
             tags: Tags::default(),
             server_reused: false,
             expects_proxy: false,
@@ -237,6 +248,18 @@ impl Txn {
         if tags != (None, None) {
             conn.io.tag(tags);
         }
+    }
+
+    /// What converters captured goes into the frontend's slots.
+    pub(super) fn settle_captures(&mut self) {
+        if self.captures.is_settled() {
+            return;
+        }
+        let (request, response) = match &self.fe.ir.frontend {
+            Some(half) => (&half.request_slots[..], &half.response_slots[..]),
+            None => (&[][..], &[][..]),
+        };
+        self.captures.settle(request, response);
     }
 
     /// What outlives the transaction goes back to its connection.
@@ -531,6 +554,27 @@ impl Session for Txn {
         &mut self.captures
     }
 
+    fn has_room(&self, dir: Dir, bytes: usize) -> bool {
+        let (head, body) = match dir {
+            Dir::Req => (Some(&self.req), &self.payload),
+            Dir::Res => (self.resp.as_ref(), &self.resp_payload),
+        };
+        let Some(head) = head else { return true };
+        let body = body.as_ref().map_or(0, Buf::len);
+        let global = &self.live.config.global;
+        let kept = global.bufsize.saturating_sub(global.maxrewrite);
+        if head.held() + body + bytes <= kept {
+            return true;
+        }
+        // What did not fit when it came would have waited outside.
+        let received = (head.received() + body).min(kept);
+        received + head.size() + bytes <= global.bufsize + head.received()
+    }
+
+    fn is_strict(&self, dir: Dir) -> bool {
+        if dir == Dir::Req { self.strict.0 } else { self.strict.1 }
+    }
+
     fn effect(&mut self, effect: Effect<'_>) {
         let any = |v6: bool| SocketAddr::new(if v6 { [0u16; 8].into() } else { [0u8; 4].into() }, 0);
         match effect {
@@ -559,7 +603,10 @@ impl Session for Txn {
             // The others are hints about sockets and queues that
             // the loader refuses or warns about until they exist here.
             Effect::ProcVar(name, value) => crate::live::vars::set(name, value),
-            Effect::Log => log(self),
+            Effect::BandwidthLimit(filter, bytes, period) => {
+                self.shape.get_or_insert_default().set(filter, bytes, period, clock::now());
+            }
+            Effect::Log => super::lines::log(self),
             // A value that an expression cannot use changes nothing, as in HAProxy.
             Effect::Patterns(list, key, deed) => drop(list.get().apply(key, deed)),
             Effect::PriorityClass(class) => self.priority.0 = class,
@@ -571,48 +618,20 @@ impl Session for Txn {
             Effect::ServerMark(mark) => self.tags.server.1 = Some(mark),
             Effect::Retries(n) => self.max_retries = Some(n),
             Effect::ExpectProxy => self.expects_proxy = true,
+            Effect::Strict(Dir::Req, strict) => self.strict.0 = strict,
+            Effect::Strict(Dir::Res, strict) => self.strict.1 = strict,
+            Effect::RewriteFailed => {
+                if let Some(fe) = &self.fe.frontend {
+                    fe.counters.wrew.inc();
+                }
+                if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
+                    be.counters.wrew.inc();
+                }
+                if let Some(server) = &self.server {
+                    server.counters.wrew.inc();
+                }
+            }
             Effect::Nice(_) | Effect::SwitchModeHttp => {}
         }
     }
-}
-
-/// `option logasap`: the line is written as soon as the response's head, or the server's connection, is there.
-pub(super) fn log_early(txn: &mut Txn) {
-    if !txn.fe.ir.logasap || super::rules::logs_connect(&txn.fe.ir) {
-        return;
-    }
-    txn.ended = txn.times.data.or(txn.times.connect);
-    txn.early = true;
-    log(txn);
-    (txn.ended, txn.early) = (None, false);
-    // There is one line.
-    txn.log_level = None;
-}
-
-/// Log line of a finished transaction, if it is to be written.
-pub(super) fn log(txn: &Txn) {
-    let proxy = &txn.fe;
-    if proxy.logs.is_empty() {
-        return;
-    }
-    let Some(level) = txn.log_level else { return };
-    let failed =
-        txn.failure.code()[0] != b'-' && txn.failure.code()[0] != b'L' || txn.retries > 0 && txn.redispatched;
-    if proxy.ir.dontlog_normal && !failed && txn.status < 500 {
-        return;
-    }
-    let level =
-        if proxy.ir.log_separate_errors && (failed || txn.status >= 500) { Severity(3) } else { level };
-    let ctx = txn.ctx();
-    let mut line = with(super::worker::Worker::take_scratch);
-    super::rules::render_log(&proxy.ir, &ctx, &mut line);
-    let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
-    let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
-    txn.live.logger.send_with(&proxy.logs, level, tag, &data, &line);
-    with(|w| w.give_scratch(line));
-}
-
-/// Whether a captured request line is needed for the log.
-pub(super) fn logs_requests(proxy: &ir::Proxy) -> bool {
-    !proxy.logs.is_empty()
 }

@@ -6,6 +6,56 @@ use std::net::SocketAddr;
 use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 
+/// What the kernel counts for a connection (`TCP_INFO`); times in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Info {
+    /// Mean round trip time.
+    pub rtt: u32,
+    /// Its variance.
+    pub rttvar: u32,
+    /// Segments that were not acknowledged yet.
+    pub unacked: u32,
+    /// Segments that were acknowledged out of order.
+    pub sacked: u32,
+    /// Segments taken for lost.
+    pub lost: u32,
+    /// Segments sent again and not acknowledged yet.
+    pub retrans: u32,
+    /// Segments between the last acknowledged in order and the last acknowledged at all.
+    pub fackets: u32,
+    /// Segments that may come out of order before they are taken for lost.
+    pub reordering: u32,
+}
+
+/// What the kernel counts for a connection; `None` if it is none of TCP.
+#[must_use]
+pub fn info(socket: std::os::fd::RawFd) -> Option<Info> {
+    let mut info = std::mem::MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: `info` has room for `len` bytes, the kernel writes no more than that, and any bytes are a valid `tcp_info`:
+    // it is made of integers. A descriptor that is none is answered with an error.
+    let info = unsafe {
+        let got = libc::getsockopt(
+            socket,
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut len,
+        );
+        (got == 0).then(|| info.assume_init())?
+    };
+    Some(Info {
+        rtt: info.tcpi_rtt,
+        rttvar: info.tcpi_rttvar,
+        unacked: info.tcpi_unacked,
+        sacked: info.tcpi_sacked,
+        lost: info.tcpi_lost,
+        retrans: info.tcpi_retrans,
+        fackets: info.tcpi_fackets,
+        reordering: info.tcpi_reordering,
+    })
+}
+
 /// How a listening TCP socket is made.
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
@@ -25,6 +75,18 @@ pub struct ListenOptions {
     pub defer_accept: bool,
     /// `tcp-ut`.
     pub user_timeout: Option<std::time::Duration>,
+}
+
+/// Opens a non-blocking datagram socket that shares its port with another process, as a successor needs.
+///
+/// # Errors
+/// What the kernel says.
+pub fn datagrams(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SockAddr::from(addr))?;
+    Ok(socket.into())
 }
 
 /// Opens a non-blocking listening socket.

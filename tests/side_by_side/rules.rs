@@ -146,4 +146,13 @@ pub(super) const CASES: &[Case] = &[
     get("cookie after a post only", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: postonly\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("cookie preserved", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: preserve\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("cookie after a post", "POST /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: postonly\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("tarpit", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: tarpit\r\nConnection: close\r\n\r\n", 503).on(RULED),
+    get("reject", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: reject\r\nConnection: close\r\n\r\n", 0).on(RULED),
+    get("response denied", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: resdeny\r\nConnection: close\r\n\r\n", 502).on(RULED),
+    get("response replaced", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: resreturn\r\nConnection: close\r\n\r\n", 202).on(RULED),
+    get("response redirected", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: resredirect\r\nConnection: close\r\n\r\n", 302).on(RULED),
+    get("cookie gets a prefix", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: prefixed\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("passive cookie", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nCookie: WHO=a\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("passive cookie of nobody", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nCookie: WHO=z\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("passive cookie of the server", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nConnection: close\r\n\r\n", 200).on(RULED),
 ];

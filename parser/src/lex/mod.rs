@@ -4,7 +4,7 @@ mod line;
 mod word;
 
 pub use line::{Line, LineError, Variables, split};
-pub use word::{Word, span_of};
+pub use word::{Word, bytes_of, span_of, text_of};
 
 #[cfg(test)]
 mod tests;

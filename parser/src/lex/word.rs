@@ -1,5 +1,6 @@
 //! A word of a configuration line after quotes, escapes and variables were resolved.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 
@@ -29,16 +30,11 @@ impl Word {
     pub fn resolved(bytes: &[u8], span: Span, verbatim: bool) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self { text: text.into(), bytes: None, span, verbatim },
-            Err(_) => Self {
-                text: String::from_utf8_lossy(bytes).into(),
-                bytes: Some(bytes.into()),
-                span,
-                verbatim: false,
-            },
+            Err(_) => Self { text: text_of(bytes).into(), bytes: Some(bytes.into()), span, verbatim: false },
         }
     }
 
-    /// The text. Bytes that are not UTF-8 show as U+FFFD; see [`Word::bytes`].
+    /// The text. Bytes that are not UTF-8 have characters of their own in it: [`bytes_of`] has them back.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -67,7 +63,9 @@ impl Deref for Word {
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.text
+            .chars()
+            .try_for_each(|c| write!(f, "{}", stood_for(c).map_or(c, |_| char::REPLACEMENT_CHARACTER)))
     }
 }
 
@@ -81,6 +79,41 @@ impl PartialEq<&str> for Word {
     fn eq(&self, other: &&str) -> bool {
         &*self.text == *other
     }
+}
+
+/// The first of the characters that stand for bytes that are no text, in a plane for private use.
+const FIRST: u32 = 0x10_ff00;
+
+/// Bytes as text. Those that are not UTF-8 have characters of their own.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().filter_map(|byte| char::from_u32(FIRST + u32::from(*byte))));
+    }
+    text
+}
+
+/// The bytes that a text was made from by [`text_of`].
+#[must_use]
+pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
+    if !text.chars().any(|c| stood_for(c).is_some()) {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        match stood_for(c) {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+/// The byte that a character stands for.
+fn stood_for(c: char) -> Option<u8> {
+    u32::from(c).checked_sub(FIRST).and_then(|byte| u8::try_from(byte).ok())
 }
 
 /// The span from the first to the last word; `fallback` if there is none.

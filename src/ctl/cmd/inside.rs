@@ -11,6 +11,7 @@ use crate::expr::vars::id;
 use crate::ir::expr::{Scope, Value, VarName};
 use crate::ir::global::Level;
 use crate::live::vars;
+use crate::lower::expr::command;
 use crate::sys::clock;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -219,7 +220,7 @@ fn get_var(call: &mut Call<'_>) -> Reply {
     Reply::list(format!("{name}: type={kind} value=<{value}>\n"))
 }
 
-/// Takes an expression that is constant: anything else would have nothing to look at here.
+/// Takes what has a value without a session.
 fn set_var(call: &mut Call<'_>) -> Reply {
     if !call.session.experimental {
         return Reply::error("This command is restricted to experimental mode only.\n");
@@ -241,40 +242,16 @@ fn set_var(call: &mut Call<'_>) -> Reply {
         ("fmt", Some([])) | ("expr", Some([])) | ("", _) => {
             return Reply::error("Missing either 'expr', 'fmt' or expression.\n");
         }
-        ("fmt", Some(words)) if words.iter().any(|word| word.contains('%')) => {
-            Err("a format may not have variables here: only constant texts are taken.\n".to_owned())
-        }
-        ("fmt", Some(words)) => Ok(Value::Str(words.join(" ").into_bytes().into())),
-        ("expr", Some(words)) => constant(&words.join(" ")),
-        (_, _) => constant(&call.args[1..].join(" ")),
+        ("fmt", Some(words)) => command::read(words, true),
+        ("expr", Some(words)) => command::read(words, false),
+        (_, _) => command::read(&call.args[1..], false),
     };
-    match value {
-        Ok(value) => {
+    match value.map(|source| vars::evaluate(&source)) {
+        Ok(Some(value)) => {
             vars::set(&variable, Some(value));
             Reply::done()
         }
-        Err(why) => Reply::error(why),
+        Ok(None) => Reply::error("the expression has no value here.\n"),
+        Err(why) => Reply::error(format!("{why}\n")),
     }
-}
-
-fn constant(text: &str) -> Result<Value, String> {
-    let (name, argument) = text.strip_suffix(')').and_then(|head| head.split_once('(')).unwrap_or((text, ""));
-    let invalid = || format!("invalid argument '{argument}' of fetch method '{name}'\n");
-    Ok(match name {
-        "int" => Value::Int(argument.parse().map_err(|_| invalid())?),
-        "str" => Value::Str(argument.as_bytes().into()),
-        "bool" => match argument {
-            "true" | "1" | "yes" | "on" => Value::Bool(true),
-            "false" | "0" | "no" | "off" => Value::Bool(false),
-            _ => return Err(invalid()),
-        },
-        "ipv4" => Value::Ipv4(argument.parse().map_err(|_| invalid())?),
-        "ipv6" => Value::Ipv6(argument.parse().map_err(|_| invalid())?),
-        "meth" | "method" => Value::Meth(argument.as_bytes().into()),
-        _ => {
-            return Err(format!(
-                "unknown fetch method '{name}' (int, str, bool, ipv4, ipv6 and meth are taken)\n"
-            ));
-        }
-    })
 }

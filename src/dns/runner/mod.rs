@@ -5,6 +5,7 @@
 mod follow;
 mod init;
 mod link;
+mod once;
 #[cfg(test)]
 mod service_tests;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use tokio::sync::mpsc;
 use super::Failure;
 use super::resolver::{Count, Effect, Input, Resolver};
 use crate::ir;
-use crate::live::{Address, Live, Rename, Server};
+use crate::ir::rules::{HttpAction, TcpAction};
+use crate::live::{Address, Live, Order, Server};
 use crate::sys;
 use follow::{Follower, Following};
 use link::{Incoming, Links};
@@ -37,7 +39,9 @@ struct Section {
     /// By number of the name.
     names: Vec<Following>,
     links: Links,
-    orders: Option<mpsc::UnboundedReceiver<Rename>>,
+    /// Names that rules ask for.
+    asked: once::Asked,
+    orders: Option<mpsc::UnboundedReceiver<Order>>,
 }
 
 /// Starts a thread that follows all names until the process ends. Nothing is started if no server follows one.
@@ -78,9 +82,10 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
             resolver: Resolver::new(ir),
             names: Vec::new(),
             links: Links::default(),
+            asked: once::Asked::default(),
             orders: None,
         };
-        let mut wanted = false;
+        let mut wanted = live.proxies.iter().any(|proxy| asks(&proxy.ir, &ir.name));
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
             for server in proxy.backend.iter().flat_map(|b| b.servers()) {
                 if server.ir.resolvers.as_ref() != Some(&ir.name) {
@@ -102,6 +107,47 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
         }
     }
     sections
+}
+
+/// Does a rule of this proxy look names up here (`do-resolve`)?
+fn asks(proxy: &ir::Proxy, section: &str) -> bool {
+    let here = |resolve: &ir::rules::Resolve| *resolve.resolvers == *section;
+    proxy.http_request.iter().any(|rule| matches!(&rule.action, HttpAction::Resolve(r) if here(r)))
+        || proxy
+            .tcp_request_content
+            .iter()
+            .any(|rule| matches!(&rule.action, TcpAction::Resolve(r) if here(r)))
+}
+
+/// Where the events of a section's nameservers are counted.
+struct Tally {
+    live: Arc<Live>,
+    number: usize,
+}
+
+impl Tally {
+    fn sent(&self, nameserver: usize, sent: bool) {
+        let counters = &self.live.resolvers[self.number].nameservers[nameserver].counters;
+        if sent { counters.sent.inc() } else { counters.snd_error.inc() }
+    }
+
+    fn count(&self, nameserver: usize, what: Count) {
+        let c = &self.live.resolvers[self.number].nameservers[nameserver].counters;
+        let counter = match what {
+            Count::Valid => &c.valid,
+            Count::CnameError => &c.cname_error,
+            Count::AnyError => &c.any_err,
+            Count::Nx => &c.nx,
+            Count::Timeout => &c.timeout,
+            Count::Refused => &c.refused,
+            Count::Other => &c.other,
+            Count::Invalid => &c.invalid,
+            Count::TooBig => &c.too_big,
+            Count::Truncated => &c.truncated,
+            Count::Outdated => &c.outdated,
+        };
+        counter.inc();
+    }
 }
 
 fn ip_of(server: &Server) -> Option<IpAddr> {
@@ -134,13 +180,20 @@ impl Section {
                 Some((nameserver, bytes)) = incoming.recv() => {
                     self.step(Input::Message { nameserver, bytes: &bytes });
                 }
-                Some(order) = order => self.rename(&order),
+                Some(order) = order => match order {
+                    Order::Rename(order) => self.rename(&order),
+                    Order::Ask(question) => {
+                        let settings = &self.live.config.resolvers[self.number];
+                        self.asked.answer(question, settings, self.tally());
+                    }
+                },
                 () = timer => self.step(Input::Timer),
             }
         }
     }
 
     fn step(&mut self, input: Input<'_>) {
+        let tally = self.tally();
         let mut effects = self.resolver.step(input, sys::clock::now(), &mut rand::random);
         // Questions that cannot be sent are told to the state machine, which may have more to send.
         while !effects.is_empty() {
@@ -148,11 +201,9 @@ impl Section {
             for effect in effects {
                 match effect {
                     Effect::Send { nameserver, id, bytes } => {
-                        let counters = &self.live.resolvers[self.number].nameservers[nameserver].counters;
-                        if self.links.send(nameserver, &bytes) {
-                            counters.sent.inc();
-                        } else {
-                            counters.snd_error.inc();
+                        let sent = self.links.send(nameserver, &bytes);
+                        tally.sent(nameserver, sent);
+                        if !sent {
                             unsent.push((nameserver, id));
                         }
                     }
@@ -163,7 +214,7 @@ impl Section {
                         }
                         self.failed(name, failure);
                     }
-                    Effect::Count { nameserver, what } => self.count(nameserver, what),
+                    Effect::Count { nameserver, what } => tally.count(nameserver, what),
                 }
             }
             effects = Vec::new();
@@ -174,21 +225,7 @@ impl Section {
         }
     }
 
-    fn count(&self, nameserver: usize, what: Count) {
-        let c = &self.live.resolvers[self.number].nameservers[nameserver].counters;
-        let counter = match what {
-            Count::Valid => &c.valid,
-            Count::CnameError => &c.cname_error,
-            Count::AnyError => &c.any_err,
-            Count::Nx => &c.nx,
-            Count::Timeout => &c.timeout,
-            Count::Refused => &c.refused,
-            Count::Other => &c.other,
-            Count::Invalid => &c.invalid,
-            Count::TooBig => &c.too_big,
-            Count::Truncated => &c.truncated,
-            Count::Outdated => &c.outdated,
-        };
-        counter.inc();
+    fn tally(&self) -> Tally {
+        Tally { live: self.live.clone(), number: self.number }
     }
 }

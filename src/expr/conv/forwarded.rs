@@ -2,9 +2,9 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use crate::ir::expr::ForwardedKind;
+use crate::ir::expr::{ForwardedKind, SampleType};
 
-use super::super::sample::{Bytes, Sample};
+use super::super::sample::{Bytes, Sample, push_display};
 
 /// A node: name, and port if one is given.
 struct Node<'a> {
@@ -105,7 +105,54 @@ pub(super) fn apply<'a>(kind: ForwardedKind, text: &[u8]) -> Option<Sample<'a>> 
             Port::Number(port) => Sample::Int(port.into()),
             Port::Obscured(text) => copy(text),
         }),
+        // These take other samples than texts.
+        ForwardedKind::MakeName | ForwardedKind::MakePort => None,
     }
+}
+
+/// `rfc7239_nn`.
+pub(super) fn make_name<'a>(sample: Sample<'_>) -> Option<Sample<'a>> {
+    let mut out = Bytes::Own(smallvec::SmallVec::new());
+    match sample {
+        Sample::Ipv4(ip) => push_display(out.to_mut(), format_args!("{ip}")),
+        Sample::Ipv6(ip) => push_display(out.to_mut(), format_args!("[{ip}]")),
+        other => {
+            let text = other.cast(SampleType::Str)?.into_text();
+            if text.is_empty() {
+                out.to_mut().extend_from_slice(b"unknown");
+            } else {
+                obscure(&text, out.to_mut())?;
+            }
+        }
+    }
+    Some(Sample::Str(out))
+}
+
+/// `rfc7239_np`.
+pub(super) fn make_port<'a>(sample: Sample<'_>) -> Option<Sample<'a>> {
+    let mut out = Bytes::Own(smallvec::SmallVec::new());
+    match sample {
+        // As HAProxy, without a look at what a port can be.
+        Sample::Int(port) => push_display(out.to_mut(), format_args!("{}", port as u32)),
+        other => {
+            let text = other.cast(SampleType::Str)?.into_text();
+            if text.is_empty() {
+                return None;
+            }
+            obscure(&text, out.to_mut())?;
+        }
+    }
+    Some(Sample::Str(out))
+}
+
+/// An obfuscated identifier (RFC 7239 section 6.3).
+fn obscure(text: &[u8], out: &mut smallvec::SmallVec<[u8; 64]>) -> Option<()> {
+    if !text.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-')) {
+        return None;
+    }
+    out.push(b'_');
+    out.extend_from_slice(text);
+    Some(())
 }
 
 fn copy<'a>(text: &[u8]) -> Sample<'a> {

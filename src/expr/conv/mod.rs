@@ -14,8 +14,10 @@ mod protobuf;
 mod text;
 mod time;
 
+use crate::ir::ProxyIdx;
 use crate::ir::expr::{
-    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Scope, Text, Value, VarName, When,
+    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Scope, ServerNumber, Text, Value,
+    VarName, When,
 };
 
 use super::ctx::Ctx;
@@ -66,10 +68,13 @@ pub fn types(conv: &Conv) -> (SampleType, SampleType) {
         Conv::Hash(..) | Conv::Xxh(..) | Conv::JwtVerify(..) => (T::Bin, T::Int),
         Conv::SecureCompare(_) | Conv::HasCtl(_) | Conv::FixIsValid | Conv::MqttIsValid => (T::Bin, T::Bool),
         Conv::JwtQuery { .. } | Conv::Protobuf { .. } => (T::Bin, T::Any),
-        Conv::FromHttpDate => (T::Str, T::Int),
+        Conv::FromHttpDate | Conv::ServerQueue => (T::Str, T::Int),
+        Conv::FrontendExists | Conv::ServerIsUp => (T::Str, T::Bool),
+        Conv::Capture(..) => (T::Str, T::Str),
         Conv::Forwarded(kind) => match kind {
             ForwardedKind::IsValid => (T::Str, T::Bool),
             ForwardedKind::NodeName | ForwardedKind::NodePort => (T::Str, T::Any),
+            ForwardedKind::MakeName | ForwardedKind::MakePort => (T::Any, T::Str),
             _ => (T::Str, T::Str),
         },
         // The sample passes as it is.
@@ -178,6 +183,22 @@ fn holds(cond: &When, ctx: &Ctx<'_>) -> bool {
 fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
     let sample = sample.cast(types(conv).0)?;
     match conv {
+        Conv::Forwarded(ForwardedKind::MakeName) => forwarded::make_name(sample),
+        Conv::Forwarded(ForwardedKind::MakePort) => forwarded::make_port(sample),
+        Conv::FrontendExists => Some(Sample::Bool(ctx.live.has_frontend(&sample.into_text()))),
+        Conv::ServerIsUp => {
+            let (backend, server) = server(&sample.into_text(), ctx)?;
+            Some(Sample::Bool(ctx.live.server(backend, server, ServerNumber::IsUp) != 0))
+        }
+        Conv::ServerQueue => {
+            let (backend, server) = server(&sample.into_text(), ctx)?;
+            Some(Sample::Int(ctx.live.server(backend, server, ServerNumber::Queue)))
+        }
+        Conv::Capture(dir, slot) => {
+            let text = sample.into_text();
+            ctx.captures.defer(*dir, *slot, &text);
+            Some(Sample::Str(text))
+        }
         Conv::Forwarded(kind) => forwarded::apply(*kind, &sample.into_text()),
         Conv::Protobuf { grpc, path, kind } => protobuf::query(&sample.into_bin(), *grpc, path, *kind),
         Conv::Aes(aes) => aes::apply(aes, &sample.into_bin(), ctx),
@@ -250,6 +271,14 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
 /// If the sample loses its value on the way, or needs more data for one.
 pub fn chain<'a>(convs: &'a [Conv], sample: Sample<'a>, ctx: &Ctx<'a>) -> Result<Sample<'a>, Missing> {
     convs.iter().try_fold(sample, |sample, conv| apply(conv, sample, ctx))
+}
+
+/// The server that is called `NAME` or `BACKEND/NAME`.
+fn server(name: &[u8], ctx: &Ctx<'_>) -> Option<(ProxyIdx, u32)> {
+    match memchr::memchr(b'/', name) {
+        Some(slash) => ctx.live.server_by_name(Some(&name[..slash]), &name[slash + 1..]),
+        None => ctx.live.server_by_name(None, name),
+    }
 }
 
 fn operand(operand: &Operand, ctx: &Ctx<'_>) -> Option<i64> {

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule};
+use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule, TcpNumber};
 
-use super::super::ctx::{Ctx, Peer};
-use super::super::sample::{Bytes, Sample};
+use super::super::ctx::{Ctx, Peer, Progress};
+use super::super::sample::{Bytes, Sample, push_display};
 use super::{ABSENT, Fetched};
 
 pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
@@ -37,6 +37,15 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             let found = ctx.client.tlvs.iter().find(|(k, _)| k == kind).ok_or(ABSENT)?;
             Ok(Sample::text(&found.1))
         }
+        Fetch::Tcp { side, number, micros } => {
+            let value = ctx.live.tcp(*side, *number).ok_or(ABSENT)?;
+            let is_time = matches!(number, TcpNumber::Rtt | TcpNumber::RttVar);
+            Ok(Sample::Int(if is_time && !micros { (value + 500) / 1000 } else { value }))
+        }
+        Fetch::QueuedBefore(in_server) => {
+            let Progress { server_queue, backend_queue, .. } = ctx.progress;
+            Ok(Sample::Int(if *in_server { server_queue } else { backend_queue }.into()))
+        }
         // Both sides speak HTTP/1 where they speak HTTP at all.
         Fetch::FrontHttpMajor => Ok(Sample::Int(1)),
         Fetch::BackHttpMajor => ctx.server.map(|_| Sample::Int(1)).ok_or(ABSENT),
@@ -62,6 +71,11 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             match what {
                 LastRule::File => text(&place.file),
                 LastRule::Line => Ok(Sample::Int(place.line.into())),
+                LastRule::Both => {
+                    let mut out = Bytes::Own(smallvec::SmallVec::new());
+                    push_display(out.to_mut(), format_args!("{}:{}", place.file, place.line));
+                    Ok(Sample::Str(out))
+                }
             }
         }
         Fetch::TransactionId => Ok(Sample::Int((ctx.progress.request_counter & 0xffff_ffff).cast_signed())),

@@ -75,6 +75,8 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::ProxyTlv(_)
         | Fetch::ServerReused
         | Fetch::MaxRetries(_)
+        | Fetch::Tcp { .. }
+        | Fetch::QueuedBefore(_)
         | Fetch::FrontHttpMajor
         | Fetch::BackHttpMajor
         | Fetch::Timeout(_)
@@ -98,6 +100,8 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::TlsHelloVersion
         | Fetch::TlsHelloAlpn
         | Fetch::TlsHelloEcExt
+        | Fetch::TlsHelloList(_)
+        | Fetch::TlsHelloTicket
         | Fetch::RdpCookie(_)
         | Fetch::RdpCookieCount(_) => payload::one(fetch, ctx),
         Fetch::HttpAuth(_)
@@ -179,6 +183,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::PayloadLv { .. }
         | Fetch::Body(_)
         | Fetch::BodyParam(..)
+        | Fetch::TlsHelloList(_)
         | Fetch::HdrsBin(_) => SampleType::Bin,
         Fetch::Method => SampleType::Meth,
         Fetch::Uuid
@@ -206,7 +211,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Cook(..)
         | Fetch::CookNames(..)
         | Fetch::Uuid7
-        | Fetch::LastRule(LastRule::File)
+        | Fetch::LastRule(LastRule::File | LastRule::Both)
         | Fetch::HttpAuthGroup(_)
         | Fetch::HttpAuthUser
         | Fetch::HttpAuthPass

@@ -2,7 +2,7 @@
 //!
 //! In HTTP mode the bytes are a message, not a payload, and these fetches have no value.
 
-use crate::ir::expr::{Dir, Fetch};
+use crate::ir::expr::{Dir, Fetch, HelloList};
 
 use super::super::ctx::{Buffered, Ctx};
 use super::super::sample::{Bytes, Sample};
@@ -70,6 +70,11 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::TlsHelloEcExt => {
             extension(&input(Dir::Req, ctx)?, 10)?.map(|_| Sample::Bool(true)).ok_or(ABSENT)
         }
+        Fetch::TlsHelloTicket => {
+            let ticket = extension(&input(Dir::Req, ctx)?, 35)?;
+            Ok(Sample::Int(ticket.map_or(0, |ticket| if ticket.is_empty() { 1 } else { 2 })))
+        }
+        Fetch::TlsHelloList(list) => hello_list(&input(Dir::Req, ctx)?, *list).map(Sample::Bin),
         Fetch::RdpCookie(name) => rdp_cookie(&input(Dir::Req, ctx)?, name.as_deref()).map(Sample::text),
         Fetch::RdpCookieCount(name) => match rdp_cookie(&input(Dir::Req, ctx)?, name.as_deref()) {
             Ok(_) => Ok(Sample::Int(1)),
@@ -175,8 +180,44 @@ fn hello_version<'a>(data: &Input<'a>) -> Fetched<'a> {
     Ok(Sample::Int((i64::from(head[9]) << 16) + i64::from(head[10])))
 }
 
+/// A list of a ClientHello without its length.
+fn hello_list<'a>(data: &Input<'a>, list: HelloList) -> Result<Bytes<'a>, Missing> {
+    let number = match list {
+        HelloList::Ciphers => return Ok(Bytes::Ref(hello(data)?.0)),
+        HelloList::Groups => 10,
+        HelloList::SignatureAlgorithms => 13,
+        HelloList::KeyShares => 51,
+    };
+    let body = Cursor(extension(data, number)?.ok_or(ABSENT)?).vec16()?;
+    if body.len() < 2 {
+        return Err(ABSENT);
+    }
+    if list != HelloList::KeyShares {
+        return Ok(Bytes::Ref(body));
+    }
+    let (mut shares, mut groups) = (Cursor(body), smallvec::SmallVec::new());
+    while let Ok(group) = shares.take(2) {
+        groups.extend_from_slice(group);
+        shares.vec16()?;
+    }
+    Ok(Bytes::Own(groups))
+}
+
 /// The data of an extension of a ClientHello; `None` if the hello is complete and has none of that type.
 fn extension<'a>(data: &Input<'a>, wanted: u16) -> Result<Option<&'a [u8]>, Missing> {
+    let mut extensions = hello(data)?.1;
+    while !extensions.0.is_empty() {
+        let kind = extensions.u16()?;
+        let body = extensions.vec16()?;
+        if kind == wanted {
+            return Ok(Some(body));
+        }
+    }
+    Ok(None)
+}
+
+/// Ciphers and extensions of a ClientHello (RFC 8446 section 4.1.2).
+fn hello<'a>(data: &Input<'a>) -> Result<(&'a [u8], Cursor<'a>), Missing> {
     if data.part(0, 1)?[0] != 0x16 || data.part(0, 3)?[1] < 3 {
         return Err(ABSENT);
     }
@@ -192,17 +233,9 @@ fn extension<'a>(data: &Input<'a>, wanted: u16) -> Result<Option<&'a [u8]>, Miss
     }
     hello.take(32)?;
     hello.vec8()?;
-    hello.vec16()?;
+    let ciphers = hello.vec16()?;
     hello.vec8()?;
-    let mut extensions = Cursor(hello.vec16()?);
-    while !extensions.0.is_empty() {
-        let kind = extensions.u16()?;
-        let body = extensions.vec16()?;
-        if kind == wanted {
-            return Ok(Some(body));
-        }
-    }
-    Ok(None)
+    Ok((ciphers, Cursor(hello.vec16()?)))
 }
 
 /// The routing cookie of an RDP connection request: `Cookie: NAME=VALUE\r\n` after an 11-byte header.

@@ -58,7 +58,7 @@ enum P {
 fn format(text: &str, pieces: &[P]) -> LogFormat {
     let nodes = pieces.iter().map(|piece| {
         let (item, opts) = match piece {
-            P::T(text) => (LfItem::Text((*text).into()), PLAIN),
+            P::T(text) => (LfItem::Text(text.as_bytes().into()), PLAIN),
             P::S => (LfItem::Separator, PLAIN),
             P::A(alias) => (LfItem::Alias(*alias), PLAIN),
             P::Q(alias) => (LfItem::Alias(*alias), QUOTED),

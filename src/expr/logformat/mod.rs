@@ -26,7 +26,7 @@ pub fn render(format: &LogFormat, ctx: &Ctx<'_>, out: &mut Vec<u8>) {
         }
         match &node.item {
             LfItem::Text(text) => {
-                writer.raw(text.as_bytes());
+                writer.raw(text);
                 writer.after_blank = false;
             }
             LfItem::Separator => {

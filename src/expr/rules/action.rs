@@ -1,8 +1,10 @@
 //! Actions that every rule set shares.
 
+use std::time::Duration;
+
 use crate::ir::expr::{Dir, Expr, LogFormat, SampleType, Scope, Value, VarCond, VarName};
 use crate::ir::reference::Deed;
-use crate::ir::rules::{CommonAction, IntSource};
+use crate::ir::rules::{CommonAction, IntSource, Resolve};
 
 use super::super::ctx::Ctx;
 use super::super::{Sample, eval, fetch, logformat, vars};
@@ -75,6 +77,16 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
                 session.effect(Effect::PriorityClass(clamped(n, 2047)));
             }
         }
+        CommonAction::BandwidthLimit { filter, limit, period } => {
+            let limit = limit.as_ref().and_then(|limit| narrow(number(limit, session)));
+            let period = period.as_ref().and_then(|period| millis(period, session));
+            let effect = Effect::BandwidthLimit(
+                filter,
+                limit.filter(|limit| *limit > 0).unwrap_or(filter.limit),
+                period.unwrap_or(filter.period),
+            );
+            session.effect(effect);
+        }
         CommonAction::DoLog => session.effect(Effect::Log),
         CommonAction::SetPriorityOffset(expr) => {
             if let Some(n) = int(expr, session) {
@@ -110,8 +122,19 @@ fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>>
     eval(expr, ctx).ok()?.cast(to)
 }
 
+/// Milliseconds that were written or are computed now; nothing if there are none.
+pub(super) fn millis(source: &IntSource, session: &dyn Session) -> Option<Duration> {
+    narrow(number(source, session)).filter(|ms| *ms > 0).map(Duration::from_millis)
+}
+
+/// The host that a `do-resolve` is about.
+pub(super) fn host(resolve: &Resolve, session: &dyn Session) -> Option<String> {
+    let name = cast(&resolve.host, SampleType::Str, &session.ctx())?.into_text();
+    String::from_utf8(name.to_vec()).ok()
+}
+
 /// A number that was written or is computed now.
-fn number(source: &IntSource, session: &dyn Session) -> Option<i64> {
+pub(super) fn number(source: &IntSource, session: &dyn Session) -> Option<i64> {
     match source {
         IntSource::Const(n) => Some(*n),
         IntSource::Expr(expr) => int(expr, session),

@@ -1,13 +1,13 @@
 //! `http-request`, `http-response` and `http-after-response` rules.
 
-use crate::ir::expr::{Dir, LogFormat, SampleType};
-use crate::ir::rules::{HttpAction, HttpRule, IntSource, NameMatch};
+use crate::ir::expr::{Dir, LogFormat};
+use crate::ir::rules::{HttpAction, HttpRule, NameMatch};
 
 use super::super::cond::{Decision, decide};
 use super::super::conv::expand;
 use super::super::ctx::{Ctx, EditHead};
 use super::super::fetch::value_end;
-use super::super::{eval, logformat};
+use super::super::logformat;
 use super::{Effect, Session, Verdict, action, normalize, reply, target};
 
 /// Evaluates request rules, starting at rule `from` (0, or where a verdict said to resume).
@@ -50,7 +50,7 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
             continue;
         }
         if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
-            if !matches!(verdict, Verdict::Wait { .. } | Verdict::WaitForBody { .. }) {
+            if !verdict.resumes() {
                 session.effect(Effect::LastRule(&rules[rule].place));
             }
             return verdict;
@@ -95,13 +95,18 @@ fn apply(
         }
         HttpAction::AddHeader(name, format) => {
             let value = text(format, &session.ctx(), scratch);
+            if !session.has_room(dir, line_len(name, value)) {
+                return no_room(session, dir);
+            }
             message(session, dir)?.push_header(name.as_bytes(), value);
         }
         HttpAction::SetHeader(name, format) => {
             let value = text(format, &session.ctx(), scratch);
-            let head = message(session, dir)?;
-            remove(head, |n| n.eq_ignore_ascii_case(name.as_bytes()));
-            head.push_header(name.as_bytes(), value);
+            remove(message(session, dir)?, |n| n.eq_ignore_ascii_case(name.as_bytes()));
+            if !session.has_room(dir, line_len(name, value)) {
+                return no_room(session, dir);
+            }
+            message(session, dir)?.push_header(name.as_bytes(), value);
         }
         HttpAction::DelHeader(name) => {
             let head = message(session, dir)?;
@@ -112,11 +117,15 @@ fn apply(
         }
         HttpAction::ReplaceHeader(name, regex, format) => {
             let value = text(format, &session.ctx(), scratch);
-            replace_lines(message(session, dir)?, name, regex, value);
+            if !replace_lines(session, dir, name, regex, value) {
+                return no_room(session, dir);
+            }
         }
         HttpAction::ReplaceValue(name, regex, format) => {
             let value = text(format, &session.ctx(), scratch);
-            replace_values(message(session, dir)?, name, regex, value);
+            if !replace_values(session, dir, name, regex, value) {
+                return no_room(session, dir);
+            }
         }
         HttpAction::SetMethod(format) => {
             let value = text(format, &session.ctx(), scratch);
@@ -124,18 +133,30 @@ fn apply(
         }
         HttpAction::SetUri(format) => {
             let value = text(format, &session.ctx(), scratch);
+            if !session.has_room(dir, value.len()) {
+                return no_room(session, dir);
+            }
             target::set_uri(session.request()?, value);
         }
         HttpAction::SetPath(format) => {
             let value = text(format, &session.ctx(), scratch);
+            if !session.has_room(dir, value.len()) {
+                return no_room(session, dir);
+            }
             target::set_path(session.request()?, value, false);
         }
         HttpAction::SetPathQ(format) => {
             let value = text(format, &session.ctx(), scratch);
+            if !session.has_room(dir, value.len()) {
+                return no_room(session, dir);
+            }
             target::set_path(session.request()?, value, true);
         }
         HttpAction::SetQuery(format) => {
             let value = text(format, &session.ctx(), scratch);
+            if !session.has_room(dir, value.len()) {
+                return no_room(session, dir);
+            }
             target::set_query(session.request()?, value);
         }
         HttpAction::ReplacePath(regex, format)
@@ -159,14 +180,7 @@ fn apply(
         }
         HttpAction::Capture { expr, slot, len } => action::capture(expr, dir, *slot, *len, session),
         HttpAction::SetTimeout(kind, source) => {
-            let ms = match source {
-                IntSource::Const(ms) => Some(*ms),
-                IntSource::Expr(expr) => {
-                    let ctx = session.ctx();
-                    eval(expr, &ctx).ok().and_then(|s| s.cast(SampleType::Int)).and_then(|s| s.as_int())
-                }
-            };
-            if let Some(ms) = ms {
+            if let Some(ms) = action::number(source, session) {
                 let ms = u64::try_from(ms).ok().filter(|ms| *ms > 0);
                 session.effect(Effect::Timeout(*kind, ms.map(std::time::Duration::from_millis)));
             }
@@ -179,11 +193,27 @@ fn apply(
                 session.effect(Effect::EarlyHint(name, value));
             }
         }
-        // Edits here cannot run out of room, so there is no failure that it could be strict about.
-        HttpAction::StrictMode(_) => {}
+        HttpAction::StrictMode(strict) => session.effect(Effect::Strict(dir, *strict)),
+        HttpAction::Pause(time) => {
+            return action::millis(time, session).map(|time| Verdict::Pause { rule: rule + 1, time });
+        }
+        HttpAction::Resolve(resolve) => {
+            return action::host(resolve, session).map(|host| Verdict::Resolve { rule, host });
+        }
         HttpAction::Common(common) => action::common(common, session, scratch),
     }
     None
+}
+
+/// What a header line takes in HAProxy's buffer, whose size the settings are about.
+fn line_len(name: &str, value: &[u8]) -> usize {
+    name.len() + value.len() + 8
+}
+
+/// An edit found no room.
+fn no_room(session: &mut dyn Session, dir: Dir) -> Option<Verdict> {
+    session.effect(Effect::RewriteFailed);
+    session.is_strict(dir).then_some(Verdict::NoRoom)
 }
 
 fn message(session: &mut dyn Session, dir: Dir) -> Option<&mut dyn EditHead> {
@@ -198,7 +228,7 @@ pub(super) fn text<'t>(format: &'t LogFormat, ctx: &Ctx<'_>, scratch: &'t mut Ve
     if let [node] = format.nodes.as_slice()
         && let crate::ir::expr::LfItem::Text(text) = &node.item
     {
-        return text.as_bytes();
+        return text;
     }
     scratch.clear();
     logformat::render(format, ctx, scratch);
@@ -224,22 +254,53 @@ fn name_matches(wanted: &NameMatch, name: &[u8]) -> bool {
     }
 }
 
-/// A value that matches becomes the replacement, whole.
-fn replace_lines(head: &mut dyn EditHead, name: &[u8], regex: &regex::bytes::Regex, with: &[u8]) {
+/// A value that matches becomes the replacement, whole. `false`: there was no room for one.
+fn replace_lines(
+    session: &mut dyn Session,
+    dir: Dir,
+    name: &[u8],
+    regex: &regex::bytes::Regex,
+    with: &[u8],
+) -> bool {
     let mut from = 0;
-    while let Some(index) = head.find(name, from) {
+    loop {
+        let Some(head) = message(session, dir) else { return true };
+        let Some(index) = head.find(name, from) else { return true };
         from = index + 1;
         let mut out = smallvec::SmallVec::new();
         let Some(groups) = regex.captures(head.header(index).1) else { continue };
         expand(&groups, with, &mut out);
-        head.set_header_value(index, &out);
+        if !set_value(session, dir, index, &out) {
+            return false;
+        }
     }
 }
 
+/// Replaces a value, if there is room for the new one.
+fn set_value(session: &mut dyn Session, dir: Dir, index: usize, value: &[u8]) -> bool {
+    let Some(head) = message(session, dir) else { return true };
+    let grows = value.len().saturating_sub(head.header(index).1.len());
+    if grows > 0 && !session.has_room(dir, grows) {
+        return false;
+    }
+    if let Some(head) = message(session, dir) {
+        head.set_header_value(index, value);
+    }
+    true
+}
+
 /// The same for each value of a comma-separated list.
-fn replace_values(head: &mut dyn EditHead, name: &[u8], regex: &regex::bytes::Regex, with: &[u8]) {
+fn replace_values(
+    session: &mut dyn Session,
+    dir: Dir,
+    name: &[u8],
+    regex: &regex::bytes::Regex,
+    with: &[u8],
+) -> bool {
     let mut from = 0;
-    while let Some(index) = head.find(name, from) {
+    loop {
+        let Some(head) = message(session, dir) else { return true };
+        let Some(index) = head.find(name, from) else { return true };
         from = index + 1;
         let line = head.header(index).1;
         let mut out = smallvec::SmallVec::<[u8; 64]>::new();
@@ -265,8 +326,8 @@ fn replace_values(head: &mut dyn EditHead, name: &[u8], regex: &regex::bytes::Re
                 out.push(b',');
             }
         }
-        if changed {
-            head.set_header_value(index, &out);
+        if changed && !set_value(session, dir, index, &out) {
+            return false;
         }
     }
 }

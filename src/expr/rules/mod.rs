@@ -15,7 +15,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ir::expr::{Value, VarName};
+use crate::ir::bandwidth::BandwidthLimit;
+use crate::ir::expr::{Dir, Value, VarName};
 use crate::ir::log::Severity;
 use crate::ir::reference::{Deed, Named};
 use crate::ir::rules::{HttpService, TimeoutKind};
@@ -39,6 +40,16 @@ pub trait Session {
     fn vars(&mut self) -> &mut Vars;
     /// Captures.
     fn captures(&mut self) -> &mut Captures;
+    /// Is there room for so many bytes more in the head of a message?
+    fn has_room(&self, dir: Dir, bytes: usize) -> bool {
+        let _ = (dir, bytes);
+        true
+    }
+    /// Does an edit without room end the rules (`strict-mode`)?
+    fn is_strict(&self, dir: Dir) -> bool {
+        let _ = dir;
+        true
+    }
     /// Something beyond the message.
     fn effect(&mut self, effect: Effect<'_>);
 }
@@ -76,6 +87,8 @@ pub enum Effect<'a> {
     PriorityOffset(i32),
     /// A timeout of this session; `None`: no limit.
     Timeout(TimeoutKind, Option<Duration>),
+    /// Put a limit on the stream: the filter, bytes, period.
+    BandwidthLimit(&'a BandwidthLimit, u64, Duration),
     /// `do-log`: write a log line now.
     Log,
     /// Never repeat this request after a failure.
@@ -86,6 +99,10 @@ pub enum Effect<'a> {
     LastRule(&'a crate::ir::Place),
     /// Change a list of patterns.
     Patterns(&'a Named, &'a str, Deed<'a>),
+    /// From now on edits of a message without room do (or do not) end the rules.
+    Strict(Dir, bool),
+    /// An edit found no room.
+    RewriteFailed,
     /// Continue in HTTP mode.
     SwitchModeHttp,
     /// Read a PROXY line first.
@@ -124,6 +141,36 @@ pub enum Verdict {
         /// Bytes that are enough; 0: all of it, or a full buffer.
         at_least: u64,
     },
+    /// Do nothing for a while, then go on after this rule.
+    Pause {
+        /// Rule to resume at.
+        rule: usize,
+        /// How long.
+        time: Duration,
+    },
+    /// Look a host up as the `do-resolve` of this rule asks, then go on after it.
+    Resolve {
+        /// The rule.
+        rule: usize,
+        /// The host.
+        host: String,
+    },
+    /// An edit found no room in strict mode: answer with an internal error.
+    NoRoom,
+}
+
+impl Verdict {
+    /// Will the list be gone on with?
+    #[must_use]
+    pub fn resumes(&self) -> bool {
+        matches!(
+            self,
+            Verdict::Wait { .. }
+                | Verdict::WaitForBody { .. }
+                | Verdict::Pause { .. }
+                | Verdict::Resolve { .. }
+        )
+    }
 }
 
 /// A message made here.

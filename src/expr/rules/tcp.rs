@@ -40,6 +40,11 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
             TcpAction::Reject | TcpAction::Close => return Verdict::Reject,
             TcpAction::SilentDrop => return Verdict::SilentDrop,
             TcpAction::ExpectProxy => session.effect(Effect::ExpectProxy),
+            TcpAction::Resolve(resolve) => {
+                if let Some(host) = action::host(resolve, session) {
+                    return Verdict::Resolve { rule: i, host };
+                }
+            }
             TcpAction::SwitchModeHttp => session.effect(Effect::SwitchModeHttp),
             TcpAction::Capture { expr, slot, len } => action::capture(expr, dir, *slot, *len, session),
             TcpAction::Common(common) => action::common(common, session, &mut scratch),

@@ -109,7 +109,7 @@ impl expr::Live for Stage {
             TimeoutName::BeConnect | TimeoutName::CurConnect => timeouts.connect,
             TimeoutName::BeQueue | TimeoutName::CurQueue => timeouts.queue,
             TimeoutName::BeTarpit | TimeoutName::CurTarpit => timeouts.tarpit,
-            TimeoutName::FeClient | TimeoutName::CurClient => None,
+            TimeoutName::FeClient | TimeoutName::FeTarpit | TimeoutName::CurClient => None,
         };
         value.and_then(|time| i64::try_from(time.as_millis()).ok())
     }

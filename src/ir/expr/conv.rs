@@ -7,7 +7,7 @@ use regex::bytes::Regex;
 use super::super::pattern::{MatchMethod, PatternSet};
 use super::super::reference::Newer;
 use super::super::table::{ExactTable, NetTable, PrefixTable};
-use super::{SampleType, TimeUnit, Value, VarName};
+use super::{Dir, SampleType, TimeUnit, Value, VarName};
 
 /// An integer argument that may be a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -337,6 +337,14 @@ pub enum Conv {
     Packet(PacketField),
     /// `nbsrv`: of the backend that the sample names.
     NbSrv,
+    /// `fe_exists`: is there a frontend that is called so?
+    FrontendExists,
+    /// `srv_is_up`: of the server that the sample names.
+    ServerIsUp,
+    /// `srv_queue`: of the server that the sample names.
+    ServerQueue,
+    /// `capture-req(ID)`, `capture-res(ID)`: the sample is kept in a capture slot on its way.
+    Capture(Dir, usize),
     /// `map*`.
     Map(Map),
 }
@@ -378,6 +386,10 @@ pub enum ForwardedKind {
     NodeName,
     /// `rfc7239_n2np`: the port of a node.
     NodePort,
+    /// `rfc7239_nn`: a node's name, made of an address or a word.
+    MakeName,
+    /// `rfc7239_np`: a node's port, made of a number or a word.
+    MakePort,
 }
 
 /// Types of protocol buffer values.

@@ -106,6 +106,8 @@ pub enum Endpoint {
 pub enum TimeoutName {
     /// `be_server_timeout`.
     BeServer,
+    /// `fe_tarpit_timeout`.
+    FeTarpit,
     /// `be_tunnel_timeout`.
     BeTunnel,
     /// `fe_client_timeout`.
@@ -193,6 +195,17 @@ pub enum Fetch {
     MaxRetries(bool),
     /// `fc_pp_authority`, `fc_pp_unique_id`, `fc_pp_tlv(TYPE)`: an extension of the client's PROXY header.
     ProxyTlv(u8),
+    /// `fc_rtt`, `bc_rttvar`, `fc_lost`...: what the kernel knows of the client's or the server's connection.
+    Tcp {
+        /// `Req`: the client's.
+        side: Dir,
+        /// What.
+        number: TcpNumber,
+        /// Times in microseconds, not in milliseconds.
+        micros: bool,
+    },
+    /// `bc_srv_queue`, and with `false` `bc_be_queue`: requests before this one in the queue.
+    QueuedBefore(bool),
     /// `fc_http_major`.
     FrontHttpMajor,
     /// `bc_http_major`.
@@ -228,6 +241,10 @@ pub enum Fetch {
     TlsHelloAlpn,
     /// `req.ssl_ec_ext`.
     TlsHelloEcExt,
+    /// `req.ssl_cipherlist`, `req.ssl_sigalgs`...: a list of the hello, as it stands there.
+    TlsHelloList(HelloList),
+    /// `req.ssl_st_ext`: 0: no session ticket extension, 1: an empty one, 2: one with a ticket.
+    TlsHelloTicket,
     /// `req.proto_http`.
     ProtoHttp,
     /// `rdp_cookie([NAME])`.
@@ -367,6 +384,42 @@ pub enum LastRule {
     File,
     /// `last_rule_line`.
     Line,
+    /// `last_entity`: file and line.
+    Both,
+}
+
+/// What the kernel counts for a TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TcpNumber {
+    /// `rtt`: mean round trip time.
+    Rtt,
+    /// `rttvar`: its variance.
+    RttVar,
+    /// `unacked`.
+    Unacked,
+    /// `sacked`.
+    Sacked,
+    /// `lost`.
+    Lost,
+    /// `retrans`.
+    Retrans,
+    /// `fackets`.
+    Fackets,
+    /// `reordering`.
+    Reordering,
+}
+
+/// Lists of a ClientHello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HelloList {
+    /// `req.ssl_cipherlist`.
+    Ciphers,
+    /// `req.ssl_supported_groups`.
+    Groups,
+    /// `req.ssl_sigalgs`.
+    SignatureAlgorithms,
+    /// `req.ssl_keyshare_groups`.
+    KeyShares,
 }
 
 /// Timers in the order of a session's life (manual, 8.4). Milliseconds, -1 where the phase was not reached.

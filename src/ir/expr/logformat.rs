@@ -32,7 +32,7 @@ pub enum LfEncoding {
 #[derive(Clone, Debug)]
 pub enum LfItem {
     /// Literal text.
-    Text(Box<str>),
+    Text(Box<[u8]>),
     /// Blanks between two items; one space, and none after another.
     Separator,
     /// `%ci`...

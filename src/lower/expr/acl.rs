@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::expr as shape;
-use tandem_parser::lex::{Word, span_of};
+use tandem_parser::lex::{Word, span_of, text_of};
 use tandem_parser::span::Span;
 use tandem_parser::suggest;
 
@@ -465,7 +465,7 @@ impl Language<'_> {
     /// The text of a file. `Some(None)`: it cannot be read here, and that is no error.
     pub(super) fn read_text(&mut self, path: &str, span: Span) -> Read<Option<String>> {
         match self.world.read(path) {
-            Ok(bytes) => Some(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Ok(bytes) => Some(Some(text_of(&bytes))),
             Err(error) => {
                 self.unreadable::<()>(path, span, &error);
                 self.world.offline().then_some(None)

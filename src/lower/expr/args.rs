@@ -2,7 +2,7 @@
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::expr::Call;
-use tandem_parser::lex::Word;
+use tandem_parser::lex::{Word, bytes_of};
 use tandem_parser::span::Span;
 
 use super::{Language, Read};
@@ -40,7 +40,7 @@ impl<'c> Args<'c> {
     }
 
     pub(super) fn bytes(&self, nth: usize) -> Box<[u8]> {
-        self.opt(nth).unwrap_or_default().as_bytes().into()
+        bytes_of(self.opt(nth).unwrap_or_default()).into()
     }
 
     fn refuse<T>(&self, language: &mut Language<'_>, nth: usize, message: String) -> Read<T> {
@@ -135,7 +135,7 @@ impl<'c> Args<'c> {
         if scoped {
             return self.var(language, nth).map(Text::Var);
         }
-        Some(Text::Literal(text.as_bytes().into()))
+        Some(Text::Literal(bytes_of(text).into()))
     }
 
     pub(super) fn unit(&self, language: &mut Language<'_>, nth: usize) -> Read<TimeUnit> {

@@ -12,7 +12,7 @@ use super::known::{self, KnownConv};
 use super::names::{self, Build, ConvRow};
 use super::{Language, Read, conv_formats, map};
 use crate::ir::expr::{
-    Arith, Conv as C, DigestKind as D, HashKind as H, JsonInput, JsonStep, Operand, SampleType, TimeUnit,
+    Arith, Conv as C, DigestKind as D, Dir, HashKind as H, JsonInput, JsonStep, Operand, SampleType, TimeUnit,
 };
 
 /// All rows.
@@ -88,6 +88,11 @@ const TEXT: &[ConvRow] = &[
         Some(C::Language(list, a.opt(1).map(|d| d.as_bytes().into())))
     }),
     plain("nbsrv", |_, _| Some(C::NbSrv)),
+    plain("fe_exists", |_, _| Some(C::FrontendExists)),
+    plain("srv_is_up", |_, _| Some(C::ServerIsUp)),
+    plain("srv_queue", |_, _| Some(C::ServerQueue)),
+    row("capture-req", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Req, a.size(l, 0)?))),
+    row("capture-res", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Res, a.size(l, 0)?))),
 ];
 
 const OPERAND: &str = "(<value>)";
@@ -273,11 +278,23 @@ pub(super) fn json_path(text: &str) -> Option<Vec<JsonStep>> {
     let mut steps = Vec::new();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('.') {
-            let end = after.find(['.', '[']).unwrap_or(after.len());
-            if end == 0 {
+            // A backslash takes the meaning from a dot or a bracket.
+            let (mut name, mut chars) = (String::new(), after.char_indices());
+            let mut end = after.len();
+            while let Some((at, c)) = chars.next() {
+                match c {
+                    '\\' => name.extend(chars.next().map(|(_, c)| c)),
+                    '.' | '[' => {
+                        end = at;
+                        break;
+                    }
+                    c => name.push(c),
+                }
+            }
+            if name.is_empty() {
                 return None;
             }
-            steps.push(JsonStep::Member(after[..end].replace('\\', "").into()));
+            steps.push(JsonStep::Member(name.into()));
             rest = &after[end..];
         } else {
             let (index, after) = rest.strip_prefix('[')?.split_once(']')?;

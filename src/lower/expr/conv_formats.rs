@@ -58,6 +58,8 @@ pub(super) const ROWS: &[ConvRow] = &[
         _ => a.invalid(l, 0, "there are the fields proto, host, for and by"),
     }),
     plain("rfc7239_n2nn", |_, _| Some(C::Forwarded(Fw::NodeName))),
+    plain("rfc7239_nn", |_, _| Some(C::Forwarded(Fw::MakeName))),
+    plain("rfc7239_np", |_, _| Some(C::Forwarded(Fw::MakePort))),
     plain("rfc7239_n2np", |_, _| Some(C::Forwarded(Fw::NodePort))),
     plain("fix_is_valid", |_, _| Some(C::FixIsValid)),
     row("fix_tag_value", "(<tag>)", (1, 1), |l, a| {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::expr::Call;
-use tandem_parser::lex::Word;
+use tandem_parser::lex::{Word, bytes_of};
 use tandem_parser::suggest;
 
 use super::args::Args;
@@ -14,8 +14,8 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    Dir, Endpoint as E, Fetch as F, HdrArg, LastRule, ProcessNumber as P, ProxyNumber as N, ProxyRef,
-    SampleType, ServerNumber as S, ServerRef, Term, TimeoutName as T, Timer, Value,
+    Dir, Endpoint as E, Fetch as F, HdrArg, HelloList, LastRule, ProcessNumber as P, ProxyNumber as N,
+    ProxyRef, SampleType, ServerNumber as S, ServerRef, TcpNumber, Term, TimeoutName as T, Timer, Value,
 };
 
 /// All rows.
@@ -77,6 +77,7 @@ const INTERNAL: &[FetchRow] = &[
     plain("hostname", Any, |l, _| Some(F::Const(Value::Str(l.world.hostname().into_bytes().into())))),
     plain("nbproc", Any, |_, _| Some(F::Const(Value::Int(1)))),
     plain("proc", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("tgroup", Any, |_, _| Some(F::Const(Value::Int(1)))),
     plain("thread", Any, |_, _| Some(F::Thread)),
     plain("pid", Any, |_, _| Some(F::Pid)),
     plain("stopping", Any, |_, _| Some(F::Process(P::Stopping))),
@@ -99,7 +100,7 @@ const INTERNAL: &[FetchRow] = &[
         Some(other) => a.invalid(l, 0, format!("unsupported UUID version '{other}'; there are 4 and 7")),
     }),
     row("var", "(<var-name>[,<default>])", (1, 2), Any, |l, a| {
-        let default = a.opt(1).map(|text| Value::Str(text.as_bytes().into()));
+        let default = a.opt(1).map(|text| Value::Str(bytes_of(text).into()));
         Some(F::Var(a.var(l, 0)?, default))
     }),
     row("avg_queue", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::AverageQueue)),
@@ -150,6 +151,29 @@ const CONNECTION: &[FetchRow] = &[
         Some(kind) => Some(F::ProxyTlv(kind)),
         None => a.invalid(l, 0, "expects the type of an extension, such as 0xE1 or AUTHORITY"),
     }),
+    row("fc_rtt", "([<unit>])", (0, 1), Any, |l, a| round_trip(l, a, Dir::Req, TcpNumber::Rtt)),
+    row("fc_rttvar", "([<unit>])", (0, 1), Any, |l, a| round_trip(l, a, Dir::Req, TcpNumber::RttVar)),
+    row("bc_rtt", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::Rtt)),
+    row("bc_rttvar", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::RttVar)),
+    plain("fc_unacked", Any, |_, _| Some(counted(TcpNumber::Unacked))),
+    plain("fc_sacked", Any, |_, _| Some(counted(TcpNumber::Sacked))),
+    plain("fc_lost", Any, |_, _| Some(counted(TcpNumber::Lost))),
+    plain("fc_retrans", Any, |_, _| Some(counted(TcpNumber::Retrans))),
+    plain("fc_fackets", Any, |_, _| Some(counted(TcpNumber::Fackets))),
+    plain("fc_reordering", Any, |_, _| Some(counted(TcpNumber::Reordering))),
+    // A connection whose handshake failed has no session that could ask.
+    plain("fc_err", Any, |_, _| Some(F::Const(Value::Int(0)))),
+    plain("fc_err_str", Any, |_, _| Some(F::Const(Value::Str((*b"Success").into())))),
+    plain("fc_err_name", Any, |_, _| Some(F::Const(Value::Str((*b"").into())))),
+    // HTTP/1 carries one message at a time.
+    plain("fc_nb_streams", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("bc_nb_streams", Server, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("fc_settings_streams_limit", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("bc_settings_streams_limit", Server, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("fc_glitches", Any, |_, _| Some(F::Const(Value::Int(0)))),
+    plain("bc_glitches", Server, |_, _| Some(F::Const(Value::Int(0)))),
+    plain("bc_be_queue", Server, |_, _| Some(F::QueuedBefore(false))),
+    plain("bc_srv_queue", Server, |_, _| Some(F::QueuedBefore(true))),
     plain("fc_http_major", Any, |_, _| Some(F::FrontHttpMajor)),
     plain("bc_http_major", Server, |_, _| Some(F::BackHttpMajor)),
     plain("fe_name", Any, |_, _| Some(F::FrontendName)),
@@ -174,8 +198,23 @@ const CONNECTION: &[FetchRow] = &[
     plain("cur_connect_timeout", Backend, |_, _| Some(F::Timeout(T::CurConnect))),
     plain("cur_queue_timeout", Backend, |_, _| Some(F::Timeout(T::CurQueue))),
     plain("cur_tarpit_timeout", Any, |_, _| Some(F::Timeout(T::CurTarpit))),
+    plain("fe_tarpit_timeout", Any, |_, _| Some(F::Timeout(T::FeTarpit))),
     plain("fe_client_timeout", Any, |_, _| Some(F::Timeout(T::FeClient))),
 ];
+
+fn counted(number: TcpNumber) -> F {
+    F::Tcp { side: Dir::Req, number, micros: false }
+}
+
+/// A time that the kernel measures, in milliseconds unless microseconds are asked for.
+fn round_trip(l: &mut Language<'_>, a: &Args<'_>, side: Dir, number: TcpNumber) -> Read<F> {
+    let micros = match a.filled(0) {
+        None | Some("ms") => false,
+        Some("us") => true,
+        Some(other) => return a.invalid(l, 0, format!("expects 'us' or 'ms', got '{other}'")),
+    };
+    Some(F::Tcp { side, number, micros })
+}
 
 /// Type of an extension of the PROXY protocol, as a number (also octal and hexadecimal) or a name.
 pub(in crate::lower) fn tlv_type(text: &str) -> Option<u8> {
@@ -226,6 +265,11 @@ const PAYLOAD: &[FetchRow] = &[
     plain("req_ssl_ver", Request, |_, _| Some(F::TlsHelloVersion)),
     plain("req.ssl_alpn", Request, |_, _| Some(F::TlsHelloAlpn)),
     plain("req.ssl_ec_ext", Request, |_, _| Some(F::TlsHelloEcExt)),
+    plain("req.ssl_st_ext", Request, |_, _| Some(F::TlsHelloTicket)),
+    plain("req.ssl_cipherlist", Request, |_, _| Some(F::TlsHelloList(HelloList::Ciphers))),
+    plain("req.ssl_supported_groups", Request, |_, _| Some(F::TlsHelloList(HelloList::Groups))),
+    plain("req.ssl_sigalgs", Request, |_, _| Some(F::TlsHelloList(HelloList::SignatureAlgorithms))),
+    plain("req.ssl_keyshare_groups", Request, |_, _| Some(F::TlsHelloList(HelloList::KeyShares))),
     row("req.rdp_cookie", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookie(name(a)))),
     row("rdp_cookie", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookie(name(a)))),
     row("req.rdp_cookie_cnt", "([<name>])", (0, 1), Request, |_, a| Some(F::RdpCookieCount(name(a)))),
@@ -346,6 +390,7 @@ const TRANSACTION: &[FetchRow] = &[
     plain("capture.req.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Req))),
     plain("capture.res.ver", Transaction, |_, _| Some(F::CaptureVersion(Dir::Res))),
     plain("last_rule_file", Any, |_, _| Some(F::LastRule(LastRule::File))),
+    plain("last_entity", Any, |_, _| Some(F::LastRule(LastRule::Both))),
     plain("last_rule_line", Any, |_, _| Some(F::LastRule(LastRule::Line))),
     plain("txn.id32", Transaction, |_, _| Some(F::TransactionId)),
     plain("prio_class", Transaction, |_, _| Some(F::PriorityClass)),
@@ -358,6 +403,8 @@ const TRANSACTION: &[FetchRow] = &[
     plain("bytes_out", Transaction, |_, _| Some(F::Bytes(Dir::Res))),
     plain("req.bytes_in", Transaction, |_, _| Some(F::Bytes(Dir::Req))),
     plain("res.bytes_in", Transaction, |_, _| Some(F::Bytes(Dir::Res))),
+    plain("req.bytes_out", Transaction, |_, _| Some(F::Bytes(Dir::Req))),
+    plain("res.bytes_out", Transaction, |_, _| Some(F::Bytes(Dir::Res))),
     plain("bc.timer.connect", Status, |_, _| Some(F::Timer(Timer::Connect))),
     plain("fc.timer.handshake", Any, |_, _| Some(F::Timer(Timer::Handshake))),
     plain("fc.timer.total", End, |_, _| Some(F::Timer(Timer::Total))),
@@ -389,7 +436,7 @@ fn ignores_case(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<bool> {
 }
 
 fn name(a: &Args<'_>) -> Option<Box<[u8]>> {
-    a.filled(0).map(|text| text.as_bytes().into())
+    a.filled(0).map(|text| bytes_of(text).into())
 }
 
 /// A header's name.

@@ -2,7 +2,7 @@
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::expr as shape;
-use tandem_parser::lex::Word;
+use tandem_parser::lex::{Word, bytes_of};
 use tandem_parser::suggest;
 
 use super::check::Site;
@@ -243,7 +243,7 @@ fn push_text(text: &str, merge: bool, opts: LfOptions, nodes: &mut Vec<LfNode>) 
     let mut push = |item| nodes.push(LfNode { item, opts, name: None, cast: None });
     if !merge {
         if !text.is_empty() {
-            push(LfItem::Text(text.into()));
+            push(LfItem::Text(bytes_of(text).into()));
         }
         return;
     }
@@ -255,7 +255,7 @@ fn push_text(text: &str, merge: bool, opts: LfOptions, nodes: &mut Vec<LfNode>) 
             rest = &rest[blanks..];
         } else {
             let end = rest.find(' ').unwrap_or(rest.len());
-            push(LfItem::Text(rest[..end].into()));
+            push(LfItem::Text(bytes_of(&rest[..end]).into()));
             rest = &rest[end..];
         }
     }

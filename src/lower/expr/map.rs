@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::Reason;
+use tandem_parser::lex::bytes_of;
 
 use super::args::Args;
 use super::names::{Build, ConvRow};
@@ -22,6 +23,8 @@ enum Output {
     Text,
     Int,
     Ip,
+    /// The key that matched, as it is written.
+    Key,
 }
 
 const fn row(name: &'static str, build: Build<Conv>) -> ConvRow {
@@ -31,38 +34,47 @@ const fn row(name: &'static str, build: Build<Conv>) -> ConvRow {
 pub(super) const ROWS: &[ConvRow] = &[
     row("map", |l, a| map(l, a, M::Str, Output::Text, false)),
     row("map_str", |l, a| map(l, a, M::Str, Output::Text, false)),
+    row("map_str_key", |l, a| map(l, a, M::Str, Output::Key, false)),
     row("map_str_int", |l, a| map(l, a, M::Str, Output::Int, false)),
     row("map_str_ip", |l, a| map(l, a, M::Str, Output::Ip, false)),
     row("map_beg", |l, a| map(l, a, M::Beg, Output::Text, false)),
+    row("map_beg_key", |l, a| map(l, a, M::Beg, Output::Key, false)),
     row("map_beg_int", |l, a| map(l, a, M::Beg, Output::Int, false)),
     row("map_beg_ip", |l, a| map(l, a, M::Beg, Output::Ip, false)),
     row("map_end", |l, a| map(l, a, M::End, Output::Text, false)),
+    row("map_end_key", |l, a| map(l, a, M::End, Output::Key, false)),
     row("map_end_int", |l, a| map(l, a, M::End, Output::Int, false)),
     row("map_end_ip", |l, a| map(l, a, M::End, Output::Ip, false)),
     row("map_sub", |l, a| map(l, a, M::Sub, Output::Text, false)),
+    row("map_sub_key", |l, a| map(l, a, M::Sub, Output::Key, false)),
     row("map_sub_int", |l, a| map(l, a, M::Sub, Output::Int, false)),
     row("map_sub_ip", |l, a| map(l, a, M::Sub, Output::Ip, false)),
     row("map_dir", |l, a| map(l, a, M::Dir, Output::Text, false)),
+    row("map_dir_key", |l, a| map(l, a, M::Dir, Output::Key, false)),
     row("map_dir_int", |l, a| map(l, a, M::Dir, Output::Int, false)),
     row("map_dir_ip", |l, a| map(l, a, M::Dir, Output::Ip, false)),
     row("map_dom", |l, a| map(l, a, M::Dom, Output::Text, false)),
+    row("map_dom_key", |l, a| map(l, a, M::Dom, Output::Key, false)),
     row("map_dom_int", |l, a| map(l, a, M::Dom, Output::Int, false)),
     row("map_dom_ip", |l, a| map(l, a, M::Dom, Output::Ip, false)),
     row("map_reg", |l, a| map(l, a, M::Reg, Output::Text, false)),
+    row("map_reg_key", |l, a| map(l, a, M::Reg, Output::Key, false)),
     row("map_reg_int", |l, a| map(l, a, M::Reg, Output::Int, false)),
     row("map_reg_ip", |l, a| map(l, a, M::Reg, Output::Ip, false)),
     row("map_regm", |l, a| map(l, a, M::Reg, Output::Text, true)),
     row("map_int", |l, a| map(l, a, M::Int, Output::Text, false)),
+    row("map_int_key", |l, a| map(l, a, M::Int, Output::Key, false)),
     row("map_int_int", |l, a| map(l, a, M::Int, Output::Int, false)),
     row("map_int_ip", |l, a| map(l, a, M::Int, Output::Ip, false)),
     row("map_ip", |l, a| map(l, a, M::Ip, Output::Text, false)),
+    row("map_ip_key", |l, a| map(l, a, M::Ip, Output::Key, false)),
     row("map_ip_int", |l, a| map(l, a, M::Ip, Output::Int, false)),
     row("map_ip_ip", |l, a| map(l, a, M::Ip, Output::Ip, false)),
 ];
 
 fn value(text: &str, output: Output) -> Option<Value> {
     match output {
-        Output::Text => Some(Value::Str(text.as_bytes().into())),
+        Output::Text | Output::Key => Some(Value::Str(bytes_of(text).into())),
         Output::Int => text.parse().ok().map(Value::Int),
         Output::Ip => text.parse::<IpAddr>().ok().map(Value::from),
     }
@@ -71,7 +83,7 @@ fn value(text: &str, output: Output) -> Option<Value> {
 impl Output {
     fn kind(self) -> SampleType {
         match self {
-            Output::Text => SampleType::Str,
+            Output::Text | Output::Key => SampleType::Str,
             Output::Int => SampleType::Int,
             Output::Ip => SampleType::Addr,
         }
@@ -80,7 +92,7 @@ impl Output {
     /// As the stats socket calls it.
     fn name(self) -> &'static str {
         match self {
-            Output::Text => "str",
+            Output::Text | Output::Key => "str",
             Output::Int => "sint",
             Output::Ip => "ip",
         }
@@ -88,7 +100,7 @@ impl Output {
 
     fn is_value(self) -> fn(&str) -> bool {
         match self {
-            Output::Text => |_| true,
+            Output::Text | Output::Key => |_| true,
             Output::Int => |text| value(text, Output::Int).is_some(),
             Output::Ip => |text| value(text, Output::Ip).is_some(),
         }
@@ -132,6 +144,7 @@ fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
     let spelling = Spelling { method, dotted: false, no_dns: true, world: &Nowhere };
     let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::with_capacity(lines.len());
     for (key, result) in lines {
+        let result = if output == Output::Key { key } else { result };
         let Some(result) = value(result, output) else {
             return Err(format!("'{result}' is not of the type that this map yields"));
         };
@@ -147,7 +160,8 @@ fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
         });
         rows.push((pattern, key, position));
     }
-    let texts = || -> Vec<(&[u8], u32)> { rows.iter().map(|(_, key, at)| (key.as_bytes(), *at)).collect() };
+    let exact: Vec<_> = rows.iter().map(|(_, key, at)| (bytes_of(key), *at)).collect();
+    let texts = || -> Vec<(&[u8], u32)> { exact.iter().map(|(key, at)| (&**key, *at)).collect() };
     let keys = match method {
         M::Str => MapKeys::Exact(Arc::new(table::exact(&texts()))),
         M::Beg => MapKeys::Prefix(Arc::new(table::prefixes(&texts(), Prefer::Longest))),

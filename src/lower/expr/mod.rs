@@ -7,6 +7,7 @@
 mod acl;
 mod args;
 mod check;
+pub mod command;
 mod conv;
 mod conv_formats;
 mod fetch;
@@ -27,6 +28,7 @@ use tandem_parser::expr as shape;
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
+use crate::ir::bandwidth::BandwidthLimit;
 use crate::ir::expr::{Acl, Expr, Scope, VarName};
 use crate::ir::reference::References;
 use crate::ir::{Place, ProxyIdx, Userlist};
@@ -65,6 +67,16 @@ pub trait World {
     fn table(&self, name: &str) -> bool {
         let _ = name;
         true
+    }
+    /// Whether there is a `resolvers` section of that name.
+    fn resolvers(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
+    /// A bandwidth limitation filter of a proxy.
+    fn bandwidth_limit(&self, proxy: ProxyIdx, name: &str) -> Option<BandwidthLimit> {
+        let _ = (proxy, name);
+        None
     }
     /// Whether Lua scripts are loaded, which may define more fetches, converters and actions.
     fn lua(&self) -> bool {

@@ -60,42 +60,15 @@ const FETCHES_LATER: &[(&str, &str)] = &[
     ("cpu_ns_tot", INTERNAL),
     ("lat_ns_avg", INTERNAL),
     ("lat_ns_tot", INTERNAL),
-    ("last_entity", LATER),
     ("waiting_entity", LATER),
     ("bc_err", LATER),
     ("bc_err_str", LATER),
     ("bc_err_name", LATER),
-    ("fc_err", LATER),
-    ("fc_err_str", LATER),
-    ("fc_err_name", LATER),
     ("fc_saved_syn", LATER),
-    ("fc_rtt", LATER),
-    ("fc_rttvar", LATER),
-    ("fc_fackets", LATER),
-    ("fc_lost", LATER),
-    ("fc_reordering", LATER),
-    ("fc_retrans", LATER),
-    ("fc_sacked", LATER),
-    ("fc_unacked", LATER),
-    ("bc_rtt", LATER),
-    ("bc_rttvar", LATER),
-    ("fc_nb_streams", LATER),
-    ("fc_glitches", LATER),
-    ("fc_settings_streams_limit", LATER),
-    ("bc_nb_streams", LATER),
-    ("bc_glitches", LATER),
-    ("bc_settings_streams_limit", LATER),
-    ("bc_be_queue", LATER),
-    ("bc_srv_queue", LATER),
     ("fcgi.docroot", LATER),
     ("fcgi.index", LATER),
     ("distcc_body", CODEC),
     ("distcc_param", CODEC),
-    ("req.ssl_st_ext", LATER),
-    ("req.ssl_cipherlist", LATER),
-    ("req.ssl_keyshare_groups", LATER),
-    ("req.ssl_sigalgs", LATER),
-    ("req.ssl_supported_groups", LATER),
     ("res.cache_hit", CACHE),
     ("res.cache_name", CACHE),
     ("res.comp", CACHE),
@@ -114,16 +87,8 @@ const FETCHES_LATER: &[(&str, &str)] = &[
 ];
 
 /// Converters that are known and not evaluated.
-const CONVS_LATER: &[(&str, &str)] = &[
-    ("capture-req", "use the action 'http-request capture'"),
-    ("capture-res", "use the action 'http-response capture'"),
-    ("in_table", TABLES),
-    ("srv_queue", LATER),
-    ("srv_is_up", LATER),
-    ("x509_v_err_str", TLS),
-    ("51d.single", BUILD),
-    ("da-csv-conv", BUILD),
-];
+const CONVS_LATER: &[(&str, &str)] =
+    &[("in_table", TABLES), ("x509_v_err_str", TLS), ("51d.single", BUILD), ("da-csv-conv", BUILD)];
 
 /// Families of names, by how they start.
 const FETCH_FAMILIES: &[(&str, &str)] = &[

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use tandem_parser::lex::bytes_of;
+
 use crate::expr::pattern::Pattern;
 use crate::ir::pattern::MatchMethod;
 
@@ -87,7 +89,7 @@ impl Spelling<'_> {
             MatchMethod::Bool | MatchMethod::Found => {
                 Err(format!("this kind of match takes no pattern, and here is '{text}'"))
             }
-            _ => Ok(Pattern::Text(text.as_bytes().into())),
+            _ => Ok(Pattern::Text(bytes_of(text).into())),
         }
     }
 

@@ -5,6 +5,7 @@
 //! `verify` makes the checks that need the whole configuration.
 
 mod balance;
+mod bandwidth;
 mod bind;
 mod check;
 mod check_expect;

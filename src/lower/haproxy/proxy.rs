@@ -11,7 +11,7 @@ use super::http_errors::Pages;
 use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
-use super::{balance, bind, errors, ids, inherit, option, rules, server, stats};
+use super::{balance, bandwidth, bind, errors, ids, inherit, option, rules, server, stats};
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
@@ -134,7 +134,8 @@ fn apply_all<'t>(
             || stats::apply(context, line, &mut draft)
             || timeout(line, &mut draft.common.timeouts)
             || balance::apply(context, line, &mut draft.backend)
-            || errors::apply(context, line, pages, &mut draft.common);
+            || errors::apply(context, line, pages, &mut draft.common)
+            || bandwidth::apply(context, line, &mut draft.common.bandwidth_limits);
         if !known {
             apply(context, line, &mut draft, config);
         }

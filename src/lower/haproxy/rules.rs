@@ -17,6 +17,7 @@ use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::names::Names;
+use crate::ir::bandwidth::BandwidthLimit;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
@@ -101,6 +102,14 @@ impl World for Surroundings<'_, '_> {
 
     fn table(&self, name: &str) -> bool {
         self.context.tables.contains(name)
+    }
+
+    fn resolvers(&self, name: &str) -> bool {
+        self.config.resolvers.iter().any(|section| section.name == name)
+    }
+
+    fn bandwidth_limit(&self, proxy: ProxyIdx, name: &str) -> Option<BandwidthLimit> {
+        self.config.proxy(proxy).bandwidth_limits.iter().find(|limit| limit.name == name).cloned()
     }
 
     fn userlist(&self, name: &str) -> Option<Arc<Userlist>> {

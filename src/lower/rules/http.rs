@@ -6,12 +6,10 @@ use tandem_parser::span::Span;
 use tandem_parser::suggest;
 
 use super::super::expr::{Language, LfUse, Read, Site};
-use super::cursor::{self, Cursor};
+use super::cursor::Cursor;
 use super::{RuleSet, names, no_such_action, redirect, reply, shared};
 use crate::ir::expr::LogFormat;
-use crate::ir::rules::{
-    HttpAction as H, HttpRule, HttpService, IntSource, NameMatch, NormalizeUri, TimeoutKind,
-};
+use crate::ir::rules::{HttpAction as H, HttpRule, HttpService, NameMatch, NormalizeUri, TimeoutKind};
 
 impl Language<'_> {
     /// One rule: the words after the keyword.
@@ -88,6 +86,8 @@ impl Language<'_> {
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
             },
+            "pause" => H::Pause(shared::duration(self, cursor)?),
+            "do-resolve" => H::Resolve(shared::resolve(self, cursor)?),
             "use-service" => self.service(cursor)?,
             "wait-for-body" => self.wait_for_body(cursor)?,
             _ => return no_such_action(self, cursor, set),
@@ -172,15 +172,7 @@ impl Language<'_> {
                 return None;
             }
         };
-        let written = cursor.peek().and_then(|w| cursor::time(w));
-        let source = match written {
-            Some(time) => {
-                cursor.take();
-                IntSource::Const(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-            }
-            None => IntSource::Expr(cursor.expr(self)?),
-        };
-        Some(H::SetTimeout(kind, source))
+        Some(H::SetTimeout(kind, shared::duration(self, cursor)?))
     }
 
     fn service(&mut self, cursor: &mut Cursor<'_>) -> Read<H> {

@@ -3,7 +3,7 @@
 use tandem_parser::diagnostic::Reason;
 
 use super::super::expr::{Language, LfUse, Read};
-use super::cursor::{self, Cursor};
+use super::cursor::Cursor;
 
 /// Reads the arguments of such an action, up to its condition.
 pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
@@ -32,39 +32,11 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
                 cursor.next(language, "the name of a log profile")?;
             }
         }
-        "do-resolve" => {
-            let inside = named(language, cursor, name, inside, "<var>,<resolvers>[,ipv4|ipv6]")?;
-            let parts: Vec<&str> = inside.split(',').map(str::trim).collect();
-            let span = cursor.action().span;
-            let (variable, family) = match parts.as_slice() {
-                [variable, resolvers, family @ ..] if !resolvers.is_empty() && family.len() < 2 => {
-                    (variable, family.first())
-                }
-                _ => {
-                    let message = "'do-resolve' expects '(<var>,<resolvers>[,ipv4|ipv6])' and an expression.";
-                    return language.alert(Reason::MissingArgument, span, message);
-                }
-            };
-            language.var_name(variable, span)?;
-            if let Some(other) = family.filter(|family| !matches!(**family, "ipv4" | "ipv6")) {
-                let message = format!("'do-resolve' supports 'ipv4' and 'ipv6' (got '{other}').");
-                return language.alert(Reason::InvalidValue, span, message);
-            }
-            cursor.expr(language)?;
-        }
         "expect-netscaler-cip" => {
             let word = cursor.next(language, "'layer4'")?;
             if word.text() != "layer4" {
                 let message = format!("'expect-netscaler-cip' only supports 'layer4', got '{word}'.");
                 return language.alert(Reason::InvalidValue, word.span, message);
-            }
-        }
-        "pause" => {
-            let is_time = cursor.peek().is_some_and(|word| cursor::time(word).is_some());
-            if is_time {
-                cursor.time(language)?;
-            } else {
-                cursor.expr(language)?;
             }
         }
         "sc-inc-gpc" => {
@@ -84,22 +56,6 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
         "send-spoe-group" => {
             cursor.next(language, "the identifier of a SPOE engine")?;
             cursor.next(language, "the name of a SPOE group")?;
-        }
-        "set-bandwidth-limit" => {
-            cursor.next(language, "the name of a bandwidth limitation filter")?;
-            loop {
-                if cursor.eat("limit") {
-                    size_or_expr(language, cursor)?;
-                } else if cursor.eat("period") {
-                    if cursor.peek().is_some_and(|word| cursor::time(word).is_some()) {
-                        cursor.time(language)?;
-                    } else {
-                        cursor.expr(language)?;
-                    }
-                } else {
-                    break;
-                }
-            }
         }
         "use-service" => {
             cursor.next(language, "the name of a service")?;
@@ -185,16 +141,4 @@ fn number_or_expr(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<
         return cursor.int(language, "an integer").map(drop);
     }
     cursor.expr(language).map(drop)
-}
-
-fn size_or_expr(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
-    let Some(word) = cursor.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) else {
-        return cursor.expr(language).map(drop);
-    };
-    if tandem_parser::value::size(word).is_err() {
-        let message = format!("'{}' expects a size or an expression, got '{word}'.", cursor.action());
-        return language.alert(Reason::InvalidValue, word.span, message);
-    }
-    cursor.take();
-    Some(())
 }

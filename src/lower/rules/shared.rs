@@ -3,12 +3,12 @@
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 
 use super::super::expr::{Language, LfUse, Read, var_cond};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, time};
 use super::later::named;
 use crate::ir::expr::VarName;
 use crate::ir::log::Severity;
 use crate::ir::reference::Named;
-use crate::ir::rules::{CommonAction as C, IntSource};
+use crate::ir::rules::{CommonAction as C, IntSource, Resolve};
 
 /// Actions that are evaluated and then change nothing, and what that means.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[("set-nice", "sessions are scheduled alike")];
@@ -36,12 +36,93 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-src-port" => cursor.expr(language).map(C::SetSrcPort),
         "set-dst" => cursor.expr(language).map(C::SetDst),
         "set-dst-port" => cursor.expr(language).map(C::SetDstPort),
+        "set-bandwidth-limit" => bandwidth_limit(language, cursor),
         "do-log" => do_log(language, cursor),
         "set-priority-class" => cursor.expr(language).map(C::SetPriorityClass),
         "set-priority-offset" => cursor.expr(language).map(C::SetPriorityOffset),
         "add-acl" | "del-acl" | "del-map" | "set-map" => patterns(language, cursor, name, inside),
         _ => return None,
     })
+}
+
+/// `set-bandwidth-limit FILTER [limit BYTES|EXPR] [period TIME|EXPR]`.
+fn bandwidth_limit(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
+    let name = cursor.next(language, "the name of a bandwidth limitation filter")?;
+    let (mut limit, mut period) = (None, None);
+    loop {
+        if cursor.eat("limit") {
+            limit = Some(size(language, cursor)?);
+        } else if cursor.eat("period") {
+            period = Some(duration(language, cursor)?);
+        } else {
+            break;
+        }
+    }
+    let filter = language.owner.idx.and_then(|proxy| language.world.bandwidth_limit(proxy, name));
+    match filter {
+        Some(filter) => Some(C::BandwidthLimit { filter, limit, period }),
+        None => {
+            let message =
+                format!("unable to find bwlim filter '{name}' referenced by set-bandwidth-limit rule");
+            language.alert(Reason::UnknownReference, name.span, message)
+        }
+    }
+}
+
+/// A size that is written, or an expression that yields bytes.
+fn size(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
+    let Some(word) = cursor.peek().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())) else {
+        return cursor.expr(language).map(IntSource::Expr);
+    };
+    let Some(size) = tandem_parser::value::size(word).ok().and_then(|size| i64::try_from(size).ok()) else {
+        let message = format!("'{}' expects a size or an expression, got '{word}'.", cursor.action());
+        return language.alert(Reason::InvalidValue, word.span, message);
+    };
+    cursor.take();
+    Some(IntSource::Const(size))
+}
+
+/// A time that is written, or an expression that yields milliseconds.
+pub(super) fn duration(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
+    match cursor.peek().and_then(|word| time(word)) {
+        Some(time) => {
+            cursor.take();
+            Some(IntSource::Const(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)))
+        }
+        None => cursor.expr(language).map(IntSource::Expr),
+    }
+}
+
+/// `do-resolve(VAR,RESOLVERS[,ipv4|ipv6]) EXPR`.
+pub(super) fn resolve(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Resolve> {
+    let (name, inside) = cursor.action_parts();
+    let inside = named(language, cursor, name, inside, "<var>,<resolvers>[,ipv4|ipv6]")?;
+    let parts: Vec<&str> = inside.split(',').map(str::trim).collect();
+    let span = cursor.action().span;
+    let (variable, resolvers, family) = match parts.as_slice() {
+        [variable, resolvers, family @ ..] if !resolvers.is_empty() && family.len() < 2 => {
+            (variable, *resolvers, family.first())
+        }
+        _ => {
+            let message = "'do-resolve' expects '(<var>,<resolvers>[,ipv4|ipv6])' and an expression.";
+            return language.alert(Reason::MissingArgument, span, message);
+        }
+    };
+    let var = language.var_name(variable, span)?;
+    let ipv6 = match family.copied() {
+        None | Some("ipv6") => true,
+        Some("ipv4") => false,
+        Some(other) => {
+            let message = format!("'do-resolve' supports 'ipv4' and 'ipv6' (got '{other}').");
+            return language.alert(Reason::InvalidValue, span, message);
+        }
+    };
+    let host = cursor.expr(language)?;
+    if !language.world.resolvers(resolvers) {
+        let message = format!("Can't find resolvers section '{resolvers}' for do-resolve action");
+        return language.alert(Reason::UnknownReference, span, message);
+    }
+    Some(Resolve { var, resolvers: resolvers.into(), ipv6, host })
 }
 
 fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {

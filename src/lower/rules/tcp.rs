@@ -63,6 +63,7 @@ impl Language<'_> {
                 self.say(Diagnostic::alert(Reason::Refused, word.span, message).help("use 'mode http'"));
                 T::SwitchModeHttp
             }
+            "do-resolve" => T::Resolve(shared::resolve(self, cursor)?),
             "capture" => {
                 let (expr, slot, len) = shared::capture(self, cursor, false)?;
                 T::Capture { expr, slot, len }

@@ -354,8 +354,8 @@ fn rules_are_refused_with_reasons() {
         ),
         (
             RuleSet::HttpRequest,
-            "do-resolve(txn.a,dns) src",
-            "Alert: 'http-request do-resolve' cannot be used : names are not resolved per request yet.",
+            "do-resolve(txn.a) src",
+            "Alert: 'do-resolve' expects '(<var>,<resolvers>[,ipv4|ipv6])' and an expression.",
         ),
         (RuleSet::HttpRequest, "set-header X-A", "Alert: 'set-header' expects a value."),
         (RuleSet::HttpRequest, "set-header X:A b", "Warning: 'set-header' : 'X:A' is no valid header name."),

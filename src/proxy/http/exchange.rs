@@ -11,14 +11,14 @@ use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare};
 use crate::http::{Body, Head, error_page};
 use crate::ir::proxy::{HttpConnMode, RestrictNames};
-use crate::ir::rules::HttpService;
+use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tcp::{add_times, enter_backend};
-use crate::proxy::txn::{self, Txn};
+use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
-use crate::proxy::{outbound, service, tcp};
+use crate::proxy::{hold, lines, outbound, service, tcp};
 use crate::sys::clock;
 
 /// Why no request ever came.
@@ -82,11 +82,12 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             return Next::Close;
         }
     };
+    txn.req.settle();
     request::note_line(&mut txn);
     count_request(conn, &mut txn);
     txn.make_unique_id();
     if rules::logs_connect(&txn.fe.ir) {
-        txn::log(&txn);
+        lines::log(&txn);
     }
     request::capture(&mut txn);
     let mut facts = facts;
@@ -309,6 +310,24 @@ async fn request_phase(
                 }
                 from = rule;
             }
+            Outcome::Pause { rule, time } => {
+                if !hold::pause(conn, time).await {
+                    return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0)));
+                }
+                from = rule;
+            }
+            Outcome::Resolve { rule, host } => {
+                if let HttpAction::Resolve(resolve) = &proxy.ir.http_request[rule].action
+                    && !hold::resolve(conn, txn, resolve, host).await
+                {
+                    return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0)));
+                }
+                from = rule + 1;
+            }
+            Outcome::NoRoom => {
+                hold::count_internal(txn);
+                return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request).status(500)));
+            }
             Outcome::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
             Outcome::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
             Outcome::Answer(a) => {
@@ -503,6 +522,6 @@ fn finish(txn: &mut Txn, logged: bool) {
         }
     }
     if logged && !rules::logs_connect(&txn.fe.ir) {
-        txn::log(txn);
+        lines::log(txn);
     }
 }

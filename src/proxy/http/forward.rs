@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::body::{self, Waited};
+use super::body;
 use super::exchange::{Flow, mode};
 use super::instead::{capture, denied, redirected};
-use super::{Next, answer, persist};
+use super::{Next, answer, judged, persist};
 use crate::buf::Buf;
 use crate::expr::{Answer, AnswerBody};
 use crate::http::case;
@@ -21,7 +21,8 @@ use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::Kept;
 use crate::proxy::pump::{Pump, PumpError};
-use crate::proxy::rules::{self, Outcome};
+use crate::proxy::rules;
+use crate::proxy::shape::Step;
 use crate::proxy::tunnel::{self, TunnelLimits};
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, Own, fill_large, with};
@@ -100,10 +101,12 @@ pub(super) async fn run(
             (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
         }
         server.need.note(server.counters.used.inc());
+        txn.sockets.1 = Some(io.raw_fd());
         let kills = server.kills();
         let attempt =
             attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, direct).await;
         server.counters.used.dec();
+        txn.sockets.1 = None;
         let (failure, loss) = match attempt {
             Attempt::Over(flow) => {
                 let authenticates = authenticates_connection(txn);
@@ -307,6 +310,7 @@ async fn attempt(
             return Attempt::Lost(Failure::new(Who::Server, Phase::Headers), Loss::Status);
         }
         txn.times.data = Some(clock::now());
+        resp.settle();
         txn.resp = Some(resp);
         return respond(conn, txn, facts, io, server, x, rf, direct).await;
     }
@@ -328,8 +332,12 @@ async fn wait_head(
     let abort = outbound::watches_client(txn);
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;
+    let mut shape = txn.shape.take();
     let result = poll_fn(|cx| {
-        if let Err(e) = poll_upload(conn, io, x, cx) {
+        let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
+        let uploaded = poll_upload(conn, io, x, cx);
+        let opens = step.zip(shape.as_deref_mut()).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+        if let Err(e) = uploaded {
             return Poll::Ready(Err(e));
         }
         loop {
@@ -376,7 +384,11 @@ async fn wait_head(
         // The server's patience counts from the same moment, whoever is at fault.
         let for_client = for_client && client_limit.is_some_and(|c| server_limit.is_none_or(|s| c <= s));
         let allowed = if for_client { client_limit } else { server_limit };
-        conn.deadline.set(since.zip(allowed).map(|(at, d)| at + d));
+        let ends = since.zip(allowed).map(|(at, d)| at + d);
+        conn.deadline.set(earlier(ends, opens));
+        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+            return conn.deadline.poll_again(cx);
+        }
         conn.deadline.poll(cx).map(|()| {
             Err(if for_client {
                 (Failure::new(Who::ClientTimeout, Phase::Data).status(408), Loss::Empty)
@@ -386,6 +398,7 @@ async fn wait_head(
         })
     })
     .await;
+    txn.shape = shape;
     txn.bytes_in = txn.head_len + x.upload.data;
     txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     result
@@ -432,40 +445,15 @@ async fn respond(
     direct: Option<&Arc<Server>>,
 ) -> Attempt {
     if !txn.be.ir.tcp_response_content.is_empty()
-        && let Err(failure) = inspect(conn, txn, io, &mut x, &rf).await
+        && let Err(failure) = judged::content(conn, txn, io, (rf.body, &mut x.server_in)).await
     {
         txn.failure = failure;
         return Attempt::Over(Flow::Done(Next::Close));
     }
     capture(txn);
-    let mut at = (0, 0);
-    loop {
-        txn.resp_payload = x.server_in.take();
-        let outcome = rules::http_response(txn, &mut at);
-        x.server_in = txn.resp_payload.take();
-        txn.apply_tags(conn);
-        match outcome {
-            Outcome::Continue | Outcome::Wait(_) => break,
-            Outcome::WaitForBody { time, at_least, .. } => {
-                let waited =
-                    body::gather(rf.body, io, &mut x.server_in, &mut conn.deadline, at_least, Some(time));
-                if waited.await == Waited::TimedOut {
-                    server.counters.eresp.inc();
-                    if let Some(be) = &txn.be.backend {
-                        be.counters.eresp.inc();
-                    }
-                    return Attempt::Over(Flow::Failed(Failure::new(Who::ServerTimeout, Phase::Headers)));
-                }
-            }
-            Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
-                return Attempt::Over(denied(conn, txn, facts, &a).await);
-            }
-            // No service can be named in a response rule.
-            Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
-                txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
-                return Attempt::Over(Flow::Done(Next::Close));
-            }
-        }
+    let received = (rf.body, &mut x.server_in);
+    if let Some(flow) = judged::response(conn, txn, facts, io, server, received).await {
+        return Attempt::Over(flow);
     }
     if !persist::write(txn, direct) {
         tracing::error!(backend = txn.be.ir.name, server = server.ir.name, "a cacheable cookie was blocked");
@@ -473,7 +461,7 @@ async fn respond(
         return Attempt::Over(denied(conn, txn, facts, &refusal).await);
     }
     rules::after_response(txn);
-    crate::proxy::txn::log_early(txn);
+    crate::proxy::lines::log_early(txn);
     let tunnel = rf.body == Body::Tunnel;
     let uploaded = x.upload.is_read() || facts.body.is_empty();
     let keep = facts.keep_alive
@@ -537,12 +525,19 @@ async fn relay(
     let mut counted: Option<Instant> = None;
     let before = txn.bytes_out;
     let failed = |who, phase| Failure { who, phase, ..Failure::default() };
+    let mut shape = txn.shape.take();
     let result = poll_fn(|cx| {
+        let step =
+            shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, Some(download)));
         if !tunnel && poll_upload(conn, io, x, cx).is_err() {
             // The client's request ended badly while its response was on the way.
             return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
         }
-        match download.poll(cx, io, &mut x.server_in, &mut conn.io) {
+        let downloaded = download.poll(cx, io, &mut x.server_in, &mut conn.io);
+        let opens = step
+            .zip(shape.as_deref_mut())
+            .and_then(|(step, shape)| step.end(shape, &x.upload, Some(download)));
+        match downloaded {
             Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
             Poll::Ready(Err(PumpError::Write)) => return Poll::Ready(Err(failed(Who::Client, Phase::Data))),
             Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
@@ -577,54 +572,21 @@ async fn relay(
         let blocked = download.is_blocked(x.server_in.as_ref());
         let client = if blocked { client_limit } else { None };
         let server = if blocked { None } else { server_limit };
-        conn.deadline.set(since.and_then(|at| earlier(client.map(|d| at + d), server.map(|d| at + d))));
+        let ends = since.and_then(|at| earlier(client.map(|d| at + d), server.map(|d| at + d)));
+        conn.deadline.set(earlier(ends, opens));
+        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+            return conn.deadline.poll_again(cx);
+        }
         let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
         conn.deadline.poll(cx).map(|()| Err(failed(who, Phase::Data)))
     })
     .await;
+    txn.shape = shape;
     txn.bytes_out = before + download.written;
     txn.bytes_in = txn.head_len + x.upload.data;
     txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     txn.spliced.1 += download.spliced;
     result
-}
-
-/// `tcp-response content` rules, which see the response too.
-async fn inspect(
-    conn: &mut Conn,
-    txn: &mut Txn,
-    io: &mut crate::proxy::stream::Stream,
-    x: &mut Exchange,
-    rf: &response::Facts,
-) -> Result<(), Failure> {
-    let limit = txn.be.ir.tcp_response_inspect_delay;
-    txn.is_final = limit.is_none() || rf.body.is_empty();
-    let mut from = 0;
-    loop {
-        txn.resp_payload = x.server_in.take();
-        let outcome = rules::tcp_response(txn, from);
-        x.server_in = txn.resp_payload.take();
-        match outcome {
-            Outcome::Wait(rule) if !txn.is_final => {
-                from = rule;
-                body::gather(rf.body, io, &mut x.server_in, &mut conn.deadline, 0, limit).await;
-                txn.is_final = true;
-            }
-            Outcome::Continue | Outcome::Wait(_) => {
-                txn.is_final = false;
-                return Ok(());
-            }
-            _ => {
-                if let Some(fe) = &txn.fe.frontend {
-                    fe.counters.dresp.inc();
-                }
-                if let Some(be) = &txn.be.backend {
-                    be.counters.dresp.inc();
-                }
-                return Err(Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() });
-            }
-        }
-    }
 }
 
 async fn run_tunnel(

@@ -9,6 +9,7 @@ mod exchange;
 mod forward;
 mod forwarded;
 mod instead;
+mod judged;
 mod persist;
 mod request;
 

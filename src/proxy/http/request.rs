@@ -77,7 +77,7 @@ fn keep_broken(txn: &Txn, bytes: &[u8]) {
 
 /// The request line as received, for the log.
 pub(super) fn note_line(txn: &mut Txn) {
-    if crate::proxy::txn::logs_requests(&txn.fe.ir) || txn.live.config.reads_request_line {
+    if crate::proxy::lines::logs_requests(&txn.fe.ir) || txn.live.config.reads_request_line {
         let req = &txn.req;
         txn.request_line = Some([req.method(), b" ", req.uri(), b" ", req.version().as_bytes()].concat());
     }

@@ -6,5 +6,6 @@ mod http;
 mod idle;
 mod messages;
 mod pool;
+mod rules;
 mod tcp;
 mod ways;

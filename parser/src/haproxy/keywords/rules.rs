@@ -95,14 +95,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert("filter compression", FRONTEND | LISTEN | BACKEND, REST, "nothing is compressed", "compress"),
     inert("filter cache", FRONTEND | LISTEN | BACKEND, REST, "nothing is cached", "cache"),
     inert("filter trace", FRONTEND | LISTEN | BACKEND, REST, "nothing is traced", "trace"),
-    inert("filter bwlim-in", FRONTEND | LISTEN | BACKEND, REST, "bandwidth is not limited", "limit uploads"),
-    inert(
-        "filter bwlim-out",
-        FRONTEND | LISTEN | BACKEND,
-        REST,
-        "bandwidth is not limited",
-        "limit downloads",
-    ),
+    full("filter bwlim-in", FRONTEND | LISTEN | BACKEND, REST, "a limit for uploads, set by rules"),
+    full("filter bwlim-out", FRONTEND | LISTEN | BACKEND, REST, "a limit for downloads, set by rules"),
     refused(
         "filter spoe",
         FRONTEND | LISTEN | BACKEND,

@@ -1,0 +1,104 @@
+//! Rules on a response, and what they make the session wait for.
+
+use super::Next;
+use super::body::{self, Waited};
+use super::exchange::Flow;
+use super::instead::denied;
+use crate::buf::Buf;
+use crate::http::Body;
+use crate::http::request::Facts;
+use crate::live::Server;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::hold;
+use crate::proxy::rules::{self, Outcome};
+use crate::proxy::stream::Stream;
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::Conn;
+
+/// `http-response` rules of both proxies on the response whose head is here. A flow is how the exchange ends in its place.
+pub(super) async fn response(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    io: &mut Stream,
+    server: &Server,
+    (body, server_in): (Body, &mut Option<Buf>),
+) -> Option<Flow> {
+    let mut at = (0, 0);
+    loop {
+        txn.resp_payload = server_in.take();
+        let outcome = rules::http_response(txn, &mut at);
+        *server_in = txn.resp_payload.take();
+        txn.apply_tags(conn);
+        match outcome {
+            // What looks a host up stands in request rules only.
+            Outcome::Continue | Outcome::Wait(_) | Outcome::Resolve { .. } => return None,
+            Outcome::WaitForBody { time, at_least, .. } => {
+                let waited = body::gather(body, io, server_in, &mut conn.deadline, at_least, Some(time));
+                if waited.await == Waited::TimedOut {
+                    server.counters.eresp.inc();
+                    if let Some(be) = &txn.be.backend {
+                        be.counters.eresp.inc();
+                    }
+                    return Some(Flow::Failed(Failure::new(Who::ServerTimeout, Phase::Headers)));
+                }
+            }
+            Outcome::Pause { time, .. } => {
+                if !hold::pause(conn, time).await {
+                    return Some(Flow::Failed(Failure::new(Who::Client, Phase::Headers).status(0)));
+                }
+            }
+            Outcome::NoRoom => {
+                txn.times.data = None;
+                server.counters.eint.inc();
+                hold::count_internal(txn);
+                return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Headers).status(500)));
+            }
+            Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
+                return Some(denied(conn, txn, facts, &a).await);
+            }
+            // No service can be named in a response rule.
+            Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+                return Some(Flow::Done(Next::Close));
+            }
+        }
+    }
+}
+
+/// `tcp-response content` rules, which see the response too.
+pub(super) async fn content(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut Stream,
+    (body, server_in): (Body, &mut Option<Buf>),
+) -> Result<(), Failure> {
+    let limit = txn.be.ir.tcp_response_inspect_delay;
+    txn.is_final = limit.is_none() || body.is_empty();
+    let mut from = 0;
+    loop {
+        txn.resp_payload = server_in.take();
+        let outcome = rules::tcp_response(txn, from);
+        *server_in = txn.resp_payload.take();
+        match outcome {
+            Outcome::Wait(rule) if !txn.is_final => {
+                from = rule;
+                body::gather(body, io, server_in, &mut conn.deadline, 0, limit).await;
+                txn.is_final = true;
+            }
+            Outcome::Continue | Outcome::Wait(_) => {
+                txn.is_final = false;
+                return Ok(());
+            }
+            _ => {
+                if let Some(fe) = &txn.fe.frontend {
+                    fe.counters.dresp.inc();
+                }
+                if let Some(be) = &txn.be.backend {
+                    be.counters.dresp.inc();
+                }
+                return Err(Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() });
+            }
+        }
+    }
+}

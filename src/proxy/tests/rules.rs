@@ -1,0 +1,193 @@
+//! Rules that take time, need room, or ask others.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use hickory_proto::op::{Message, ResponseCode};
+
+use super::harness::*;
+use crate::dns::tests::reply;
+
+const DEFAULTS: &str =
+    "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n";
+
+/// A name server for one name; every other one does not exist.
+fn nameserver(name: &'static str, addr: IpAddr) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut buffer = [0; 1500];
+        while let Ok((n, from)) = socket.recv_from(&mut buffer) {
+            let question = &buffer[..n];
+            let asked = Message::from_vec(question).unwrap().queries[0].name().to_string();
+            let answer = if asked.trim_end_matches('.') == name {
+                reply(question, &[addr], ResponseCode::NoError)
+            } else {
+                reply(question, &[], ResponseCode::NXDomain)
+            };
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    at
+}
+
+#[test]
+fn a_rule_looks_a_host_up_and_the_request_goes_there() {
+    let origin = Origin::named("found");
+    let dns = nameserver("app.test", origin.addr.ip());
+    for (mode, rule, send) in [
+        ("http", "http-request do-resolve(txn.ip,dns,ipv4) hdr(host)\n http-request", "app.test"),
+        ("tcp", "tcp-request content do-resolve(sess.ip,dns) str(app.test)\n tcp-request content", "any"),
+    ] {
+        let scope = if mode == "http" { "txn" } else { "sess" };
+        let p = written(
+            &[dns, origin.addr],
+            &format!(
+                "resolvers dns\n nameserver n @0\n hold valid 10s\n{DEFAULTS}listen l\n mode {mode}\n bind 127.0.0.1:1\n \
+                 {rule} set-dst var({scope}.ip)\n {} set-dst-port int({})\n server s 0.0.0.0:0\n",
+                if mode == "http" { "http-request" } else { "tcp-request content" },
+                origin.addr.port()
+            ),
+        );
+        crate::dns::runner::spawn(&p.live).unwrap();
+        for _ in 0..2 {
+            let mut c = p.connect();
+            c.send(format!("GET / HTTP/1.1\r\nHost: {send}\r\nConnection: close\r\n\r\n"));
+            assert_eq!(c.response().1, "found", "{mode}");
+        }
+        let asked = p.live.resolvers[0].nameservers[0].counters.sent.get();
+        // IPv6 first, which there is not, then IPv4; the second request finds it remembered.
+        assert_eq!(asked, if mode == "http" { 1 } else { 2 }, "{mode}");
+    }
+}
+
+#[test]
+fn without_an_answer_the_variable_stays_as_it_was() {
+    let origin = Origin::named("default");
+    let dns = nameserver("app.test", [127, 0, 0, 9].into());
+    let p = written(
+        &[dns, origin.addr],
+        &format!(
+            "resolvers dns\n nameserver n @0\n resolve_retries 1\n timeout retry 50ms\n{DEFAULTS}listen l\n \
+             bind 127.0.0.1:1\n http-request do-resolve(txn.ip,dns) str(other.test)\n \
+             http-request return status 404 if !{{ var(txn.ip) -m found }}\n server s @1\n"
+        ),
+    );
+    crate::dns::runner::spawn(&p.live).unwrap();
+    let mut c = p.connect();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(c.response().0.starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn a_pause_comes_between_two_rules() {
+    let origin = Origin::named("later");
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "{DEFAULTS}listen l\n bind 127.0.0.1:1\n http-request pause 60\n http-request pause hdr(x-wait) \
+             if {{ hdr(x-wait) -m found }}\n http-response pause 50ms\n server s @0\n"
+        ),
+    );
+    let mut c = p.connect();
+    let start = Instant::now();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\nX-Wait: 40\r\n\r\n");
+    assert_eq!(c.response().1, "later");
+    assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
+    // Who leaves meanwhile is not served.
+    let mut gone = p.connect();
+    gone.send("GET / HTTP/1.1\r\nHost: a\r\nX-Wait: 60000\r\n\r\n");
+    eventually("received", || p.frontend().counters.req_tot.get() == 2);
+    drop(gone);
+    eventually("ended", || p.frontend().counters.sessions.get() == 1);
+    origin.saw();
+    assert!(origin.saw_nothing());
+}
+
+#[test]
+fn bandwidth_is_limited_in_the_direction_that_is_asked_for() {
+    let body = "x".repeat(30_000);
+    let answer = ok(&body);
+    let origin = Origin::new(move |mut c| {
+        while let Some(head) = c.request() {
+            if head.starts_with("POST") {
+                c.client.bytes(30_000);
+            }
+            let chunked =
+                format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7530\r\n{body}\r\n0\r\n\r\n");
+            c.reply(if head.contains("/short") {
+                ok("x")
+            } else if head.contains("/chunked") {
+                chunked
+            } else {
+                answer.clone()
+            });
+        }
+    });
+    let lines = "filter bwlim-out down default-limit 10k default-period 200ms\n \
+                 filter bwlim-in up default-limit 1m default-period 1s\n";
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "{DEFAULTS}listen l\n bind 127.0.0.1:1\n {lines} http-request set-bandwidth-limit down if {{ path_beg /slow }}\n \
+             http-request set-bandwidth-limit up limit 10000 period hdr(x-period) if METH_POST\n server s @0\n"
+        ),
+    );
+    let took = |request: &str, body: &str| {
+        let mut c = p.connect();
+        let start = Instant::now();
+        c.send(format!("{request}\r\nHost: a\r\nConnection: close\r\nX-Period: 200\r\n"));
+        c.send(if body.is_empty() {
+            "\r\n".to_owned()
+        } else {
+            format!("Content-Length: {}\r\n\r\n{body}", body.len())
+        });
+        let rest = c.rest();
+        assert!(rest.starts_with("HTTP/1.1 200"), "{request}: {}", &rest[..rest.len().min(100)]);
+        (start.elapsed(), rest.len())
+    };
+    // The first period is free; what is left takes at least its share of the others.
+    let least = Duration::from_millis(380);
+    for path in ["/slow", "/slow/chunked"] {
+        let (time, len) = took(&format!("GET {path} HTTP/1.1"), "");
+        assert!(time >= least && len > 30_000, "{path}: {time:?}, {len} bytes");
+    }
+    let (time, _) = took("POST /short HTTP/1.1", &"y".repeat(30_000));
+    assert!(time >= least, "upload: {time:?}");
+    // Sessions of bytes are limited alike.
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "{DEFAULTS}listen l\n mode tcp\n bind 127.0.0.1:1\n {lines} tcp-request content set-bandwidth-limit down\n server s @0\n"
+        ),
+    );
+    let mut c = p.connect();
+    let start = Instant::now();
+    c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(c.response().1.len(), 30_000);
+    assert!(start.elapsed() >= least, "{:?}", start.elapsed());
+}
+
+#[test]
+fn an_edit_without_room_is_an_error_unless_rules_say_otherwise() {
+    let long = "y".repeat(450);
+    let origin = Origin::named("x");
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "global\n tune.bufsize 1024\n tune.maxrewrite 256\n{DEFAULTS}listen l\n bind 127.0.0.1:1\n \
+             http-request strict-mode off if {{ path /soft }}\n http-request set-header x-a {long} if {{ path_beg /soft }} || {{ path /strict }}\n \
+             http-response set-header x-b {long}{long}{long}{long} if {{ res.hdr(content-length) -m found }} {{ var(txn.r) -m found }}\n \
+             http-request set-var(txn.r) int(1) if {{ path /response }}\n server s @0\n"
+        ),
+    );
+    let pad = "p".repeat(600);
+    for (path, status) in [("/soft", "200"), ("/strict", "500"), ("/none", "200"), ("/response", "500")] {
+        let mut c = p.connect();
+        c.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\nX-Pad: {pad}\r\n\r\n"));
+        assert_eq!(c.response().0.split(' ').nth(1), Some(status), "{path}");
+    }
+    assert_eq!(p.frontend().counters.wrew.get(), 3);
+    assert_eq!(p.frontend().counters.eint.get(), 2);
+    assert!(!origin.saw().contains("x-a"));
+}
