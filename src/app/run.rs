@@ -136,7 +136,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     let threads = usize::from(global.nbthread.unwrap_or_else(default_threads)).max(1);
     let listeners: usize =
         live.proxies.iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
-    if listeners == 0 && global.stats_sockets.is_empty() {
+    if listeners == 0 && global.stats_sockets.is_empty() && live.config.log_forwards.is_empty() {
         alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.".into());
         return Err(Said);
     }
@@ -157,6 +157,10 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     })?;
     // What nobody listens on any more is closed.
     drop(handed);
+    let forwards = crate::log::forward::bind(&live.config.log_forwards).map_err(|(addr, error)| {
+        alert(format!("Binding log-forward: cannot bind {addr}: {error}"));
+        alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into())
+    })?;
     let mut control_sockets = Vec::new();
     for socket in &global.stats_sockets {
         match ctl::runner::bind(socket) {
@@ -219,7 +223,11 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         Arc::new(Page::new(live.clone(), control.program.clone(), control.watch.clone()));
     let started = Engine::start(live.clone(), bound, service, threads)
         .and_then(|engine| checks::spawn(live).map(|_| engine))
-        .and_then(|engine| resolution::spawn(live).map(|_| engine));
+        .and_then(|engine| resolution::spawn(live).map(|_| engine))
+        .and_then(|engine| {
+            let watched = live.clone();
+            crate::log::forward::spawn(forwards, &live.logger, move || watched.is_stopping()).map(|()| engine)
+        });
     let engine =
         started.map_err(|error| alert(format!("[haproxy.main()] Cannot start threads: {error}.")))?;
     if settings.notify_systemd {

@@ -94,7 +94,7 @@ pub const KINDS: &[SectionKind] = &[
     kind("http-errors", HTTP_ERRORS, Naming::Always, ""),
     kind("ring", RING, Naming::Always, ""),
     kind("program", PROGRAM, Naming::Always, "the program is not started"),
-    kind("log-forward", LOG_FORWARD, Naming::Always, "log lines are not forwarded"),
+    kind("log-forward", LOG_FORWARD, Naming::Always, ""),
     kind("log-profile", LOG_PROFILE, Naming::Always, "log lines keep their usual form"),
     kind("fcgi-app", FCGI_APP, Naming::Always, "FastCGI applications cannot be reached"),
     kind("crt-store", CRT_STORE, Naming::Maybe, "certificates are not loaded"),

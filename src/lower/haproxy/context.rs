@@ -10,7 +10,7 @@ use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, proxy, references, resolvers, ring, userlist};
+use super::{global, http_errors, log_forward, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
 use crate::ir::{Config, Place};
 
@@ -79,6 +79,7 @@ impl<'a> Context<'a> {
         let pages = http_errors::lower(self, tree);
         references::check(self, tree);
         proxy::lower(self, tree, &pages, &mut config);
+        log_forward::lower(self, tree, &mut config);
         config.rings.append(&mut self.streams);
         config
     }

@@ -19,6 +19,7 @@ mod ids;
 mod inherit;
 mod judge;
 mod log;
+mod log_forward;
 mod names;
 mod one_server;
 mod option;

@@ -1,6 +1,6 @@
-//! Sections that are reported as a whole: `log-forward`, `log-profile`, `fcgi-app`, `program`, `crt-store`, `acme`, `traces`.
+//! `log-forward`, and sections that are reported as a whole: `log-profile`, `fcgi-app`, `program`, `crt-store`, `acme`, `traces`.
 //!
-//! Their keywords do nothing on their own, so none of them is reported again.
+//! What stands in a section that is reported does nothing on its own, so none of it is reported again.
 
 use super::bind::BIND;
 use super::common::*;
@@ -62,14 +62,19 @@ const BITS: &[Arg] = &[Arg::Int("bits", 0, i32::MAX as i64)];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     // log-forward; `log` has its row with the proxies.
-    of("bind", LOG_FORWARD, &[Arg::Addrs, Arg::Settings(BIND)], "where to listen for TCP"),
-    of("dgram-bind", LOG_FORWARD, &[Arg::Addrs, Arg::Settings(BIND)], "where to listen for UDP"),
-    of("backlog", LOG_FORWARD, &[COUNT], "connections waiting to be accepted"),
-    of("maxconn", LOG_FORWARD, &[COUNT], "connections at a time"),
-    of("timeout client", LOG_FORWARD, &[MS], "how long to wait for lines"),
-    of("option assume-rfc6587-ntf", LOG_FORWARD, FLAG, "lines end where they end"),
-    of("option dont-parse-log", LOG_FORWARD, FLAG, "pass lines as they are"),
-    of("option host", LOG_FORWARD, &[Arg::Choice(&["replace", "fill", "keep", "append"])], "the host field"),
+    full("bind", LOG_FORWARD, &[Arg::Addrs, Arg::Settings(BIND)], "where to listen for TCP"),
+    full("dgram-bind", LOG_FORWARD, &[Arg::Addrs, Arg::Settings(BIND)], "where to listen for UDP"),
+    full("backlog", LOG_FORWARD, &[COUNT], "connections waiting to be accepted"),
+    full("maxconn", LOG_FORWARD, &[COUNT], "connections at a time"),
+    full("timeout client", LOG_FORWARD, &[MS], "how long to wait for lines"),
+    full("option assume-rfc6587-ntf", LOG_FORWARD, FLAG, "lines end where they end"),
+    full("option dont-parse-log", LOG_FORWARD, FLAG, "pass lines as they are"),
+    full(
+        "option host",
+        LOG_FORWARD,
+        &[Arg::Choice(&["replace", "fill", "keep", "append"])],
+        "the host field",
+    ),
     // log-profile
     of("log-tag", LOG_PROFILE, WORD, "name of the program"),
     of("on", LOG_PROFILE, &[Arg::Choice(STEPS), Arg::Settings(STEP)], "line of a step"),
