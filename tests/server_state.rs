@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Nginx, Part, Program, proxy, wait_for};
+use crate::lab::{Behaviour, Config, Dns, Host, Lab, Nginx, Part, Program, proxy, wait_for};
 
 const CONFIG: &str = "\
 global
@@ -130,5 +130,99 @@ fn broken_state_files_change_nothing() {
     ];
     for (name, text) in broken {
         assert_eq!(states(&run(&lab, name, &proxy(), &text, None)), configured, "{name}");
+    }
+}
+
+const NAMED: &str = "\
+global
+    stats socket /run/state.sock level admin
+    server-state-base BASE
+    server-state-file saved
+defaults
+    mode http
+    timeout connect 500ms
+    timeout client 5s
+    timeout server 5s
+    load-server-state-from-file global
+    default-server init-addr last,none resolvers lab resolve-prefer ipv4
+resolvers lab
+    nameserver one 127.0.0.1:53
+    timeout resolve 200ms
+    timeout retry 200ms
+    hold timeout 60s
+    hold other 60s
+    hold obsolete 0s
+backend names
+    server kept kept.lab:8091
+    server renamed first.lab:8091
+    server moved kept.lab:8091
+backend services
+    server-template s 3 _web._tcp.lab
+listen fe
+    bind 127.0.0.1:8001
+";
+
+/// Starts a program with the file of this text and a nameserver that is there or is not; what it says of its servers
+/// when `done` of it holds, after the commands.
+fn run_named(
+    lab: &Lab,
+    name: &str,
+    program: &Program,
+    (file, behaviour): (&str, Behaviour),
+    commands: &str,
+    done: &[&str],
+) -> String {
+    let host = lab.host(name);
+    host.file("saved", file);
+    let dns = Dns::start(&host, "127.0.0.1:53", behaviour);
+    for (name, address) in
+        [("kept.lab", "127.0.0.1"), ("first.lab", "127.0.0.2"), ("second.lab", "127.0.0.3")]
+    {
+        dns.set(name, address);
+    }
+    for (target, address, port) in [("a.lab", "127.0.0.4", 8001), ("b.lab", "127.0.0.5", 8002)] {
+        dns.set(target, address);
+        dns.offer("_web._tcp.lab", target, port);
+    }
+    let text = NAMED.replace("BASE", &host.dir().display().to_string());
+    let _proxy = host.haproxy(program, &Config::written(&host, "named.cfg", &text));
+    let shows = |parts: &[&str]| {
+        wait_for("the servers", Duration::from_secs(20), || {
+            let asked = host.try_sh("echo 'show servers state' | socat stdio /run/state.sock");
+            let text = String::from_utf8_lossy(&asked.stdout).into_owned();
+            let is_there = |part: &&str| text.lines().any(|line| line.contains(part));
+            parts.iter().all(is_there).then_some(text)
+        })
+    };
+    if !commands.is_empty() {
+        shows(&["moved 127.0.0.1", " s1 127.0.0.", " s2 127.0.0."]);
+        ask(&host, commands);
+    }
+    shows(done)
+}
+
+#[test]
+fn names_and_services_are_found_again_without_a_nameserver() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let (theirs, ours) = (Program::reference("haproxy"), proxy());
+    let commands = "set server names/renamed fqdn second.lab;set server names/moved addr 127.0.0.9 port 99";
+    let done = ["kept 127.0.0.1 ", "renamed 127.0.0.3 ", " s1 127.0.0.", " s2 127.0.0."];
+    let programs = [("theirs", &theirs), ("ours", &ours)];
+    for (whose, program) in programs {
+        let there = ("", Behaviour::Answers);
+        let file = run_named(&lab, &format!("{whose}1"), program, there, commands, &done);
+        let gone = (file.as_str(), Behaviour::Silent);
+        let [reference, own] = programs.map(|(reader, program)| {
+            let name = format!("{whose}-{reader}");
+            states(&run_named(&lab, &name, program, gone, "", &["renamed 127.0.0.3 "]))
+        });
+        assert_eq!(reference, own, "HAProxy and we after reading {whose}");
+        let field = |server: &str, at: usize| own[server][at].clone();
+        assert_eq!(field("names/renamed", 13), "second.lab");
+        let places = ["services/s1", "services/s2"].map(|server| (field(server, 13), field(server, 14)));
+        let mut places = places.to_vec();
+        places.sort();
+        assert_eq!(places, [("a.lab", "8001"), ("b.lab", "8002")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+        assert_eq!(field("services/s3", 13), "-");
     }
 }

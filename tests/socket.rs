@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Process, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Process, Stats, proxy, wait_for};
 
 const CONFIG: &str = "\
 global
@@ -214,6 +214,93 @@ fn input_of_no_use_does_no_harm() {
     user.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "Permission denied\n\n".repeat(6));
     works("at the end");
+}
+
+const COUNTED: &str = "\
+global
+    stats socket SOCKET level admin
+    stats-file FILE
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 5s
+    timeout server 5s
+frontend fe
+    guid the-fe
+    option socket-stats
+    bind 127.0.0.1:8011 guid-prefix the-door
+    default_backend be
+backend be
+    guid the-be
+    server s1 127.0.0.1:8012 guid the-server
+    server s2 127.0.0.1:8012
+listen origin
+    bind 127.0.0.1:8012
+    http-request return status 200
+";
+
+#[test]
+fn counters_outlive_the_process_by_a_stats_file() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("ours");
+    let file = host.file("counters", "");
+    let socket = file.with_file_name("s");
+    let text =
+        COUNTED.replace("SOCKET", &socket.display().to_string()).replace("FILE", &file.display().to_string());
+    let config = Config::written(&host, "counted.cfg", &text);
+    let first = host.haproxy(&proxy(), &config);
+    let mut side = Side { _proxy: first, host, socket };
+    let serves = |side: &Side| {
+        wait_for("the socket", Duration::from_secs(20), || {
+            UnixStream::connect(&side.socket).is_ok().then_some(())
+        });
+    };
+    serves(&side);
+    for _ in 0..4 {
+        // Round robin: two of four for each server.
+        Connection::open(&side.host, "127.0.0.1:8011").unwrap().get("/").unwrap();
+    }
+    wait_for("the counters", Duration::from_secs(10), || {
+        let stat = Stats::parse(&side.ask("show stat"));
+        (stat.number("fe", "FRONTEND", "stot") == 4 && stat.number("be", "s1", "hrsp_2xx") == 2).then_some(())
+    });
+    let before = Stats::parse(&side.ask("show stat"));
+    let dumped = side.ask("dump stats-file");
+    assert!(dumped.starts_with("#fe guid,stot,"), "{dumped}");
+    for guid in ["the-fe,4,", "the-door-0,4,", "the-be,4,", "the-server,2,"] {
+        assert!(dumped.lines().any(|line| line.starts_with(guid)), "{guid}: {dumped}");
+    }
+    assert_eq!(dumped.lines().filter(|line| line.contains(',')).count(), 6, "{dumped}");
+
+    std::fs::write(&file, dumped).unwrap();
+    side._proxy.stop();
+    side._proxy = side.host.haproxy(&proxy(), &config);
+    serves(&side);
+    let after = Stats::parse(&side.ask("show stat"));
+    for (proxy, name) in [("fe", "FRONTEND"), ("fe", "sock-1"), ("be", "BACKEND"), ("be", "s1")] {
+        for column in ["stot", "bin", "bout", "hrsp_2xx", "lbtot", "req_tot", "conn_tot", "connect"] {
+            let cell = |stat: &Stats| stat.cell(proxy, name, column).to_owned();
+            assert_eq!(cell(&before), cell(&after), "{proxy}/{name} {column}");
+        }
+    }
+    assert_eq!(after.cell("be", "s2", "stot"), "0", "it has no guid");
+    Connection::open(&side.host, "127.0.0.1:8011").unwrap().get("/").unwrap();
+    wait_for("one more", Duration::from_secs(10), || {
+        (Stats::parse(&side.ask("show stat")).number("fe", "FRONTEND", "stot") == 5).then_some(())
+    });
+
+    // Lines that make no sense are told of and do no harm.
+    let wrong = "#fe guid,stot,\nthe-fe,7,\nthe-fe,many,\n?,1,\nthe-server,1,\n#other guid,x,\nthe-fe,9,\n";
+    std::fs::write(&file, wrong).unwrap();
+    side._proxy.stop();
+    side._proxy = side.host.haproxy(&proxy(), &config);
+    serves(&side);
+    assert_eq!(Stats::parse(&side.ask("show stat")).cell("fe", "FRONTEND", "stot"), "7");
+    let log = side._proxy.log().join("\n");
+    assert!(
+        log.contains("Ignored stats-file line 4 in file") && log.contains("stats-file line 5 in"),
+        "{log}"
+    );
 }
 
 /// With comments and a layout of its own.

@@ -76,7 +76,7 @@ fn an_operator_drains_a_server_and_sets_a_weight_through_a_terminal() {
 }
 
 #[test]
-fn hatop_shows_the_servers() {
+fn hatop_shows_the_servers_and_disables_one() {
     let Some(lab) = Lab::open(&[Part::Program("hatop"), Part::Program("tmux"), Part::Program("socat")])
     else {
         return;
@@ -93,5 +93,28 @@ fn hatop_shows_the_servers() {
         let parts = ["HAProxy Version: 3.4.0-tandem", "Node: left", ">>> be", "s1", "s2", "BACKEND"];
         parts.iter().all(|part| screen.contains(part)).then_some(())
     });
+    // What is chosen stands in the last line, by the numbers of its proxy and itself.
+    wait_for("the cursor on s1", SOON, || {
+        if screen().contains("[#3/#1]") {
+            return Some(());
+        }
+        tmux("send-keys Down");
+        None
+    });
+    let status_is = |key: &str, status: &str| {
+        wait_for(status, SOON, || {
+            tmux(&format!("send-keys {key}"));
+            (show_stat(&host, "/run/top.sock").status("be", "s1") == status).then_some(())
+        });
+        wait_for("the screen", SOON, || {
+            // Its answers are shown elsewhere: back to the table.
+            tmux("send-keys 1");
+            let seen = screen();
+            let line = seen.lines().find(|line| line.starts_with("s1 "));
+            line.is_some_and(|line| line.contains("MAINT") == (status == "MAINT")).then_some(())
+        });
+    };
+    status_is("F10", "MAINT");
+    status_is("F9", "no check");
     tmux("kill-server");
 }

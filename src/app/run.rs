@@ -19,6 +19,7 @@ use crate::process::daemon::{self, PidFile};
 use crate::process::limits;
 use crate::process::master::Link;
 use crate::proxy::{self, Engine, Service};
+use crate::stats::file;
 use crate::stats::info::Program;
 use crate::stats::page::Page;
 use crate::sys::rights::{self, Handed};
@@ -85,8 +86,18 @@ pub fn prepare(config: Config, settings: &Settings) -> Result<Arc<Live>, Said> {
     for (kind, text) in &restored.messages {
         console::say(*kind, text);
     }
+    if let Some(path) = &live.config.global.stats_file {
+        let name = path.display().to_string();
+        let said = match std::fs::read(path) {
+            Ok(text) => file::preload(&live, &name, &text),
+            Err(_) => vec![format!("config: Can't load stats-file '{name}': cannot open file.")],
+        };
+        for text in &said {
+            console::say(Kind::Warning, text);
+        }
+    }
     let last = |backend: &str, server: &str| {
-        restored.addresses.get(&(backend.to_owned(), server.to_owned())).copied()
+        restored.places.get(&(backend.to_owned(), server.to_owned())).copied().unwrap_or_default()
     };
     let outcome = resolution::init_addresses(&live, &last);
     for message in &outcome.messages {

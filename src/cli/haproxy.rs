@@ -115,7 +115,8 @@ fn serve(
     let listens = config
         .proxies
         .iter()
-        .any(|p| !p.disabled && p.frontend.as_ref().is_some_and(|f| !f.binds.is_empty()));
+        .any(|p| !p.disabled && p.frontend.as_ref().is_some_and(|f| !f.binds.is_empty()))
+        || !config.global.stats_sockets.is_empty();
     let settings = Settings {
         daemon: (options.daemon || config.global.daemon) && !options.foreground,
         pidfile: options.pidfile.clone(),

@@ -190,8 +190,8 @@ impl From<StatusName> for Status {
 pub struct Verdict {
     /// Status.
     pub status: Status,
-    /// Code of the reply: an HTTP status, an SMTP or MySQL code; 0 without one.
-    pub code: u16,
+    /// Code of the reply: an HTTP status, an SMTP or MySQL code, an exit status; 0 without one, -1 if it was killed.
+    pub code: i32,
     /// Detail in words (`last_chk`); empty: none.
     pub info: String,
 }
@@ -199,14 +199,14 @@ pub struct Verdict {
 impl Verdict {
     /// A verdict; `info` ends at a NUL or after 127 bytes.
     #[must_use]
-    pub fn new(status: Status, code: u16, info: &[u8]) -> Self {
+    pub fn new(status: Status, code: impl Into<i32>, info: &[u8]) -> Self {
         let end = memchr::memchr(0, info).unwrap_or(info.len()).min(DESCRIPTION_LEN);
-        Self { status, code, info: String::from_utf8_lossy(&info[..end]).into_owned() }
+        Self { status, code: code.into(), info: String::from_utf8_lossy(&info[..end]).into_owned() }
     }
 
     /// [`Self::code`] where the status has one.
     #[must_use]
-    pub fn shown_code(&self) -> Option<u16> {
+    pub fn shown_code(&self) -> Option<i32> {
         self.status.has_code().then_some(self.code)
     }
 }

@@ -27,6 +27,8 @@ pub struct Bind {
     pub name: Option<String>,
     /// `id`.
     pub id: u32,
+    /// `guid-prefix` with the number of the listener of the line, from 0.
+    pub guid: Option<String>,
     /// `maxconn` of the listener.
     pub maxconn: Option<u32>,
     /// `backlog`.

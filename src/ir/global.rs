@@ -69,6 +69,8 @@ pub struct Global {
     pub max_spread_checks: Option<Duration>,
     /// `external-check`: programs may check.
     pub external_check: Option<ExternalCheck>,
+    /// `stats-file`: counters to start from.
+    pub stats_file: Option<PathBuf>,
     /// `server-state-file`, below [`Self::server_state_base`] unless it is absolute.
     pub server_state_file: Option<PathBuf>,
     /// `server-state-base`.
@@ -117,6 +119,7 @@ impl Default for Global {
             spread_checks_percent: 0,
             max_spread_checks: None,
             external_check: None,
+            stats_file: None,
             server_state_file: None,
             server_state_base: None,
             localpeer: None,

@@ -30,6 +30,7 @@ pub use log::{LogFormatKind, LogTarget};
 pub use proxy::{Backend, Caps, Frontend, Mode, Proxy, StatsPage, Timeouts};
 pub use resolvers::Resolvers;
 pub use server::{Server, ServerAddr};
+use std::collections::BTreeMap;
 pub use userlist::Userlist;
 
 /// Index of a proxy in [`Config::proxies`].
@@ -66,6 +67,8 @@ pub struct Config {
     pub set_vars: Vec<global::GlobalVar>,
     /// Lists of patterns, which commands may change.
     pub references: reference::References,
+    /// `healthcheck` sections, by name.
+    pub healthchecks: BTreeMap<String, check::Check>,
 }
 
 impl Config {

@@ -285,6 +285,8 @@ pub struct Proxy {
     pub disabled: bool,
     /// `description`.
     pub description: Option<String>,
+    /// `guid`.
+    pub guid: Option<String>,
     /// `timeout`.
     pub timeouts: Timeouts,
     /// `log`, with `log global` expanded.
@@ -507,6 +509,7 @@ impl Proxy {
             mode: Mode::Tcp,
             disabled: false,
             description: None,
+            guid: None,
             timeouts: Timeouts::default(),
             logs: Vec::new(),
             log_tag: None,

@@ -255,6 +255,8 @@ pub struct ServerCheck {
     pub send_proxy: bool,
     /// `init-state`.
     pub init_state: InitState,
+    /// `healthcheck`: the section whose rules take the place of the backend's.
+    pub section: Option<String>,
 }
 
 /// `init-state`: how good a checked server is taken to be before its first check.
@@ -315,6 +317,7 @@ impl Default for ServerCheck {
             addr: None,
             send_proxy: false,
             init_state: InitState::default(),
+            section: None,
         }
     }
 }

@@ -9,22 +9,24 @@ use std::time::Duration;
 
 use super::{Address, Live, Proxy, Server};
 use crate::health::Status;
+use crate::ir;
 use crate::ir::proxy::StateFile;
 use crate::log::console::Kind;
 use crate::server::saved::{Saved, State, Unreadable, parse};
 use crate::server::{Admin, AdminRequest, Cause, Op};
 use crate::sys;
 
-/// Where servers with a name were when the file was written, by backend and server: what `init-addr last` means.
-pub type LastAddresses = HashMap<(String, String), IpAddr>;
+/// Where servers with a name were when the file was written, address and port, by backend and server: the address is
+/// what `init-addr last` means, the port goes with whatever address there is.
+pub type LastPlaces = HashMap<(String, String), (Option<IpAddr>, Option<u16>)>;
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Restored {
     /// What to say.
     pub messages: Vec<(Kind, String)>,
-    /// Last addresses.
-    pub addresses: LastAddresses,
+    /// Where servers were.
+    pub places: LastPlaces,
 }
 
 /// Why the words for a file differ.
@@ -156,8 +158,14 @@ fn each<'s>(proxy: &Arc<Proxy>, mut find: impl FnMut(&Server) -> Option<&'s Save
         match &saved.state {
             Ok(state) => {
                 apply(proxy, &server, state);
-                if let Some(ip) = state.addr {
-                    done.addresses.insert((proxy.ir.name.clone(), server.ir.name.clone()), ip);
+                let key = (proxy.ir.name.clone(), server.ir.name.clone());
+                match name(proxy, &server, state) {
+                    Ok(()) => drop(done.places.insert(key, (state.addr, state.port))),
+                    Err(why) => {
+                        let text =
+                            format!("server-state partially applied for server '{}/{}'{why}", key.0, key.1);
+                        done.messages.push((Kind::Warning, text));
+                    }
                 }
             }
             Err(wrong) => {
@@ -224,6 +232,31 @@ fn apply(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) {
         probing.agent_addr = saved.agent_addr.or(probing.agent_addr);
         probing.agent_port = saved.agent_port.unwrap_or(probing.agent_port);
     }
+}
+
+/// The name that it had, as far as that was not configured: set by command, or told by an SRV record.
+fn name(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) -> Result<(), String> {
+    let Some(fqdn) = &saved.fqdn else { return Ok(()) };
+    let ir::ServerAddr::Name { host, .. } = &server.ir.addr else { return Ok(()) };
+    if !server.follows_service() {
+        if host != fqdn && saved.admin.any(Admin::NAME_BY_COMMAND) {
+            server.set_fqdn(Some(fqdn.clone()));
+            proxy.change_server(server, |state, _| state.named_by_command());
+        }
+        return Ok(());
+    }
+    match &saved.srv_record {
+        Some(record) if record == host => server.set_fqdn(Some(fqdn.clone())),
+        Some(record) => {
+            return Err(format!(
+                ", SRV record mismatch between configuration ('{host}') and state file ('{record}) for server '{}'. \
+                 Previous state not applied",
+                server.ir.name
+            ));
+        }
+        None => {}
+    }
+    Ok(())
 }
 
 /// Of its check, or what they are without one.

@@ -54,8 +54,8 @@ pub struct CheckReport {
     pub status: &'static str,
     /// Long description: `Layer7 check passed`.
     pub description: &'static str,
-    /// Status code, of layer 7.
-    pub code: Option<u16>,
+    /// Status code, of layer 7; -1: a program that a signal ended.
+    pub code: Option<i32>,
     /// How long it took.
     pub duration: Option<Duration>,
     /// Detail (`last_chk`): `OK`, `Connection refused`.

@@ -55,6 +55,14 @@ impl RateCounter {
         }
     }
 
+    /// Starts from a rate of an earlier process: as if so many events had come in the second before.
+    pub fn preload(&self, rate: u32, now_ms: u64) {
+        let second = (now_ms / 1000) & 0xffff_ffff;
+        self.previous.store(rate, Relaxed);
+        self.current.store(second << 32, Relaxed);
+        self.max.fetch_max(rate, Relaxed);
+    }
+
     /// Highest rate seen.
     #[must_use]
     pub fn max(&self) -> u32 {

@@ -79,6 +79,11 @@ macro_rules! counters {
 
             /// `clear counters`: only the maxima.
             pub fn clear_maxima(&self) { $(Clear::clear_maximum(&self.$field);)* }
+
+            /// Takes over what a column of `show stat` had in an earlier process.
+            pub fn preload(&self, column: &str, value: u64, now_ms: u64) {
+                $(Preload::preload(&self.$field, column, stringify!($field), value, now_ms);)*
+            }
         }
     };
 }
@@ -138,6 +143,45 @@ impl Clear for TimeAverages {
         }
     }
 }
+
+/// Takes a value over if the column is that of the field.
+trait Preload {
+    fn preload(&self, _column: &str, _field: &str, _value: u64, _now_ms: u64) {}
+}
+
+impl Preload for Counter {
+    fn preload(&self, column: &str, field: &str, value: u64, now_ms: u64) {
+        match (column, field) {
+            // An age, kept as the second of the event.
+            ("lastsess", "last_session") => self.set((now_ms / 1000).saturating_sub(value) + 1),
+            _ if column == field => self.set(value),
+            _ => {}
+        }
+    }
+}
+
+impl Preload for RateCounter {
+    fn preload(&self, column: &str, field: &str, value: u64, now_ms: u64) {
+        if column == field {
+            self.preload(u32::try_from(value).unwrap_or(u32::MAX), now_ms);
+        }
+    }
+}
+
+impl Preload for HttpClasses {
+    fn preload(&self, column: &str, _: &str, value: u64, _: u64) {
+        let columns = ["hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other"];
+        if let Some(class) = columns.iter().position(|name| *name == column) {
+            self.classes[class].set(value);
+        }
+    }
+}
+
+impl Preload for Gauge {}
+
+impl Preload for PeakGauge {}
+
+impl Preload for TimeAverages {}
 
 counters! {
     /// Counters of a frontend.

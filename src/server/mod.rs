@@ -122,7 +122,7 @@ pub enum Cause {
         /// Long description of the check status: `Layer4 connection problem`.
         reason: &'static str,
         /// Status code of the reply, of layer 7 results only.
-        code: Option<u16>,
+        code: Option<i32>,
         /// More detail; empty: none.
         info: String,
         /// How long the check took; `None`: not measured.

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod csv;
 pub mod field;
+pub mod file;
 pub mod info;
 pub mod json;
 pub mod meter;

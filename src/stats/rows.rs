@@ -425,7 +425,8 @@ fn check(row: &mut Row, columns: [Col; 8], report: &CheckReport, rise: u32, fall
     let word = if report.status.is_empty() { "INI" } else { report.status };
     row.text(status, if report.in_progress { format!("* {word}") } else { word.into() });
     if let Some(number) = report.code {
-        row.u32(code, number.into());
+        // The column has no sign: what HAProxy makes of -1 is 4294967295.
+        row.u32(code, number.cast_unsigned());
     }
     if let Some(took) = report.duration {
         row.u64(duration, took.as_millis() as u64);

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::{RData, Record, RecordType};
+use hickory_proto::rr::rdata::SRV;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::host::Host;
 
@@ -26,6 +27,8 @@ pub(crate) enum Behaviour {
 
 struct Shared {
     names: Mutex<HashMap<String, Vec<Ipv4Addr>>>,
+    /// Targets and ports by service.
+    services: Mutex<HashMap<String, Vec<(String, u16)>>>,
     behaviour: Mutex<Behaviour>,
     questions: AtomicUsize,
     stop: AtomicBool,
@@ -45,6 +48,7 @@ impl Dns {
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         let shared = Arc::new(Shared {
             names: Mutex::default(),
+            services: Mutex::default(),
             behaviour: Mutex::new(behaviour),
             questions: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
@@ -58,6 +62,12 @@ impl Dns {
     pub(crate) fn set(&self, name: &str, address: &str) {
         let address = address.parse().unwrap();
         self.shared.names.lock().unwrap().insert(name.to_owned(), vec![address]);
+    }
+
+    /// Lets `service` be at one more place from now on.
+    pub(crate) fn offer(&self, service: &str, target: &str, port: u16) {
+        let place = (target.to_owned(), port);
+        self.shared.services.lock().unwrap().entry(service.to_owned()).or_default().push(place);
     }
 
     /// Changes what the server does.
@@ -102,6 +112,13 @@ fn answer(question: Message, shared: &Shared) -> Option<Vec<u8>> {
     let mut answer = question.into_response();
     answer.additionals.clear();
     answer.edns = None;
+    if let Some(places) = shared.services.lock().unwrap().get(&name) {
+        for (target, port) in places.iter().filter(|_| query.query_type() == RecordType::SRV) {
+            let data = RData::SRV(SRV::new(1, 256, *port, Name::from_ascii(target).ok()?));
+            answer.add_answer(Record::from_rdata(query.name().clone(), TTL, data));
+        }
+        return answer.to_vec().ok();
+    }
     match shared.names.lock().unwrap().get(&name) {
         None => answer.metadata.response_code = ResponseCode::NXDomain,
         Some(addresses) if query.query_type() == RecordType::A => {

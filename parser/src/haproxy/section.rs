@@ -43,6 +43,8 @@ pub const CRT_STORE: Sections = 1 << 17;
 pub const ACME: Sections = 1 << 18;
 /// `traces`
 pub const TRACES: Sections = 1 << 19;
+/// `healthcheck`
+pub const HEALTHCHECK: Sections = 1 << 20;
 
 /// `defaults`, `frontend`, `listen` and `backend`.
 pub const PROXIES: Sections = DEFAULTS | FRONTEND | LISTEN | BACKEND;
@@ -100,7 +102,7 @@ pub const KINDS: &[SectionKind] = &[
     kind("crt-store", CRT_STORE, Naming::Maybe, "certificates are not loaded"),
     kind("acme", ACME, Naming::Always, "certificates are not ordered"),
     kind("traces", TRACES, Naming::Never, "nothing is traced"),
-    kind("healthcheck", OPAQUE, Naming::Always, "the check is not run"),
+    kind("healthcheck", HEALTHCHECK, Naming::Always, ""),
     kind("namespace_list", OPAQUE, Naming::Never, "sockets stay in the namespace of the process"),
 ];
 

@@ -1,9 +1,10 @@
-//! `clear counters`.
+//! `clear counters`, `dump stats-file`.
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use super::servers;
 use crate::ir::global::Level;
+use crate::stats::file;
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
@@ -26,7 +27,18 @@ pub(super) const COMMANDS: &[Command] = &[
             Err(refusal) => refusal,
         },
     ),
+    command(
+        &["dump", "stats-file"],
+        Level::User,
+        "dump stats-file",
+        "counters of objects with a guid, for stats-file",
+        dump,
+    ),
 ];
+
+fn dump(call: &mut Call<'_>) -> Reply {
+    Reply::list(file::dump(&call.control.live))
+}
 
 fn clear(call: &mut Call<'_>) -> Reply {
     let all = call.arg(0) == "all";

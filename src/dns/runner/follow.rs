@@ -40,6 +40,13 @@ pub(super) struct Following {
     groups: Vec<Group>,
 }
 
+fn ip_and_port(server: &Server) -> Option<SocketAddr> {
+    match server.address() {
+        Address::Ip(addr) => Some(addr),
+        Address::Unknown | Address::Unix(_) => None,
+    }
+}
+
 impl Section {
     /// Lets a server follow the addresses of a name.
     pub(super) fn join(&mut self, follower: Follower, host: &str, now: Instant) {
@@ -63,7 +70,12 @@ impl Section {
             groups.len() - 1
         });
         groups[at].servers.push(server.clone());
-        groups[at].slots.push(None);
+        // It may stand for a place already: the state file has it from an earlier process.
+        let place = server.fqdn().zip(ip_and_port(server).map(|addr| addr.port()));
+        groups[at].slots.push(place.clone());
+        if let Some((target, port)) = place {
+            self.join(Follower::new(proxy, server, port), &target, now);
+        }
     }
 
     fn grow(&mut self, name: usize) {

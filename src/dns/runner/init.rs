@@ -42,19 +42,24 @@ enum Found {
     Nothing,
 }
 
-/// Gives every server with a name its first address, method by method; `last` looks into `saved`, the addresses of
-/// the state file by backend and server name.
-pub fn init_addresses(live: &Live, saved: &dyn Fn(&str, &str) -> Option<IpAddr>) -> Outcome {
+/// Address and port that the state file has of a server, by backend and name.
+pub type Saved<'s> = dyn Fn(&str, &str) -> (Option<IpAddr>, Option<u16>) + 's;
+
+/// Gives every server with a name its first address, method by method; `last` is that of `saved`.
+pub fn init_addresses(live: &Live, saved: &Saved<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     for proxy in &live.proxies {
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
-            // Where its service is, only the resolvers can tell.
-            if server.follows_service() {
+            let fqdn = server.fqdn();
+            // Where its service is, only the resolvers can tell, unless the state file did.
+            if server.follows_service() && fqdn.is_none() {
                 continue;
             }
-            let host = &server.fqdn().unwrap_or_else(|| host.clone());
-            let last = || saved(&proxy.ir.name, &server.ir.name);
+            let host = &fqdn.unwrap_or_else(|| host.clone());
+            let (last, last_port) = saved(&proxy.ir.name, &server.ir.name);
+            let port = &last_port.unwrap_or(*port);
+            let last = || last;
             let methods = match server.ir.init_addr.as_slice() {
                 [] if server.ir.resolvers.is_some() => DEFAULT_FOLLOWED,
                 [] => DEFAULT,

@@ -26,7 +26,7 @@ use crate::sys;
 use follow::{Follower, Following};
 use link::{Incoming, Links};
 
-pub use init::{Message, Outcome, init_addresses};
+pub use init::{Message, Outcome, Saved, init_addresses};
 
 /// Messages that may wait to be looked at.
 const BACKLOG: usize = 256;

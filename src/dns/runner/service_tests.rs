@@ -93,7 +93,7 @@ impl Bench {
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         // Nobody asks the system's resolver for a service.
-        assert_eq!(init_addresses(&live, &|_, _| None), Outcome::default());
+        assert_eq!(init_addresses(&live, &|_, _| Default::default()), Outcome::default());
         drop(start(&live));
         Self { live, zone }
     }

@@ -109,7 +109,7 @@ impl Bench {
         let config = ir::Config { proxies: vec![proxy], resolvers: vec![section], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
-        assert_eq!(init_addresses(&live, &|_, _| None), Outcome::default());
+        assert_eq!(init_addresses(&live, &|_, _| Default::default()), Outcome::default());
         drop(start(&live));
         Self { live, lines, zone }
     }
@@ -236,7 +236,7 @@ fn addresses_at_start_come_from_the_methods_in_turn() {
         let config = ir::Config { proxies: vec![proxy], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
-        let outcome = init_addresses(&live, &|_, _| None);
+        let outcome = init_addresses(&live, &|_, _| Default::default());
         let server = &live.proxies[0].backend.as_ref().unwrap().servers()[0];
         let expected =
             expected.map_or(Address::Unknown, |e| Address::Ip((e.parse::<IpAddr>().unwrap(), 80).into()));

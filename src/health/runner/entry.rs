@@ -214,6 +214,7 @@ impl Entry {
             proxy: self.proxy.clone(),
             server: self.server.clone(),
             node: node.clone(),
+            unique_id: Default::default(),
         };
         Plan {
             script,

@@ -21,7 +21,10 @@ const NOT_USED: &str = "NOT_USED";
 const DEFAULT_PATH: &str = "/usr/bin:/bin";
 
 /// Exit status of a program that could not be started.
-const NOT_STARTED: u16 = 255;
+const NOT_STARTED: i32 = 255;
+
+/// Code of a program that a signal ended.
+const KILLED: i32 = -1;
 
 /// How long a program that was asked to end may take before it is killed.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -87,15 +90,15 @@ pub(super) async fn run(call: &Call, limit: Duration) -> Verdict {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) if error.raw_os_error() == Some(nix::libc::EAGAIN) => {
-            return Verdict::new(Status::SockErr, 0, super::probe::words(&error).as_bytes());
+            return Verdict::new(Status::SockErr, 0, super::probe::reason(&error).as_bytes());
         }
         Err(_) => return Verdict::new(Status::ProcErr, NOT_STARTED, b""),
     };
     match timeout(limit, child.wait()).await {
         Ok(Ok(status)) if status.success() => Verdict::new(Status::ProcOk, 0, b""),
         Ok(ended) => {
-            let code = ended.ok().and_then(|status| status.code()).and_then(|code| u16::try_from(code).ok());
-            Verdict::new(Status::ProcErr, code.unwrap_or(NOT_STARTED), b"")
+            let code = ended.map_or(NOT_STARTED, |status| status.code().unwrap_or(KILLED));
+            Verdict::new(Status::ProcErr, code, b"")
         }
         Err(_) => {
             if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {

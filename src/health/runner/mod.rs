@@ -18,12 +18,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::Outcome;
 use super::fsm::{Effect, Input, Surroundings, start_offsets};
-use super::proto::agent;
 use super::script::Script;
-use super::{Outcome, Verdict};
 use crate::ir::ProxyIdx;
-use crate::live::{AddressedOrder, CheckOrder, Live};
+use crate::live::{AddressedOrder, CheckOrder, Live, Server};
 use crate::server::Op;
 use crate::sys;
 use entry::{Entry, Kind};
@@ -36,8 +35,8 @@ enum Timer {
     WarmUp(ProxyIdx, usize),
 }
 
-/// How a run ended: entry, number of the run, verdict and what an agent said.
-type Ended = (usize, u64, (Verdict, Option<agent::Reply>));
+/// How a run ended: entry, number of the run, and what it came to.
+type Ended = (usize, u64, probe::Ending);
 
 /// The checks of a configuration.
 pub struct Runner {
@@ -52,7 +51,11 @@ pub struct Runner {
     ends: mpsc::UnboundedSender<Ended>,
     numbers: u64,
     node: Arc<str>,
+    started: Instant,
 }
+
+/// Distance of the moments at which checks start.
+const GRID: Duration = Duration::from_millis(10);
 
 /// Starts a thread that runs all checks until the process ends.
 ///
@@ -61,7 +64,21 @@ pub struct Runner {
 pub fn spawn(live: &Arc<Live>) -> io::Result<std::thread::JoinHandle<()>> {
     let runner = Runner::new(live).ok_or_else(|| io::Error::other("the checks run already"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("checks".into()).spawn(move || runtime.block_on(runner.run()))
+    std::thread::Builder::new().name("checks".into()).spawn(move || {
+        runtime.block_on(async {
+            // A task of its own: waking what `block_on` waits for costs two system calls, and every check wakes it.
+            let task = tokio::spawn(runner.run());
+            // It ends only by a panic, which has been reported already.
+            let _ = task.await;
+        });
+    })
+}
+
+/// The script of the `healthcheck` section that a server names, made once.
+fn of_section(live: &Live, server: &Server, made: &mut HashMap<String, Arc<Script>>) -> Option<Arc<Script>> {
+    let name = server.ir.check.as_ref()?.section.as_ref()?;
+    let check = live.config.healthchecks.get(name)?;
+    Some(made.entry(name.clone()).or_insert_with(|| Arc::new(Script::new(check))).clone())
 }
 
 impl Runner {
@@ -83,12 +100,15 @@ impl Runner {
             ends,
             numbers: 0,
             node: node.into(),
+            started: sys::clock::now(),
         };
         let spread = live.config.global.spread_checks_percent;
+        let mut sections = HashMap::new();
         for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
             let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { continue };
             let script = Arc::new(Script::new(&half.check));
             for server in backend.servers() {
+                let script = of_section(live, &server, &mut sections).unwrap_or_else(|| script.clone());
                 for entry in Entry::of_server(proxy, &server, &script, spread) {
                     runner.add(entry);
                 }
@@ -116,7 +136,8 @@ impl Runner {
         let intervals: Vec<Duration> = self.entries.iter().map(Entry::inter).collect();
         let offsets = start_offsets(&intervals, self.live.config.global.max_spread_checks);
         for (index, offset) in offsets.into_iter().enumerate() {
-            self.arm(index, now + offset);
+            let at = self.together(now + offset, intervals[index]);
+            self.arm(index, at);
         }
         loop {
             let next = self.timers.peek().map(|Reverse((at, _))| *at);
@@ -142,6 +163,18 @@ impl Runner {
         self.numbers += 1;
         (self.entries[index].armed, self.entries[index].due) = (self.numbers, at);
         self.timers.push(Reverse((at, Timer::Check(index, self.numbers))));
+    }
+
+    /// The moment on a grid after `at`: checks of thousands of servers then start a few at once, and wake the thread once.
+    /// They are late by a hundredth of their interval at most, and by no more than ten milliseconds.
+    fn together(&self, at: Instant, after: Duration) -> Instant {
+        let step = (after / 100).min(GRID);
+        if step.is_zero() {
+            return at;
+        }
+        let since = at.saturating_duration_since(self.started).as_nanos();
+        let late = (step.as_nanos() - since % step.as_nanos()) % step.as_nanos();
+        at + Duration::from_nanos(u64::try_from(late).unwrap_or(0))
     }
 
     fn fire(&mut self) {
@@ -197,7 +230,8 @@ impl Runner {
         let proxy = self.live.proxy(idx).clone();
         let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { return };
         let Some(server) = backend.server(server) else { return };
-        let script = Arc::new(Script::new(&half.check));
+        let script = of_section(&self.live, &server, &mut HashMap::new())
+            .unwrap_or_else(|| Arc::new(Script::new(&half.check)));
         let spread = self.live.config.global.spread_checks_percent;
         for entry in Entry::of_server(&proxy, &server, &script, spread) {
             let index = self.add(entry);
@@ -223,7 +257,8 @@ impl Runner {
         }
     }
 
-    fn finish(&mut self, (index, number, (mut verdict, reply)): Ended) {
+    fn finish(&mut self, (index, number, ending): Ended) {
+        let probe::Ending { mut verdict, reply, stream } = ending;
         let entry = &mut self.entries[index];
         // A run that was given up may have ended at the same moment.
         if let Some((_, _, started)) = entry.running.take_if(|(n, _, _)| *n == number) {
@@ -239,6 +274,7 @@ impl Runner {
             }
             self.step(index, Input::Ended(verdict, duration));
         }
+        drop(stream);
     }
 
     /// Whether nothing but this check keeps its server down.
@@ -270,7 +306,10 @@ impl Runner {
                         task.abort();
                     }
                 }
-                Effect::Arm(after) => self.arm(index, sys::clock::now() + after),
+                Effect::Arm(after) => {
+                    let at = self.together(sys::clock::now() + after, after);
+                    self.arm(index, at);
+                }
                 Effect::Hurry(after) => {
                     let at = sys::clock::now() + after;
                     if at < self.entries[index].due {

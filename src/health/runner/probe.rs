@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
@@ -83,7 +83,8 @@ impl Plan {
     }
 }
 
-enum Stream {
+/// A connection to a server.
+pub(super) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
@@ -96,35 +97,82 @@ impl Stream {
         }
     }
 
-    async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tcp(s) => s.read(buf).await,
-            Self::Unix(s) => s.read(buf).await,
+    /// Reads what has come into `dialogue`. The buffer is there for no longer than the reading takes.
+    async fn read(&self, dialogue: &mut Dialogue<'_>) -> io::Result<()> {
+        loop {
+            match self {
+                Self::Tcp(s) => s.readable().await?,
+                Self::Unix(s) => s.readable().await?,
+            }
+            let mut buffer = [0; READ_SIZE];
+            let read = match self {
+                Self::Tcp(s) => s.try_read(&mut buffer),
+                Self::Unix(s) => s.try_read(&mut buffer),
+            };
+            match read {
+                Ok(0) => dialogue.closed(),
+                Ok(n) => dialogue.received(&buffer[..n]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            }
+            return Ok(());
         }
     }
 }
 
 /// The system's words for an error, without the number that `io::Error` adds.
-pub(super) fn words(error: &io::Error) -> String {
+fn words(error: &io::Error) -> String {
     let text = error.to_string();
     text.find(" (os error").map_or_else(|| text.clone(), |at| text[..at].to_owned())
 }
 
-/// Runs a check to its verdict, and to what an agent said.
-pub(super) async fn run(plan: Plan, subject: Subject) -> (Verdict, Option<Reply>) {
-    let script = plan.script.clone();
-    if let Some(call) = &plan.call {
-        return (external::run(call, plan.connect_time()).await, None);
-    }
-    let mut dialogue = Dialogue::new(&script, subject, &plan.stage);
-    let verdict = talk(&plan, &mut dialogue).await;
-    (verdict, dialogue.take_agent_reply())
+/// An error as HAProxy has it since 3.1: what kind of error, and the system's words.
+pub(super) fn reason(error: &io::Error) -> String {
+    use nix::libc::{
+        EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ECONNREFUSED, ECONNRESET, EHOSTUNREACH, EMFILE, ENFILE,
+        ENOBUFS, ENOMEM, EPIPE, EPROTONOSUPPORT,
+    };
+    let kind = match error.raw_os_error() {
+        Some(ECONNREFUSED) => "ECONNREFUSED returned by OS",
+        Some(ECONNRESET) => "ECONNRESET returned by OS",
+        Some(EPIPE) => "EPIPE returned by OS",
+        // A router said so; that there is no route here is known before anything is sent.
+        Some(EHOSTUNREACH) => "ENETUNREACH returned by OS",
+        Some(EADDRINUSE) => "Local source address already in use",
+        Some(EADDRNOTAVAIL) => "Out of local source ports on the system",
+        Some(EMFILE) => "Too many sockets on the process",
+        Some(ENFILE) => "Too many sockets on the system",
+        Some(ENOBUFS | ENOMEM) => "Out of system buffers",
+        Some(EAFNOSUPPORT | EPROTONOSUPPORT) => "Protocol or address family not supported",
+        _ => "General socket error",
+    };
+    format!("{kind} ({})", words(error))
 }
 
-async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>) -> Verdict {
+/// Runs a check to its verdict, and to what an agent said.
+pub(super) async fn run(plan: Plan, subject: Subject) -> Ending {
+    let script = plan.script.clone();
+    if let Some(call) = &plan.call {
+        let verdict = external::run(call, plan.connect_time()).await;
+        return Ending { verdict, reply: None, stream: None };
+    }
+    let mut dialogue = Dialogue::new(&script, subject, &plan.stage);
+    let mut stream = None;
+    let verdict = talk(&plan, &mut dialogue, &mut stream).await;
+    Ending { verdict, reply: dialogue.take_agent_reply(), stream }
+}
+
+/// What a check came to.
+pub(super) struct Ending {
+    pub(super) verdict: Verdict,
+    /// What an agent said.
+    pub(super) reply: Option<Reply>,
+    /// Whoever sees the connection end may look what has come of it: it is closed when that has happened.
+    pub(super) stream: Option<Stream>,
+}
+
+async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>, stream: &mut Option<Stream>) -> Verdict {
     let mut deadline = Instant::now() + plan.connect_time();
-    let mut stream: Option<Stream> = None;
-    let mut buffer = Vec::new();
     loop {
         match dialogue.action() {
             Action::Finish(verdict) => return verdict,
@@ -134,8 +182,8 @@ async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>) -> Verdict {
                 match timeout_at(deadline, connect(plan, &way)).await {
                     Err(_) => return dialogue.timed_out(),
                     Ok(Err(Failure::NoSocket(text))) => return dialogue.no_socket(&text),
-                    Ok(Err(Failure::Connect(error))) => return dialogue.failed(&words(&error)),
-                    Ok(Ok(connected)) => stream = Some(connected),
+                    Ok(Err(Failure::Connect(error))) => return dialogue.failed(&reason(&error)),
+                    Ok(Ok(connected)) => *stream = Some(connected),
                 }
                 dialogue.connected();
                 if let Some(timeout) = plan.timeout_check {
@@ -144,21 +192,19 @@ async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>) -> Verdict {
             }
             Action::Send(bytes) if bytes.is_empty() => dialogue.sent(),
             Action::Send(bytes) => {
-                let Some(stream) = &mut stream else { return dialogue.no_socket("") };
+                let Some(stream) = stream.as_mut() else { return dialogue.no_socket("") };
                 match timeout_at(deadline, stream.write_all(&bytes)).await {
                     Err(_) => return dialogue.timed_out(),
-                    Ok(Err(error)) => return dialogue.failed(&words(&error)),
+                    Ok(Err(error)) => return dialogue.failed(&reason(&error)),
                     Ok(Ok(())) => dialogue.sent(),
                 }
             }
             Action::Receive => {
-                let Some(stream) = &mut stream else { return dialogue.no_socket("") };
-                buffer.resize(READ_SIZE, 0);
-                match timeout_at(deadline, stream.read(&mut buffer)).await {
+                let Some(stream) = stream.as_mut() else { return dialogue.no_socket("") };
+                match timeout_at(deadline, stream.read(dialogue)).await {
                     Err(_) => return dialogue.timed_out(),
-                    Ok(Err(error)) => return dialogue.failed(&words(&error)),
-                    Ok(Ok(0)) => dialogue.closed(),
-                    Ok(Ok(n)) => dialogue.received(&buffer[..n]),
+                    Ok(Err(error)) => return dialogue.failed(&reason(&error)),
+                    Ok(Ok(())) => {}
                 }
             }
         }
@@ -176,7 +222,7 @@ async fn connect(plan: &Plan, way: &Way) -> Result<Stream, Failure> {
         Target::Nowhere => return Err(Failure::NoSocket(String::new())),
         Target::Unix(path) => {
             // It fails at once or not at all: no connection was ever under way.
-            let stream = UnixStream::connect(path).await.map_err(|e| Failure::NoSocket(words(&e)))?;
+            let stream = UnixStream::connect(path).await.map_err(|e| Failure::NoSocket(reason(&e)))?;
             Stream::Unix(stream)
         }
         Target::Ip(addr) => {
@@ -184,7 +230,7 @@ async fn connect(plan: &Plan, way: &Way) -> Result<Stream, Failure> {
             if addr.port() == 0 {
                 return Err(Failure::NoSocket(String::new()));
             }
-            let socket = socket(plan, addr, way).map_err(|e| Failure::NoSocket(words(&e)))?;
+            let socket = socket(plan, addr, way).map_err(|e| Failure::NoSocket(reason(&e)))?;
             Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?)
         }
     };

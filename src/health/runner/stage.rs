@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::tz::TimeZone;
 
 use crate::expr::ctx::{Buffered, Captures, Client, Clock, Ctx, Process, Progress, ProxyView, ServerView};
-use crate::expr::{self, Vars};
+use crate::expr::{self, Vars, logformat};
 use crate::health::scene::Scene;
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
@@ -23,6 +23,8 @@ pub(super) struct Stage {
     pub(super) proxy: Arc<Proxy>,
     pub(super) server: Arc<Server>,
     pub(super) node: Arc<str>,
+    /// The unique id of this run, once something asked for it.
+    pub(super) unique_id: OnceLock<Option<Vec<u8>>>,
 }
 
 impl Scene for Stage {
@@ -62,8 +64,10 @@ impl Scene for Stage {
             is_final: true,
         };
         let format = self.proxy.ir.backend.as_ref().and_then(|half| half.unique_id_format.as_ref());
-        let id = format.map(|format| expr::logformat::to_vec(format, &ctx));
-        look(&Ctx { progress: Progress { unique_id: id.as_deref(), ..Progress::default() }, ..ctx });
+        let Some(format) = format else { return look(&ctx) };
+        let unique_id = self.unique_id.get_or_init(|| Some(logformat::to_vec(format, &ctx)));
+        let progress = Progress { unique_id: unique_id.as_deref(), ..Progress::default() };
+        look(&Ctx { progress, ..ctx });
     }
 }
 

@@ -111,7 +111,8 @@ async fn a_server_goes_down_and_comes_back_with_haproxys_lines() {
     assert!(task.await.is_err());
     assert_eq!(
         bench.line().await,
-        "Server b/s1 is DOWN, reason: Layer4 connection problem, info: \"Connection refused\", check duration: \
+        "Server b/s1 is DOWN, reason: Layer4 connection problem, info: \"ECONNREFUSED returned by OS \
+         (Connection refused)\", check duration: \
          Nms. 1 active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
     );
     assert!(!bench.server(0).is_usable());
@@ -130,7 +131,10 @@ async fn the_last_server_takes_the_backend_along() {
     assert!(bench.line().await.starts_with("Server b/s1 is DOWN, reason: Layer4 connection problem"));
     assert_eq!(bench.line().await, "backend b has no server available!");
     let report = bench.server(0).check.read().clone();
-    assert_eq!((report.status, report.info.as_str(), report.health), ("L4CON", "Connection refused", 0));
+    assert_eq!(
+        (report.status, report.info.as_str(), report.health),
+        ("L4CON", "ECONNREFUSED returned by OS (Connection refused)", 0)
+    );
     assert_eq!(bench.server(0).counters.chkfail.get(), 1);
 }
 

@@ -90,13 +90,25 @@ impl Kind {
         };
         let matching = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, fits(entry)?)));
         let size = |(at, pattern): &(usize, index::Pattern)| match self.method {
-            MatchMethod::Ip => super::map::specificity(pattern) as usize,
-            MatchMethod::Beg => entries[*at].key.len(),
+            MatchMethod::Ip => network_rank(pattern, &sample),
+            // Letter case is disregarded entry by entry, in their order.
+            MatchMethod::Beg if !self.ignore_case => entries[*at].key.len(),
             _ => 0,
         };
         // The first of equals.
         matching.min_by_key(|one| std::cmp::Reverse(size(one))).map(|(at, _)| at)
     }
+}
+
+/// Networks of the address's own family come first, then those of the other, then masks with holes; the longest of each.
+fn network_rank(pattern: &index::Pattern, sample: &Sample<'_>) -> usize {
+    let is_v4 = matches!(sample, Sample::Ipv4(_));
+    let class = match pattern {
+        index::Pattern::Net4(_, mask) if mask.leading_ones() + mask.trailing_zeros() < 32 => 0,
+        index::Pattern::Net4(..) => 1 + usize::from(is_v4),
+        _ => 1 + usize::from(!is_v4),
+    };
+    class * 256 + super::map::specificity(pattern) as usize
 }
 
 /// The patterns of an ACL line: those of its files, then those of the line itself.

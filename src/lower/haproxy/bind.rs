@@ -21,6 +21,7 @@ pub(super) struct Settings {
     pub(super) gid: Option<u32>,
     pub(super) expose_fd: bool,
     id: u32,
+    guid_prefix: Option<String>,
     maxconn: Option<u32>,
     backlog: Option<u32>,
     transparent: bool,
@@ -58,6 +59,7 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
         let span = span_at(setting, 0);
         match setting.name() {
             "name" => out.name = owned(),
+            "guid-prefix" => out.guid_prefix = owned(),
             "id" => out.id = setting.number(0).unwrap_or(0),
             // Zero is no limit.
             "maxconn" => out.maxconn = setting.number(0).filter(|limit| *limit > 0),
@@ -126,6 +128,7 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
                 addr,
                 name: settings.name.clone(),
                 id: settings.id,
+                guid: settings.guid_prefix.as_ref().map(|prefix| format!("{prefix}-{}", binds.len())),
                 maxconn: settings.maxconn,
                 backlog: settings.backlog,
                 transparent: settings.transparent,

@@ -50,7 +50,9 @@ impl<'t> CheckDraft<'t> {
 
     /// Applies one line.
     pub(super) fn apply(&mut self, context: &mut Context<'_>, line: &'t Statement) -> bool {
-        let kind = match line.name() {
+        // A `healthcheck` section says by `type` what others say by `option`.
+        let typed = line.name().strip_prefix("type ").map(|name| format!("option {name}"));
+        let kind = match typed.as_deref().unwrap_or(line.name()) {
             "option httpchk" => {
                 self.option = Some(line);
                 self.option_inherited = false;
@@ -107,8 +109,8 @@ impl<'t> CheckDraft<'t> {
                 return true;
             }
             name if name.starts_with("http-check ") => {
-                // A request of its own takes nothing from that of `defaults`.
-                if name == "http-check send" && self.option_inherited {
+                // Rules of a section are all the rules there are: what `defaults` asked for is not asked.
+                if self.option_inherited {
                     self.option = None;
                 }
                 self.http_rules.push(line);

@@ -60,7 +60,7 @@ impl List {
 impl CheckRules {
     /// Reads a line, if it is one of these.
     pub(super) fn line(&mut self, language: &mut Language<'_>, line: &Statement) {
-        if line.name() == "option httpchk" {
+        if matches!(line.name(), "option httpchk" | "type httpchk") {
             self.http.implied = Some(request(line));
             return;
         }

@@ -75,6 +75,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
             global.external_check = Some(ExternalCheck { preserve_env });
         }
         "server-state-base" => global.server_state_base = path(),
+        "stats-file" => global.stats_file = path(),
         "server-state-file" => global.server_state_file = path(),
         // Read when every name is known.
         "set-var" | "set-var-fmt" => {}

@@ -14,6 +14,7 @@ mod context;
 mod draft;
 mod errors;
 mod global;
+mod healthcheck;
 mod http_errors;
 mod ids;
 mod inherit;

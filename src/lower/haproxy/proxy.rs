@@ -11,7 +11,7 @@ use super::http_errors::Pages;
 use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
-use super::{balance, bandwidth, bind, errors, ids, inherit, option, rules, server, stats};
+use super::{balance, bandwidth, bind, errors, healthcheck, ids, inherit, option, rules, server, stats};
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
@@ -49,6 +49,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         rules::lower(context, &names, pages, config, index, &lines);
     }
     rules::global_vars(context, tree, &names, pages, config);
+    healthcheck::lower(context, tree, &names, pages, config);
     verify::verify(context, config, &facts);
     for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {
         let conds = frontend.use_backends.iter().map(|rule| rule.cond.as_ref());
@@ -117,6 +118,7 @@ fn apply_all<'t>(
     // What belongs to one section alone.
     draft.common.id = 0;
     draft.common.description = None;
+    draft.common.guid = None;
     if let Some(Value::Settings(binds)) = &section.addresses {
         for line in binds {
             draft.frontend.binds.extend(bind::lower(context, line));
@@ -173,6 +175,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
     match line.name() {
         "mode" => mode(context, line, &mut common.mode),
         "id" => common.id = line.number(0).unwrap_or(0),
+        "guid" => common.guid = text.map(str::to_owned),
         "description" => common.description = Some(stats::joined(line.words(0))),
         "disabled" => common.disabled = true,
         "enabled" => common.disabled = false,

@@ -17,7 +17,6 @@ use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::names::Names;
-use crate::ir::bandwidth::BandwidthLimit;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
@@ -244,6 +243,27 @@ pub(super) fn global_vars(
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
     config.set_vars = vars;
+}
+
+/// Reads the rules of a check that is no proxy's.
+pub(super) fn check(
+    context: &mut Context<'_>,
+    names: &Names<'_>,
+    pages: &Pages,
+    config: &Config,
+    lines: &[&Statement],
+    check: &mut Check,
+) {
+    let (rules, said) = {
+        let world = Surroundings { context, names, config, pages };
+        let owner = Owner { backend: true, http: true, ..Owner::default() };
+        let mut language = Language::new(&world, owner, Default::default());
+        let mut rules = CheckRules::default();
+        lines.iter().for_each(|line| rules.line(&mut language, line));
+        (rules, language.finish())
+    };
+    said.into_iter().for_each(|diagnostic| context.say(diagnostic));
+    rules.store(check);
 }
 
 fn global_var(language: &mut Language<'_>, line: &Statement) -> Option<GlobalVar> {

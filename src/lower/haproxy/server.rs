@@ -111,6 +111,7 @@ impl Template {
         let owned = || text.map(str::to_owned);
         let (server, check) = (&mut self.server, &mut self.check);
         match setting.name() {
+            "healthcheck" => check.section = owned(),
             "id" => server.id = setting.number(0).unwrap_or(0),
             "weight" => server.weight = setting.number(0).unwrap_or(1),
             "backup" => server.backup = true,

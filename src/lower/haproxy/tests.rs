@@ -8,6 +8,7 @@ use tandem_parser::diagnostic::Reason;
 use tandem_parser::haproxy::{Arg, Effect, keywords, section};
 
 use super::{Loaded, Source, load};
+use crate::ir::check::{Rule, Step};
 use crate::lower::Env;
 
 /// A machine that has whatever is asked for.
@@ -88,6 +89,36 @@ fn settings_of_later_lines_win_and_defaults_reach_the_proxies() {
     let check = |nth: usize| backend.servers[nth].check.clone().expect("checked");
     assert_eq!((check(0).inter.as_secs(), check(0).fall), (5, 4));
     assert_eq!((check(1).inter.as_secs(), check(1).fall), (6, 9));
+}
+
+#[test]
+fn rules_of_a_check_take_nothing_from_the_request_of_defaults() {
+    let loaded = load_text(
+        "defaults\n mode http\n timeout server 1s\n timeout connect 1s\n option httpchk GET /x\n \
+         http-check send hdr a b\n http-check expect status 201\n\
+         backend expects\n http-check expect status 200\n server s 127.0.0.1:1 check\n\
+         backend sends\n http-check send hdr c d\n server s 127.0.0.1:1 check\n\
+         backend connects\n http-check connect\n server s 127.0.0.1:1 check\n\
+         backend none\n http-check disable-on-404\n server s 127.0.0.1:1 check\n",
+    );
+    let config = loaded.config.expect("valid");
+    let steps = |name: &str| {
+        let proxy = config.proxies.iter().find(|proxy| proxy.name == name).expect("the proxy");
+        let rules = &proxy.backend.as_ref().expect("a backend").check.rules;
+        let word = |rule: &Rule| match &rule.step {
+            Step::Connect(_) => "connect".to_owned(),
+            Step::SendHttp(request) => format!("{} {:?}", request.method, request.uri),
+            Step::Expect(_) => "expect".to_owned(),
+            other => format!("{other:?}"),
+        };
+        rules.iter().map(word).collect::<Vec<_>>()
+    };
+    // HAProxy 2.6 sends nothing then, and waits for an answer.
+    assert_eq!(steps("expects"), ["expect"]);
+    assert_eq!(steps("connects"), ["connect"]);
+    assert!(steps("sends").concat().starts_with("OPTIONS"), "{:?}", steps("sends"));
+    assert!(steps("none").concat().starts_with("GET"), "{:?}", steps("none"));
+    assert_eq!(steps("none").len(), 2);
 }
 
 #[test]

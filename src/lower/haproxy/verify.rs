@@ -47,6 +47,7 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
     // Where lines could not be read, only what is surely wrong is worth saying.
     let complete = !context.has_alerts();
     duplicate_ids(context, config, facts);
+    duplicate_guids(context, config, facts);
     for (index, fact) in facts.iter().enumerate() {
         let proxy = &config.proxies[index];
         if proxy.disabled {
@@ -54,6 +55,28 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
         }
         Subject { context, config, proxy, fact, complete }.check();
         http_only(context, &mut config.proxies[index], fact, complete);
+    }
+}
+
+/// One `guid` of two things.
+fn duplicate_guids(context: &mut Context<'_>, config: &Config, facts: &[Facts<'_>]) {
+    let mut seen: HashMap<&str, String> = HashMap::new();
+    for (proxy, fact) in config.proxies.iter().zip(facts) {
+        let name = &proxy.name;
+        let own = proxy.guid.iter().map(|guid| (guid, format!("{} '{name}'", kind(proxy))));
+        let binds = proxy.frontend.iter().flat_map(|half| &half.binds);
+        let binds = binds.filter_map(|bind| {
+            Some((bind.guid.as_ref()?, format!("listener of '{name}' at line {}", bind.place.line)))
+        });
+        let servers = proxy.backend.iter().flat_map(|half| &half.servers);
+        let servers = servers
+            .filter_map(|server| Some((server.guid.as_ref()?, format!("server '{name}/{}'", server.name))));
+        for (guid, what) in own.chain(binds).chain(servers) {
+            if let Some(other) = seen.insert(guid, what.clone()) {
+                let message = format!("'guid' '{guid}' of {what}: duplicate entry with {other}.");
+                context.alert(Reason::Duplicate, fact.section.span, message);
+            }
+        }
     }
 }
 
@@ -217,8 +240,13 @@ impl Subject<'_, '_, '_> {
             self.warn(Reason::Conflict, message);
         }
         self.external_check();
+        self.check_sections();
         let needs_port = |server: &&Server| {
             let check = server.check.as_ref();
+            let section = check.and_then(|check| self.config.healthchecks.get(check.section.as_ref()?));
+            if section.is_some_and(|check| matches!(check.kind, CheckKind::TcpScript)) {
+                return false;
+            }
             let own = match &server.addr {
                 ServerAddr::Ip(addr) => addr.port() != 0,
                 ServerAddr::Name { port, .. } => *port != 0,
@@ -243,6 +271,24 @@ impl Subject<'_, '_, '_> {
             let literal = matches!(server.addr, ServerAddr::Ip(_));
             let severity = if literal { Severity::Alert } else { Severity::Warning };
             self.say(severity, Reason::Incomplete, span, message);
+        }
+    }
+
+    /// Sections whose rules servers are checked by.
+    fn check_sections(&mut self) {
+        let Some(backend) = &self.proxy.backend else { return };
+        let missing = backend.servers.iter().filter_map(|server| {
+            let name = server.check.as_ref()?.section.as_ref()?;
+            (!self.config.healthchecks.contains_key(name)).then_some((server, name))
+        });
+        let missing: Vec<_> = missing
+            .map(|(server, name)| {
+                let text = format!("healthcheck section '{name}' not found for server '{}'.", server.name);
+                (self.server_span(server), text)
+            })
+            .collect();
+        for (span, text) in missing {
+            self.say(Severity::Alert, Reason::UnknownReference, span, text);
         }
     }
 

@@ -32,6 +32,7 @@ pub(super) fn proxy(name: &str, mode: Mode) -> Proxy {
 
 fn bind() -> Bind {
     Bind {
+        guid: None,
         addr: BindAddr::Tcp(([127, 0, 0, 1], 0).into()),
         name: None,
         id: 1,

@@ -54,7 +54,7 @@ pub const BIND: &[Keyword] = &[
     refused("namespace", NONE, &[NAME], "the socket would listen in another network", "network namespace"),
     full("proto", NONE, WORD, "protocol"),
     moot("nbconn", NONE, &[COUNT], "reverse HTTP is not spoken", "reverse connections"),
-    moot("guid-prefix", NONE, WORD, "listeners are known by name", "unique names"),
+    full("guid-prefix", NONE, WORD, "what the unique names of listeners begin with"),
     moot("quic-cc-algo", NONE, WORD, "QUIC is not spoken", "QUIC congestion control"),
     moot("quic-force-retry", NONE, FLAG, "QUIC is not spoken", "QUIC retry"),
     moot("quic-socket", NONE, WORD, "QUIC is not spoken", "QUIC sockets"),

@@ -1,11 +1,15 @@
 //! `http-check` and `tcp-check`.
 
 use super::common::*;
+use super::options::CHECK_USER;
 
 const REST: &[Arg] = &[Arg::Rest];
 const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
 const SENT: &[Arg] = &[Arg::Some("data")];
+
+/// Where the rules of checks stand.
+const RULES: Sections = SERVER_SIDE | HEALTHCHECK;
 
 /// `http-check send`.
 const SEND: &[Keyword] = &[
@@ -35,23 +39,42 @@ const CONNECT: &[Keyword] = &[
 ];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
-    full("http-check expect", SERVER_SIDE, &[Arg::Some("matcher")], "what a good answer is"),
-    full("http-check send", SERVER_SIDE, &[Arg::Settings(SEND)], "what to ask"),
-    full("http-check disable-on-404", SERVER_SIDE, FLAG, "a 404 drains the server"),
-    full("http-check send-state", SERVER_SIDE, FLAG, "tell the server its state"),
-    full("http-check connect", SERVER_SIDE, &[Arg::Settings(CONNECT)], "where to ask"),
-    full("http-check comment", SERVER_SIDE, WORD, "note"),
-    full("http-check set-var", SERVER_SIDE, REST, "set a variable"),
-    full("http-check set-var-fmt", SERVER_SIDE, REST, "set a variable"),
-    full("http-check unset-var", SERVER_SIDE, REST, "remove a variable"),
-    full("tcp-check connect", SERVER_SIDE, &[Arg::Settings(CONNECT)], "connect"),
-    full("tcp-check send", SERVER_SIDE, SENT, "send text"),
-    full("tcp-check send-binary", SERVER_SIDE, SENT, "send bytes"),
-    full("tcp-check send-lf", SERVER_SIDE, SENT, "send a log-format"),
-    full("tcp-check send-binary-lf", SERVER_SIDE, SENT, "send a log-format as bytes"),
-    full("tcp-check expect", SERVER_SIDE, &[Arg::Some("matcher")], "what a good answer is"),
-    full("tcp-check comment", SERVER_SIDE, WORD, "note"),
-    full("tcp-check set-var", SERVER_SIDE, REST, "set a variable"),
-    full("tcp-check set-var-fmt", SERVER_SIDE, REST, "set a variable"),
-    full("tcp-check unset-var", SERVER_SIDE, REST, "remove a variable"),
+    full("http-check expect", RULES, &[Arg::Some("matcher")], "what a good answer is"),
+    full("http-check send", RULES, &[Arg::Settings(SEND)], "what to ask"),
+    full("http-check disable-on-404", RULES, FLAG, "a 404 drains the server"),
+    full("http-check send-state", RULES, FLAG, "tell the server its state"),
+    full("http-check connect", RULES, &[Arg::Settings(CONNECT)], "where to ask"),
+    full("http-check comment", RULES, WORD, "note"),
+    full("http-check set-var", RULES, REST, "set a variable"),
+    full("http-check set-var-fmt", RULES, REST, "set a variable"),
+    full("http-check unset-var", RULES, REST, "remove a variable"),
+    full("tcp-check connect", RULES, &[Arg::Settings(CONNECT)], "connect"),
+    full("tcp-check send", RULES, SENT, "send text"),
+    full("tcp-check send-binary", RULES, SENT, "send bytes"),
+    full("tcp-check send-lf", RULES, SENT, "send a log-format"),
+    full("tcp-check send-binary-lf", RULES, SENT, "send a log-format as bytes"),
+    full("tcp-check expect", RULES, &[Arg::Some("matcher")], "what a good answer is"),
+    full("tcp-check comment", RULES, WORD, "note"),
+    full("tcp-check set-var", RULES, REST, "set a variable"),
+    full("tcp-check set-var-fmt", RULES, REST, "set a variable"),
+    full("tcp-check unset-var", RULES, REST, "remove a variable"),
+    full(
+        "type httpchk",
+        HEALTHCHECK,
+        &[Arg::Maybe(&Arg::Word("method or uri")), Arg::Maybe(&Arg::Word("uri")), Arg::Rest],
+        "check with a request",
+    ),
+    full("type tcp-check", HEALTHCHECK, FLAG, "check with rules"),
+    full("type pgsql-check", HEALTHCHECK, &[Arg::Settings(CHECK_USER)], "check PostgreSQL"),
+    full("type mysql-check", HEALTHCHECK, &[Arg::Settings(CHECK_USER)], "check MySQL"),
+    full("type redis-check", HEALTHCHECK, FLAG, "check Redis"),
+    full(
+        "type smtpchk",
+        HEALTHCHECK,
+        &[Arg::Maybe(&Arg::Word("HELO or EHLO")), Arg::Maybe(&Arg::Word("domain"))],
+        "check SMTP",
+    ),
+    full("type ldap-check", HEALTHCHECK, FLAG, "check LDAP"),
+    full("type ssl-hello-chk", HEALTHCHECK, FLAG, "check with a TLS greeting"),
+    full("type spop-check", HEALTHCHECK, FLAG, "check SPOP agents"),
 ];

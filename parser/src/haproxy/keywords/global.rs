@@ -85,7 +85,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "counters are kept across reloads anyway",
         "size of it",
     ),
-    inert("stats-file", GLOBAL, &[FILE], "counters start at zero", "counters to start from"),
+    full("stats-file", GLOBAL, &[FILE], "counters to start from"),
     full("server-state-base", GLOBAL, &[Arg::Word("directory")], "directory of state files"),
     full("server-state-file", GLOBAL, &[FILE], "states of servers at start"),
     inert("warn-blocked-traffic-after", GLOBAL, &[MS], "nothing is said", "report stalls"),

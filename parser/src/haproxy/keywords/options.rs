@@ -19,7 +19,7 @@ const ORIGINALTO: &[Keyword] = &[
     full("header", NONE, &[NAME], "header to add"),
 ];
 
-const CHECK_USER: &[Keyword] = &[
+pub(super) const CHECK_USER: &[Keyword] = &[
     full("user", NONE, &[NAME], "user to log in as"),
     full("post-41", NONE, FLAG, "speak protocol 4.1"),
     full("pre-41", NONE, FLAG, "speak the protocol before 4.1"),

@@ -41,7 +41,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("description", PROXIES, &[Arg::Some("text")], "what it is"),
     full("disabled", PROXIES, FLAG, "do not start it"),
     full("enabled", PROXIES, FLAG, "start it after all"),
-    inert("guid", FRONTEND | LISTEN | BACKEND, WORD, "proxies are known by name", "unique name"),
+    full("guid", FRONTEND | LISTEN | BACKEND, WORD, "unique name: counters are kept by it"),
     // Limits.
     full("maxconn", CLIENT_SIDE, COUNTS, "connections at a time"),
     full("fullconn", SERVER_SIDE, COUNTS, "connections at which servers reach their maxconn"),

@@ -90,7 +90,7 @@ pub const SERVER: &[Keyword] = &[
     moot("check-pool-conn-name", NONE, WORD, "checks use their own connections", "pool of checks"),
     moot("check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
     moot("no-check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
-    inert("healthcheck", NONE, WORD, "the backend's check is used", "use a check section"),
+    full("healthcheck", NONE, WORD, "check by a section's rules instead of the backend's"),
     full(
         "init-state",
         NONE,
