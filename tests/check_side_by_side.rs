@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, Stats, proxy, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, Stats, before_3_1, proxy, wait_for};
 
 /// What a server does with a connection.
 #[derive(Clone, Copy)]
@@ -297,15 +297,6 @@ fn config(host: &Host) -> String {
         let _ = writeln!(text, "    server s 127.0.0.1:{port} check inter 3s rise 1 fall 1");
     }
     text
-}
-
-/// An error as HAProxy had it before 3.1: the system's words alone.
-fn before_3_1(text: &str) -> String {
-    let kinds = ["ECONNREFUSED returned by OS (", "ECONNRESET returned by OS (", "General socket error ("];
-    kinds.iter().fold(text.to_owned(), |text, kind| match text.split_once(kind) {
-        Some((before, after)) => format!("{before}{}", after.replacen(')', "", 1)),
-        None => text,
-    })
 }
 
 /// A log line without its duration.

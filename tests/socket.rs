@@ -262,7 +262,9 @@ fn counters_outlive_the_process_by_a_stats_file() {
     }
     wait_for("the counters", Duration::from_secs(10), || {
         let stat = Stats::parse(&side.ask("show stat"));
-        (stat.number("fe", "FRONTEND", "stot") == 4 && stat.number("be", "s1", "hrsp_2xx") == 2).then_some(())
+        let settled = stat.cell("fe", "FRONTEND", "scur") == "0" && stat.cell("be", "BACKEND", "scur") == "0";
+        (settled && stat.number("fe", "FRONTEND", "stot") == 4 && stat.number("be", "s1", "hrsp_2xx") == 2)
+            .then_some(())
     });
     let before = Stats::parse(&side.ask("show stat"));
     let dumped = side.ask("dump stats-file");

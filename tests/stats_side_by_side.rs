@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Nginx, Part, Process, Program, get, proxy, wait_for};
+use crate::lab::{
+    Config, Connection, Host, Lab, Nginx, Part, Process, Program, before_3_1, get, proxy, wait_for,
+};
 
 const SOCKET: &str = "/run/side.sock";
 
@@ -127,7 +129,7 @@ impl Side {
             for (name, value) in header.iter().zip(&values).take(103).filter(|(name, _)| !apart(name)) {
                 // A check that is running this moment.
                 let value = value.trim_start_matches("* ");
-                cells.push((format!("{}/{} {name}", values[0], values[1]), value.to_owned()));
+                cells.push((format!("{}/{} {name}", values[0], values[1]), before_3_1(value)));
             }
         }
         cells

@@ -63,7 +63,7 @@ impl Admin {
     pub const INHERITED_DRAIN: Self = Self(0x10);
     /// No address: its name does not resolve.
     pub const RESOLUTION_MAINT: Self = Self(0x20);
-    /// Its name was set by command.
+    /// Its name was set by command, or told by an SRV record.
     pub const NAME_BY_COMMAND: Self = Self(0x40);
     /// Any reason for maintenance.
     pub const MAINT: Self = Self(0x23);

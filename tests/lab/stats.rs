@@ -55,3 +55,12 @@ impl Stats {
 pub(crate) fn show_stat(host: &Host, socket: &str) -> Stats {
     Stats::parse(&host.sh(&format!("echo 'show stat' | socat stdio {socket}")))
 }
+
+/// An error as HAProxy had it before 3.1: the system's words alone.
+pub(crate) fn before_3_1(text: &str) -> String {
+    let kinds = ["ECONNREFUSED returned by OS (", "ECONNRESET returned by OS (", "General socket error ("];
+    kinds.iter().fold(text.to_owned(), |text, kind| match text.split_once(kind) {
+        Some((before, after)) => format!("{before}{}", after.replacen(')', "", 1)),
+        None => text,
+    })
+}

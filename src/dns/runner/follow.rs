@@ -176,6 +176,7 @@ impl Section {
                         let line = format!("{name} changed its FQDN from (null) to {target} by 'SRV record'");
                         proxy.log(Severity(5), line.as_bytes());
                         server.set_fqdn(Some(target.clone()));
+                        proxy.change_server(server, |state, _| state.named_by_command());
                         self.place(proxy, server, &services[service]);
                     }
                     Change::Keep(at, service) => {

@@ -445,11 +445,7 @@ fn hash_key(setting: &Statement) -> HashKey {
 /// Refuses what a `resolvers` section could never find an address for.
 fn followed(context: &mut Context<'_>, line: &Statement, at: usize, host: &str) {
     let server = line.text(0).unwrap_or_default();
-    if host.starts_with('_') {
-        let message =
-            format!("'server {server}' : '{host}' is a service label; Tandem follows hosts only yet.");
-        context.say(Diagnostic::alert(Reason::Refused, span_at(line, at), message).head(Head::At));
-    } else if crate::dns::wire::name(host).is_err() {
+    if crate::dns::wire::name(host).is_err() {
         let message = format!("'server {server}' : Can't create DNS resolution for server '{server}'");
         alert(context, span_at(line, at), message);
     }

@@ -249,7 +249,10 @@ impl Subject<'_, '_, '_> {
             }
             let own = match &server.addr {
                 ServerAddr::Ip(addr) => addr.port() != 0,
-                ServerAddr::Name { port, .. } => *port != 0,
+                // The port of a service is told with its place.
+                ServerAddr::Name { host, port } => {
+                    *port != 0 || server.resolvers.is_some() && host.starts_with('_')
+                }
                 ServerAddr::Unix(_) => true,
             };
             check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
