@@ -17,6 +17,8 @@ use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::names::Names;
+use crate::ir::bandwidth::BandwidthLimit;
+use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
