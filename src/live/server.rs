@@ -145,8 +145,6 @@ pub struct Server {
     warming: AtomicBool,
     /// Pools drop connections that are of an older generation than this.
     generation: AtomicU64,
-    /// Counts up to end all sessions.
-    kill: watch::Sender<u64>,
     /// How often that happened, and why the last time: for sessions that are woken by others.
     kills: AtomicU64,
     /// Checks were suspended by command.
@@ -193,7 +191,6 @@ impl Server {
             persistent: AtomicBool::new(false),
             warming: AtomicBool::new(false),
             generation: AtomicU64::new(0),
-            kill: watch::Sender::new(0),
             kills: AtomicU64::new(0),
             check_suspended: AtomicBool::new(false),
             agent_suspended: AtomicBool::new(false),
@@ -339,7 +336,6 @@ impl Server {
     pub fn shutdown_sessions(&self, cause: Shutdown) {
         let next = (self.kills.load(Relaxed) / 4 + 1) * 4 + cause as u64;
         self.kills.store(next, Relaxed);
-        self.kill.send_modify(|n| *n += 1);
         KILLED.send_modify(|n| *n += 1);
     }
 
@@ -357,12 +353,6 @@ impl Server {
             2 => Shutdown::Up,
             _ => Shutdown::Command,
         }
-    }
-
-    /// Changes when the sessions have to end.
-    #[must_use]
-    pub fn killed(&self) -> watch::Receiver<u64> {
-        self.kill.subscribe()
     }
 
     /// Downtime so far.

@@ -1,4 +1,4 @@
-//! The sessions of a thread that have a task, for `show sess` and `shutdown session`.
+//! The sessions of a thread that have a task, for `show sess` and `shutdown session`, and to wake them all.
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -174,6 +174,13 @@ fn looks(thread: usize, which: impl Fn(&Entry) -> bool) -> Vec<Look> {
         fd: entry.fd,
     };
     ENTRIES.with_borrow(|entries| entries.iter().map(|(_, e)| e).filter(|e| which(e)).map(look).collect())
+}
+
+/// Every session of this thread looks whether its server was taken away.
+pub(super) fn wake_all() {
+    let wakers: Vec<Waker> =
+        ENTRIES.with_borrow(|entries| entries.iter().filter_map(|(_, e)| e.waker.clone()).collect());
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 /// The client's side is shut, and every deadline of the session is now: it ends the way it would have anyway, and is

@@ -1,7 +1,6 @@
 //! Bytes in both directions until both ends are done: TCP sessions and what is left of HTTP after 101 or CONNECT.
 
-use std::future::{Future as _, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -232,9 +231,7 @@ pub(super) async fn run(
     let start = clock::now();
     let mut counted = start;
     let (mut client_at, mut server_at) = (start, start);
-    let mut killed = on.killed();
-    let mut kill = pin!(killed.changed());
-    let mut polled_kill = 0u32;
+    let kills = on.kills();
     let mut shape = txn.shape.take();
     let failure = poll_fn(|cx| {
         for (half, dir) in [(&mut up, Dir::Req), (&mut down, Dir::Res)] {
@@ -298,14 +295,8 @@ pub(super) async fn run(
                 txn.bytes_out += std::mem::take(&mut down.bytes);
                 txn.count_bytes();
             }
-            polled_kill = polled_kill.saturating_add(1);
-        } else {
-            polled_kill = 0;
         }
-        // Once registered it wakes this task by itself: no need to ask after every byte.
-        if polled_kill <= 1
-            && let Poll::Ready(Ok(())) = kill.as_mut().poll(cx)
-        {
+        if on.kills() != kills {
             return Poll::Ready(Failure {
                 who: Who::by(on.kill_cause()),
                 phase: Phase::Data,

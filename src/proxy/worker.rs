@@ -47,8 +47,6 @@ pub(super) struct Worker {
     /// Tasks of idle connections, and the number of the house-keeping round in which they became idle.
     idlers: RefCell<slab::Slab<(Waker, u32)>>,
     rounds: Cell<u32>,
-    /// Tasks of all sessions, to wake them when something concerns them from afar.
-    tasks: RefCell<slab::Slab<Waker>>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
 }
@@ -74,7 +72,6 @@ impl Worker {
             lot: Lot::new(),
             idlers: RefCell::default(),
             rounds: Cell::new(0),
-            tasks: RefCell::default(),
             clocks: Cell::new(read_clocks()),
             shared,
             index,
@@ -142,12 +139,6 @@ impl Worker {
         self.idlers.borrow_mut().try_remove(key);
     }
 
-    /// Wake every session: it looks whether its server was taken away.
-    fn wake_tasks(&self) {
-        let wakers: Vec<Waker> = self.tasks.borrow().iter().map(|(_, w)| w.clone()).collect();
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
     /// Wake the tasks of idle connections: all, or those that were idle for long.
     fn wake_idlers(&self, all: bool) {
         let wakers: Vec<Waker> = (self.idlers.borrow().iter())
@@ -206,7 +197,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     loop {
         tokio::select! {
             _ = tick.tick() => with(Worker::keep_house),
-            Ok(()) = killed.changed() => with(Worker::wake_tasks),
+            Ok(()) = killed.changed() => board::wake_all(),
             order = orders.wait_for(|o| *o != Order::Run) => {
                 if order.is_err() {
                     return;
@@ -226,7 +217,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     while shared.sessions.load(Relaxed) > 0 {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(20)) => with(|w| w.shared.idle.clear(w.index)),
-            Ok(()) = killed.changed() => with(Worker::wake_tasks),
+            Ok(()) = killed.changed() => board::wake_all(),
             _ = orders.wait_for(|o| *o == Order::Quit) => return,
         }
     }
@@ -407,28 +398,7 @@ fn start(conn: Conn, guard: Guard, is_new: bool) {
     });
 }
 
-/// Keeps the waker of a session's task where the worker finds it.
-struct Registered(usize);
-
-impl Registered {
-    async fn new() -> Self {
-        std::future::poll_fn(|cx| {
-            let key = with(|w| w.tasks.borrow_mut().insert(cx.waker().clone()));
-            std::task::Poll::Ready(Self(key))
-        })
-        .await
-    }
-}
-
-impl Drop for Registered {
-    fn drop(&mut self) {
-        // When the thread itself ends, its worker may be gone before its tasks.
-        let _ = WORKER.try_with(|w| w.get().map(|w| w.tasks.borrow_mut().try_remove(self.0)));
-    }
-}
-
 async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
-    let _registered = Registered::new().await;
     if is_new && !is_admitted(&mut conn).await {
         return;
     }
