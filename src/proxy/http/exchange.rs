@@ -339,8 +339,6 @@ async fn request_phase(
             Outcome::Reject | Outcome::SilentDrop => {
                 if matches!(outcome, Outcome::SilentDrop) {
                     conn.io.reset_on_close();
-                } else {
-                    txn.times.request = None;
                 }
                 txn.times.request = None;
                 count_denied(conn, proxy);
