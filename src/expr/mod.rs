@@ -23,6 +23,7 @@ pub use cond::{Decision, eval_cond};
 pub use ctx::{Ctx, EditHead, Head, Live};
 pub use fetch::Missing;
 pub use rules::{Answer, AnswerBody, Effect, Session, Verdict};
+pub(crate) use sample::ip_text;
 pub use sample::{Bytes, Sample};
 pub use vars::Vars;
 

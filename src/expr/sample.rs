@@ -197,9 +197,9 @@ impl<'a> Sample<'a> {
         match self {
             Sample::Str(s) | Sample::Meth(s) => return s,
             Sample::Bool(b) => out.to_mut().push(b'0' + u8::from(b)),
-            Sample::Int(i) => push_display(out.to_mut(), i),
-            Sample::Ipv4(a) => push_display(out.to_mut(), a),
-            Sample::Ipv6(a) => push_display(out.to_mut(), a),
+            Sample::Int(i) => out.to_mut().extend_from_slice(itoa::Buffer::new().format(i).as_bytes()),
+            Sample::Ipv4(a) => return Bytes::Own(ip_text(a.into())),
+            Sample::Ipv6(a) => return Bytes::Own(ip_text(a.into())),
             Sample::Bin(s) => {
                 let end = memchr::memchr(0, &s).unwrap_or(s.len());
                 return s.slice(0..end);
@@ -241,6 +241,23 @@ impl<'a> Sample<'a> {
             SampleType::Meth => Sample::Meth(self.into_text()),
         })
     }
+}
+
+/// An address as text: what `Display` prints, without its machinery for the usual kind.
+pub(crate) fn ip_text(ip: IpAddr) -> SmallVec<[u8; 64]> {
+    let mut out = SmallVec::new();
+    match ip {
+        IpAddr::V4(ip) => {
+            for (i, octet) in ip.octets().into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b'.');
+                }
+                out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+            }
+        }
+        IpAddr::V6(ip) => push_display(&mut out, ip),
+    }
+    out
 }
 
 /// Appends what `Display` prints.

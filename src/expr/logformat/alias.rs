@@ -50,27 +50,27 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
         LfAlias::Server => w.text(ctx.server.map_or(ctx.no_server, |s| s.name).as_bytes(), opts),
         LfAlias::Timer(timer) => {
             early_mark(ctx, matches!(timer, Timer::Active | Timer::Total | Timer::User), w);
-            w.display(progress.timers.get(timer, ctx.backend.http));
+            w.number(progress.timers.get(timer, ctx.backend.http));
         }
-        LfAlias::Status => w.display(progress.status),
+        LfAlias::Status => w.number(progress.status),
         LfAlias::BytesRead => {
             early_mark(ctx, true, w);
-            w.display(progress.bytes_out);
+            w.number(progress.bytes_out);
         }
-        LfAlias::BytesUploaded => w.display(progress.bytes_in),
+        LfAlias::BytesUploaded => w.number(progress.bytes_in),
         LfAlias::RequestCookie => w.text(progress.request_cookie.unwrap_or_default(), opts),
         LfAlias::ResponseCookie => w.text(progress.response_cookie.unwrap_or_default(), opts),
         LfAlias::TermState => w.raw(&progress.term[..2]),
         LfAlias::TermStateCookie => w.raw(&progress.term),
-        LfAlias::ActiveConnections => w.display(ctx.live.process(ProcessNumber::Connections)),
+        LfAlias::ActiveConnections => w.number(ctx.live.process(ProcessNumber::Connections)),
         LfAlias::FrontendConnections => {
-            w.display(ctx.live.proxy(ctx.frontend.idx, ProxyNumber::FrontendConnections));
+            w.number(ctx.live.proxy(ctx.frontend.idx, ProxyNumber::FrontendConnections));
         }
         LfAlias::BackendConnections => {
-            w.display(ctx.live.proxy(ctx.backend.idx, ProxyNumber::BackendConnections));
+            w.number(ctx.live.proxy(ctx.backend.idx, ProxyNumber::BackendConnections));
         }
         LfAlias::ServerConnections => {
-            w.display(ctx.server.map_or(0, |server| {
+            w.number(ctx.server.map_or(0, |server| {
                 ctx.live.server(ctx.backend.idx, server.index, ServerNumber::Connections)
             }))
         }
@@ -78,10 +78,10 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
             if progress.redispatched {
                 w.raw(b"+");
             }
-            w.display(progress.retries);
+            w.number(progress.retries);
         }
-        LfAlias::ServerQueue => w.display(progress.server_queue),
-        LfAlias::BackendQueue => w.display(progress.backend_queue),
+        LfAlias::ServerQueue => w.number(progress.server_queue),
+        LfAlias::BackendQueue => w.number(progress.backend_queue),
         LfAlias::RequestHeaders => headers(w, opts, slots.0, &ctx.captures.request),
         LfAlias::ResponseHeaders => headers(w, opts, slots.1, &ctx.captures.response),
         LfAlias::RequestHeaderList => header_list(w, opts, slots.0, &ctx.captures.request),

@@ -84,6 +84,18 @@ impl Writer<'_> {
         let _ = write!(self.out, "{value}");
     }
 
+    fn number(&mut self, value: impl itoa::Integer) {
+        self.raw(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// At least `width` digits.
+    fn padded(&mut self, value: u32, width: usize) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value).as_bytes();
+        self.out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
+        self.raw(digits);
+    }
+
     /// A word: quoted, escaped, `-` if empty, as the options say.
     fn text(&mut self, text: &[u8], opts: LfOptions) {
         if opts.quote {
@@ -114,16 +126,19 @@ impl Writer<'_> {
     /// see, becomes `mark` and two digits.
     fn encoded(&mut self, text: &[u8], mark: u8, special: fn(u8) -> bool, opts: LfOptions) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        for b in text {
-            if special(*b) {
+        let is_plain = |b: &u8| !special(*b) && !(opts.escape && matches!(b, b'"' | b'\\' | b']'));
+        let mut rest = text;
+        while let Some(at) = rest.iter().position(|b| !is_plain(b)) {
+            let (plain, b) = (&rest[..at], rest[at]);
+            self.raw(plain);
+            if special(b) {
                 self.out.extend([mark, DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
             } else {
-                if opts.escape && matches!(b, b'"' | b'\\' | b']') {
-                    self.out.push(b'\\');
-                }
-                self.out.push(*b);
+                self.out.extend([b'\\', b]);
             }
+            rest = &rest[at + 1..];
         }
+        self.raw(rest);
     }
 
     /// The same between quotes if asked.
@@ -149,26 +164,22 @@ impl Writer<'_> {
                     std::net::IpAddr::V6(a) => digits(self, &a.octets()),
                 }
             }
-            Some(Peer::Ip(addr)) => {
-                let mut text = smallvec::SmallVec::<[u8; 64]>::new();
-                super::sample::push_display(&mut text, addr.ip());
-                self.text(&text, opts);
-            }
+            Some(Peer::Ip(addr)) => self.text(&super::sample::ip_text(addr.ip()), opts),
         }
     }
 
     fn peer_port(&mut self, peer: Option<Peer>, unix: u32, opts: LfOptions) {
         match peer {
             None => self.text(b"", opts),
-            Some(Peer::Unix) => self.display(unix),
+            Some(Peer::Unix) => self.number(unix),
             Some(Peer::Ip(addr)) if opts.hex => self.display(format_args!("{:04X}", addr.port())),
-            Some(Peer::Ip(addr)) => self.display(addr.port()),
+            Some(Peer::Ip(addr)) => self.number(addr.port()),
         }
     }
 
     /// An integer; hexadecimal only for the few items where HAProxy knows `+X`.
     fn hex_or(&mut self, value: u64, width: usize, opts: LfOptions) {
-        if opts.hex { self.display(format_args!("{value:0width$X}")) } else { self.display(value) }
+        if opts.hex { self.display(format_args!("{value:0width$X}")) } else { self.number(value) }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::ir::rules::{HttpAction, HttpRule, NameMatch};
 
 use super::super::cond::{Decision, decide};
 use super::super::conv::expand;
-use super::super::ctx::{Ctx, EditHead};
+use super::super::ctx::EditHead;
 use super::super::fetch::value_end;
 use super::super::logformat;
 use super::{Effect, Session, Verdict, action, normalize, reply, target};
@@ -26,9 +26,12 @@ pub fn after_response(rules: &[HttpRule], session: &mut dyn Session) -> Verdict 
 }
 
 /// The next rule that applies, or where a decision needs more data.
-fn next(rules: &[HttpRule], from: usize, ctx: &Ctx<'_>) -> Option<(usize, Decision)> {
+fn next(rules: &[HttpRule], from: usize, session: &dyn Session) -> Option<(usize, Decision)> {
+    // Made for the first condition: many lists have none.
+    let mut ctx = None;
     rules.iter().enumerate().skip(from).find_map(|(i, rule)| {
-        match rule.cond.as_ref().map_or(Decision::True, |cond| decide(cond, ctx)) {
+        let Some(cond) = &rule.cond else { return Some((i, Decision::True)) };
+        match decide(cond, ctx.get_or_insert_with(|| session.ctx())) {
             Decision::False => None,
             decision => Some((i, decision)),
         }
@@ -39,7 +42,7 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
     let mut at = from;
     let mut scratch = Vec::new();
     loop {
-        let Some((rule, decision)) = next(rules, at, &session.ctx()) else { return Verdict::Continue };
+        let Some((rule, decision)) = next(rules, at, session) else { return Verdict::Continue };
         if decision == Decision::NotYet {
             return Verdict::Wait { rule };
         }
@@ -94,14 +97,14 @@ fn apply(
             return Some(Verdict::WaitForBody { rule: rule + 1, time: *time, at_least: *at_least });
         }
         HttpAction::AddHeader(name, format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !session.has_room(dir, line_len(name, value)) {
                 return no_room(session, dir);
             }
             message(session, dir)?.push_header(name.as_bytes(), value);
         }
         HttpAction::SetHeader(name, format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             remove(message(session, dir)?, |n| n.eq_ignore_ascii_case(name.as_bytes()));
             if !session.has_room(dir, line_len(name, value)) {
                 return no_room(session, dir);
@@ -116,44 +119,44 @@ fn apply(
             }
         }
         HttpAction::ReplaceHeader(name, regex, format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !replace_lines(session, dir, name, regex, value) {
                 return no_room(session, dir);
             }
         }
         HttpAction::ReplaceValue(name, regex, format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !replace_values(session, dir, name, regex, value) {
                 return no_room(session, dir);
             }
         }
         HttpAction::SetMethod(format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             session.request()?.set_method(value);
         }
         HttpAction::SetUri(format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !session.has_room(dir, value.len()) {
                 return no_room(session, dir);
             }
             target::set_uri(session.request()?, value);
         }
         HttpAction::SetPath(format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !session.has_room(dir, value.len()) {
                 return no_room(session, dir);
             }
             target::set_path(session.request()?, value, false);
         }
         HttpAction::SetPathQ(format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !session.has_room(dir, value.len()) {
                 return no_room(session, dir);
             }
             target::set_path(session.request()?, value, true);
         }
         HttpAction::SetQuery(format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             if !session.has_room(dir, value.len()) {
                 return no_room(session, dir);
             }
@@ -162,7 +165,7 @@ fn apply(
         HttpAction::ReplacePath(regex, format)
         | HttpAction::ReplacePathQ(regex, format)
         | HttpAction::ReplaceUri(regex, format) => {
-            let value = text(format, &session.ctx(), scratch);
+            let value = text(format, &*session, scratch);
             let part = match action {
                 HttpAction::ReplacePath(..) => target::Part::Path,
                 HttpAction::ReplacePathQ(..) => target::Part::PathQ,
@@ -187,9 +190,8 @@ fn apply(
         }
         HttpAction::DisableL7Retry => session.effect(Effect::DisableL7Retry),
         HttpAction::EarlyHint(name, format) => {
-            let ctx = session.ctx();
-            if ctx.request.is_some_and(|head| head.version() >= (1, 1)) {
-                let value = text(format, &ctx, scratch);
+            if session.ctx().request.is_some_and(|head| head.version() >= (1, 1)) {
+                let value = text(format, &*session, scratch);
                 session.effect(Effect::EarlyHint(name, value));
             }
         }
@@ -224,14 +226,14 @@ fn message(session: &mut dyn Session, dir: Dir) -> Option<&mut dyn EditHead> {
 }
 
 /// The text of a format. One that is all literal is not copied.
-pub(super) fn text<'t>(format: &'t LogFormat, ctx: &Ctx<'_>, scratch: &'t mut Vec<u8>) -> &'t [u8] {
+pub(super) fn text<'t>(format: &'t LogFormat, session: &dyn Session, scratch: &'t mut Vec<u8>) -> &'t [u8] {
     if let [node] = format.nodes.as_slice()
         && let crate::ir::expr::LfItem::Text(text) = &node.item
     {
         return text;
     }
     scratch.clear();
-    logformat::render(format, ctx, scratch);
+    logformat::render(format, &session.ctx(), scratch);
     scratch
 }
 

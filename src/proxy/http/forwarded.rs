@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::expr::conv::forwarded as rfc7239;
-use crate::expr::{Sample, Session as _, eval};
+use crate::expr::{Sample, Session as _, eval, ip_text};
 use crate::ir::expr::{Expr, SampleType};
 use crate::ir::proxy::{Forwarded, ForwardedNode, ForwardedValue};
 use crate::proxy::txn::Txn;
@@ -53,12 +53,7 @@ fn originalto(txn: &mut Txn) {
 }
 
 fn add_ip(txn: &mut Txn, name: &str, addr: SocketAddr) {
-    let mut text = [0u8; 48];
-    let mut rest = &mut text[..];
-    // 45 characters are the longest address.
-    let _ = write!(rest, "{}", addr.ip());
-    let len = 48 - rest.len();
-    txn.req.add(name.as_bytes(), &text[..len]);
+    txn.req.add(name.as_bytes(), &ip_text(addr.ip()));
 }
 
 /// `option forwarded` of the backend: continues a valid header, starts anew beside an invalid one (RFC 7239 section 4).
