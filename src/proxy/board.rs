@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
-use super::stream::Stream;
 use super::worker::Conn;
 use crate::ir::ProxyIdx;
 use crate::live::board::{Ask, Look};
@@ -52,7 +51,7 @@ impl Place {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let entry = Entry {
             id: NEXT.fetch_add(1, Relaxed),
-            is_tcp: matches!(conn.io, Stream::Tcp(_)),
+            is_tcp: conn.io.is_tcp(),
             src: conn.src,
             frontend: conn.proxy.idx,
             accepted: conn.accepted,

@@ -89,7 +89,7 @@ impl Lot {
             extra,
         } = conn;
         drop((proxy, listener, input, deadline));
-        let is_tcp = matches!(io, Stream::Tcp(_));
+        let is_tcp = io.is_tcp();
         let fd = io.into_fd()?;
         let mut entries = self.entries.borrow_mut();
         let entry = entries.vacant_entry();

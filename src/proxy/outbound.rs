@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 use super::failure::{Failure, Phase, Who};
 use super::pool::{Kept, Want};
@@ -465,9 +465,12 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => return Err(refused),
                 Err(e) => return Err(local_trouble(&e)),
             }
-            let stream = TcpStream::from_std(socket.into()).map_err(|e| local_trouble(&e))?;
-            wait_connected(conn, &stream, watches_client(txn)).await?;
-            Stream::Tcp(stream)
+            let mut stream = Stream::connecting(socket.into());
+            // Servers on this machine have answered already.
+            if stream.peer_addr().is_none() {
+                wait_connected(conn, &mut stream, watches_client(txn)).await?;
+            }
+            stream
         }
         Target::Unix(path) => {
             txn.server_addr = None;
@@ -498,13 +501,10 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
 }
 
 /// Wait until the handshake is over.
-async fn wait_connected(conn: &mut Conn, stream: &TcpStream, watch: bool) -> Result<(), Failure> {
+async fn wait_connected(conn: &mut Conn, stream: &mut Stream, watch: bool) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
-    poll_fn(|cx| match stream.poll_write_ready(cx) {
-        Poll::Ready(Ok(())) => match stream.take_error() {
-            Ok(None) => Poll::Ready(Ok(())),
-            _ => Poll::Ready(Err(refused)),
-        },
+    poll_fn(|cx| match stream.poll_connected(cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
         Poll::Ready(Err(_)) => Poll::Ready(Err(refused)),
         Poll::Pending if watch && client_left(conn, cx) => {
             Poll::Ready(Err(Failure::new(Who::Client, Phase::Connect)))

@@ -197,7 +197,7 @@ pub(super) fn is_silent(io: &Stream) -> bool {
 
 /// Out of the poller of another thread into this one's, unless something came in.
 fn adopt(kept: Kept) -> Option<Kept> {
-    let is_tcp = matches!(kept.io, Stream::Tcp(_));
+    let is_tcp = kept.io.is_tcp();
     let fd = kept.io.into_fd().ok()?;
     // What its poller had not told yet, only the kernel knows.
     let silent = recv(fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);

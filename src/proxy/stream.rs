@@ -1,27 +1,82 @@
 //! A byte stream to a client or a server.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// TCP or unix. Encrypted streams will be further variants.
 #[derive(Debug)]
 pub(super) enum Stream {
+    /// TCP that the poller does not know yet: many connections are over before anybody has to wait for them.
+    Fresh(Fresh),
     /// TCP.
     Tcp(TcpStream),
     /// A unix stream socket.
     Unix(UnixStream),
 }
 
+/// See [`Stream::Fresh`].
+#[derive(Debug)]
+pub(super) struct Fresh {
+    /// Gone only if the poller had no room for it.
+    io: Option<std::net::TcpStream>,
+    /// What could have come has been read: trying to read before waiting would be for nothing.
+    quiet: bool,
+}
+
+impl Fresh {
+    fn get(&self) -> io::Result<&std::net::TcpStream> {
+        self.io.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
 impl Stream {
+    /// A connection that was just accepted; non-blocking.
+    pub(super) fn fresh(io: std::net::TcpStream) -> Self {
+        Stream::Fresh(Fresh { io: Some(io), quiet: false })
+    }
+
+    /// A connection that is being made; non-blocking.
+    pub(super) fn connecting(io: std::net::TcpStream) -> Self {
+        Stream::Fresh(Fresh { io: Some(io), quiet: true })
+    }
+
+    /// Known to the poller from now on.
+    fn settle(&mut self) -> io::Result<()> {
+        if let Stream::Fresh(fresh) = self {
+            let io = fresh.io.take().ok_or(io::ErrorKind::NotConnected)?;
+            *self = Stream::Tcp(TcpStream::from_std(io)?);
+        }
+        Ok(())
+    }
+
+    /// Is it TCP?
+    pub(super) fn is_tcp(&self) -> bool {
+        !matches!(self, Stream::Unix(_))
+    }
+
+    /// The socket for its options, if it is TCP.
+    pub(super) fn tcp(&self) -> Option<SockRef<'_>> {
+        match self {
+            Stream::Fresh(fresh) => fresh.io.as_ref().map(SockRef::from),
+            Stream::Tcp(s) => Some(SockRef::from(s)),
+            Stream::Unix(_) => None,
+        }
+    }
+
     /// Out of the runtime's hands.
     pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
         Ok(match self {
+            Stream::Fresh(Fresh { io, .. }) => io.ok_or(io::ErrorKind::NotConnected)?.into(),
             Stream::Tcp(s) => s.into_std()?.into(),
             Stream::Unix(s) => s.into_std()?.into(),
         })
@@ -30,6 +85,7 @@ impl Stream {
     /// Its descriptor.
     pub(super) fn raw_fd(&self) -> RawFd {
         match self {
+            Stream::Fresh(fresh) => fresh.io.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             Stream::Tcp(s) => s.as_raw_fd(),
             Stream::Unix(s) => s.as_raw_fd(),
         }
@@ -44,11 +100,31 @@ impl Stream {
         })
     }
 
+    /// Ready when a connection that is being made is there.
+    pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.settle()?;
+        let Stream::Tcp(s) = self else { return Poll::Ready(Ok(())) };
+        ready!(s.poll_write_ready(cx))?;
+        Poll::Ready(s.take_error()?.map_or(Ok(()), Err))
+    }
+
     /// Read into `buf`; 0 is the end. A read that does not fill `buf` also tells the poller that the socket is
     /// drained, so the next wait costs no system call.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if let Stream::Fresh(fresh) = self {
+            if !fresh.quiet {
+                // Once: who goes on sending is waited for.
+                fresh.quiet = true;
+                match recv(fresh.get()?.as_raw_fd(), buf, MsgFlags::empty()) {
+                    Err(Errno::EAGAIN) => {}
+                    other => return Poll::Ready(Ok(other?)),
+                }
+            }
+            self.settle()?;
+        }
         let mut read = ReadBuf::new(buf);
         ready!(match self {
+            Stream::Fresh(_) => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Stream::Tcp(s) => Pin::new(s).poll_read(cx, &mut read),
             Stream::Unix(s) => Pin::new(s).poll_read(cx, &mut read),
         })?;
@@ -57,7 +133,14 @@ impl Stream {
 
     /// Write what fits.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if let Stream::Fresh(fresh) = self {
+            match send(fresh.get()?.as_raw_fd(), buf, MsgFlags::MSG_NOSIGNAL) {
+                Err(Errno::EAGAIN) => self.settle()?,
+                other => return Poll::Ready(Ok(other?)),
+            }
+        }
         match self {
+            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Stream::Tcp(s) => Pin::new(s).poll_write(cx, buf),
             Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
         }
@@ -69,9 +152,11 @@ impl Stream {
         cx: &mut Context<'_>,
         mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        self.settle()?;
         loop {
             ready!(self.poll_readable(cx))?;
             let result = match self {
+                Stream::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
                 Stream::Tcp(s) => s.try_io(Interest::READABLE, || read(s.as_fd())),
                 Stream::Unix(s) => s.try_io(Interest::READABLE, || read(s.as_fd())),
             };
@@ -88,8 +173,10 @@ impl Stream {
         cx: &mut Context<'_>,
         mut write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
+        self.settle()?;
         loop {
             let result = match self {
+                Stream::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
                 Stream::Tcp(s) => {
                     ready!(s.poll_write_ready(cx))?;
                     s.try_io(Interest::WRITABLE, || write(s.as_fd()))
@@ -106,21 +193,35 @@ impl Stream {
         }
     }
 
-    /// Wait for bytes or the end without holding a buffer.
+    /// Wait for bytes or the end without holding a buffer. One that the poller does not know is worth a try.
     pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
+            Stream::Fresh(_) => Poll::Ready(Ok(())),
             Stream::Tcp(s) => s.poll_read_ready(cx),
             Stream::Unix(s) => s.poll_read_ready(cx),
         }
     }
 
     /// Look at the next byte: 0 is the end.
-    pub(super) fn poll_peek(&self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.settle()?;
         let mut byte = [0];
         match self {
+            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Stream::Tcp(s) => s.poll_peek(cx, &mut ReadBuf::new(&mut byte)),
             // Nothing to look at without reading on a unix socket: say that there is something.
             Stream::Unix(s) => s.poll_read_ready(cx).map_ok(|()| 1),
+        }
+    }
+
+    /// Has something come that was not read, or is it not known? Does not wait.
+    pub(super) fn has_unread(&mut self) -> bool {
+        match self {
+            Stream::Fresh(fresh) => {
+                let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+                !fresh.get().is_ok_and(|s| matches!(recv(s.as_raw_fd(), &mut [0], peek), Err(Errno::EAGAIN)))
+            }
+            _ => self.poll_readable(&mut Context::from_waker(std::task::Waker::noop())).is_ready(),
         }
     }
 
@@ -129,6 +230,7 @@ impl Stream {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         // Shutting down a plain socket never waits; a failure means that the peer is gone already.
         let _ = match self {
+            Stream::Fresh(fresh) => Poll::Ready(fresh.get().and_then(|s| s.shutdown(Shutdown::Write))),
             Stream::Tcp(s) => Pin::new(s).poll_shutdown(&mut cx),
             Stream::Unix(s) => Pin::new(s).poll_shutdown(&mut cx),
         };
@@ -136,15 +238,15 @@ impl Stream {
 
     /// Make closing reset the connection (`option nolinger`, `silent-drop` and relatives).
     pub(super) fn reset_on_close(&self) {
-        if let Stream::Tcp(s) = self {
-            let _ = s.set_zero_linger();
+        if let Some(s) = self.tcp() {
+            let _ = s.set_linger(Some(Duration::ZERO));
         }
     }
 
     /// Set type of service and mark of the packets sent from now on. Without the right to mark, none are marked.
     pub(super) fn tag(&self, (tos, mark): (Option<u8>, Option<u32>)) {
-        if let Stream::Tcp(s) = self {
-            crate::sys::tcp::tag(s, tos, mark);
+        if let Some(s) = self.tcp() {
+            crate::sys::tcp::tag(&*s, tos, mark);
         }
     }
 
@@ -152,6 +254,7 @@ impl Stream {
     #[must_use]
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
+            Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::peer_addr).ok(),
             Stream::Tcp(s) => s.peer_addr().ok(),
             Stream::Unix(_) => None,
         }
@@ -161,6 +264,7 @@ impl Stream {
     #[must_use]
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
+            Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::local_addr).ok(),
             Stream::Tcp(s) => s.local_addr().ok(),
             Stream::Unix(_) => None,
         }

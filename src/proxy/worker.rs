@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
 pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large};
@@ -224,14 +224,14 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
 }
 
 enum Acceptor {
-    Tcp(TcpListener),
+    Tcp(sys::tcp::Listener),
     Unix(UnixListener),
 }
 
 async fn accept_loop(shared: &Arc<Shared>, door: Door) {
     let Door { proxy, listener, socket } = door;
     let acceptor = match socket {
-        Socket::Tcp(s) => TcpListener::from_std(s).map(Acceptor::Tcp),
+        Socket::Tcp(s) => sys::tcp::Listener::new(s).map(Acceptor::Tcp),
         Socket::Unix(s) => UnixListener::from_std(s).map(Acceptor::Unix),
     };
     let Ok(acceptor) = acceptor else {
@@ -281,7 +281,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         }
         let accept = async {
             match &acceptor {
-                Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::Tcp(s), Some(peer))),
+                Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::fresh(s), Some(peer))),
                 Acceptor::Unix(l) => l.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
             }
         };
@@ -305,12 +305,12 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             }
         };
         let mut dst = None;
-        if let Stream::Tcp(s) = &io {
-            let _ = s.set_nodelay(true);
+        if let Some(s) = io.tcp() {
+            let _ = s.set_tcp_nodelay(true);
             if proxy.ir.clitcpka {
-                let _ = sys::tcp::set_keepalive(s, &proxy.ir.client_keepalive);
+                let _ = sys::tcp::set_keepalive(&*s, &proxy.ir.client_keepalive);
             }
-            dst = fixed_dst.or_else(|| s.local_addr().ok());
+            dst = fixed_dst.or_else(|| io.local_addr());
         }
         let now = clock::now();
         let conn = Conn {

@@ -1,10 +1,63 @@
 //! TCP socket options the standard library does not set.
 
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, FromRawFd as _};
+use std::task::{Poll, ready};
 
 use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A listening socket in the runtime's poller. What it accepts is in no poller yet.
+#[derive(Debug)]
+pub struct Listener(AsyncFd<TcpListener>);
+
+impl Listener {
+    /// Takes a non-blocking listening socket.
+    ///
+    /// # Errors
+    /// No memory or descriptors are left.
+    pub fn new(socket: TcpListener) -> io::Result<Self> {
+        // SAFETY: the descriptor is owned, valid, and neither replaced nor closed while the `AsyncFd` lives.
+        let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
+        Ok(Self(registered.map_err(|e| e.into_parts().1)?))
+    }
+
+    /// The next connection, non-blocking, and where it comes from.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|cx| {
+            loop {
+                let mut guard = ready!(self.0.poll_read_ready(cx))?;
+                if let Ok(result) = guard.try_io(|listener| accept(listener.get_ref())) {
+                    return Poll::Ready(result);
+                }
+            }
+        })
+        .await
+    }
+}
+
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let mut fd = -1;
+    // SAFETY: the kernel fills in the storage and its length, both as large as it is told.
+    let accepted = unsafe {
+        SockAddr::try_init(|storage, len| {
+            let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+            fd = libc::accept4(listener.as_raw_fd(), storage.cast(), len, flags);
+            if fd < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        })
+    };
+    let ((), addr) = accepted?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else has it.
+    let stream = unsafe { TcpStream::from_raw_fd(fd) };
+    Ok((stream, addr.as_socket().ok_or(io::ErrorKind::InvalidData)?))
+}
 
 /// What the kernel counts for a connection (`TCP_INFO`); times in microseconds.
 #[derive(Clone, Copy, Debug, Default)]

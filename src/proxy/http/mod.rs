@@ -133,8 +133,12 @@ const ENOUGH: usize = 64 * 1024 * 1024;
 /// Close the sending side and take what the client still sends, so that closing does not reset the connection
 /// under an answer that is still on its way. `is_sending`: more of its request is to be expected.
 async fn linger(conn: &mut Conn, is_sending: bool) {
-    conn.io.shutdown();
     let waits = is_sending && !with(|w| w.live().is_stopping());
+    if !waits && !conn.io.has_unread() {
+        // Closing says the same.
+        return;
+    }
+    conn.io.shutdown();
     conn.deadline.set(Some(clock::now() + PATIENCE));
     let mut taken = 0;
     poll_fn(|cx| {
