@@ -126,9 +126,9 @@ impl Writer<'_> {
     /// see, becomes `mark` and two digits.
     fn encoded(&mut self, text: &[u8], mark: u8, special: fn(u8) -> bool, opts: LfOptions) {
         const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        let is_plain = |b: &u8| !special(*b) && !(opts.escape && matches!(b, b'"' | b'\\' | b']'));
+        let is_marked = |b: &u8| special(*b) || opts.escape && matches!(b, b'"' | b'\\' | b']');
         let mut rest = text;
-        while let Some(at) = rest.iter().position(|b| !is_plain(b)) {
+        while let Some(at) = rest.iter().position(is_marked) {
             let (plain, b) = (&rest[..at], rest[at]);
             self.raw(plain);
             if special(b) {
