@@ -5,6 +5,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod at_hand;
 pub mod diagnostic;
 pub mod expr;
 pub mod haproxy;

@@ -7,6 +7,8 @@ pub struct Userlist {
     pub name: String,
     /// `user` lines.
     pub users: Vec<User>,
+    /// Names of its `group` lines.
+    pub groups: Vec<String>,
 }
 
 /// One `user`.

@@ -35,7 +35,7 @@ const OTHER_AGES: &[&str] = &[
 /// Files beside each other, so that several can be judged at a time.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-fn reference() -> Option<PathBuf> {
+pub(super) fn reference() -> Option<PathBuf> {
     let found = Some(PathBuf::from("/usr/sbin/haproxy")).filter(|path| path.exists());
     let required = std::env::var_os("TANDEM_REQUIRE_LAB").is_some_and(|value| value == "1");
     assert!(found.is_some() || !required, "haproxy is not installed");
@@ -46,7 +46,7 @@ fn reference() -> Option<PathBuf> {
 }
 
 /// What the real program says of a text: whether it takes it, and its alerts.
-fn theirs(program: &Path, folder: &Path, text: &str) -> (bool, String) {
+pub(super) fn theirs(program: &Path, folder: &Path, text: &str) -> (bool, String) {
     let path = folder.join(format!("{}.cfg", NUMBER.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&path, text).unwrap();
     let output = Command::new(program).arg("-c").arg("-f").arg(&path).stdin(Stdio::null()).output().unwrap();
@@ -72,7 +72,7 @@ fn file(global: &str, defaults: &str, front: &str, back: &str) -> String {
     format!(
         "global\n    maxconn 100\n{global}defaults\n    mode http\n    timeout client 5s\n    timeout server 5s\n    \
          timeout connect 5s\n{defaults}userlist people\n    user joe insecure-password secret\nfrontend front\n    \
-         bind 127.0.0.1:0\n    acl local src 127.0.0.1\n    default_backend back\n{front}backend back\n    \
+         bind 127.0.0.1:8000\n    acl local src 127.0.0.1\n    default_backend back\n{front}backend back\n    \
          acl local src 127.0.0.1\n    server one 127.0.0.1:8001\n    server two 127.0.0.1:8002\n{back}"
     )
 }

@@ -1,6 +1,7 @@
 //! Configuration files as whole: our own fixtures, the demo systems, and the corpus of real files.
 
 mod differential;
+mod lines;
 mod regression;
 mod summary;
 

@@ -118,36 +118,36 @@ pub enum Term {
 /// A condition: groups joined by `or`, each of terms that must all hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// Groups, none of them empty.
+    /// Groups, none of them empty. No group: nothing stands after `if`, which never holds.
     pub groups: Vec<Vec<Term>>,
+    /// The word of an operator that has nothing to work on.
+    pub dangling: Option<usize>,
 }
 
-/// Reads the words after `if` or `unless`.
+/// Reads the words after `if` or `unless`. Operators with nothing before or after them say nothing, as for HAProxy.
 ///
 /// # Errors
-/// If it is empty, a brace is not closed, or an operator has nothing after it.
+/// If a brace is not closed or has nothing behind it.
 pub fn condition<W: Deref<Target = str>>(words: &[W]) -> Result<Condition, ShapeError> {
     let mut groups = Vec::new();
     let mut group = Vec::new();
     let mut negated = false;
-    let mut pending = None;
+    let mut dangling = None;
     let mut at = 0;
     while at < words.len() {
         let word = &*words[at];
         let name = word.trim_start_matches('!');
         let bangs = word.len() - name.len();
         negated ^= bangs % 2 == 1;
-        if bangs > 0 {
-            pending = Some(at);
-        }
         match name {
             "" => {}
             "||" | "or" | "OR" | "Or" | "oR" => {
-                if group.is_empty() || negated {
-                    return Err(ShapeError::in_word(Fault::DanglingOperator, at, word.len()));
+                if group.is_empty() || std::mem::take(&mut negated) {
+                    dangling = dangling.or(Some(at));
                 }
-                groups.push(std::mem::take(&mut group));
-                pending = Some(at);
+                if !group.is_empty() {
+                    groups.push(std::mem::take(&mut group));
+                }
             }
             "{" => {
                 let Some(len) = words[at + 1..].iter().position(|w| &**w == "}") else {
@@ -158,26 +158,23 @@ pub fn condition<W: Deref<Target = str>>(words: &[W]) -> Result<Condition, Shape
                 }
                 let acl = acl(&words[at + 1..at + 1 + len], at + 1)?;
                 group.push(Term::Anonymous { negated: std::mem::take(&mut negated), acl });
-                pending = None;
                 at += len + 1;
             }
             name => {
                 let at_name = bangs..word.len();
                 let negated = std::mem::take(&mut negated);
                 group.push(Term::Named { negated, name: name.to_owned(), word: at, at: at_name });
-                pending = None;
             }
         }
         at += 1;
     }
-    if let Some(at) = pending {
-        return Err(ShapeError::in_word(Fault::DanglingOperator, at, words[at].len()));
+    if group.is_empty() || negated {
+        dangling = dangling.or(words.len().checked_sub(1));
     }
-    if group.is_empty() {
-        return Err(ShapeError::in_word(Fault::EmptyCondition, 0, 0));
+    if !group.is_empty() {
+        groups.push(group);
     }
-    groups.push(group);
-    Ok(Condition { groups })
+    Ok(Condition { groups, dangling })
 }
 
 impl Condition {

@@ -28,14 +28,10 @@ pub enum Fault {
     DanglingEscape,
     /// Something other than a comma after the fetch or converter of this name.
     MissingComma(String),
-    /// A condition with nothing in it.
-    EmptyCondition,
     /// `{` without `}`.
     UnclosedBrace,
     /// `{ }`.
     EmptyBraces,
-    /// `!` or `or` with nothing after it.
-    DanglingOperator,
     /// An ACL without a criterion.
     MissingCriterion,
     /// A flag that needs an argument and has none.
@@ -62,10 +58,8 @@ impl fmt::Display for Fault {
             Self::UnclosedQuote => f.write_str("a quote inside the argument is not closed"),
             Self::DanglingEscape => f.write_str("a backslash ends the argument"),
             Self::MissingComma(name) => write!(f, "missing comma after '{name}'"),
-            Self::EmptyCondition => f.write_str("the condition is empty"),
             Self::UnclosedBrace => f.write_str("missing closing '}' in condition"),
             Self::EmptyBraces => f.write_str("nothing between the braces of the condition"),
-            Self::DanglingOperator => f.write_str("an operator ends the condition"),
             Self::MissingCriterion => f.write_str("missing fetch method in ACL expression"),
             Self::MissingFlagArgument(flag) => write!(f, "'{flag}' needs an argument"),
             Self::UnknownFlag(flag) => write!(

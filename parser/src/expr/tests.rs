@@ -87,14 +87,17 @@ fn conditions_are_groups_of_terms() {
         read.groups.iter().map(|g| g.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")).collect();
     assert_eq!(shown, ["a !b !c", "{...} !{...}", "d"]);
     assert_eq!(read.words(&source).join(" "), "a !b !c or { src 10.0.0.1 } ! { path_beg / } or d");
-    let table = [
-        ("", Fault::EmptyCondition),
-        ("a or", Fault::DanglingOperator),
-        ("or a", Fault::DanglingOperator),
-        ("a !", Fault::DanglingOperator),
-        ("{ src", Fault::UnclosedBrace),
-        ("{ }", Fault::EmptyBraces),
-    ];
+    for (text, groups, dangling) in [
+        ("", 0, None),
+        ("a or", 1, Some(1)),
+        ("or a", 1, Some(0)),
+        ("a !", 1, Some(1)),
+        ("a or ! or b", 2, Some(3)),
+    ] {
+        let read = condition(&words(text)).expect(text);
+        assert_eq!((read.groups.len(), read.dangling), (groups, dangling), "{text}");
+    }
+    let table = [("{ src", Fault::UnclosedBrace), ("{ }", Fault::EmptyBraces)];
     for (text, fault) in table {
         assert_eq!(condition(&words(text)).expect_err(text).fault, fault, "{text}");
     }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use super::grammar::{Arg, Keyword};
+use super::lenient;
 use super::messages::{Fault, message};
 use super::tree::{Condition, Modifier, Statement, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason};
@@ -38,6 +39,13 @@ impl<'a> Subject<'a> {
         );
         let diagnostic = Diagnostic::warning(Reason::Retired, word.span, message).head(self.head);
         self.warnings.borrow_mut().push(diagnostic.help("newer versions of HAProxy refuse it"));
+    }
+
+    /// Something that HAProxy takes and that cannot be meant.
+    fn doubt(&self, reason: Reason, span: Span, cause: &str) {
+        let diagnostic =
+            Diagnostic::warning(reason, span, format!("'{}' {cause}", self.name)).head(self.head);
+        self.warnings.borrow_mut().push(diagnostic);
     }
 
     fn alert(&self, reason: Reason, span: Span, cause: &str) -> Diagnostic {
@@ -190,6 +198,15 @@ pub(super) fn read(
     let values = reader.all(keyword)?;
     match (reader.rest.first(), keyword.args.last()) {
         (None, _) => Ok(values),
+        (Some(word), _) if lenient::heedless(keyword) => {
+            let span = span_of(reader.rest, word.span);
+            subject.doubt(
+                Reason::TooManyArguments,
+                span,
+                &format!("does not look at '{word}' and what follows."),
+            );
+            Ok(values)
+        }
         (Some(word), Some(Arg::Settings(table))) => Err(subject.unknown_setting(keyword, word, table).into()),
         (Some(word), _) => Err(subject.extra(keyword, reader.rest, word).into()),
     }
@@ -222,7 +239,7 @@ impl<'w> Reader<'_, 'w> {
             Arg::Maybe(inner) => return self.maybe(keyword, inner),
             _ => {}
         }
-        let Some(word) = self.take() else { return Err(self.subject.missing(keyword, arg).into()) };
+        let Some(word) = self.take() else { return self.missing(keyword, arg) };
         self.scalar(keyword, arg, word)
     }
 
@@ -236,15 +253,50 @@ impl<'w> Reader<'_, 'w> {
         }
     }
 
+    fn missing(&self, keyword: &Keyword, arg: &Arg) -> Result<Value, Box<Diagnostic>> {
+        if let Arg::Int(_, low, high) = arg
+            && let Some(loose) = lenient::loosely(keyword, &self.subject.name)
+            && let Some(number) = loose.absent(*low, *high)
+        {
+            let span = self.subject.span;
+            self.subject.doubt(
+                Reason::MissingArgument,
+                span,
+                &format!("expects a number; without one it is {number}."),
+            );
+            return Ok(Value::Int(number, span));
+        }
+        Err(self.subject.missing(keyword, arg).into())
+    }
+
+    /// A number, or what HAProxy makes of a word that is none.
+    fn number(
+        &self,
+        keyword: &Keyword,
+        arg: &Arg,
+        word: &Word,
+        low: i64,
+        high: i64,
+    ) -> Result<i64, Box<Diagnostic>> {
+        let strict = match value::integer(word) {
+            Ok(number) if (low..=high).contains(&number) => return Ok(number),
+            Ok(number) => self.out_of_range(word, number, low, high),
+            Err(error) => self.subject.invalid(arg, word, &error),
+        };
+        let loose = lenient::loosely(keyword, &self.subject.name);
+        let Some(number) = loose.and_then(|loose| loose.read(word, low, high)) else {
+            return Err(strict.into());
+        };
+        let cause = format!("expects a number from {low} on, and '{word}' is read as {number}.");
+        self.subject.doubt(strict.reason, word.span, &cause);
+        Ok(number)
+    }
+
     fn scalar(&self, keyword: &Keyword, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
         let invalid = |error: ValueError| Box::new(self.subject.invalid(arg, word, &error));
         match arg {
             Arg::Int(_, low, high) => {
-                let number = value::integer(word).map_err(invalid)?;
-                if !(*low..=*high).contains(&number) {
-                    return Err(self.out_of_range(word, number, *low, *high).into());
-                }
-                Ok(Value::Int(number, word.span))
+                Ok(Value::Int(self.number(keyword, arg, word, *low, *high)?, word.span))
             }
             Arg::Time(unit) => {
                 let (time, rest) = value::time_prefix(word, *unit).map_err(invalid)?;
@@ -256,10 +308,12 @@ impl<'w> Reader<'_, 'w> {
             Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
             Arg::Addr => {
                 let text = self.expand(word);
+                let text = self.port_ends(word, &text).unwrap_or(text);
                 Ok(Value::Addrs(vec![value::address(&text).map_err(invalid)?], word.clone()))
             }
             Arg::Addrs => {
                 let text = self.expand(word);
+                let text = self.port_ends(word, &text).unwrap_or(text);
                 let addresses = text.split(',').map(value::address).collect::<Result<_, _>>();
                 Ok(Value::Addrs(addresses.map_err(invalid)?, word.clone()))
             }
@@ -290,6 +344,19 @@ impl<'w> Reader<'_, 'w> {
             }
         }
         out + rest
+    }
+
+    /// `:80;`: a port is read up to the first character that is no digit. The address without what follows.
+    fn port_ends(&self, word: &Word, text: &str) -> Option<String> {
+        let (before, port) = text.rsplit_once(':')?;
+        let digits = port.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
+        if port[digits..].starts_with(['-', ',', ']']) {
+            return None;
+        }
+        let read = format!("{before}:{}", &port[..digits]);
+        let cause = format!(": port number '{port}' in '{word}' is read as '{}'.", &port[..digits]);
+        self.subject.doubt(Reason::InvalidValue, word.span, &cause);
+        Some(read)
     }
 
     fn out_of_range(&self, word: &Word, number: i64, low: i64, high: i64) -> Diagnostic {
@@ -353,8 +420,9 @@ impl<'w> Reader<'_, 'w> {
         };
         let words = self.rest[1..].to_vec();
         if words.is_empty() {
-            let cause = format!(": missing condition after '{word}'.");
-            return Err(self.subject.alert(Reason::MissingArgument, word.span, &cause).into());
+            let outcome = if word == "if" { "never" } else { "always" };
+            let cause = format!(": missing condition after '{word}', so it {outcome} applies.");
+            self.subject.doubt(Reason::MissingArgument, word.span, &cause);
         }
         self.rest = &[];
         Ok(Value::Cond(Condition { unless: word == "unless", span: word.span, words }))

@@ -126,22 +126,50 @@ pub(super) const fn refused(
     Keyword { name, sections, args, effect: Effect::Refused(why), doc }
 }
 
+/// Options that `no` and `default` may not stand before.
+const POSITIVE: &[&str] = &[
+    "external-check",
+    "forwardfor",
+    "http-restrict-req-hdr-names",
+    "httpchk",
+    "httplog",
+    "httpslog",
+    "ldap-check",
+    "mysql-check",
+    "originalto",
+    "pgsql-check",
+    "redis-check",
+    "smtpchk",
+    "spop-check",
+    "ssl-hello-chk",
+    "tcp-check",
+    "tcpka",
+    "tcplog",
+];
+
 impl Keyword {
     /// Whether `no` and `default` may stand before it.
     #[must_use]
     pub fn negatable(&self) -> bool {
-        matches!(
-            self.name.split(' ').next(),
-            Some(
-                "option"
-                    | "log"
-                    | "busy-polling"
-                    | "set-dumpable"
-                    | "strict-limits"
-                    | "insecure-fork-wanted"
-                    | "numa-cpu-mapping"
+        !self.positive_option()
+            && matches!(
+                self.name.split(' ').next(),
+                Some(
+                    "option"
+                        | "log"
+                        | "busy-polling"
+                        | "set-dumpable"
+                        | "strict-limits"
+                        | "insecure-fork-wanted"
+                        | "numa-cpu-mapping"
+                )
             )
-        )
+    }
+
+    /// An option that is only ever switched on.
+    #[must_use]
+    pub fn positive_option(&self) -> bool {
+        self.name.strip_prefix("option ").is_some_and(|option| POSITIVE.contains(&option))
     }
 
     /// The arguments as the manual would show them: `<name> [<address>] ...`.

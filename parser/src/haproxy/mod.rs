@@ -9,6 +9,7 @@ mod environment;
 mod grammar;
 mod header_rules;
 pub mod keywords;
+mod lenient;
 mod messages;
 mod parse;
 mod preprocess;

@@ -11,12 +11,15 @@ use super::keywords::{self, Lookup};
 use super::preprocess::Preprocessor;
 use super::section::{self, KINDS, Naming, SectionKind};
 use super::tree::{Modifier, Section, Statement, Tree, Value};
-use crate::diagnostic::{Diagnostic, Head, Reason};
+use crate::diagnostic::{Diagnostic, Head, Reason, Severity};
 use crate::lex::{LineError, Variables, Word, span_of, split};
 use crate::span::{FileId, SourceFile, Sources, Span};
 
 /// Messages that are kept; a text with more is no configuration.
 const MOST_SAID: usize = 1_000;
+
+const NEGATION: &str = "negation/default currently supported only for options, log, busy-polling, set-dumpable, \
+                        strict-limits, insecure-fork-wanted and numa-cpu-mapping.";
 
 /// Words a line may have.
 const MOST_WORDS: usize = 64;
@@ -93,8 +96,8 @@ impl Parser<'_> {
     fn line(&mut self, id: FileId, offset: usize, line: &[u8], preprocessor: &mut Preprocessor) {
         let words = match split(id, offset, line, &self.env) {
             Ok(line) => line,
-            Err(error) if preprocessor.active() => return self.say(syntax(error, offset)),
-            Err(_) => return,
+            // Lines that do not count are split into words like others.
+            Err(error) => return self.say(syntax(error, offset)),
         };
         let (unknown, words) = (words.unknown_variables, words.words);
         let Some(first) = words.first() else { return };
@@ -132,12 +135,18 @@ impl Parser<'_> {
     }
 
     fn words(&mut self, words: &[Word]) {
+        let alone = words.first().map(|word| word.span);
         let (modifier, words) = match words[0].text() {
             "no" => (Modifier::No, &words[1..]),
             "default" => (Modifier::Default, &words[1..]),
             _ => (Modifier::None, words),
         };
-        let Some(first) = words.first() else { return };
+        let Some(first) = words.first() else {
+            if let (Modifier::No, Some(span)) = (modifier, alone) {
+                self.say(Diagnostic::alert(Reason::MissingArgument, span, NEGATION));
+            }
+            return;
+        };
         if let (Modifier::None, Some(kind)) = (modifier, section::kind_of(first)) {
             // `user`, `default-server` and the like never collide; `cache`, `ring` and `peers` name settings
             // only after another word.
@@ -200,7 +209,10 @@ impl Parser<'_> {
         }
         if let (Some(extra), true) = (rest.first(), kind.bit != section::OPAQUE) {
             let message = format!("'{}' cannot handle unexpected argument '{extra}'.", kind.name);
-            self.say(Diagnostic::alert(Reason::TooManyArguments, extra.span, message));
+            // HAProxy never looks behind the names of these.
+            let heedless = kind.bit & (section::DEFAULTS | section::RESOLVERS | section::RING) != 0;
+            let severity = if heedless && extra != "from" { Severity::Warning } else { Severity::Alert };
+            self.say(Diagnostic::new(severity, Reason::TooManyArguments, extra.span, message));
         }
         if !kind.inert.is_empty() {
             let message = format!("section '{}' is accepted but has no effect in Tandem yet.", kind.name);
@@ -212,7 +224,9 @@ impl Parser<'_> {
 
     fn check_name(&mut self, kind: &SectionKind, name: &Word) {
         let bad = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | ':' | '_' | '-');
-        if !kind.is_proxy() && kind.bit & (section::PEERS | section::RESOLVERS | section::MAILERS) == 0 {
+        if !kind.is_proxy()
+            && kind.bit & (section::PEERS | section::RESOLVERS | section::MAILERS | section::USERLIST) == 0
+        {
             return;
         }
         if let Some(c) = name.chars().find(bad) {
@@ -259,8 +273,12 @@ impl Parser<'_> {
         let head_span = span_of(&words[..count], words[0].span);
         let span = span_of(words, head_span);
         if modifier != Modifier::None && !keyword.negatable() {
-            let message = "negation/default currently supported only for options, log, busy-polling, \
-                           set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping.";
+            let message = match keyword.name.strip_prefix("option ") {
+                Some(option) if keyword.positive_option() => {
+                    format!("negation/default is not supported for option '{option}'.")
+                }
+                _ => NEGATION.to_owned(),
+            };
             return self.say(Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message));
         }
         if let Effect::Renamed { to, since } = keyword.effect {
@@ -273,6 +291,10 @@ impl Parser<'_> {
         let glued =
             count > 1 && words[count - 1].ends_with(')') && !keyword.name.ends_with(words[count - 1].text());
         let arguments = &words[count - usize::from(glued)..];
+        if let (Modifier::No, "log", Some(extra)) = (modifier, keyword.name, arguments.first()) {
+            let message = "log : 'no log' does not expect arguments";
+            return self.say(Diagnostic::alert(Reason::TooManyArguments, extra.span, message));
+        }
         // `no log` and `no option X` need no arguments.
         let bare = modifier != Modifier::None && arguments.is_empty();
         let name = subject_name(keyword, arguments, self.tree.sections.last());
@@ -513,7 +535,9 @@ impl Parser<'_> {
             let places: Vec<_> = places.map(|kind| kind.name).collect();
             Diagnostic::alert(Reason::NotAllowedHere, span, message)
                 .help(format!("'{name}' belongs into {}", one_of(&places)))
-        } else if name.starts_with("server") || name.starts_with("tcp-") {
+        } else if matches!(name, "server" | "server-template" | "default-server" | "declare capture")
+            || name.starts_with("tcp-")
+        {
             let message =
                 format!("'{name}' not allowed because {} '{id}' has no {half} capability.", kind.name);
             Diagnostic::alert(Reason::NotAllowedHere, span, message)

@@ -93,6 +93,7 @@ fn escaped(word: &Word) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::at_hand;
     use crate::haproxy::{Facts, parse};
     use crate::span::Sources;
 
@@ -104,49 +105,23 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_the_same() {
-        let text = "global\n    maxconn 5 # five\ndefaults base\n    timeout client 1500us\nlisten a :80 tfo\n    no option httplog\n    \
+        let text = "global\n    maxconn 5 # five\ndefaults base\n    timeout client 1500us\nlisten a :80 tfo\n    no option nolinger\n    \
                     server s 1.1.1.1:80 check inter 2s\n    acl x path 'a b' \"\\x01\\\"\" c\\ d\n    use_backend b unless x !x\n    \
                     clitimeout 5m\nbackend b from base\n";
         let printed = print(&read(text));
         let expected = "global\n    maxconn 5\ndefaults base\n    timeout client 1500us\nlisten a\n    bind :80 tfo\n    \
-                        no option httplog\n    server s 1.1.1.1:80 check inter 2000ms\n    acl x path a\\ b \\x01\\\" c\\ d\n    \
+                        no option nolinger\n    server s 1.1.1.1:80 check inter 2000ms\n    acl x path a\\ b \\x01\\\" c\\ d\n    \
                         use_backend b unless x !x\n    timeout client 300000ms\nbackend b from base\n";
         assert_eq!(printed, expected);
         assert_eq!(print(&read(&printed)), printed);
     }
 
-    /// Files with this extension below a folder.
-    fn files(folder: &std::path::Path, extension: &str, into: &mut Vec<std::path::PathBuf>) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                files(&path, extension, into);
-            } else if path.extension().is_some_and(|other| other == extension) {
-                into.push(path);
-            }
-        }
-    }
-
     #[test]
     fn every_file_at_hand_is_the_same_after_printing_and_reading() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut paths = Vec::new();
-        for folder in ["compat-fixtures", "../shared/corpus/haproxy", "../shared/demos"] {
-            files(&root.join(folder), "cfg", &mut paths);
-        }
-        assert!(!paths.is_empty());
-        let read = |text: Vec<u8>| {
+        at_hand::same_after_printing("haproxy", "cfg", |text| {
             let mut sources = Sources::new();
             sources.add("t.cfg", text);
-            parse(&sources, &|_: &str| None, &Facts { version: "3.4.0", features: &[] }).0
-        };
-        for path in paths {
-            let once = print(&read(std::fs::read(&path).expect("readable")));
-            let twice = print(&read(once.clone().into_bytes()));
-            for (nth, (one, two)) in once.lines().zip(twice.lines()).enumerate() {
-                assert_eq!(one, two, "{} printed, line {}", path.display(), nth + 1);
-            }
-            assert_eq!(once.lines().count(), twice.lines().count(), "{}", path.display());
-        }
+            print(&parse(&sources, &|_: &str| None, &Facts { version: "3.4.0", features: &[] }).0)
+        });
     }
 }

@@ -67,41 +67,17 @@ fn word(word: &Word) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::at_hand;
     use crate::keepalived::{NoIncludes, Options, Report, parse};
     use crate::span::Sources;
 
-    fn files(folder: &std::path::Path, into: &mut Vec<std::path::PathBuf>) {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                files(&path, into);
-            } else if path.extension().is_some_and(|extension| extension == "conf") {
-                into.push(path);
-            }
-        }
-    }
-
     #[test]
     fn every_file_at_hand_is_the_same_after_printing_and_reading() {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut paths = Vec::new();
-        for folder in ["compat-fixtures", "../shared/corpus/keepalived", "../shared/demos"] {
-            files(&root.join(folder), &mut paths);
-        }
-        assert!(!paths.is_empty());
-        let read = |text: Vec<u8>| {
+        at_hand::same_after_printing("keepalived", "conf", |text| {
             let mut sources = Sources::new();
             let id = sources.add("k.conf", text);
             let mut report = Report::default();
-            parse(&mut sources, id, ".", &Options::default(), &mut NoIncludes, &mut report)
-        };
-        for path in paths {
-            let once = print(&read(std::fs::read(&path).expect("readable")));
-            let twice = print(&read(once.clone().into_bytes()));
-            for (nth, (one, two)) in once.lines().zip(twice.lines()).enumerate() {
-                assert_eq!(one, two, "{} printed, line {}", path.display(), nth + 1);
-            }
-            assert_eq!(once.lines().count(), twice.lines().count(), "{}", path.display());
-        }
+            print(&parse(&mut sources, id, ".", &Options::default(), &mut NoIncludes, &mut report))
+        });
     }
 }

@@ -165,11 +165,22 @@ fn host(text: &str, family: Option<Family>, whole: &str) -> Result<Host, ValueEr
         let inner = inner.strip_suffix(']').ok_or_else(invalid)?;
         return inner.parse::<Ipv6Addr>().map(|ip| Host::Ip(ip.into())).map_err(|_| invalid());
     }
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Ok(Host::Ip(ip));
+    match (text.parse::<IpAddr>(), family) {
+        (Ok(IpAddr::V6(_)), Some(Family::V4)) | (Ok(IpAddr::V4(_)), Some(Family::V6)) => Err(invalid()),
+        (Ok(ip), _) => Ok(Host::Ip(ip)),
+        // Anything that may be a name is for the resolver to judge.
+        (Err(_), _) if is_name(text) => Ok(Host::Name(text.to_owned())),
+        (Err(_), _) => Err(invalid()),
     }
-    // Anything else is for the resolver to judge.
-    Ok(Host::Name(text.to_owned()))
+}
+
+/// What no resolver could find an address for is none: with a colon, or digits almost like those of an address.
+fn is_name(text: &str) -> bool {
+    let host =
+        text.split_once('%').filter(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()).map_or(text, |_| "scoped");
+    let digits = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let small = |part: &str| part.parse::<u8>().is_ok();
+    !host.contains([':', '/']) && (!digits || host.split('.').count() <= 4 && host.split('.').all(small))
 }
 
 fn port(text: &str, whole: &str) -> Result<Port, ValueError> {

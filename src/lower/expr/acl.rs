@@ -229,6 +229,14 @@ impl Language<'_> {
                 return None;
             }
         };
+        if read.groups.is_empty() {
+            let outcome = if unless { "always" } else { "never" };
+            let message = format!("missing condition, so this {outcome} applies.");
+            self.say(Diagnostic::warning(Reason::MissingArgument, keyword, message));
+        } else if let Some(word) = read.dangling.and_then(|at| rest.get(at)) {
+            let message = format!("operator '{word}' has nothing to work on and is left out.");
+            self.say(Diagnostic::warning(Reason::Syntax, word.span, message));
+        }
         let mut any = Some(Vec::new());
         for group in &read.groups {
             let mut terms = Some(Vec::new());
@@ -369,7 +377,21 @@ impl Language<'_> {
         }
         let mut own = Vec::new();
         let mut operator = Operator::default();
+        let takes_none = matches!(method, MatchMethod::Found | MatchMethod::Bool);
         for pattern in &words[read.patterns.clone()] {
+            if takes_none {
+                let message = format!("this kind of match takes no pattern : '{pattern}' is not looked at.");
+                let d = Diagnostic::warning(Reason::InvalidValue, pattern.span, message);
+                self.say(d.label(format!("for '{word}'")));
+                continue;
+            }
+            if let Fetch::HttpAuthGroup(list) = &expr.fetch
+                && expr.convs.is_empty()
+                && !list.groups.iter().any(|group| group == pattern.text())
+            {
+                let message = format!("acl {word}: invalid group '{pattern}'.");
+                return self.alert(Reason::UnknownReference, pattern.span, message);
+            }
             if let Some(op) = Operator::of(pattern).filter(|_| spelling.takes_operators()) {
                 operator = op;
                 continue;
@@ -387,8 +409,15 @@ impl Language<'_> {
             }
             written_patterns.push(pattern.text().into());
         }
-        let needs_patterns = !matches!(method, MatchMethod::Found | MatchMethod::Bool);
-        if needs_patterns && patterns.is_empty() && read.flags.files.is_empty() && !read.flags.ended {
+        if matches!(expr.fetch, Fetch::HttpAuthGroup(_)) && patterns.is_empty() && read.flags.files.is_empty()
+        {
+            return self.alert(
+                Reason::MissingArgument,
+                word.span,
+                format!("acl {word}: no groups specified."),
+            );
+        }
+        if !takes_none && patterns.is_empty() && read.flags.files.is_empty() && !read.flags.ended {
             let d = Diagnostic::warning(
                 Reason::Incomplete,
                 word.span,
@@ -409,7 +438,7 @@ impl Language<'_> {
             }
             Err(error) => {
                 let span = span_of(&words[read.patterns], word.span);
-                self.alert(Reason::InvalidValue, span, format!("regular expression of '{word}' : {error}."))
+                self.alert(regex_reason(&error), span, format!("regular expression of '{word}' : {error}."))
             }
         }
     }
@@ -494,6 +523,11 @@ fn finished(name: &str, tests: Vec<AclTest>) -> Acl {
 }
 
 /// Drops what is known: true terms, groups with a false one, and everything if a group is always true.
+/// What PCRE has and this program has not is refused; the line is no worse for it.
+pub(in crate::lower) fn regex_reason(error: &str) -> Reason {
+    if error.contains("HAProxy's PCRE") { Reason::Refused } else { Reason::InvalidValue }
+}
+
 fn fold(any: Vec<Vec<Term>>, unless: bool, text: String) -> Cond {
     let mut groups = Vec::new();
     for group in any {

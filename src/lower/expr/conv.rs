@@ -69,8 +69,8 @@ const TEXT: &[ConvRow] = &[
     row("iif", "(<true>,<false>)", (2, 2), |_, a| Some(C::Iif(a.bytes(0), a.bytes(1)))),
     plain("host_only", |_, _| Some(C::HostOnly)),
     plain("port_only", |_, _| Some(C::PortOnly)),
-    row("ltrim", "(<chars>)", (1, 1), |_, a| Some(C::LTrim(a.bytes(0)))),
-    row("rtrim", "(<chars>)", (1, 1), |_, a| Some(C::RTrim(a.bytes(0)))),
+    row("ltrim", "([<chars>])", (0, 1), |_, a| Some(C::LTrim(a.bytes(0)))),
+    row("rtrim", "([<chars>])", (0, 1), |_, a| Some(C::RTrim(a.bytes(0)))),
     plain("cut_crlf", |_, _| Some(C::CutCrlf)),
     row("param", "(<name>[,<delim>])", (1, 2), |l, a| {
         // The delimiter is a character or its code.

@@ -33,6 +33,7 @@ use crate::ir::expr::{Acl, Expr, Scope, VarName};
 use crate::ir::reference::References;
 use crate::ir::{Place, ProxyIdx, Userlist};
 
+pub(in crate::lower) use acl::regex_reason;
 pub use acl::{criteria, predefined};
 pub use check::{Site, Valid};
 pub(in crate::lower) use conv_formats::var_cond;
@@ -82,10 +83,23 @@ pub trait World {
     fn lua(&self) -> bool {
         true
     }
+    /// Whether experimental directives are allowed.
+    fn experimental(&self) -> bool {
+        true
+    }
+    /// How many stick counters a session has.
+    fn stick_counters(&self) -> u32 {
+        3
+    }
     /// The page of a status in an `http-errors` section; `None`: there is no such section or page.
     fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
         let _ = (section, status);
         None
+    }
+    /// Whether there is an `http-errors` section of that name.
+    fn error_section(&self, name: &str) -> bool {
+        let _ = name;
+        false
     }
     /// Where lists of patterns are kept that may change while running; `None`: they are not.
     fn references(&self) -> Option<&References> {
@@ -211,6 +225,18 @@ impl<'w> Language<'w> {
         let message = format!("failed to open pattern file <{path}>.");
         self.say(Diagnostic::new(severity, Reason::Environment, span, message).label(error.to_string()));
         None
+    }
+
+    /// Reads a line that nothing is made of: what would only be refused is not said.
+    pub(in crate::lower) fn judged<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.said.len();
+        let out = read(self);
+        let mut nth = 0;
+        self.said.retain(|diagnostic| {
+            nth += 1;
+            nth <= before || diagnostic.reason != Reason::Refused
+        });
+        out
     }
 
     /// Reads a sample expression from the start of `words`: one word, and the following ones as long as each is

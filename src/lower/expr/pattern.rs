@@ -74,14 +74,13 @@ pub(super) struct Spelling<'w> {
 impl Spelling<'_> {
     /// Does it take `eq`, `gt`...?
     pub(super) fn takes_operators(&self) -> bool {
-        self.method == MatchMethod::Int
+        matches!(self.method, MatchMethod::Int | MatchMethod::Len)
     }
 
     /// Reads one pattern.
     pub(super) fn read(&self, text: &str, operator: Operator) -> Result<Pattern, String> {
         match self.method {
-            MatchMethod::Int => self.range(text, operator),
-            MatchMethod::Len => self.range(text, Operator::Eq),
+            MatchMethod::Int | MatchMethod::Len => self.range(text, operator),
             MatchMethod::Ip => self.network(text),
             MatchMethod::Bin => hex(text)
                 .map(Pattern::Text)

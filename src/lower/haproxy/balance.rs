@@ -72,7 +72,14 @@ fn call(word: &str) -> (&str, Option<&str>) {
 }
 
 fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
-    let word = line.word(0)?;
+    let Some(word) = line.word(0) else {
+        context.warn(
+            Reason::MissingArgument,
+            line.span,
+            "'balance' expects an algorithm; without one it is roundrobin.",
+        );
+        return Some(Balance::RoundRobin);
+    };
     let rest = line.words(1);
     let (name, argument) = call(word);
     let mut unused = rest;
@@ -143,7 +150,12 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
     };
     if let Some(extra) = unused.first() {
         let message = format!("'balance {name}' cannot handle unexpected argument '{extra}'.");
-        context.alert(Reason::TooManyArguments, extra.span, message);
+        if matches!(name, "uri" | "url_param" | "hdr") {
+            context.alert(Reason::TooManyArguments, extra.span, message);
+        } else {
+            // HAProxy does not look there.
+            context.warn(Reason::TooManyArguments, extra.span, message);
+        }
     }
     Some(balance)
 }
@@ -249,6 +261,10 @@ fn cookie(context: &mut Context<'_>, line: &Statement) -> Option<Cookie> {
     }
     if matches!(cookie.mode, CookieMode::Rewrite | CookieMode::Prefix) && cookie.indirect {
         let message = "cookie 'rewrite'/'prefix' and 'indirect' modes are incompatible.";
+        context.alert(Reason::Conflict, line.span, message);
+    }
+    if cookie.preserve && cookie.mode != CookieMode::Insert && !cookie.indirect {
+        let message = "cookie 'preserve' requires at least 'insert' or 'indirect'.";
         context.alert(Reason::Conflict, line.span, message);
     }
     Some(cookie)

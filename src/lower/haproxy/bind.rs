@@ -84,11 +84,46 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
                 }
             }
             "expose-fd" => out.expose_fd = true,
+            "process" | "thread" if !text.is_some_and(threads) => {
+                let message = format!(
+                    "'{}' : '{}' is not a valid number/range.",
+                    setting.name(),
+                    text.unwrap_or_default()
+                );
+                context.alert(Reason::InvalidValue, span, message);
+            }
+            "shards" if !text.is_some_and(shards) => {
+                let message = format!(
+                    "'shards' : invalid value '{}', allowed range is 1..64 or 'by-thread'",
+                    text.unwrap_or_default()
+                );
+                context.alert(Reason::InvalidValue, span, message);
+            }
+            "mss" if setting.number(0) == Some(0_i64) => {
+                let message = "'mss' : expects an MSS with and absolute value between 1 and 65535";
+                context.alert(Reason::OutOfRange, span, message);
+            }
             "proto" => protocol(context, setting),
             _ => {}
         }
     }
     out
+}
+
+/// `all`, `odd`, `even`, numbers and ranges, each within a group: `2/1-4`.
+fn threads(text: &str) -> bool {
+    let number = |text: &str| text.parse::<u16>().is_ok_and(|number| (1..=4096).contains(&number));
+    let range = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        number(first) && (number(last) || last.is_empty())
+    };
+    let set = |text: &str| matches!(text, "all" | "odd" | "even") || range(text);
+    text.split(',')
+        .all(|part| part.split_once('/').map_or(set(part), |(group, within)| set(group) && set(within)))
+}
+
+fn shards(text: &str) -> bool {
+    matches!(text, "by-thread" | "by-group") || text.parse::<u32>().is_ok_and(|number| number >= 1)
 }
 
 /// `proto` of a listener or a server: HTTP/1 is what is spoken.
@@ -155,6 +190,11 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
 fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> Vec<BindAddr> {
     let span = span_at(line, 0);
     let written = line.text(0).unwrap_or_default();
+    if matches!(address, Address::Inet { port: Port::None, .. }) {
+        let message = format!("'bind' : missing port specification in '{written}'");
+        context.alert(Reason::InvalidValue, span, message);
+        return Vec::new();
+    }
     let Some(address) = context.resolved(address, span) else { return Vec::new() };
     let cause = match &address {
         Address::Unix { transport: Some(Transport::Datagram), .. }
@@ -179,10 +219,12 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
             };
             match (host.ip(), range) {
                 (Some(ip), Some((first, last))) => {
+                    if !context.make(usize::from(last - first) + 1, span) {
+                        return Vec::new();
+                    }
                     return (first..=last).map(|port| BindAddr::Tcp(SocketAddr::new(ip, port))).collect();
                 }
                 _ => match port {
-                    Port::None => format!("missing port specification in '{written}'"),
                     Port::Offset(_) => format!("port offset not permitted here in '{written}'"),
                     _ => "invalid port '0'".to_owned(),
                 },

@@ -55,6 +55,10 @@ impl<'t> CheckDraft<'t> {
         let kind = match typed.as_deref().unwrap_or(line.name()) {
             "option httpchk" => {
                 self.option = Some(line);
+                if let Some(extra) = line.words(2).get(2) {
+                    let message = format!("'option httpchk' cannot handle unexpected argument '{extra}'.");
+                    context.alert(Reason::TooManyArguments, extra.span, message);
+                }
                 self.option_inherited = false;
                 // It begins anew: what `defaults` said of another request goes with that.
                 if std::mem::take(&mut self.http_rules.inherited) {
@@ -135,6 +139,17 @@ impl<'t> CheckDraft<'t> {
         };
         let connect = lines.iter().find(|line| line.name().ends_with(" connect"));
         connect.is_some_and(|line| line.settings(0).iter().any(|setting| setting.name() == "port"))
+    }
+
+    /// Whether a script of this draft connects with TLS.
+    pub(super) fn speaks_tls(&self) -> bool {
+        let lines = match self.kind {
+            Some(CheckKind::TcpScript) => &self.tcp_rules.lines,
+            Some(CheckKind::Http) => &self.http_rules.lines,
+            _ => return false,
+        };
+        let connects = lines.iter().filter(|line| line.name().ends_with(" connect"));
+        connects.flat_map(|line| line.settings(0)).any(|setting| setting.name() == "ssl")
     }
 
     /// Name of the option whose rules stand here without it.

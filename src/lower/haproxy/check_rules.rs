@@ -201,7 +201,11 @@ fn request(line: &Statement) -> HttpRequest {
         }
         _ => {}
     }
-    let tail = super::stats::joined(line.words(2));
+    // Since 3.2 the host may follow as a word of its own.
+    let (tail, host) = match line.words(2) {
+        [version, host] => (version.text().to_owned(), Some(host)),
+        words => (super::stats::joined(words), None),
+    };
     if tail.is_empty() {
         return http;
     }
@@ -213,6 +217,7 @@ fn request(line: &Statement) -> HttpRequest {
     let headers = lines.filter_map(|line| line.split_once(':'));
     http.headers =
         headers.map(|(name, value)| (name.trim().into(), Language::literal(value.trim()))).collect();
+    http.headers.extend(host.map(|host| ("host".into(), Language::literal(host.text()))));
     http.body = plain(body);
     http
 }
@@ -281,6 +286,10 @@ fn payload(language: &mut Language<'_>, line: &Statement, what: &str) -> Read {
     let word = words.first()?;
     let comment = match words.get(1..) {
         Some([keyword, note, ..]) if keyword.text() == "comment" => Some(note.text().into()),
+        Some([other, ..]) => {
+            let message = format!("'{}' : expects 'comment' but got '{other}' as argument.", line.name());
+            return language.alert(Reason::TooManyArguments, other.span, message);
+        }
         _ => None,
     };
     let payload = match what {

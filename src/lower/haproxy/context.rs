@@ -24,9 +24,59 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) log_mode: bool,
     /// Names of all stick tables: of proxies, and `PEERS/TABLE`.
     pub(super) tables: HashSet<String>,
+    pub(super) switches: Switches,
+    /// Servers of this section that checks over TLS could not verify: their names and lines.
+    pub(super) unverified: Vec<(String, Span)>,
+    /// Listeners and servers so far.
+    pub(super) made: usize,
+    /// Name of the proxy whose lines are read.
+    pub(super) proxy: String,
     said: Vec<Diagnostic>,
     /// Rings behind log targets that are streams.
     pub(super) streams: Vec<RingConf>,
+}
+
+/// Listeners and servers of one configuration.
+const MOST_MADE: usize = 250_000;
+
+/// What the global section says that other sections are judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Switches {
+    /// `lua-load`
+    pub(super) lua: bool,
+    /// `expose-experimental-directives`
+    pub(super) experimental: bool,
+    /// `tune.stick-counters`
+    pub(super) stick_counters: u32,
+    /// `ssl-server-verify none`
+    pub(super) no_server_verify: bool,
+    /// `external-check`
+    pub(super) external_check: bool,
+}
+
+impl Switches {
+    fn new(tree: &Tree) -> Self {
+        let mut out = Self {
+            lua: false,
+            experimental: false,
+            stick_counters: 3,
+            no_server_verify: false,
+            external_check: false,
+        };
+        let global = tree.sections.iter().filter(|section| section.kind.bit == section::GLOBAL);
+        for line in global.flat_map(|section| &section.statements) {
+            let first = line.text(0).unwrap_or_default();
+            match line.name() {
+                "lua-load" | "lua-load-per-thread" => out.lua = true,
+                "expose-experimental-directives" => out.experimental = true,
+                "tune.stick-counters" => out.stick_counters = first.parse().unwrap_or(out.stick_counters),
+                "ssl-server-verify" => out.no_server_verify = first == "none",
+                "external-check" => out.external_check = true,
+                _ => {}
+            }
+        }
+        out
+    }
 }
 
 /// The stick tables that the text defines.
@@ -53,6 +103,10 @@ impl<'a> Context<'a> {
             unix: UnixDefaults::default(),
             log_mode: false,
             tables: HashSet::new(),
+            switches: Switches::new(&Tree::default()),
+            made: 0,
+            proxy: String::new(),
+            unverified: Vec::new(),
             said,
             streams: Vec::new(),
         }
@@ -66,6 +120,7 @@ impl<'a> Context<'a> {
     pub(super) fn config(&mut self, tree: &Tree) -> Config {
         let mut config = Config::default();
         self.tables = tables(tree);
+        self.switches = Switches::new(tree);
         ring::lower(self, tree, &mut config.rings);
         for section in &tree.sections {
             match section.kind.bit {
@@ -97,6 +152,19 @@ impl<'a> Context<'a> {
     /// A warning about a place.
     pub(in crate::lower) fn warn(&mut self, reason: Reason, span: Span, message: impl Into<String>) {
         self.say(Diagnostic::warning(reason, span, message));
+    }
+
+    /// Counts listeners and servers about to be made; more than any machine has are refused, once.
+    pub(super) fn make(&mut self, count: usize, span: Span) -> bool {
+        let before = self.made;
+        self.made = self.made.saturating_add(count);
+        if self.made <= MOST_MADE {
+            return true;
+        }
+        if before <= MOST_MADE {
+            self.alert(Reason::OutOfRange, span, format!("more than {MOST_MADE} listeners and servers."));
+        }
+        false
     }
 
     /// Whether an alert was given so far.

@@ -24,10 +24,57 @@ pub(super) fn finish(global: &mut Global) {
     global.maxrewrite = global.maxrewrite.min(global.bufsize / 2);
 }
 
+/// Options that TLS has on listeners and towards servers; there is no TLS, but a wrong word is wrong.
+const TLS_OPTIONS: &[&str] = &[
+    "allow-0rtt",
+    "force-sslv3",
+    "force-tlsv10",
+    "force-tlsv11",
+    "force-tlsv12",
+    "force-tlsv13",
+    "no-ca-names",
+    "no-sslv3",
+    "no-strict-sni",
+    "no-tls-tickets",
+    "no-tlsv10",
+    "no-tlsv11",
+    "no-tlsv12",
+    "no-tlsv13",
+    "prefer-client-ciphers",
+    "ssl-reuse",
+    "no-ssl-reuse",
+    "strict-sni",
+    "tls-tickets",
+    "none",
+    "optional",
+    "required",
+];
+
+const TLS_VERSIONS: &[&str] = &["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
+
+fn tls_options(context: &mut Context<'_>, line: &Statement) {
+    let mut words = line.words(0).iter();
+    while let Some(word) = words.next() {
+        let message = match word.text() {
+            "ssl-min-ver" | "ssl-max-ver" => match words.next() {
+                Some(version) if TLS_VERSIONS.contains(&version.text()) => continue,
+                Some(version) => {
+                    format!("'{version}' : unknown ssl/tls version on global statement '{}'.", line.name())
+                }
+                None => format!("'{word}' : missing ssl/tls version on global statement '{}'.", line.name()),
+            },
+            option if TLS_OPTIONS.contains(&option) => continue,
+            option => format!("unknown option '{option}' on global statement '{}'.", line.name()),
+        };
+        context.alert(Reason::InvalidValue, word.span, message);
+    }
+}
+
 fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global: &mut Global) {
     let text = line.text(0);
     let path = || text.map(PathBuf::from);
     match line.name() {
+        "ssl-default-bind-options" | "ssl-default-server-options" => tls_options(context, line),
         "daemon" => global.daemon = true,
         // Zero is HAProxy's way to say "compute it".
         "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),

@@ -144,7 +144,7 @@ fn dest(context: &mut Context<'_>, written: &str, line: &Statement, rings: &[Rin
             return Some(LogDest::Ring(name.to_owned()));
         }
         let message = format!("'log' : uses unknown ring '{name}'.");
-        context.alert(Reason::UnknownReference, span, message);
+        context.warn(Reason::UnknownReference, span, message);
         return None;
     }
     if let Some((kind @ "backend", _)) = written.split_once('@') {

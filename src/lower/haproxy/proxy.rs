@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
 use tandem_parser::haproxy::{Modifier, Section, Statement, Tree, Value, section};
+use tandem_parser::value::{Address, Port};
 
 use super::context::{Context, span_at};
 use super::draft::Draft;
@@ -115,6 +116,8 @@ fn apply_all<'t>(
         draft.log_mode = mode.text(0) == Some("log");
     }
     context.log_mode = draft.log_mode;
+    context.unverified.clear();
+    context.proxy = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
     // What belongs to one section alone.
     draft.common.id = 0;
     draft.common.description = None;
@@ -140,6 +143,11 @@ fn apply_all<'t>(
             || bandwidth::apply(context, line, &mut draft.common.bandwidth_limits);
         if !known {
             apply(context, line, &mut draft, config);
+        }
+    }
+    if section.kind.bit != section::DEFAULTS && draft.check.speaks_tls() {
+        for (name, span) in std::mem::take(&mut context.unverified) {
+            server::unverified(context, &name, span);
         }
     }
     draft
@@ -270,9 +278,14 @@ fn mode(context: &mut Context<'_>, line: &Statement, mode: &mut Mode) {
 
 fn dispatch(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
     let span = span_at(line, 0);
-    let address = context.resolved(line.addresses(0).first()?, span)?;
-    let addr = address.socket(0).filter(|addr| addr.port() != 0);
     let written = line.text(0).unwrap_or_default();
+    let address = line.addresses(0).first()?;
+    if matches!(address, Address::Inet { port: Port::None, .. }) {
+        let message = format!("'dispatch' : missing port specification in '{written}'");
+        context.alert(Reason::InvalidValue, span, message);
+        return None;
+    }
+    let addr = context.resolved(address, span)?.socket(0).filter(|addr| addr.port() != 0);
     match addr {
         Some(_) => {
             let message = "the 'dispatch' directive is not supported anymore since HAProxy 3.5.";
@@ -330,7 +343,14 @@ fn finish<'t>(
         frontend.default_backend = (caps == Caps::Listen).then_some(own);
         if let Some((name, span)) = &draft.default_backend {
             match names.backend(name) {
-                Some(index) => frontend.default_backend = Some(index),
+                Some(index) => {
+                    if index == own {
+                        let message =
+                            format!("Proxy '{}': loop detected for default_backend: '{name}'.", proxy.name);
+                        context.about(Severity::Alert, Reason::Conflict, *span, message);
+                    }
+                    frontend.default_backend = Some(index);
+                }
                 None => rules::unknown_backend(context, names, &proxy.name, "default_backend", name, *span),
             }
         }

@@ -4,22 +4,29 @@
 
 use std::collections::HashMap;
 
-use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
-use tandem_parser::haproxy::section::{BACKEND, CACHE, FRONTEND, LISTEN, MAILERS, PEERS};
-use tandem_parser::haproxy::{Sections, Statement, Tree};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
+use tandem_parser::haproxy::section::{
+    BACKEND, CACHE, FCGI_APP, FRONTEND, HTTP_ERRORS, LISTEN, LOG_FORWARD, MAILERS, PEERS, RESOLVERS,
+};
+use tandem_parser::haproxy::{Section, Sections, Statement, Tree};
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
+use tandem_parser::value::{Address, Port};
 
 use super::context::Context;
 
 /// Reports sections of one name, and names without a section.
 pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
     let mut named: HashMap<(Sections, &str), Span> = HashMap::new();
-    for section in tree.sections.iter().filter(|section| section.kind.bit & (CACHE | MAILERS | PEERS) != 0) {
+    let single = CACHE | MAILERS | PEERS | HTTP_ERRORS | FCGI_APP | LOG_FORWARD;
+    for section in tree.sections.iter().filter(|section| section.kind.bit & single != 0) {
         let Some(name) = &section.name else { continue };
         let Some(first) = named.insert((section.kind.bit, name.text()), section.span) else { continue };
         let message = match section.kind.bit {
             CACHE => format!("Duplicate cache name '{name}'."),
+            HTTP_ERRORS => {
+                format!("http-errors section '{name}' already exists (declared at {}).", context.spot(first))
+            }
             _ => {
                 let (kind, spot) = (section.kind.name, context.spot(first));
                 format!(
@@ -29,13 +36,30 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
         };
         context.alert(Reason::Duplicate, name.span, message);
     }
+    for forward in tree.sections.iter().filter(|section| section.kind.bit == LOG_FORWARD) {
+        let same = |other: &&Section| {
+            other.kind.bit & (FRONTEND | BACKEND | LISTEN) != 0
+                && other.name.as_deref() == forward.name.as_deref()
+        };
+        if let (Some(name), Some(proxy)) = (&forward.name, tree.sections.iter().find(same)) {
+            let (kind, spot) = (proxy.kind.name, context.spot(proxy.span));
+            let message = format!(
+                "log forward section '{name}' has the same name as {kind} '{name}' declared at {spot}."
+            );
+            context.alert(Reason::Duplicate, name.span, message);
+        }
+    }
     for section in &tree.sections {
+        ports(context, section);
         let Some(proxy) =
             section.name.as_ref().filter(|_| section.kind.bit & (FRONTEND | BACKEND | LISTEN) != 0)
         else {
             continue;
         };
         for line in &section.statements {
+            table(context, line);
+            compression(context, line);
+            resolution(context, line, tree);
             let Some((what, bit, name, span)) = reference(line, proxy) else { continue };
             let there = match bit {
                 Some(bit) => named.contains_key(&(bit, name)),
@@ -55,6 +79,154 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
     }
 }
 
+/// Algorithms that responses may be compressed with.
+fn compression(context: &mut Context<'_>, line: &Statement) {
+    if !matches!(line.name(), "compression algo" | "compression algo-req" | "compression algo-res") {
+        return;
+    }
+    for word in line.words(0) {
+        if !matches!(word.text(), "identity" | "gzip" | "deflate" | "raw-deflate") {
+            let message = format!("'compression' : '{word}' is not a supported algorithm.");
+            context.alert(Reason::InvalidValue, word.span, message);
+        }
+    }
+}
+
+/// `do-resolve(VAR,RESOLVERS)` names a section.
+fn resolution(context: &mut Context<'_>, line: &Statement, tree: &Tree) {
+    if !matches!(line.name(), "http-request" | "tcp-request content") {
+        return;
+    }
+    let Some(word) = line.words(0).first().filter(|word| word.starts_with("do-resolve(")) else { return };
+    let Some(name) = word.trim_end_matches(')').split(',').nth(1).map(str::trim) else { return };
+    let there = |section: &Section| section.kind.bit == RESOLVERS && section.name.as_deref() == Some(name);
+    if !tree.sections.iter().any(there) {
+        let message = format!(
+            "Proxy '{}': Can't find resolvers section '{name}' for do-resolve action.",
+            context.proxy
+        );
+        context.about(Severity::Alert, Reason::UnknownReference, word.span, message);
+    }
+}
+
+/// Addresses that lines of sections without effect need a port in.
+fn ports(context: &mut Context<'_>, section: &Section) {
+    for line in &section.statements {
+        let nth = match (section.kind.bit, line.name()) {
+            (MAILERS, "mailer") => 1,
+            (LOG_FORWARD, "dgram-bind") => 0,
+            _ => continue,
+        };
+        for address in line.addresses(nth) {
+            if let Address::Inet { port: Port::None, .. } = address {
+                let written = line.text(nth).unwrap_or_default();
+                let message = format!("'{}' : missing port specification in '{written}'", line.name());
+                context.alert(Reason::InvalidValue, line.span, message);
+            }
+        }
+    }
+}
+
+/// Types of keys.
+const KEY_TYPES: &[&str] = &["ip", "ipv4", "ipv6", "integer", "string", "binary"];
+
+/// What an entry may hold: nothing in parentheses, a period, or a number of them.
+const STORED: &[(&str, Stored)] = &[
+    ("server_id", Stored::Plain),
+    ("server_key", Stored::Plain),
+    ("gpt0", Stored::Plain),
+    ("gpc0", Stored::Plain),
+    ("gpc1", Stored::Plain),
+    ("conn_cnt", Stored::Plain),
+    ("conn_cur", Stored::Plain),
+    ("sess_cnt", Stored::Plain),
+    ("http_req_cnt", Stored::Plain),
+    ("http_err_cnt", Stored::Plain),
+    ("http_fail_cnt", Stored::Plain),
+    ("bytes_in_cnt", Stored::Plain),
+    ("bytes_out_cnt", Stored::Plain),
+    ("glitch_cnt", Stored::Plain),
+    ("gpc0_rate", Stored::Rate),
+    ("gpc1_rate", Stored::Rate),
+    ("conn_rate", Stored::Rate),
+    ("sess_rate", Stored::Rate),
+    ("http_req_rate", Stored::Rate),
+    ("http_err_rate", Stored::Rate),
+    ("http_fail_rate", Stored::Rate),
+    ("bytes_in_rate", Stored::Rate),
+    ("bytes_out_rate", Stored::Rate),
+    ("glitch_rate", Stored::Rate),
+    ("gpt", Stored::Array),
+    ("gpc", Stored::Array),
+    ("gpc_rate", Stored::RateArray),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stored {
+    Plain,
+    Rate,
+    Array,
+    RateArray,
+}
+
+/// One of the types of `store`.
+fn stored(context: &mut Context<'_>, item: &str, word: &Word) {
+    let (name, inside) = match item.split_once('(') {
+        Some((name, rest)) => (name, Some(rest.trim_end_matches(')'))),
+        None => (item, None),
+    };
+    let mut alert = |message| context.alert(Reason::InvalidValue, word.span, message);
+    let Some((_, kind)) = STORED.iter().find(|(known, _)| *known == name) else {
+        // A comma inside parentheses: the second half of an array's arguments.
+        if item.ends_with(')') && !item.contains('(') {
+            return;
+        }
+        return alert(format!("stick-table: unknown store option '{name}'."));
+    };
+    let time = |text: &str| tandem_parser::value::time(text, tandem_parser::value::Unit::Ms).is_ok();
+    match (kind, inside) {
+        (Stored::Plain, Some(_)) => {
+            alert(format!("stick-table: unexpected argument to store option '{name}'."));
+        }
+        (Stored::Rate | Stored::Array | Stored::RateArray, None) => {
+            alert(format!("stick-table: missing argument to store option '{name}'."));
+        }
+        (Stored::Rate, Some(period)) if !time(period) => {
+            alert(format!("stick-table: error when processing store option '{name}'."));
+        }
+        _ => {}
+    }
+}
+
+/// A stick table has a type and a size.
+fn table(context: &mut Context<'_>, line: &Statement) {
+    if line.name() != "stick-table" {
+        return;
+    }
+    for setting in line.settings(0) {
+        let (Some(text), Some(word)) = (setting.text(0), setting.word(0)) else { continue };
+        match setting.name() {
+            "type" if !KEY_TYPES.contains(&text) => {
+                return context.alert(
+                    Reason::InvalidValue,
+                    word.span,
+                    format!("stick-table: unknown type '{text}'."),
+                );
+            }
+            "store" => {
+                text.split_inclusive(',').for_each(|item| stored(context, item.trim_end_matches(','), word))
+            }
+            _ => {}
+        }
+    }
+    for wanted in ["size", "type"] {
+        if !line.settings(0).iter().any(|setting| setting.name() == wanted) {
+            let message = format!("stick-table: missing {wanted}.");
+            return context.alert(Reason::MissingArgument, line.span, message);
+        }
+    }
+}
+
 /// What a line names: what it is, its kind of section (none: a stick table), its name and where that stands.
 fn reference<'t>(
     line: &'t Statement,
@@ -62,6 +234,10 @@ fn reference<'t>(
 ) -> Option<(&'static str, Option<Sections>, &'t str, Span)> {
     let at = |word: &'t Word| (word.text(), word.span);
     match line.name() {
+        "use-fcgi-app" => {
+            let (name, span) = at(line.word(0)?);
+            Some(("fcgi-app", Some(FCGI_APP), name, span))
+        }
         "email-alert mailers" => {
             let (name, span) = at(line.word(0)?);
             Some(("mailers", Some(MAILERS), name, span))

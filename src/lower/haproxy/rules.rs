@@ -53,6 +53,10 @@ const RULES: &[&str] = &[
     "capture request header",
     "capture response header",
     "declare capture",
+    "stick on",
+    "stick match",
+    "stick store-request",
+    "stick store-response",
 ];
 
 pub(super) fn is_rule(name: &str) -> bool {
@@ -117,9 +121,25 @@ impl World for Surroundings<'_, '_> {
         self.config.userlists.iter().find(|list| list.name == name).cloned().map(Arc::new)
     }
 
+    fn lua(&self) -> bool {
+        self.context.switches.lua
+    }
+
+    fn experimental(&self) -> bool {
+        self.context.switches.experimental
+    }
+
+    fn stick_counters(&self) -> u32 {
+        self.context.switches.stick_counters
+    }
+
     fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
         let pages = self.pages.get(section)?;
         pages.iter().find(|(page, _)| *page == status).map(|(_, text)| text.clone())
+    }
+
+    fn error_section(&self, name: &str) -> bool {
+        self.pages.contains_key(name)
     }
 
     fn references(&self) -> Option<&References> {
@@ -164,6 +184,20 @@ struct Lists {
     http_errors: Vec<Reply>,
     hash_expr: Option<Expr>,
     log_format_sd: Option<LogFormat>,
+}
+
+/// `stick` rules are only judged: an expression, a table that is looked for elsewhere, a condition.
+fn stick(language: &mut Language<'_>, words: &[Word], site: Site) {
+    language.judged(|language| {
+        let Some((_, used)) = language.expr(words, site) else { return };
+        let mut rest = &words[used..];
+        if let [table, _, after @ ..] = rest
+            && table == "table"
+        {
+            rest = after;
+        }
+        language.cond(rest, site);
+    });
 }
 
 /// What there is to lower of one proxy.
@@ -536,6 +570,8 @@ impl Reader<'_> {
             "balance" => lists.hash_expr = hash_expr(language, words),
             "http-error" => lists.http_errors.extend(language.http_error(words, span)),
             "use_backend" => self.use_backend(line, names),
+            "stick on" | "stick match" | "stick store-request" => stick(language, words, Site::UseServer),
+            "stick store-response" => stick(language, words, Site::StickStore),
             "use-server" => {
                 let Some(cond) = condition(language, line, Site::UseServer) else { return };
                 let server = line.text(0).unwrap_or_default().to_owned();
@@ -554,7 +590,17 @@ impl Reader<'_> {
         let Some(word) = line.word(0) else { return };
         let cond = condition(&mut self.language, line, Site::UseBackend);
         let target = match names.backend(word) {
-            Some(index) => Some(UseBackendTarget::Static(index)),
+            Some(index) => {
+                if self.language.owner.idx == Some(index) {
+                    let message = format!(
+                        "Proxy '{}': loop detected for use_backend: '{word}'.",
+                        self.language.owner.name
+                    );
+                    let d = Diagnostic::alert(Reason::Conflict, word.span, message).head(Head::Plain);
+                    self.language.say(d);
+                }
+                Some(UseBackendTarget::Static(index))
+            }
             None if word.contains('%') => {
                 self.language.log_format(word, LfUse::Plain, Site::UseBackend).map(UseBackendTarget::Dynamic)
             }

@@ -64,6 +64,16 @@ pub(super) struct Template {
     resolvers_at: Option<Span>,
     /// Formats in its settings are read with the rules.
     has_formats: bool,
+    tls: Tls,
+}
+
+/// What is said of TLS: enough to know whether the server could be verified.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tls {
+    on: bool,
+    checked: bool,
+    verify: Option<bool>,
+    authority: bool,
 }
 
 /// What `agent-*` says so far.
@@ -89,6 +99,7 @@ impl Default for Template {
             error_limit: 10,
             resolvers_at: None,
             has_formats: false,
+            tls: Tls::default(),
         }
     }
 }
@@ -109,6 +120,12 @@ impl Template {
     fn setting(&mut self, context: &mut Context<'_>, setting: &Statement) {
         let text = setting.text(0);
         let owned = || text.map(str::to_owned);
+        if matches!(setting.name(), "inter" | "fastinter" | "downinter" | "agent-inter")
+            && setting.time(0).is_some_and(|time| time.is_zero())
+        {
+            let message = format!("invalid value 0 for argument '{}' of a server.", setting.name());
+            alert(context, span_at(setting, 0), message);
+        }
         let (server, check) = (&mut self.server, &mut self.check);
         match setting.name() {
             "healthcheck" => check.section = owned(),
@@ -126,6 +143,12 @@ impl Template {
             "guid" => server.guid = owned(),
             "cookie" => server.cookie = owned(),
             "redir" => server.redir = owned(),
+            "ssl" => self.tls.on = true,
+            "no-ssl" => self.tls.on = false,
+            "check-ssl" => self.tls.checked = true,
+            "no-check-ssl" => self.tls.checked = false,
+            "verify" => self.tls.verify = Some(text == Some("required")),
+            "ca-file" => self.tls.authority = true,
             "check" => self.checked = true,
             "no-check" => self.checked = false,
             "inter" => check.inter = setting.time(0).unwrap_or(check.inter),
@@ -269,6 +292,11 @@ fn track(text: &str) -> (String, String) {
 pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
     let span = span_at(line, 0);
     let address = context.resolved(line.addresses(0).first()?, span)?;
+    if let Address::Inet { host, port: Port::Range(..), .. } = &address {
+        let message = "'source' : a range of ports has no effect : the system chooses the port.";
+        context.warn(Reason::NoEffect, span, message);
+        return host.ip().map(|ip| std::net::SocketAddr::new(ip, 0));
+    }
     let addr = address.socket(0);
     if addr.is_none() {
         let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
@@ -411,6 +439,21 @@ pub(super) fn lower(
         let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
         context.about(Severity::Alert, Reason::UnknownReference, span, message);
     }
+    let Tls { on, checked, verify, authority } = template.tls;
+    if !authority && verify.unwrap_or(!context.switches.no_server_verify) {
+        if on || checked {
+            unverified(context, name, line.span);
+        } else {
+            context.unverified.push((name.text().to_owned(), line.span));
+        }
+    }
+    if let (None, ServerAddr::Name { host, .. }) = (&template.server.resolvers, &addr)
+        && host.starts_with('_')
+    {
+        let proxy = &context.proxy;
+        let message = format!("'server {proxy}/{name}' : no method found to resolve address '{host}'.");
+        alert(context, span_at(line, at), message);
+    }
     if let (Some(_), ServerAddr::Name { host, .. }) = (&template.server.resolvers, &addr) {
         followed(context, line, at, host);
     }
@@ -423,6 +466,9 @@ pub(super) fn lower(
         alert(context, word.span, format!("'server-template' : invalid number or range '{word}'."));
         return Vec::new();
     };
+    if !context.make((last - first) as usize + 1, word.span) {
+        return Vec::new();
+    }
     let own_id = template.server.id;
     let servers = (first..=last).zip(0..).map(|(number, nth)| {
         let mut one = template.clone();
@@ -430,6 +476,19 @@ pub(super) fn lower(
         one.finish(&format!("{name}{number}"), addr.clone())
     });
     servers.collect()
+}
+
+/// A server that TLS would be spoken with, and nothing to verify it by.
+pub(super) fn unverified(context: &mut Context<'_>, name: &str, span: Span) {
+    let proxy = &context.proxy;
+    let message = format!(
+        "'server {proxy}/{name}' : verify is enabled by default but no CA file specified. If you're running on a LAN \
+         where you're certain to trust the server's certificate, please set an explicit 'verify none' statement on \
+         the 'server' line, or use 'ssl-server-verify none' in the global section to disable server-side \
+         verifications by default."
+    );
+    let diagnostic = Diagnostic::alert(Reason::Incomplete, span, message).head(Head::At);
+    context.say(diagnostic.help("or name the authority: ca-file <file>"));
 }
 
 fn hash_key(setting: &Statement) -> HashKey {

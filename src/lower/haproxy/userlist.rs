@@ -1,6 +1,6 @@
 //! `userlist`: users and groups, from either spelling.
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Reason, Severity};
 use tandem_parser::haproxy::{Section, Statement};
 
 use super::context::{Context, span_at};
@@ -13,12 +13,31 @@ pub(super) fn lower(context: &mut Context<'_>, section: &Section, lists: &mut Ve
         let message = format!("ignoring duplicate userlist '{name}'.");
         return context.warn(Reason::Duplicate, name.span, message);
     }
-    let mut list = Userlist { name: name.text().to_owned(), users: Vec::new() };
+    let groups = section.statements.iter().filter(|line| line.name() == "group");
+    let groups = groups.filter_map(|line| line.text(0).map(str::to_owned)).collect();
+    let mut list = Userlist { name: name.text().to_owned(), users: Vec::new(), groups };
     for line in section.statements.iter().filter(|line| line.name() == "user") {
         user(context, line, &mut list);
     }
     for line in section.statements.iter().filter(|line| line.name() == "group") {
         group(context, line, &mut list);
+    }
+    for line in section.statements.iter().filter(|line| line.name() == "user") {
+        let groups = line.settings(1).iter().filter(|setting| setting.name() == "groups");
+        for setting in groups {
+            for group in setting
+                .text(0)
+                .unwrap_or_default()
+                .split(',')
+                .filter(|group| !list.groups.iter().any(|known| known == group))
+            {
+                let message = format!(
+                    "userlist '{name}': no such group '{group}' specified in user '{}'",
+                    line.text(0).unwrap_or_default()
+                );
+                context.about(Severity::Alert, Reason::UnknownReference, span_at(setting, 0), message);
+            }
+        }
     }
     lists.push(list);
 }

@@ -258,9 +258,7 @@ impl Subject<'_, '_, '_> {
             check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
         };
         let portless: Vec<&Server> = backend.servers.iter().filter(needs_port).collect();
-        if self.fact.check_names_port
-            || matches!(backend.check.kind, CheckKind::TcpScript | CheckKind::External(_))
-        {
+        if self.fact.check_names_port || matches!(backend.check.kind, CheckKind::External(_)) {
             return;
         }
         for server in portless {

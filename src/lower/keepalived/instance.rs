@@ -285,6 +285,7 @@ impl Cx<'_> {
                 draft.extra_if = self.extra_if(words, Some(&name), 0).or(draft.extra_if);
             }
             "lvs_sync_daemon_interface" => {
+                self.parameter(words, 1);
                 self.complain(
                     Reason::Retired,
                     format!("({name}) Specifying lvs_sync_daemon_interface against a vrrp is deprecated."),

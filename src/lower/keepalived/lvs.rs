@@ -9,11 +9,76 @@ use crate::ir::vrrp::VirtualServer;
 /// Longest `persistence_timeout`, seconds: 31 days.
 const LONGEST_PERSISTENCE: u32 = 31 * 86_400;
 
+/// Keywords of virtual servers, their checks and BFD sessions whose line ends keepalived without a parameter.
+const NEEDY: &[&str] = &[
+    "bind_if",
+    "bind_port",
+    "bindto",
+    "connect_ip",
+    "connect_port",
+    "connect_timeout",
+    "delay_before_retry",
+    "delay_loop",
+    "digest",
+    "fwmark",
+    "hoplimit",
+    "hysteresis",
+    "idle_tx",
+    "ip_family",
+    "lb_algo",
+    "lb_kind",
+    "lthreshold",
+    "lvs_method",
+    "lvs_sched",
+    "max_hops",
+    "max_reply_length",
+    "min_reply_length",
+    "min_rx",
+    "min_tx",
+    "misc_timeout",
+    "multiplier",
+    "nb_get_retry",
+    "neighbor_ip",
+    "neighbour_ip",
+    "notify_down",
+    "notify_up",
+    "path",
+    "persistence_engine",
+    "persistence_granularity",
+    "protocol",
+    "quorum",
+    "quorum_down",
+    "quorum_up",
+    "retry",
+    "sorry_server",
+    "source_ip",
+    "track_file",
+    "ttl",
+    "type",
+    "uthreshold",
+    "warmup",
+    "weight",
+];
+
 impl Cx<'_> {
+    /// Lines without the parameter they need, however deep they stand.
+    fn needy(&mut self, statement: &Statement) {
+        self.here = statement.span;
+        if NEEDY.contains(&statement.keyword.name) {
+            self.parameter(&statement.words, 1);
+        }
+        for child in statement.children() {
+            self.needy(child);
+        }
+    }
+
     /// Notes every `virtual_server` and says once that none is served.
     pub(super) fn virtual_servers(&mut self, statements: &[Statement]) {
         let mut first = None;
         for statement in statements {
+            if statement.keyword.name == "bfd_instance" {
+                self.needy(statement);
+            }
             if !matches!(statement.keyword.name, "virtual_server" | "virtual_server_group" | "SSL") {
                 continue;
             }
@@ -34,6 +99,7 @@ impl Cx<'_> {
                 .filter(|child| child.keyword.name == "real_server")
                 .map(join)
                 .collect();
+            self.needy(statement);
             self.virtual_server(statement);
             let place = self.place(statement.span);
             self.config.virtual_servers.push(VirtualServer {

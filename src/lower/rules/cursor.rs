@@ -128,7 +128,7 @@ impl<'w> Cursor<'w> {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let message = format!("regular expression '{word}' : {error}.");
-                language.alert(Reason::InvalidValue, word.span, message)
+                language.alert(super::super::expr::regex_reason(&error), word.span, message)
             }
         }
     }

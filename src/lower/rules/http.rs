@@ -131,7 +131,7 @@ impl Language<'_> {
                 Ok(regex) => Some(NameMatch::Regex(regex)),
                 Err(error) => {
                     let message = format!("regular expression '{word}' : {error}.");
-                    self.alert(Reason::InvalidValue, word.span, message)
+                    self.alert(super::super::expr::regex_reason(&error), word.span, message)
                 }
             },
             other => {
@@ -172,6 +172,16 @@ impl Language<'_> {
                 return None;
             }
         };
+        let (half, has) = match kind {
+            TimeoutKind::Client => ("frontend", self.owner.frontend),
+            TimeoutKind::Server | TimeoutKind::Tunnel => ("backend", self.owner.backend),
+            _ => ("", true),
+        };
+        if !has {
+            let message =
+                format!("'set-timeout {word}' : proxy '{}' has no {half} capability.", self.owner.name);
+            return self.alert(Reason::NotAllowedHere, word.span, message);
+        }
         Some(H::SetTimeout(kind, shared::duration(self, cursor)?))
     }
 
@@ -179,7 +189,7 @@ impl Language<'_> {
         let word = cursor.next(self, "the name of a service")?;
         match word.text() {
             "prometheus-exporter" => Some(H::UseService(HttpService::Prometheus)),
-            lua if lua.starts_with("lua.") => {
+            lua if lua.starts_with("lua.") && self.world.lua() => {
                 let message = format!("'use-service {lua}' cannot be used : Lua is not implemented yet.");
                 self.alert(Reason::Refused, word.span, message)
             }
@@ -198,8 +208,12 @@ impl Language<'_> {
             match word.text() {
                 "time" => time = Some(cursor.time(self)?),
                 "at-least" => {
-                    let bytes = cursor.int(self, "a number of bytes")?;
-                    at_least = u64::try_from(bytes).unwrap_or(0);
+                    let word = cursor.next(self, "a number of bytes")?;
+                    let Ok(bytes) = tandem_parser::value::size(word) else {
+                        let message = format!("'wait-for-body' expects a number of bytes, got '{word}'.");
+                        return self.alert(Reason::InvalidValue, word.span, message);
+                    };
+                    at_least = bytes;
                 }
                 other => {
                     let message = format!("'wait-for-body' expects 'time' or 'at-least', got '{other}'.");
@@ -253,6 +267,12 @@ fn normalize(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Norma
         "percent-to-uppercase",
         "query-sort-by-name",
     ];
+    if !language.world.experimental() {
+        let span = cursor.action().span;
+        let message = "'normalize-uri' action is experimental, must be allowed via a global \
+                       'expose-experimental-directives'";
+        return language.alert(Reason::NotAllowedHere, span, message);
+    }
     let word = cursor.next(language, "a normalizer")?;
     Some(match word.text() {
         "fragment-encode" => NormalizeUri::FragmentEncode,

@@ -1,6 +1,6 @@
 //! Arguments of the actions that this build knows and does not do: they are judged all the same.
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Diagnostic, Reason};
 
 use super::super::expr::{Language, LfUse, Read};
 use super::cursor::Cursor;
@@ -65,9 +65,19 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
         "wait-for-handshake" => {}
         name if name.starts_with("track-sc") => {
             let index = name.trim_start_matches("track-sc").parse::<u32>();
-            if index.is_err() {
+            let Ok(index) = index else {
                 let message = format!("'{name}' expects the number of a counter, as in 'track-sc0'.");
                 return language.alert(Reason::InvalidValue, cursor.action().span, message);
+            };
+            let most = language.world.stick_counters();
+            if index >= most {
+                let message = format!(
+                    "{index} track-sc number exceeding {} (MAX_SESS_STKCTR-1) value.",
+                    most.saturating_sub(1)
+                );
+                let d = Diagnostic::alert(Reason::OutOfRange, cursor.action().span, message);
+                language.say(d.help("HAProxy 2.8 has more with 'tune.stick-counters'"));
+                return None;
             }
             cursor.expr(language)?;
             let (table, span) = if cursor.eat("table") {
@@ -125,12 +135,25 @@ fn counter(
     indexed: bool,
 ) -> Read<()> {
     let form = if indexed { "<idx>,<sc-id>" } else { "<sc-id>" };
+    // Without parentheses it is the first counter.
+    if inside.is_none() && !indexed && !cursor.action().contains('(') {
+        return Some(());
+    }
     let inside = named(language, cursor, name, inside, form)?;
     let numbers: Vec<_> = inside.split(',').map(|part| part.trim().parse::<u32>()).collect();
     let wanted = if indexed { 2 } else { 1 };
     let in_range = numbers.iter().take(wanted - 1).all(|n| n.as_ref().is_ok_and(|n| *n < 100));
     if numbers.len() == wanted && in_range && numbers.iter().all(Result::is_ok) {
-        return Some(());
+        let most = language.world.stick_counters();
+        let last = numbers.last().and_then(|number| number.as_ref().ok()).copied().unwrap_or_default();
+        if last < most {
+            return Some(());
+        }
+        let message = format!(
+            "invalid stick table track ID '{last}'. The max allowed ID is {}.",
+            most.saturating_sub(1)
+        );
+        return language.alert(Reason::OutOfRange, cursor.action().span, message);
     }
     let message = format!("invalid counter in '{}': expects '{name}({form})'.", cursor.action());
     language.alert(Reason::InvalidValue, cursor.action().span, message)

@@ -118,7 +118,12 @@ fn read(
             None => {
                 let message =
                     format!("http-errors section '{section}' has no page for status {}.", reply.status);
-                return language.alert(Reason::UnknownReference, section.span, message);
+                // As the reference: the proxy's own page of that status is sent.
+                if !language.world.error_section(section) {
+                    return language.alert(Reason::UnknownReference, section.span, message);
+                }
+                language.say(Diagnostic::warning(Reason::UnknownReference, section.span, message));
+                reply.body = ReplyBody::ErrorPage;
             }
         }
     }

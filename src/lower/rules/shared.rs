@@ -24,6 +24,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
     Some(match name {
         "set-var" | "set-var-fmt" | "unset-var" => variable(language, cursor, name, inside),
         "set-log-level" => level(language, cursor).map(C::SetLogLevel),
+        "set-nice" if cursor.peek().is_some_and(|word| word.parse::<i64>().is_err()) => {
+            // HAProxy reads what is no number as zero.
+            cursor.take().map(|_| C::SetNice(0))
+        }
         "set-nice" => ranged(language, cursor, "a value between -1024 and 1024", -1024, 1024)
             .and_then(|n| i32::try_from(n).ok())
             .map(C::SetNice),

@@ -60,6 +60,7 @@ fn rules(set: RuleSet, lines: &[&str]) -> Vec<HttpRule> {
         offline: false,
     };
     let mut language = language(&machine);
+    language.owner.backend = true;
     let read: Vec<_> = lines
         .iter()
         .filter_map(|line| {

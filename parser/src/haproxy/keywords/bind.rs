@@ -4,6 +4,7 @@ use super::common::*;
 
 const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
+const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
 const CLEAR: &str = "clients would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
 const KERNEL: &str = "the kernel's setting is used";
@@ -38,7 +39,13 @@ pub const BIND: &[Keyword] = &[
         "the header would be taken for data",
         "expect a NetScaler header",
     ),
-    moot("severity-output", NONE, WORD, "messages carry no severity", "severity of messages"),
+    moot(
+        "severity-output",
+        NONE,
+        &[Arg::Choice(&["none", "number", "string"])],
+        "messages carry no severity",
+        "severity of messages",
+    ),
     moot("nice", NONE, &[Arg::Int("nice", -1024, 1024)], "connections are equal", "priority"),
     moot("process", NONE, WORD, "every thread serves every listener", "processes that listen"),
     moot("thread", NONE, WORD, "every thread serves every listener", "threads that listen"),
@@ -69,7 +76,7 @@ pub const BIND: &[Keyword] = &[
     tls("ca-sign-pass", WORD),
     tls("crl-file", WORD),
     tls("crt-ignore-err", WORD),
-    tls("verify", WORD),
+    tls("verify", &[Arg::Choice(&["none", "optional", "required"])]),
     tls("alpn", WORD),
     tls("npn", WORD),
     tls("no-alpn", FLAG),
@@ -79,8 +86,8 @@ pub const BIND: &[Keyword] = &[
     tls("ecdhe", WORD),
     tls("sigalgs", WORD),
     tls("client-sigalgs", WORD),
-    tls("ssl-min-ver", WORD),
-    tls("ssl-max-ver", WORD),
+    tls("ssl-min-ver", VERSION),
+    tls("ssl-max-ver", VERSION),
     tls("strict-sni", FLAG),
     tls("no-strict-sni", FLAG),
     tls("generate-certificates", FLAG),

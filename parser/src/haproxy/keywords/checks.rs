@@ -3,10 +3,10 @@
 use super::common::*;
 use super::options::CHECK_USER;
 
-const REST: &[Arg] = &[Arg::Rest];
 const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
 const SENT: &[Arg] = &[Arg::Some("data")];
+const EXPRESSION: &[Arg] = &[Arg::Some("variable")];
 
 /// Where the rules of checks stand.
 const RULES: Sections = SERVER_SIDE | HEALTHCHECK;
@@ -45,9 +45,9 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("http-check send-state", RULES, FLAG, "tell the server its state"),
     full("http-check connect", RULES, &[Arg::Settings(CONNECT)], "where to ask"),
     full("http-check comment", RULES, WORD, "note"),
-    full("http-check set-var", RULES, REST, "set a variable"),
-    full("http-check set-var-fmt", RULES, REST, "set a variable"),
-    full("http-check unset-var", RULES, REST, "remove a variable"),
+    full("http-check set-var", RULES, EXPRESSION, "set a variable"),
+    full("http-check set-var-fmt", RULES, EXPRESSION, "set a variable"),
+    full("http-check unset-var", RULES, EXPRESSION, "remove a variable"),
     full("tcp-check connect", RULES, &[Arg::Settings(CONNECT)], "connect"),
     full("tcp-check send", RULES, SENT, "send text"),
     full("tcp-check send-binary", RULES, SENT, "send bytes"),
@@ -55,9 +55,9 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("tcp-check send-binary-lf", RULES, SENT, "send a log-format as bytes"),
     full("tcp-check expect", RULES, &[Arg::Some("matcher")], "what a good answer is"),
     full("tcp-check comment", RULES, WORD, "note"),
-    full("tcp-check set-var", RULES, REST, "set a variable"),
-    full("tcp-check set-var-fmt", RULES, REST, "set a variable"),
-    full("tcp-check unset-var", RULES, REST, "remove a variable"),
+    full("tcp-check set-var", RULES, EXPRESSION, "set a variable"),
+    full("tcp-check set-var-fmt", RULES, EXPRESSION, "set a variable"),
+    full("tcp-check unset-var", RULES, EXPRESSION, "remove a variable"),
     full(
         "type httpchk",
         HEALTHCHECK,

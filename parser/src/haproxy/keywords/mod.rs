@@ -104,21 +104,23 @@ pub fn lookup(words: &[Word], section: Sections) -> Lookup {
     if let Some(found) = rows.iter().filter(here).find(matches) {
         return Lookup::Found(found.row);
     }
+    // Proxies know the whole name of what belongs to their other half: `option allbackups` in a frontend.
+    let proxy = section & PROXIES;
+    let sibling = rows.iter().filter(matches).find(|found| proxy != 0 && found.row.sections & PROXIES != 0);
+    if let Some(sibling) = sibling {
+        return Lookup::Elsewhere(sibling.row);
+    }
     if rows.iter().filter(here).any(|indexed| !indexed.more.is_empty()) {
         return Lookup::Family;
     }
-    let proxy = section & PROXIES;
-    let sibling = rows.iter().filter(matches).find(|found| proxy != 0 && found.row.sections & PROXIES != 0);
-    sibling
-        .or_else(|| rows.iter().find(matches))
-        .map_or(Lookup::Unknown, |found| Lookup::Elsewhere(found.row))
+    rows.iter().find(matches).map_or(Lookup::Unknown, |found| Lookup::Elsewhere(found.row))
 }
 
 /// Whether a word is this part of a keyword; the names of check actions have their variable behind them:
 /// `set-var(check.port)`.
 fn is_called(word: &str, part: &str) -> bool {
     word == part
-        || (part.ends_with("set-var") || part == "set-var-fmt")
+        || (part.ends_with("set-var") || matches!(part, "set-var-fmt" | "rdp-cookie"))
             && word.strip_prefix(part).is_some_and(|rest| rest.starts_with('('))
 }
 

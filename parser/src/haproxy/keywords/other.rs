@@ -10,8 +10,8 @@ const MAIL: &str = "no mail is sent";
 const EVENTS: &[&str] = &["nx", "refused", "timeout", "valid", "obsolete", "other"];
 
 const USER: &[Keyword] = &[
-    full("password", NONE, &[Arg::Word("hash")], "crypt(3) hash"),
-    full("insecure-password", NONE, &[Arg::Word("password")], "password in clear"),
+    full("password", NONE, &[Arg::Maybe(&Arg::Word("hash"))], "crypt(3) hash"),
+    full("insecure-password", NONE, &[Arg::Maybe(&Arg::Word("password"))], "password in clear"),
     full("groups", NONE, &[Arg::Word("groups")], "groups, separated by commas"),
 ];
 
@@ -31,7 +31,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("user", USERLIST, &[NAME, Arg::Settings(USER)], "a user"),
     full("group", USERLIST, &[NAME, Arg::Settings(GROUP)], "a group"),
     // peers, reported as a section
-    moot("peer", PEERS, &[NAME, Arg::Rest], "the section is reported", "another node"),
+    moot(
+        "peer",
+        PEERS,
+        &[NAME, Arg::Maybe(&Arg::Addr), Arg::Rest],
+        "the section is reported",
+        "another node",
+    ),
     moot(
         "bind",
         PEERS | RING,
@@ -66,7 +72,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "early hints of stored responses",
     ),
     moot("max-secondary-entries", CACHE, &[COUNT], "the section is reported", "variants of a response"),
-    full("description", RING, REST, "what it is"),
+    full("description", RING, &[Arg::Some("text")], "what it is"),
     full("format", RING, &[Arg::Choice(super::log::FORMATS)], "framing of lines whose target says none"),
     full("maxlen", RING, &[COUNT], "longest line in bytes"),
     full("size", RING, &[Arg::Size], "bytes of lines it holds"),

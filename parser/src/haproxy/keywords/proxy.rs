@@ -3,6 +3,7 @@
 use super::common::*;
 
 const REST: &[Arg] = &[Arg::Rest];
+const VALUE: &[Arg] = &[Arg::Some("value")];
 const FLAG: &[Arg] = &[];
 const COUNTS: &[Arg] = &[COUNT];
 const WORD: &[Arg] = &[Arg::Word("value")];
@@ -38,7 +39,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     // Identity.
     full("mode", PROXIES, &[Arg::Choice(&["tcp", "http", "health", "log", "spop", "haterm"])], "protocol"),
     full("id", FRONTEND | LISTEN | BACKEND, &[Arg::Int("id", 1, i32::MAX as i64)], "number of the proxy"),
-    full("description", PROXIES, &[Arg::Some("text")], "what it is"),
+    full("description", FRONTEND | LISTEN | BACKEND, &[Arg::Some("text")], "what it is"),
     full("disabled", PROXIES, FLAG, "do not start it"),
     full("enabled", PROXIES, FLAG, "start it after all"),
     full("guid", FRONTEND | LISTEN | BACKEND, WORD, "unique name: counters are kept by it"),
@@ -68,7 +69,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("dispatch", LISTEN | BACKEND, &[Arg::Addr], "one address instead of servers"),
     full("source", SERVER_SIDE, &[Arg::Addr, Arg::Settings(SOURCE)], "address to connect from"),
     // Balancing.
-    full("balance", SERVER_SIDE, &[Arg::Word("algorithm"), Arg::Rest], "how to choose a server"),
+    full("balance", SERVER_SIDE, &[Arg::Maybe(&Arg::Word("algorithm")), Arg::Rest], "how to choose a server"),
     full(
         "hash-type",
         SERVER_SIDE,
@@ -100,7 +101,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("cookie", SERVER_SIDE, &[NAME, Arg::Settings(COOKIE)], "stay on a server by a cookie"),
     full("dynamic-cookie-key", SERVER_SIDE, WORD, "key of dynamic cookies"),
     full("persist rdp-cookie", SERVER_SIDE, REST, "stay on a server by an RDP cookie"),
-    full("http-send-name-header", SERVER_SIDE, &[Arg::Maybe(&NAME)], "tell the server its name"),
+    full("http-send-name-header", SERVER_SIDE, &[NAME], "tell the server its name"),
     full(
         "load-server-state-from-file",
         SERVER_SIDE,
@@ -122,15 +123,15 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("errorfiles", PROXIES, &[NAME, Arg::Rest], "answers of an http-errors section"),
     full("http-error", PROXIES, &[Arg::Some("answer")], "what to answer"),
     // Compression.
-    inert("compression algo", PROXIES, REST, "nothing is compressed", "algorithms"),
-    inert("compression algo-req", PROXIES, REST, "nothing is compressed", "algorithms of requests"),
-    inert("compression algo-res", PROXIES, REST, "nothing is compressed", "algorithms of responses"),
-    moot("compression type", PROXIES, REST, "'compression algo' is reported", "types to compress"),
-    moot("compression type-req", PROXIES, REST, "'compression algo' is reported", "types to compress"),
-    moot("compression type-res", PROXIES, REST, "'compression algo' is reported", "types to compress"),
-    moot("compression minsize-req", PROXIES, REST, "'compression algo' is reported", "smallest request"),
-    moot("compression minsize-res", PROXIES, REST, "'compression algo' is reported", "smallest response"),
-    moot("compression direction", PROXIES, REST, "'compression algo' is reported", "direction"),
+    inert("compression algo", PROXIES, VALUE, "nothing is compressed", "algorithms"),
+    inert("compression algo-req", PROXIES, VALUE, "nothing is compressed", "algorithms of requests"),
+    inert("compression algo-res", PROXIES, VALUE, "nothing is compressed", "algorithms of responses"),
+    moot("compression type", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
+    moot("compression type-req", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
+    moot("compression type-res", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
+    moot("compression minsize-req", PROXIES, VALUE, "'compression algo' is reported", "smallest request"),
+    moot("compression minsize-res", PROXIES, VALUE, "'compression algo' is reported", "smallest response"),
+    moot("compression direction", PROXIES, VALUE, "'compression algo' is reported", "direction"),
     inert("compression offload", PROXIES, FLAG, "servers may compress", "keep servers from compressing"),
     // TCP and mail.
     full("clitcpka-cnt", CLIENT_SIDE, COUNTS, "keep-alive probes"),
@@ -142,7 +143,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert("email-alert mailers", PROXIES, WORD, "no mail is sent", "who sends mail"),
     moot("email-alert from", PROXIES, WORD, "'email-alert mailers' is reported", "sender"),
     moot("email-alert to", PROXIES, WORD, "'email-alert mailers' is reported", "receiver"),
-    moot("email-alert level", PROXIES, WORD, "'email-alert mailers' is reported", "least severity"),
+    moot(
+        "email-alert level",
+        PROXIES,
+        &[Arg::Choice(super::log::LEVELS)],
+        "'email-alert mailers' is reported",
+        "least severity",
+    ),
     moot("email-alert myhostname", PROXIES, WORD, "'email-alert mailers' is reported", "own name"),
     full("external-check command", SERVER_SIDE, WORD, "program that checks"),
     full("external-check path", SERVER_SIDE, WORD, "its PATH"),

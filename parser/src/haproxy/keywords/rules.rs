@@ -25,7 +25,7 @@ const STICK: &str = "requests are balanced without regard to where earlier ones 
 pub(super) const KEYWORDS: &[Keyword] = &[
     full("acl", PROXIES, &[NAME, Arg::Rest], "name a condition"),
     full("use_backend", FRONTEND | LISTEN, &[NAME, Arg::Cond], "choose a backend"),
-    full("use-server", LISTEN | BACKEND, &[NAME, Arg::Cond], "choose a server"),
+    full("use-server", LISTEN | BACKEND, &[NAME, Arg::MustCond], "choose a server"),
     full("redirect", FRONTEND | LISTEN | BACKEND, RULE, "answer with a redirection"),
     full("http-request", PROXIES, RULE, "what to do with requests"),
     full("http-response", PROXIES, RULE, "what to do with responses"),

@@ -5,6 +5,7 @@ use super::proxy::SOURCE;
 
 const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
+const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
 const CLEAR: &str = "the server would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
 const KERNEL: &str = "the kernel's setting is used";
@@ -160,12 +161,18 @@ pub const SERVER: &[Keyword] = &[
     moot("no-send-proxy-v2-ssl-cn", NONE, FLAG, "it is the default", "no PROXY header"),
     full("proxy-v2-options", NONE, WORD, "what the header carries"),
     full("set-proxy-v2-tlv-fmt", NONE, &[Arg::Maybe(&Arg::Word("format"))], "an extension of the header"),
-    moot("log-proto", NONE, WORD, "it is no log server", "protocol of log servers"),
+    moot(
+        "log-proto",
+        NONE,
+        &[Arg::Choice(&["legacy", "octet-count"])],
+        "it is no log server",
+        "protocol of log servers",
+    ),
     moot("log-bufsize", NONE, &[COUNT], "it is no log server", "buffer of log servers"),
     // TLS.
     refused("ssl", NONE, FLAG, CLEAR, "speak TLS"),
     moot("no-ssl", NONE, FLAG, "it is the default", "do not speak TLS"),
-    tls("verify", WORD),
+    tls("verify", &[Arg::Choice(&["none", "required"])]),
     tls("verifyhost", WORD),
     tls("no-verifyhost", FLAG),
     tls("ca-file", WORD),
@@ -181,8 +188,8 @@ pub const SERVER: &[Keyword] = &[
     tls("curves", WORD),
     tls("sigalgs", WORD),
     tls("client-sigalgs", WORD),
-    tls("ssl-min-ver", WORD),
-    tls("ssl-max-ver", WORD),
+    tls("ssl-min-ver", VERSION),
+    tls("ssl-max-ver", VERSION),
     tls("ssl-reuse", FLAG),
     tls("no-ssl-reuse", FLAG),
     tls("tls-tickets", FLAG),

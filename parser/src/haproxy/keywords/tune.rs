@@ -3,6 +3,7 @@
 use super::common::*;
 
 const REST: &[Arg] = &[Arg::Rest];
+const VALUE: &[Arg] = &[Arg::Word("value")];
 const NO_TLS: &str = "TLS is not spoken";
 const NO_H2: &str = "HTTP/2 is not spoken";
 const NO_LUA: &str = "scripts are not run";
@@ -13,23 +14,28 @@ const fn tuned(name: &'static str, args: &'static [Arg], doc: &'static str) -> K
 }
 
 const fn sized(name: &'static str) -> Keyword {
-    moot(name, GLOBAL, REST, SELF_SIZED, "size of an internal mechanism")
+    moot(name, GLOBAL, VALUE, SELF_SIZED, "size of an internal mechanism")
 }
 
 const fn tls(name: &'static str) -> Keyword {
-    moot(name, GLOBAL, REST, NO_TLS, "TLS mechanism")
+    moot(name, GLOBAL, VALUE, NO_TLS, "TLS mechanism")
 }
 
 const fn h2(name: &'static str) -> Keyword {
-    moot(name, GLOBAL, REST, NO_H2, "HTTP/2 mechanism")
+    moot(name, GLOBAL, VALUE, NO_H2, "HTTP/2 mechanism")
 }
 
 const fn quic(name: &'static str) -> Keyword {
-    moot(name, GLOBAL, REST, "QUIC is not spoken", "QUIC mechanism")
+    moot(name, GLOBAL, VALUE, "QUIC is not spoken", "QUIC mechanism")
 }
 
 const fn lua(name: &'static str) -> Keyword {
-    moot(name, GLOBAL, REST, NO_LUA, "Lua mechanism")
+    moot(name, GLOBAL, VALUE, NO_LUA, "Lua mechanism")
+}
+
+/// One that stands alone, or whose missing number is zero.
+const fn alone(name: &'static str) -> Keyword {
+    moot(name, GLOBAL, REST, SELF_SIZED, "switch of an internal mechanism")
 }
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -54,11 +60,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sized("tune.cli.max-payload-size"),
     sized("tune.comp.maxlevel"),
     sized("tune.defaults.purge"),
-    sized("tune.disable-fast-forward"),
-    sized("tune.disable-zero-copy-forwarding"),
+    alone("tune.disable-fast-forward"),
+    alone("tune.disable-zero-copy-forwarding"),
     sized("tune.epoll.mask-events"),
     sized("tune.events.max-events-at-once"),
-    sized("tune.fail-alloc"),
+    alone("tune.fail-alloc"),
     sized("tune.fd.edge-triggered"),
     sized("tune.fd.tables"),
     sized("tune.glitches.kill.cpu-usage"),
@@ -99,12 +105,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sized("tune.stick-counters"),
     sized("tune.streams-elasticity"),
     sized("tune.takeover-other-tg-connections"),
-    sized("tune.vars.check-max-size"),
-    sized("tune.vars.global-max-size"),
-    sized("tune.vars.proc-max-size"),
-    sized("tune.vars.reqres-max-size"),
-    sized("tune.vars.sess-max-size"),
-    sized("tune.vars.txn-max-size"),
+    alone("tune.vars.check-max-size"),
+    alone("tune.vars.global-max-size"),
+    alone("tune.vars.proc-max-size"),
+    alone("tune.vars.reqres-max-size"),
+    alone("tune.vars.sess-max-size"),
+    alone("tune.vars.txn-max-size"),
     sized("tune.zlib.memlevel"),
     sized("tune.zlib.windowsize"),
     h2("tune.h2.be.glitches-threshold"),
@@ -120,17 +126,23 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     h2("tune.h2.fe.max-total-streams"),
     h2("tune.h2.fe.rxbuf"),
     h2("tune.h2.header-table-size"),
-    h2("tune.h2.initial-window-size"),
+    alone("tune.h2.initial-window-size"),
     h2("tune.h2.log-errors"),
-    h2("tune.h2.max-concurrent-streams"),
+    alone("tune.h2.max-concurrent-streams"),
     h2("tune.h2.max-frame-size"),
     h2("tune.h2.zero-copy-fwd-send"),
     tls("tune.ssl.cachesize"),
     tls("tune.ssl.capture-buffer-size"),
     tls("tune.ssl.capture-cipherlist-size"),
     tls("tune.ssl.certificate-compression"),
-    tls("tune.ssl.default-dh-param"),
-    tls("tune.ssl.force-private-cache"),
+    moot(
+        "tune.ssl.default-dh-param",
+        GLOBAL,
+        &[Arg::Int("bits", 1024, i32::MAX as i64)],
+        NO_TLS,
+        "bits of Diffie-Hellman parameters",
+    ),
+    alone("tune.ssl.force-private-cache"),
     tls("tune.ssl.hard-maxrecord"),
     tls("tune.ssl.keylog"),
     tls("tune.ssl.keyupdate-rate-limit"),
@@ -171,8 +183,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     quic("tune.quic.zero-copy-fwd-send"),
     quic("tune.quic.cc-hystart"),
     quic("tune.quic.cc.cubic.min-losses"),
-    quic("tune.quic.disable-tx-pacing"),
-    quic("tune.quic.disable-udp-gso"),
+    alone("tune.quic.disable-tx-pacing"),
+    alone("tune.quic.disable-udp-gso"),
     quic("tune.quic.frontend.conn-tx-buffers.limit"),
     quic("tune.quic.frontend.default-max-window-size"),
     quic("tune.quic.frontend.glitches-threshold"),
@@ -189,7 +201,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     quic("tune.quic.socket-owner"),
     lua("tune.lua.bool-sample-conversion"),
     lua("tune.lua.burst-timeout"),
-    lua("tune.lua.forced-yield"),
+    alone("tune.lua.forced-yield"),
     lua("tune.lua.log.loggers"),
     lua("tune.lua.log.stderr"),
     lua("tune.lua.maxmem"),

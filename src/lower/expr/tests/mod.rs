@@ -86,6 +86,7 @@ impl World for Machine {
                     user("ann", Password::Clear("pw".into()), &["admins", "all"]),
                     user("bob", Password::Crypt(hash.into()), &["all"]),
                 ],
+                groups: ["admins", "all", "nobody"].map(str::to_owned).into(),
             })
         })
     }
