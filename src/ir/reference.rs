@@ -54,6 +54,15 @@ pub trait Index: Send + Sync {
     /// # Errors
     /// Which pattern is wrong; nothing is changed then.
     fn rebuild(&self, entries: &[Entry]) -> Result<(), String>;
+    /// Whether it can be told of single keys.
+    fn is_amendable(&self) -> bool {
+        false
+    }
+    /// From now on this key yields this value; `None`: nothing. False: make the index anew.
+    fn amend(&self, key: &str, value: Option<&str>) -> bool {
+        let _ = (key, value);
+        false
+    }
     /// Whether the expression could use this entry.
     ///
     /// # Errors
@@ -167,12 +176,12 @@ impl Reference {
     /// Why an expression cannot use what it would have to.
     pub fn change(&self, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let _turn = self.turn.lock();
-        let before = self.contents().clone();
-        let mut after = before.clone();
+        let mut after = self.contents().clone();
         act(&mut after);
         let users = self.users.lock();
         for (at, user) in users.iter().enumerate() {
             if let Err(why) = user.index.rebuild(&after.entries) {
+                let before = self.contents().clone();
                 for user in &users[..at] {
                     // These patterns were good a moment ago.
                     let _ = user.index.rebuild(&before.entries);
@@ -181,6 +190,31 @@ impl Reference {
             }
         }
         *self.contents() = after;
+        self.changed.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Reference {
+    /// The same where all that changes is about one key, and every entry passes [`Self::check`]: in a long list it costs
+    /// little to tell the indexes of it.
+    ///
+    /// # Errors
+    /// Why an expression cannot use what it would have to.
+    pub fn change_key(&self, key: &str, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
+        if !self.users.lock().iter().all(|user| user.index.is_amendable()) {
+            return self.change(act);
+        }
+        let _turn = self.turn.lock();
+        let users = self.users.lock();
+        let mut contents = self.contents();
+        act(&mut contents);
+        let now = contents.entries.iter().find(|entry| *entry.key == *key).map(|entry| &*entry.value);
+        for user in &*users {
+            if !user.index.amend(key, now) {
+                user.index.rebuild(&contents.entries)?;
+            }
+        }
         self.changed.store(true, Ordering::Release);
         Ok(())
     }
@@ -208,13 +242,13 @@ impl Reference {
             (Deed::Add, Some(_)) | (Deed::Delete, None) => return Ok(()),
             (Deed::Set(value), Some(now)) if **now == *value => return Ok(()),
             (Deed::Delete, Some(_)) => {
-                return self.change(|contents| contents.entries.retain(|e| *e.key != *key));
+                return self.change_key(key, |contents| contents.entries.retain(|e| *e.key != *key));
             }
             (Deed::Add, None) => "",
             (Deed::Set(value), _) => value,
         };
         self.check(key, value)?;
-        self.change(|contents| {
+        self.change_key(key, |contents| {
             let mut found = false;
             for entry in contents.entries.iter_mut().filter(|e| *e.key == *key) {
                 entry.value = value.into();

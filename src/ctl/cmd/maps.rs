@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
-use crate::ir::reference::{Entry, Origin, Reference, User, fresh_id};
+use crate::ir::reference::{Contents, Entry, Origin, Reference, User, fresh_id};
 
 pub(super) const COMMANDS: &[Command] = &[
     command(&["add", "acl"], Level::Admin, "add acl [@<ver>] <acl> <pattern>", "add an acl entry", |c| {
@@ -247,7 +247,14 @@ fn add(call: &mut Call<'_>, maps: bool) -> Reply {
         }
     }
     let done = match version {
-        None => outcome(one.change(|contents| contents.entries.append(&mut entries))),
+        None => {
+            let key = if let [one] = &*entries { Some(one.key.clone()) } else { None };
+            let append = |contents: &mut Contents| contents.entries.append(&mut entries);
+            outcome(match key {
+                Some(key) => one.change_key(&key, append),
+                None => one.change(append),
+            })
+        }
         Some(version) => {
             one.contents().prepared.extend(entries.into_iter().map(|entry| (version, entry)));
             Reply::done()
@@ -290,7 +297,7 @@ fn set(call: &mut Call<'_>) -> Reply {
     if let Err(why) = one.check(&meant, value) {
         return Reply::error(format!("{why}.\n"));
     }
-    outcome(one.change(|contents| {
+    outcome(one.change_key(&meant, |contents| {
         let meant = contents.entries.iter_mut().filter(|entry| is_meant(entry, key));
         meant.for_each(|entry| entry.value = value.into());
     }))
@@ -307,10 +314,9 @@ fn del(call: &mut Call<'_>, maps: bool) -> Reply {
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
     let key = call.arg(1);
-    if !one.contents().entries.iter().any(|entry| is_meant(entry, key)) {
-        return Reply::error("Key not found.\n");
-    }
-    outcome(one.change(|contents| contents.entries.retain(|entry| !is_meant(entry, key))))
+    let meant = one.contents().entries.iter().find(|entry| is_meant(entry, key)).map(|e| e.key.clone());
+    let Some(meant) = meant else { return Reply::error("Key not found.\n") };
+    outcome(one.change_key(&meant, |contents| contents.entries.retain(|entry| !is_meant(entry, key))))
 }
 
 fn clear(call: &mut Call<'_>, maps: bool) -> Reply {

@@ -24,6 +24,15 @@ pub fn lookup<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<&'m Value> {
         Sample::Str(text) => find(text),
         other => find(&other.clone().into_text()),
     };
+    if let Some(changed) = &map.changed {
+        let now = match sample {
+            Sample::Str(text) => changed.get(&**text),
+            other => changed.get(&*other.clone().into_text()),
+        };
+        if let Some(now) = now {
+            return now.as_ref();
+        }
+    }
     let position = match &map.keys {
         MapKeys::Exact(keys) => text(&|text| table::equal(keys, text)),
         MapKeys::Prefix(keys) => text(&|text| table::prefix_of(keys, text)),

@@ -1,5 +1,6 @@
 //! What is done to samples (manual, 7.3.1).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
@@ -112,9 +113,15 @@ pub struct Map {
     pub method: MatchMethod,
     /// Type of the results.
     pub out: SampleType,
+    /// `str`: keys that commands changed since `keys` was made, and what each yields now (`None`: nothing). They
+    /// are asked first.
+    pub changed: Option<Arc<Changed>>,
     /// What took its place while running.
     pub newer: Option<Arc<Newer<Map>>>,
 }
+
+/// See [`Map::changed`].
+pub type Changed = HashMap<Box<[u8]>, Option<Value>>;
 
 /// Index of a map's keys.
 #[derive(Clone, Debug)]

@@ -181,7 +181,17 @@ fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
         }
     };
     let out = output.kind();
-    Ok(Map { file, keys, values: values.into(), default, substitute, method, out, newer: None })
+    Ok(Map {
+        file,
+        keys,
+        values: values.into(),
+        default,
+        substitute,
+        method,
+        out,
+        changed: None,
+        newer: None,
+    })
 }
 
 /// Bits that a network fixes.

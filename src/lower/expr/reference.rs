@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
@@ -171,13 +172,43 @@ struct Lookup {
     newer: Arc<Newer<Map>>,
     is_value: fn(&str) -> bool,
     make: Make,
+    /// The map in use, sharing all of its parts.
+    now: Mutex<Map>,
 }
+
+/// So many keys may differ from a map's index before that is made anew.
+const MOST_CHANGED: usize = 512;
 
 impl Index for Lookup {
     fn rebuild(&self, entries: &[Entry]) -> Result<(), String> {
         let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
-        self.newer.set((self.make)(&entries)?);
+        let made = (self.make)(&entries)?;
+        *self.now.lock() = made.clone();
+        self.newer.set(made);
         Ok(())
+    }
+
+    fn is_amendable(&self) -> bool {
+        self.kind.method == MatchMethod::Str
+    }
+
+    fn amend(&self, key: &str, value: Option<&str>) -> bool {
+        let mut now = self.now.lock();
+        let mut changed = now.changed.as_deref().cloned().unwrap_or_default();
+        let value = match value {
+            None => None,
+            Some(value) => match (self.make)(&[(key, value)]) {
+                Ok(made) => made.values.first().cloned(),
+                Err(_) => return false,
+            },
+        };
+        changed.insert(key.as_bytes().into(), value);
+        if changed.len() > MOST_CHANGED {
+            return false;
+        }
+        now.changed = Some(Arc::new(changed));
+        self.newer.set(now.clone());
+        true
     }
 
     fn check(&self, key: &str, value: &str) -> Result<(), String> {
@@ -252,6 +283,7 @@ impl Language<'_> {
         let Some(all) = self.world.references() else { return };
         let file = all.file(&map.file, text, pairs);
         let newer: Arc<Newer<Map>> = Arc::default();
+        let now = map.clone();
         map.newer = Some(newer.clone());
         let kind = Kind { method: map.method, ignore_case: false, dotted: false };
         file.users.lock().push(User {
@@ -261,7 +293,7 @@ impl Language<'_> {
             method: kind.name(),
             ignore_case: false,
             output,
-            index: Box::new(Lookup { kind, newer, is_value, make }),
+            index: Box::new(Lookup { kind, newer, is_value, make, now: Mutex::new(now) }),
         });
     }
 }
