@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::expr::LogFormat;
+
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogDest {
@@ -176,6 +178,104 @@ pub struct LogTarget {
     pub min_level: Severity,
     /// `sample`; `None`: every line.
     pub sample: Option<Sampling>,
+    /// `profile`: name of the log profile that says what lines contain here.
+    pub profile: Option<String>,
+}
+
+/// When in the life of a session a line is written, or in which list the rule stands that asks for it (`do-log`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LogStep {
+    /// The client's connection was accepted.
+    Accept,
+    /// The request was received.
+    Request,
+    /// There is a connection to the server.
+    Connect,
+    /// The head of the response was received.
+    Response,
+    /// The end.
+    #[default]
+    Close,
+    /// It ended before there was a session.
+    Error,
+    /// `tcp-request connection`.
+    TcpConnection,
+    /// `tcp-request session`.
+    TcpSession,
+    /// `tcp-request content`.
+    TcpContent,
+    /// `tcp-response content`.
+    TcpResponse,
+    /// `http-request`.
+    HttpRequest,
+    /// `http-response`.
+    HttpResponse,
+    /// `http-after-response`.
+    HttpAfterResponse,
+}
+
+impl LogStep {
+    /// Every step by the name that `on` of a profile has for it.
+    pub const NAMES: [(&str, Self); 13] = [
+        ("accept", Self::Accept),
+        ("request", Self::Request),
+        ("connect", Self::Connect),
+        ("response", Self::Response),
+        ("close", Self::Close),
+        ("error", Self::Error),
+        ("tcp-req-conn", Self::TcpConnection),
+        ("tcp-req-sess", Self::TcpSession),
+        ("tcp-req-cont", Self::TcpContent),
+        ("tcp-res-cont", Self::TcpResponse),
+        ("http-req", Self::HttpRequest),
+        ("http-res", Self::HttpResponse),
+        ("http-after-res", Self::HttpAfterResponse),
+    ];
+
+    /// As `%OG` says it.
+    #[must_use]
+    pub fn origin(self) -> &'static str {
+        match self {
+            Self::Accept => "txn_accept",
+            Self::Request => "txn_request",
+            Self::Connect => "txn_connect",
+            Self::Response => "txn_response",
+            Self::Close => "txn_close",
+            Self::Error => "sess_error",
+            other => Self::NAMES.iter().find(|(_, step)| *step == other).map_or("unspec", |(name, _)| name),
+        }
+    }
+}
+
+/// A `log-profile` section.
+#[derive(Clone, Debug, Default)]
+pub struct LogProfile {
+    /// Name.
+    pub name: String,
+    /// `log-tag`.
+    pub tag: Option<String>,
+    /// `on STEP`; `None`: `any`.
+    pub steps: Vec<(Option<LogStep>, StepLine)>,
+}
+
+impl LogProfile {
+    /// What is said about a step; the last line of several counts.
+    #[must_use]
+    pub fn line(&self, step: LogStep) -> Option<&StepLine> {
+        let of = |wanted: Option<LogStep>| self.steps.iter().rev().find(|(s, _)| *s == wanted);
+        of(Some(step)).or_else(|| of(None)).map(|(_, line)| line)
+    }
+}
+
+/// What `on` of a profile says about a step.
+#[derive(Clone, Debug, Default)]
+pub struct StepLine {
+    /// `drop`: nothing is written.
+    pub drop: bool,
+    /// `format`; `None`: as the proxy says.
+    pub format: Option<LogFormat>,
+    /// `sd`; `None`: as the proxy says.
+    pub data: Option<LogFormat>,
 }
 
 /// Which line a proxy writes per session.
@@ -193,5 +293,5 @@ pub enum LogFormatKind {
     /// `option httpslog`.
     Https,
     /// `log-format`.
-    Custom(super::expr::LogFormat),
+    Custom(LogFormat),
 }

@@ -57,6 +57,8 @@ pub struct Config {
     pub resolvers: Vec<Resolvers>,
     /// `ring` sections, and those behind log targets that are streams.
     pub rings: Vec<log::RingConf>,
+    /// `log-profile` sections.
+    pub log_profiles: Vec<log::LogProfile>,
     /// `log-forward` sections.
     pub log_forwards: Vec<log::LogForward>,
     /// `userlist` sections.

@@ -9,7 +9,7 @@ use super::check::Check;
 pub use super::forwarded::{Forwarded, ForwardedNode, ForwardedValue, OriginalTo};
 
 use super::expr::{Cond, Expr, LogFormat};
-use super::log::{LogFormatKind, LogTarget};
+use super::log::{LogFormatKind, LogStep, LogTarget};
 use super::rules::{HttpRule, Reply, TcpRule};
 use super::server::Server;
 use super::{Place, ProxyIdx};
@@ -299,6 +299,10 @@ pub struct Proxy {
     pub log_format: LogFormatKind,
     /// `log-format-sd`: structured data of RFC 5424 lines.
     pub log_format_sd: Option<LogFormat>,
+    /// `error-log-format`: of lines about what never became a session.
+    pub error_log_format: Option<LogFormat>,
+    /// `log-steps`; empty: one line per session.
+    pub log_steps: Vec<LogStep>,
     /// `option dontlognull`.
     pub dontlognull: bool,
     /// `option dontlog-normal`.
@@ -516,6 +520,8 @@ impl Proxy {
             reads_server_addresses: false,
             log_format: LogFormatKind::Default,
             log_format_sd: None,
+            error_log_format: None,
+            log_steps: Vec::new(),
             dontlognull: false,
             dontlog_normal: false,
             logasap: false,

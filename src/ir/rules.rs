@@ -198,8 +198,8 @@ pub enum CommonAction {
         /// The period in milliseconds; `None`: as the filter says.
         period: Option<IntSource>,
     },
-    /// `do-log`: a log line now.
-    DoLog,
+    /// `do-log [profile NAME]`: a log line now.
+    DoLog(Option<Box<str>>),
     /// `set-priority-offset EXPR`.
     SetPriorityOffset(Expr),
     /// `add-acl(FILE) KEY`.

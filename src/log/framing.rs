@@ -148,6 +148,7 @@ mod tests {
                 max_level: Severity(7),
                 min_level: Severity(0),
                 sample: None,
+                profile: None,
             };
             let mut line = Vec::new();
             header(&mut line, &target, Severity(6), sender, now);

@@ -95,6 +95,18 @@ impl Targets {
         self.targets.is_empty()
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// The profile of a target.
+    #[must_use]
+    pub fn profile(&self, index: usize) -> Option<&str> {
+        self.targets.get(index)?.conf.profile.as_deref()
+    }
+
     /// Whether a line of this severity goes anywhere.
     #[must_use]
     pub fn wants(&self, severity: Severity) -> bool {
@@ -180,34 +192,52 @@ impl Logger {
         data: &[u8],
         message: &[u8],
     ) {
-        let now = sys::clock::wall();
+        for target in &targets.targets {
+            self.send_one(target, severity, tag, data, message);
+        }
+    }
+
+    /// The same to one of the targets.
+    pub fn send_to(
+        &self,
+        targets: &Targets,
+        index: usize,
+        severity: Severity,
+        tag: Option<&str>,
+        data: &[u8],
+        message: &[u8],
+    ) {
+        if let Some(target) = targets.targets.get(index) {
+            self.send_one(target, severity, tag, data, message);
+        }
+    }
+
+    fn send_one(&self, target: &Target, severity: Severity, tag: Option<&str>, data: &[u8], message: &[u8]) {
         thread_local! {
             static LINE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
         }
-        for target in &targets.targets {
-            if severity > target.conf.max_level || !target.takes() {
-                continue;
-            }
-            let (target, sink) = (&target.conf, &target.sink);
-            LINE.with_borrow_mut(|line| {
-                line.clear();
-                let severity = severity.max(target.min_level);
-                let tag = tag.unwrap_or(&self.identity.tag);
-                let sender = framing::Sender {
-                    hostname: self.identity.hostname.as_deref(),
-                    tag,
-                    pid: self.pid.load(Relaxed),
-                    data,
-                };
-                framing::header(line, target, severity, &sender, now);
-                line.extend_from_slice(message);
-                line.truncate(target.max_len.saturating_sub(1));
-                line.push(b'\n');
-                if !sink.send(line) {
-                    self.dropped.fetch_add(1, Relaxed);
-                }
-            });
+        if severity > target.conf.max_level || !target.takes() {
+            return;
         }
+        let now = sys::clock::wall();
+        let (target, sink) = (&target.conf, &target.sink);
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            let severity = severity.max(target.min_level);
+            let sender = framing::Sender {
+                hostname: self.identity.hostname.as_deref(),
+                tag: tag.unwrap_or(&self.identity.tag),
+                pid: self.pid.load(Relaxed),
+                data,
+            };
+            framing::header(line, target, severity, &sender, now);
+            line.extend_from_slice(message);
+            line.truncate(target.max_len.saturating_sub(1));
+            line.push(b'\n');
+            if !sink.send(line) {
+                self.dropped.fetch_add(1, Relaxed);
+            }
+        });
     }
 
     /// Passes a line from elsewhere on to all `targets` that want its severity.

@@ -1,30 +1,60 @@
 //! Log lines of sessions: when they are written, and which.
 
+use super::rules::{logs_connect, render_log};
 use super::txn::Txn;
 use super::worker::with;
-use crate::expr::{Session as _, logformat};
+use crate::expr::ctx::Progress;
+use crate::expr::{Ctx, Session as _, logformat};
 use crate::ir;
-use crate::ir::log::Severity;
+use crate::ir::log::{LogProfile, LogStep, Severity};
 
-/// `option logasap`: the line is written as soon as the response's head, or the server's connection, is there.
-pub(super) fn log_early(txn: &mut Txn) {
-    if !txn.fe.ir.logasap || super::rules::logs_connect(&txn.fe.ir) {
+/// A step of a session: its line, if `log-steps` asks for one or the proxy writes its line here.
+pub(super) fn at(txn: &mut Txn, step: LogStep) {
+    let ir = &txn.fe.ir;
+    if !ir.log_steps.is_empty() {
+        if ir.log_steps.contains(&step) {
+            log(txn, step);
+        }
         return;
     }
-    txn.ended = txn.times.data.or(txn.times.connect);
-    txn.early = true;
-    log(txn);
-    (txn.ended, txn.early) = (None, false);
-    // There is one line.
-    txn.log_level = None;
+    let short = logs_connect(ir);
+    if short && step == LogStep::Accept {
+        log(txn, step);
+    }
+    // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there.
+    let soon = if ir.mode == ir::proxy::Mode::Http { LogStep::Response } else { LogStep::Connect };
+    if ir.logasap && !short && step == soon {
+        txn.ended = txn.times.data.or(txn.times.connect);
+        txn.early = true;
+        log(txn, step);
+        (txn.ended, txn.early) = (None, false);
+        // There is one line.
+        txn.log_level = None;
+    }
 }
 
-/// Log line of a finished transaction, if it is to be written.
-pub(super) fn log(txn: &Txn) {
-    let proxy = &txn.fe;
-    if proxy.logs.is_empty() {
-        return;
+/// The line at the end of a session.
+pub(super) fn at_end(txn: &Txn) {
+    let ir = &txn.fe.ir;
+    let wanted = match txn.end_step {
+        LogStep::Close if ir.log_steps.is_empty() => !logs_connect(ir),
+        LogStep::Close => ir.log_steps.contains(&LogStep::Close),
+        _ => true,
+    };
+    if wanted {
+        log(txn, txn.end_step);
     }
+}
+
+/// `do-log`: the line of the rules that are evaluated now.
+pub(super) fn by_rule(txn: &Txn, profile: Option<&str>) {
+    if let Some(level) = txn.log_level {
+        write(txn, txn.rules_step, level, profile);
+    }
+}
+
+fn log(txn: &Txn, step: LogStep) {
+    let proxy = &txn.fe;
     let Some(level) = txn.log_level else { return };
     let failed =
         txn.failure.code()[0] != b'-' && txn.failure.code()[0] != b'L' || txn.retries > 0 && txn.redispatched;
@@ -33,12 +63,43 @@ pub(super) fn log(txn: &Txn) {
     }
     let level =
         if proxy.ir.log_separate_errors && (failed || txn.status >= 500) { Severity(3) } else { level };
+    write(txn, step, level, None);
+}
+
+fn write(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>) {
+    let (proxy, logger) = (&txn.fe, &txn.live.logger);
+    if proxy.logs.is_empty() {
+        return;
+    }
     let ctx = txn.ctx();
+    let ctx = Ctx { progress: Progress { origin: step.origin(), ..ctx.progress }, ..ctx };
     let mut line = with(super::worker::Worker::take_scratch);
-    super::rules::render_log(&proxy.ir, &ctx, &mut line);
+    match proxy.ir.error_log_format.as_ref().filter(|_| step == LogStep::Error) {
+        Some(format) => logformat::render(format, &ctx, &mut line),
+        None => render_log(&proxy.ir, &ctx, &mut line),
+    }
     let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
     let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
-    txn.live.logger.send_with(&proxy.logs, level, tag, &data, &line);
+    let profiles = &txn.live.config.log_profiles;
+    if profiles.is_empty() {
+        logger.send_with(&proxy.logs, level, tag, &data, &line);
+    } else {
+        for index in 0..proxy.logs.len() {
+            let named = |name: &str| profiles.iter().find(|profile| profile.name == name);
+            let used = profile.or_else(|| proxy.logs.profile(index)).and_then(named);
+            let said = used.and_then(|profile| profile.line(step));
+            if said.is_some_and(|said| said.drop) {
+                continue;
+            }
+            let own =
+                said.and_then(|said| said.format.as_ref()).map(|format| logformat::to_vec(format, &ctx));
+            let own_data =
+                said.and_then(|said| said.data.as_ref()).map(|format| logformat::to_vec(format, &ctx));
+            let tag = used.and_then(|LogProfile { tag, .. }| tag.as_deref()).or(tag);
+            let (line, data) = (own.as_ref().unwrap_or(&line), own_data.as_ref().unwrap_or(&data));
+            logger.send_to(&proxy.logs, index, level, tag, data, line);
+        }
+    }
     with(|w| w.give_scratch(line));
 }
 

@@ -8,7 +8,7 @@ use crate::expr::eval_cond;
 use crate::expr::{Answer, Ctx, Session, Verdict, chain, logformat, rules};
 use crate::ir;
 use crate::ir::expr::{Dir, Scope};
-use crate::ir::log::LogFormatKind;
+use crate::ir::log::{LogFormatKind, LogStep};
 use crate::ir::proxy::UseBackendTarget;
 use crate::ir::rules::HttpService;
 use crate::live::{Proxy, Server};
@@ -80,6 +80,7 @@ pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
 /// `tcp-request connection`: what the socket says.
 pub(super) fn connection(txn: &mut Txn) -> Outcome {
     let fe = txn.fe.clone();
+    txn.rules_step = LogStep::TcpConnection;
     let outcome = rules::tcp_connection(&fe.ir.tcp_request_connection, txn).into();
     txn.settle_connection();
     outcome
@@ -88,11 +89,13 @@ pub(super) fn connection(txn: &mut Txn) -> Outcome {
 /// `tcp-request session`: what a PROXY header said too.
 pub(super) fn session(txn: &mut Txn) -> Outcome {
     let fe = txn.fe.clone();
+    txn.rules_step = LogStep::TcpSession;
     rules::tcp_connection(&fe.ir.tcp_request_session, txn).into()
 }
 
 /// `tcp-request content` of `proxy` from rule `from` on.
 pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+    txn.rules_step = LogStep::TcpContent;
     let outcome = rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into();
     txn.settle_captures();
     outcome
@@ -101,6 +104,7 @@ pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Out
 /// `tcp-response content` of the backend from rule `from` on.
 pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Outcome {
     let be = txn.be.clone();
+    txn.rules_step = LogStep::TcpResponse;
     rules::tcp_content(&be.ir.tcp_response_content, from, Dir::Res, txn).into()
 }
 
@@ -180,6 +184,7 @@ fn any(txn: &Txn, conds: &[ir::expr::Cond]) -> bool {
 
 /// `http-request` of `proxy` from rule `from` on.
 pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+    txn.rules_step = LogStep::HttpRequest;
     let outcome = rules::http_request(&proxy.ir.http_request, from, txn).into();
     txn.settle_captures();
     outcome
@@ -191,6 +196,7 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
     if *at == (0, 0) && !txn.vars.is_empty() {
         txn.vars.clear(Scope::Req);
     }
+    txn.rules_step = LogStep::HttpResponse;
     for (section, proxy) in both(txn).enumerate().skip(at.0) {
         let from = std::mem::take(&mut at.1);
         at.0 = section;
@@ -213,6 +219,7 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
 
 /// `http-after-response` of both proxies. It can edit, but not stop a response.
 pub(super) fn after_response(txn: &mut Txn) {
+    txn.rules_step = LogStep::HttpAfterResponse;
     for proxy in both(txn) {
         if !proxy.ir.http_after_response.is_empty() {
             rules::http_after_response(&proxy.ir.http_after_response, txn);

@@ -12,6 +12,7 @@ use super::tunnel::{self, TunnelLimits};
 use super::txn::Txn;
 use super::worker::Conn;
 use super::{hold, lines};
+use crate::ir::log::LogStep;
 use crate::ir::rules::TcpAction;
 use crate::live::Proxy;
 use crate::sys::clock;
@@ -20,9 +21,7 @@ use crate::sys::clock;
 pub(super) async fn session(conn: &mut Conn) {
     let mut txn = Txn::new(conn, conn.accepted);
     txn.make_unique_id();
-    if rules::logs_connect(&txn.fe.ir) {
-        lines::log(&txn);
-    }
+    lines::at(&mut txn, LogStep::Accept);
     let failure = match serve(conn, &mut txn).await {
         Ok(failure) | Err(failure) => failure,
     };
@@ -54,7 +53,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
         (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
     }
     txn.sockets.1 = Some(io.raw_fd());
-    lines::log_early(txn);
+    lines::at(txn, LogStep::Connect);
     let server = slot.server().clone();
     server.need.note(server.counters.used.inc());
     let t = &be.ir.timeouts;
@@ -185,8 +184,8 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         conn.io.reset_on_close();
     }
     let null = up == 0 && down == 0 && txn.fe.ir.dontlognull && txn.server.is_none();
-    if !null && !rules::logs_connect(&txn.fe.ir) {
-        lines::log(txn);
+    if !null {
+        lines::at_end(txn);
     }
 }
 

@@ -43,6 +43,7 @@ impl Bench {
             max_level: Severity(7),
             min_level: Severity(0),
             sample: None,
+            profile: None,
         };
         let proxy = |name: &str, caps, servers| {
             let mut proxy = ir::Proxy::new(name, caps);

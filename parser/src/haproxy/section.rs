@@ -97,7 +97,7 @@ pub const KINDS: &[SectionKind] = &[
     kind("ring", RING, Naming::Always, ""),
     kind("program", PROGRAM, Naming::Always, "the program is not started"),
     kind("log-forward", LOG_FORWARD, Naming::Always, ""),
-    kind("log-profile", LOG_PROFILE, Naming::Always, "log lines keep their usual form"),
+    kind("log-profile", LOG_PROFILE, Naming::Always, ""),
     kind("fcgi-app", FCGI_APP, Naming::Always, "FastCGI applications cannot be reached"),
     kind("crt-store", CRT_STORE, Naming::Maybe, "certificates are not loaded"),
     kind("acme", ACME, Naming::Always, "certificates are not ordered"),

@@ -88,6 +88,7 @@ impl Bench {
             max_level: Severity(7),
             min_level: Severity(0),
             sample: None,
+            profile: None,
         }];
         proxy.backend.as_mut().unwrap().servers = names
             .iter()

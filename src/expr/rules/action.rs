@@ -87,7 +87,7 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
             );
             session.effect(effect);
         }
-        CommonAction::DoLog => session.effect(Effect::Log),
+        CommonAction::DoLog(profile) => session.effect(Effect::Log(profile.as_deref())),
         CommonAction::SetPriorityOffset(expr) => {
             if let Some(n) = int(expr, session) {
                 session.effect(Effect::PriorityOffset(clamped(n, 524_287)));

@@ -89,8 +89,8 @@ pub enum Effect<'a> {
     Timeout(TimeoutKind, Option<Duration>),
     /// Put a limit on the stream: the filter, bytes, period.
     BandwidthLimit(&'a BandwidthLimit, u64, Duration),
-    /// `do-log`: write a log line now.
-    Log,
+    /// `do-log`: write a log line now, in the form of a profile if one is named.
+    Log(Option<&'a str>),
     /// Never repeat this request after a failure.
     DisableL7Retry,
     /// Send `103 Early Hints` with this header.

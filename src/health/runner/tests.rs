@@ -32,6 +32,7 @@ impl Bench {
             max_level: Severity(7),
             min_level: Severity(0),
             sample: None,
+            profile: None,
         }];
         proxy.timeouts.check = Some(Duration::from_secs(5));
         let half = proxy.backend.as_mut().unwrap();

@@ -79,6 +79,11 @@ pub trait World {
         let _ = (proxy, name);
         None
     }
+    /// Whether there is a `log-profile` section of that name.
+    fn log_profile(&self, name: &str) -> bool {
+        let _ = name;
+        true
+    }
     /// Whether Lua scripts are loaded, which may define more fetches, converters and actions.
     fn lua(&self) -> bool {
         true

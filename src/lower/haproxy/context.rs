@@ -31,6 +31,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) made: usize,
     /// Name of the proxy whose lines are read.
     pub(super) proxy: String,
+    /// Names of the log profiles.
+    pub(super) profiles: HashSet<String>,
     said: Vec<Diagnostic>,
     /// Rings behind log targets that are streams.
     pub(super) streams: Vec<RingConf>,
@@ -107,6 +109,7 @@ impl<'a> Context<'a> {
             made: 0,
             proxy: String::new(),
             unverified: Vec::new(),
+            profiles: HashSet::new(),
             said,
             streams: Vec::new(),
         }
@@ -121,6 +124,9 @@ impl<'a> Context<'a> {
         let mut config = Config::default();
         self.tables = tables(tree);
         self.switches = Switches::new(tree);
+        let profiles = tree.sections.iter().filter(|section| section.kind.bit == section::LOG_PROFILE);
+        self.profiles =
+            profiles.filter_map(|section| Some(section.name.as_ref()?.text().to_owned())).collect();
         ring::lower(self, tree, &mut config.rings);
         for section in &tree.sections {
             match section.kind.bit {

@@ -51,6 +51,7 @@ pub(super) fn line(
         max_level: Severity(7),
         min_level: Severity(0),
         sample: None,
+        profile: None,
     };
     // A ring's own framing and length hold for targets that say none.
     if let LogDest::Ring(name) = &target.dest
@@ -67,12 +68,24 @@ pub(super) fn line(
     for setting in line.settings(1) {
         match setting.name() {
             "len" => target.max_len = setting.number(0).unwrap_or(target.max_len),
+            "profile" => target.profile = profile(context, setting),
             "sample" => target.sample = sampling(context, setting),
             "format" => target.framing = framing(setting.text(0).unwrap_or_default()),
             _ => {}
         }
     }
     Some(LogLine::Target(target))
+}
+
+/// The name of a profile that is there.
+fn profile(context: &mut Context<'_>, setting: &Statement) -> Option<String> {
+    let name = setting.text(0)?;
+    if !context.profiles.contains(name) {
+        let message = format!("'log' : uses unknown log-profile '{name}'.");
+        context.alert(Reason::UnknownReference, span_at(setting, 0), message);
+        return None;
+    }
+    Some(name.to_owned())
 }
 
 fn code(names: &[&str], name: &str) -> u8 {

@@ -21,6 +21,7 @@ mod inherit;
 mod judge;
 mod log;
 mod log_forward;
+mod log_profile;
 mod names;
 mod one_server;
 mod option;

@@ -12,7 +12,7 @@ use super::http_errors::Pages;
 use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
-use super::{balance, bandwidth, bind, errors, healthcheck, ids, inherit, option, rules, server, stats};
+use super::{balance, bandwidth, bind, errors, healthcheck, ids, inherit, log_profile, option, rules, server, stats};
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
@@ -45,6 +45,7 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
         }
     }
     ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
+    rules::log_profiles(context, tree, &names, pages, config);
     for ((index, lines), fact) in (0..).map(ProxyIdx).zip(pending).zip(&facts) {
         let lines = rules::Lines { rules: &lines, format: fact.format_line, section: fact.section.span };
         rules::lower(context, &names, pages, config, index, &lines);
@@ -189,6 +190,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "enabled" => common.disabled = false,
         "log" if line.modifier != Modifier::None => draft.logs.clear(),
         "log" => draft.logs.extend(log::line(context, line, &config.rings, false)),
+        "log-steps" => common.log_steps = log_profile::steps(context, line),
         "log-tag" => common.log_tag = text.map(str::to_owned),
         "bind" => frontend.binds.extend(bind::lower(context, line)),
         "maxconn" => frontend.maxconn = limit(),

@@ -16,6 +16,7 @@ use super::super::rules::RuleSet;
 use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
+use super::log_profile;
 use super::names::Names;
 use crate::ir::bandwidth::BandwidthLimit;
 use crate::ir::check::Check;
@@ -48,6 +49,7 @@ const RULES: &[&str] = &[
     "monitor fail",
     "log-format",
     "log-format-sd",
+    "error-log-format",
     "option forwarded",
     "http-error",
     "capture request header",
@@ -117,6 +119,10 @@ impl World for Surroundings<'_, '_> {
         self.config.proxy(proxy).bandwidth_limits.iter().find(|limit| limit.name == name).cloned()
     }
 
+    fn log_profile(&self, name: &str) -> bool {
+        self.config.log_profiles.iter().any(|profile| profile.name == name)
+    }
+
     fn userlist(&self, name: &str) -> Option<Arc<Userlist>> {
         self.config.userlists.iter().find(|list| list.name == name).cloned().map(Arc::new)
     }
@@ -184,6 +190,7 @@ struct Lists {
     http_errors: Vec<Reply>,
     hash_expr: Option<Expr>,
     log_format_sd: Option<LogFormat>,
+    error_log_format: Option<LogFormat>,
 }
 
 /// `stick` rules are only judged: an expression, a table that is looked for elsewhere, a condition.
@@ -257,6 +264,27 @@ pub(super) fn lower(
     for (name, span) in unknown {
         unknown_backend(context, names, &owner, "use_backend", &name, span);
     }
+}
+
+/// `log-profile` sections.
+pub(super) fn log_profiles(
+    context: &mut Context<'_>,
+    tree: &Tree,
+    names: &Names<'_>,
+    pages: &Pages,
+    config: &mut Config,
+) {
+    let (profiles, said) = {
+        let world = Surroundings { context, names, config, pages };
+        let owner = Owner { frontend: true, backend: true, http: true, ..Owner::default() };
+        let mut language = Language::new(&world, owner, Default::default());
+        let sections = tree.sections.iter().filter(|section| section.kind.bit == section::LOG_PROFILE);
+        let profiles: Vec<_> =
+            sections.filter_map(|section| log_profile::read(&mut language, section)).collect();
+        (profiles, language.finish())
+    };
+    said.into_iter().for_each(|diagnostic| context.say(diagnostic));
+    config.log_profiles = profiles;
 }
 
 /// `set-var` and `set-var-fmt` of the global section.
@@ -361,6 +389,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captur
     proxy.forwarded = lists.forwarded;
     proxy.http_errors = lists.http_errors;
     proxy.log_format_sd = lists.log_format_sd;
+    proxy.error_log_format = lists.error_log_format;
     if let Some(format) = lists.log_format {
         proxy.log_format = LogFormatKind::Custom(format);
     }
@@ -561,6 +590,11 @@ impl Reader<'_> {
             "option forwarded" => {
                 let on = line.modifier == Modifier::None && language.owner.backend;
                 lists.forwarded = on.then(|| language.forwarded(words, span)).flatten();
+            }
+            "error-log-format" => {
+                if let Some(word) = line.word(0) {
+                    lists.error_log_format = language.log_format(word, LfUse::Log, Site::Log);
+                }
             }
             "log-format-sd" => {
                 if let Some(word) = line.word(0) {

@@ -130,12 +130,15 @@ pub(super) fn resolve(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> R
 }
 
 fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
-    if cursor.eat("profile") {
-        let word = cursor.next(language, "the name of a log profile")?;
-        let message = "'profile' of 'do-log' has no effect in Tandem yet: the line has its usual form.";
-        language.say(Diagnostic::warning(Reason::NoEffect, word.span, message));
+    if !cursor.eat("profile") {
+        return Some(C::DoLog(None));
     }
-    Some(C::DoLog)
+    let word = cursor.next(language, "the name of a log profile")?;
+    if !language.world.log_profile(word) {
+        let message = format!("'do-log' : uses unknown log-profile '{word}'.");
+        return language.alert(Reason::UnknownReference, word.span, message);
+    }
+    Some(C::DoLog(Some(word.text().into())))
 }
 
 /// A number that is written, up to `high`, or an expression that yields one.

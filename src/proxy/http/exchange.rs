@@ -10,6 +10,7 @@ use crate::buf::Buf;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare};
 use crate::http::{Body, Head, error_page};
+use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, RestrictNames};
 use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
@@ -86,10 +87,9 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     request::note_line(&mut txn);
     count_request(conn, &mut txn);
     txn.make_unique_id();
-    if rules::logs_connect(&txn.fe.ir) {
-        lines::log(&txn);
-    }
+    lines::at(&mut txn, LogStep::Accept);
     request::capture(&mut txn);
+    lines::at(&mut txn, LogStep::Request);
     let mut facts = facts;
     let next = match serve(conn, &mut txn, &mut facts).await {
         Flow::Done(next) => next,
@@ -457,6 +457,7 @@ async fn early_hints(conn: &mut Conn, txn: &mut Txn) {
 async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
     txn.failure = failure;
     txn.status = failure.status;
+    txn.end_step = LogStep::Error;
     if let Some(fe) = &txn.fe.frontend {
         fe.counters.ereq.inc();
         fe.counters.req_tot.inc();
@@ -519,7 +520,7 @@ fn finish(txn: &mut Txn, logged: bool) {
             add_times(&c.times, txn, &timers, c.req_tot.get());
         }
     }
-    if logged && !rules::logs_connect(&txn.fe.ir) {
-        lines::log(txn);
+    if logged {
+        lines::at_end(txn);
     }
 }

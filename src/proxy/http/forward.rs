@@ -14,10 +14,12 @@ use crate::expr::{Answer, AnswerBody};
 use crate::http::case;
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Progress, Version, response};
+use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, HttpReuse};
 use crate::live::{Seen, Server};
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::lines;
 use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::Kept;
 use crate::proxy::pump::{Pump, PumpError};
@@ -102,6 +104,7 @@ pub(super) async fn run(
         }
         server.need.note(server.counters.used.inc());
         txn.sockets.1 = Some(io.raw_fd());
+        lines::at(txn, LogStep::Connect);
         let kills = server.kills();
         let attempt =
             attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, direct).await;
@@ -461,7 +464,7 @@ async fn respond(
         return Attempt::Over(denied(conn, txn, facts, &refusal).await);
     }
     rules::after_response(txn);
-    crate::proxy::lines::log_early(txn);
+    lines::at(txn, LogStep::Response);
     let tunnel = rf.body == Body::Tunnel;
     let uploaded = x.upload.is_read() || facts.body.is_empty();
     let keep = facts.keep_alive

@@ -17,7 +17,7 @@ use crate::expr::{Session as _, Vars};
 use crate::http::Head;
 use crate::ir;
 use crate::ir::expr::Scope;
-use crate::ir::log::Severity;
+use crate::ir::log::{LogStep, Severity};
 use crate::live::{Live, Proxy, Server};
 use crate::sys::clock;
 
@@ -124,6 +124,10 @@ pub(super) struct Txn {
     pub(super) expects_proxy: bool,
     /// Do edits without room end the rules: of the request, of the response.
     strict: (bool, bool),
+    /// Which rules are evaluated.
+    pub(super) rules_step: LogStep,
+    /// What the line at the end is about.
+    pub(super) end_step: LogStep,
     /// Bandwidth limits that rules set.
     pub(super) shape: Option<Box<Shape>>,
     /// Sockets, for what the kernel knows of them: the client's, the server's.
@@ -222,6 +226,8 @@ impl Txn {
             spliced: (0, 0),
             strict: (true, true),
             shape: None,
+            rules_step: LogStep::Close,
+            end_step: LogStep::Close,
             sockets: (conn.io.raw_fd(), None),
             tags: Tags::default(),
             server_reused: false,

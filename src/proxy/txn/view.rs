@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
+use super::super::lines;
 use super::super::worker::with;
 use super::Txn;
 use crate::buf::Buf;
 use crate::expr::ctx::{Buffered, Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView};
 use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
 use crate::ir::expr::Dir;
+use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TimeoutKind;
 use crate::live::Proxy;
@@ -116,13 +118,7 @@ impl Session for Txn {
                 log_counter: 0,
                 last_rule: self.last_rule.as_deref(),
                 priority: self.priority,
-                origin: if !self.early {
-                    "txn_close"
-                } else if http {
-                    "txn_response"
-                } else {
-                    "txn_connect"
-                },
+                origin: LogStep::Close.origin(),
                 early: self.early,
             },
             live: self,
@@ -198,7 +194,7 @@ impl Session for Txn {
             Effect::BandwidthLimit(filter, bytes, period) => {
                 self.shape.get_or_insert_default().set(filter, bytes, period, clock::now());
             }
-            Effect::Log => super::super::lines::log(self),
+            Effect::Log(profile) => lines::by_rule(self, profile),
             // A value that an expression cannot use changes nothing, as in HAProxy.
             Effect::Patterns(list, key, deed) => drop(list.get().apply(key, deed)),
             Effect::PriorityClass(class) => self.priority.0 = class,

@@ -19,7 +19,7 @@ const SETTINGS: &[Keyword] = &[
     full("len", NONE, &[Arg::Int("length", 80, 65535)], "longest line in bytes"),
     full("format", NONE, &[Arg::Choice(FORMATS)], "framing of a line"),
     full("sample", NONE, &[Arg::Word("ranges:size")], "send some of the lines"),
-    inert("profile", NONE, &[NAME], "lines keep their usual form", "use a log profile"),
+    full("profile", NONE, &[NAME], "use a log profile"),
 ];
 
 /// Address, settings, facility, levels. With `global` only the first is there.
@@ -43,21 +43,9 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "put a host name into syslog headers",
     ),
     full("log-format", CLIENT_SIDE, FORMAT, "what a log line contains"),
-    inert(
-        "error-log-format",
-        CLIENT_SIDE,
-        FORMAT,
-        "errors are logged in the usual form",
-        "what the log line of a failed connection contains",
-    ),
+    full("error-log-format", CLIENT_SIDE, FORMAT, "what the log line of a failed connection contains"),
     full("log-format-sd", CLIENT_SIDE, FORMAT, "structured data of RFC 5424 lines"),
-    inert(
-        "log-steps",
-        CLIENT_SIDE,
-        &[Arg::Word("steps")],
-        "lines are written at the end of a session",
-        "when log lines are written",
-    ),
+    full("log-steps", CLIENT_SIDE, &[Arg::Word("steps")], "when log lines are written"),
     full("unique-id-format", PROXIES, FORMAT, "what a request's unique id is made of"),
     full("unique-id-header", PROXIES, &[NAME], "header that carries the unique id"),
 ];

@@ -1,4 +1,4 @@
-//! `log-forward`, and sections that are reported as a whole: `log-profile`, `fcgi-app`, `program`, `crt-store`, `acme`, `traces`.
+//! `log-forward`, `log-profile`, and sections that are reported as a whole: `fcgi-app`, `program`, `crt-store`, `acme`, `traces`.
 //!
 //! What stands in a section that is reported does nothing on its own, so none of it is reported again.
 
@@ -35,9 +35,9 @@ const LOAD: &[Keyword] = &[
 
 /// `on` of `log-profile`.
 const STEP: &[Keyword] = &[
-    of("drop", NONE, FLAG, "write nothing"),
-    of("format", NONE, &[Arg::Word("format")], "what the line contains"),
-    of("sd", NONE, &[Arg::Word("format")], "structured data of the line"),
+    full("drop", NONE, FLAG, "write nothing"),
+    full("format", NONE, &[Arg::Word("format")], "what the line contains"),
+    full("sd", NONE, &[Arg::Word("format")], "structured data of the line"),
 ];
 
 const STEPS: &[&str] = &[
@@ -76,8 +76,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "the host field",
     ),
     // log-profile
-    of("log-tag", LOG_PROFILE, WORD, "name of the program"),
-    of("on", LOG_PROFILE, &[Arg::Choice(STEPS), Arg::Settings(STEP)], "line of a step"),
+    full("log-tag", LOG_PROFILE, WORD, "name of the program"),
+    full("on", LOG_PROFILE, &[Arg::Choice(STEPS), Arg::Settings(STEP)], "line of a step"),
     // fcgi-app
     of("acl", FCGI_APP, &[NAME, Arg::Rest], "name a condition"),
     of("docroot", FCGI_APP, &[Arg::Word("directory")], "where scripts are"),
