@@ -1,5 +1,19 @@
 //! How a backend chooses a server.
 
+/// How a backend for log lines (`mode log`) chooses a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogBalance {
+    /// `roundrobin`.
+    #[default]
+    RoundRobin,
+    /// `random`.
+    Random,
+    /// `sticky`: one server for as long as it is up.
+    Sticky,
+    /// `log-hash CONVERTERS`: by what the converters make of the line.
+    Hash,
+}
+
 /// `balance`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Balance {

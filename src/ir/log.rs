@@ -19,6 +19,8 @@ pub enum LogDest {
     Udp(SocketAddr),
     /// A unix datagram socket such as `/dev/log`.
     Unix(PathBuf),
+    /// `backend@NAME`: a server of a backend for log lines.
+    Backend(String),
     /// `ring@NAME`; a stream address has a ring of its own, whose name is the address.
     Ring(String),
 }

@@ -14,7 +14,7 @@ use super::rules::{HttpRule, Reply, TcpRule};
 use super::server::Server;
 use super::{Place, ProxyIdx};
 
-pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType};
+pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType, LogBalance};
 
 /// `mode`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -461,6 +461,10 @@ pub struct Backend {
     pub retry_on: RetryOn,
     /// Which state file its servers continue from.
     pub state_file: StateFile,
+    /// `mode log`: its servers take log lines, and nothing else.
+    pub takes_logs: bool,
+    /// `balance` of such a backend.
+    pub log_balance: LogBalance,
     /// `fullconn`.
     pub fullconn: Option<u32>,
     /// `http-reuse`.

@@ -128,6 +128,8 @@ pub struct Server {
     pub id: u32,
     /// Address.
     pub addr: ServerAddr,
+    /// `udp@`: lines go to it as datagrams (`mode log`).
+    pub datagrams: bool,
     /// Port is an offset to the client's port (`server s ADDR:+N`); then the address' port is the offset.
     pub port_offset: Option<i32>,
     /// `weight`, 0..256, default 1.
@@ -356,6 +358,7 @@ impl Server {
             proxy_tlvs: Vec::new(),
             user_timeout: None,
             source: None,
+            datagrams: false,
             source_from: SourceFrom::default(),
             redir: None,
             observe: None,

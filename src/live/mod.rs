@@ -9,6 +9,7 @@ pub mod board;
 mod change;
 mod dynamic;
 mod frontend;
+mod log_backend;
 mod numbers;
 mod observe;
 mod queue;
@@ -127,7 +128,7 @@ impl Live {
             connections: AtomicU32::new(config.global.maxconnrate),
             sessions: AtomicU32::new(config.global.maxsessrate),
         };
-        Arc::new(Self {
+        let live = Arc::new(Self {
             resolvers: config.resolvers.iter().map(Resolvers::new).collect(),
             config,
             proxies,
@@ -141,7 +142,9 @@ impl Live {
             stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,
-        })
+        });
+        log_backend::attach(&live);
+        live
     }
 
     /// Orders to whoever runs the checks. `None`: somebody has taken them already.

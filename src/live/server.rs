@@ -116,6 +116,9 @@ impl Need {
 /// A server that follows another: its backend and its number there.
 pub(super) type Tracker = (Weak<Proxy>, usize);
 
+/// Servers that became usable so far.
+static TURNS: AtomicU64 = AtomicU64::new(0);
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct Server {
@@ -141,6 +144,8 @@ pub struct Server {
     pub(super) errors: AtomicU32,
     /// Mirrors of the state that requests look at without the lock.
     usable: AtomicBool,
+    /// When it became usable the last time, as a number that grows.
+    turn: AtomicU64,
     persistent: AtomicBool,
     warming: AtomicBool,
     /// Pools drop connections that are of an older generation than this.
@@ -188,6 +193,7 @@ impl Server {
             maxconn: AtomicU32::new(ir.maxconn),
             errors: AtomicU32::new(0),
             usable: AtomicBool::new(false),
+            turn: AtomicU64::new(0),
             persistent: AtomicBool::new(false),
             warming: AtomicBool::new(false),
             generation: AtomicU64::new(0),
@@ -221,9 +227,19 @@ impl Server {
 
     /// Copies what requests look at out of the state.
     pub(super) fn mirror(&self, state: &ServerState) {
-        self.usable.store(state.is_usable(), Relaxed);
+        let usable = state.is_usable();
+        if usable && !self.usable.swap(true, Relaxed) {
+            self.turn.store(TURNS.fetch_add(1, Relaxed), Relaxed);
+        }
+        self.usable.store(usable, Relaxed);
         self.persistent.store(state.op() != Op::Stopped && !state.admin().any(Admin::MAINT), Relaxed);
         self.warming.store(state.op() == Op::Starting, Relaxed);
+    }
+
+    /// When it became usable the last time: greater than for those that did so before.
+    #[must_use]
+    pub(super) fn turn(&self) -> u64 {
+        self.turn.load(Relaxed)
     }
 
     /// What the balancer is told: effective weight and usability.

@@ -42,13 +42,17 @@ pub fn preset(config: &Config) {
 /// The value of something that needs no session.
 #[must_use]
 pub fn evaluate(source: &VarSource) -> Option<Value> {
+    without_session(|ctx| match source {
+        VarSource::Expr(expr) => eval(expr, ctx).ok().map(|sample| sample.to_value()),
+        VarSource::Format(format) => Some(Value::Str(logformat::to_vec(format, ctx).into())),
+    })
+}
+
+/// An evaluation without a session.
+pub(super) fn without_session<T>(look: impl FnOnce(&Ctx<'_>) -> T) -> T {
     let (vars, captures) = (Vars::default(), Captures::default());
     let zone = jiff::tz::TimeZone::system();
-    let ctx = blank(&vars, &captures, &zone);
-    match source {
-        VarSource::Expr(expr) => eval(expr, &ctx).ok().map(|sample| sample.to_value()),
-        VarSource::Format(format) => Some(Value::Str(logformat::to_vec(format, &ctx).into())),
-    }
+    look(&blank(&vars, &captures, &zone))
 }
 
 /// A view without a session.

@@ -4,6 +4,7 @@
 //! puts the header of the transport in front and sends it. Sending never blocks: what a full pipe or socket
 //! does not take at once is dropped and counted, as HAProxy does.
 
+mod balancers;
 pub mod console;
 pub mod forward;
 mod framing;
@@ -22,6 +23,7 @@ use crate::ir::log::{HostField, LogDest, LogTarget, RingConf, Severity};
 use crate::sys;
 use sink::Sink;
 
+pub use balancers::Balancer;
 pub use ring::Ring;
 
 /// `LOG_EMERG` to `LOG_DEBUG` as HAProxy uses them.
@@ -44,6 +46,7 @@ pub mod level {
 pub struct Logger {
     sinks: Mutex<Vec<(LogDest, Arc<Sink>)>>,
     rings: Mutex<Vec<Arc<Ring>>>,
+    balancers: Arc<balancers::Balancers>,
     identity: Identity,
     /// Process id as of now: it changes when the process goes to the background.
     pid: AtomicU32,
@@ -128,6 +131,7 @@ impl Logger {
         Self {
             sinks: Mutex::new(Vec::new()),
             rings: Mutex::new(Vec::new()),
+            balancers: Arc::default(),
             identity,
             pid,
             dropped: Arc::new(AtomicU64::new(0)),
@@ -142,6 +146,17 @@ impl Logger {
                 known.push(Ring::new(conf.clone()));
             }
         }
+    }
+
+    /// Lines for the backend of this name go to `balancer` from now on.
+    pub fn attach(&self, name: &str, balancer: Arc<dyn Balancer>) {
+        self.balancers.add(name, balancer);
+    }
+
+    /// Sends a whole line to all `targets` as it is. `false`: some of them lost it.
+    #[must_use]
+    pub fn pass(&self, targets: &Targets, line: &[u8]) -> bool {
+        targets.targets.iter().map(|target| target.sink.send(line, 0)).fold(true, |all, sent| all && sent)
     }
 
     /// All rings.
@@ -169,6 +184,7 @@ impl Logger {
                     LogDest::Ring(name) => {
                         Sink::ring(self.rings.lock().iter().find(|r| r.conf().name == *name))
                     }
+                    LogDest::Backend(name) => Sink::backend(name, &self.balancers),
                     dest => Sink::new(dest),
                 });
                 sinks.push((target.dest.clone(), sink.clone()));
@@ -231,10 +247,11 @@ impl Logger {
                 data,
             };
             framing::header(line, target, severity, &sender, now);
+            let begins = line.len();
             line.extend_from_slice(message);
             line.truncate(target.max_len.saturating_sub(1));
             line.push(b'\n');
-            if !sink.send(line) {
+            if !sink.send(line, begins) {
                 self.dropped.fetch_add(1, Relaxed);
             }
         });
@@ -257,7 +274,8 @@ impl Logger {
             received.write(&mut line, target.conf.framing, target.conf.facility, host, now);
             line.truncate(target.conf.max_len.saturating_sub(1));
             line.push(b'\n');
-            if !target.sink.send(&line) {
+            let begins = line.len().saturating_sub(received.message_len() + 1);
+            if !target.sink.send(&line, begins) {
                 self.dropped.fetch_add(1, Relaxed);
             }
         }

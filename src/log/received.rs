@@ -130,6 +130,11 @@ impl Received<'_> {
         (self.code & 7) as u8
     }
 
+    /// Length of the message.
+    pub(super) fn message_len(&self) -> usize {
+        self.message.len()
+    }
+
     /// The format that says as much as the line did.
     fn format(&self) -> LogFraming {
         if !self.host.is_empty() {

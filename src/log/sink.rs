@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::balancers::Balancers;
 use super::ring::Ring;
 use crate::ir::log::LogDest;
 use crate::sys;
@@ -28,6 +29,7 @@ enum Kind {
         socket: Mutex<Option<UdpSocket>>,
     },
     Ring(Arc<Ring>),
+    Backend(String, Arc<Balancers>),
     /// A ring that does not exist: lines are lost.
     Nowhere,
     /// Looked up for every line, because the syslog daemon may restart.
@@ -44,7 +46,7 @@ impl Sink {
             LogDest::Stderr => Kind::Fd { fd: 2, lock: Mutex::new(()) },
             LogDest::Fd(fd) => Kind::Fd { fd: *fd, lock: Mutex::new(()) },
             LogDest::Udp(to) => Kind::Udp { to: *to, socket: Mutex::new(None) },
-            LogDest::Ring(_) => Kind::Nowhere,
+            LogDest::Ring(_) | LogDest::Backend(_) => Kind::Nowhere,
             LogDest::Unix(path) => Kind::Unix { path: path.clone(), socket: Mutex::new(None) },
         })
     }
@@ -54,14 +56,20 @@ impl Sink {
         Self(ring.map_or(Kind::Nowhere, |ring| Kind::Ring(ring.clone())))
     }
 
-    /// Sends one line. `false`: it was lost.
-    pub(super) fn send(&self, line: &[u8]) -> bool {
+    /// A backend for log lines as a destination.
+    pub(super) fn backend(name: &str, balancers: &Arc<Balancers>) -> Self {
+        Self(Kind::Backend(name.to_owned(), balancers.clone()))
+    }
+
+    /// Sends one line, whose message begins at `message`. `false`: it was lost.
+    pub(super) fn send(&self, line: &[u8], message: usize) -> bool {
         match &self.0 {
             Kind::Fd { fd, lock } => {
                 let _whole_line = lock.lock();
                 sys::fd::write_if_ready(*fd, line)
             }
             Kind::Ring(ring) => ring.push(line),
+            Kind::Backend(name, balancers) => balancers.send(name, line, message),
             Kind::Nowhere => false,
             Kind::Udp { to, socket } => {
                 let mut socket = socket.lock();
@@ -103,10 +111,10 @@ mod tests {
         let at = receiver.local_addr().unwrap();
         drop(receiver);
         let sink = Sink::new(&LogDest::Udp(at));
-        sink.send(b"lost\n");
+        sink.send(b"lost\n", 0);
         let receiver = UdpSocket::bind(at).unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        assert!(sink.send(b"kept\n"));
+        assert!(sink.send(b"kept\n", 0));
         let mut buf = [0; 64];
         let n = receiver.recv(&mut buf).unwrap();
         assert_eq!(&buf[..n], b"kept\n");
@@ -117,10 +125,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let sink = Sink::new(&LogDest::Unix(path.clone()));
-        assert!(!sink.send(b"nobody there\n"));
+        assert!(!sink.send(b"nobody there\n", 0));
         for round in 0..2 {
             let daemon = UnixDatagram::bind(&path).unwrap();
-            assert!(sink.send(b"hello\n"), "round {round}");
+            assert!(sink.send(b"hello\n", 0), "round {round}");
             let mut buf = [0; 64];
             let n = daemon.recv(&mut buf).unwrap();
             assert_eq!(&buf[..n], b"hello\n");

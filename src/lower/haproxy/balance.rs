@@ -8,7 +8,7 @@ use tandem_parser::suggest::nearest;
 use super::context::{Context, span_at};
 use crate::ir::proxy::{
     Backend, Balance, Cookie, CookieMode, HashAffinity, HashFunction, HashMethod, HashType, HttpReuse,
-    RetryOn,
+    LogBalance, RetryOn,
 };
 
 const ALGORITHMS: &[&str] = &[
@@ -29,6 +29,7 @@ const ALGORITHMS: &[&str] = &[
 pub(super) fn apply(context: &mut Context<'_>, line: &Statement, backend: &mut Backend) -> bool {
     match line.name() {
         "balance" => {
+            backend.log_balance = log_balance(line);
             if let Some(balance) = balance(context, line) {
                 backend.balance = balance;
             }
@@ -61,6 +62,16 @@ pub(super) fn apply(context: &mut Context<'_>, line: &Statement, backend: &mut B
         _ => return false,
     }
     true
+}
+
+/// The same line for a backend that takes log lines.
+fn log_balance(line: &Statement) -> LogBalance {
+    match line.text(0) {
+        Some("sticky") => LogBalance::Sticky,
+        Some("log-hash") => LogBalance::Hash,
+        Some("random") => LogBalance::Random,
+        _ => LogBalance::RoundRobin,
+    }
 }
 
 /// `name(argument)` or `name`.
@@ -138,10 +149,12 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
             unused = &[];
             Balance::Hash
         }
+        // How servers of `mode log` are chosen: [`log_balance`].
+        ("sticky" | "log-hash", None) if context.log_mode => return Some(Balance::RoundRobin),
         ("sticky" | "log-hash", _) => {
-            let message = format!("'balance {name}' is accepted but has no effect in Tandem yet.");
-            context.say(Diagnostic::warning(Reason::NoEffect, word.span, message).help("roundrobin is used"));
-            return Some(Balance::RoundRobin);
+            let message = format!("'balance {name}' needs 'mode log'.");
+            context.alert(Reason::NotAllowedHere, word.span, message);
+            return None;
         }
         _ => {
             unknown(context, word, name);

@@ -31,6 +31,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) made: usize,
     /// Name of the proxy whose lines are read.
     pub(super) proxy: String,
+    /// Names of the sections in `mode log`.
+    pub(super) log_backends: HashSet<String>,
     /// Names of the log profiles.
     pub(super) profiles: HashSet<String>,
     said: Vec<Diagnostic>,
@@ -110,6 +112,7 @@ impl<'a> Context<'a> {
             proxy: String::new(),
             unverified: Vec::new(),
             profiles: HashSet::new(),
+            log_backends: HashSet::new(),
             said,
             streams: Vec::new(),
         }
@@ -124,6 +127,12 @@ impl<'a> Context<'a> {
         let mut config = Config::default();
         self.tables = tables(tree);
         self.switches = Switches::new(tree);
+        let log_backends = tree.sections.iter().filter(|section| {
+            let mode = section.statements.iter().rev().find(|line| line.name() == "mode");
+            mode.is_some_and(|mode| mode.text(0) == Some("log"))
+        });
+        self.log_backends =
+            log_backends.filter_map(|section| Some(section.name.as_ref()?.text().to_owned())).collect();
         let profiles = tree.sections.iter().filter(|section| section.kind.bit == section::LOG_PROFILE);
         self.profiles =
             profiles.filter_map(|section| Some(section.name.as_ref()?.text().to_owned())).collect();

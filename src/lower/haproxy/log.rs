@@ -160,11 +160,12 @@ fn dest(context: &mut Context<'_>, written: &str, line: &Statement, rings: &[Rin
         context.warn(Reason::UnknownReference, span, message);
         return None;
     }
-    if let Some((kind @ "backend", _)) = written.split_once('@') {
-        let message = format!("'log' to '{kind}@' is accepted but has no effect in Tandem yet.");
-        context.say(
-            Diagnostic::warning(Reason::NoEffect, span, message).help("nothing is logged to this target"),
-        );
+    if let Some(name) = written.strip_prefix("backend@") {
+        if context.log_backends.contains(name) {
+            return Some(LogDest::Backend(name.to_owned()));
+        }
+        let message = format!("'log' : uses unknown log backend '{name}'.");
+        context.alert(Reason::UnknownReference, span, message);
         return None;
     }
     let expanded = expand(written, &|name| context.env.var(name));

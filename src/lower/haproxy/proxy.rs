@@ -182,7 +182,10 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
     let capture = || Some((text?.to_owned(), line.number(2)?));
     let (common, frontend, backend) = (&mut draft.common, &mut draft.frontend, &mut draft.backend);
     match line.name() {
-        "mode" => mode(context, line, &mut common.mode),
+        "mode" => {
+            mode(context, line, &mut common.mode);
+            backend.takes_logs = text == Some("log");
+        }
         "id" => common.id = line.number(0).unwrap_or(0),
         "guid" => common.guid = text.map(str::to_owned),
         "description" => common.description = Some(stats::joined(line.words(0))),
@@ -270,6 +273,7 @@ fn mode(context: &mut Context<'_>, line: &Statement, mode: &mut Mode) {
                     .help("use 'http-request return status 200' instead"),
             );
         }
+        Some("log") => *mode = Mode::Tcp,
         Some(other) => {
             let message = format!("'mode {other}' is known, but Tandem cannot do it yet.");
             context.alert(Reason::Refused, span, message);

@@ -453,6 +453,13 @@ fn hash_expr(language: &mut Language<'_>, words: &[Word]) -> Option<Expr> {
         }
         return Some(expr);
     }
+    if first == "log-hash" {
+        // Converters, applied to the line.
+        let list = rest.first().map_or("", |word| word.text());
+        let text = if list.is_empty() { "str(x)".to_owned() } else { format!("str(x),{list}") };
+        let word = Word::resolved(text.as_bytes(), rest.first().unwrap_or(first).span, false);
+        return language.expr(std::slice::from_ref(&word), Site::UseServer).map(|(expr, _)| expr);
+    }
     None
 }
 

@@ -525,7 +525,11 @@ fn address(
 ) -> Option<ServerAddr> {
     let written = line.text(nth).unwrap_or_default();
     let cause = match line.addresses(nth).first()? {
-        Address::Inet { transport: Some(Transport::Datagram), .. } if context.log_mode => return None,
+        Address::Inet { transport: Some(Transport::Datagram), host, port, .. } if context.log_mode => {
+            template.server.datagrams = true;
+            let port = if let Port::One(port) = port { *port } else { 514 };
+            return host.ip().map(|ip| ServerAddr::Ip(std::net::SocketAddr::new(ip, port)));
+        }
         Address::Inet { transport: Some(Transport::Quic), .. } => {
             let message = format!("servers at '{written}' are known, but Tandem cannot reach them yet.");
             context.say(Diagnostic::alert(Reason::Refused, span_at(line, nth), message).head(Head::At));

@@ -377,6 +377,9 @@ impl Subject<'_, '_, '_> {
     }
 
     fn timeouts(&mut self) {
+        if self.proxy.backend.as_ref().is_some_and(|backend| backend.takes_logs) {
+            return;
+        }
         let timeouts = &self.proxy.timeouts;
         let client = self.proxy.frontend.is_some() && timeouts.client.is_none();
         let serving = self.proxy.backend.as_ref().is_some_and(|backend| !backend.servers.is_empty());

@@ -84,6 +84,7 @@ pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
         proxy_tlvs: Vec::new(),
         user_timeout: None,
         source: None,
+        datagrams: false,
         source_from: Default::default(),
         redir: None,
         observe: None,

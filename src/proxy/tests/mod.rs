@@ -4,6 +4,7 @@
 mod harness;
 mod http;
 mod idle;
+mod lines;
 mod messages;
 mod pool;
 mod rules;

@@ -32,13 +32,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("option httpslog", BOTH, FLAG, "log requests with what TLS negotiated"),
     full("option dontlognull", CLIENT_SIDE, FLAG, "do not log connections without data"),
     full("option dontlog-normal", CLIENT_SIDE, FLAG, "log failures only"),
-    inert(
-        "option logasap",
-        CLIENT_SIDE,
-        FLAG,
-        "lines are written when the session ends",
-        "log before the end",
-    ),
+    full("option logasap", CLIENT_SIDE, FLAG, "log before the end"),
     full("option log-separate-errors", CLIENT_SIDE, FLAG, "raise the level of failures"),
     full("option log-health-checks", SERVER_SIDE, FLAG, "log every change of a check"),
     // HTTP.

@@ -1,0 +1,112 @@
+//! Backends in `mode log`: each line goes to one of their servers.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
+
+use super::{Address, Live, Proxy, Server, vars};
+use crate::balance::key;
+use crate::expr::{Sample, conv};
+use crate::ir::expr::SampleType;
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingAddr, RingConf, RingServer, Severity};
+use crate::ir::proxy::{HashFunction, LogBalance};
+use crate::log::{Balancer, Logger, Targets};
+
+/// The servers of one backend.
+struct Servers {
+    proxy: Weak<Proxy>,
+    /// The way to each, by its number.
+    ways: Vec<Option<Targets>>,
+    next: AtomicUsize,
+}
+
+/// Makes the backends that take log lines known to the logger.
+pub(super) fn attach(live: &Live) {
+    for proxy in &live.proxies {
+        let Some(backend) = proxy.backend.as_ref() else { continue };
+        if !proxy.ir.backend.as_ref().is_some_and(|half| half.takes_logs) {
+            continue;
+        }
+        let ways =
+            backend.servers().iter().map(|server| way(&proxy.logger, &proxy.ir.name, server)).collect();
+        let servers = Servers { proxy: Arc::downgrade(proxy), ways, next: AtomicUsize::new(0) };
+        proxy.logger.attach(&proxy.ir.name, Arc::new(servers));
+    }
+}
+
+/// Datagrams, or a ring of its own and a connection.
+fn way(logger: &Logger, backend: &str, server: &Server) -> Option<Targets> {
+    let dest = match server.address() {
+        Address::Ip(addr) if server.ir.datagrams => LogDest::Udp(addr),
+        Address::Unknown => return None,
+        address => {
+            let name = format!("{backend}/{}", server.ir.name);
+            let addr = match address {
+                Address::Ip(addr) => RingAddr::Tcp(addr),
+                Address::Unix(path) => RingAddr::Unix(path),
+                Address::Unknown => return None,
+            };
+            let to = RingServer { name: server.ir.name.clone(), addr, octet_count: false };
+            logger.define(&[RingConf { servers: vec![to], ..RingConf::new(&name) }]);
+            LogDest::Ring(name)
+        }
+    };
+    Some(logger.open(&[LogTarget {
+        dest,
+        framing: LogFraming::Raw,
+        max_len: usize::MAX,
+        facility: Facility(0),
+        max_level: Severity(7),
+        min_level: Severity(0),
+        sample: None,
+        profile: None,
+    }]))
+}
+
+impl Balancer for Servers {
+    fn send(&self, line: &[u8], message: usize) -> bool {
+        let Some(proxy) = self.proxy.upgrade() else { return false };
+        let Some(server) = self.choose(&proxy, &line[message.min(line.len())..]) else { return false };
+        let Some(Some(way)) = self.ways.get(server) else { return false };
+        proxy.logger.pass(way, line)
+    }
+}
+
+impl Servers {
+    fn choose(&self, proxy: &Proxy, message: &[u8]) -> Option<usize> {
+        let (backend, half) = (proxy.backend.as_ref()?, proxy.ir.backend.as_ref()?);
+        let servers = backend.servers();
+        let usable = |backup: bool| {
+            let mut found: Vec<&Arc<Server>> =
+                servers.iter().filter(|s| s.ir.backup == backup && s.is_usable()).collect();
+            // Whoever came up last stands last.
+            found.sort_by_key(|server| server.turn());
+            found
+        };
+        let mut candidates = usable(false);
+        if candidates.is_empty() {
+            candidates = usable(true);
+            candidates.truncate(if half.allbackups { usize::MAX } else { 1 });
+        }
+        let count = candidates.len().max(1);
+        let at = match half.log_balance {
+            LogBalance::RoundRobin => self.next.fetch_add(1, Relaxed) % count,
+            LogBalance::Random => rand::random::<u32>() as usize % count,
+            LogBalance::Sticky => 0,
+            LogBalance::Hash => {
+                let converters = half.hash_expr.as_ref().map_or(&[][..], |expr| &expr.convs);
+                let wanted = if half.hash_type.function == HashFunction::None {
+                    SampleType::Str
+                } else {
+                    SampleType::Bin
+                };
+                let text = message.strip_suffix(b"\n").unwrap_or(message);
+                let key = vars::without_session(|ctx| {
+                    let made = conv::chain(converters, Sample::text(text), ctx).ok()?;
+                    key::bytes(half.hash_type, &made.cast(wanted)?.into_text())
+                });
+                key.unwrap_or(0) as usize % count
+            }
+        };
+        candidates.get(at).map(|server| server.index)
+    }
+}
