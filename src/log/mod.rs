@@ -156,7 +156,7 @@ impl Logger {
     /// Sends a whole line to all `targets` as it is. `false`: some of them lost it.
     #[must_use]
     pub fn pass(&self, targets: &Targets, line: &[u8]) -> bool {
-        targets.targets.iter().map(|target| target.sink.send(line, 0)).fold(true, |all, sent| all && sent)
+        targets.targets.iter().filter(|target| !target.sink.send(line, 0)).count() == 0
     }
 
     /// All rings.

@@ -53,6 +53,12 @@ pub(super) fn by_rule(txn: &Txn, profile: Option<&str>) {
     }
 }
 
+/// A connection that never became a session.
+pub(super) fn turned_away(txn: &Txn, why: &str) {
+    let level = Severity(if txn.fe.ir.log_separate_errors { 3 } else { 6 });
+    write_with(txn, LogStep::Error, level, None, &|ctx, line| logformat::write_refusal(ctx, why, line));
+}
+
 fn log(txn: &Txn, step: LogStep) {
     let proxy = &txn.fe;
     let Some(level) = txn.log_level else { return };
@@ -67,6 +73,17 @@ fn log(txn: &Txn, step: LogStep) {
 }
 
 fn write(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>) {
+    write_with(txn, step, level, profile, &|ctx, line| render_log(&txn.fe.ir, ctx, line));
+}
+
+/// Writes a line that is `usual` where nothing says otherwise.
+fn write_with(
+    txn: &Txn,
+    step: LogStep,
+    level: Severity,
+    profile: Option<&str>,
+    usual: &dyn Fn(&Ctx<'_>, &mut Vec<u8>),
+) {
     let (proxy, logger) = (&txn.fe, &txn.live.logger);
     if proxy.logs.is_empty() {
         return;
@@ -76,7 +93,7 @@ fn write(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>) {
     let mut line = with(super::worker::Worker::take_scratch);
     match proxy.ir.error_log_format.as_ref().filter(|_| step == LogStep::Error) {
         Some(format) => logformat::render(format, &ctx, &mut line),
-        None => render_log(&proxy.ir, &ctx, &mut line),
+        None => usual(&ctx, &mut line),
     }
     let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
     let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());

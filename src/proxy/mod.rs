@@ -5,6 +5,7 @@
 //! threads share is in [`crate::live`]. How a session ends is one type, [`failure::Failure`], from which
 //! termination codes, counters and answers are derived.
 
+mod admission;
 mod board;
 mod conn;
 mod deadline;

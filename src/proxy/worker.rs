@@ -17,8 +17,7 @@ use super::engine::{Order, Shared};
 use super::listener::Socket;
 use super::lot::{self, Lot};
 use super::stream::Stream;
-use super::txn::Txn;
-use super::{board, http, proxy_protocol, rules, tcp};
+use super::{admission, board, http, tcp};
 use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
@@ -333,7 +332,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
 }
 
 /// An IPv4 client on an IPv6 socket is an IPv4 client.
-fn unmap(addr: SocketAddr) -> SocketAddr {
+pub(super) fn unmap(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
@@ -399,7 +398,7 @@ fn start(conn: Conn, guard: Guard, is_new: bool) {
 }
 
 async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
-    if is_new && !is_admitted(&mut conn).await {
+    if is_new && !admission::is_admitted(&mut conn).await {
         return;
     }
     match conn.proxy.ir.mode {
@@ -410,77 +409,4 @@ async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
             }
         }
     }
-}
-
-/// `accept-proxy`. `false`: no valid line came in time.
-async fn read_proxy_line(conn: &mut Conn) -> bool {
-    let t = &conn.proxy.ir.timeouts;
-    let limit = t.http_request.or(t.client).unwrap_or(Duration::from_secs(15));
-    conn.deadline.set(Some(conn.accepted + limit));
-    std::future::poll_fn(|cx| {
-        loop {
-            if let Some(buf) = &mut conn.input {
-                match proxy_protocol::parse(buf.filled()) {
-                    Err(_) => return std::task::Poll::Ready(false),
-                    Ok(None) if buf.is_full() => return std::task::Poll::Ready(false),
-                    Ok(None) => {}
-                    Ok(Some(header)) => {
-                        buf.consume(header.len);
-                        if let Some((src, dst)) = header.addresses {
-                            conn.src = Some(unmap(src));
-                            conn.dst = Some(unmap(dst));
-                        }
-                        conn.received_proxy = true;
-                        if !header.tlvs.is_empty() {
-                            conn.extra().tlvs = header.tlvs.into();
-                        }
-                        conn.rest();
-                        return std::task::Poll::Ready(true);
-                    }
-                }
-            }
-            match conn.poll_fill(cx) {
-                std::task::Poll::Ready(Ok(1..)) => {}
-                std::task::Poll::Ready(_) => return std::task::Poll::Ready(false),
-                std::task::Poll::Pending => return conn.deadline.poll(cx).map(|()| false),
-            }
-        }
-    })
-    .await
-}
-
-/// `tcp-request connection` rules, the PROXY header, `tcp-request session` rules. False: they turned it away.
-async fn is_admitted(conn: &mut Conn) -> bool {
-    let ir = conn.proxy.ir.clone();
-    let mut expects_proxy = conn.listener.ir.accept_proxy;
-    if !ir.tcp_request_connection.is_empty() && !judged(conn, rules::connection, &mut expects_proxy) {
-        return false;
-    }
-    if expects_proxy && !Box::pin(read_proxy_line(conn)).await {
-        return false;
-    }
-    ir.tcp_request_session.is_empty() || judged(conn, rules::session, &mut expects_proxy)
-}
-
-/// What one of these lists says of the connection.
-fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: &mut bool) -> bool {
-    let mut txn = Txn::new(conn, conn.accepted);
-    let outcome = list(&mut txn);
-    if (txn.src, txn.dst) != (conn.src, conn.dst) {
-        conn.extra().fc = Some(txn.connection_addresses());
-        conn.src = txn.src;
-        conn.dst = txn.dst;
-    }
-    *expects_proxy |= txn.expects_proxy;
-    txn.apply_tags(conn);
-    txn.give_back(conn);
-    if matches!(outcome, rules::Outcome::Continue) {
-        return true;
-    }
-    if matches!(outcome, rules::Outcome::SilentDrop) {
-        conn.io.reset_on_close();
-    }
-    conn.frontend().counters.dcon.inc();
-    conn.listener.counters.dcon.inc();
-    false
 }

@@ -16,8 +16,8 @@ mod time;
 
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{
-    Conv, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Scope, ServerNumber, Text, Value,
-    VarName, When,
+    Conv, Dir, ForwardedKind, JwtAlgorithm, Operand, PacketField, SampleType, Scope, ServerNumber, Text,
+    Value, VarName, When,
 };
 
 use super::ctx::Ctx;
@@ -195,6 +195,10 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
             Some(Sample::Int(ctx.live.server(backend, server, ServerNumber::Queue)))
         }
         Conv::Capture(dir, slot) => {
+            let (request, response) = ctx.frontend.captures;
+            if *slot >= if *dir == Dir::Req { request } else { response } {
+                return None;
+            }
             let text = sample.into_text();
             ctx.captures.defer(*dir, *slot, &text);
             Some(Sample::Str(text))

@@ -6,6 +6,7 @@ use crate::ir::expr::{LfAlias as A, LfItem, LfNode, LfOptions, LogFormat, Timer}
 use crate::ir::log::LogFormatKind;
 
 use super::super::ctx::{Ctx, Peer};
+use super::{Writer, date};
 
 const PLAIN: LfOptions =
     LfOptions { mandatory: true, quote: false, hex: false, escape: false, http: false, encoding: None };
@@ -44,6 +45,22 @@ pub fn write_connect(ctx: &Ctx<'_>, out: &mut Vec<u8>) {
         }
         _ => write!(out, "Connect from unix:{} ({name}/{mode})", ctx.client.listener_id),
     };
+}
+
+/// The line of a connection that never became a session: whose it was, when it came, and why.
+pub fn write_refusal(ctx: &Ctx<'_>, why: &str, out: &mut Vec<u8>) {
+    let mut w = Writer { out, after_blank: true };
+    match ctx.client.src {
+        Some(Peer::Ip(src)) => w.display(format_args!("{}:{} [", src.ip(), src.port())),
+        _ => w.display(format_args!("unix:{} [", ctx.client.listener_id)),
+    }
+    date::with_millis(&mut w, ctx.client.accept_us, ctx.clock.zone);
+    w.display(format_args!("] {}/", ctx.frontend.name));
+    match ctx.client.listener_name {
+        Some(name) => w.display(name),
+        None => w.display(ctx.client.listener_id),
+    }
+    w.display(format_args!(": {why}"));
 }
 
 /// A piece of a format: text without blanks, a blank, an item.

@@ -10,7 +10,7 @@ use crate::ir::expr::{LfItem, LfOptions, LogFormat, SampleType};
 use super::ctx::{Ctx, Peer};
 use super::eval;
 
-pub use defaults::{of_kind, write_connect};
+pub use defaults::{of_kind, write_connect, write_refusal};
 
 /// Appends the text of `format`.
 pub fn render(format: &LogFormat, ctx: &Ctx<'_>, out: &mut Vec<u8>) {

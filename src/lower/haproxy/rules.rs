@@ -442,9 +442,9 @@ fn in_turn(mut rules: Vec<(u8, HttpRule)>) -> Vec<HttpRule> {
     rules.into_iter().map(|(_, rule)| rule).collect()
 }
 
-/// What `balance hash EXPR` hashes.
-fn hash_expr(language: &mut Language<'_>, words: &[Word]) -> Option<Expr> {
-    let (first, rest) = words.split_first()?;
+/// What `balance hash EXPR` and `balance log-hash CONVERTERS` hash.
+fn hash_expr(language: &mut Language<'_>, line: &Statement) -> Option<Expr> {
+    let (first, rest) = (line.word(0)?, line.words(1));
     if first == "hash" {
         let (expr, used) = language.expr(rest, Site::UseServer)?;
         if let Some(extra) = rest.get(used) {
@@ -454,9 +454,9 @@ fn hash_expr(language: &mut Language<'_>, words: &[Word]) -> Option<Expr> {
         return Some(expr);
     }
     if first == "log-hash" {
-        // Converters, applied to the line.
+        // Converters, applied to the line: the fetch before them is never asked. It is none that has its value now.
         let list = rest.first().map_or("", |word| word.text());
-        let text = if list.is_empty() { "str(x)".to_owned() } else { format!("str(x),{list}") };
+        let text = if list.is_empty() { "src".to_owned() } else { format!("src,{list}") };
         let word = Word::resolved(text.as_bytes(), rest.first().unwrap_or(first).span, false);
         return language.expr(std::slice::from_ref(&word), Site::UseServer).map(|(expr, _)| expr);
     }
@@ -608,7 +608,7 @@ impl Reader<'_> {
                     lists.log_format_sd = language.log_format(word, LfUse::Log, Site::Log);
                 }
             }
-            "balance" => lists.hash_expr = hash_expr(language, words),
+            "balance" => lists.hash_expr = hash_expr(language, line),
             "http-error" => lists.http_errors.extend(language.http_error(words, span)),
             "use_backend" => self.use_backend(line, names),
             "stick on" | "stick match" | "stick store-request" => stick(language, words, Site::UseServer),

@@ -21,7 +21,7 @@ pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure)
     Flow::Done(answer::send(conn, txn, head, &[], false).await)
 }
 
-/// A response that rules replaced.
+/// A response that rules denied.
 pub(super) async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer) -> Flow {
     if let Some(fe) = &txn.fe.frontend {
         fe.counters.dresp.inc();
@@ -29,9 +29,18 @@ pub(super) async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &An
     if let Some(be) = &txn.be.backend {
         be.counters.dresp.inc();
     }
+    send(conn, txn, facts, a, Who::Proxy).await
+}
+
+/// A response that rules replaced by one of their own.
+pub(super) async fn replaced(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer) -> Flow {
+    send(conn, txn, facts, a, Who::Local).await
+}
+
+async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Who) -> Flow {
     // What is not to be passed on was no response.
     txn.times.data = None;
-    txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+    txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, a);
     let keep = facts.keep_alive && facts.body.is_empty() && !txn.live.is_stopping();
     Flow::Done(answer::send(conn, txn, head, &body, keep).await)

@@ -3,7 +3,7 @@
 use super::Next;
 use super::body::{self, Waited};
 use super::exchange::Flow;
-use super::instead::denied;
+use super::instead::{denied, replaced};
 use crate::buf::Buf;
 use crate::http::Body;
 use crate::http::request::Facts;
@@ -54,9 +54,8 @@ pub(super) async fn response(
                 hold::count_internal(txn);
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Headers).status(500)));
             }
-            Outcome::Deny(a) | Outcome::Tarpit(a) | Outcome::Answer(a) => {
-                return Some(denied(conn, txn, facts, &a).await);
-            }
+            Outcome::Deny(a) | Outcome::Tarpit(a) => return Some(denied(conn, txn, facts, &a).await),
+            Outcome::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
             // No service can be named in a response rule.
             Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };

@@ -52,7 +52,7 @@ fn profiles_say_what_lines_contain_at_each_step() {
     let p = written(
         &[origin.addr, plain.at(), shaped.at()],
         &format!(
-            "log-profile p\n log-tag mine\n on connect drop\n on close format \"closed %ST\" sd \"[x@1 a=b]\"\n \
+            "log-profile p\n log-tag mine\n on connect drop\n on close format \"closed %ST\" sd \"[x a=b]\"\n \
              on http-req format \"rule %HP\"\n on any format \"any %OG\"\n log-profile q\n on any format \"q %OG\"\n{DEFAULTS}\
              listen l\n bind 127.0.0.1:1\n log-format \"usual %OG\"\n log-steps all\n log udp@@1 format raw local0\n \
              log udp@@2 format rfc5424 profile p local0\n http-request do-log if {{ path /rule }}\n \
@@ -70,7 +70,7 @@ fn profiles_say_what_lines_contain_at_each_step() {
         message.split_once(' ').unwrap().1.to_owned()
     };
     for expected in
-        ["- - any txn_accept", "- - any txn_request", "- - any txn_response", "- [x@1 a=b] closed 200"]
+        ["- - any txn_accept", "- - any txn_request", "- - any txn_response", "- [x a=b] closed 200"]
     {
         assert_eq!(said(shaped.line()), expected);
     }
@@ -80,6 +80,32 @@ fn profiles_say_what_lines_contain_at_each_step() {
     c.rest();
     assert_eq!(plain.line(), "bad 127.0.0.1");
     assert_eq!(said(shaped.line()), "- - any sess_error");
+}
+
+#[test]
+fn connections_without_a_proxy_header_are_told_of() {
+    let lines = Syslog::new();
+    let p = written(
+        &[nobody(), lines.at()],
+        &format!(
+            "{DEFAULTS}frontend f\n bind 127.0.0.1:1 accept-proxy\n timeout http-request 50ms\n log udp@@1 format raw local0\n \
+             default_backend b\nbackend b\n server s @0\n"
+        ),
+    );
+    for (sent, why) in [
+        ("", "Connection closed while waiting for PROXY protocol header"),
+        ("PROX", "Truncated PROXY protocol header received"),
+        ("GET / HTTP/1.1\r\n\r\n", "Received something which does not look like a PROXY protocol header"),
+        ("PROXY TCP4 x y\r\n", "Received an invalid PROXY protocol header"),
+    ] {
+        let mut c = p.connect();
+        c.send(sent);
+        c.stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let line = lines.line();
+        assert!(line.starts_with("127.0.0.1:") && line.ends_with(&format!("] f/1: {why}")), "{line}");
+    }
+    let _silent = p.connect();
+    assert!(lines.line().ends_with("] f/1: Timeout while waiting for PROXY protocol header"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::http::Head;
 use crate::ir;
 use crate::ir::expr::Scope;
 use crate::ir::log::{LogStep, Severity};
+use crate::ir::proxy::CookieMode;
 use crate::live::{Live, Proxy, Server};
 use crate::sys::clock;
 
@@ -395,7 +396,11 @@ impl Txn {
     /// Termination code.
     pub(super) fn term(&self) -> [u8; 4] {
         let [who, phase] = self.failure.code();
-        [who, phase, self.cookies[0], self.cookies[1]]
+        // Who only reads a cookie says nothing of it.
+        let cookie = self.be.ir.backend.as_ref().and_then(|half| half.cookie.as_ref());
+        let passive = cookie.is_some_and(|cookie| cookie.mode == CookieMode::Passive);
+        let [request, response] = if passive { *b"--" } else { self.cookies };
+        [who, phase, request, response]
     }
 
     /// Bytes received behind the head.
