@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::checksum::{fold, pseudo_v4, sum};
 use super::*;
 use crate::ir::vrrp::HmacKey;
+use crate::ir::vrrp::HmacMode;
 use crate::vrrp::reject::{Reject, RejectCounter};
 
 fn bytes(hex: &str) -> Vec<u8> {

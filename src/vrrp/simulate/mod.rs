@@ -8,6 +8,8 @@
 //! only. A node without an address of its own gets one, or the one its peers know it by.
 
 mod event;
+mod network;
+mod power;
 mod scenario;
 mod topology;
 
@@ -15,18 +17,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 
-use crate::ir::vrrp::{Config, Instance};
+use crate::ir::vrrp::Config;
 
-use super::engine::{Delay, Engine, Link, Output, Seed};
+use super::engine::{Delay, Engine, Output};
 use super::fsm::{Effect, Timer};
 use super::lifetime::{FOREVER, lifetime};
-use super::packet::{self, Arrival, Outgoing, PRIORITY_STOP};
 use super::track::Outcome;
 
-use topology::{addresses, interfaces, links};
+use topology::{addresses, links};
 
 pub use event::{Event, Planned, parse};
 pub use scenario::{Answer, Question, ask};
@@ -272,23 +273,6 @@ impl World {
         self.nodes[at].condition == Condition::Running
     }
 
-    /// What changed meanwhile becomes known.
-    fn thaw(&mut self, at: usize) {
-        if self.nodes[at].condition != Condition::Frozen {
-            return;
-        }
-        self.nodes[at].condition = Condition::Running;
-        self.nodes[at].timers.retain(|t| !matches!(t.1, Due::Expiry(_)));
-        // After the timers that are overdue.
-        let lost: Vec<usize> = std::mem::take(&mut self.nodes[at].lost).into_iter().collect();
-        self.nodes[at].timers.extend(lost.into_iter().map(|instance| (self.now, Due::Lost(instance))));
-        for name in interfaces(&self.nodes[at].config) {
-            let up = !self.nodes[at].down.contains(&name);
-            self.link(at, Some(&name), up);
-        }
-        self.tell_of_proxy(at);
-    }
-
     /// Runs until virtual time `until` has come, calling `watch` after every event.
     pub fn run(&mut self, until: Duration, mut watch: impl FnMut(&Self)) {
         let end = self.origin + until;
@@ -423,192 +407,6 @@ impl World {
                 let end = self.now + Duration::from_secs(life.into());
                 node.timers.push((end, Due::Expiry(*instance)));
             }
-        }
-    }
-
-    fn send(&mut self, at: usize, instance: usize, priority: u8) {
-        let node = &mut self.nodes[at];
-        let sequence = node.engine.next_sequence(instance);
-        let profile = node.engine.profile(instance).clone();
-        let router = node.engine.router(instance);
-        let (source, old_checksum) = (router.settings().address, router.old_checksum());
-        let v6 = node.config.instances[instance].ipv6;
-        let group = [profile.group];
-        let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
-        let mut bytes = Vec::new();
-        for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
-            let stamp = u64::from(sequence);
-            let outgoing =
-                Outgoing { source, destination, priority, ip_id: 1, sequence, old_checksum, stamp };
-            packet::encode(&profile, &outgoing, &mut bytes);
-            for to in self.hearers(at, instance, destination) {
-                let lost = self.rng.random_range(0..100) < self.weather.loss_percent;
-                let most = u64::try_from(self.weather.delay.as_micros()).unwrap_or(u64::MAX);
-                let delay = Duration::from_micros(self.rng.random_range(0..=most));
-                if !lost {
-                    self.wire.push(Packet {
-                        at: self.now + delay,
-                        to,
-                        from: source,
-                        v6,
-                        destination,
-                        hop_limit: profile.ttl,
-                        bytes: bytes.clone(),
-                    });
-                }
-            }
-        }
-    }
-
-    fn silent(&self, at: usize, instance: &Instance) -> bool {
-        let node = &self.nodes[at];
-        node.cut || instance.interface.as_ref().is_some_and(|i| node.down.contains(i))
-    }
-
-    /// Instances that a packet of this one for `destination` reaches.
-    fn hearers(&self, at: usize, instance: usize, destination: IpAddr) -> Vec<(usize, usize)> {
-        let own = &self.nodes[at].config.instances[instance];
-        let mut hearers = Vec::new();
-        if self.silent(at, own) {
-            return hearers;
-        }
-        for (other, node) in self.nodes.iter().enumerate().filter(|(other, _)| *other != at) {
-            let same = |i: &Instance| i.vrid == own.vrid && i.ipv6 == own.ipv6;
-            let named = node.config.instances.iter().any(|i| same(i) && i.interface == own.interface);
-            for (position, i) in node.config.instances.iter().enumerate().filter(|(_, i)| same(i)) {
-                let profile = node.engine.profile(position);
-                let meant = match own.unicast {
-                    Some(_) => node.engine.router(position).settings().address == destination,
-                    None => !profile.unicast() && profile.group == destination,
-                };
-                let segment = own.unicast.is_some() || !named || i.interface == own.interface;
-                if meant && segment && !self.silent(other, i) {
-                    hearers.push((other, position));
-                }
-            }
-        }
-        hearers
-    }
-
-    fn deliver(&mut self, packet: &Packet) {
-        let (at, instance) = packet.to;
-        let node = &self.nodes[at];
-        // What is under way when a cable is cut is lost; a frozen process reads nothing, its socket is full.
-        if node.condition != Condition::Running || self.silent(at, &node.config.instances[instance]) {
-            return;
-        }
-        let profile = node.engine.profile(instance);
-        let own = node.engine.router(instance).settings().address;
-        let check = node.engine.check_addresses(instance, packet.from);
-        let decoded = match (packet.v6, packet.from) {
-            (true, IpAddr::V6(source)) => {
-                let destination = match packet.destination {
-                    IpAddr::V6(a) => Some(a),
-                    IpAddr::V4(_) => None,
-                };
-                let arrival = Arrival { source, destination, hop_limit: Some(packet.hop_limit) };
-                packet::decode_v6(profile, own, check, arrival, &packet.bytes)
-            }
-            _ => packet::decode_v4(profile, own, check, &packet.bytes),
-        };
-        let decoded = decoded.map_err(|reason| (reason, Some(packet.from)));
-        self.act(at, |engine, now, out| engine.packet(instance, decoded, now, out));
-    }
-
-    fn start(&mut self, at: usize) {
-        let node = &mut self.nodes[at];
-        let links: BTreeMap<String, Link> = interfaces(&node.config)
-            .into_iter()
-            .map(|name| {
-                let up = !node.down.contains(&name);
-                let known = node.engine.link(&name).copied().unwrap_or_default();
-                (name, Link { up, ..known })
-            })
-            .collect();
-        node.engine = Engine::new(node.config.clone(), links);
-        node.condition = Condition::Running;
-        node.timers.clear();
-        node.lost.clear();
-        let counts = node.config.track_processes.iter();
-        let counts = counts.map(|p| if node.proxy { p.quorum.max(1) } else { 0 }).collect();
-        let files = vec![0; node.config.track_files.len()];
-        node.engine.note_tracked(Seed::new(counts, files));
-        // A daemon takes down what one before it left.
-        for instance in std::mem::take(&mut node.owns) {
-            self.nodes[at].owns.insert(instance);
-            self.own(at, instance, false);
-        }
-        self.act(at, Engine::start);
-        for script in 0..self.nodes[at].config.scripts.len() {
-            let interval = self.nodes[at].config.scripts[script].interval;
-            self.nodes[at].timers.push((self.now + interval, Due::Script(script)));
-            self.script_ends(at, script);
-        }
-    }
-
-    /// Nothing runs any more. Addresses stay until the kernel removes them.
-    fn turn_off(&mut self, at: usize) {
-        let node = &mut self.nodes[at];
-        node.condition = Condition::Off;
-        node.timers.clear();
-        self.let_expire(at);
-    }
-
-    /// The parent takes the addresses down, says so, and starts another one.
-    fn engine_dies(&mut self, at: usize) {
-        if !self.runs(at) {
-            return;
-        }
-        let owned: Vec<usize> = self.nodes[at].owns.iter().copied().collect();
-        for instance in owned {
-            self.own(at, instance, false);
-            self.send(at, instance, PRIORITY_STOP);
-        }
-        self.turn_off(at);
-    }
-
-    fn link(&mut self, at: usize, only: Option<&str>, up: bool) {
-        let names = interfaces(&self.nodes[at].config);
-        for name in names.into_iter().filter(|name| only.is_none_or(|only| only == name)) {
-            let node = &mut self.nodes[at];
-            if up {
-                node.down.remove(&name);
-            } else {
-                node.down.insert(name.clone());
-            }
-            if node.condition == Condition::Running {
-                let link = Link { up, ..node.engine.link(&name).copied().unwrap_or_default() };
-                self.act(at, |engine, now, out| engine.link_changed(&name, link, now, out));
-            }
-        }
-    }
-
-    fn proxy(&mut self, at: usize, runs: bool) {
-        self.nodes[at].proxy = runs;
-        let scripts = &self.nodes[at].config.scripts;
-        // A script of another kind finds out at its next run.
-        if scripts.iter().all(|s| s.watches_process.is_none()) {
-            self.nodes[at].scripts.fill(runs);
-        }
-        if self.runs(at) {
-            self.tell_of_proxy(at);
-        }
-    }
-
-    /// What is seen at once of a proxy that came or went.
-    fn tell_of_proxy(&mut self, at: usize) {
-        let runs = self.nodes[at].proxy;
-        if !runs {
-            let scripts = self.nodes[at].config.scripts.iter().enumerate();
-            let watched = scripts.filter(|(_, s)| s.watches_process.is_some()).map(|(at, _)| at);
-            for script in watched.collect::<Vec<_>>() {
-                self.script_ends(at, script);
-            }
-        }
-        for process in 0..self.nodes[at].config.track_processes.len() {
-            let quorum = self.nodes[at].config.track_processes[process].quorum.max(1);
-            let count = if runs { quorum } else { 0 };
-            self.act(at, |engine, now, out| engine.process_count(process, count, now, out));
         }
     }
 }

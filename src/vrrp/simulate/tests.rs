@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::ir::vrrp::{Script, ScriptIdx, TrackedScript, Version, Vip, WatchedProcess};
+use crate::ir::vrrp::{Instance, Script, ScriptIdx, TrackedScript, Version, Vip, WatchedProcess};
 
 /// Runs of each property.
 const SEEDS: u64 = 2_000;
