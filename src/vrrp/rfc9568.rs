@@ -41,7 +41,7 @@
 //! | 7.1 | the checksum is right | `src/vrrp/packet/tests.rs` `every_fault_has_its_own_reason_and_counter`, `a_changed_bit_never_passes_as_another_priority` |
 //! | 7.1 | the virtual router is configured on that interface | `tests/vrrp_process.rs` `garbage_on_the_segment_changes_nothing` |
 //! | 7.1 | the interval is not zero | `src/vrrp/packet/tests.rs` `version_3_without_interval_or_addresses_is_ignored` |
-//! | 7.1 | what fails is discarded | `tests/vrrp_hostile.rs` `a_hundred_thousand_bad_packets_at_full_speed_change_nothing` |
+//! | 7.1 | what fails is discarded | `tests/vrrp_hostile.rs` `fifty_thousand_bad_packets_at_full_speed_change_nothing` |
 //! | 7.2 | fields from the configuration, checksum, source address, protocol, group | `src/vrrp/packet/tests.rs` `writes_the_bytes_keepalived_writes`, `src/lower/keepalived/tests/replay.rs` `packets_are_the_same_to_the_byte` |
 //! | 7.2, 8.1.2, 8.2.2 | source MAC, ARP replies and neighbour advertisements carry the virtual MAC | `tests/vrrp_interfaces.rs` `a_router_has_the_hardware_address_of_the_protocol_whoever_runs_it` (with a virtual interface; see below) |
 //! | 8.1.2, 8.2.2 | an address is announced when it is there, not before | `src/vrrp/fsm/tests.rs` `silence_makes_it_master` |
