@@ -3,7 +3,8 @@
 
 usage: [TANDEM=PROGRAM] [REF_KEEPALIVED=keepalived] benches/failover.py [--pairs tt,kk,tk,kt] [--runs N] [--busy SECONDS]
                                                                         [--reloads N] [ROW...]
-Rows: proxy-kill stop engine-kill kill-all freeze link-cut link-cut-fast reload busy. A pair names who runs on the node
+Rows: proxy-kill stop engine-kill kill-all kill-all-fast freeze link-cut link-cut-fast reload busy flood. The fast ones are
+at advert_int 0.1 and 0.01. A pair names who runs on the node
 that has the address, and on the other one: t Tandem, k keepalived. Everything happens in network namespaces made for
 it. Needs root, iproute2, ping, tcpdump, killall, keepalived.
 
@@ -11,12 +12,15 @@ takeover   from the event until the other node has the address
 gap        longest time a client gets no answer (one ping every 20 ms)
 two        time both nodes have the address
 dead keeps how long the dead node keeps it
+answers    how long it answers those who know its hardware address
 """
 import argparse, datetime, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VIP = "172.20.0.100"
-ROWS = ["proxy-kill", "stop", "engine-kill", "kill-all", "freeze", "link-cut", "link-cut-fast", "reload", "busy"]
+HOSTS = ["1", "2", "c", "k"]
+ROWS = ["proxy-kill", "stop", "engine-kill", "kill-all", "kill-all-fast", "freeze", "link-cut", "link-cut-fast", "reload", "busy",
+        "flood"]
 CONFIG = """global_defs {{
     enable_script_security
     script_user root
@@ -36,8 +40,8 @@ vrrp_instance VI_1 {{
     advert_int {interval}
     virtual_ipaddress {{
         {vip}/16
-        {more}
     }}
+    {more}
     track_script {{
         chk
     }}
@@ -53,17 +57,17 @@ def run(*words, check=True):
 
 
 class Lab:
-    """Two nodes and a client on a switch."""
+    """Two nodes and two clients on a switch; one of them asks for hardware addresses, the other knows."""
 
     def __init__(self, directory):
         self.dir, self.name = directory, f"fo{os.getpid()}"
         self.children = []
-        for host in ["sw", "1", "2", "c"]:
+        for host in ["sw", *HOSTS]:
             run("ip", "netns", "add", f"{self.name}-{host}")
             self.on(host, "ip", "link", "set", "lo", "up")
         self.on("sw", "ip", "link", "add", "br0", "type", "bridge")
         self.on("sw", "ip", "link", "set", "br0", "up")
-        for number, host in enumerate(["1", "2", "c"], 11):
+        for number, host in enumerate(HOSTS, 11):
             run("ip", "-n", f"{self.name}-sw", "link", "add", f"p{host}", "type", "veth", "peer", "name", "eth0",
                 "netns", f"{self.name}-{host}")
             self.on("sw", "ip", "link", "set", f"p{host}", "master", "br0", "up")
@@ -89,7 +93,7 @@ class Lab:
         return VIP in self.on(host, "ip", "-4", "-o", "addr", "show", "eth0")
 
     def close(self):
-        for host in ["1", "2", "c", "sw"]:
+        for host in [*HOSTS, "sw"]:
             for pid in self.pids(host):
                 try:
                     os.kill(pid, signal.SIGKILL)
@@ -97,7 +101,7 @@ class Lab:
                     pass
         for child in self.children:
             child.wait()
-        for host in ["1", "2", "c", "sw"]:
+        for host in [*HOSTS, "sw"]:
             run("ip", "netns", "del", f"{self.name}-{host}", check=False)
 
 
@@ -167,10 +171,14 @@ def both(one, two):
 
 
 def failover(programs, who, row):
-    fast = dict(interval="0.01", version="version 3") if row == "link-cut-fast" else {}
+    fast = {"link-cut-fast": "0.01", "kill-all-fast": "0.1"}.get(row)
+    fast = dict(interval=fast, version="version 3") if fast else {}
     pair = Pair(programs, who, **fast)
     lab = pair.lab
-    ping = lab.spawn("c", "timeout", "9", "ping", "-D", "-i", "0.02", "-W", "0.02", VIP, out=f"{pair.dir}/ping")
+    mac = re.search(r"link/ether (\S+)", lab.on("1", "ip", "-o", "link", "show", "eth0")).group(1)
+    lab.on("k", "ip", "neigh", "replace", VIP, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+    ping, knows = [lab.spawn(host, "timeout", "9", "ping", "-D", "-i", "0.02", "-W", "0.02", VIP, out=f"{pair.dir}/ping{host}")
+                   for host in "ck"]
     time.sleep(1)
     begin = time.time()
     if row == "proxy-kill":
@@ -181,20 +189,22 @@ def failover(programs, who, row):
         os.kill(pair.pid("1.pid"), signal.SIGTERM)
     elif row == "engine-kill":
         os.kill(pair.pid("1.vpid"), signal.SIGKILL)
-    elif row in ("kill-all", "freeze"):
+    elif row in ("kill-all", "kill-all-fast", "freeze"):
         monitor = [int(p) for p in lab.pids("1") if "monitor" in open(f"/proc/{p}/cmdline").read()]
-        how = signal.SIGKILL if row == "kill-all" else signal.SIGSTOP
         # Nobody may act on another's death: all stand still first.
-        for how in [signal.SIGSTOP] + ([signal.SIGKILL] if row == "kill-all" else []):
+        for how in [signal.SIGSTOP] + ([] if row == "freeze" else [signal.SIGKILL]):
             for pid in lab.pids("1"):
                 if pid not in monitor:
                     os.kill(pid, how)
     else:
         lab.on("sw", "ip", "link", "set", "p1", "down")
     ping.wait()
+    knows.wait()
     end = time.time()
     one, two = pair.owned("1", begin, end), pair.owned("2", begin, end)
-    answers = [float(at) for at in re.findall(r"\[(\d+\.\d+)\].*bytes from", open(f"{pair.dir}/ping").read())]
+    answers, own = [[float(at) for at in re.findall(r"\[(\d+\.\d+)\].*bytes from", open(f"{pair.dir}/ping{host}").read())]
+                    for host in "ck"]
+    last = max((at for at in own), default=begin)
     answers = [at for at in answers if at > begin - 0.5] + [end]
     held = [b for a, b in one if a == begin]
     result = dict(
@@ -202,6 +212,7 @@ def failover(programs, who, row):
         gap=max((b - a for a, b in zip(answers, answers[1:])), default=None),
         two=both(one, two),
         dead=(held[0] - begin if held and held[0] < end else None if held else 0),
+        answers=max(last - begin, 0) if last < end - 1 else None,
     )
     pair.close()
     return result
@@ -212,7 +223,7 @@ def seconds(value, none):
 
 
 def table(programs, rows, pairs, runs):
-    print(f"{'the active node':15} {'pair':6} {'takeover':>9} {'gap':>9} {'two':>9} {'dead keeps':>11}")
+    print(f"{'the active node':15} {'pair':6} {'takeover':>9} {'gap':>9} {'two':>9} {'dead keeps':>11} {'answers':>9}")
     for row in rows:
         for who in pairs:
             results = [failover(programs, who, row) for _ in range(runs)]
@@ -223,7 +234,7 @@ def table(programs, rows, pairs, runs):
 
             print(f"{row:15} {who[0]} > {who[1]}  {seconds(middle('takeover'), 'never'):>9} "
                   f"{seconds(middle('gap'), '-'):>9} {seconds(max(r['two'] for r in results), '-'):>9} "
-                  f"{seconds(middle('dead'), 'for good'):>11}", flush=True)
+                  f"{seconds(middle('dead'), 'for good'):>11} {seconds(middle('answers'), 'for good'):>9}", flush=True)
 
 
 def adverts(file, source):
@@ -243,7 +254,9 @@ def reload(programs, who, count):
     for number in range(count):
         # Every tenth time with another line in the file.
         if number % 10 == 0:
-            pair.write("1", f"172.20.0.{101 + number // 10 % 2}/16" if number % 20 else "")
+            # The others must not notice: these addresses are not in adverts.
+            more = f"virtual_ipaddress_excluded {{\n        172.20.0.{101 + number // 10 % 2}/16\n    }}"
+            pair.write("1", more if number % 20 else "")
         os.kill(pair.pid("1.pid"), signal.SIGHUP)
         time.sleep(0.03)
     time.sleep(3)
@@ -256,7 +269,7 @@ def reload(programs, who, count):
     lost = len(pair.owned("1", begin, end)) - 1
     taken = len(pair.owned("2", begin, end))
     print(f"reload          {who}      {count} reloads in {end - begin:.0f} s: longest gap between adverts {gap:.2f} s of 1 s, "
-          f"address lost {lost} times, taken by the other node {taken} times, {len(other)} adverts of the other node",
+          f"{len(sent)} adverts, address lost {lost} times, taken by the other node {taken} times, {len(other)} adverts of the other node",
           flush=True)
     pair.close()
 
@@ -274,6 +287,52 @@ def busy(programs, who, length):
     taken = len(pair.owned("2", begin, end))
     print(f"busy            {who}      {length} s with {len(loops)} busy loops on {os.cpu_count()} cores, advert_int 0.1: "
           f"{max(lost, 0) + taken} false failovers", flush=True)
+    pair.close()
+
+
+# Runs in the namespace of the attacker: frames from a ring shared with the kernel, 60,000 a second where the machine can.
+FLOOD = r"""
+import mmap, socket, struct, sys, time
+rate, length, frames, size = int(sys.argv[1]), float(sys.argv[2]), 1024, 128
+ip = bytearray(struct.pack("!BBHHHBBH4s4s", 0x45, 0, 32, 1, 0, 254, 112, 0, bytes([172, 20, 0, 66]), bytes([224, 0, 0, 18])))
+total = sum(struct.unpack("!10H", ip))
+ip[10:12] = struct.pack("!H", ~((total & 0xffff) + (total >> 16)) & 0xffff)
+frame = bytes([1, 0, 0x5e, 0, 0, 0x12, 2, 0, 0, 0, 0, 0x66, 8, 0]) + ip + bytes([0x31, 51, 255, 1, 0, 100, 0, 0, 172, 20, 0, 100])
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+out.bind(("eth0", 0))
+out.setsockopt(263, 13, struct.pack("IIII", 4096, frames * size // 4096, size, frames))
+ring = mmap.mmap(out.fileno(), frames * size)
+for at in range(0, frames * size, size):
+    ring[at:at + 32 + len(frame)] = struct.pack("LII", 0, len(frame), len(frame)).ljust(32, bytes(1)) + frame
+status = memoryview(ring).cast("L")[::size // 8]
+begin, sent = time.time(), 0
+while time.time() - begin < length:
+    for at in range(frames):
+        status[at] = 1
+    out.send(b"")
+    sent += frames
+    time.sleep(max(0, sent / rate - (time.time() - begin)))
+print(f"{sent / (time.time() - begin):.0f}")
+"""
+
+
+def cpu(pid):
+    words = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def flood(programs, who, length=10):
+    pair = Pair(programs, who * 2, interval="0.2", version="version 3")
+    engines = [pair.pid("1.vpid"), pair.pid("2.vpid")]
+    lines = sum(len(open(f"{pair.dir}/{node}.log").readlines()) for node in "12")
+    before, begin = [cpu(pid) for pid in engines], time.time()
+    rate = run(*pair.lab.words("c", sys.executable, "-c", FLOOD, "60000", str(length))).strip()
+    used = [f"{(cpu(pid) - b) / (time.time() - begin):.0%}" for pid, b in zip(engines, before)]
+    end = time.time()
+    more = sum(len(open(f"{pair.dir}/{node}.log").readlines()) for node in "12") - lines
+    lost = max(len(pair.owned("1", begin, end)) - 1, 0) + len(pair.owned("2", begin, end))
+    print(f"flood           {who}      {rate} forged packets a second for {length} s: {lost} false failovers, {more} lines in both logs, "
+          f"a processor busy {used[0]} (active) and {used[1]} (other)", flush=True)
     pair.close()
 
 
@@ -303,7 +362,7 @@ def main():
     pairs = [pair for pair in options.pairs.split(",") if reference or "k" not in pair]
     rows = options.rows or ROWS
     try:
-        if failing := [row for row in rows if row not in ("reload", "busy")]:
+        if failing := [row for row in rows if row not in ("reload", "busy", "flood")]:
             table(programs, failing, pairs, options.runs)
         for who in "tk":
             if who * 2 in pairs and "reload" in rows:
@@ -311,6 +370,9 @@ def main():
         for who in "tk":
             if who * 2 in pairs and "busy" in rows:
                 busy(programs, who, options.busy)
+        for who in "tk":
+            if who * 2 in pairs and "flood" in rows:
+                flood(programs, who)
     finally:
         shutil.rmtree(directory)
 
