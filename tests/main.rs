@@ -58,3 +58,4 @@ mod vrrp_requirements;
 mod vrrp_signed;
 mod vrrp_status;
 mod vrrp_tracking;
+mod vrrp_upkeep;

@@ -3,6 +3,7 @@
 pub mod daemon;
 pub mod limits;
 pub mod master;
+mod schedule;
 mod scripts;
 pub mod supervisor;
 pub mod vrrp;

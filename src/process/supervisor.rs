@@ -16,11 +16,12 @@ use nix::unistd::Pid;
 
 use crate::ir::vrrp::Config;
 use crate::process::daemon::{PidFile, notify_systemd};
-use crate::process::scripts;
+use crate::process::schedule::{self, Schedule};
+use crate::process::{scripts, vrrp};
 use crate::sys::clock;
 use crate::sys::fork::{self, Ended, Signals};
 use crate::sys::shared::Slots;
-use crate::vrrp::runner::{Journal, release_orphans};
+use crate::vrrp::runner::{self, Journal, release_orphans};
 
 /// keepalived's exit codes.
 pub mod exit {
@@ -120,12 +121,16 @@ pub fn supervise(
     let mut pause = Duration::ZERO;
     let mut restart_at: Option<Instant> = None;
     let mut stop_by: Option<Instant> = None;
+    let mut schedule = Schedule::default();
+    schedule.set(&config);
     let status = loop {
         if stopped {
             break exit::OK;
         }
-        wait(&signals, [restart_at, stop_by].into_iter().flatten().min())?;
-        while let Some(signal) = signals.next() {
+        let glance = schedule.active().then(|| clock::now() + schedule::GLANCE);
+        wait(&signals, [restart_at, stop_by, glance].into_iter().flatten().min())?;
+        let timed = schedule.due(clock::wall(), journal).then_some(libc::SIGHUP);
+        for signal in std::iter::from_fn(|| signals.next()).chain(timed) {
             match signal {
                 libc::SIGTERM | libc::SIGINT => {
                     journal.info("Stopping");
@@ -137,7 +142,10 @@ pub fn supervise(
                 libc::SIGHUP => {
                     journal.info("Reloading ...");
                     match reload() {
-                        Some(new) => config = new,
+                        Some(new) => {
+                            config = new;
+                            schedule.set(&config);
+                        }
                         None => {
                             journal
                                 .warn("Reload refused: the configuration does not load, nothing is changed");
@@ -147,6 +155,13 @@ pub fn supervise(
                     pass_on(running.as_ref(), signal);
                 }
                 libc::SIGCHLD => {}
+                libc::SIGUSR1 => {
+                    let path = vrrp::parent_data_file(&config);
+                    if let Err(e) = std::fs::write(&path, runner::parent_text(&config)) {
+                        journal.warn(format!("Can't open dump file {} ({e})", path.display()));
+                    }
+                    pass_on(running.as_ref(), signal);
+                }
                 other => pass_on(running.as_ref(), other),
             }
         }

@@ -75,16 +75,20 @@ fn prioritise(config: &Config, journal: &Journal) {
     if let Err(e) = sched::set_realtime(priority) {
         journal.detail(format!("running without real-time priority: {e}"));
     }
-    if tuning.no_swap
-        && let Err(e) = sched::lock_memory()
-    {
-        journal.warn(format!("cannot lock memory: {e}"));
+    // Wanted in any case, and asked for with `vrrp_no_swap`.
+    if let Err(e) = sched::lock_memory() {
+        let text = format!("cannot lock memory: {e}");
+        if tuning.no_swap { journal.warn(text) } else { journal.detail(text) }
     }
 }
 
-/// Where the state, the counters and the JSON go, for this configuration.
+/// Where the parent writes what it was told.
 #[must_use]
-pub fn dump_files(config: &Config) -> [PathBuf; 3] {
+pub fn parent_data_file(config: &Config) -> PathBuf {
+    usual_place(config, "keepalived_parent", "data")
+}
+
+fn usual_place(config: &Config, name: &str, ending: &str) -> PathBuf {
     let dir = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let global = &config.global;
     let suffix = if global.data_use_instance {
@@ -94,7 +98,14 @@ pub fn dump_files(config: &Config) -> [PathBuf; 3] {
     } else {
         String::new()
     };
-    let place = |name: &str, ending: &str| dir.join(format!("{name}{suffix}.{ending}"));
+    dir.join(format!("{name}{suffix}.{ending}"))
+}
+
+/// Where the state, the counters and the JSON go, for this configuration.
+#[must_use]
+pub fn dump_files(config: &Config) -> [PathBuf; 3] {
+    let global = &config.global;
+    let place = |name: &str, ending: &str| usual_place(config, name, ending);
     let data = global.state_dump_file.clone().unwrap_or_else(|| place("keepalived", "data"));
     let stats = global.stats_dump_file.clone().unwrap_or_else(|| place("keepalived", "stats"));
     let json = global.json_dump_file.clone().unwrap_or_else(|| place("keepalived", "json"));

@@ -9,6 +9,7 @@ pub mod fork;
 pub mod inotify;
 pub mod lease;
 pub mod link;
+pub mod mii;
 pub mod netlink;
 pub mod nft;
 pub mod pipe;

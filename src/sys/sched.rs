@@ -17,13 +17,21 @@ pub fn set_realtime(priority: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Keeps the memory of this process from being swapped out.
+/// Keeps the memory of this process from being swapped out: what is in use now, and what will be once it is.
 ///
 /// # Errors
-/// `PermissionDenied` or `OutOfMemory` beyond the locked-memory limit.
+/// `PermissionDenied` without CAP_IPC_LOCK and with a limit: memory that is needed later would be refused.
 pub fn lock_memory() -> io::Result<()> {
+    const CAP_IPC_LOCK: u32 = 14;
+    let (limit, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_MEMLOCK)?;
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let rights = rights.and_then(|rights| u64::from_str_radix(rights.trim(), 16).ok()).unwrap_or(0);
+    if limit != libc::RLIM_INFINITY && rights >> CAP_IPC_LOCK & 1 == 0 {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "CAP_IPC_LOCK is missing"));
+    }
     // SAFETY: no memory is passed; the call changes the paging of this process only.
-    let result = unsafe { libc::mlockall(libc::MCL_CURRENT) };
+    let result = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_FUTURE | libc::MCL_ONFAULT) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tandem_parser::Severity;
@@ -185,8 +185,14 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         shared: Arc::clone(&shared),
     };
     let reload_options = options.clone();
+    // The parent and its child each keep track of the file; the child reads last.
+    let place = pid_reload(&plan.pid_file);
+    let reading = Arc::new(Mutex::new(reload_file(&config, &place)));
+    let (child_reading, child_place) = (Arc::clone(&reading), place.clone());
     let again: vrrp::Load = Arc::new(move || {
         let loaded = load(&reload_options, false);
+        let next = if loaded.verdict.runs { reload_file(&loaded.config, &child_place) } else { None };
+        end_reading(&child_reading, loaded.verdict.runs.then_some(next));
         if loaded.verdict.runs {
             return Ok(loaded.config);
         }
@@ -204,13 +210,52 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         };
         vrrp::run(config.clone(), run, log.clone(), &again)
     };
-    let parent_reload = || load_to_run(&options, journal).ok();
+    let parent_reload = || {
+        let file = reading.lock().ok().and_then(|file| file.clone());
+        if let Some(file) = &file
+            && let Err(e) = std::fs::write(file, "")
+        {
+            journal.info(format!("Failed to create reload file ({}) {e}", file.display()));
+        }
+        let loaded = load_to_run(&options, journal).ok();
+        match &loaded {
+            Some(config) => {
+                if let Ok(mut reading) = reading.lock() {
+                    *reading = reload_file(config, &place);
+                }
+            }
+            None => end_reading(&reading, None),
+        }
+        loaded
+    };
     match supervisor::supervise(&plan, journal, config, &parent_reload, &child) {
         Ok(status) => status,
         Err(e) => {
             journal.warn(format!("cannot start: {e}"));
             if e.kind() == std::io::ErrorKind::PermissionDenied { exit::PERMISSION } else { exit::FATAL }
         }
+    }
+}
+
+/// The usual place of `reload_file`: beside the pid file.
+fn pid_reload(pid_file: &Path) -> PathBuf {
+    pid_file.with_extension("reload")
+}
+
+/// The file that exists while a reload reads the configuration.
+fn reload_file(config: &Config, usual: &Path) -> Option<PathBuf> {
+    config.global.reload_file.clone().map(|file| file.unwrap_or_else(|| usual.to_owned()))
+}
+
+/// The files were read: whoever waits for that may change them again. `next`: what a new configuration says.
+fn end_reading(file: &Mutex<Option<PathBuf>>, next: Option<Option<PathBuf>>) {
+    let Ok(mut file) = file.lock() else { return };
+    if let Some(path) = &*file {
+        // The one who waits may have removed it.
+        let _ = std::fs::remove_file(path);
+    }
+    if let Some(next) = next {
+        *file = next;
     }
 }
 

@@ -76,8 +76,18 @@ pub struct GlobalDefs {
     pub dynamic_interfaces: bool,
     /// `dynamic_interfaces allow_if_changes`.
     pub allow_if_changes: bool,
+    /// `vrrp_garp_extra_if all`: not only on virtual MAC interfaces.
+    pub garp_extra_if_all: bool,
     /// `disable_local_igmp`.
     pub disable_local_igmp: bool,
+    /// `reload_file`: exists while a reload reads the configuration; `Some(None)`: in its usual place.
+    pub reload_file: Option<Option<PathBuf>>,
+    /// `reload_time_file`: holds the time of the next reload.
+    pub reload_time_file: Option<PathBuf>,
+    /// `reload_repeat`: a time without a date counts every day.
+    pub reload_repeat: bool,
+    /// `config_save_dir`: the state before and after each reload is written there.
+    pub config_save_dir: Option<PathBuf>,
     /// `log_unknown_vrids`: adverts with a VRID nobody here uses are logged.
     pub log_unknown_vrids: bool,
     /// `notify_fifo`, `notify_fifo_script`.
@@ -174,7 +184,12 @@ impl Default for GlobalDefs {
             default_interface: None,
             dynamic_interfaces: false,
             allow_if_changes: false,
+            garp_extra_if_all: false,
             disable_local_igmp: false,
+            reload_file: None,
+            reload_time_file: None,
+            reload_repeat: false,
+            config_save_dir: None,
             log_unknown_vrids: false,
             notify_fifo: None,
             vrrp_notify_fifo: None,

@@ -168,7 +168,7 @@ pub struct GarpSettings {
     pub lower_prio_delay: Duration,
     /// `garp_lower_prio_repeat`: packets per address then; default as `master_repeat`, 0 = none.
     pub lower_prio_repeat: u32,
-    /// `garp_extra_if` (`vmac_garp_intvl`): repeat on the VMAC's base interface.
+    /// `garp_extra_if` (`vmac_garp_intvl`): repeat where addresses are on interfaces no advert leaves by.
     pub extra_if: Option<Duration>,
     /// `garp_extra_if all`.
     pub extra_if_all: bool,
@@ -319,12 +319,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Name of the interface adverts go through: its own virtual one, unless `vmac_xmit_base`.
+    /// Name of the interface adverts go through: its own virtual one, unless `vmac_xmit_base`. Without any, its VRF.
     #[must_use]
     pub fn speaks_on(&self) -> Option<&str> {
         let link = self.links.first().filter(|l| Some(&l.base) == self.interface.as_ref());
         let link = link.filter(|_| !self.vmac.as_ref().is_some_and(|v| v.xmit_base));
-        link.map(|l| l.name.as_str()).or(self.interface.as_deref())
+        link.map(|l| l.name.as_str()).or(self.interface.as_deref()).or(self.vrf.as_deref())
     }
 
     /// Interfaces besides its own, and those made for it, that its addresses, routes and rules are on: without them it

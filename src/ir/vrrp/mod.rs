@@ -73,6 +73,8 @@ pub struct Config {
     pub interface_delays: Vec<InterfaceDelay>,
     /// `linkbeat_interfaces`: interfaces whose link state is polled.
     pub linkbeat_interfaces: Vec<String>,
+    /// `linkbeat_use_polling` at the top level: of all interfaces.
+    pub linkbeat_all: bool,
     /// `virtual_server` blocks: known, not served yet (no LVS).
     pub virtual_servers: Vec<VirtualServer>,
     /// `net_namespace`: run in this named network namespace.

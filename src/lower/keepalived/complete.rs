@@ -446,7 +446,8 @@ impl Cx<'_> {
             .and_then(|group| self.group_priority_changes.get(group.0 as usize).copied().flatten());
         instance.notify.priority_changes =
             draft.priority_changes.or(group).or(global.notify_priority_changes).unwrap_or(false);
-        let extra = draft.extra_if.or_else(|| global.garp_extra_if.map(|time| (time, false)));
+        let extra =
+            draft.extra_if.or_else(|| global.garp_extra_if.map(|time| (time, global.garp_extra_if_all)));
         instance.garp.extra_if = extra.map(|(time, _)| time);
         instance.garp.extra_if_all = extra.is_some_and(|(_, all)| all);
     }

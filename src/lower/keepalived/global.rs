@@ -22,6 +22,7 @@ impl Cx<'_> {
         let value = words.get(1).map(|word| word.text.clone());
         match statement.keyword.name {
             "use_pid_dir" => self.config.use_pid_dir = true,
+            "linkbeat_use_polling" => self.config.linkbeat_all = true,
             "net_namespace" => match value {
                 None => {
                     self.complain(Reason::MissingArgument, "net_namespace name missing - ignoring").done()
@@ -221,6 +222,21 @@ impl Cx<'_> {
             "stats_dump_file" => {
                 self.config.global.stats_dump_file = second.map(|word| PathBuf::from(&word.text))
             }
+            "reload_file" => {
+                self.config.global.reload_file = Some(second.map(|word| PathBuf::from(&word.text)))
+            }
+            "reload_time_file" => match second {
+                Some(word) => self.config.global.reload_time_file = Some(PathBuf::from(&word.text)),
+                None => {
+                    self.complain(Reason::MissingArgument, "reload_time_file name missing - ignoring").done()
+                }
+            },
+            "config_save_dir" => match second {
+                Some(word) => self.config.global.config_save_dir = Some(PathBuf::from(&word.text)),
+                None => {
+                    self.complain(Reason::MissingArgument, "config_save_dir name missing - ignoring").done()
+                }
+            },
             "json_dump_file" => {
                 self.config.global.json_dump_file = second.map(|word| PathBuf::from(&word.text))
             }
@@ -257,6 +273,7 @@ impl Cx<'_> {
         match name {
             "no_email_faults" => global.no_email_faults = true,
             "disable_local_igmp" => global.disable_local_igmp = true,
+            "reload_repeat" => global.reload_repeat = true,
             "vrrp_check_unicast_src" => global.check_unicast_src = true,
             "vrrp_skip_check_adv_addr" => global.skip_check_adv_addr = true,
             "vrrp_strict" => global.vrrp_strict = true,

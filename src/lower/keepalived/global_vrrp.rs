@@ -128,7 +128,9 @@ impl Cx<'_> {
             return;
         }
         if name == "vrrp_garp_extra_if" || name == "vrrp_vmac_garp_intvl" {
-            self.config.global.garp_extra_if = self.extra_if(words, None, 1).map(|(time, _)| time);
+            let extra = self.extra_if(words, None, 1);
+            self.config.global.garp_extra_if = extra.map(|(time, _)| time);
+            self.config.global.garp_extra_if_all = extra.is_some_and(|(_, all)| all);
             return;
         }
         let Some(word) = self.parameter(words, 1).cloned() else { return };

@@ -1,6 +1,6 @@
 //! What the kernel is told about virtual addresses, and what it is known to have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::ir::vrrp::{Config, Instance, Vip};
@@ -12,12 +12,18 @@ use crate::vrrp::engine;
 pub(crate) struct Kernel {
     links: BTreeMap<u32, Link>,
     addresses: Vec<Address>,
+    /// Interfaces that were polled and have no link, whatever the kernel says.
+    unlinked: BTreeSet<String>,
 }
 
 impl Kernel {
     /// Everything, freshly read.
     pub(crate) fn new(links: Vec<Link>, addresses: Vec<Address>) -> Self {
-        Self { links: links.into_iter().map(|l| (l.index, l)).collect(), addresses }
+        Self {
+            links: links.into_iter().map(|l| (l.index, l)).collect(),
+            addresses,
+            unlinked: BTreeSet::new(),
+        }
     }
 
     /// An interface by name.
@@ -28,6 +34,11 @@ impl Kernel {
     /// An interface by index.
     pub(crate) fn by_index(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
+    }
+
+    /// What polling an interface said. False: nothing new.
+    pub(crate) fn set_unlinked(&mut self, name: &str, unlinked: bool) -> bool {
+        if unlinked { self.unlinked.insert(name.to_owned()) } else { self.unlinked.remove(name) }
     }
 
     /// Every interface.
@@ -94,7 +105,7 @@ impl Kernel {
     pub(crate) fn engine_link(&self, name: &str, config: &Config) -> engine::Link {
         let Some(link) = self.link(name) else { return engine::Link::default() };
         let (v4, v6) = self.own(link.index, config);
-        engine::Link { up: link.up, v4, v6 }
+        engine::Link { up: link.up && !self.unlinked.contains(name), v4, v6 }
     }
 }
 

@@ -38,6 +38,7 @@ pub use self::core::Core;
 pub use journal::Options as LogOptions;
 pub use journal::{Journal, Severity};
 pub use orphans::release_orphans;
+pub use state_file::parent_text;
 
 /// What the running engine can be told.
 #[derive(Debug)]

@@ -9,8 +9,7 @@ const ONE: &str = "Tandem has one VRRP process and no checker or BFD process";
 const TUNING: &str = "Tandem sizes its own buffers";
 
 pub(super) const ROOT: &[Keyword] = &[
-    line("linkbeat_use_polling", "Poll the link state of every interface.")
-        .inert("the kernel reports link changes"),
+    line("linkbeat_use_polling", "Poll the link state of every interface."),
     line("net_namespace", "Run in this named network namespace."),
     line("net_namespace_ipvs", "Network namespace of the virtual servers.").inert(LVS),
     line("namespace_with_ipsets", "Allow ipsets in a namespace on kernels before 3.13.")
@@ -48,7 +47,7 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("dynamic_interfaces", "Interfaces may be missing when the daemon starts."),
     line("no_email_faults", "No mails about FAULT."),
     line("default_interface", "Interface of static addresses without one."),
-    line("disable_local_igmp", "No IGMP reports for link-local groups.").inert("groups are always joined"),
+    line("disable_local_igmp", "No IGMP reports for link-local groups."),
     line("lvs_timeouts", "Connection timeouts of IPVS.").inert(LVS),
     line("lvs_flush", "Remove all virtual servers at start.").inert(LVS),
     line("lvs_flush_on_stop", "Remove all virtual servers at stop.").inert(LVS),
@@ -66,10 +65,8 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("vrrp_garp_interval", "Seconds between gratuitous ARP packets on an interface."),
     line("vrrp_gna_interval", "Seconds between neighbour advertisements on an interface."),
     line("vrrp_min_garp", "One gratuitous ARP per address and no repeat."),
-    line("vrrp_garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of a VMAC.")
-        .inert("virtual MAC interfaces are not done yet"),
-    line("vrrp_vmac_garp_intvl", "Seconds between gratuitous ARPs on other interfaces of a VMAC.")
-        .inert("virtual MAC interfaces are not done yet")
+    line("vrrp_garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of addresses."),
+    line("vrrp_vmac_garp_intvl", "Seconds between gratuitous ARPs on other interfaces of addresses.")
         .instead("vrrp_garp_extra_if"),
     line("vrrp_lower_prio_no_advert", "Do not answer a lower priority advert at once."),
     line("vrrp_higher_prio_send_advert", "Send one advert before giving way."),
@@ -161,12 +158,11 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("random_seed", "Seed of random numbers.").inert("nothing Tandem does depends on it"),
     line("reload_check_config", "Check the new configuration before a reload.")
         .inert("a reload always checks first and keeps the old configuration if the new one is wrong"),
-    line("reload_time_file", "File with the time of the next reload.")
-        .inert("scheduled reloads are not done yet"),
-    line("reload_repeat", "Repeat scheduled reloads.").inert("scheduled reloads are not done yet"),
-    line("reload_file", "File that exists while a reload runs.").inert("it is not written yet"),
+    line("reload_time_file", "File with the time of the next reload."),
+    line("reload_repeat", "Repeat scheduled reloads every day."),
+    line("reload_file", "File that exists while a reload reads the configuration."),
     line("include_check", "How strict includes are."),
-    line("config_save_dir", "Where copies of the configuration are kept.").inert("no copies are kept"),
+    line("config_save_dir", "Where the state before and after each reload is kept."),
     line("tmp_config_directory", "Where the configuration is held for the processes.")
         .inert("it is held in memory"),
     line("data_use_instance", "Instance name in dump file names."),

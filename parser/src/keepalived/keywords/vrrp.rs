@@ -3,7 +3,6 @@
 use super::{Keyword, Section, block, line, values};
 
 const NOBFD: &str = "BFD is not done yet";
-const VMAC: &str = "announcements are not repeated on the interface below a VMAC";
 
 pub(super) const ROOT: &[Keyword] = &[
     block("track_group", Section::TrackGroup, "Instances whose state static items follow."),
@@ -12,8 +11,7 @@ pub(super) const ROOT: &[Keyword] = &[
     values("static_rules", "Routing rules set for the life of the daemon."),
     block("vrrp_sync_group", Section::SyncGroup, "Instances that change state together."),
     block("garp_group", Section::GarpGroup, "Pace of gratuitous ARP on interfaces."),
-    values("linkbeat_interfaces", "Interfaces whose link state is polled.")
-        .inert("the kernel reports link changes"),
+    values("linkbeat_interfaces", "Interfaces whose link state is polled."),
     block("vrrp_instance", Section::Instance, "A virtual router."),
     block("vrrp_script", Section::Script, "A script whose result changes priorities."),
     block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities."),
@@ -64,9 +62,9 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("native_ipv6", "The instance is IPv6."),
     line("state", "Initial state: MASTER or BACKUP."),
     line("interface", "Interface adverts go through."),
-    line("vrf", "VRF of an instance without interface.").inert("VRFs are not done yet"),
+    line("vrf", "VRF of an instance without interface."),
     line("dont_track_primary", "A link failure of the interface is no FAULT."),
-    line("linkbeat_use_polling", "Poll the link state.").inert("the kernel reports link changes"),
+    line("linkbeat_use_polling", "Poll the link state."),
     values("track_interface", "Interfaces that must be up."),
     values("track_script", "Scripts that must be good."),
     values("track_file", "Files to follow."),
@@ -114,9 +112,8 @@ pub(super) const INSTANCE: &[Keyword] = &[
     line("garp_lower_prio_delay", "Seconds until the second burst after a lower priority advert."),
     line("garp_lower_prio_repeat", "Packets per address then."),
     line("down_timer_adverts", "Missed adverts until a backup takes over, 1 to 100."),
-    line("garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of a VMAC.").inert(VMAC),
-    line("vmac_garp_intvl", "Seconds between gratuitous ARPs on other interfaces of a VMAC.")
-        .inert(VMAC)
+    line("garp_extra_if", "Seconds between gratuitous ARPs on other interfaces of addresses."),
+    line("vmac_garp_intvl", "Seconds between gratuitous ARPs on other interfaces of addresses.")
         .instead("garp_extra_if"),
     line("lower_prio_no_advert", "Do not answer a lower priority advert at once."),
     line("higher_prio_send_advert", "Send one advert before giving way."),

@@ -98,7 +98,11 @@ impl Recording {
 
     fn own(&self, node: char, ipv6: bool) -> IpAddr {
         let (v4, v6) = self.addresses[&node];
-        if ipv6 { v6.into() } else { v4.into() }
+        // With unicast the file says the source.
+        let mut words =
+            self.configs[&node].split_whitespace().skip_while(|word| *word != "unicast_src_ip").skip(1);
+        let given = words.next().map(|word| word.parse().expect("an address"));
+        given.unwrap_or(if ipv6 { v6.into() } else { v4.into() })
     }
 }
 

@@ -66,7 +66,7 @@ impl Core {
     }
 
     /// Tells the engine what an interface looks like now.
-    fn refresh(&mut self, name: &str, now: Instant) {
+    pub(super) fn refresh(&mut self, name: &str, now: Instant) {
         if !interfaces(self.engine.config(), &self.kernel).iter().any(|i| i == name) {
             return;
         }

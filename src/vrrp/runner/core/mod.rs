@@ -12,6 +12,7 @@ mod receive;
 mod reload;
 mod statics;
 mod tracking;
+mod upkeep;
 mod vmac;
 
 use std::cell::RefCell;
@@ -66,6 +67,8 @@ pub(super) struct Side {
     send_error: Option<io::ErrorKind>,
     /// Sequences of signed packets.
     hmac: packet::Memory,
+    /// When announcements on further interfaces are repeated next.
+    extra_at: Option<Instant>,
 }
 
 /// An announcement that has to wait for the configured pause.
@@ -105,6 +108,12 @@ pub struct Core {
     filter: Option<Filter>,
     /// What is leased; `None`: nothing was set yet.
     lease: Option<Lease>,
+    /// When links are polled next.
+    poll_at: Option<Instant>,
+    /// What the kernel's switch for membership reports was.
+    reports: Option<String>,
+    /// Reloads so far.
+    reloads: u32,
     /// What comes in by each socket.
     flows: Vec<flood::Flow>,
     /// Memberships of interfaces below virtual ones, which must not report their own.
@@ -179,6 +188,9 @@ impl Core {
             filter: None,
             lease: None,
             flows: Vec::new(),
+            poll_at: None,
+            reports: None,
+            reloads: 0,
             memberships: BTreeMap::new(),
             switches: Vec::new(),
             because: None,
@@ -209,6 +221,8 @@ impl Core {
         self.update_lease(None);
         self.set_statics(&Config::default(), &config);
         self.promote_secondaries();
+        self.set_reports(config.global.disable_local_igmp);
+        self.poll_links(clock::now());
         self.fifos.update(&config.global, &mut self.running, &self.journal);
         self.follow(&config, true);
         self.open_sockets(now);
@@ -427,6 +441,7 @@ impl Core {
             self.update_lease(None);
         }
         self.plan_renewal();
+        self.plan_extra(at, clock::now());
     }
 
     fn set_address(&mut self, instance: &Instance, vip: &Vip, add: bool) {
@@ -461,13 +476,22 @@ impl Core {
         }
         self.end_delays(now);
         self.end_floods(now);
+        if self.poll_at.is_some() {
+            self.poll_links(now);
+        }
+        self.announce_extra(now);
         self.renew_due(now);
         while let Some(i) = self.queue.iter().position(|q| q.at <= now) {
             let queued = self.queue.remove(i);
             self.send_frame(&queued.frame, queued.index);
         }
         let timers = self.timers.iter().map(|t| t.0).chain(self.queue.iter().map(|q| q.at));
-        timers.chain(self.delays.iter().map(|d| d.0)).chain(self.renew_at).chain(self.next_flood_end()).min()
+        timers
+            .chain(self.delays.iter().map(|d| d.0))
+            .chain(self.renew_at)
+            .chain(self.next_flood_end())
+            .chain(self.next_upkeep())
+            .min()
     }
 
     fn fire(&mut self, i: usize, now: Instant) {
@@ -494,6 +518,7 @@ impl Core {
             self.drop_filter();
         }
         self.drop_lease();
+        self.set_reports(false);
         std::mem::take(&mut self.running)
     }
 

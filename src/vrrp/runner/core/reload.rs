@@ -15,6 +15,8 @@ impl Core {
         let ran = now.saturating_duration_since(self.began);
         config.global.startup_delay = config.global.startup_delay.saturating_sub(ran);
         self.journal.info("Reloading");
+        self.reloads += 1;
+        self.save_state(&config, self.reloads, "pre");
         let mut moved = Vec::new();
         self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
         let old_config = self.engine.config().clone();
@@ -61,6 +63,15 @@ impl Core {
         // A new instance must be able to send when it starts.
         self.open_sockets(now);
         self.promote_secondaries();
+        self.set_reports(self.engine.config().global.disable_local_igmp);
+        self.poll_at = None;
+        self.poll_links(now);
+        for at in 0..self.sides.len() {
+            // Those that go on with what they had keep their time.
+            if self.sides[at].extra_at.is_none() {
+                self.plan_extra(at, now);
+            }
+        }
         self.apply(now, |engine, now, out| engine.start_fresh(&fresh, now, out));
         if scripts_changed {
             self.checks.start(&self.me, &scripts);
@@ -69,6 +80,7 @@ impl Core {
         if self.engine.config().global.fifo_write_vrrp_states_on_reload {
             self.say_states(&moved);
         }
+        self.save_state(self.engine.config(), self.reloads, "post");
         self.journal.info("Reload complete");
         self.wake.notify_one();
     }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::ir::vrrp::{
-    GarpGroup, NotifyScript, Route, TrackInterface, TrackedFile, TrackedProcess, TrackedScript, Vip,
+    Config, GarpGroup, NotifyScript, Route, TrackInterface, TrackedFile, TrackedProcess, TrackedScript, Vip,
 };
 use crate::vrrp::packet::PROTO_AH;
 use crate::vrrp::track::Health;
@@ -37,6 +37,15 @@ pub(super) fn text(core: &Core) -> String {
     files(core, &mut lines);
     processes(core, &mut lines);
     interfaces(core, &mut lines);
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The file of the parent, which knows the configuration only.
+#[must_use]
+pub fn parent_text(config: &Config) -> String {
+    let mut lines = vec!["------< Global definitions >------".to_owned()];
+    globals::write(config, &mut lines);
     lines.push(String::new());
     lines.join("\n")
 }
