@@ -191,6 +191,8 @@ fn apply(options: &Options, config: &mut Config) {
     if let Some(name) = &options.local_peer {
         config.global.localpeer = Some(name.clone());
     }
+    config.global.nosplice |= options.no_splice;
+    config.global.noreuseport |= options.no_reuse_port;
     if let Some(limit) = options.proxy_maxconn {
         for frontend in config.proxies.iter_mut().filter_map(|p| p.frontend.as_mut()) {
             frontend.maxconn.get_or_insert(limit);

@@ -47,6 +47,10 @@ pub(super) struct Options {
     pub(super) take_from: Option<PathBuf>,
     /// `-S`: sockets of the master's command line.
     pub(super) master_sockets: Vec<String>,
+    /// `-dS`.
+    pub(super) no_splice: bool,
+    /// `-dR`.
+    pub(super) no_reuse_port: bool,
     /// `-dr`.
     pub(super) ignore_resolution: bool,
     /// `-dW`.
@@ -105,7 +109,9 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
             "m" => options.memory_mb = number(&value("-m")?),
             "x" => options.take_from = Some(value("-x")?.into()),
             "S" => options.master_sockets.push(value("-S")?.to_string_lossy().into_owned()),
-            "4" | "de" | "dp" | "dS" | "dG" | "dR" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
+            "dS" => options.no_splice = true,
+            "dR" => options.no_reuse_port = true,
+            "4" | "de" | "dp" | "dG" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
                 options.without_effect.push(text);
             }
             _ if flag.starts_with("dK") => options.keywords = Some(flag["dK".len()..].to_owned()),

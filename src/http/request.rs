@@ -209,13 +209,18 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
             Err(()) => return Err(Refusal::BadRequest),
         };
     }
+    if facts.is_connect && facts.body != Body::Chunked {
+        // What follows is not HTTP.
+        head.remove(b"content-length");
+        facts.body = Body::None;
+    }
     if !facts.body.is_empty()
         && head.version() != Version::Http11
         && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE")
     {
         return Err(Refusal::PayloadTooLarge);
     }
-    if has_upgrade {
+    if has_upgrade || wishes.upgrade {
         upgrade(head, wishes, &mut facts)?;
     }
     if has_te_pref {
@@ -229,9 +234,29 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
     Ok(facts)
 }
 
+/// Takes out of the upgrades that are offered what cannot be: HTTP/2 in clear, which a server must not accept behind
+/// this proxy's back, and everything where only one of `Connection` and `Upgrade` speaks of it.
+pub(super) fn offers(head: &mut Head, wishes: Wishes) {
+    let is_h2 = |word: &[u8]| word.eq_ignore_ascii_case(b"h2c") || word.eq_ignore_ascii_case(b"h2");
+    head.edit(b"upgrade", true, |value| {
+        if !wishes.upgrade {
+            return Some(Vec::new());
+        }
+        list(value)
+            .any(is_h2)
+            .then(|| list(value).filter(|word| !is_h2(word)).collect::<Vec<_>>().join(&b','))
+    });
+    if wishes.upgrade && head.get(b"upgrade").is_none() {
+        head.edit(b"connection", true, |value| {
+            let is_upgrade = |word: &[u8]| word.eq_ignore_ascii_case(b"upgrade");
+            let rest = || list(value).filter(|word| !is_upgrade(word)).collect::<Vec<_>>().join(&b", "[..]);
+            list(value).any(is_upgrade).then(rest)
+        });
+    }
+}
+
 fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Refusal> {
-    // Clear-text HTTP/2 by upgrade is not offered; the header must not reach a server that would accept it.
-    head.edit(b"upgrade", true, |v| v.eq_ignore_ascii_case(b"h2c").then(Vec::new));
+    offers(head, wishes);
     if !wishes.upgrade || head.get(b"upgrade").is_none() {
         return Ok(());
     }

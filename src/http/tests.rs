@@ -123,11 +123,11 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         ("GET / HTTP/1.1|TE: trailers, gzip".into(), ok("GET / HTTP/1.1|te: trailers")),
         ("GET / HTTP/1.1|TE: gzip|TE: trailers".into(), ok("GET / HTTP/1.1|te: trailers")),
         ("GET / HTTP/1.1|TE: gzip".into(), ok("GET / HTTP/1.1")),
-        same("GET / HTTP/1.1|upgrade: foo"),
+        ("GET / HTTP/1.1|upgrade: foo".into(), ok("GET / HTTP/1.1")),
         bad("GET / HTTP/1.1|Connection: Upgrade|Upgrade: websocket"),
         (
             "POST / HTTP/1.1|Connection: keep-alive, Upgrade|Upgrade: h2c|HTTP2-Settings: x".into(),
-            ok("POST / HTTP/1.1|connection: Upgrade|http2-settings: x"),
+            ok("POST / HTTP/1.1|http2-settings: x"),
         ),
     ];
     for (input, want) in cases {
@@ -244,6 +244,30 @@ fn dechunk(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool, u64), bod
         }
     }
     Ok((out, used, d.is_done(), data))
+}
+
+#[test]
+fn upgrades_that_cannot_be_are_not_offered() {
+    let forwarded = |fields: &str| {
+        let mut head = Head::new();
+        let text = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        assert!(matches!(Parser::new().request(text.as_bytes(), &mut head, 101), Ok(Progress::Complete(_))));
+        let facts = request::prepare(&mut head).unwrap();
+        let text = String::from_utf8(head.to_bytes()).unwrap();
+        (text.split_once("host: a\r\n").unwrap().1.trim_end().replace("\r\n", "|"), facts.upgrade)
+    };
+    let is = |text: &str, upgrade: bool| (text.to_owned(), upgrade);
+    assert_eq!(
+        forwarded("Connection: Upgrade\r\nUpgrade: x\r\n"),
+        is("connection: Upgrade|upgrade: x", true)
+    );
+    assert_eq!(forwarded("Upgrade: x\r\n"), is("", false));
+    assert_eq!(forwarded("Connection: Upgrade\r\n"), is("", false));
+    assert_eq!(forwarded("Connection: Upgrade, Foo\r\nUpgrade: h2c\r\n"), is("connection: Foo", false));
+    assert_eq!(
+        forwarded("Connection: Upgrade\r\nUpgrade: h2c, x, h2\r\n"),
+        is("connection: Upgrade|upgrade: x", true)
+    );
 }
 
 /// What is passed on by other means stands in one chunk, however it comes; the rest of it may still be decoded.

@@ -37,6 +37,8 @@ pub struct Bind {
     pub transparent: bool,
     /// `interface`.
     pub interface: Option<String>,
+    /// `namespace`.
+    pub namespace: Option<String>,
     /// `accept-proxy`.
     pub accept_proxy: bool,
     /// `v4v6` / `v6only` on an IPv6 address; `None`: kernel default.

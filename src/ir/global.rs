@@ -57,6 +57,12 @@ pub struct Global {
     pub bufsize: usize,
     /// `tune.maxrewrite`, bytes, default 1024.
     pub maxrewrite: usize,
+    /// `nosplice`, `-dS`: bytes are copied, never moved through pipes.
+    pub nosplice: bool,
+    /// `maxpipes`; `None`: as many as are good for it.
+    pub maxpipes: Option<u32>,
+    /// `noreuseport`, `-dR`: threads share each listening socket.
+    pub noreuseport: bool,
     /// `tune.maxaccept`: connections accepted in a row; default 4.
     pub maxaccept: Option<u32>,
     /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
@@ -113,6 +119,9 @@ impl Default for Global {
             stats_maxconn: 10,
             bufsize: 16384,
             maxrewrite: 1024,
+            nosplice: false,
+            maxpipes: None,
+            noreuseport: false,
             maxaccept: None,
             header_spellings: std::collections::HashMap::new(),
             maxhdr: 101,

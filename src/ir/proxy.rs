@@ -485,6 +485,8 @@ pub struct Backend {
     pub send_name_header: Option<String>,
     /// `option h1-case-adjust-bogus-server`.
     pub adjust_case: bool,
+    /// `max-keep-alive-queue`: who waits behind more than so many does not stay with its last server; `None`: no limit.
+    pub max_keep_alive_queue: Option<u32>,
     /// `option prefer-last-server`.
     pub prefer_last_server: bool,
     /// `use-server`.

@@ -52,6 +52,8 @@ pub struct SourceFrom {
     pub usesrc: Option<UseSrc>,
     /// `interface`.
     pub interface: Option<String>,
+    /// Ports to take in turn, first and last.
+    pub ports: Option<(u16, u16)>,
 }
 
 /// `usesrc`.
@@ -177,6 +179,8 @@ pub struct Server {
     pub send_proxy: Option<SendProxy>,
     /// `proxy-v2-options`.
     pub proxy_v2: ProxyV2,
+    /// `namespace`.
+    pub namespace: Option<String>,
     /// `set-proxy-v2-tlv-fmt`.
     pub proxy_tlvs: Vec<ProxyTlv>,
     /// `tcp-ut`: how long sent data may stay unacknowledged.
@@ -355,6 +359,7 @@ impl Server {
             slowstart: None,
             send_proxy: None,
             proxy_v2: ProxyV2::default(),
+            namespace: None,
             proxy_tlvs: Vec::new(),
             user_timeout: None,
             source: None,

@@ -240,6 +240,13 @@ impl Proxy {
         self.line_up(Some(server.clone()), priority)
     }
 
+    /// Could this server take another request now?
+    #[must_use]
+    pub fn has_room(&self, server: &Server) -> bool {
+        let most = self.dynamic_maxconn(server);
+        most == 0 || server.served.get() < most
+    }
+
     fn line_up(self: &Arc<Self>, server: Option<Arc<Server>>, priority: (i32, i32)) -> Pick {
         let rank = Rank::now(priority);
         let Some(ticket) = Ticket::draw(self.clone(), server.clone(), rank) else { return Pick::Nobody };

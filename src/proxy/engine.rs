@@ -87,6 +87,7 @@ impl Engine {
         service: Arc<dyn Service>,
         threads: usize,
     ) -> io::Result<Self> {
+        super::splice::limit(&live.config.global);
         let (orders, receiver) = watch::channel(Order::Run);
         let shared = Arc::new(Shared {
             idle: Pools::new(&live, threads),

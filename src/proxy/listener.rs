@@ -68,7 +68,8 @@ impl Bound {
                 Socket::Unix(s) => s.into(),
             };
             let interface = self.listener.ir.interface.clone().unwrap_or_default();
-            Ok(Handed { fd, interface, namespace: String::new() })
+            let namespace = self.listener.ir.namespace.clone().unwrap_or_default();
+            Ok(Handed { fd, interface, namespace })
         };
         self.sockets.iter().take(distinct).map(handle).collect()
     }
@@ -96,7 +97,7 @@ impl std::fmt::Display for BindError {
         match &self.listener.ir.addr {
             BindAddr::Tcp(a) => write!(f, "[{a}]"),
             BindAddr::Unix(p) => write!(f, "[{}]", p.display()),
-            BindAddr::Abstract(n) => write!(f, "[abns@{n}]"),
+            BindAddr::Abstract(n) => write!(f, "[abns@{}]", n.trim_end_matches('\0')),
             BindAddr::Fd(n) => write!(f, "[fd@{n}]"),
         }
     }
@@ -111,12 +112,16 @@ impl std::error::Error for BindError {}
 /// Everything that failed.
 pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result<Vec<Bound>, Vec<BindError>> {
     let (mut bound, mut errors) = (Vec::new(), Vec::new());
+    open_namespaces(live);
     for proxy in &live.proxies {
         let Some(frontend) = proxy.frontend.as_ref().filter(|_| !proxy.ir.disabled) else { continue };
         let backlog = proxy.ir.frontend.as_ref().and_then(|f| f.backlog);
         for listener in &frontend.listeners {
             let backlog = listener.ir.backlog.or(backlog).unwrap_or_else(|| frontend.maxconn().max(1024));
-            match open(listener, i32::try_from(backlog).unwrap_or(i32::MAX), threads, handed) {
+            let namespace = listener.ir.namespace.as_deref();
+            let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
+            let opened = sys::netns::within(namespace, || open(live, listener, backlog, threads, handed));
+            match opened {
                 Ok(sockets) => {
                     bound.push(Bound { proxy: proxy.clone(), listener: listener.clone(), sockets });
                 }
@@ -129,12 +134,23 @@ pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result
     if errors.is_empty() { Ok(bound) } else { Err(errors) }
 }
 
+/// Opens the namespaces of servers while the process can still reach them.
+fn open_namespaces(live: &Live) {
+    let servers = live.config.proxies.iter().flat_map(|proxy| &proxy.backend).flat_map(|half| &half.servers);
+    for (server, name) in servers.filter_map(|server| server.namespace.as_ref().map(|name| (server, name))) {
+        if let Err(error) = sys::netns::open(name) {
+            tracing::error!(server = server.name, namespace = name, %error, "namespace cannot be opened");
+        }
+    }
+}
+
 /// Takes the sockets of a listener out of what was handed over.
 fn take(listener: &Listener, handed: &mut Vec<Handed>) -> io::Result<Vec<Socket>> {
     let mut taken = Vec::new();
     let fits = |one: &Handed| {
         let wanted = listener.ir.interface.as_deref().unwrap_or_default();
-        one.interface == wanted && one.namespace.is_empty() && is_at(one, &listener.ir.addr)
+        let namespace = listener.ir.namespace.as_deref().unwrap_or_default();
+        one.interface == wanted && one.namespace == namespace && is_at(one, &listener.ir.addr)
     };
     for one in handed.extract_if(.., |one| fits(one)) {
         let socket = socket2::Socket::from(one.fd);
@@ -168,6 +184,7 @@ fn is_at(handed: &Handed, addr: &BindAddr) -> bool {
 }
 
 fn open(
+    live: &Live,
     listener: &Listener,
     backlog: i32,
     threads: usize,
@@ -191,6 +208,10 @@ fn open(
                 defer_accept: listener.ir.defer_accept,
                 user_timeout: listener.ir.user_timeout,
             };
+            if live.config.global.noreuseport {
+                let options = sys::tcp::ListenOptions { reuse_port: false, ..options };
+                return shared(Socket::Tcp(sys::tcp::listen(&options)?.into()), threads);
+            }
             // Without SO_REUSEPORT first: with it another process' listener on the port would go unnoticed.
             let probe = sys::tcp::listen(&sys::tcp::ListenOptions { reuse_port: false, ..options.clone() });
             let addr = match probe {
@@ -216,6 +237,11 @@ fn open(
         }
         BindAddr::Fd(fd) => inherited(*fd)?,
     };
+    shared(first, threads)
+}
+
+/// One socket for all threads.
+fn shared(first: Socket, threads: usize) -> io::Result<Vec<Socket>> {
     let mut sockets = Vec::with_capacity(threads);
     for _ in 1..threads {
         sockets.push(first.share()?);

@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use crate::balance::{KeySource, key};
 use crate::expr::{Ctx, Session as _, eval};
 use crate::ir::expr::{Fetch, SampleType, Value};
 use crate::ir::proxy::HashFunction;
-use crate::ir::server::UseSrc;
+use crate::ir::server::{SourceFrom, UseSrc};
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
 
@@ -91,8 +92,7 @@ fn balance_key(txn: &Txn) -> Option<u32> {
             key::uri(kind, &ir.balance, target)
         }
         KeySource::UrlParam(name) => key::url_param(kind, name, txn.req.uri()).or_else(|| {
-            let body = txn.payload.as_ref()?.filled();
-            (txn.req.method() == b"POST").then(|| key::body_param(kind, name, body))?
+            (txn.req.method() == b"POST").then(|| key::body_param(kind, name, txn.body_data()))?
         }),
         KeySource::Header(name) => {
             let lower = name.to_ascii_lowercase();
@@ -279,18 +279,20 @@ fn note_position(txn: &mut Txn, for_server: bool, position: u32) {
     *if for_server { &mut txn.server_queue } else { &mut txn.backend_queue } = position;
 }
 
+/// May a client stay with its last server? Not behind more than `max-keep-alive-queue` in line.
+fn may_stay(be: &Proxy, server: &Server) -> bool {
+    let most = be.ir.backend.as_ref().and_then(|half| half.max_keep_alive_queue);
+    most.is_none_or(|most| be.has_room(server) || server.counters.queued.get() < most)
+}
+
 /// A place on a server, after waiting in line if need be.
 async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, Failure> {
     let be = txn.be.clone();
     loop {
         let pick = match &plan.wanted {
             Some(server) => be.pick_server(server, txn.priority),
-            None => match &plan.preferred {
-                // Only while it needs no waiting.
-                Some(server) => match be.pick_server(server, txn.priority) {
-                    Pick::Slot(slot) => Pick::Slot(slot),
-                    _ => be.pick(balance_key(txn), plan.avoid, txn.priority),
-                },
+            None => match plan.preferred.as_ref().filter(|server| may_stay(&be, server)) {
+                Some(server) => be.pick_server(server, txn.priority),
                 None => be.pick(balance_key(txn), plan.avoid, txn.priority),
             },
         };
@@ -353,13 +355,18 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
     conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
 }
 
+/// What else `source` says, of the server or of its backend.
+fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> &'t SourceFrom {
+    match (server.ir.source, txn.be.ir.backend.as_ref()) {
+        (None, Some(half)) => &half.source_from,
+        _ => &server.ir.source_from,
+    }
+}
+
 /// Where connections to `server` come from.
 fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
-    let half = txn.be.ir.backend.as_ref();
-    let (addr, from) = match (server.ir.source, half) {
-        (None, Some(half)) => (half.source, &half.source_from),
-        (addr, _) => (addr, &server.ir.source_from),
-    };
+    let from = source_from(txn, server);
+    let addr = server.ir.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
     let used = from.usesrc.as_ref().and_then(|how| match how {
         UseSrc::Client => txn.src,
         UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
@@ -443,6 +450,25 @@ enum Target {
     Unix(std::path::PathBuf),
 }
 
+/// So many ports of a range are tried for one connection.
+const PORT_TRIES: usize = 10;
+
+/// Begin with the next port of a range, and go on with those behind it while they are taken.
+fn on_some_port<T>((first, last): (u16, u16), begin: impl Fn(u16) -> io::Result<T>) -> io::Result<T> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = u32::from(last - first) + 1;
+    let mut result = Err(io::ErrorKind::AddrInUse.into());
+    for _ in 0..PORT_TRIES.min(count as usize) {
+        let port = first + (NEXT.fetch_add(1, Relaxed) % count) as u16;
+        result = begin(port);
+        match &result {
+            Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) => {}
+            _ => break,
+        }
+    }
+    result
+}
+
 /// One attempt.
 async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
@@ -454,17 +480,32 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             txn.server_addr = Some(addr);
             let source = source(txn, server);
             let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
-            let socket = sys::tcp::outgoing(addr, source, keepalive).map_err(|e| local_trouble(&e))?;
-            if server.ir.user_timeout.is_some() {
-                socket.set_tcp_user_timeout(server.ir.user_timeout).map_err(|e| local_trouble(&e))?;
-            }
-            sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);
-            match socket.connect(&addr.into()) {
-                Ok(()) => {}
-                Err(e) if e.raw_os_error() == Some(libc::EINPROGRESS) => {}
+            let ports = source_from(txn, server).ports.filter(|_| source.addr.is_some());
+            let begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
+                let mut source = source;
+                if let (Some(addr), Some(port)) = (&mut source.addr, port) {
+                    addr.set_port(port);
+                }
+                let namespace = server.ir.namespace.as_deref();
+                let socket = sys::netns::within(namespace, || sys::tcp::outgoing(addr, source, keepalive))?;
+                if server.ir.user_timeout.is_some() {
+                    socket.set_tcp_user_timeout(server.ir.user_timeout)?;
+                }
+                sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);
+                match socket.connect(&addr.into()) {
+                    Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => Err(e),
+                    _ => Ok(socket),
+                }
+            };
+            let socket = match ports {
+                None => begin(None),
+                Some(ports) => on_some_port(ports, |port| begin(Some(port))),
+            };
+            let socket = match socket {
+                Ok(socket) => socket,
                 Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => return Err(refused),
                 Err(e) => return Err(local_trouble(&e)),
-            }
+            };
             let mut stream = Stream::connecting(socket.into());
             // Servers on this machine have answered already.
             if stream.peer_addr().is_none() {

@@ -18,8 +18,8 @@ pub(super) const WORTH_IT: u64 = 128 * 1024;
 /// Bytes that one pipe holds.
 const SIZE: usize = 1024 * 1024;
 
-/// So many pipes the process has at most. Transfers beyond are copied.
-const MOST: usize = 256;
+/// So many pipes the process has at most, unless `maxpipes` says otherwise. Transfers beyond are copied.
+static MOST: AtomicUsize = AtomicUsize::new(256);
 
 /// So many of a thread's pipes are kept unused.
 const KEPT: usize = 16;
@@ -47,7 +47,16 @@ impl Pipes {
     pub fn now() -> Self {
         let unused = UNUSED.load(Relaxed);
         let used = PIPES.load(Relaxed).saturating_sub(unused);
-        Self { most: MOST, used, unused, bytes: BYTES.load(Relaxed) }
+        Self { most: MOST.load(Relaxed), used, unused, bytes: BYTES.load(Relaxed) }
+    }
+}
+
+/// So many pipes may exist from now on: `nosplice`, `maxpipes`.
+pub(super) fn limit(global: &crate::ir::global::Global) {
+    if global.nosplice {
+        MOST.store(0, Relaxed);
+    } else if let Some(most) = global.maxpipes {
+        MOST.store(most as usize, Relaxed);
     }
 }
 
@@ -70,7 +79,7 @@ fn take() -> Option<Counted> {
         UNUSED.fetch_sub(1, Relaxed);
         return Some(free);
     }
-    if PIPES.fetch_add(1, Relaxed) >= MOST {
+    if PIPES.fetch_add(1, Relaxed) >= MOST.load(Relaxed) {
         PIPES.fetch_sub(1, Relaxed);
         return None;
     }

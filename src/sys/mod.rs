@@ -11,6 +11,7 @@ pub mod lease;
 pub mod link;
 pub mod mii;
 pub mod netlink;
+pub mod netns;
 pub mod nft;
 pub mod pipe;
 pub mod poller;

@@ -128,7 +128,9 @@ pub fn address(text: &str) -> Result<Address, ValueError> {
         Some(("unix", path)) => unix(path, kind),
         Some(("uxst", path)) => unix(path, Some(Transport::Stream)),
         Some(("uxdg", path)) => unix(path, Some(Transport::Datagram)),
-        Some(("abns" | "abnsz", name)) => Ok(Address::Abstract(name.to_owned())),
+        // The name of an `abns` address fills `sun_path`; that of `abnsz` is as long as it is.
+        Some(("abns", name)) => Ok(Address::Abstract(format!("{name:\0<107}"))),
+        Some(("abnsz", name)) => Ok(Address::Abstract(name.to_owned())),
         Some(("fd", digits)) => descriptor(digits).map(Address::Fd),
         Some(("sockpair", digits)) => descriptor(digits).map(Address::SockPair),
         Some(("rhttp", name)) => Ok(Address::ReverseHttp(name.to_owned())),

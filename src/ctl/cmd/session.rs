@@ -139,7 +139,7 @@ pub(super) fn duration_ms(text: &str) -> Option<Duration> {
 fn address(addr: &StatsAddr) -> String {
     match addr {
         StatsAddr::Unix(path) => format!("unix@{}", path.display()),
-        StatsAddr::Abstract(name) => format!("abns@{name}"),
+        StatsAddr::Abstract(name) => format!("abns@{}", name.trim_end_matches('\0')),
         StatsAddr::Tcp(addr) if addr.is_ipv4() => format!("ipv4@{addr}"),
         StatsAddr::Tcp(addr) => format!("ipv6@{addr}"),
         StatsAddr::Fd(fd) => format!("fd@{fd}"),

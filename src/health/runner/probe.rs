@@ -230,7 +230,9 @@ async fn connect(plan: &Plan, way: &Way) -> Result<Stream, Failure> {
             if addr.port() == 0 {
                 return Err(Failure::NoSocket(String::new()));
             }
-            let socket = socket(plan, addr, way).map_err(|e| Failure::NoSocket(reason(&e)))?;
+            let namespace = plan.stage.server.ir.namespace.as_deref();
+            let socket = crate::sys::netns::within(namespace, || socket(plan, addr, way))
+                .map_err(|e| Failure::NoSocket(reason(&e)))?;
             Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?)
         }
     };

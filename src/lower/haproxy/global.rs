@@ -106,6 +106,9 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "stats maxconn" => global.stats_maxconn = line.number(0).unwrap_or(global.stats_maxconn),
         "tune.bufsize" => global.bufsize = bytes(context, line).unwrap_or(global.bufsize),
         "tune.maxrewrite" => global.maxrewrite = bytes(context, line).unwrap_or(global.maxrewrite),
+        "nosplice" => global.nosplice = line.modifier != Modifier::No,
+        "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
+        "noreuseport" => global.noreuseport = line.modifier != Modifier::No,
         "tune.maxaccept" => global.maxaccept = line.number(0),
         "h1-case-adjust" => {
             let (from, to) = (text.unwrap_or_default(), line.text(1).unwrap_or_default());

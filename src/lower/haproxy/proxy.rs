@@ -213,6 +213,8 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         }
         "server-state-file-name" => draft.state_file_name = text.map(str::to_owned),
         "fullconn" => backend.fullconn = limit(),
+        // -1 is no limit.
+        "max-keep-alive-queue" => backend.max_keep_alive_queue = line.number(0),
         "retries" => backend.retries = line.number(0).unwrap_or(backend.retries),
         "clitcpka-idle" => common.client_keepalive.idle = line.time(0),
         "clitcpka-intvl" => common.client_keepalive.interval = line.time(0),

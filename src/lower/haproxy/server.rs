@@ -209,6 +209,11 @@ impl Template {
             "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
             TLV_FORMAT => self.has_formats = true,
+            "namespace" if text == Some("*") => {
+                let message = "'namespace *' has no effect in Tandem yet: connections are made in its own.";
+                context.warn(Reason::NoEffect, span_at(setting, 0), message);
+            }
+            "namespace" => server.namespace = owned(),
             "proto" => super::bind::protocol(context, setting),
             "source" => {
                 server.source = source(context, setting);
@@ -292,12 +297,11 @@ fn track(text: &str) -> (String, String) {
 pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
     let span = span_at(line, 0);
     let address = context.resolved(line.addresses(0).first()?, span)?;
-    if let Address::Inet { host, port: Port::Range(..), .. } = &address {
-        let message = "'source' : a range of ports has no effect : the system chooses the port.";
-        context.warn(Reason::NoEffect, span, message);
-        return host.ip().map(|ip| std::net::SocketAddr::new(ip, 0));
-    }
-    let addr = address.socket(0);
+    let addr = match &address {
+        // Which of the ports is settled for each connection.
+        Address::Inet { host, port: Port::Range(..), .. } => host.ip().map(|ip| (ip, 0).into()),
+        _ => address.socket(0),
+    };
     if addr.is_none() {
         let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
         context.alert(Reason::InvalidValue, span, message);
@@ -308,6 +312,9 @@ pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std:
 /// `usesrc` and `interface` of such a line.
 pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> SourceFrom {
     let mut out = SourceFrom::default();
+    if let Some(Address::Inet { port: Port::Range(first, last), .. }) = line.addresses(0).first() {
+        out.ports = Some((*first, *last));
+    }
     for setting in line.settings(1) {
         let text = setting.text(0).unwrap_or_default();
         match setting.name() {

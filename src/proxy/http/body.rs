@@ -78,6 +78,37 @@ pub(super) fn is_malformed(conn: &Conn, facts: &Facts) -> bool {
     facts.body == Body::Chunked && matches!(look(facts.body, received), Look::Malformed)
 }
 
+/// Lend what has come of the request's body to `look`: rules see that and nothing of the request behind it.
+pub(super) fn shown<R>(conn: &mut Conn, txn: &mut Txn, facts: &Facts, look: impl FnOnce(&mut Txn) -> R) -> R {
+    txn.payload = conn.input.take();
+    if matches!(txn.body, BufferedBody::Unknown) {
+        let received = txn.payload.as_ref().map_or(&[][..], Buf::filled);
+        let complete = matches!(self::look(facts.body, received), Look::Whole | Look::AllData);
+        txn.body = known(facts.body, received);
+        txn.payload_complete |= complete;
+    }
+    let result = look(txn);
+    conn.input = txn.payload.take();
+    result
+}
+
+/// What of `received` is the body.
+pub(super) fn known(body: Body, received: &[u8]) -> BufferedBody {
+    match body {
+        Body::None | Body::Tunnel => BufferedBody::Length(0),
+        Body::Length(n) => BufferedBody::Length(n),
+        Body::Chunked => BufferedBody::Decoded(decoded(received)),
+        Body::UntilClose => BufferedBody::Unknown,
+    }
+}
+
+/// Keep a copy of what has come of the body, for a choice of server that depends on it.
+pub(super) fn keep(conn: &mut Conn, txn: &mut Txn, facts: &Facts) {
+    if !facts.body.is_empty() {
+        shown(conn, txn, facts, |txn| txn.keep_body());
+    }
+}
+
 /// Wait for `at_least` bytes of a body (0: all of it) in `input`, for `limit` at most.
 pub(super) async fn gather(
     body: Body,
@@ -125,10 +156,7 @@ pub(super) async fn wait(
     let waited = gather(facts.body, &mut conn.io, &mut conn.input, &mut conn.deadline, at_least, limit).await;
     let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
     txn.payload_complete = matches!(look(facts.body, received), Look::Whole | Look::AllData);
-    txn.body = match facts.body {
-        Body::Length(n) => BufferedBody::Length(n),
-        _ => BufferedBody::Decoded(decoded(received)),
-    };
+    txn.body = known(facts.body, received);
     waited
 }
 
@@ -137,8 +165,9 @@ pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: 
     if !std::mem::take(&mut facts.expect_continue) {
         return;
     }
-    txn.req.remove(b"expect");
-    if conn.input.is_none() {
+    // HTTP/1.0 has no such answers: the server is left to make sense of the header.
+    if txn.req.version() == crate::http::Version::Http11 {
+        txn.req.remove(b"expect");
         answer::write(conn, txn, b"HTTP/1.1 100 Continue\r\n\r\n").await;
     }
 }

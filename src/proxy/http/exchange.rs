@@ -11,7 +11,7 @@ use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare};
 use crate::http::{Body, Head, error_page};
 use crate::ir::log::LogStep;
-use crate::ir::proxy::{HttpConnMode, RestrictNames};
+use crate::ir::proxy::{Balance, HttpConnMode, RestrictNames};
 use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
@@ -181,7 +181,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
         return flow;
     }
-    let Some(be) = rules::choose_backend(txn) else {
+    let Some(be) = body::shown(conn, txn, facts, |txn| rules::choose_backend(txn)) else {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
     enter_backend(txn, be);
@@ -209,11 +209,14 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     }
     forwarded::add(txn);
     // A rule that names the server leaves nothing to the cookie.
-    let assigned = rules::use_server(txn);
+    let assigned = body::shown(conn, txn, facts, |txn| rules::use_server(txn));
     let unused = assigned.is_some() || rules::ignores_persistence(txn);
     let by_cookie = persist::read(txn, unused);
     let direct: Option<Arc<Server>> = assigned.or(by_cookie);
     let Some(ir) = &be.ir.backend else { return Flow::Failed(Failure::new(Who::Server, Phase::Connect)) };
+    if matches!(ir.balance, Balance::Hash | Balance::UrlParam(_)) {
+        body::keep(conn, txn, facts);
+    }
     let reuse = match ir.http_reuse {
         _ if mode(txn) != HttpConnMode::KeepAlive => false,
         crate::ir::proxy::HttpReuse::Never => false,
@@ -280,9 +283,7 @@ async fn request_phase(
     }
     let mut from = 0;
     while !proxy.ir.http_request.is_empty() {
-        txn.payload = conn.input.take();
-        let outcome = rules::http_request(txn, proxy, from);
-        conn.input = txn.payload.take();
+        let outcome = body::shown(conn, txn, facts, |txn| rules::http_request(txn, proxy, from));
         txn.apply_tags(conn);
         if !txn.early_hints.is_empty() {
             early_hints(conn, txn).await;

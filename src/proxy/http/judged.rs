@@ -26,6 +26,7 @@ pub(super) async fn response(
 ) -> Option<Flow> {
     let mut at = (0, 0);
     loop {
+        txn.resp_body = self::body::known(body, server_in.as_ref().map_or(&[], Buf::filled));
         txn.resp_payload = server_in.take();
         let outcome = rules::http_response(txn, &mut at);
         *server_in = txn.resp_payload.take();

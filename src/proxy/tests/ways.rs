@@ -4,6 +4,8 @@ use std::io::Read;
 
 use super::harness::*;
 
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
 const DEFAULTS: &str =
     "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n retries 0\n";
 
@@ -149,5 +151,123 @@ fn no_more_connections_are_kept_than_were_needed_at_a_time() {
         let server = p.backend().servers()[0].clone();
         eventually("put back", || server.counters.used.get() == 0);
         assert_eq!((c.connect.get(), c.reuse.get()), (connects, reuses), "{port}");
+    }
+}
+
+#[test]
+fn rules_see_the_body_of_their_own_request_only() {
+    let origin = Origin::new(|mut c| {
+        while let Some(head) = c.request() {
+            let of =
+                |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("-").to_owned();
+            let body = match of("transfer-encoding: ").as_str() {
+                "chunked" => "5\r\nhello\r\n0\r\n\r\n".len(),
+                _ => of("content-length: ").parse().unwrap_or(0),
+            };
+            c.client.bytes(body);
+            c.reply(ok(&of("x-seen: ")));
+        }
+    });
+    let text = format!(
+        "{DEFAULTS}frontend f\n bind 127.0.0.1:1\n http-request set-header x-seen %[req.body_len],%[req.body]\n \
+         use_backend other if {{ req.body -m sub evil }}\n default_backend b\n\
+         backend b\n server s @0\nbackend other\n http-request return status 418\n"
+    );
+    let p = written(&[origin.addr], &text);
+    let next = "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n";
+    for (framing, body) in
+        [("Content-Length: 5", "hello"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]
+    {
+        let mut c = p.connect();
+        c.send(format!("POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n{body}{next}"));
+        assert_eq!(c.response().1, "5,hello", "{framing}");
+        assert_eq!(c.response().1, "0,", "what came behind it");
+    }
+    let (code, _) = status(&p, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nevil");
+    assert_eq!(code, "418");
+}
+
+#[test]
+fn rules_see_the_body_of_a_response_without_its_framing() {
+    let origin = Origin::once(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3\r\n th\r\n0\r\n\r\n",
+    );
+    let text = format!(
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1\n http-response wait-for-body time 5s\n \
+         http-response set-header x-seen %[res.body]\n server s @0\n"
+    );
+    let p = written(&[origin.addr], &text);
+    let head = p.connect().send(GET).head();
+    assert!(head.contains("x-seen: hi th\r\n"), "{head}");
+}
+
+#[test]
+fn connections_are_made_from_the_ports_that_are_given() {
+    let origin = Origin::new(|mut c| {
+        let port = c.client.stream.peer_addr().unwrap().port();
+        while c.request().is_some() {
+            c.reply(ok(&port.to_string()));
+        }
+    });
+    // Six in a row that are free, or nearly so.
+    let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().min(65000);
+    let text = format!(
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1\n http-reuse never\n source 127.0.0.1:{first}-{}\n \
+         server s @0\n",
+        first + 5
+    );
+    let p = written(&[origin.addr], &text);
+    let mut clients: Vec<Client> = (0..3).map(|_| p.connect()).collect();
+    let mut seen = Vec::new();
+    for client in &mut clients {
+        let port: u16 = client.send(GET).response().1.parse().unwrap();
+        assert!((first..=first + 5).contains(&port), "{port} of {first}");
+        assert!(!seen.contains(&port));
+        seen.push(port);
+    }
+}
+
+#[test]
+fn whoever_stays_with_a_server_waits_behind_no_more_than_allowed() {
+    let text = |limit: &str| {
+        format!(
+            "{DEFAULTS}listen l\n bind 127.0.0.1:1\n timeout queue 10s\n option prefer-last-server\n{limit} \
+             balance roundrobin\n server a @0 maxconn 1\n server b @1 maxconn 1\n"
+        )
+    };
+    for (limit, stays) in [(" max-keep-alive-queue 0\n", false), ("", true)] {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+        let slow = move |name: &'static str| {
+            let wait = wait.clone();
+            Origin::new(move |mut c| {
+                while let Some(head) = c.request() {
+                    if head.contains("/slow") {
+                        let _ = wait.lock().unwrap().recv();
+                    }
+                    c.reply(ok(name));
+                }
+            })
+        };
+        let (a, b) = (slow("a"), slow("b"));
+        let p = written(&[a.addr, b.addr], &text(limit));
+        // The first goes to a, the second to b; then somebody keeps a busy.
+        let (mut one, mut two) = (p.connect(), p.connect());
+        assert_eq!(one.send(GET).response().1, "a");
+        assert_eq!(two.send(GET).response().1, "b");
+        let mut busy = p.connect();
+        busy.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+        let server = p.backend().servers()[0].clone();
+        eventually("busy", || server.served.get() == 1);
+        one.send(GET);
+        if stays {
+            eventually("waiting", || server.counters.queued.get() == 1);
+            go.send(()).unwrap();
+            assert_eq!(one.response().1, "a");
+        } else {
+            assert_eq!(one.response().1, "b");
+            go.send(()).unwrap();
+        }
+        busy.response();
     }
 }

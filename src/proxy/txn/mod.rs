@@ -112,6 +112,8 @@ pub(super) struct Txn {
     pub(super) resp_payload: Option<Buf>,
     /// No more will come.
     pub(super) resp_complete: bool,
+    /// What is known of these bytes.
+    pub(super) resp_body: BufferedBody,
     /// `unique-id-format`, evaluated.
     pub(super) unique_id: Option<Vec<u8>>,
     /// Retries that a rule allowed.
@@ -221,6 +223,7 @@ impl Txn {
             body: BufferedBody::Unknown,
             resp_payload: None,
             resp_complete: false,
+            resp_body: BufferedBody::Unknown,
             unique_id: None,
             max_retries: None,
             counted: (0, 0),
@@ -403,18 +406,35 @@ impl Txn {
         [who, phase, request, response]
     }
 
+    /// Keep a copy of what is seen of the body now.
+    pub(super) fn keep_body(&mut self) {
+        if !matches!(self.body, BufferedBody::Decoded(_)) {
+            self.body = BufferedBody::Decoded(self.buffered().data.to_vec());
+        }
+    }
+
+    /// What is seen of the body.
+    pub(super) fn body_data(&self) -> &[u8] {
+        self.buffered().data
+    }
+
     /// Bytes received behind the head.
     fn buffered(&self) -> Buffered<'_> {
-        let received = self.payload.as_ref().map_or(&[][..], Buf::filled);
-        let (data, announced) = match &self.body {
-            BufferedBody::Unknown => (received, None),
-            BufferedBody::Length(n) => {
-                (&received[..received.len().min(usize::try_from(*n).unwrap_or(usize::MAX))], Some(*n))
-            }
-            BufferedBody::Decoded(data) => (data.as_slice(), None),
-        };
-        Buffered { data, complete: self.payload_complete, announced }
+        seen(self.payload.as_ref(), &self.body, self.payload_complete)
     }
+}
+
+/// Bytes behind a head, of which so much is known.
+fn seen<'t>(payload: Option<&'t Buf>, body: &'t BufferedBody, complete: bool) -> Buffered<'t> {
+    let received = payload.map_or(&[][..], Buf::filled);
+    let (data, announced) = match body {
+        BufferedBody::Unknown => (received, None),
+        BufferedBody::Length(n) => {
+            (&received[..received.len().min(usize::try_from(*n).unwrap_or(usize::MAX))], Some(*n))
+        }
+        BufferedBody::Decoded(data) => (data.as_slice(), None),
+    };
+    Buffered { data, complete, announced }
 }
 
 impl Drop for Txn {

@@ -91,11 +91,7 @@ impl Session for Txn {
             request: http.then_some(&self.req as &dyn crate::expr::Head),
             response: self.resp.as_ref().map(|h| h as &dyn crate::expr::Head),
             request_data: self.buffered(),
-            response_data: Buffered {
-                data: self.resp_payload.as_ref().map_or(&[], Buf::filled),
-                complete: self.resp_complete,
-                announced: None,
-            },
+            response_data: super::seen(self.resp_payload.as_ref(), &self.resp_body, self.resp_complete),
             vars: &self.vars,
             captures: &self.captures,
             progress: Progress {

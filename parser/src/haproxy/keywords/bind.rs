@@ -58,7 +58,7 @@ pub const BIND: &[Keyword] = &[
     inert("cc", NONE, WORD, KERNEL, "congestion control"),
     inert("label", NONE, WORD, "it is not shown", "label"),
     inert("idle-ping", NONE, &[MS], "idle connections are not probed", "probe idle connections"),
-    refused("namespace", NONE, &[NAME], "the socket would listen in another network", "network namespace"),
+    full("namespace", NONE, &[NAME], "network namespace to listen in"),
     full("proto", NONE, WORD, "protocol"),
     moot("nbconn", NONE, &[COUNT], "reverse HTTP is not spoken", "reverse connections"),
     full("guid-prefix", NONE, WORD, "what the unique names of listeners begin with"),

@@ -107,7 +107,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("maxcomprate", GLOBAL, COUNTS, "'compression' itself is reported", "compression rate"),
     moot("maxcompcpuusage", GLOBAL, COUNTS, "'compression' itself is reported", "compression CPU"),
     moot("maxzlibmem", GLOBAL, COUNTS, "'compression' itself is reported", "compression memory"),
-    moot("maxpipes", GLOBAL, COUNTS, "pipes are taken as needed", "pipes for splicing"),
+    full("maxpipes", GLOBAL, COUNTS, "pipes for splicing"),
     moot(
         "fd-hard-limit",
         GLOBAL,
@@ -133,10 +133,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("nokqueue", GLOBAL, FLAG, "the runtime chooses its poller", "do not use kqueue"),
     moot("noevports", GLOBAL, FLAG, "the runtime chooses its poller", "do not use event ports"),
     moot("nopoll", GLOBAL, FLAG, "the runtime chooses its poller", "do not use poll"),
-    moot("nosplice", GLOBAL, FLAG, "use -dS", "do not splice"),
+    full("nosplice", GLOBAL, FLAG, "do not splice"),
     moot("noktls", GLOBAL, FLAG, NO_TLS, "no TLS in the kernel"),
     moot("nogetaddrinfo", GLOBAL, FLAG, "the resolver is the system's", "do not use getaddrinfo"),
-    moot("noreuseport", GLOBAL, FLAG, "use -dR", "do not use SO_REUSEPORT"),
+    full("noreuseport", GLOBAL, FLAG, "do not use SO_REUSEPORT"),
     moot("no-memory-trimming", GLOBAL, FLAG, "memory is not trimmed", "do not trim memory"),
     moot(
         "prealloc-fd",

@@ -50,11 +50,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("rate-limit sessions", CLIENT_SIDE, COUNTS, "sessions per second"),
     full("retries", SERVER_SIDE, COUNTS, "tries after the first"),
     full("retry-on", SERVER_SIDE, &[Arg::Some("event")], "what is worth another try"),
-    inert(
+    full(
         "max-keep-alive-queue",
         SERVER_SIDE,
         &[Arg::Int("number", -1, i32::MAX as i64)],
-        "connections are kept whatever the queue",
         "queue that breaks persistence",
     ),
     inert(

@@ -142,7 +142,7 @@ pub const SERVER: &[Keyword] = &[
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     inert("cc", NONE, WORD, KERNEL, "congestion control"),
     refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
-    refused("namespace", NONE, &[NAME], "it would be connected to in another network", "network namespace"),
+    full("namespace", NONE, &[NAME], "network namespace to connect in"),
     refused(
         "send-proxy-v2-ssl",
         NONE,
