@@ -7,7 +7,7 @@ use super::super::lines;
 use super::super::worker::with;
 use super::Txn;
 use crate::buf::Buf;
-use crate::expr::ctx::{Buffered, Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView};
+use crate::expr::ctx::{Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView};
 use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
 use crate::ir::expr::Dir;
 use crate::ir::log::LogStep;
