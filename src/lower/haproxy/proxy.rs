@@ -12,7 +12,9 @@ use super::http_errors::Pages;
 use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
-use super::{balance, bandwidth, bind, errors, healthcheck, ids, inherit, log_profile, option, rules, server, stats};
+use super::{
+    balance, bandwidth, bind, errors, healthcheck, ids, inherit, log_profile, option, rules, server, stats,
+};
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
 
