@@ -112,6 +112,8 @@ fn two_capabilities_are_enough_and_a_missing_one_is_named() {
     eventually("the address", 10 * SECOND, || pair.one.has_address(VIP));
     assert!(pair.one.sh("ip route").contains("192.0.2.0/24"));
     assert!(pair.one.sh("ip -d link").contains("00:00:5e:00:01:33"));
+    // Root believes another user's engine: its rights say that it can be one.
+    assert!(pair.one.sh(&format!("{PROGRAM} vrrp status")).starts_with("VI_1: MASTER on eth0"));
     daemon.stop();
     eventually("the address to go", 3 * SECOND, || !pair.one.has_address(VIP));
     let without = run("-all,+net_raw");
