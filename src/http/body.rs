@@ -45,6 +45,8 @@ enum State {
     TrailerName,
     TrailerValue,
     TrailerLf,
+    /// A whole line is there, unless the next one begins with a blank.
+    TrailerEnd,
     EndLf,
     Done,
 }
@@ -63,8 +65,8 @@ pub struct ChunkDecoder {
     trailer_bytes: usize,
 }
 
-/// All trailers of one message may take so many bytes.
-const MAX_TRAILERS: usize = 8192;
+/// All trailers of one message may take so many bytes: as many as a head.
+const MAX_TRAILERS: usize = 15360;
 
 impl ChunkDecoder {
     /// At the start of a body.
@@ -88,6 +90,7 @@ impl ChunkDecoder {
                 | State::TrailerName
                 | State::TrailerValue
                 | State::TrailerLf
+                | State::TrailerEnd
                 | State::EndLf
                 | State::Done
         )
@@ -196,12 +199,13 @@ impl ChunkDecoder {
             State::AfterSize => self.after_size(c, out)?,
             State::Extension => match c {
                 b'\r' => State::SizeLf,
-                b'\n' => self.size_end(out),
+                // A line feed alone ends a line for some and not for others: nothing that frames data may depend on it.
+                b'\n' => return Err(ChunkError),
                 _ => State::Extension,
             },
             State::SizeLf if c == b'\n' => self.size_end(out),
             State::DataCr if c == b'\r' => State::DataLf,
-            State::DataCr | State::DataLf if c == b'\n' => {
+            State::DataLf if c == b'\n' => {
                 self.digits = 0;
                 State::Size
             }
@@ -213,19 +217,26 @@ impl ChunkDecoder {
                     self.trailer(c, State::TrailerName)?
                 }
             },
-            State::TrailerName if c == b':' => {
-                if FORBIDDEN_TRAILERS.contains(&self.line.as_slice()) {
-                    return Err(ChunkError);
-                }
-                self.trailer(c, State::TrailerValue)?
-            }
+            State::TrailerName if c == b':' && self.line.is_empty() => return Err(ChunkError),
+            State::TrailerName if c == b':' => self.trailer(c, State::TrailerValue)?,
             State::TrailerName => self.trailer(c, State::TrailerName)?,
             State::TrailerValue => match c {
                 b'\r' => State::TrailerLf,
-                b'\n' => self.trailer_end(out),
+                b'\n' => State::TrailerEnd,
+                0 => return Err(ChunkError),
                 _ => self.trailer(c, State::TrailerValue)?,
             },
-            State::TrailerLf if c == b'\n' => self.trailer_end(out),
+            State::TrailerLf if c == b'\n' => State::TrailerEnd,
+            // The value goes on: the end of its line becomes blanks (RFC 9112 section 5.2).
+            State::TrailerEnd if is_blank(c) => {
+                self.trailer(b' ', State::TrailerValue)?;
+                self.trailer(b' ', State::TrailerValue)?;
+                self.trailer(b' ', State::TrailerValue)?
+            }
+            State::TrailerEnd => {
+                self.state = self.trailer_end(out);
+                self.step(c, out)?
+            }
             State::EndLf if c == b'\n' => end(out),
             _ => return Err(ChunkError),
         })
@@ -235,7 +246,6 @@ impl ChunkDecoder {
         match c {
             b';' => Ok(State::Extension),
             b'\r' => Ok(State::SizeLf),
-            b'\n' => Ok(self.size_end(out)),
             _ if is_blank(c) => Ok(State::AfterSize),
             _ => Err(ChunkError),
         }
@@ -277,9 +287,6 @@ impl ChunkDecoder {
         State::TrailerStart
     }
 }
-
-/// Trailers that would change how the message is framed.
-const FORBIDDEN_TRAILERS: [&[u8]; 2] = [b"content-length", b"transfer-encoding"];
 
 fn end(out: &mut Vec<u8>) -> State {
     out.extend_from_slice(b"\r\n");

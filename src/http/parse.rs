@@ -153,7 +153,16 @@ impl Parser {
                 Some(_) => {}
                 None => return Err(Short.into()),
             }
-            self.pos = field(input, self.pos, head)?;
+            let before = head.fields.len();
+            self.pos = match field(input, self.pos, head) {
+                // A name that is none: nobody is to see the line.
+                Err(Fail::Bad(ParseError::FieldName)) if self.relaxed => {
+                    let end = odd_field(input, self.pos, self.pos, head)?;
+                    head.fields.truncate(before);
+                    end
+                }
+                other => other?,
+            };
             if head.fields.len() >= max_fields {
                 return Err(ParseError::TooManyFields.into());
             }

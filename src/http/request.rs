@@ -69,6 +69,9 @@ pub(super) fn transfer_coding(head: &Head) -> Coding {
     let mut other = false;
     for value in head.values(b"transfer-encoding") {
         for item in list(value) {
+            if item.is_empty() {
+                return Coding::Bad;
+            }
             // Whatever follows `chunked`, even a second one, is an error (RFC 9112 section 6.1).
             if seen == Coding::Chunked {
                 return Coding::Bad;
@@ -93,6 +96,7 @@ pub(super) fn content_length(head: &mut Head) -> Result<Option<u64>, ()> {
     let mut length = None;
     let mut copies = 0;
     let mut single: Vec<u8> = Vec::new();
+    let mut padded = false;
     for value in head.values(b"content-length") {
         for item in value.split(|&c| c == b',') {
             let n = decimal(trim(item)).ok_or(())?;
@@ -101,12 +105,14 @@ pub(super) fn content_length(head: &mut Head) -> Result<Option<u64>, ()> {
             }
             length = Some(n);
             copies += 1;
-            if copies == 2 {
-                single = trim(item).to_vec();
+            // Others may take a number with zeroes in front for an octal one.
+            padded |= trim(item).len() > 1 && trim(item)[0] == b'0';
+            if single.is_empty() && (copies == 2 || padded) {
+                single = n.to_string().into_bytes();
             }
         }
     }
-    if copies > 1 {
+    if copies > 1 || padded {
         let mut first = true;
         head.edit(b"content-length", true, |_| {
             Some(if std::mem::take(&mut first) { single.clone() } else { Vec::new() })
@@ -162,6 +168,15 @@ pub(super) fn connection(head: &mut Head) -> Wishes {
 /// # Errors
 /// The request is refused with the status of the [`Refusal`].
 pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
+    prepare_as(head, false)
+}
+
+/// The same; `relaxed` (`option accept-unsafe-violations-in-http-request`) leaves it to the server what to make of a
+/// host that is none or of one that is not the target's.
+///
+/// # Errors
+/// As for [`prepare`].
+pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
     let mut facts = Facts::default();
     match head.method() {
         b"HEAD" => facts.is_head = true,
@@ -183,7 +198,11 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
             _ => {}
         }
     }
-    target(head, hosts)?;
+    if let Err(refusal) = target(head, hosts, relaxed)
+        && !relaxed
+    {
+        return Err(refusal);
+    }
 
     let wishes = if has_conn { connection(head) } else { Wishes::default() };
     facts.keep_alive =
@@ -192,13 +211,18 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
     if has_te {
         match transfer_coding(head) {
             Coding::Absent => {}
-            Coding::Chunked => facts.body = Body::Chunked,
+            Coding::Chunked => {
+                facts.body = Body::Chunked;
+                // One spelling for all.
+                head.edit(b"transfer-encoding", true, |v| (v != b"chunked").then(|| b"chunked".to_vec()));
+            }
             Coding::Mixed => return Err(Refusal::UnprocessableContent),
             Coding::Bad => return Err(Refusal::BadRequest),
         }
         // Both framings, or a coding HTTP/1.0 does not have: someone before us may have seen another message
         // end, so nothing may follow on this connection (RFC 9112 section 6.1).
         if has_cl > 0 || head.version() != Version::Http11 {
+            content_length(head).map_err(|()| Refusal::BadRequest)?;
             head.remove(b"content-length");
             facts.keep_alive = false;
         }
@@ -209,9 +233,10 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
             Err(()) => return Err(Refusal::BadRequest),
         };
     }
-    if facts.is_connect && facts.body != Body::Chunked {
+    if facts.is_connect && (has_cl > 0 || has_te) {
         // What follows is not HTTP.
         head.remove(b"content-length");
+        head.remove(b"transfer-encoding");
         facts.body = Body::None;
     }
     if !facts.body.is_empty()
@@ -270,7 +295,10 @@ fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Ref
 
 /// Check the request target and the `Host` headers against each other and bring them into one form: a default port
 /// goes, and an absolute target without a path gets one (RFC 9110 section 4.2, RFC 9112 section 3.2).
-fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
+fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
+    if hosts > 0 && !relaxed && !head.values(b"host").all(is_authority) {
+        return Err(Refusal::BadRequest);
+    }
     let uri = head.uri();
     let method = head.method();
     let connect = method == b"CONNECT";
@@ -342,6 +370,20 @@ fn target(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
         set_host(head, name);
     }
     Ok(())
+}
+
+/// Has it only what a host and its port may have (RFC 3986 section 3.2)? No comma, which some take for a list.
+fn is_authority(value: &[u8]) -> bool {
+    let mut open = false;
+    for (at, c) in value.iter().enumerate() {
+        match c {
+            b'[' if at == 0 => open = true,
+            b']' if open && value.get(at + 1).is_none_or(|next| *next == b':') => open = false,
+            b',' | b'#' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']' | ..=0x20 | 0x7f.. => return false,
+            _ => {}
+        }
+    }
+    !open
 }
 
 /// Several `Host` headers must say the same; one stays.

@@ -40,7 +40,8 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         if head.version() == Version::Http11 { !wishes.close } else { wishes.keep_alive && !wishes.close };
 
     if status == 101 {
-        let asked = req.upgrade && (!req.websocket || head.get(b"sec-websocket-accept").is_some());
+        let websocket = head.values(b"upgrade").any(|v| super::token::list_has(v, b"websocket"));
+        let asked = req.upgrade && (!websocket || head.get(b"sec-websocket-accept").is_some());
         if !asked {
             return Err(BadResponse);
         }
@@ -52,6 +53,9 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         return Ok(facts);
     }
     if req.is_connect && status < 300 {
+        // What follows is not HTTP.
+        head.remove(b"content-length");
+        head.remove(b"transfer-encoding");
         facts.body = Body::Tunnel;
         return Ok(facts);
     }

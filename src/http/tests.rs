@@ -59,11 +59,23 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         ("CONNECT a:443 HTTP/1.1|Host: a:443".into(), ok("CONNECT a:443 HTTP/1.1|host: a")),
         bad("CONNECT a:443 HTTP/1.1|Host: b:443"),
         bad("CONNECT a HTTP/1.1|Host: a"),
+        (
+            "CONNECT a:1 HTTP/1.1|Host: a:1|Content-Length: 5|Transfer-Encoding: chunked".into(),
+            ok("CONNECT a:1 HTTP/1.1|host: a:1"),
+        ),
+        bad("GET / HTTP/1.1|Host: a, b"),
+        bad("GET / HTTP/1.1|Host: a b"),
+        bad("GET / HTTP/1.1|Host: a/b"),
+        bad("GET / HTTP/1.1|Host: a\u{1}b"),
+        bad("GET / HTTP/1.1|Host: [::1"),
+        same("GET / HTTP/1.1|host: [::1]:80"),
         bad("PRI * HTTP/2.0"),
         // Content-Length.
         ("POST / HTTP/1.1|Content-Length: 2|Content-Length: 2".into(), ok("POST / HTTP/1.1|content-length: 2")),
         ("POST / HTTP/1.1|Content-Length: 2, 2".into(), ok("POST / HTTP/1.1|content-length: 2")),
         ("POST / HTTP/1.1|Content-Length:| 2".into(), ok("POST / HTTP/1.1|content-length: 2")),
+        ("POST / HTTP/1.1|Content-Length: 0000000000000000000000000000000007".into(), ok("POST / HTTP/1.1|content-length: 7")),
+        ("POST / HTTP/1.1|Content-Length: 7|Content-Length: 07".into(), ok("POST / HTTP/1.1|content-length: 7")),
         bad("POST / HTTP/1.1|Content-Length: 2|Content-Length: 3"),
         bad("POST / HTTP/1.1|Content-Length: 2, 3"),
         bad("POST / HTTP/1.1|Content-Length: 2,"),
@@ -75,7 +87,7 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         // HAProxy lets this one wrap around; a length nobody can mean is refused here.
         bad("POST / HTTP/1.1|Content-Length: 18446744073709551616"),
         // Transfer-Encoding.
-        same("POST / HTTP/1.1|transfer-encoding: CHUNKED"),
+        ("POST / HTTP/1.1|Transfer-Encoding: CHUNKED".into(), ok("POST / HTTP/1.1|transfer-encoding: chunked")),
         (
             "POST / HTTP/1.1|Content-Length: 5|Transfer-Encoding: chunked".into(),
             ok("POST / HTTP/1.1|transfer-encoding: chunked"),
@@ -92,7 +104,10 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         bad("POST / HTTP/1.1|Transfer-Encoding: chunked;q=1"),
         bad("POST / HTTP/1.1|Transfer-Encoding:"),
         ("POST / HTTP/1.1|Transfer-Encoding: gzip, chunked".into(), Err(422)),
-        ("POST / HTTP/1.1|Transfer-Encoding: ,chunked".into(), Err(422)),
+        bad("POST / HTTP/1.1|Transfer-Encoding: ,chunked"),
+        bad("POST / HTTP/1.1|Transfer-Encoding: chunked,"),
+        bad("POST / HTTP/1.1|Content-Length: x|Transfer-Encoding: chunked"),
+        bad("POST / HTTP/1.1|Content-Length: 1|Content-Length: 2|Transfer-Encoding: chunked"),
         ("GET / HTTP/1.0|Content-Length: 2".into(), Err(413)),
         ("DELETE / HTTP/1.0|Content-Length: 2".into(), Err(413)),
         ("GET / HTTP/1.0|Transfer-Encoding: chunked".into(), Err(413)),
@@ -299,7 +314,9 @@ fn chunked_bodies_are_normalised_or_refused() {
     ok("2\r\nab\r\n0\r\n\r\n", "2\r\nab\r\n0\r\n\r\n");
     ok("2;a=b\r\nab\r\n0;x\r\n\r\n", "2\r\nab\r\n0\r\n\r\n");
     ok("0002 \t\r\nab\r\n000\r\n\r\n", "2\r\nab\r\n0\r\n\r\n");
-    ok("2\nab\n0\n\n", "2\r\nab\r\n0\r\n\r\n");
+    ok("1\r\nx\r\n0\r\nA: 1\r\n 2\r\nB: 3\n\n", "1\r\nx\r\n0\r\na: 1   2\r\nb: 3\r\n\r\n");
+    // Trailers frame nothing, whatever their names.
+    ok("0\r\nContent-Length: 1\r\n\r\n", "0\r\ncontent-length: 1\r\n\r\n");
     ok("a\r\n0123456789\r\n0\r\nX-T: 1\r\n\r\n", "A\r\n0123456789\r\n0\r\nx-t: 1\r\n\r\n");
     for bad in [
         "xx\r\nab\r\n0\r\n\r\n",
@@ -311,8 +328,12 @@ fn chunked_bodies_are_normalised_or_refused() {
         "11111111111111111\r\nab",
         "2\r\nabc\r\n0\r\n\r\n",
         "2;a\rb\r\nab\r\n0\r\n\r\n",
-        "0\r\nContent-Length: 1\r\n\r\n",
-        "0\r\nTransfer-Encoding: x\r\n\r\n",
+        "2\nab\r\n0\r\n\r\n",
+        "2\r\nab\n0\r\n\r\n",
+        "2;a\nab\r\n0\r\n\r\n",
+        "3\r\nab\r\n0\r\n\r\n",
+        "0\r\nA: \0\r\n\r\n",
+        "0\r\n: 1\r\n\r\n",
         "0\r\nX T: 1\r\n\r\n",
         "0\r\nfoo\r\n\r\n",
     ] {

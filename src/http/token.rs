@@ -119,10 +119,10 @@ pub fn list_has(value: &[u8], word: &[u8]) -> bool {
     list(value).any(|item| item.eq_ignore_ascii_case(word))
 }
 
-/// Decimal number of at most 19 digits, nothing else around it.
+/// Decimal number that fits, nothing else around it; zeroes in front do not count.
 #[must_use]
 pub fn decimal(s: &[u8]) -> Option<u64> {
-    if s.is_empty() || s.len() > 24 {
+    if s.is_empty() {
         return None;
     }
     s.iter().try_fold(0u64, |n, &c| {

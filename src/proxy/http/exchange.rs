@@ -8,7 +8,7 @@ use super::body::{self, Waited};
 use super::{Next, answer, forward, forwarded, persist, request};
 use crate::buf::Buf;
 use crate::expr::{Answer, AnswerBody, Session as _};
-use crate::http::request::{Facts, Refusal, prepare};
+use crate::http::request::{Facts, Refusal, prepare_as};
 use crate::http::{Body, Head, error_page};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::{Balance, HttpConnMode, RestrictNames};
@@ -68,7 +68,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
         return Next::Close;
     }
     txn.times.request = Some(clock::now());
-    let facts = match prepare(&mut txn.req) {
+    let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
         Ok(facts) if body::is_malformed(conn, &facts) => Err(Refusal::BadRequest),
         other => other,
     };
