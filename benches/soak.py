@@ -266,11 +266,18 @@ class Soak:
             self.samples.append(self.resources())
             await asyncio.sleep(1)
 
+    async def descriptors(self):
+        """Those open now but for the pipes that are kept for the next long transfer."""
+        info = await self.ask("show info")
+        free = next(line.split(":")[1] for line in info.splitlines() if line.startswith("PipesFree"))
+        # The connection that told it is closed by then.
+        await asyncio.sleep(0.1)
+        return self.resources()[1] - 2 * int(free)
+
     async def quiet(self, fds):
         """Waits until no more descriptors are open than before the load; gives what is left over."""
-        for _ in range(300):
-            await asyncio.sleep(0.1)
-            left = self.resources()[1] - fds
+        for _ in range(200):
+            left = await self.descriptors() - fds
             if left <= 0:
                 break
         return left
@@ -302,7 +309,7 @@ class Soak:
                 await self.warm(port)
             await self.ask("show info")
             await asyncio.sleep(0.5)
-            _, fds = self.resources()
+            fds = await self.descriptors()
             tasks = [asyncio.create_task(t) for t in
                      [self.polite() for _ in range(clients * 3 // 4)] + [self.rude() for _ in range(clients // 4)]
                      + [self.reaper(), self.operator(), self.watch()]]
