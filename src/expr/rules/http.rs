@@ -90,7 +90,9 @@ fn apply(
             return reply::redirect(redirect, &session.ctx()).map(Verdict::Answer);
         }
         HttpAction::WaitForBody { time, at_least } => {
-            let data = session.ctx().request_data;
+            // Of the message that the rules are on.
+            let ctx = session.ctx();
+            let data = if ctx.response.is_some() { ctx.response_data } else { ctx.request_data };
             if data.complete || (*at_least > 0 && data.data.len() as u64 >= *at_least) {
                 return None;
             }
