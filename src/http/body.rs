@@ -194,9 +194,9 @@ impl ChunkDecoder {
                     State::SizeDigits
                 }
                 None if self.state == State::Size => return Err(ChunkError),
-                None => self.after_size(c, out)?,
+                None => self.after_size(c)?,
             },
-            State::AfterSize => self.after_size(c, out)?,
+            State::AfterSize => self.after_size(c)?,
             State::Extension => match c {
                 b'\r' => State::SizeLf,
                 // A line feed alone ends a line for some and not for others: nothing that frames data may depend on it.
@@ -242,7 +242,7 @@ impl ChunkDecoder {
         })
     }
 
-    fn after_size(&mut self, c: u8, out: &mut Vec<u8>) -> Result<State, ChunkError> {
+    fn after_size(&mut self, c: u8) -> Result<State, ChunkError> {
         match c {
             b';' => Ok(State::Extension),
             b'\r' => Ok(State::SizeLf),
