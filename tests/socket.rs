@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Process, Stats, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Part, Process, Stats, proxy, wait_for};
 
 const CONFIG: &str = "\
 global
@@ -75,6 +75,11 @@ fn a_session_is_seen_and_ended() {
     });
     assert!(seen.contains("proto=tcpv4 src=127.0.0.1:"), "{seen}");
     let id = seen.split(':').next().unwrap();
+    assert!(seen.contains(" age=") && seen.ends_with("exp= rc=0 c_exp="), "{seen}");
+    for (filter, found) in [("frontend raw", true), ("server raw/itself", true), ("backend fe", false)] {
+        let seen = side.ask(&format!("show sess {filter}"));
+        assert_eq!(seen.contains("srv=itself"), found, "{filter}: {seen}");
+    }
     let details = side.ask(&format!("show sess {id}"));
     assert!(details.contains("server=itself (id=1)"), "{details}");
     assert_eq!(side.ask("show sess older 1h"), "\n");
@@ -303,6 +308,160 @@ fn counters_outlive_the_process_by_a_stats_file() {
         log.contains("Ignored stats-file line 4 in file") && log.contains("stats-file line 5 in"),
         "{log}"
     );
+}
+
+const LOOKED_AT: &str = "\
+global
+    stats socket SOCKET level admin
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 60s
+    timeout server 60s
+    timeout check 60s
+frontend fe
+    bind 127.0.0.1:8021
+    default_backend be
+backend be
+    cookie SRV insert dynamic
+    dynamic-cookie-key one
+    server s1 127.0.0.1:8022
+backend checked
+    option tcp-check
+    tcp-check expect string never
+    default-server check inter 60s rise 3 fall 2
+    server a 127.0.0.1:8022 init-state fully-up
+    server b 127.0.0.1:8022 init-state up
+    server c 127.0.0.1:8022 init-state down
+    server d 127.0.0.1:8022 init-state fully-down
+    server e 127.0.0.1:8022
+ring kept
+    description \"lines for those who ask\"
+    size 4096
+listen origin
+    bind 127.0.0.1:8022
+    log ring@kept local0
+    http-request return status 200
+listen page
+    bind 127.0.0.1:8023
+    stats uri /
+    stats admin if TRUE
+backend agents
+    server x 127.0.0.1:8022 agent-check agent-port 8022 agent-inter 60s
+";
+
+/// What exporters read by number: column and name.
+const BY_NUMBER: &[(usize, &str)] = &[
+    (2, "qcur"),
+    (4, "scur"),
+    (5, "smax"),
+    (6, "slim"),
+    (7, "stot"),
+    (8, "bin"),
+    (9, "bout"),
+    (10, "dreq"),
+    (12, "ereq"),
+    (13, "econ"),
+    (14, "eresp"),
+    (15, "wretr"),
+    (16, "wredis"),
+    (17, "status"),
+    (18, "weight"),
+    (21, "chkfail"),
+    (22, "chkdown"),
+    (24, "downtime"),
+    (32, "type"),
+    (33, "rate"),
+    (35, "rate_max"),
+    (38, "check_duration"),
+    (39, "hrsp_1xx"),
+    (44, "hrsp_other"),
+    (48, "req_tot"),
+    (49, "cli_abrt"),
+    (58, "qtime"),
+    (61, "ttime"),
+    (79, "conn_tot"),
+    (99, "uweight"),
+];
+
+#[test]
+fn states_at_start_cookies_hidden_names_and_columns_by_number() {
+    let Some(lab) = Lab::open(&[Part::Program("nc")]) else { return };
+    let host = lab.host("ours");
+    let socket = host.file("anchor", "").with_file_name("s");
+    let config = LOOKED_AT.replace("SOCKET", &socket.display().to_string());
+    let proxy = host.haproxy(&proxy(), &Config::written(&host, "looked.cfg", &config));
+    let side = Side { _proxy: proxy, host, socket };
+    wait_for("the socket", Duration::from_secs(20), || {
+        UnixStream::connect(&side.socket).is_ok().then_some(())
+    });
+    let stat = side.ask("show stat");
+    let read = Stats::parse(&stat);
+    let at_start = ["a", "b", "c", "d", "e"].map(|server| read.status("checked", server));
+    assert_eq!(at_start, ["UP", "UP 1/2", "DOWN 2/3", "DOWN", "UP 1/2"]);
+
+    // As the exporter reads it, which knows no names.
+    let header: Vec<&str> = stat.lines().next().unwrap().trim_start_matches("# ").split(',').collect();
+    for (number, name) in BY_NUMBER {
+        assert_eq!(header[*number], *name, "column {number}");
+    }
+    for line in stat.lines().skip(1).filter(|line| !line.is_empty()) {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!(cells.len(), header.len(), "{line}");
+        assert!(["0", "1", "2", "3"].contains(&cells[32]), "{line}");
+        let counters = [4, 7, 8, 9].map(|number| cells[number].parse::<u64>());
+        assert!(counters.iter().all(Result::is_ok), "{line}");
+    }
+    // And as people ask without socat.
+    let asked = side.host.sh(&format!("echo 'show stat' | nc -U {}", side.socket.display()));
+    assert!(asked.starts_with("# pxname,svname,"), "{asked:.80}");
+
+    let cookie = || {
+        let answer = Connection::open(&side.host, "127.0.0.1:8021").unwrap().get("/").unwrap();
+        answer.header("set-cookie").map(str::to_owned)
+    };
+    let first = cookie().expect("a cookie");
+    assert_eq!(side.ask("set dynamic-cookie-key backend be two"), "\n");
+    let second = cookie().expect("a cookie");
+    assert_ne!(first, second, "another secret, another value");
+    side.ask("disable dynamic-cookie backend be");
+    assert_eq!(cookie(), None);
+    side.ask("enable dynamic-cookie backend be;set dynamic-cookie-key backend be one");
+    assert_eq!(cookie(), Some(first));
+    assert_eq!(side.ask("enable dynamic-cookie backend nope"), "No such backend.\n\n");
+
+    let rings = side.ask("show events");
+    assert!(rings.contains("kept       : type=buffer, 0 dropped, lines for those who ask"), "{rings}");
+    let lines = side.ask("show events kept");
+    assert!(lines.lines().any(|line| line.contains("origin")), "{lines}");
+    assert_eq!(side.ask("show events nope").trim_end(), "No such event sink");
+
+    let hidden = side.ask("set anon on 9;show servers state;show anon");
+    assert!(!hidden.contains(" checked ") && hidden.contains("Key : 9"), "{hidden}");
+    assert_eq!(hidden.lines().filter(|line| line.split(' ').count() == 25).count(), 8, "{hidden}");
+    assert!(side.ask("show servers state").contains(" checked "), "the next session sees names");
+
+    // The agent by the page's form.
+    let post = |action: &str| {
+        let body = format!("s=x&action={action}&b=agents");
+        let head = "POST / HTTP/1.1\r\nHost: lab\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let answer = Connection::open(&side.host, "127.0.0.1:8023").unwrap().exchange(request).unwrap();
+        assert_eq!(answer.header("location"), Some("/;st=DONE"), "{action}");
+    };
+    let agent = || {
+        side.ask("show servers state agents").lines().nth(2).unwrap().split(' ').nth(14).map(str::to_owned)
+    };
+    let enabled = agent();
+    post("dagent");
+    assert_ne!(agent(), enabled, "suspended");
+    post("eagent");
+    wait_for("the agent's check", Duration::from_secs(10), || (agent() == enabled).then_some(()));
+    post("adown");
+    let status = || Stats::parse(&side.ask("show stat")).status("agents", "x").to_owned();
+    wait_for("down by the agent", Duration::from_secs(10), || status().starts_with("DOWN").then_some(()));
+    post("arunn");
+    wait_for("up by the agent", Duration::from_secs(10), || (!status().starts_with("DOWN")).then_some(()));
 }
 
 /// With comments and a layout of its own.

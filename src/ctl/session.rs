@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::cmd::anon::Anon;
 use super::registry;
 use super::reply::{Reply, SeverityOutput, Waiting};
 use super::{Control, words};
@@ -43,6 +44,8 @@ pub struct Settings {
     pub expert: bool,
     /// `experimental-mode on`.
     pub experimental: bool,
+    /// `set anon on`.
+    pub anon: Anon,
 }
 
 /// A command that was read and waits for those before it.
@@ -98,6 +101,7 @@ impl Session {
             severity: SeverityOutput::None,
             expert: false,
             experimental: false,
+            anon: Anon::default(),
         };
         Self {
             settings,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::queue::{self, Queue, Rank, Slot, Ticket};
 use super::servers::{Servers, Snapshot};
@@ -30,6 +30,25 @@ pub struct Backend {
     fullconn: AtomicU32,
     published: AtomicBool,
     pub(super) health: Mutex<BackendHealth>,
+    /// Cookies of servers without one of their own.
+    pub dynamic_cookies: RwLock<DynamicCookies>,
+}
+
+/// Whether servers get cookies derived from their address (`cookie ... dynamic`), and by which secret.
+#[derive(Clone, Debug, Default)]
+pub struct DynamicCookies {
+    /// They do.
+    pub enabled: bool,
+    /// `dynamic-cookie-key`.
+    pub key: Option<String>,
+}
+
+impl DynamicCookies {
+    /// The secret, if it is of use.
+    #[must_use]
+    pub fn in_use(&self) -> Option<&str> {
+        self.key.as_deref().filter(|_| self.enabled)
+    }
 }
 
 /// Whether the backend can serve at all.
@@ -74,6 +93,10 @@ impl Backend {
             fullconn: AtomicU32::new(half.fullconn.unwrap_or(0)),
             published: AtomicBool::new(!half.unpublished),
             servers: Servers::new(servers),
+            dynamic_cookies: RwLock::new(DynamicCookies {
+                enabled: half.cookie.as_ref().is_some_and(|cookie| cookie.dynamic),
+                key: half.dynamic_cookie_key.clone(),
+            }),
             health: Mutex::new(BackendHealth { changed_ms: sys::clock::now_ms(), down_ms: 0, up }),
         }
     }

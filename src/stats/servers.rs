@@ -48,19 +48,38 @@ mod check_state {
     pub(super) const AGENT: u8 = 0x10;
 }
 
+/// How names and addresses are shown.
+pub trait Shown {
+    /// A name.
+    fn name(&self, name: &str) -> String;
+    /// An address without a port.
+    fn address(&self, address: &str) -> String;
+}
+
+/// As they are.
+impl Shown for () {
+    fn name(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    fn address(&self, address: &str) -> String {
+        address.to_owned()
+    }
+}
+
 /// The state of the servers of these backends.
 #[must_use]
-pub fn state<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
+pub fn state<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>, shown: &dyn Shown) -> String {
     let mut out = String::from(STATE_HEADER);
     for proxy in backends {
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
-            push_state(&mut out, proxy, &server);
+            push_state(&mut out, proxy, &server, shown);
         }
     }
     out
 }
 
-fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
+fn push_state(out: &mut String, proxy: &Proxy, server: &Server, shown: &dyn Shown) {
     let ir = &server.ir;
     let (addr, port) = address(server);
     let report = server.check.read();
@@ -88,7 +107,8 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
     if report.in_progress {
         check_bits |= check_state::IN_PROGRESS;
     }
-    let fqdn = server.fqdn().unwrap_or_else(|| "-".to_owned());
+    let fqdn = server.fqdn().map_or_else(|| "-".to_owned(), |fqdn| shown.name(&fqdn));
+    let addr = shown.address(&addr);
     let service = match &ir.addr {
         ir::ServerAddr::Name { host, .. } if server.follows_service() => host.as_str(),
         _ => "-",
@@ -115,7 +135,10 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server) {
         out,
         "{} {} {} {} {addr} {state} {status} {result} {health} {check_bits} {agent_bits} 0 0 {fqdn} {port} {service} 0 \
          {check_port} {check_addr} {agent_addr} {agent_port}",
-        proxy.ir.id, proxy.ir.name, ir.id, ir.name
+        proxy.ir.id,
+        shown.name(&proxy.ir.name),
+        ir.id,
+        shown.name(&ir.name),
     );
 }
 
@@ -133,7 +156,7 @@ fn address(server: &Server) -> (String, u16) {
 
 /// The connections of the servers of these backends.
 #[must_use]
-pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
+pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>, shown: &dyn Shown) -> String {
     let mut out = String::from(
         "# bkname/svname bkid/svid addr port - purge_delay used_cur used_max need_est unsafe_nb safe_nb idle_lim \
          idle_cur idle_per_thr[1]\n",
@@ -142,13 +165,14 @@ pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>) -> String {
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let (c, ir) = (&server.counters, &server.ir);
             let (addr, port) = address(&server);
+            let addr = shown.address(&addr);
             let limit = ir.pool_max_conn.map_or_else(|| "-1".into(), |limit| limit.to_string());
             let idle = c.idle.get();
             let _ = writeln!(
                 out,
                 "{}/{} {}/{} {addr} {port} - {} {} {} {} {idle} 0 {limit} {idle} {idle}",
-                proxy.ir.name,
-                ir.name,
+                shown.name(&proxy.ir.name),
+                shown.name(&ir.name),
                 proxy.ir.id,
                 ir.id,
                 ir.pool_purge_delay.as_millis(),

@@ -43,27 +43,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "there are no peers",
     ),
     later(&["show", "cache"], Level::User, "show cache", "responses in caches", "there is no cache"),
-    later(
-        &["enable", "dynamic-cookie", "backend"],
-        Level::Admin,
-        "enable dynamic-cookie backend <bk>",
-        "use dynamic cookies",
-        "there are no dynamic cookies",
-    ),
-    later(
-        &["disable", "dynamic-cookie", "backend"],
-        Level::Admin,
-        "disable dynamic-cookie backend <bk>",
-        "do without dynamic cookies",
-        "there are no dynamic cookies",
-    ),
-    later(
-        &["set", "dynamic-cookie-key", "backend"],
-        Level::Admin,
-        "set dynamic-cookie-key backend <bk> <k>",
-        "key of dynamic cookies",
-        "there are no dynamic cookies",
-    ),
     later(&["show", "ssl"], Level::Operator, "show ssl <what> [<file>]", "certificates", "there is no TLS"),
     later(
         &["set", "ssl"],

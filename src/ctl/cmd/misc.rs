@@ -66,16 +66,54 @@ pub(super) const COMMANDS: &[Command] = &[
     command(&["show", "trace"], Level::Operator, "show trace [<source>]", "traces", |_| {
         Reply::list("Supported trace sources and states (.=stopped, w=waiting, R=running) :\n")
     }),
-    command(&["show", "events"], Level::Operator, "show events [<sink>] [-w] [-n]", "event rings", |call| {
-        if call.arg(0).is_empty() {
-            return Reply::list("Supported events sinks are listed below. Add -w(wait), -n(new), -0(nul).\n");
-        }
-        Reply::error("No such event sink")
-    }),
-    command(&["show", "anon"], Level::Operator, "show anon", "whether names are hidden in answers", |_| {
-        Reply::list("Anonymized mode disabled\n")
-    }),
+    command(
+        &["show", "events"],
+        Level::Operator,
+        "show events [<sink>] [-0] [-n]",
+        "rings, or the lines that one holds",
+        show_events,
+    ),
 ];
+
+/// Rings, or what one of them holds. Nothing waits here for new lines: a ring's `server` gets them as they come.
+fn show_events(call: &mut Call<'_>) -> Reply {
+    let rings = call.control.live.logger.rings();
+    let name = call.arg(0);
+    if name.is_empty() {
+        let mut out =
+            "Supported events sinks are listed below. Add -0(zero), -w(wait), -n(new). Any key to stop.\n"
+                .to_owned();
+        for ring in rings {
+            let conf = ring.conf();
+            let description = conf.description.as_ref().unwrap_or(&conf.name);
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "    {:<10} : type=buffer, 0 dropped, {description}", conf.name);
+        }
+        return Reply::list(out);
+    }
+    let Some(ring) = rings.iter().find(|ring| ring.conf().name == name) else {
+        return Reply::error("No such event sink");
+    };
+    let (mut end, mut only_new) = ('\n', false);
+    for option in &call.args[1..] {
+        match option.as_str() {
+            "-w" => {
+                return Reply::error(
+                    "'show events -w' is not done yet: give the ring a 'server', which gets lines as they come.\n",
+                );
+            }
+            "-n" => only_new = true,
+            "-0" => end = '\0',
+            other => return Reply::error(format!("unknown option '{other}'.\n")),
+        }
+    }
+    let mut out = String::new();
+    for line in ring.lines().iter().filter(|_| !only_new) {
+        out.push_str(&String::from_utf8_lossy(line));
+        out.push(end);
+    }
+    Reply::list(out)
+}
 
 fn switch(call: &mut Call<'_>, name: &str) -> Reply {
     let session = &mut *call.session;

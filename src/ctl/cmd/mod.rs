@@ -1,7 +1,9 @@
 //! The commands, one file per family.
 
+pub(super) mod anon;
 mod backends;
 mod config;
+mod cookies;
 mod counters;
 mod dynamic;
 mod frontends;
@@ -29,7 +31,9 @@ pub(super) fn has_own_json(command: &Command) -> bool {
 /// All families.
 pub(super) static FAMILIES: &[&[Command]] = &[
     backends::COMMANDS,
+    anon::COMMANDS,
     config::COMMANDS,
+    cookies::COMMANDS,
     counters::COMMANDS,
     dynamic::COMMANDS,
     frontends::COMMANDS,

@@ -82,14 +82,20 @@ pub(super) const COMMANDS: &[Command] = &[
         Level::User,
         "show servers conn [<backend>]",
         "connections of servers (of all backends or one)",
-        |call| with_backends(call, |backends| servers::conn(backends.iter())),
+        |call| {
+            let anon = call.session.anon;
+            with_backends(call, |backends| servers::conn(backends.iter(), &anon))
+        },
     ),
     command(
         &["show", "servers", "state"],
         Level::User,
         "show servers state [<backend>]",
         "states of servers (of all backends or one)",
-        |call| with_backends(call, |backends| servers::state(backends.iter())),
+        |call| {
+            let anon = call.session.anon;
+            with_backends(call, |backends| servers::state(backends.iter(), &anon))
+        },
     ),
     command(
         &["shutdown", "sessions", "server"],
@@ -131,7 +137,7 @@ pub(super) fn with_server(
     }
 }
 
-fn with_backends(call: &mut Call<'_>, list: fn(&[Arc<Proxy>]) -> String) -> Reply {
+fn with_backends(call: &mut Call<'_>, list: impl Fn(&[Arc<Proxy>]) -> String) -> Reply {
     let name = call.arg(0);
     let wanted = |p: &&Arc<Proxy>| p.backend.is_some() && (name.is_empty() || p.ir.name == name);
     let backends = call.control.live.proxies.iter().filter(wanted).cloned().collect::<Vec<_>>();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::Control;
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use super::anon::Anon;
 use super::session::duration_ms;
 use crate::ir::ProxyIdx;
 use crate::ir::global::Level;
@@ -23,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command(
         &["show", "sess"],
         Level::Operator,
-        "show sess [help|<id>|all|susp|older...]",
+        "show sess [help|<id>|all|susp|older...]*",
         "report the list of current streams or dump this exact stream",
         show_sess,
     ),
@@ -46,7 +47,7 @@ fn number(text: &str) -> Option<u64> {
 }
 
 /// Which sessions are wanted, and how.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Wanted {
     id: Option<u64>,
     older: Duration,
@@ -54,18 +55,25 @@ struct Wanted {
     suspect: bool,
     /// All details.
     details: bool,
+    frontend: Option<ProxyIdx>,
+    backend: Option<ProxyIdx>,
+    /// By its id, of that backend.
+    server: Option<u32>,
+    anon: Anon,
 }
 
 const SESS_HELP: &str = "Usage: show sess [<id> | all | help] [<options>*]\n\
-     Dumps active streams. Options:\n   \
+     Dumps active streams (formats are subject to change). Options:\n   \
      <id>         dump only this stream, with its details\n   \
      all          dump all streams with their details\n   \
      help         show this message\n   \
      susp         those that wait for more than a minute without being woken\n   \
-     older <age>  those older than this (seconds unless there is a unit)\n";
+     older <age>  those older than this (seconds unless there is a unit)\n   \
+     server <b/s>, backend <b>, frontend <f>  those of this server, backend, frontend\n";
 
 fn show_sess(call: &mut Call<'_>) -> Reply {
-    let mut wanted = Wanted::default();
+    let mut wanted = Wanted { anon: call.session.anon, ..Wanted::default() };
+    let live = &call.control.live;
     let mut words = call.args.iter().map(String::as_str);
     while let Some(word) = words.next() {
         match word {
@@ -82,22 +90,44 @@ fn show_sess(call: &mut Call<'_>) -> Reply {
                     None => return Reply::error("Expects a minimum age (in seconds by default).\n"),
                 }
             }
+            "frontend" => {
+                let name = words.next().unwrap_or_default();
+                let found = live.proxies.iter().find(|px| px.frontend.is_some() && px.ir.name == name);
+                let Some(proxy) = found else { return Reply::error("No such frontend.\n") };
+                wanted.frontend = Some(proxy.idx);
+            }
+            "backend" => match live.backend_named(words.next().unwrap_or_default()) {
+                Some(proxy) => wanted.backend = Some(proxy.idx),
+                None => return Reply::error("No such backend.\n"),
+            },
+            "server" => {
+                let Some((backend, server)) = words.next().unwrap_or_default().split_once('/') else {
+                    return Reply::error("Require 'backend/server'.\n");
+                };
+                let Some(proxy) = live.backend_named(backend) else {
+                    return Reply::error("No such backend.\n");
+                };
+                let Some(server) = proxy.backend.as_ref().and_then(|b| b.server_named(server)) else {
+                    return Reply::error("No such server.\n");
+                };
+                (wanted.backend, wanted.server) = (Some(proxy.idx), Some(server.ir.id));
+            }
             id => match number(id) {
                 Some(id) => (wanted.id, wanted.details) = (Some(id), true),
                 None => return Reply::error("Session not found.\n"),
             },
         }
     }
-    let asked = call.control.live.board.ask(Ask::List, clock::now());
+    let asked = live.board.ask(Ask::List, clock::now());
     Reply::wait(
         clock::now() + PATIENCE,
         Some(Box::new(move |control| {
-            control.live.board.fetch(asked).map(|looks| list(control, looks, wanted))
+            control.live.board.fetch(asked).map(|looks| list(control, looks, &wanted))
         })),
     )
 }
 
-fn list(control: &Control, mut looks: Vec<Look>, wanted: Wanted) -> Reply {
+fn list(control: &Control, mut looks: Vec<Look>, wanted: &Wanted) -> Reply {
     looks.sort_by_key(|look| look.id);
     looks.retain(|look| {
         let suspect = look.exchange.is_some_and(|since| since > Duration::from_secs(60));
@@ -106,6 +136,9 @@ fn list(control: &Control, mut looks: Vec<Look>, wanted: Wanted) -> Reply {
             && wanted.id.is_none_or(|id| id == look.id)
             && look.age >= wanted.older
             && (suspect || !wanted.suspect)
+            && wanted.frontend.is_none_or(|frontend| frontend == look.frontend)
+            && (wanted.backend.is_none() || wanted.backend == look.backend)
+            && (wanted.server.is_none() || wanted.server == look.server)
     });
     if wanted.id.is_some() && looks.is_empty() {
         return Reply::error("Session not found.\n");
@@ -113,74 +146,96 @@ fn list(control: &Control, mut looks: Vec<Look>, wanted: Wanted) -> Reply {
     let mut out = String::new();
     for look in &looks {
         // Writing into a String cannot fail.
-        let _ = if wanted.details { details(control, look, &mut out) } else { line(control, look, &mut out) };
+        let _ = match wanted.details {
+            true => details(control, look, wanted.anon, &mut out),
+            false => line(control, look, wanted.anon, &mut out),
+        };
     }
     Reply::list(out)
 }
 
-fn names(control: &Control, look: &Look) -> (String, String, String) {
+fn names(control: &Control, look: &Look, anon: Anon) -> (String, String, String) {
     let live = &control.live;
     let backend = look.backend.map(|idx| live.proxy(idx));
     let server = backend.zip(look.server).and_then(|(proxy, id)| {
         let servers = proxy.backend.as_ref()?.servers();
-        servers.iter().find(|server| server.ir.id == id).map(|server| server.ir.name.clone())
+        servers.iter().find(|server| server.ir.id == id).map(|server| anon.name(&server.ir.name))
     });
     (
-        live.proxy(look.frontend).ir.name.clone(),
-        backend.map_or_else(|| "<NONE>".to_owned(), |proxy| proxy.ir.name.clone()),
+        anon.name(&live.proxy(look.frontend).ir.name),
+        backend.map_or_else(|| "<NONE>".to_owned(), |proxy| anon.name(&proxy.ir.name)),
         server.unwrap_or_else(|| "<none>".to_owned()),
     )
 }
 
-fn protocol(look: &Look) -> (&'static str, String) {
+fn protocol(look: &Look, anon: Anon) -> (&'static str, String) {
     match look.src {
-        Some(src) if src.is_ipv4() => ("tcpv4", src.to_string()),
-        Some(src) => ("tcpv6", format!("{}:{}", src.ip(), src.port())),
+        Some(src) => {
+            let proto = if src.is_ipv4() { "tcpv4" } else { "tcpv6" };
+            (proto, format!("{}:{}", anon.address(&src.ip().to_string()), src.port()))
+        }
         None if look.is_tcp => ("tcpv4", "unknown".to_owned()),
         None => ("unix_stream", "unix:1".to_owned()),
     }
 }
 
-fn line(control: &Control, look: &Look, out: &mut String) -> std::fmt::Result {
-    let (fe, be, srv) = names(control, look);
-    let (proto, src) = protocol(look);
+/// A time in its two largest units: `4s`, `1m5s`, `2h3m`, `1d4h`.
+fn human(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{}h{}m", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{}d{}h", seconds / 86400, seconds / 3600 % 24),
+    }
+}
+
+/// As HAProxy has it. What only its own inside has (flags, analysers, tasks) is 0, or empty where it has a time.
+fn line(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std::fmt::Result {
+    let (fe, be, srv) = names(control, look, anon);
+    let (proto, src) = protocol(look, anon);
+    // Its numbers: 8 is established, 0 is not there.
+    let server_side = if look.server.is_some() { 8 } else { 0 };
     writeln!(
         out,
-        "{:#x}: proto={proto} src={src} fe={fe} be={be} srv={srv} ts={:02x} epoch=0 age={}s calls={} fd={} rq[ax={}s]",
+        "{:#x}: proto={proto} src={src} fe={fe} be={be} srv={srv} ts=00 epoch=0 age={} calls={} rate=0 cpu=0 lat=0 \
+         rq[f=000000h,i=0,an=00h,ax=] rp[f=000000h,i=0,an=00h,ax=] scf=[8,0h,fd=1/{},rex=,wex=] \
+         scb=[{server_side},0h,fd=1/-1,rex=,wex=] exp= rc=0 c_exp=",
         look.id,
-        look.thread,
-        look.age.as_secs(),
+        human(look.exchange.unwrap_or(look.age)),
         look.calls,
         look.fd,
-        look.exchange.unwrap_or_default().as_secs(),
     )
 }
 
-fn details(control: &Control, look: &Look, out: &mut String) -> std::fmt::Result {
-    let (fe, be, srv) = names(control, look);
-    let (proto, src) = protocol(look);
+fn details(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std::fmt::Result {
+    let (fe, be, srv) = names(control, look, anon);
+    let (proto, src) = protocol(look, anon);
     let live = &control.live;
     let mode = |idx: ProxyIdx| match live.proxy(idx).ir.mode {
         crate::ir::Mode::Http => "http",
         _ => "tcp",
     };
     let id = |idx: Option<ProxyIdx>| idx.map_or(-1, |idx| i64::from(live.proxy(idx).ir.id));
+    let began = jiff::Timestamp::try_from(clock::wall() - look.age).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     writeln!(
         out,
-        "{:#x}: id={} proto={proto} source={src}\n  age={}s exchange={} calls={} thread={} client_fd={}\n  \
-         frontend={fe} (id={} mode={})\n  backend={be} (id={} mode={})\n  server={srv} (id={})\n",
+        "{:#x}: [{}] id={} proto={proto} source={src}\n  frontend={fe} (id={} mode={}), listener=? (id=0)\n  \
+         backend={be} (id={} mode={})\n  server={srv} (id={})\n  task=(calls={} exp=<NEVER> tid={} age={})\n  \
+         exchange={}\n  co0=(fd={})\n",
         look.id,
+        began.to_zoned(jiff::tz::TimeZone::system()).strftime("%d/%b/%Y:%H:%M:%S%.6f"),
         look.id,
-        look.age.as_secs(),
-        look.exchange.map_or_else(|| "none".to_owned(), |e| format!("{}ms", e.as_millis())),
-        look.calls,
-        look.thread + 1,
-        look.fd,
         id(Some(look.frontend)),
         mode(look.frontend),
         id(look.backend),
         look.backend.map_or("-", mode),
         look.server.map_or(-1, i64::from),
+        look.calls,
+        look.thread + 1,
+        human(look.age),
+        look.exchange.map_or_else(|| "none".to_owned(), |e| format!("{}ms", e.as_millis())),
+        look.fd,
     )
 }
 

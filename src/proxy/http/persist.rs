@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::http::cacheable;
 use crate::http::cookie;
-use crate::ir::proxy::{Backend, Cookie, CookieMode};
-use crate::live::{Address, Server};
+use crate::ir::proxy::{Cookie, CookieMode};
+use crate::live::{Address, Backend, Server};
 use crate::proxy::rules;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::with;
@@ -27,19 +27,25 @@ pub(in crate::proxy) struct Dates {
 }
 
 /// The value by which clients name a server.
-fn id_of<'s>(ir: &Backend, conf: &Cookie, server: &'s Server) -> Option<Cow<'s, str>> {
+fn id_of<'s>(backend: &Backend, server: &'s Server) -> Option<Cow<'s, str>> {
     if let Some(own) = server.ir.cookie.as_deref() {
         return Some(Cow::Borrowed(own));
     }
-    let key = ir.dynamic_cookie_key.as_ref().filter(|_| conf.dynamic)?;
+    let cookies = backend.dynamic_cookies.read();
+    let mut bytes = cookies.in_use()?.as_bytes().to_vec();
+    drop(cookies);
     let Address::Ip(addr) = server.address() else { return None };
-    let mut bytes = key.clone().into_bytes();
     match addr.ip() {
         IpAddr::V4(ip) => bytes.extend_from_slice(&ip.octets()),
         IpAddr::V6(ip) => bytes.extend_from_slice(&ip.octets()),
     }
     bytes.extend_from_slice(&u32::from(addr.port()).to_be_bytes());
     Some(Cow::Owned(format!("{:016x}", xxhash_rust::xxh64::xxh64(&bytes, 0))))
+}
+
+/// The same, of a server of the transaction's backend.
+fn own_id(txn: &Txn, server: &Server) -> Option<String> {
+    id_of(txn.be.backend.as_ref()?, server).map(Cow::into_owned)
 }
 
 /// Look at the request's cookie: the server it names, if that can be used. Takes out of the request what the
@@ -87,7 +93,7 @@ pub(super) fn read(txn: &mut Txn, unused: bool) -> Option<Arc<Server>> {
     let forced = ir.persist || rules::forces_persistence(txn);
     // Several servers may share a value: the first one that runs takes it.
     for server in backend.servers().iter() {
-        if id_of(ir, conf, server).is_none_or(|own| own.as_bytes() != id) {
+        if id_of(backend, server).is_none_or(|own| own.as_bytes() != id) {
             continue;
         }
         let runs = server.takes_persistent();
@@ -133,7 +139,7 @@ fn push_date(out: &mut Vec<u8>, seconds: i64) {
 pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     let be = txn.be.clone();
     let Some(ir) = be.ir.backend.as_ref() else { return true };
-    let found = ir.cookie.as_ref().map(|conf| from_server(txn, ir, conf));
+    let found = ir.cookie.as_ref().map(|conf| from_server(txn, conf));
     let Some(resp) = txn.resp.as_ref() else { return true };
     let mut cacheable = if ir.checkcache || ir.cookie.as_ref().is_some_and(|c| c.nocache) {
         cacheable::judge(txn.req.method(), resp)
@@ -144,16 +150,16 @@ pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     if let (Some(conf), Some(found)) = (&ir.cookie, found)
         && conf.mode == CookieMode::Insert
     {
-        insert(txn, ir, conf, direct, found, &mut cacheable);
+        insert(txn, conf, direct, found, &mut cacheable);
     }
     !(sets_cookies && cacheable.response && cacheable.cookies)
 }
 
 /// What the server says of the cookie itself. True: it did.
-fn from_server(txn: &mut Txn, ir: &Backend, conf: &Cookie) -> bool {
+fn from_server(txn: &mut Txn, conf: &Cookie) -> bool {
     txn.cookies[1] = b'N';
     let name = conf.name.as_bytes();
-    let id = txn.server.as_ref().and_then(|s| id_of(ir, conf, s).map(|id| id.into_owned()));
+    let id = txn.server.as_ref().and_then(|server| own_id(txn, server));
     let Some(resp) = &mut txn.resp else { return false };
     let (found, code) = match (conf.mode, id) {
         _ if conf.preserve => (cookie::edit_set_cookie(resp, name, |v| Some(v.to_vec())), b'P'),
@@ -174,7 +180,6 @@ fn from_server(txn: &mut Txn, ir: &Backend, conf: &Cookie) -> bool {
 
 fn insert(
     txn: &mut Txn,
-    ir: &Backend,
     conf: &Cookie,
     direct: Option<&Arc<Server>>,
     found: bool,
@@ -192,7 +197,7 @@ fn insert(
     if (found && conf.preserve) || (stays && !renewed) || !asked || rules::ignores_persistence(txn) {
         return;
     }
-    let mut value = id_of(ir, conf, &server).map(|id| id.into_owned().into_bytes());
+    let mut value = own_id(txn, &server).map(String::into_bytes);
     let known = value.is_some();
     if let Some(value) = value.as_mut().filter(|_| idle || life) {
         push_date(value, now + 3);

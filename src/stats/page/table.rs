@@ -145,7 +145,9 @@ fn push_row(out: &mut String, proxy: &ir::Proxy, row: &Row, look: &Look<'_>) {
     let link = if legend.is_empty() { link } else { tip(&link, &escape(&legend)) };
     let _ = write!(
         out,
-        "<td class=\"name\">{}<a name=\"{id}\"></a>{link}</td>",
+        // On a phone the state stands under the name: its column is far to the right.
+        "<td class=\"name\" data-st=\"{}\">{}<a name=\"{id}\"></a>{link}</td>",
+        escape(&row.display(Col::Status)),
         sparkline(&look.watch.counts(row))
     );
     cells(out, row);
