@@ -142,6 +142,10 @@ struct Lookup {
 }
 
 impl Lookup {
+    fn has_answer(&self) -> bool {
+        !self.records.is_empty() || !self.services.is_empty()
+    }
+
     /// What is asked if the first question has no valid answer.
     fn second(&self, first: Ask) -> Option<Ask> {
         match first {
@@ -204,6 +208,15 @@ impl Resolver {
         let at = self.names.len() - 1;
         self.arm(at, now);
         Ok(at)
+    }
+
+    /// Asks for a name at once, unless it is being asked for or its last valid answer is younger than `hold valid`.
+    pub fn hurry(&mut self, name: usize, now: Instant) {
+        let lookup = &self.names[name];
+        let fresh = lookup.has_answer() && now < lookup.last_valid + self.settings.hold_valid;
+        if lookup.followed && lookup.asking.is_none() && !fresh {
+            self.arm(name, now);
+        }
     }
 
     /// When [`Input::Timer`] is due.

@@ -205,6 +205,27 @@ fn failures_are_put_up_with_for_the_hold_time() {
 }
 
 #[test]
+fn a_name_in_doubt_is_asked_for_at_once_unless_its_answer_is_fresh() {
+    let mut b = Bench::new(1, |r| {
+        r.timeout_resolve = Duration::from_secs(600);
+        r.hold_valid = Duration::from_secs(10);
+    });
+    let q = question(&b.wait().0);
+    b.answer(0, &reply(&q, &[ip("fd00::1")], ResponseCode::NoError));
+    let due = b.resolver.deadline();
+    b.now += Duration::from_secs(9);
+    b.resolver.hurry(0, b.now);
+    assert_eq!(b.resolver.deadline(), due, "it was told nine seconds ago");
+    b.now += Duration::from_secs(1);
+    b.resolver.hurry(0, b.now);
+    let asked = b.step(Input::Timer);
+    assert_eq!(kinds(&asked).len(), 1);
+    // It is being asked for: no second question.
+    b.resolver.hurry(0, b.now);
+    assert!(b.step(Input::Timer).is_empty());
+}
+
+#[test]
 fn addresses_that_left_the_answer_stay_for_hold_obsolete() {
     for (obsolete, left) in [(0, 1), (10, 2)] {
         let mut b = Bench::new(1, |r| r.hold_obsolete = Duration::from_secs(obsolete));

@@ -56,6 +56,14 @@ impl Live {
         Some(())
     }
 
+    /// A check could not connect to a server: if it follows a name, it may be somewhere else by now.
+    pub fn doubt_address(&self, proxy: &Proxy, server: &Server) {
+        let Some(name) = &server.ir.resolvers else { return };
+        if let Some(section) = self.resolvers.iter().find(|section| section.name == *name) {
+            section.doubt(proxy.idx, server.index);
+        }
+    }
+
     /// The server that `server` tracks.
     #[must_use]
     pub fn tracked_by(&self, server: &Server) -> Option<Arc<Server>> {

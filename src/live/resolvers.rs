@@ -26,6 +26,8 @@ pub enum Order {
     Rename(Rename),
     /// Say the address of a host.
     Ask(Question),
+    /// This server of this backend could not be reached: it may have moved.
+    Doubt(ProxyIdx, usize),
 }
 
 /// The address of a host is wanted now.
@@ -84,6 +86,14 @@ impl Resolvers {
         if let Some(orders) = self.orders.get() {
             // A resolver that is gone means that the process is ending.
             let _ = orders.send(Order::Rename(order));
+        }
+    }
+
+    /// A server could not be reached: its name is asked for at once, unless that has just been done.
+    pub fn doubt(&self, backend: ProxyIdx, server: usize) {
+        if let Some(orders) = self.orders.get() {
+            // A resolver that is gone means that the process is ending.
+            let _ = orders.send(Order::Doubt(backend, server));
         }
     }
 

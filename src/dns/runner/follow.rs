@@ -8,6 +8,7 @@ use super::{Section, ip_of};
 use crate::dns::assign::{self, Choice, Member};
 use crate::dns::services::{self, Change, Slot};
 use crate::dns::{Ask, Failure, Family, Service};
+use crate::ir::ProxyIdx;
 use crate::ir::log::Severity;
 use crate::live::{Address, Proxy, Rename, Server};
 use crate::server::{Admin, Level};
@@ -116,6 +117,19 @@ impl Section {
         // One with an address of its own follows its first name from now on.
         let follower = self.part(&server).unwrap_or_else(|| Follower::new(&proxy, &server, port));
         self.join(follower, &order.fqdn, sys::clock::now());
+    }
+
+    /// Asks for the name of a server that could not be reached.
+    pub(super) fn doubt(&mut self, backend: ProxyIdx, server: usize) {
+        let is_it = |proxy: &Proxy, other: &Server| proxy.idx == backend && other.index == server;
+        let now = sys::clock::now();
+        for (name, following) in self.names.iter().enumerate() {
+            let follows = following.followers.iter().any(|f| is_it(&f.proxy, &f.server));
+            let mut groups = following.groups.iter();
+            if follows || groups.any(|g| g.servers.iter().any(|server| is_it(&g.proxy, server))) {
+                self.resolver.hurry(name, now);
+            }
+        }
     }
 
     pub(super) fn resolved(&mut self, name: usize, nameserver: usize) {

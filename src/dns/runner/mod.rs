@@ -182,6 +182,7 @@ impl Section {
                 }
                 Some(order) = order => match order {
                     Order::Rename(order) => self.rename(&order),
+                    Order::Doubt(backend, server) => self.doubt(backend, server),
                     Order::Ask(question) => {
                         let settings = &self.live.config.resolvers[self.number];
                         self.asked.answer(question, settings, self.tally());

@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::Outcome;
 use super::fsm::{Effect, Input, Surroundings, start_offsets};
 use super::script::Script;
+use super::{Outcome, Status};
 use crate::ir::ProxyIdx;
 use crate::live::{AddressedOrder, CheckOrder, Live, Server};
 use crate::server::Op;
@@ -265,6 +265,9 @@ impl Runner {
             let duration = sys::clock::now().saturating_duration_since(started);
             if verdict.status.outcome() != Outcome::Failed {
                 entry.server.forgive();
+            }
+            if matches!(verdict.status, Status::L4Con | Status::L4Tout) {
+                self.live.doubt_address(&entry.proxy, &entry.server);
             }
             if let Some(reply) = reply.filter(|_| entry.machine.is_enabled()) {
                 if let Some(up) = reply.says_up() {
