@@ -11,6 +11,8 @@ use super::grammar::Keyword;
 pub(super) struct Loose {
     /// A word that is no number is zero.
     word: bool,
+    /// What follows the digits is not looked at.
+    tail: bool,
     /// What is below the least value is not refused.
     below: bool,
     /// Nor is what is above the greatest.
@@ -20,7 +22,12 @@ pub(super) struct Loose {
 }
 
 const fn loose(word: bool, below: bool, above: bool, missing: bool) -> Loose {
-    Loose { word, below, above, missing }
+    Loose { word, tail: true, below, above, missing }
+}
+
+/// A number and nothing else, within other limits than those that are meant.
+const fn number(below: bool, above: bool) -> Loose {
+    Loose { word: false, tail: false, below, above, missing: false }
 }
 
 /// Line (empty: the keyword begins it), keyword, how its number is read.
@@ -53,12 +60,12 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("", "maxcompcpuusage", loose(true, false, false, false)),
     ("", "spread-checks", loose(true, false, false, false)),
     ("", "tune.maxaccept", loose(true, false, false, false)),
-    ("", "max-secondary-entries", loose(false, true, true, false)),
-    ("", "clitcpka-cnt", loose(false, true, true, false)),
-    ("", "srvtcpka-cnt", loose(false, true, true, false)),
-    ("", "rate-limit sessions", loose(false, true, true, false)),
-    ("", "maxlen", loose(false, true, true, false)),
-    ("", "max-keep-alive-queue", loose(false, false, true, false)),
+    ("", "max-secondary-entries", number(true, true)),
+    ("", "clitcpka-cnt", number(true, true)),
+    ("", "srvtcpka-cnt", number(true, true)),
+    ("", "rate-limit sessions", number(true, true)),
+    ("", "maxlen", loose(false, false, true, false)),
+    ("", "max-keep-alive-queue", number(false, true)),
     ("", "stats maxconn", loose(false, false, true, false)),
     ("", "id", loose(false, false, true, false)),
     ("bind", "backlog", loose(true, false, true, false)),
@@ -66,7 +73,7 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("bind", "maxconn", loose(true, false, true, false)),
     ("bind", "nice", loose(true, false, false, false)),
     ("bind", "uid", loose(true, true, true, false)),
-    ("bind", "id", loose(false, false, true, false)),
+    ("bind", "id", number(false, true)),
     ("bind", "accept-netscaler-cip", loose(false, true, true, false)),
     ("server", "agent-port", loose(true, true, true, false)),
     ("server", "max-reuse", loose(true, false, true, false)),
@@ -89,8 +96,7 @@ const HEEDLESS: &[&str] = &[
     "clitcpka-idle",
     "clitcpka-intvl",
     "close-spread-time",
-    "disabled",
-    "enabled",
+    "dynamic-cookie-key",
     "expose-experimental-directives",
     "grace",
     "hard-stop-after",
@@ -100,6 +106,7 @@ const HEEDLESS: &[&str] = &[
     "max-session-srv-conns",
     "maxlen",
     "mworker-max-reloads",
+    "nameserver",
     "numa-cpu-mapping",
     "option httpslog",
     "parse-resolv-conf",
@@ -145,7 +152,7 @@ impl Loose {
     pub(super) fn read(self, word: &str, low: i64, high: i64) -> Option<i64> {
         let digits = word.strip_prefix(['-', '+']).unwrap_or(word);
         let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        if end == 0 && !self.word {
+        if end == 0 && !self.word || end < digits.len() && !self.tail {
             return None;
         }
         let size = digits[..end].parse::<i64>().unwrap_or(if end == 0 { 0 } else { i64::MAX });
@@ -175,6 +182,8 @@ mod tests {
             (all, "-5", Some(0)),
             (all, "99999999999999999999", Some(100)),
             (strict, "5x", Some(5)),
+            (number(true, true), "5x", None),
+            (number(true, true), "-5", Some(0)),
             (strict, "abc", None),
             (strict, "-5", None),
             (strict, "101", None),

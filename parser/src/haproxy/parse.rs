@@ -518,7 +518,8 @@ impl Parser<'_> {
     fn elsewhere(&mut self, keyword: &'static Keyword, words: &[Word]) {
         let Some(section) = self.tree.sections.last() else { return };
         let (kind, name) = (section.kind, keyword.name);
-        let id = section.name.as_ref().map(Word::text).unwrap_or_default();
+        let id = section.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();
+        let id = id.as_str();
         let span = words[0].span;
         let half = match kind.bit {
             section::FRONTEND => "backend",
@@ -552,6 +553,13 @@ impl Parser<'_> {
             Diagnostic::warning(Reason::NotAllowedHere, span, message)
         };
         self.say(diagnostic);
+        let leads = matches!(name, "use_backend" | "default_backend");
+        if let (true, Some(target)) =
+            (leads && kind.bit == section::BACKEND, words.get(1).filter(|word| *word == id))
+        {
+            let message = format!("Proxy '{id}': loop detected for {name}: '{target}'.");
+            self.say(Diagnostic::alert(Reason::Conflict, target.span, message).head(Head::Plain));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Reason, Severity};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::value::{Address, Port, Transport};
 
@@ -156,6 +156,7 @@ fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
 
 /// Lowers one line; listeners without an id get 0.
 pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
+    certificate(context, line);
     let settings = settings(context, line.settings(1));
     let span = span_at(line, 0);
     let mut binds = Vec::new();
@@ -188,6 +189,23 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
         context.alert(Reason::Conflict, span, message);
     }
     binds
+}
+
+/// Names of settings that bring a certificate.
+const CERTIFICATES: &[&str] = &["crt", "crt-list", "default-crt", "ca-sign-file", "generate-certificates"];
+
+/// A listener with TLS has a certificate.
+fn certificate(context: &mut Context<'_>, line: &Statement) {
+    let has = |names: &[&str]| line.settings(1).iter().any(|setting| names.contains(&setting.name()));
+    if !has(&["ssl"]) || has(CERTIFICATES) || context.has_certificates {
+        return;
+    }
+    let written = line.text(0).unwrap_or_default();
+    let (proxy, spot) = (&context.proxy, context.spot(line.span));
+    let message = format!(
+        "Proxy '{proxy}': no SSL certificate specified for bind '{written}' at [{spot}] (use 'crt')."
+    );
+    context.about(Severity::Alert, Reason::Incomplete, line.span, message);
 }
 
 fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> Vec<BindAddr> {

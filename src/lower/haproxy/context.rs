@@ -27,6 +27,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) switches: Switches,
     /// Servers of this section that checks over TLS could not verify: their names and lines.
     pub(super) unverified: Vec<(String, Span)>,
+    /// Lines of the section that is read bring certificates (`ssl-f-use`).
+    pub(super) has_certificates: bool,
     /// Listeners and servers so far.
     pub(super) made: usize,
     /// Name of the proxy whose lines are read.
@@ -108,6 +110,7 @@ impl<'a> Context<'a> {
             log_mode: false,
             tables: HashSet::new(),
             switches: Switches::new(&Tree::default()),
+            has_certificates: false,
             made: 0,
             proxy: String::new(),
             unverified: Vec::new(),

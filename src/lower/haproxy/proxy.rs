@@ -120,6 +120,7 @@ fn apply_all<'t>(
     }
     context.log_mode = draft.log_mode;
     context.unverified.clear();
+    context.has_certificates = section.statements.iter().any(|line| line.name() == "ssl-f-use");
     context.proxy = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
     // What belongs to one section alone.
     draft.common.id = 0;

@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 
-use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::section::{
-    BACKEND, CACHE, FCGI_APP, FRONTEND, HTTP_ERRORS, LISTEN, LOG_FORWARD, MAILERS, PEERS, RESOLVERS,
+    BACKEND, CACHE, FCGI_APP, FRONTEND, HTTP_ERRORS, LISTEN, LOG_FORWARD, MAILERS, PEERS,
 };
 use tandem_parser::haproxy::{Section, Sections, Statement, Tree};
 use tandem_parser::lex::Word;
@@ -51,6 +51,7 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
     }
     for section in &tree.sections {
         ports(context, section);
+        section.statements.iter().for_each(|line| compression(context, line));
         let Some(proxy) =
             section.name.as_ref().filter(|_| section.kind.bit & (FRONTEND | BACKEND | LISTEN) != 0)
         else {
@@ -58,9 +59,11 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
         };
         for line in &section.statements {
             table(context, line);
-            compression(context, line);
-            resolution(context, line, tree);
             let Some((what, bit, name, span)) = reference(line, proxy) else { continue };
+            let other = |name: &str| section.statements.iter().any(|line| line.name() == name);
+            if bit == Some(MAILERS) && !(other("email-alert from") && other("email-alert to")) {
+                continue;
+            }
             let there = match bit {
                 Some(bit) => named.contains_key(&(bit, name)),
                 None => context.tables.contains(name),
@@ -89,23 +92,6 @@ fn compression(context: &mut Context<'_>, line: &Statement) {
             let message = format!("'compression' : '{word}' is not a supported algorithm.");
             context.alert(Reason::InvalidValue, word.span, message);
         }
-    }
-}
-
-/// `do-resolve(VAR,RESOLVERS)` names a section.
-fn resolution(context: &mut Context<'_>, line: &Statement, tree: &Tree) {
-    if !matches!(line.name(), "http-request" | "tcp-request content") {
-        return;
-    }
-    let Some(word) = line.words(0).first().filter(|word| word.starts_with("do-resolve(")) else { return };
-    let Some(name) = word.trim_end_matches(')').split(',').nth(1).map(str::trim) else { return };
-    let there = |section: &Section| section.kind.bit == RESOLVERS && section.name.as_deref() == Some(name);
-    if !tree.sections.iter().any(there) {
-        let message = format!(
-            "Proxy '{}': Can't find resolvers section '{name}' for do-resolve action.",
-            context.proxy
-        );
-        context.about(Severity::Alert, Reason::UnknownReference, word.span, message);
     }
 }
 
@@ -220,7 +206,8 @@ fn table(context: &mut Context<'_>, line: &Statement) {
         }
     }
     for wanted in ["size", "type"] {
-        if !line.settings(0).iter().any(|setting| setting.name() == wanted) {
+        let written = |setting: &&Statement| setting.name() == wanted && setting.size(0) != Some(0);
+        if !line.settings(0).iter().any(|setting| written(&setting)) {
             let message = format!("stick-table: missing {wanted}.");
             return context.alert(Reason::MissingArgument, line.span, message);
         }

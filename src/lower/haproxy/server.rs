@@ -214,7 +214,7 @@ impl Template {
                 context.warn(Reason::NoEffect, span_at(setting, 0), message);
             }
             "namespace" => server.namespace = owned(),
-            "proto" => super::bind::protocol(context, setting),
+            "proto" | "check-proto" => super::bind::protocol(context, setting),
             "source" => {
                 server.source = source(context, setting);
                 server.source_from = source_from(context, setting);
@@ -249,7 +249,8 @@ impl Template {
         let span = span_at(setting, 0);
         let Some(address) = setting.addresses(0).first() else { return };
         let Some(resolved) = context.resolved(address, span) else { return };
-        self.agent.addr = resolved.socket(0).map(|addr| addr.ip());
+        let portless = !matches!(resolved, Address::Inet { port: Port::One(_) | Port::Range(..), .. });
+        self.agent.addr = resolved.socket(0).map(|addr| addr.ip()).filter(|_| portless);
         if self.agent.addr.is_none() {
             let written = setting.text(0).unwrap_or("?");
             alert(
@@ -297,6 +298,12 @@ fn track(text: &str) -> (String, String) {
 pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
     let span = span_at(line, 0);
     let address = context.resolved(line.addresses(0).first()?, span)?;
+    if line.keyword.sections != 0 && matches!(address, Address::Inet { port: Port::Range(..), .. }) {
+        let written = line.text(0).unwrap_or_default();
+        let message = format!("'source {written}' : port range not permitted here in '{written}'");
+        context.alert(Reason::InvalidValue, span, message);
+        return None;
+    }
     let addr = match &address {
         // Which of the ports is settled for each connection.
         Address::Inet { host, port: Port::Range(..), .. } => host.ip().map(|ip| (ip, 0).into()),

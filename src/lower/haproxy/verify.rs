@@ -337,6 +337,10 @@ impl Subject<'_, '_, '_> {
             let found = self.config.proxies.iter().find(named);
             let message = match found.and_then(|proxy| proxy.backend.as_ref()) {
                 None => format!("{id} : unable to find required proxy '{proxy}' for tracking."),
+                Some(_) if *proxy == self.proxy.name && *tracked == server.name => format!(
+                    "{id} : unable to track {proxy}/{tracked} as it belongs to a tracking chain looping back to \
+                     {proxy}/{tracked}."
+                ),
                 Some(backend) => match backend.servers.iter().find(|other| other.name == *tracked) {
                     None => format!("{id} : unable to find required server '{tracked}' for tracking."),
                     Some(other)

@@ -74,7 +74,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("max-secondary-entries", CACHE, &[COUNT], "the section is reported", "variants of a response"),
     full("description", RING, &[Arg::Some("text")], "what it is"),
     full("format", RING, &[Arg::Choice(super::log::FORMATS)], "framing of lines whose target says none"),
-    full("maxlen", RING, &[COUNT], "longest line in bytes"),
+    full("maxlen", RING, &[Arg::Int("bytes", 1, i32::MAX as i64)], "longest line in bytes"),
     full("size", RING, &[Arg::Size], "bytes of lines it holds"),
     inert("backing-file", RING, REST, "the ring is in memory only", "file that keeps the lines"),
     full("timeout connect", RING, T, "how long to connect"),
