@@ -32,6 +32,7 @@ mod ring;
 mod rules;
 mod server;
 mod stats;
+mod surroundings;
 mod userlist;
 mod variables;
 mod verify;

@@ -1,33 +1,27 @@
 //! Lines with expressions, conditions and formats: which they are, and where their names lead.
 
-use std::io;
-use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
-
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::{Modifier, Statement, Tree, section};
 use tandem_parser::span::Span;
 use tandem_parser::suggest::nearest;
 
-use super::super::expr::{Language, LfUse, Owner, Site, World};
+use super::super::expr::{Language, LfUse, Owner, Site};
 use super::super::rules::RuleSet;
 use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
 use super::log_profile;
 use super::names::Names;
-use crate::ir::bandwidth::BandwidthLimit;
+use super::surroundings::Surroundings;
 use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
-use crate::ir::reference::References;
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
 use crate::ir::server::ProxyTlv;
-use crate::ir::{Config, Place, Proxy, ProxyIdx, Userlist};
+use crate::ir::{Config, Proxy, ProxyIdx};
 
 /// Lines that wait until all proxies stand, because their expressions may speak of any of them.
 const RULES: &[&str] = &[
@@ -63,98 +57,6 @@ const RULES: &[&str] = &[
 
 pub(super) fn is_rule(name: &str) -> bool {
     RULES.contains(&name)
-}
-
-/// What expressions of a proxy may refer to.
-struct Surroundings<'c, 'a> {
-    context: &'c Context<'a>,
-    names: &'c Names<'c>,
-    config: &'c Config,
-    pages: &'c Pages,
-}
-
-impl World for Surroundings<'_, '_> {
-    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        self.context.env.read(Path::new(path))
-    }
-
-    fn var(&self, name: &str) -> Option<String> {
-        self.context.env.var(name)
-    }
-
-    fn hostname(&self) -> String {
-        self.context.env.hostname()
-    }
-
-    fn resolve(&self, host: &str) -> Option<IpAddr> {
-        self.context.env.resolve(host)
-    }
-
-    fn offline(&self) -> bool {
-        self.context.env.offline()
-    }
-
-    fn frontend(&self, name: &str) -> Option<ProxyIdx> {
-        self.names.frontend(name)
-    }
-
-    fn backend(&self, name: &str) -> Option<ProxyIdx> {
-        self.names.backend(name)
-    }
-
-    fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32> {
-        let servers = &self.config.proxy(backend).backend.as_ref()?.servers;
-        servers.iter().position(|server| server.name == name).and_then(|at| u32::try_from(at).ok())
-    }
-
-    fn table(&self, name: &str) -> bool {
-        self.context.tables.contains(name)
-    }
-
-    fn resolvers(&self, name: &str) -> bool {
-        self.config.resolvers.iter().any(|section| section.name == name)
-    }
-
-    fn bandwidth_limit(&self, proxy: ProxyIdx, name: &str) -> Option<BandwidthLimit> {
-        self.config.proxy(proxy).bandwidth_limits.iter().find(|limit| limit.name == name).cloned()
-    }
-
-    fn log_profile(&self, name: &str) -> bool {
-        self.config.log_profiles.iter().any(|profile| profile.name == name)
-    }
-
-    fn userlist(&self, name: &str) -> Option<Arc<Userlist>> {
-        self.config.userlists.iter().find(|list| list.name == name).cloned().map(Arc::new)
-    }
-
-    fn lua(&self) -> bool {
-        self.context.switches.lua
-    }
-
-    fn experimental(&self) -> bool {
-        self.context.switches.experimental
-    }
-
-    fn stick_counters(&self) -> u32 {
-        self.context.switches.stick_counters
-    }
-
-    fn error_page(&self, section: &str, status: u16) -> Option<Arc<[u8]>> {
-        let pages = self.pages.get(section)?;
-        pages.iter().find(|(page, _)| *page == status).map(|(_, text)| text.clone())
-    }
-
-    fn error_section(&self, name: &str) -> bool {
-        self.pages.contains_key(name)
-    }
-
-    fn references(&self) -> Option<&References> {
-        Some(&self.config.references)
-    }
-
-    fn place(&self, span: Span) -> Place {
-        self.context.place(span)
-    }
 }
 
 /// Extensions of a PROXY header.
