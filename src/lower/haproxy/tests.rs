@@ -123,7 +123,7 @@ fn rules_of_a_check_take_nothing_from_the_request_of_defaults() {
 
 #[test]
 fn nothing_is_left_of_a_configuration_with_an_alert() {
-    let loaded = load_text("frontend f\n bind :80 ssl\n");
+    let loaded = load_text("frontend f\n bind :80\n no-such-word\n");
     assert!(loaded.config.is_none());
     assert_eq!(loaded.counts().0, 1);
 }

@@ -212,8 +212,8 @@ fn connections_are_made_from_the_ports_that_are_given() {
     // Six in a row that are free, or nearly so.
     let first = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().min(65000);
     let text = format!(
-        "{DEFAULTS}listen l\n bind 127.0.0.1:1\n http-reuse never\n source 127.0.0.1:{first}-{}\n \
-         server s @0\n",
+        "{DEFAULTS}listen l\n bind 127.0.0.1:1\n http-reuse never\n \
+         server s @0 source 127.0.0.1:{first}-{}\n",
         first + 5
     );
     let p = written(&[origin.addr], &text);
