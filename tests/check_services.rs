@@ -42,7 +42,7 @@ const CASES: &[(&str, &str, u16, &str, &str)] = &[
 fn config(socket: &str) -> String {
     let mut text = format!(
         "global\n    stats socket {socket} level admin\ndefaults\n    mode tcp\n    timeout connect 1s\n    \
-         timeout client 5s\n    timeout server 5s\n    timeout check 1s\n"
+         timeout client 5s\n    timeout server 5s\n    timeout check 4s\n"
     );
     for (name, check, port, ..) in CASES {
         text += &format!(

@@ -50,7 +50,8 @@ fn addresses_split_at_the_last_colon() {
         ("app_1.local:+10", inet(name("app_1.local"), Port::Offset(10))),
         ("postgres-primary:5432", inet(name("postgres-primary"), Port::One(5432))),
         ("fd@7", Address::Fd(7)),
-        ("abns@ctl", Address::Abstract("ctl".into())),
+        ("abns@ctl", Address::Abstract(format!("ctl{}", "\0".repeat(104)))),
+        ("abnsz@ctl", Address::Abstract("ctl".into())),
         ("/var/run/a:b.sock", Address::Unix { transport: None, path: "/var/run/a:b.sock".into() }),
         ("uxdg@/dev/log", Address::Unix { transport: Some(Transport::Datagram), path: "/dev/log".into() }),
         (
