@@ -215,6 +215,7 @@ fn gone<S: std::io::Read>(stream: &mut S, nonblocking: impl Fn(&S, bool) -> std:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::clock;
     use std::io::{BufRead as _, BufReader};
     use std::net::TcpListener;
 
@@ -249,7 +250,11 @@ mod tests {
         drop((lines, first));
         assert!(ring.push(b"two\n"));
         // Another test may have its port for a moment.
-        let again = std::iter::repeat_with(|| TcpListener::bind(addr)).find_map(Result::ok).unwrap();
+        let until = clock::now() + Duration::from_secs(30);
+        let again = std::iter::repeat_with(|| TcpListener::bind(addr))
+            .take_while(|bound| bound.is_ok() || clock::now() < until)
+            .find_map(Result::ok)
+            .expect("the port is free again");
         let (stream, _) = again.accept().unwrap();
         assert_eq!(BufReader::new(stream).lines().next().unwrap().unwrap(), "two");
     }
