@@ -231,6 +231,9 @@ const OWN: &[&str] = &[
     "Smtp HELO",
     "Current processes",
     "Not IPv6 forwarding",
+    // Of a script, which may run just then.
+    "State = idle",
+    "State = running",
 ];
 
 fn comparable(text: &str) -> Vec<&str> {
