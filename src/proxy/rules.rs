@@ -227,6 +227,13 @@ pub(super) fn after_response(txn: &mut Txn) {
     }
 }
 
+/// Is there a rule of either proxy that could look at a response?
+pub(super) fn see_responses(txn: &Txn) -> bool {
+    [&txn.be, &txn.fe]
+        .iter()
+        .any(|proxy| !proxy.ir.http_response.is_empty() || !proxy.ir.http_after_response.is_empty())
+}
+
 /// Backend and frontend, once if they are the same.
 fn both(txn: &Txn) -> impl Iterator<Item = Arc<Proxy>> + use<> {
     let be = (!Arc::ptr_eq(&txn.be, &txn.fe)).then(|| txn.be.clone());

@@ -25,8 +25,12 @@ pub(super) async fn response(
     (body, server_in): (Body, &mut Option<Buf>),
 ) -> Option<Flow> {
     let mut at = (0, 0);
+    let is_seen = rules::see_responses(txn);
     loop {
-        txn.resp_body = self::body::known(body, server_in.as_ref().map_or(&[], Buf::filled));
+        // Taken out of its chunks only where somebody may ask for it.
+        if is_seen {
+            txn.resp_body = self::body::known(body, server_in.as_ref().map_or(&[], Buf::filled));
+        }
         txn.resp_payload = server_in.take();
         let outcome = rules::http_response(txn, &mut at);
         *server_in = txn.resp_payload.take();
