@@ -29,6 +29,13 @@ impl Deadline {
         self.at = at;
     }
 
+    /// Set the deadline to `ends`, or to when a bandwidth limit opens, if that is sooner: then true, and nobody is late.
+    #[must_use]
+    pub(super) fn set_or_open(&mut self, ends: Option<Instant>, opens: Option<Instant>) -> bool {
+        self.at = earlier(ends, opens);
+        opens.is_some_and(|at| ends.is_none_or(|ends| at < ends))
+    }
+
     /// When it is.
     #[must_use]
     pub(super) fn at(&self) -> Option<Instant> {

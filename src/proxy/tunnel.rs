@@ -309,8 +309,7 @@ pub(super) async fn run(
         let s = server_limit.map(|d| server_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
         let ends = earlier(earlier(c, s), until);
-        deadline.set(earlier(ends, opens));
-        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+        if deadline.set_or_open(ends, opens) {
             return deadline.poll_again(cx);
         }
         if deadline.poll(cx).is_pending() {

@@ -388,8 +388,7 @@ async fn wait_head(
         let for_client = for_client && client_limit.is_some_and(|c| server_limit.is_none_or(|s| c <= s));
         let allowed = if for_client { client_limit } else { server_limit };
         let ends = since.zip(allowed).map(|(at, d)| at + d);
-        conn.deadline.set(earlier(ends, opens));
-        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+        if conn.deadline.set_or_open(ends, opens) {
             return conn.deadline.poll_again(cx);
         }
         conn.deadline.poll(cx).map(|()| {
@@ -576,8 +575,7 @@ async fn relay(
         let client = if blocked { client_limit } else { None };
         let server = if blocked { None } else { server_limit };
         let ends = since.and_then(|at| earlier(client.map(|d| at + d), server.map(|d| at + d)));
-        conn.deadline.set(earlier(ends, opens));
-        if opens.is_some_and(|at| ends.is_none_or(|ends| at < ends)) {
+        if conn.deadline.set_or_open(ends, opens) {
             return conn.deadline.poll_again(cx);
         }
         let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
