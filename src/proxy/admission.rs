@@ -34,8 +34,7 @@ impl Broken {
 
 /// What was received is not the beginning of a header, or of one that makes no sense.
 fn wrong(received: &[u8]) -> Broken {
-    let version2 = b"\r\n\r\n\0\r\nQUIT\n";
-    if received.starts_with(b"PROXY ") || received.starts_with(version2) {
+    if received.starts_with(b"PROXY ") || received.starts_with(&proxy_protocol::V2_SIGNATURE) {
         Broken::Invalid
     } else {
         Broken::Foreign

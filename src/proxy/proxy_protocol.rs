@@ -27,7 +27,8 @@ pub const TLV_UNIQUE_ID: u8 = 0x05;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+/// How version 2 begins.
+pub(super) const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Longest version 1 line, CRLF included.
 const V1_MAX: usize = 107;
