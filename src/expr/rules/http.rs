@@ -10,6 +10,9 @@ use super::super::fetch::value_end;
 use super::super::logformat;
 use super::{Effect, Session, Verdict, action, normalize, reply, target};
 
+/// A line that is made anew: most are short.
+type Text = smallvec::SmallVec<[u8; 64]>;
+
 /// Evaluates request rules, starting at rule `from` (0, or where a verdict said to resume).
 pub fn request(rules: &[HttpRule], from: usize, session: &mut dyn Session) -> Verdict {
     run(rules, from, Dir::Req, session)
@@ -122,13 +125,13 @@ fn apply(
         }
         HttpAction::ReplaceHeader(name, regex, format) => {
             let value = text(format, &*session, scratch);
-            if !replace_lines(session, dir, name, regex, value) {
+            if !replace_each(session, dir, name, |line| replaced_line(line, regex, value)) {
                 return no_room(session, dir);
             }
         }
         HttpAction::ReplaceValue(name, regex, format) => {
             let value = text(format, &*session, scratch);
-            if !replace_values(session, dir, name, regex, value) {
+            if !replace_each(session, dir, name, |line| replaced_values(line, regex, value)) {
                 return no_room(session, dir);
             }
         }
@@ -258,26 +261,60 @@ fn name_matches(wanted: &NameMatch, name: &[u8]) -> bool {
     }
 }
 
-/// A value that matches becomes the replacement, whole. `false`: there was no room for one.
-fn replace_lines(
+/// Puts what `edit` makes of each line of that name into its place. `false`: there was no room for one.
+fn replace_each(
     session: &mut dyn Session,
     dir: Dir,
     name: &[u8],
-    regex: &regex::bytes::Regex,
-    with: &[u8],
+    edit: impl Fn(&[u8]) -> Option<Text>,
 ) -> bool {
     let mut from = 0;
     loop {
         let Some(head) = message(session, dir) else { return true };
         let Some(index) = head.find(name, from) else { return true };
         from = index + 1;
-        let mut out = smallvec::SmallVec::new();
-        let Some(groups) = regex.captures(head.header(index).1) else { continue };
-        expand(&groups, with, &mut out);
-        if !set_value(session, dir, index, &out) {
+        if let Some(line) = edit(head.header(index).1)
+            && !set_value(session, dir, index, &line)
+        {
             return false;
         }
     }
+}
+
+/// A value that matches becomes the replacement, whole.
+fn replaced_line(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Option<Text> {
+    let groups = regex.captures(line)?;
+    let mut out = Text::new();
+    expand(&groups, with, &mut out);
+    Some(out)
+}
+
+/// The same for each value of a comma-separated list.
+fn replaced_values(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Option<Text> {
+    let mut out = Text::new();
+    let mut rest = Some(line);
+    let mut changed = false;
+    while let Some(here) = rest {
+        let end = value_end(here);
+        rest = here.get(end + 1..);
+        let raw = &here[..end];
+        let value = raw.trim_ascii();
+        match regex.captures(value) {
+            Some(groups) => {
+                // Blanks around a value stay.
+                let before = raw.len() - raw.trim_ascii_start().len();
+                out.extend_from_slice(&raw[..before]);
+                expand(&groups, with, &mut out);
+                out.extend_from_slice(&raw[raw.trim_ascii_end().len().max(before)..]);
+                changed = true;
+            }
+            None => out.extend_from_slice(raw),
+        }
+        if rest.is_some() {
+            out.push(b',');
+        }
+    }
+    changed.then_some(out)
 }
 
 /// Replaces a value, if there is room for the new one.
@@ -291,47 +328,4 @@ fn set_value(session: &mut dyn Session, dir: Dir, index: usize, value: &[u8]) ->
         head.set_header_value(index, value);
     }
     true
-}
-
-/// The same for each value of a comma-separated list.
-fn replace_values(
-    session: &mut dyn Session,
-    dir: Dir,
-    name: &[u8],
-    regex: &regex::bytes::Regex,
-    with: &[u8],
-) -> bool {
-    let mut from = 0;
-    loop {
-        let Some(head) = message(session, dir) else { return true };
-        let Some(index) = head.find(name, from) else { return true };
-        from = index + 1;
-        let line = head.header(index).1;
-        let mut out = smallvec::SmallVec::<[u8; 64]>::new();
-        let mut rest = Some(line);
-        let mut changed = false;
-        while let Some(here) = rest {
-            let end = value_end(here);
-            rest = here.get(end + 1..);
-            let raw = &here[..end];
-            let value = raw.trim_ascii();
-            match regex.captures(value) {
-                Some(groups) => {
-                    // Blanks around a value stay.
-                    let before = raw.len() - raw.trim_ascii_start().len();
-                    out.extend_from_slice(&raw[..before]);
-                    expand(&groups, with, &mut out);
-                    out.extend_from_slice(&raw[raw.trim_ascii_end().len().max(before)..]);
-                    changed = true;
-                }
-                None => out.extend_from_slice(raw),
-            }
-            if rest.is_some() {
-                out.push(b',');
-            }
-        }
-        if changed && !set_value(session, dir, index, &out) {
-            return false;
-        }
-    }
 }
