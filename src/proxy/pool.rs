@@ -6,14 +6,13 @@
 
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv};
 use parking_lot::Mutex;
 
-use super::stream::Stream;
+use super::stream::{Stream, Unread};
 use crate::ir::ProxyIdx;
 use crate::live::{Live, Server};
 
@@ -190,9 +189,9 @@ fn is_current(idle: &Idle, server: &Arc<Server>) -> bool {
     Arc::ptr_eq(&idle.server, server) && idle.generation == server.generation()
 }
 
-/// Nothing has come in since the last response, neither bytes nor the end. Costs no system call.
+/// Nothing has come in since the last response, neither bytes nor the end.
 pub(super) fn is_silent(io: &Stream) -> bool {
-    io.poll_readable(&mut Context::from_waker(Waker::noop())).is_pending()
+    io.unread() == Unread::Nothing
 }
 
 /// Out of the poller of another thread into this one's, unless something came in.

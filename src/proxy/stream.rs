@@ -214,14 +214,23 @@ impl Stream {
         }
     }
 
-    /// Has something come that was not read, or is it not known? Does not wait.
-    pub(super) fn has_unread(&mut self) -> bool {
-        match self {
-            Stream::Fresh(fresh) => {
-                let peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
-                !fresh.get().is_ok_and(|s| matches!(recv(s.as_raw_fd(), &mut [0], peek), Err(Errno::EAGAIN)))
+    /// What came and was not read. Does not wait, and costs a system call only where the poller cannot tell.
+    pub(super) fn unread(&self) -> Unread {
+        let peek = |fd: RawFd| recv(fd, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+        let peek = |fd: RawFd| peek(fd).map_err(io::Error::from);
+        let looked = match self {
+            Stream::Fresh(fresh) => fresh.get().and_then(|s| peek(s.as_raw_fd())),
+            _ if self.poll_readable(&mut Context::from_waker(std::task::Waker::noop())).is_pending() => {
+                return Unread::Nothing;
             }
-            _ => self.poll_readable(&mut Context::from_waker(std::task::Waker::noop())).is_ready(),
+            // Ready until somebody finds nothing: whoever took just what he wanted has not.
+            Stream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
+            Stream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
+        };
+        match looked {
+            Ok(1..) => Unread::Bytes,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Unread::Nothing,
+            Ok(_) | Err(_) => Unread::End,
         }
     }
 
@@ -269,6 +278,17 @@ impl Stream {
             Stream::Unix(_) => None,
         }
     }
+}
+
+/// See [`Stream::unread`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is silent.
+    Nothing,
+    /// It sent something.
+    Bytes,
+    /// It closed, or the connection broke.
+    End,
 }
 
 /// Client and server side of a session, for what is told about one or the other.

@@ -20,6 +20,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::lot;
+use super::stream::Unread;
 use super::worker::{Conn, with};
 use crate::sys::clock;
 
@@ -134,8 +135,8 @@ const ENOUGH: usize = 64 * 1024 * 1024;
 /// under an answer that is still on its way. `is_sending`: more of its request is to be expected.
 async fn linger(conn: &mut Conn, is_sending: bool) {
     let waits = is_sending && !with(|w| w.live().is_stopping());
-    if !waits && !conn.io.has_unread() {
-        // Closing says the same.
+    if !waits && conn.io.unread() != Unread::Bytes {
+        // Closing says the same, or nobody listens.
         return;
     }
     conn.io.shutdown();

@@ -35,6 +35,22 @@ fn threads_take_each_others_idle_connections() {
 }
 
 #[test]
+fn a_connection_is_kept_after_a_long_body() {
+    const LONG: usize = 3 << 20;
+    let origin = Origin::new(|mut c| {
+        while c.request().is_some() {
+            c.reply(ok(&"x".repeat(LONG)));
+        }
+    });
+    let p = with(&origin, " nbthread 1", " server s @0");
+    let mut c = p.connect();
+    for _ in 0..5 {
+        assert_eq!(c.send(GET).response().1.len(), LONG);
+    }
+    assert_eq!(connections(&p), (1, 4));
+}
+
+#[test]
 fn a_dead_connection_is_not_taken_over() {
     let origin = Origin::new(|mut c| {
         c.request();
