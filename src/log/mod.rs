@@ -1,13 +1,14 @@
 //! Log targets and their framings: how a finished message leaves the process.
 //!
 //! What a message says is rendered elsewhere (`expr::logformat` for sessions, `server` for state changes); this room
-//! puts the header of the transport in front and sends it. Sending never blocks: what a full pipe or socket
-//! does not take at once is dropped and counted, as HAProxy does.
+//! puts the header of the transport in front and sends it, from some threads several at a time ([`hold`]). Sending
+//! never blocks: what a full pipe or socket does not take at once is dropped and counted, as HAProxy does.
 
 mod balancers;
 pub mod console;
 pub mod forward;
 mod framing;
+mod held;
 mod received;
 mod ring;
 mod sink;
@@ -24,6 +25,7 @@ use crate::sys;
 use sink::Sink;
 
 pub use balancers::Balancer;
+pub use held::{Holding, hold, release};
 pub use ring::Ring;
 
 /// `LOG_EMERG` to `LOG_DEBUG` as HAProxy uses them.
@@ -251,7 +253,7 @@ impl Logger {
             line.extend_from_slice(message);
             line.truncate(target.max_len.saturating_sub(1));
             line.push(b'\n');
-            if !sink.send(line, begins) {
+            if !held::keep(sink, line, &self.dropped) && !sink.send(line, begins) {
                 self.dropped.fetch_add(1, Relaxed);
             }
         });

@@ -1,16 +1,18 @@
 //! Opened destinations.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use socket2::SockAddr;
 
 use super::balancers::Balancers;
 use super::ring::Ring;
 use crate::ir::log::LogDest;
-use crate::sys;
+use crate::sys::{self, datagrams};
 
 /// One opened destination.
 #[derive(Debug)]
@@ -61,6 +63,36 @@ impl Sink {
         Self(Kind::Backend(name.to_owned(), balancers.clone()))
     }
 
+    /// Can several lines leave with one system call?
+    pub(super) fn takes_several(&self) -> bool {
+        matches!(self.0, Kind::Udp { .. } | Kind::Unix { .. })
+    }
+
+    /// Sends lines in their order: how many were lost.
+    pub(super) fn send_all(&self, lines: &[&[u8]]) -> u64 {
+        match &self.0 {
+            Kind::Udp { to, socket } => {
+                let mut socket = socket.lock();
+                if socket.is_none() {
+                    *socket = open_udp(*to).ok();
+                }
+                // A connected socket reports the ICMP answer to an earlier datagram once, in place of sending.
+                send_datagrams(socket.as_ref(), None, lines, 2)
+            }
+            Kind::Unix { path, socket } => {
+                let mut socket = socket.lock();
+                if socket.is_none() {
+                    *socket = UnixDatagram::unbound().ok();
+                }
+                match SockAddr::unix(path) {
+                    Ok(to) => send_datagrams(socket.as_ref(), Some(&to), lines, 1),
+                    Err(_) => lines.len() as u64,
+                }
+            }
+            _ => lines.iter().filter(|line| !self.send(line, 0)).count() as u64,
+        }
+    }
+
     /// Sends one line, whose message begins at `message`. `false`: it was lost.
     pub(super) fn send(&self, line: &[u8], message: usize) -> bool {
         match &self.0 {
@@ -71,30 +103,41 @@ impl Sink {
             Kind::Ring(ring) => ring.push(line),
             Kind::Backend(name, balancers) => balancers.send(name, line, message),
             Kind::Nowhere => false,
-            Kind::Udp { to, socket } => {
-                let mut socket = socket.lock();
-                if socket.is_none() {
-                    *socket = open_udp(*to).ok();
-                }
-                let Some(socket) = socket.as_ref() else { return false };
-                // A connected socket reports the ICMP answer to an earlier datagram once, in place of sending.
-                socket.send(line).or_else(|_| socket.send(line)).is_ok()
-            }
-            Kind::Unix { path, socket } => {
-                let mut socket = socket.lock();
-                if socket.is_none() {
-                    *socket = UnixDatagram::unbound().and_then(|s| s.set_nonblocking(true).map(|()| s)).ok();
-                }
-                socket.as_ref().is_some_and(|s| s.send_to(line, path).is_ok())
-            }
+            Kind::Udp { .. } | Kind::Unix { .. } => self.send_all(&[line]) == 0,
         }
     }
+}
+
+/// Sends lines without waiting, each in so many attempts at most: how many were lost.
+fn send_datagrams(
+    socket: Option<&impl AsFd>,
+    to: Option<&SockAddr>,
+    mut lines: &[&[u8]],
+    attempts: u32,
+) -> u64 {
+    let Some(socket) = socket else { return lines.len() as u64 };
+    let (mut lost, mut failed) = (0, 0);
+    while !lines.is_empty() {
+        let gone = match datagrams::send(socket, to, lines.iter().copied()) {
+            Ok(sent) => sent,
+            Err(_) if failed + 1 < attempts => {
+                failed += 1;
+                continue;
+            }
+            Err(_) => {
+                lost += 1;
+                1
+            }
+        };
+        failed = 0;
+        lines = &lines[gone..];
+    }
+    lost
 }
 
 fn open_udp(to: SocketAddr) -> std::io::Result<UdpSocket> {
     let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0u16; 8], 0).into() };
     let socket = UdpSocket::bind(any)?;
-    socket.set_nonblocking(true)?;
     socket.connect(to)?;
     Ok(socket)
 }

@@ -110,11 +110,15 @@ impl Engine {
         }
         let mut handles = Vec::with_capacity(threads);
         for (index, doors) in shares.into_iter().enumerate() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().on_thread_park(crate::log::release).build()?;
             let shared = shared.clone();
-            let handle = std::thread::Builder::new()
-                .name(format!("worker-{index}"))
-                .spawn(move || runtime.block_on(worker::run(shared, index, doors)))?;
+            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+                let _held = crate::log::hold();
+                runtime.block_on(worker::run(shared, index, doors));
+                // What is left of the sessions goes before their last lines do.
+                drop(runtime);
+            })?;
             handles.push(handle);
         }
         Ok(Self { shared, orders, threads: handles })

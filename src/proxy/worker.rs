@@ -149,6 +149,8 @@ impl Worker {
 
     fn keep_house(&self) {
         self.rounds.set(self.rounds.get().wrapping_add(1));
+        // A thread that never rests does not come to this by itself.
+        crate::log::release();
         self.clocks.set(read_clocks());
         self.lot.sweep();
         if self.lot.is_open() {

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod connector;
+pub mod datagrams;
 pub mod detach;
 pub mod fd;
 pub mod fork;
