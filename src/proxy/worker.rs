@@ -307,7 +307,6 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         };
         let mut dst = None;
         if let Some(s) = io.tcp() {
-            let _ = s.set_tcp_nodelay(true);
             if proxy.ir.clitcpka {
                 let _ = sys::tcp::set_keepalive(&*s, &proxy.ir.client_keepalive);
             }

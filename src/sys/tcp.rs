@@ -11,7 +11,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// A listening socket in the runtime's poller. What it accepts is in no poller yet.
+/// A listening socket in the runtime's poller. What it accepts is in no poller yet, and sends without delay (no Nagle).
 #[derive(Debug)]
 pub struct Listener(AsyncFd<TcpListener>);
 
@@ -21,6 +21,8 @@ impl Listener {
     /// # Errors
     /// No memory or descriptors are left.
     pub fn new(socket: TcpListener) -> io::Result<Self> {
+        // What it accepts inherits this.
+        socket2::SockRef::from(&socket).set_tcp_nodelay(true)?;
         // SAFETY: the descriptor is owned, valid, and neither replaced nor closed while the `AsyncFd` lives.
         let registered = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) };
         Ok(Self(registered.map_err(|e| e.into_parts().1)?))
@@ -335,4 +337,23 @@ pub fn inherited(fd: i32) -> io::Result<Socket> {
     // SAFETY: the descriptor is only borrowed for the duplication; a closed one makes it fail.
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
     Ok(Socket::from(borrowed.try_clone_to_owned()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_sends_without_delay() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let addr = socket.local_addr().unwrap();
+            let listener = Listener::new(socket).unwrap();
+            let _client = TcpStream::connect(addr).unwrap();
+            let (accepted, _) = listener.accept().await.unwrap();
+            assert!(accepted.nodelay().unwrap());
+        });
+    }
 }
