@@ -9,7 +9,7 @@
 //! |---|---|
 //! | L0 | [`ir`] resolved configuration, [`buf`] buffer pools (and the `tandem-parser` crate) |
 //! | L1 | [`sys`] the kernel and the only unsafe code, [`metrics`] counters |
-//! | L2 | pure cores: [`http`], [`expr`], [`balance`], [`server`], [`health`], [`dns`], [`vrrp`] |
+//! | L2 | pure cores: [`http`], [`handshake`], [`expr`], [`balance`], [`server`], [`health`], [`dns`], [`vrrp`] |
 //! | L3 | [`lower`] syntax tree to `ir`, [`log`] log targets, [`live`] running objects |
 //! | L4 | [`proxy`] sessions; the `runner.rs` shells of `health`, `dns` and `vrrp` |
 //! | L5 | [`stats`] renderings, [`ctl`] the stats socket |
@@ -55,6 +55,7 @@ pub mod cli;
 pub mod ctl;
 pub mod dns;
 pub mod expr;
+pub mod handshake;
 pub mod health;
 pub mod http;
 pub mod ir;

@@ -9,6 +9,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("buf", 0),
     ("sys", 1),
     ("metrics", 1),
+    ("handshake", 2),
     ("http", 2),
     ("expr", 2),
     ("balance", 2),

@@ -36,6 +36,8 @@ pub struct Way {
     pub port: Option<u16>,
     /// Close with FIN rather than RST.
     pub linger: bool,
+    /// Through the relay of the server.
+    pub via_socks4: bool,
     /// Send a PROXY line.
     pub send_proxy: bool,
     /// With the options of the server's check.
@@ -200,6 +202,7 @@ impl<'a> Dialogue<'a> {
             addr: how.addr.clone(),
             port,
             linger: how.linger,
+            via_socks4: how.via_socks4,
             send_proxy: how.send_proxy,
             as_server: how.as_server,
         }
@@ -229,6 +232,11 @@ impl<'a> Dialogue<'a> {
     fn advance(&mut self) {
         self.step += 1;
         self.first_expect = self.step;
+    }
+
+    /// The connection stands, but who took it has yet to connect further.
+    pub fn reached(&mut self) {
+        self.phase = Phase::Established;
     }
 
     /// The connection stands.

@@ -96,6 +96,8 @@ pub struct Connect {
     pub addr: Option<Target>,
     /// `send-proxy`.
     pub send_proxy: bool,
+    /// `via-socks4`: through the relay of the server, if it has one.
+    pub via_socks4: bool,
     /// `linger`: closed with FIN rather than RST.
     pub linger: bool,
     /// `default`: with the options of the server's check.

@@ -69,6 +69,8 @@ pub struct Config {
     pub set_vars: Vec<global::GlobalVar>,
     /// Lists of patterns, which commands may change.
     pub references: reference::References,
+    /// Servers that expressions name.
+    pub named_servers: server::NamedServers,
     /// `healthcheck` sections, by name.
     pub healthchecks: BTreeMap<String, check::Check>,
 }

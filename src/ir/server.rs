@@ -1,11 +1,15 @@
 //! `server` lines, after `default-server` and `defaults` were applied.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Place;
+use parking_lot::Mutex;
+
 use super::expr::LogFormat;
+use super::{Place, ProxyIdx};
 
 /// Address of a server as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,6 +183,8 @@ pub struct Server {
     pub send_proxy: Option<SendProxy>,
     /// `proxy-v2-options`.
     pub proxy_v2: ProxyV2,
+    /// `socks4`: connections are made through this relay.
+    pub socks4: Option<SocketAddr>,
     /// `namespace`.
     pub namespace: Option<String>,
     /// `set-proxy-v2-tlv-fmt`.
@@ -259,6 +265,8 @@ pub struct ServerCheck {
     pub addr: Option<IpAddr>,
     /// `check-send-proxy`.
     pub send_proxy: bool,
+    /// `check-via-socks4`: through the relay of `socks4`, if there is one.
+    pub via_socks4: bool,
     /// `init-state`.
     pub init_state: InitState,
     /// `healthcheck`: the section whose rules take the place of the backend's.
@@ -322,9 +330,27 @@ impl Default for ServerCheck {
             port: None,
             addr: None,
             send_proxy: false,
+            via_socks4: false,
             init_state: InitState::default(),
             section: None,
         }
+    }
+}
+
+/// Servers that expressions name, and that have to stay what they are: noted while expressions are read.
+#[derive(Clone, Debug, Default)]
+pub struct NamedServers(Arc<Mutex<HashSet<(ProxyIdx, usize)>>>);
+
+impl NamedServers {
+    /// An expression names this one, by its place among those that are written.
+    pub fn note(&self, backend: ProxyIdx, index: usize) {
+        self.0.lock().insert((backend, index));
+    }
+
+    /// Whether one does.
+    #[must_use]
+    pub fn contains(&self, backend: ProxyIdx, index: usize) -> bool {
+        self.0.lock().contains(&(backend, index))
     }
 }
 
@@ -359,6 +385,7 @@ impl Server {
             slowstart: None,
             send_proxy: None,
             proxy_v2: ProxyV2::default(),
+            socks4: None,
             namespace: None,
             proxy_tlvs: Vec::new(),
             user_timeout: None,

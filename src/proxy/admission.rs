@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::txn::Txn;
 use super::worker::{Conn, unmap};
-use super::{lines, proxy_protocol, rules};
+use super::{lines, rules};
 use crate::buf::Buf;
+use crate::handshake::proxy_protocol;
 
 /// Why there was no PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::deadline::Deadline;
-use super::proxy_protocol;
 use super::stream::Stream;
 use super::worker::with;
 use crate::buf::{Buf, Pool};
 use crate::expr::Vars;
+use crate::handshake::proxy_protocol;
 use crate::ir;
 use crate::live::{Listener, Proxy, Server};
 

@@ -7,9 +7,11 @@ use crate::expr::ctx::Progress;
 use crate::expr::{Ctx, Session as _, logformat};
 use crate::ir;
 use crate::ir::log::{LogProfile, LogStep, Severity};
+use crate::log::trace::STREAM;
 
 /// A step of a session: its line, if `log-steps` asks for one or the proxy writes its line here.
 pub(super) fn at(txn: &mut Txn, step: LogStep) {
+    trace(txn, step);
     let ir = &txn.fe.ir;
     if !ir.log_steps.is_empty() {
         if ir.log_steps.contains(&step) {
@@ -33,8 +35,37 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
     }
 }
 
+/// The step for whoever traces streams.
+fn trace(txn: &Txn, step: LogStep) {
+    let event = match step {
+        LogStep::Accept => 0,
+        LogStep::Request => 1,
+        LogStep::Connect => 2,
+        LogStep::Response => 3,
+        LogStep::Close => 4,
+        _ => return,
+    };
+    STREAM.tell(event, || {
+        let name = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        let src = txn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
+        let server = txn.server.as_ref().map_or(txn.no_server, |server| server.name());
+        format!(
+            "src={src} fe={} be={} srv={server} method={} target={} status={} bytes={}/{} term={}",
+            txn.fe.ir.name,
+            txn.be.ir.name,
+            name(txn.req.method()),
+            name(txn.req.uri()),
+            txn.status,
+            txn.bytes_in,
+            txn.bytes_out,
+            name(&txn.failure.code()),
+        )
+    });
+}
+
 /// The line at the end of a session.
 pub(super) fn at_end(txn: &Txn) {
+    trace(txn, LogStep::Close);
     let ir = &txn.fe.ir;
     let wanted = match txn.end_step {
         LogStep::Close if ir.log_steps.is_empty() => !logs_connect(ir),

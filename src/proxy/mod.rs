@@ -19,7 +19,6 @@ mod lot;
 mod numbers;
 mod outbound;
 mod pool;
-pub mod proxy_protocol;
 mod pump;
 mod rules;
 pub mod service;

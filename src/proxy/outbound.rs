@@ -19,6 +19,7 @@ use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
 use crate::expr::{Ctx, Session as _, eval};
+use crate::handshake::{proxy_protocol, socks4};
 use crate::ir::expr::{Fetch, SampleType, Value};
 use crate::ir::proxy::HashFunction;
 use crate::ir::server::{SourceFrom, UseSrc};
@@ -438,7 +439,7 @@ fn target(txn: &Txn, server: &Server) -> Option<Target> {
 }
 
 /// `set-proxy-v2-tlv-fmt`.
-fn own_tlvs<'t>(txn: &'t Txn, server: &'t Server) -> impl Iterator<Item = super::proxy_protocol::Tlv> + 't {
+fn own_tlvs<'t>(txn: &'t Txn, server: &'t Server) -> impl Iterator<Item = proxy_protocol::Tlv> + 't {
     server.ir.proxy_tlvs.iter().map(|tlv| {
         let value = tlv.format.as_ref().map(|format| crate::expr::logformat::to_vec(format, &txn.ctx()));
         (tlv.kind, value.unwrap_or_default().into())
@@ -478,6 +479,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     let mut io = match target {
         Target::Tcp(addr) => {
             txn.server_addr = Some(addr);
+            let addr = server.ir.socks4.unwrap_or(addr);
             let source = source(txn, server);
             let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
             let ports = source_from(txn, server).ports.filter(|_| source.addr.is_some());
@@ -513,23 +515,28 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             }
             stream
         }
+        // What a relay cannot reach is not reached around it.
+        Target::Unix(_) if server.ir.socks4.is_some() => return Err(refused),
         Target::Unix(path) => {
             txn.server_addr = None;
             Stream::Unix(UnixStream::connect(path).await.map_err(|_| refused)?)
         }
     };
+    if server.ir.socks4.is_some() {
+        through_relay(conn, txn.server_addr, watches_client(txn), &mut io).await?;
+    }
     if let Some(version) = server.ir.send_proxy {
         let addresses = txn.src.zip(txn.dst);
         let header = match version {
-            crate::ir::server::SendProxy::V1 => super::proxy_protocol::v1(addresses),
+            crate::ir::server::SendProxy::V1 => proxy_protocol::v1(addresses),
             crate::ir::server::SendProxy::V2 => {
                 let options = server.ir.proxy_v2;
                 let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
                 let mut tlvs: Vec<_> =
-                    id.map(|id| (super::proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
+                    id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
                 tlvs.extend(own_tlvs(txn, server));
-                let header = super::proxy_protocol::v2(addresses);
-                super::proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
+                let header = proxy_protocol::v2(addresses);
+                proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
             }
         };
         // A fresh socket takes this few bytes at once.
@@ -541,18 +548,48 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     Ok(io)
 }
 
+/// Have the relay at the other end of `stream` connect to the server.
+async fn through_relay(
+    conn: &mut Conn,
+    server: Option<SocketAddr>,
+    watch: bool,
+    stream: &mut Stream,
+) -> Result<(), Failure> {
+    let refused = Failure::new(Who::Server, Phase::Connect);
+    let request = server.and_then(socks4::request).ok_or(refused)?;
+    // A fresh socket takes this few bytes at once.
+    let sent = poll_fn(|cx| stream.poll_write(cx, &request)).await;
+    if !matches!(sent, Ok(n) if n == request.len()) {
+        return Err(refused);
+    }
+    let (mut reply, mut got) = ([0; socks4::REPLY], 0);
+    while got < reply.len() {
+        // Not a byte more: what follows is the server's.
+        got += poll_fn(|cx| match stream.poll_read(cx, &mut reply[got..]) {
+            Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(Ok(n)),
+            Poll::Ready(_) => Poll::Ready(Err(refused)),
+            Poll::Pending => poll_waiting(conn, watch, cx).map(Err),
+        })
+        .await?;
+    }
+    socks4::judge(reply).map_err(|_| refused)
+}
+
+/// What ends the wait for a connection from outside: the client, or time.
+fn poll_waiting(conn: &mut Conn, watch: bool, cx: &mut std::task::Context<'_>) -> Poll<Failure> {
+    if watch && client_left(conn, cx) {
+        return Poll::Ready(Failure::new(Who::Client, Phase::Connect));
+    }
+    conn.deadline.poll(cx).map(|()| Failure::new(Who::ServerTimeout, Phase::Connect))
+}
+
 /// Wait until the handshake is over.
 async fn wait_connected(conn: &mut Conn, stream: &mut Stream, watch: bool) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
     poll_fn(|cx| match stream.poll_connected(cx) {
         Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
         Poll::Ready(Err(_)) => Poll::Ready(Err(refused)),
-        Poll::Pending if watch && client_left(conn, cx) => {
-            Poll::Ready(Err(Failure::new(Who::Client, Phase::Connect)))
-        }
-        Poll::Pending => {
-            conn.deadline.poll(cx).map(|()| Err(Failure::new(Who::ServerTimeout, Phase::Connect)))
-        }
+        Poll::Pending => poll_waiting(conn, watch, cx).map(Err),
     })
     .await
 }

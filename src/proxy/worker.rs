@@ -22,6 +22,7 @@ use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
+use crate::log::trace::SESSION;
 use crate::sys::{self, clock};
 
 /// A listener as one thread has it.
@@ -365,12 +366,17 @@ impl Guard {
         }
         conn.listener.counters.sessions.inc();
         conn.listener.counters.stot.inc();
+        SESSION.tell(0, || {
+            let src = conn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
+            format!("fe={} src={src}", conn.proxy.ir.name)
+        });
         Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared }
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        SESSION.tell(1, || format!("fe={}", self.proxy.ir.name));
         if let Some(frontend) = &self.proxy.frontend {
             frontend.counters.sessions.dec();
             if self.proxy.ir.mode == ir::proxy::Mode::Http {

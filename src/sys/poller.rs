@@ -29,6 +29,29 @@ impl Poller {
         Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
     }
 
+    /// Wait until a connection that is being made stands or has failed, and tell once.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_connecting(&self, fd: impl AsFd, key: usize) -> io::Result<()> {
+        let interest = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
+        Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
+    }
+
+    /// Keys of those that are ready now, all of them, and whether more was told than that one can write: an error, or the
+    /// end. Does not wait.
+    pub fn connected(&self, keys: &mut Vec<(usize, bool)>) {
+        let mut events = [EpollEvent::empty(); 128];
+        loop {
+            let n = self.0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+            let found = |event: &EpollEvent| (event.data() as usize, event.events() != EpollFlags::EPOLLOUT);
+            keys.extend(events[..n].iter().map(found));
+            if n < events.len() {
+                return;
+            }
+        }
+    }
+
     /// Wait for it no more.
     pub fn remove(&self, fd: impl AsFd) {
         // Fails only for what is not in there.

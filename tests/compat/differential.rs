@@ -34,7 +34,6 @@ const REASONS: &[(&str, &str)] = &[
     ("tune.ssl.force-private-cache", TLS),
     (" sni one", TLS),
     ("namespace one", "it is refused here, whether it exists or not"),
-    ("socks4 one", "it is refused here, whatever its address"),
     ("httpclient.", "there is no HTTP client, its section and files are not looked for"),
     ("thread-group", "threads need no groups"),
     ("tune.fd.edge-triggered", "an experiment of the poller, which is another one here"),

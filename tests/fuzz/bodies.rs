@@ -13,7 +13,7 @@ use tandem::ir::vrrp::{AuthHmac, HmacKey, HmacMode, RunAs};
 use tandem::lower::keepalived::{self, FileError, FileInfo, Interface, RouteName};
 use tandem::lower::{self, Source};
 use tandem::vrrp::packet::{self, Auth, ChecksumRule, GROUP_V4, GROUP_V6, Profile, Version};
-use tandem::{dns, proxy};
+use tandem::{dns, handshake};
 use tandem_parser::keepalived::IncludeMatch;
 use tandem_parser::{expr, render};
 
@@ -207,12 +207,12 @@ pub(super) fn cookies(data: &[u8]) {
 
 /// The PROXY protocol header, both versions.
 pub(super) fn proxy_protocol(data: &[u8]) {
-    let whole = proxy::proxy_protocol::parse(data);
+    let whole = handshake::proxy_protocol::parse(data);
     if let Ok(Some(_)) = whole {
         // What came before must have been called incomplete, never wrong.
         for end in 0..data.len().min(600) {
             assert!(
-                proxy::proxy_protocol::parse(&data[..end]).is_ok(),
+                handshake::proxy_protocol::parse(&data[..end]).is_ok(),
                 "the first {end} bytes of a good header are refused"
             );
         }

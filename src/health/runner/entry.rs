@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::external::Call;
+use super::knock::Knock;
 use super::probe::{Plan, Target};
 use super::stage::Stage;
 use crate::health::dialogue::Subject;
@@ -39,7 +40,28 @@ pub(super) struct Entry {
     /// When the timer fires.
     pub(super) due: Instant,
     /// The run on the wire.
-    pub(super) running: Option<(u64, AbortHandle, Instant)>,
+    pub(super) running: Option<Run>,
+}
+
+/// A check on the wire. It is given up by dropping it.
+pub(super) struct Run {
+    pub(super) number: u64,
+    pub(super) started: Instant,
+    pub(super) job: Job,
+}
+
+/// What carries it.
+pub(super) enum Job {
+    Task(AbortHandle),
+    Knock(Knock),
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if let Self::Task(task) = self {
+            task.abort();
+        }
+    }
 }
 
 impl Entry {
@@ -122,6 +144,15 @@ impl Entry {
             }
         }
         reply.verdict(&refused)
+    }
+
+    /// Whose check it is, and which.
+    pub(super) fn whose(&self) -> String {
+        let kind = match self.kind {
+            Kind::Check => "check",
+            Kind::Agent => "agent",
+        };
+        format!("{kind} of {}/{}", self.proxy.ir.name, self.server.name())
     }
 
     fn standing(&self) -> Standing {
@@ -223,6 +254,9 @@ impl Entry {
             target,
             source: self.server.ir.source.or_else(|| half.and_then(|h| h.source)),
             send_proxy,
+            relay: self.server.ir.socks4,
+            via_relay: self.kind == Kind::Check
+                && self.server.ir.check.as_ref().is_some_and(|check| check.via_socks4),
             inter: self.inter(),
             timeout_connect: self.proxy.ir.timeouts.connect,
             timeout_check: self.proxy.ir.timeouts.check,
@@ -270,7 +304,7 @@ impl Entry {
             "{word}; address={address}; port={port}; name={}/{}; node={node}; weight={weight}/{total}; \
              scur={}/{}; qcur={}{throttle}",
             self.proxy.ir.name,
-            self.server.ir.name,
+            self.server.name(),
             self.server.counters.sessions.get(),
             sessions.saturating_sub(waiting),
             self.server.queue.len(),

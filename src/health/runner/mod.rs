@@ -5,6 +5,7 @@
 
 mod entry;
 mod external;
+mod knock;
 mod probe;
 mod stage;
 #[cfg(test)]
@@ -20,17 +21,21 @@ use tokio::sync::mpsc;
 
 use super::fsm::{Effect, Input, Surroundings, start_offsets};
 use super::script::Script;
-use super::{Outcome, Status};
+use super::{Outcome, Status, Verdict};
 use crate::ir::ProxyIdx;
 use crate::live::{AddressedOrder, CheckOrder, Live, Server};
+use crate::log::trace::CHECK;
 use crate::server::Op;
 use crate::sys;
-use entry::{Entry, Kind};
+use entry::{Entry, Job, Kind, Run};
+use knock::Knocks;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// Check this entry, if its timer still has this number.
     Check(usize, u64),
+    /// Give up a plain connection of this entry, if it is still this run.
+    Late(usize, u64),
     /// One step of a slow start.
     WarmUp(ProxyIdx, usize),
 }
@@ -50,6 +55,8 @@ pub struct Runner {
     ended: mpsc::UnboundedReceiver<Ended>,
     ends: mpsc::UnboundedSender<Ended>,
     numbers: u64,
+    /// Plain connections; `None`: there was no descriptor for them, each is a task like all others.
+    knocks: Option<Knocks>,
     node: Arc<str>,
     started: Instant,
 }
@@ -99,6 +106,7 @@ impl Runner {
             ended,
             ends,
             numbers: 0,
+            knocks: Knocks::new().ok(),
             node: node.into(),
             started: sys::clock::now(),
         };
@@ -139,11 +147,21 @@ impl Runner {
             let at = self.together(now + offset, intervals[index]);
             self.arm(index, at);
         }
+        let watch = self.knocks.as_ref().and_then(|knocks| knocks.watch().ok());
+        if watch.is_none() {
+            self.knocks = None;
+        }
         loop {
             let next = self.timers.peek().map(|Reverse((at, _))| *at);
             let timer = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let answered = async {
+                match &watch {
+                    Some(watch) => watch.changed().await,
                     None => std::future::pending().await,
                 }
             };
@@ -153,7 +171,15 @@ impl Runner {
                     Some(order) => self.obey(order),
                     None => return,
                 },
-                Some(ended) = self.ended.recv() => self.finish(ended),
+                Some(ended) = self.ended.recv() => {
+                    self.finish(ended);
+                    // One look at the clock and the timers for all that have ended.
+                    while let Ok(ended) = self.ended.try_recv() {
+                        self.finish(ended);
+                    }
+                }
+                // It fails only when the runtime ends.
+                Ok(()) = answered => self.let_in(),
                 () = timer => self.fire(),
             }
         }
@@ -188,6 +214,7 @@ impl Runner {
                     self.step(index, Input::Due);
                 }
                 Timer::Check(..) => {}
+                Timer::Late(index, number) => self.give_up(index, number),
                 Timer::WarmUp(proxy, server) => self.warm_up(proxy, server),
             }
         }
@@ -244,9 +271,7 @@ impl Runner {
         let Some(index) = self.by_server.remove(&(proxy, server, kind)) else { return };
         // Timers of the entry are void; its place is kept for the next server that joins.
         self.entries[index].armed = 0;
-        if let Some((_, task, _)) = self.entries[index].running.take() {
-            task.abort();
-        }
+        self.entries[index].running = None;
         self.vacant.push(index);
     }
 
@@ -261,8 +286,8 @@ impl Runner {
         let probe::Ending { mut verdict, reply, stream } = ending;
         let entry = &mut self.entries[index];
         // A run that was given up may have ended at the same moment.
-        if let Some((_, _, started)) = entry.running.take_if(|(n, _, _)| *n == number) {
-            let duration = sys::clock::now().saturating_duration_since(started);
+        if let Some(run) = entry.running.take_if(|run| run.number == number) {
+            let duration = sys::clock::now().saturating_duration_since(run.started);
             if verdict.status.outcome() != Outcome::Failed {
                 entry.server.forgive();
             }
@@ -275,6 +300,16 @@ impl Runner {
                 }
                 verdict = self.entries[index].obey_agent(&reply);
             }
+            CHECK.tell(1, || {
+                let whose = self.entries[index].whose();
+                format!(
+                    "{whose} status={} code={} after={}us {}",
+                    verdict.status.name(),
+                    verdict.code,
+                    duration.as_micros(),
+                    verdict.info
+                )
+            });
             self.step(index, Input::Ended(verdict, duration));
         }
         drop(stream);
@@ -304,11 +339,7 @@ impl Runner {
         for effect in effects {
             match effect {
                 Effect::Start => self.start(index),
-                Effect::Abort => {
-                    if let Some((_, task, _)) = self.entries[index].running.take() {
-                        task.abort();
-                    }
-                }
+                Effect::Abort => self.entries[index].running = None,
                 Effect::Arm(after) => {
                     let at = self.together(sys::clock::now() + after, after);
                     self.arm(index, at);
@@ -332,13 +363,57 @@ impl Runner {
         self.numbers += 1;
         let number = self.numbers;
         let entry = &self.entries[index];
-        let (plan, subject) = (entry.plan(&self.live, &self.node), entry.subject(&self.node));
+        let plan = entry.plan(&self.live, &self.node);
+        let started = sys::clock::now();
         let ends = self.ends.clone();
-        let task = tokio::spawn(async move {
-            let ended = probe::run(plan, subject).await;
-            // A runner that is gone needs no verdict.
-            let _ = ends.send((index, number, ended));
-        });
-        self.entries[index].running = Some((number, task.abort_handle(), sys::clock::now()));
+        let knock = self.knocks.as_ref().and_then(|knocks| knocks.start(index, &plan));
+        let job = match knock {
+            Some(Ok(knock)) => {
+                let time = plan.connect_time();
+                let late = self.together(started + time, time);
+                self.timers.push(Reverse((late, Timer::Late(index, number))));
+                Job::Knock(knock)
+            }
+            Some(Err(verdict)) => {
+                let ending = probe::Ending::of(verdict);
+                Job::Task(
+                    tokio::spawn(async move { drop(ends.send((index, number, ending))) }).abort_handle(),
+                )
+            }
+            None => {
+                let subject = entry.subject(&self.node);
+                let task = tokio::spawn(async move {
+                    let ended = probe::run(plan, subject).await;
+                    // A runner that is gone needs no verdict.
+                    let _ = ends.send((index, number, ended));
+                });
+                Job::Task(task.abort_handle())
+            }
+        };
+        self.entries[index].running = Some(Run { number, started, job });
+        CHECK.tell(0, || self.entries[index].whose());
+    }
+
+    /// Takes what plain connections came to.
+    fn let_in(&mut self) {
+        let mut answered = Vec::new();
+        if let Some(knocks) = &self.knocks {
+            knocks.answered(&mut answered);
+        }
+        for (index, suspect) in answered {
+            // Given up in between: its socket is closed, and nothing of it is left to be told.
+            let Some(Run { number, job: Job::Knock(knock), .. }) = &self.entries[index].running else {
+                continue;
+            };
+            let (number, verdict) = (*number, knock::verdict(knock, suspect));
+            self.finish((index, number, probe::Ending::of(verdict)));
+        }
+    }
+
+    fn give_up(&mut self, index: usize, number: u64) {
+        if self.entries[index].running.as_ref().is_some_and(|run| run.number == number) {
+            let verdict = Verdict::new(Status::L4Tout, 0, b"");
+            self.finish((index, number, probe::Ending::of(verdict)));
+        }
     }
 }

@@ -6,24 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 use super::external::{self, Call};
 use super::stage::Stage;
-use crate::health::Verdict;
+use crate::handshake::{proxy_protocol, socks4};
 use crate::health::dialogue::{Action, Dialogue, Subject, Way};
 use crate::health::proto::agent::Reply;
 use crate::health::script::{Flavour, Script};
+use crate::health::{Status, Verdict};
 use crate::ir::check;
 use crate::ir::server::SendProxy;
 
 /// Most bytes read at once.
 const READ_SIZE: usize = 4096;
-
-/// Header of the PROXY protocol, version 2, of a connection the proxy made for itself (`LOCAL`).
-const PROXY_V2_LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 /// Where a check goes.
 #[derive(Clone, Debug)]
@@ -43,6 +41,10 @@ pub(super) struct Plan {
     pub(super) target: Target,
     pub(super) source: Option<SocketAddr>,
     pub(super) send_proxy: Option<SendProxy>,
+    /// The SOCKS4 relay of the server.
+    pub(super) relay: Option<SocketAddr>,
+    /// Checks go through it unless their rules say otherwise.
+    pub(super) via_relay: bool,
     /// `inter`: how long all may take, unless `timeout check` says otherwise.
     pub(super) inter: Duration,
     pub(super) timeout_connect: Option<Duration>,
@@ -74,8 +76,33 @@ impl Plan {
         self.send_proxy.filter(|_| way.as_server)
     }
 
+    /// The relay that a connection is made through.
+    fn relay(&self, way: &Way) -> Option<SocketAddr> {
+        self.relay.filter(|_| way.via_socks4 || way.as_server && self.via_relay)
+    }
+
+    /// Where a check goes that is nothing but a connection to an address.
+    pub(super) fn plain_target(&self) -> Option<SocketAddr> {
+        let Target::Ip(addr) = self.target else { return None };
+        let plain = self.script.flavour == Flavour::Connect && self.call.is_none();
+        let direct = self.send_proxy.is_none() && !(self.via_relay && self.relay.is_some());
+        (plain && direct && addr.port() != 0).then_some(addr)
+    }
+
+    /// A socket for a check that is nothing but a connection.
+    pub(super) fn socket(&self, addr: SocketAddr) -> Result<TcpSocket, Failure> {
+        let way = Way { as_server: true, ..Way::default() };
+        self.socket_for(addr, &way)
+    }
+
+    fn socket_for(&self, addr: SocketAddr, way: &Way) -> Result<TcpSocket, Failure> {
+        let namespace = self.stage.server.ir.namespace.as_deref();
+        crate::sys::netns::within(namespace, || socket(self, addr, way))
+            .map_err(|e| Failure::NoSocket(reason(&e)))
+    }
+
     /// Time to connect: `inter`, or `timeout connect` if that is shorter and `timeout check` takes care of the rest.
-    fn connect_time(&self) -> Duration {
+    pub(super) fn connect_time(&self) -> Duration {
         match (self.timeout_check, self.timeout_connect) {
             (Some(_), Some(connect)) => connect.min(self.inter),
             _ => self.inter,
@@ -154,7 +181,7 @@ pub(super) async fn run(plan: Plan, subject: Subject) -> Ending {
     let script = plan.script.clone();
     if let Some(call) = &plan.call {
         let verdict = external::run(call, plan.connect_time()).await;
-        return Ending { verdict, reply: None, stream: None };
+        return Ending::of(verdict);
     }
     let mut dialogue = Dialogue::new(&script, subject, &plan.stage);
     let mut stream = None;
@@ -171,6 +198,13 @@ pub(super) struct Ending {
     pub(super) stream: Option<Stream>,
 }
 
+impl Ending {
+    /// That of a plain connection.
+    pub(super) fn of(verdict: Verdict) -> Self {
+        Self { verdict, reply: None, stream: None }
+    }
+}
+
 async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>, stream: &mut Option<Stream>) -> Verdict {
     let mut deadline = Instant::now() + plan.connect_time();
     loop {
@@ -179,16 +213,30 @@ async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>, stream: &mut Option<Stre
             Action::Connect(way) => {
                 drop(stream.take());
                 deadline = Instant::now() + plan.connect_time();
-                match timeout_at(deadline, connect(plan, &way)).await {
+                let mut connected = match timeout_at(deadline, connect(plan, &way)).await {
                     Err(_) => return dialogue.timed_out(),
                     Ok(Err(Failure::NoSocket(text))) => return dialogue.no_socket(&text),
                     Ok(Err(Failure::Connect(error))) => return dialogue.failed(&reason(&error)),
-                    Ok(Ok(connected)) => *stream = Some(connected),
-                }
-                dialogue.connected();
+                    Ok(Ok(connected)) => connected,
+                };
                 if let Some(timeout) = plan.timeout_check {
                     deadline = Instant::now() + timeout;
                 }
+                if plan.relay(&way).is_some() {
+                    dialogue.reached();
+                    match timeout_at(deadline, through_relay(plan.destination(&way), &mut connected)).await {
+                        Err(_) => return dialogue.timed_out(),
+                        Ok(Err(trouble)) => return dialogue.no_socket(trouble.words()),
+                        Ok(Ok(())) => {}
+                    }
+                }
+                if let Some(header) = proxy_header(plan.proxy_version(&way), &connected)
+                    && let Err(error) = connected.write_all(&header).await
+                {
+                    return dialogue.failed(&reason(&error));
+                }
+                *stream = Some(connected);
+                dialogue.connected();
             }
             Action::Send(bytes) if bytes.is_empty() => dialogue.sent(),
             Action::Send(bytes) => {
@@ -211,35 +259,62 @@ async fn talk(plan: &Plan, dialogue: &mut Dialogue<'_>, stream: &mut Option<Stre
     }
 }
 
-enum Failure {
+/// Why there is no connection.
+pub(super) enum Failure {
     NoSocket(String),
     Connect(io::Error),
 }
 
+impl Failure {
+    /// What it is to a check that is nothing but a connection.
+    pub(super) fn into_verdict(self) -> Verdict {
+        match self {
+            Self::NoSocket(text) => Verdict::new(Status::SockErr, 0, text.as_bytes()),
+            Self::Connect(error) => Verdict::new(Status::L4Con, 0, reason(&error).as_bytes()),
+        }
+    }
+}
+
+impl Plan {
+    /// Where a connection leads, on whatever way.
+    fn destination(&self, way: &Way) -> Target {
+        let target =
+            way.addr.as_ref().map_or_else(|| self.target.clone(), |addr| self.target.elsewhere(addr));
+        match (target, way.port) {
+            (Target::Ip(addr), Some(port)) => Target::Ip((addr.ip(), port).into()),
+            (target, _) => target,
+        }
+    }
+}
+
 async fn connect(plan: &Plan, way: &Way) -> Result<Stream, Failure> {
-    let target = way.addr.as_ref().map_or_else(|| plan.target.clone(), |addr| plan.target.elsewhere(addr));
-    let mut stream = match &target {
-        Target::Nowhere => return Err(Failure::NoSocket(String::new())),
-        Target::Unix(path) => {
+    let relay = plan.relay(way);
+    match plan.destination(way) {
+        Target::Unix(path) if relay.is_none() => {
             // It fails at once or not at all: no connection was ever under way.
             let stream = UnixStream::connect(path).await.map_err(|e| Failure::NoSocket(reason(&e)))?;
-            Stream::Unix(stream)
+            Ok(Stream::Unix(stream))
         }
-        Target::Ip(addr) => {
-            let addr = SocketAddr::new(addr.ip(), way.port.unwrap_or_else(|| addr.port()));
-            if addr.port() == 0 {
-                return Err(Failure::NoSocket(String::new()));
+        Target::Ip(addr) if addr.port() != 0 => {
+            if relay.is_some() && socks4::request(addr).is_none() {
+                return Err(Failure::Connect(io::Error::from_raw_os_error(nix::libc::EINVAL)));
             }
-            let namespace = plan.stage.server.ir.namespace.as_deref();
-            let socket = crate::sys::netns::within(namespace, || socket(plan, addr, way))
-                .map_err(|e| Failure::NoSocket(reason(&e)))?;
-            Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?)
+            let addr = relay.unwrap_or(addr);
+            let socket = plan.socket_for(addr, way)?;
+            Ok(Stream::Tcp(socket.connect(addr).await.map_err(Failure::Connect)?))
         }
-    };
-    if let Some(header) = proxy_header(plan.proxy_version(way), &stream) {
-        stream.write_all(&header).await.map_err(Failure::Connect)?;
+        Target::Ip(_) | Target::Unix(_) | Target::Nowhere => Err(Failure::NoSocket(String::new())),
     }
-    Ok(stream)
+}
+
+/// Has the relay at the other end of `stream` connect further.
+async fn through_relay(target: Target, stream: &mut Stream) -> Result<(), socks4::Trouble> {
+    let (Stream::Tcp(stream), Target::Ip(addr)) = (stream, target) else { return Err(socks4::Trouble::Send) };
+    let request = socks4::request(addr).ok_or(socks4::Trouble::Send)?;
+    stream.write_all(&request).await.map_err(|_| socks4::Trouble::Send)?;
+    let mut reply = [0; socks4::REPLY];
+    stream.read_exact(&mut reply).await.map_err(|_| socks4::Trouble::Receive)?;
+    socks4::judge(reply)
 }
 
 fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<TcpSocket> {
@@ -249,7 +324,8 @@ fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<TcpSocket> {
         // A reset frees the port at once; thousands of checks would leave thousands in TIME-WAIT.
         options.set_linger(Some(Duration::ZERO))?;
     }
-    if plan.script.flavour == Flavour::Connect && plan.proxy_version(way).is_none() {
+    let silent = plan.proxy_version(way).is_none() && plan.relay(way).is_none();
+    if plan.script.flavour == Flavour::Connect && silent {
         // The handshake's last ACK may go with the reset: one packet less for both.
         options.set_tcp_quickack(false)?;
     } else {
@@ -265,21 +341,14 @@ fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<TcpSocket> {
 }
 
 fn proxy_header(version: Option<SendProxy>, stream: &Stream) -> Option<Vec<u8>> {
-    match version? {
-        SendProxy::V2 => Some(PROXY_V2_LOCAL.to_vec()),
+    Some(match version? {
+        SendProxy::V2 => proxy_protocol::v2(None),
         SendProxy::V1 => {
             let ends = match stream {
                 Stream::Tcp(s) => s.local_addr().ok().zip(s.peer_addr().ok()),
                 Stream::Unix(_) => None,
             };
-            let line = ends.map_or_else(
-                || "PROXY UNKNOWN\r\n".to_owned(),
-                |(from, to)| {
-                    let family = if from.is_ipv4() { "TCP4" } else { "TCP6" };
-                    format!("PROXY {family} {} {} {} {}\r\n", from.ip(), to.ip(), from.port(), to.port())
-                },
-            );
-            Some(line.into_bytes())
+            proxy_protocol::v1(ends)
         }
-    }
+    })
 }

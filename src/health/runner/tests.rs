@@ -261,3 +261,80 @@ async fn an_agent_speaks_for_its_server() {
     bench.live.proxies[0].change_server(&server, |s, now| s.request(AdminRequest::Ready, now));
     assert_eq!(bench.line().await, "Server b/s1 is UP/READY (leaving forced maintenance).");
 }
+
+/// A relay that answers every request with these bytes and closes; without any, it says nothing for good.
+async fn relay(answer: Option<&'static [u8]>) -> (SocketAddr, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let task = tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 16];
+            if stream.read_exact(&mut request).await.is_err() {
+                continue;
+            }
+            assert_eq!((request[0], request[1], &request[8..]), (4, 1, &b"HAProxy\0"[..]));
+            match answer {
+                Some(answer) => drop(stream.write_all(answer).await),
+                None => kept.push(stream),
+            }
+        }
+    });
+    (addr, task)
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_connect_fails_the_check_in_haproxys_words() {
+    let (yes, _yes) = relay(Some(b"\0\x5a\0\0\0\0\0\0HTTP/1.1 204 Fine\r\n\r\n")).await;
+    let (no, _no) = relay(Some(b"\0\x5b\0\0\0\0\0\0")).await;
+    let (mute, _mute) = relay(Some(b"\0\x5a")).await;
+    let (silent, _silent) = relay(None).await;
+    let relays = [yes, no, mute, silent, nobody().await, yes];
+    let request =
+        HttpRequest { method: "GET".into(), uri: Text::Plain(b"/".to_vec()), ..HttpRequest::default() };
+    let check = Check::by_steps(CheckKind::Http, [Step::SendHttp(Box::new(request))]);
+    // Nobody but the relays could be asked at this address.
+    let mut addrs = [nobody().await; 6];
+    addrs[5] = "[::1]:9".parse().unwrap();
+    let bench = Bench::new(&addrs, check, |p| {
+        p.timeouts.check = Some(Duration::from_millis(300));
+        for (server, relay) in p.backend.as_mut().unwrap().servers.iter_mut().zip(relays) {
+            server.socks4 = Some(relay);
+            server.check.as_mut().unwrap().via_socks4 = true;
+        }
+    })
+    .await;
+    for (index, status, info) in [
+        (0, "L7OK", "Fine"),
+        (1, "SOCKERR", "SOCKS4 Proxy deny the request"),
+        (2, "SOCKERR", "SOCKS4 Proxy read error during handshake"),
+        (3, "L7TOUT", ""),
+        (4, "L4CON", "ECONNREFUSED returned by OS (Connection refused)"),
+        (5, "L4CON", "General socket error (Invalid argument)"),
+    ] {
+        let found = || {
+            let report = bench.server(index).check.read().clone();
+            report.status == status && (report.in_progress || report.info == info)
+        };
+        until(found).await;
+    }
+    assert!(bench.server(0).is_usable());
+    assert!((1..6).all(|index| !bench.server(index).is_usable()));
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_answers_times_out() {
+    // A queue with room for one: what comes after that is not answered.
+    let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    full.bind(&"127.0.0.1:0".parse::<SocketAddr>().unwrap().into()).unwrap();
+    full.listen(0).unwrap();
+    let addr = full.local_addr().unwrap().as_socket().unwrap();
+    let _first = tokio::net::TcpStream::connect(addr).await.unwrap();
+    let bench = Bench::new(&[addr], Check::default(), |_| {}).await;
+    let line = bench.line().await;
+    assert!(line.starts_with("Server b/s1 is DOWN, reason: Layer4 timeout, check duration: Nms."), "{line}");
+    // Its end is noticed in the middle of a check, too.
+    drop((full, _first));
+    let _back = origin(&addr.to_string(), b"").await;
+    until(|| bench.server(0).is_usable()).await;
+}

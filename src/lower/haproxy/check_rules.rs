@@ -231,6 +231,7 @@ fn connect(language: &mut Language<'_>, line: &Statement) -> Read {
         match setting.name() {
             "default" => how.as_server = true,
             "send-proxy" => how.send_proxy = true,
+            "via-socks4" => how.via_socks4 = true,
             "linger" => how.linger = true,
             "comment" => comment = setting.text(0).map(Into::into),
             "addr" => {

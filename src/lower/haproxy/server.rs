@@ -168,6 +168,7 @@ impl Template {
             "agent-addr" => self.agent_addr(context, setting),
             "check-send-proxy" => check.send_proxy = true,
             "no-check-send-proxy" => check.send_proxy = false,
+            "check-via-socks4" => check.via_socks4 = true,
             "track" => server.track = text.map(track),
             "observe" => {
                 self.observe = match text {
@@ -214,6 +215,7 @@ impl Template {
                 context.warn(Reason::NoEffect, span_at(setting, 0), message);
             }
             "namespace" => server.namespace = owned(),
+            "socks4" => server.socks4 = relay(context, setting),
             "proto" | "check-proto" => super::bind::protocol(context, setting),
             "source" => {
                 server.source = source(context, setting);
@@ -286,6 +288,20 @@ impl Template {
 
 fn alert(context: &mut Context<'_>, span: Span, message: String) {
     context.say(Diagnostic::alert(Reason::InvalidValue, span, message).head(Head::At));
+}
+
+/// `socks4`: an address with one port.
+fn relay(context: &mut Context<'_>, setting: &Statement) -> Option<std::net::SocketAddr> {
+    let (span, written) = (span_at(setting, 0), setting.text(0).unwrap_or_default());
+    let address = context.resolved(setting.addresses(0).first()?, span)?;
+    let why = match &address {
+        Address::Inet { port: Port::One(_), .. } => return address.socket(0),
+        Address::Inet { port: Port::Range(..), .. } => "port range not permitted here in",
+        Address::Inet { .. } => "missing port specification in",
+        _ => "no address of IP:",
+    };
+    alert(context, span, format!("'socks4 {written}' : {why} '{written}'."));
+    None
 }
 
 /// `[proxy/]server`; an empty proxy is the server's own.

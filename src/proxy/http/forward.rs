@@ -96,7 +96,7 @@ pub(super) async fn run(
             };
         let server = slot.server().clone();
         if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
-            txn.req.set(name.to_ascii_lowercase().as_bytes(), server.ir.name.as_bytes());
+            txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());
         }
         if outbound::needs_addresses(txn) {
             // A connection that was kept has not passed through `connect`.
@@ -458,7 +458,7 @@ async fn respond(
         return Attempt::Over(flow);
     }
     if !persist::write(txn, direct) {
-        tracing::error!(backend = txn.be.ir.name, server = server.ir.name, "a cacheable cookie was blocked");
+        tracing::error!(backend = txn.be.ir.name, server = server.name(), "a cacheable cookie was blocked");
         let refusal = Answer { status: 502, body: AnswerBody::ErrorPage, headers: Vec::new() };
         return Attempt::Over(denied(conn, txn, facts, &refusal).await);
     }

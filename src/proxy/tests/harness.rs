@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::ir::proxy::{Caps, Frontend, Mode, Proxy};
-use crate::ir::server::{HashKey, InitAddr, OnMark, Server, ServerAddr};
+use crate::ir::server::{Server, ServerAddr};
 use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
 use crate::live::Live;
 use crate::log::{Identity, Logger};
@@ -55,48 +55,7 @@ fn bind() -> Bind {
 
 /// A server line.
 pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
-    Server {
-        name: name.into(),
-        id: 1,
-        addr: ServerAddr::Ip(addr),
-        port_offset: None,
-        weight: 1,
-        backup: false,
-        disabled: false,
-        maxconn: 0,
-        minconn: 0,
-        maxqueue: 0,
-        hash_key: HashKey::Id,
-        guid: None,
-        cookie: None,
-        check: None,
-        rise: 2,
-        ignore_dns_weight: false,
-        resolve_net: Vec::new(),
-        agent: None,
-        track: None,
-        resolvers: None,
-        resolve_prefer_ipv4: false,
-        prevent_dup_ip: false,
-        init_addr: Vec::<InitAddr>::new(),
-        slowstart: None,
-        send_proxy: None,
-        proxy_v2: Default::default(),
-        namespace: None,
-        proxy_tlvs: Vec::new(),
-        user_timeout: None,
-        source: None,
-        datagrams: false,
-        source_from: Default::default(),
-        redir: None,
-        observe: None,
-        on_marked_down: OnMark::None,
-        on_marked_up: OnMark::None,
-        pool_max_conn: None,
-        pool_low_conn: 0,
-        pool_purge_delay: Duration::from_secs(5),
-        place: Default::default(),
-    }
+    Server { id: 1, prevent_dup_ip: false, ..Server::new(name, ServerAddr::Ip(addr)) }
 }
 
 /// Run sections written in HAProxy's language. `@0`, `@1`... are the addresses of `servers`; the first section is the

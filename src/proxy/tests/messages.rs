@@ -216,7 +216,11 @@ fn extensions_of_the_proxy_protocol_are_known() {
     let addresses = Some(("192.0.2.1:5".parse().unwrap(), "192.0.2.2:80".parse().unwrap()));
     let tlvs = vec![(2, b"here"[..].into()), (0xe1, b"there"[..].into())];
     let mut c = p.connect();
-    c.send(crate::proxy::proxy_protocol::with_tlvs(crate::proxy::proxy_protocol::v2(addresses), &tlvs, true));
+    c.send(crate::handshake::proxy_protocol::with_tlvs(
+        crate::handshake::proxy_protocol::v2(addresses),
+        &tlvs,
+        true,
+    ));
     c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let head = c.response().0;
     assert!(head.contains("x-a: here\r\n") && head.contains("x-t: there\r\n"), "{head}");

@@ -1,6 +1,6 @@
 //! Ways: which backend a request goes to, what of it goes through a pipe, what goes in front of it.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use super::harness::*;
 
@@ -110,7 +110,7 @@ fn long_bodies_of_every_kind_come_through_pipes_whole() {
 fn headers_of_the_proxy_protocol_carry_what_a_format_says() {
     let origin = Origin::new(|mut c| {
         let head = c.client.some();
-        let header = crate::proxy::proxy_protocol::parse(&head).unwrap().unwrap();
+        let header = crate::handshake::proxy_protocol::parse(&head).unwrap().unwrap();
         let tlvs: Vec<_> = header
             .tlvs
             .iter()
@@ -270,4 +270,58 @@ fn whoever_stays_with_a_server_waits_behind_no_more_than_allowed() {
         }
         busy.response();
     }
+}
+
+/// A SOCKS4 relay that answers with `code`, and connects if that says so. Tells what it was asked.
+fn relay(code: u8) -> (std::net::SocketAddr, std::sync::mpsc::Receiver<[u8; 16]>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (told, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 16];
+            if stream.read_exact(&mut request).is_err() || told.send(request).is_err() {
+                return;
+            }
+            // In pieces, the last of them together with what the server says first.
+            stream.write_all(&[0, code, 0]).unwrap();
+            if code != 90 {
+                let _ = stream.write_all(&[0; 5]);
+                continue;
+            }
+            let ip = std::net::Ipv4Addr::from(<[u8; 4]>::try_from(&request[4..8]).unwrap());
+            let port = u16::from_be_bytes([request[2], request[3]]);
+            let onward = std::net::TcpStream::connect((ip, port)).unwrap();
+            stream.write_all(&[0; 5]).unwrap();
+            let (mut back, mut client) = (onward.try_clone().unwrap(), stream.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back, &mut client));
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut &onward));
+        }
+    });
+    (addr, asked)
+}
+
+#[test]
+fn servers_are_reached_through_a_relay_or_not_at_all() {
+    let origin = Origin::named("a");
+    let (yes, asked) = relay(90);
+    let (no, refused) = relay(91);
+    let text = format!(
+        "{DEFAULTS}frontend f\n bind 127.0.0.1:1\n use_backend %[req.hdr(x-to)]\n\
+         backend yes\n server s @0 socks4 @1\nbackend no\n server s @0 socks4 @2\n\
+         backend six\n server s [::1]:1 socks4 @1\nbackend unix\n server s /nowhere socks4 @1\n"
+    );
+    let p = written(&[origin.addr, yes, no], &text);
+    let to = |name: &str| status(&p, &format!("GET / HTTP/1.1\r\nHost: a\r\nx-to: {name}\r\n\r\n"));
+    assert_eq!(to("yes"), ("200".to_owned(), "a".to_owned()));
+    let mut request = [4, 1, 0, 0, 127, 0, 0, 1, b'H', b'A', b'P', b'r', b'o', b'x', b'y', 0];
+    request[2..4].copy_from_slice(&origin.addr.port().to_be_bytes());
+    assert_eq!(asked.recv().unwrap(), request);
+    assert_eq!(to("no").0, "503");
+    assert_eq!(refused.recv().unwrap(), request);
+    // What the protocol has no words for is not asked, and not reached around the relay.
+    assert_eq!(to("six").0, "503");
+    assert_eq!(to("unix").0, "503");
+    assert!(asked.try_recv().is_err());
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::failure::Failure;
-use super::proxy_protocol::Tlv;
 use super::shape::Shape;
 use super::worker::{Conn, with};
 use crate::buf::Buf;
 use crate::expr::ctx::{Buffered, Captures, Timers};
 use crate::expr::{Session as _, Vars};
+use crate::handshake::proxy_protocol::Tlv;
 use crate::http::Head;
 use crate::ir;
 use crate::ir::expr::Scope;

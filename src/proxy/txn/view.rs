@@ -81,7 +81,7 @@ impl Session for Txn {
             frontend,
             backend: view(&self.be),
             server: self.server.as_ref().map(|s| ServerView {
-                name: &s.ir.name,
+                name: s.name(),
                 id: s.ir.id,
                 index: s.index as u32,
                 bc_src: self.server_src.map(Peer::Ip),

@@ -29,7 +29,7 @@ const CONNECT: &[Keyword] = &[
     full("port", NONE, &[Arg::Word("port or expression")], "other port"),
     full("addr", NONE, &[Arg::Addr], "other address"),
     full("send-proxy", NONE, FLAG, "send a PROXY header"),
-    inert("via-socks4", NONE, FLAG, "SOCKS is not used", "use SOCKS"),
+    full("via-socks4", NONE, FLAG, "through the relay of the server"),
     inert("ssl", NONE, FLAG, "the check is made in clear", "use TLS"),
     inert("sni", NONE, WORD, "the check is made in clear", "name in TLS"),
     inert("alpn", NONE, WORD, "the check is made in clear", "protocol in TLS"),

@@ -28,7 +28,7 @@ pub const TLV_UNIQUE_ID: u8 = 0x05;
 pub struct Malformed;
 
 /// How version 2 begins.
-pub(super) const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
+pub const V2_SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Longest version 1 line, CRLF included.
 const V1_MAX: usize = 107;
