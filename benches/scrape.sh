@@ -16,7 +16,7 @@ p99() { # port -> microseconds
     wrk -t1 -c16 -d"${secs}s" --latency "http://127.0.0.1:$1/" |
         awk '$1 == "99%" { v = $2 + 0; if ($2 ~ /ms/) v *= 1000; else if ($2 ~ /[0-9]s/) v *= 1000000; print v }'
 }
-ticks() { awk '{print $14 + $15}' "/proc/$1/stat"; }
+cpu() { cat /proc/"$1"/task/*/schedstat | awk '{ns += $1} END {printf "%.0f", ns / 1e6}'; }
 printf '%s servers, read once a second beside traffic\n%-8s %12s %12s %12s %12s %12s\n' "$servers" program "scrape ms" "CPU ms" MB "p99 us" "p99 beside"
 for program in "$ours" "$ref"; do
     port=$((base + 2)); base=$((base + 4))
@@ -26,15 +26,15 @@ for program in "$ours" "$ref"; do
     for _ in $(seq 100); do (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null && break; sleep 0.1; done
     url="http://127.0.0.1:$((port + 1))/metrics"
     curl -s -o /dev/null "$url"
-    before=$(ticks $pid)
+    before=$(cpu $pid)
     for _ in $(seq 10); do curl -s -o /dev/null -w '%{time_total} %{size_download}\n' "$url"; done > "$dir/scrapes"
-    cpu=$(awk -v t=$(($(ticks $pid) - before)) -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", t * 100 / hz }')
+    used=$(awk -v ms=$(($(cpu $pid) - before)) 'BEGIN { printf "%.1f", ms / 10 }')
     took=$(sort -n "$dir/scrapes" | awk 'NR == 5 { printf "%.1f", $1 * 1000 }')
     size=$(awk 'NR == 1 { printf "%.1f", $2 / 1e6 }' "$dir/scrapes")
     alone=$(p99 $port)
     (while :; do curl -s -o /dev/null "$url"; sleep 1; done) & scraper=$!
     beside=$(p99 $port)
     kill $scraper; wait $scraper 2> /dev/null || true
-    printf '%-8s %12s %12s %12s %12s %12s\n' "$([ "$program" = "$ours" ] && echo Tandem || echo HAProxy)" "$took" "$cpu" "$size" "$alone" "$beside"
+    printf '%-8s %12s %12s %12s %12s %12s\n' "$([ "$program" = "$ours" ] && echo Tandem || echo HAProxy)" "$took" "$used" "$size" "$alone" "$beside"
     kill $pid; while kill -0 $pid 2> /dev/null; do sleep 0.1; done; rm "$dir/$port.pid"
 done

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Part, Process, Stats, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Part, Process, Stats, get, proxy, wait_for};
 
 const CONFIG: &str = "\
 global
@@ -123,6 +123,48 @@ fn broken_requests_are_kept_and_variables_are_set() {
     assert_eq!(side.ask(set), "\n\nproc.tone: type=str value=<high>\n\n");
     let answer = Connection::open(&side.host, "127.0.0.1:8001").unwrap().get("/").unwrap();
     assert_eq!(answer.header("x-v"), Some("high"));
+}
+
+#[test]
+fn what_happens_is_traced_and_followed() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let side = Side::start(&lab);
+    assert!(side.ask("show trace").contains(" [.] stream     -> none [drp 0]  [Applicative stream]\n"));
+    assert_eq!(side.ask("trace session sink buf0 start now;trace stream sink buf0 start now"), "\n\n");
+    get(&side.host, "127.0.0.1:8001", "/before").unwrap();
+    let told = wait_for("the trace", Duration::from_secs(20), || {
+        let told = side.ask("show events buf0");
+        (told.contains("target=/before") && told.contains("[session|sess_end] fe=fe")).then_some(told)
+    });
+    let order = ["[session|sess_new] fe=fe src=127.0.0.1:", "[stream|strm_request] ", "[stream|strm_end] "];
+    let at = order.map(|part| told.find(part).unwrap_or_else(|| panic!("{part}: {told}")));
+    assert!(at.is_sorted(), "{told}");
+    let end = told.lines().find(|line| line.contains("strm_end")).unwrap();
+    assert!(end.contains(" method=GET target=/before status=200 "), "{end}");
+    // What levels above are for is not told.
+    assert!(!told.contains("strm_accept"), "{told}");
+
+    // Who follows sees what comes, and nothing of before, until he types.
+    let mut stream = side.connect();
+    stream.write_all(b"show events buf0 -nw\n").unwrap();
+    let mut seen = String::new();
+    let mut buffer = [0; 4096];
+    while !seen.contains("target=/after") {
+        // Until it is known that he is there.
+        get(&side.host, "127.0.0.1:8001", "/after").unwrap();
+        let n = stream.read(&mut buffer).expect("news before the time is up");
+        assert!(n > 0, "it ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
+    }
+    assert!(!seen.contains("/before"), "{seen}");
+    stream.write_all(b"x").unwrap();
+    stream.read_to_string(&mut seen).unwrap();
+    assert!(!seen.contains("Unknown"), "{seen}");
+
+    assert_eq!(side.ask("trace 0"), "All traces now stopped\n\n");
+    get(&side.host, "127.0.0.1:8001", "/silent").unwrap();
+    assert!(!side.ask("show events buf0").contains("/silent"));
+    assert!(side.ask("trace h1").starts_with("No such trace source 'h1'"));
 }
 
 #[test]
@@ -533,9 +575,10 @@ fn what_was_changed_is_written_back() {
     assert_eq!(std::fs::read_to_string(&list).unwrap(), patterns);
     assert_eq!(side.ask("commit config"), "Nothing was changed.\n\n");
     // Another change, found although lines have moved.
-    side.ask("set weight other/d 9;enable server other/e");
+    side.ask("set weight other/d 9;enable server other/e;set server be/c name third");
     side.ask("commit config");
     let expected = expected.replace("8094\n", "8094 weight 9\n").replace("weight 3 disabled", "weight 3");
+    let expected = expected.replace("server  c  127", "server  third  127");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
     // What somebody else wrote is not lost.
     let later = std::time::SystemTime::now() + Duration::from_secs(10);

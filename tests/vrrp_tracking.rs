@@ -87,7 +87,9 @@ fn a_link_that_goes_down_and_up_counts_after_its_delays() {
     println!("{down}");
     pair.one.sh("ip link set spare0 up");
     // Half of the delay, which the kernel's word has begun before `ip` came back.
-    holds_for("the low priority", SECOND / 2, || one.count("Changing effective priority from 80 to 100") == 0);
+    holds_for("the low priority", SECOND / 2, || {
+        one.count("Changing effective priority from 80 to 100") == 0
+    });
     one.wait_log("Changing effective priority from 80 to 100", 5 * SECOND);
     assert_eq!(one.count("Changing effective priority"), 2, "{:#?}", one.log());
 }

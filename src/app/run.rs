@@ -366,7 +366,7 @@ fn dump_servers(live: &Live) {
             let text = format!(
                 "SIGHUP: Server {}/{} is {up}. Conn: {} act, {} pend, {} tot.",
                 proxy.ir.name,
-                server.ir.name,
+                server.name(),
                 server.counters.sessions.get(),
                 server.queue.len(),
                 server.counters.stot.get(),

@@ -4,6 +4,7 @@
 //! with one file per family under `cmd`; [`runner`] listens.
 
 mod cmd;
+mod help;
 mod json;
 pub mod registry;
 mod reply;

@@ -1,15 +1,17 @@
 //! The table of commands, and the way from words to an answer.
 
-use super::Control;
 use super::cmd;
 use super::reply::Reply;
 use super::session::Settings;
+use super::{Control, help};
 use crate::ir::global::Level;
 
 /// What a handler gets.
 pub struct Call<'a> {
     /// What commands work on.
     pub control: &'a Control,
+    /// The command's own words.
+    pub words: &'static [&'static str],
     /// The session that called.
     pub session: &'a mut Settings,
     /// The words after the command's own.
@@ -77,7 +79,7 @@ pub fn run(control: &Control, session: &mut Settings, words: &[String], payload:
     let matching =
         commands().filter(|c| words.len() >= c.words.len() && c.words.iter().zip(words).all(|(a, b)| a == b));
     let Some(command) = matching.max_by_key(|c| c.words.len()) else {
-        return Reply::error(unknown(words));
+        return Reply::error(help::unknown(words, session.expert));
     };
     if session.level < command.level {
         return Reply::error("Permission denied\n");
@@ -90,7 +92,7 @@ pub fn run(control: &Control, session: &mut Settings, words: &[String], payload:
             if translated {
                 args = &args[..args.len() - 1];
             }
-            let mut reply = run(&mut Call { control, session, args, payload });
+            let mut reply = run(&mut Call { control, words: command.words, session, args, payload });
             reply.as_json = translated;
             if let Some(waiting) = &mut reply.waiting {
                 waiting.as_json = translated;
@@ -101,62 +103,4 @@ pub fn run(control: &Control, session: &mut Settings, words: &[String], payload:
             Reply::error(format!("'{}' is not done yet: {why}\n", command.words.join(" ")))
         }
     }
-}
-
-fn help_line(command: &Command) -> String {
-    let mark = if matches!(command.handler, Handler::NotYet(_)) { " (not done yet)" } else { "" };
-    format!("  {:<40}: {}{mark}\n", command.usage, command.help)
-}
-
-/// `help [WORDS]`.
-pub(super) fn help(words: &[String]) -> String {
-    let mut out = String::from("The following commands are valid at this level:\n");
-    out.extend(similar(words).map(help_line));
-    out
-}
-
-fn unknown(words: &[String]) -> String {
-    let mut out = String::new();
-    let alike = similar(words).count();
-    if words.is_empty() || alike == cmd::session::ALWAYS.len() || alike == commands().count() {
-        out.push_str("Unknown command. Please enter one of the following commands only:\n");
-        out.extend(commands().map(help_line));
-    } else {
-        out.push_str("Unknown command, but maybe one of the following ones is a better match:\n");
-        out.extend(similar(words).map(help_line));
-    }
-    out
-}
-
-/// The commands that `words` may have meant, and those that always work. No words: all.
-fn similar(words: &[String]) -> impl Iterator<Item = &'static Command> {
-    let first = words.first().map(String::as_str);
-    let first = first.filter(|f| commands().any(|c| c.words[0] == *f));
-    commands().filter(move |c| {
-        let fits = |(given, own): (&String, &&str)| {
-            own.starts_with(given.as_str()) || given.starts_with(*own) || distance(given, own) <= 2
-        };
-        let family = first.is_none_or(|f| c.words[0] == f);
-        let always = cmd::session::ALWAYS.iter().any(|a| a.words == c.words);
-        always || family && words.iter().zip(c.words).all(fits)
-    })
-}
-
-/// Edit distance, cut off at 3.
-fn distance(a: &str, b: &str) -> usize {
-    if a.len().abs_diff(b.len()) > 2 || a.len() > 40 {
-        return 3;
-    }
-    let b = b.as_bytes();
-    let mut row = (0..=b.len()).collect::<Vec<_>>();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()].min(3)
 }

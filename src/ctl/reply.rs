@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::Control;
+use crate::sys::clock;
 
 /// An answer. The session adds the empty line that ends it.
 #[derive(Debug, Default)]
@@ -20,6 +21,9 @@ pub struct Reply {
     pub waiting: Option<Waiting>,
 }
 
+/// What has come since the last look.
+type News = Box<dyn FnMut() -> String + Send + Sync>;
+
 /// Looks whether what is waited for has come; `None`: not yet.
 type Condition = Box<dyn Fn(&Control) -> Option<Reply> + Send + Sync>;
 
@@ -27,11 +31,13 @@ type Condition = Box<dyn Fn(&Control) -> Option<Reply> + Send + Sync>;
 pub struct Waiting {
     until: Instant,
     condition: Option<Condition>,
+    /// Told as it comes, until the client says something.
+    news: Option<News>,
     pub(super) as_json: bool,
 }
 
 /// How often a condition is looked at.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,16 +46,34 @@ impl fmt::Debug for Waiting {
 }
 
 impl Waiting {
+    /// One that has ended.
+    pub(super) fn over() -> Self {
+        Self {
+            until: clock::now(),
+            condition: Some(Box::new(|_| Some(Reply::done()))),
+            news: None,
+            as_json: false,
+        }
+    }
+
+    /// What is told meanwhile; `None`: this waits for an end, not for news.
+    pub(super) fn news(&mut self) -> Option<String> {
+        self.news.as_mut().map(|look| look())
+    }
+
     /// The answer, or what still waits and when to look again.
     pub(super) fn look(self, control: &Control, now: Instant) -> Result<Reply, (Self, Instant)> {
         if let Some(mut reply) = self.condition.as_ref().and_then(|look| look(control)) {
             reply.as_json |= self.as_json;
             return Ok(reply);
         }
+        if self.news.is_some() {
+            return Err((self, now + LOOK_EVERY));
+        }
         if now >= self.until {
             let waited_for_nothing = self.condition.is_none();
             return Ok(if waited_for_nothing {
-                Reply::done()
+                Reply::info("Done.\n")
             } else {
                 Reply::error("Wait delay expired.\n")
             });
@@ -102,7 +126,15 @@ impl Reply {
     /// Answers at `until`, or before that with what `condition` finds.
     #[must_use]
     pub fn wait(until: Instant, condition: Option<Condition>) -> Self {
-        Self { waiting: Some(Waiting { until, condition, as_json: false }), ..Self::default() }
+        Self { waiting: Some(Waiting { until, condition, news: None, as_json: false }), ..Self::default() }
+    }
+
+    /// Goes on telling what comes.
+    #[must_use]
+    pub fn follow(news: impl FnMut() -> String + Send + Sync + 'static) -> Self {
+        let waiting =
+            Waiting { until: clock::now(), condition: None, news: Some(Box::new(news)), as_json: false };
+        Self { waiting: Some(waiting), ..Self::default() }
     }
 
     /// The text as `set severity-output` wants it.
@@ -111,10 +143,13 @@ impl Reply {
         if self.as_json && self.severity != Some(3) {
             return super::json::of(&self.text);
         }
-        match (self.severity, output) {
-            (None, _) | (_, SeverityOutput::None) => self.text,
-            (Some(n), SeverityOutput::Number) => format!("[{n}]: {}", self.text),
-            (Some(n), SeverityOutput::Name) => format!("[{}]: {}", SEVERITIES[usize::from(n & 7)], self.text),
+        let Some(severity) = self.severity else { return self.text };
+        // Messages end their line, whether or not who wrote them did.
+        let text = self.text.trim_end_matches('\n');
+        match output {
+            SeverityOutput::None => format!("{text}\n"),
+            SeverityOutput::Number => format!("[{severity}]: {text}\n"),
+            SeverityOutput::Name => format!("[{}]: {text}\n", SEVERITIES[usize::from(severity & 7)]),
         }
     }
 }

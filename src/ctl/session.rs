@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cmd::anon::Anon;
 use super::registry;
-use super::reply::{Reply, SeverityOutput, Waiting};
+use super::reply::{LOOK_EVERY, Reply, SeverityOutput, Waiting};
 use super::{Control, words};
 use crate::ir::global::Level;
 use crate::sys::clock;
@@ -77,6 +77,8 @@ pub struct Session {
     waiting: Option<Waiting>,
     /// The client sends no more.
     ended: bool,
+    /// When a command that goes on telling last had something to tell, or somebody to tell it to.
+    last_news: Instant,
 }
 
 /// What is to be sent, and whether to end then.
@@ -111,6 +113,7 @@ impl Session {
             queue: VecDeque::new(),
             waiting: None,
             ended: false,
+            last_news: clock::now(),
         }
     }
 
@@ -139,7 +142,18 @@ impl Session {
 
     fn go_on(&mut self, control: &Control) -> Output {
         let mut out = Output::default();
-        if let Some(waiting) = self.waiting.take() {
+        let mut answered = self.waiting.is_some();
+        if let Some(mut waiting) = self.waiting.take() {
+            if let Some(news) = waiting.news() {
+                if self.tell(news, &mut out) {
+                    self.waiting = Some(waiting);
+                    return out;
+                }
+                // What it typed to end it is nothing else.
+                self.input.clear();
+                self.searched = 0;
+                waiting = Waiting::over();
+            }
             match waiting.look(control, clock::now()) {
                 Ok(reply) => self.answer(control, reply, &mut out),
                 Err((waiting, at)) => {
@@ -152,7 +166,6 @@ impl Session {
                 }
             }
         }
-        let mut answered = false;
         while !out.close {
             if let Some(command) = self.queue.pop_front() {
                 answered = true;
@@ -192,6 +205,19 @@ impl Session {
             out.close = true;
         }
         out
+    }
+
+    /// Gives out what has come, and whether to go on: not once the client typed something, or has been gone for long.
+    fn tell(&mut self, news: String, out: &mut Output) -> bool {
+        let now = clock::now();
+        if !news.is_empty() || !self.ended {
+            self.last_news = now;
+        }
+        out.text.push_str(&news);
+        let stop =
+            !self.input.is_empty() || now.saturating_duration_since(self.last_news) >= self.settings.timeout;
+        out.resume_at = (!stop).then_some(now + LOOK_EVERY);
+        !stop
     }
 
     fn refuse(&mut self, mut out: Output, why: &str) -> Output {

@@ -54,7 +54,7 @@ fn answers_are_haproxys() {
             "set server be/checked health x",
             "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n\n",
         ),
-        ("set server be/checked addr foo", "Invalid addr 'foo' by 'stats socket command'\n\n"),
+        ("set server be/checked addr foo", "Invalid addr 'foo'\n\n"),
         (
             "set server be/checked addr ::1 port 80",
             "IP changed from '127.0.0.1' to '::1', port changed from '23991' to '80' by 'stats socket command'\n\n",
@@ -63,7 +63,8 @@ fn answers_are_haproxys() {
             "set server be/plain addr 127.0.0.1 port 23991",
             "no need to change the addr, no need to change the port by 'stats socket command'\n\n",
         ),
-        ("set server be/plain check-port 5", "health checks are not enabled on this server\n"),
+        ("set server be/plain check-port 5", "health checks are not enabled on this server\n\n"),
+        ("set server be/plain ssl on", "server ssl setting not supported.\n\n"),
         ("set maxconn frontend", "A frontend name is expected.\n\n"),
         ("set maxconn frontend nope 5", "No such frontend.\n\n"),
         ("set maxconn frontend fe -1", "Value out of range.\n\n"),
@@ -83,6 +84,28 @@ fn answers_are_haproxys() {
     ] {
         assert_eq!(ask(&control, command), answer, "{command}");
     }
+}
+
+#[test]
+fn a_server_is_called_otherwise_once_it_is_in_maintenance() {
+    let control = control();
+    let rename = |server: &str, name: &str| ask(&control, &format!("set server be/{server} name {name}"));
+    let must_rest = "Server must be in maintenance mode to be renamed (set server <b>/<s> state maint).\n\n";
+    assert_eq!(rename("plain", "blue"), must_rest);
+    ask(&control, "disable server be/plain");
+    assert_eq!(rename("plain", ""), "set server <b>/<s> name requires a new name.\n\n");
+    assert_eq!(rename("plain", "a/b"), "Server name contains invalid characters.\n\n");
+    assert_eq!(rename("plain", "checked"), "A server with the same name already exists in this backend.\n\n");
+    assert_eq!(rename("plain", "plain"), "Server name updated.\n\n");
+    assert_eq!(rename("plain", "blue"), "Server name updated.\n\n");
+    assert_eq!(rename("plain", "green"), "No such server.\n\n");
+    assert_eq!(rename("blue", "green"), "Server name updated.\n\n");
+    for listing in ["show stat", "show servers state", "show servers conn", "show latency"] {
+        let out = ask(&control, listing);
+        assert!(out.contains("green") && !out.contains("plain") && !out.contains("blue"), "{listing}: {out}");
+    }
+    assert_eq!(ask(&control, "enable server be/green"), "\n");
+    assert_eq!(rename("green", "x"), must_rest);
 }
 
 #[test]
@@ -207,13 +230,13 @@ fn unknown_commands_get_the_likely_ones() {
     let control = control();
     let out = ask(&control, "show inf");
     assert!(
-        out.starts_with("Unknown command, but maybe one of the following ones is a better match:\n"),
+        out.starts_with("Unknown command: 'show', but maybe one of the following ones is a better match:\n"),
         "{out}"
     );
     assert!(out.contains("  show info [desc|json|typed|float]*      : "), "{out}");
     assert!(!out.contains("set server"), "{out}");
     let out = ask(&control, "xyzzy");
-    assert!(out.starts_with("Unknown command. Please enter one of the following commands only:\n"), "{out}");
+    assert!(out.starts_with("Unknown command: 'xyzzy', but maybe one of the following ones"), "{out}");
     let out = ask(&control, "help");
     assert!(out.starts_with("The following commands are valid at this level:\n"), "{out}");
     assert!(out.contains("  quit                                    : disconnect\n\n"), "{out}");

@@ -137,7 +137,7 @@ impl Backend {
     /// The server with this name.
     #[must_use]
     pub fn server_named(&self, name: &str) -> Option<Arc<Server>> {
-        self.servers().iter().find(|s| s.ir.name == name).cloned()
+        self.servers().iter().find(|s| s.name() == name).cloned()
     }
 
     /// Servers can join and leave: the algorithm does not compute anything from their number at the start.

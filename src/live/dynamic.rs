@@ -76,7 +76,7 @@ impl Live {
     /// # Errors
     /// What stands in the way.
     pub fn check_removable(&self, proxy: &Proxy, server: &Arc<Server>) -> Result<(), NotRemovable> {
-        if !server.trackers.lock().is_empty() || server.added.is_none() && proxy.refers_to(server) {
+        if self.refers_to(proxy, server) {
             return Err(NotRemovable::Referenced);
         }
         if !server.with_state(|s| s.admin().any(Admin::MAINT)) {
@@ -109,12 +109,45 @@ impl Live {
         server.drop_idle();
         Ok(())
     }
-}
 
-impl Proxy {
-    /// Something in the configuration names this server, so that it has to stay.
-    fn refers_to(&self, server: &Server) -> bool {
-        let rules = self.ir.backend.iter().flat_map(|b| &b.use_servers);
-        rules.into_iter().any(|rule| rule.server == server.ir.name)
+    /// `set server ... name`. Callers take turns.
+    ///
+    /// # Errors
+    /// Why not, in HAProxy's words.
+    pub fn call_server(&self, proxy: &Proxy, server: &Server, wanted: &str) -> Result<(), &'static str> {
+        let fits = |c: u8| c.is_ascii_alphanumeric() || b"_:.-".contains(&c);
+        if !wanted.bytes().all(fits) {
+            return Err("Server name contains invalid characters.\n");
+        }
+        if wanted.len() >= 256 {
+            return Err("Server name too long.\n");
+        }
+        if !server.with_state(|s| s.admin().any(Admin::MAINT)) {
+            return Err(
+                "Server must be in maintenance mode to be renamed (set server <b>/<s> state maint).\n",
+            );
+        }
+        if self.refers_to(proxy, server) {
+            return Err(
+                "Cannot rename: server's name is statically referenced (use-server, track, or sample argument).\n",
+            );
+        }
+        if server.name() == wanted {
+            return Ok(());
+        }
+        if proxy.backend.as_ref().is_some_and(|b| b.server_named(wanted).is_some()) {
+            return Err("A server with the same name already exists in this backend.\n");
+        }
+        server.call(wanted);
+        Ok(())
+    }
+
+    /// Something in the configuration names this server, so that it has to stay what it is.
+    fn refers_to(&self, proxy: &Proxy, server: &Server) -> bool {
+        let rules = proxy.ir.backend.iter().flat_map(|b| &b.use_servers);
+        let written = server.added.is_none();
+        let by_rule = || rules.into_iter().any(|rule| rule.server == server.ir.name);
+        let by_expression = || self.config.named_servers.contains(proxy.idx, server.index);
+        !server.trackers.lock().is_empty() || written && (by_rule() || by_expression())
     }
 }

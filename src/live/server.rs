@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::{Mutex, RwLock};
@@ -124,6 +124,8 @@ static TURNS: AtomicU64 = AtomicU64::new(0);
 pub struct Server {
     /// What it was made from.
     pub ir: Arc<ir::Server>,
+    /// Its name, and after `set server ... name` the next one.
+    name: Name,
     /// Address and settings as `add server` had them; `None`: it is in the configuration.
     pub added: Option<String>,
     /// Its number in the backend; after it was deleted another may get it.
@@ -169,6 +171,41 @@ pub struct Server {
     pub(super) trackers: Mutex<Vec<Tracker>>,
 }
 
+/// A name, and those that came after it. They stay, so that whoever looks at one needs no lock.
+#[derive(Debug)]
+struct Name {
+    text: String,
+    next: OnceLock<Box<Name>>,
+}
+
+impl Name {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), next: OnceLock::new() }
+    }
+
+    fn last(&self) -> &str {
+        let mut name = self;
+        while let Some(next) = name.next.get() {
+            name = next;
+        }
+        &name.text
+    }
+
+    fn push(&self, text: &str) {
+        let mut last = self;
+        let mut new = Box::new(Self::new(text));
+        loop {
+            match last.next.set(new) {
+                Ok(()) => return,
+                // Another one was faster: behind that, then.
+                Err(back) => new = back,
+            }
+            let Some(next) = last.next.get() else { return };
+            last = next;
+        }
+    }
+}
+
 /// A name of a service begins with an underscore (RFC 2782); only resolvers know what to do with it.
 fn names_service(ir: &ir::Server, host: &str) -> bool {
     ir.resolvers.is_some() && host.starts_with('_')
@@ -182,6 +219,7 @@ impl Server {
             ir::ServerAddr::Unix(path) => Address::Unix(path.clone()),
         };
         let server = Self {
+            name: Name::new(&ir.name),
             index,
             added: None,
             counters: ServerCounters::default(),
@@ -246,6 +284,18 @@ impl Server {
     pub(super) fn balance_view(&self) -> (u32, bool) {
         let state = self.state.lock();
         (state.weight(), state.is_usable())
+    }
+
+    /// Its name now.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.last()
+    }
+
+    /// Gives it another name, which has to be free.
+    pub(super) fn call(&self, name: &str) {
+        self.name.push(name);
+        self.state.lock().call(name);
     }
 
     /// A look at the state.

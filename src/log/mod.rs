@@ -12,6 +12,7 @@ mod held;
 mod received;
 mod ring;
 mod sink;
+pub mod trace;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -82,6 +82,22 @@ impl Ring {
         self.store.lock().lines.iter().cloned().collect()
     }
 
+    /// The lines it holds now from that number on, and the number of the next one.
+    #[must_use]
+    pub fn lines_from(&self, number: u64) -> (Vec<Box<[u8]>>, u64) {
+        let store = self.store.lock();
+        let skipped = usize::try_from(number.saturating_sub(store.first)).unwrap_or(usize::MAX);
+        let lines = store.lines.iter().skip(skipped).cloned().collect();
+        (lines, store.first + store.lines.len() as u64)
+    }
+
+    /// Number of the line that comes next.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let store = self.store.lock();
+        store.first + store.lines.len() as u64
+    }
+
     /// Writes one line. `false`: it was lost.
     pub(super) fn push(self: &Arc<Self>, line: &[u8]) -> bool {
         self.started.call_once(|| self.start());

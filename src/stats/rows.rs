@@ -311,7 +311,7 @@ pub fn server_address(server: &Server) -> String {
 pub(super) fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: bool) -> Row {
     let (c, ir) = (&server.counters, &server.ir);
     let (now, now_ms) = (clock::now(), clock::now_ms());
-    let mut row = Row::new(Kind::Server, &proxy.ir.name, &ir.name, proxy.ir.id, ir.id);
+    let mut row = Row::new(Kind::Server, &proxy.ir.name, server.name(), proxy.ir.id, ir.id);
     row.text(Col::Mode, mode_name(proxy));
     row.u32(Col::Qcur, c.queued.get());
     row.u32(Col::Qmax, c.queued.peak());

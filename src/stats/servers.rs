@@ -138,7 +138,7 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server, shown: &dyn Show
         proxy.ir.id,
         shown.name(&proxy.ir.name),
         ir.id,
-        shown.name(&ir.name),
+        shown.name(server.name()),
     );
 }
 
@@ -172,7 +172,7 @@ pub fn conn<'a>(backends: impl Iterator<Item = &'a Arc<Proxy>>, shown: &dyn Show
                 out,
                 "{}/{} {}/{} {addr} {port} - {} {} {} {} {idle} 0 {limit} {idle} {idle}",
                 shown.name(&proxy.ir.name),
-                shown.name(&ir.name),
+                shown.name(server.name()),
                 proxy.ir.id,
                 ir.id,
                 ir.pool_purge_delay.as_millis(),

@@ -279,8 +279,8 @@ fn servers(proxy: &Proxy, file: &mut File, head: usize) {
     };
     for server in running.iter() {
         let Some(words) = &server.added else { continue };
-        let line = server_line(server, &format!("{indent}server {} {words}", server.ir.name));
-        match line_of(file, &server.ir.name) {
+        let line = server_line(server, &format!("{indent}server {} {words}", server.name()));
+        match line_of(file, server.name()) {
             Some(at) => file.edit(at, |_| line),
             None => file.insert(behind, line),
         }
@@ -291,6 +291,9 @@ fn servers(proxy: &Proxy, file: &mut File, head: usize) {
 fn server_line(server: &Server, line: &str) -> String {
     let ir = &server.ir;
     let mut line = line.to_owned();
+    if server.name() != ir.name {
+        line = rewrite::replace_word(&line, 1, server.name());
+    }
     let (weight, initial, admin) = server.with_state(|s| (s.user_weight(), s.initial_weight(), s.admin()));
     if let (ServerAddr::Ip(before), Address::Ip(now)) = (&ir.addr, server.address())
         && *before != now

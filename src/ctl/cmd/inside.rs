@@ -38,13 +38,6 @@ pub(super) const COMMANDS: &[Command] = &[
         set_profiling,
     ),
     command(
-        &["trace"],
-        Level::Admin,
-        "trace [<module>|0] [cmd [args...]]",
-        "manage live tracing (empty to list, 0 to stop all)",
-        trace,
-    ),
-    command(
         &["debug", "dev"],
         Level::Admin,
         "debug dev <what>",
@@ -177,19 +170,6 @@ fn set_profiling(call: &mut Call<'_>) -> Reply {
         ("tasks", _) => Reply::error("Expects 'on', 'auto', or 'off'.\n"),
         ("memory", _) => Reply::error("Expects either 'on' or 'off'.\n"),
         _ => Reply::error("Expects either 'tasks' or 'memory'.\n"),
-    }
-}
-
-fn trace(call: &mut Call<'_>) -> Reply {
-    match call.arg(0) {
-        "" => Reply::list(
-            "Supported trace sources and states (.=stopped, w=waiting, R=running) :\n \
-             [.] 0          : not a source, will immediately stop all traces\n",
-        ),
-        "0" => Reply::done(),
-        name => Reply::error(format!(
-            "No such trace source '{name}'. This program has none; its events are in its log (RUST_LOG=debug).\n"
-        )),
     }
 }
 

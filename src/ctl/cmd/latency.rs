@@ -27,7 +27,7 @@ fn show_latency(call: &mut Call<'_>) -> Reply {
     for proxy in call.control.live.proxies.iter().filter(|p| !p.ir.disabled) {
         let Some(half) = &proxy.backend else { continue };
         for server in half.servers().iter() {
-            lines.push((&proxy.ir.name, server.ir.name.clone(), server.counters.times.response.counts()));
+            lines.push((&proxy.ir.name, server.name().to_owned(), server.counters.times.response.counts()));
         }
         lines.push((&proxy.ir.name, "BACKEND".to_owned(), half.counters.times.response.counts()));
     }

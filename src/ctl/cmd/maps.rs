@@ -9,60 +9,39 @@ use crate::ir::global::Level;
 use crate::ir::reference::{Contents, Entry, Origin, Reference, User, fresh_id};
 
 pub(super) const COMMANDS: &[Command] = &[
-    command(&["add", "acl"], Level::Admin, "add acl [@<ver>] <acl> <pattern>", "add an acl entry", |c| {
-        add(c, false)
-    }),
-    command(&["clear", "acl"], Level::Admin, "clear acl [@<ver>] <acl>", "empty an acl file", |c| {
-        clear(c, false)
-    }),
+    command(&["add", "acl"], Level::Admin, "add acl [@<ver>] <acl> <pattern>", "add an acl entry", add),
+    command(&["clear", "acl"], Level::Admin, "clear acl [@<ver>] <acl>", "empty an acl file", clear),
     command(
         &["commit", "acl"],
         Level::Admin,
         "commit acl @<ver> <acl>",
         "use this version of an acl file",
-        |c| commit(c, false),
+        commit,
     ),
-    command(&["del", "acl"], Level::Admin, "del acl <acl> [<key>|#<ref>]", "delete acl entries", |c| {
-        del(c, false)
-    }),
-    command(&["get", "acl"], Level::User, "get acl <acl> <value>", "patterns that match a value", |c| {
-        get(c, false)
-    }),
-    command(&["prepare", "acl"], Level::Admin, "prepare acl <acl>", "begin a new version", |c| {
-        prepare(c, false)
-    }),
-    command(
-        &["show", "acl"],
-        Level::Operator,
-        "show acl [@<ver>] <acl>",
-        "acl files or one's entries",
-        |c| show(c, false),
-    ),
+    command(&["del", "acl"], Level::Admin, "del acl <acl> [<key>|#<ref>]", "delete acl entries", del),
+    command(&["get", "acl"], Level::User, "get acl <acl> <value>", "patterns that match a value", get),
+    command(&["prepare", "acl"], Level::Admin, "prepare acl <acl>", "begin a new version", prepare),
+    command(&["show", "acl"], Level::Operator, "show acl [@<ver>] <acl>", "acl files or one's entries", show),
     command(
         &["add", "map"],
         Level::Admin,
         "add map [@<ver>] <map> <key> <val>",
         "add a map entry (payload supported instead of key/val)",
-        |c| add(c, true),
+        add,
     ),
-    command(&["clear", "map"], Level::Admin, "clear map [@<ver>] <map>", "empty a map", |c| clear(c, true)),
-    command(&["commit", "map"], Level::Admin, "commit map @<ver> <map>", "use this version of a map", |c| {
-        commit(c, true)
-    }),
-    command(&["del", "map"], Level::Admin, "del map <map> [<key>|#<ref>]", "delete map entries", |c| {
-        del(c, true)
-    }),
-    command(&["get", "map"], Level::User, "get map <map> <value>", "entries that a value finds", |c| {
-        get(c, true)
-    }),
-    command(&["prepare", "map"], Level::Admin, "prepare map <map>", "begin a new version", |c| {
-        prepare(c, true)
-    }),
+    command(&["clear", "map"], Level::Admin, "clear map [@<ver>] <map>", "empty a map", clear),
+    command(&["commit", "map"], Level::Admin, "commit map @<ver> <map>", "use this version of a map", commit),
+    command(&["del", "map"], Level::Admin, "del map <map> [<key>|#<ref>]", "delete map entries", del),
+    command(&["get", "map"], Level::User, "get map <map> <value>", "entries that a value finds", get),
+    command(&["prepare", "map"], Level::Admin, "prepare map <map>", "begin a new version", prepare),
     command(&["set", "map"], Level::Admin, "set map <map> [<key>|#<ref>] <value>", "change map entries", set),
-    command(&["show", "map"], Level::Operator, "show map [@<ver>] [map]", "maps or one's entries", |c| {
-        show(c, true)
-    }),
+    command(&["show", "map"], Level::Operator, "show map [@<ver>] [map]", "maps or one's entries", show),
 ];
+
+/// Whether the command is that of maps: they have values, files of ACLs have patterns alone.
+fn is_about_maps(call: &Call<'_>) -> bool {
+    call.words.get(1) == Some(&"map")
+}
 
 const UNKNOWN_MAP: &str = "Unknown map identifier. Please use #<id> or <file>.\n";
 const UNKNOWN_ACL: &str = "Unknown ACL identifier. Please use #<id> or <file>.\n";
@@ -100,7 +79,8 @@ fn arg(args: &[String], n: usize) -> &str {
     args.get(n).map_or("", String::as_str)
 }
 
-fn show(call: &mut Call<'_>, maps: bool) -> Reply {
+fn show(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     let (version, args) = versioned(call.args);
     let mut out = String::new();
     if arg(args, 0).is_empty() && version.is_none() {
@@ -151,7 +131,8 @@ fn uses(users: &[User]) -> String {
     users.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
-fn get(call: &mut Call<'_>, maps: bool) -> Reply {
+fn get(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     if call.arg(0).is_empty() || call.arg(1).is_empty() {
         return Reply::error(if maps {
             "Missing map identifier and/or key.\n"
@@ -192,7 +173,8 @@ fn outcome(result: Result<(), String>) -> Reply {
     }
 }
 
-fn add(call: &mut Call<'_>, maps: bool) -> Reply {
+fn add(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     let (version, args) = versioned(call.args);
     let (name, key) = (arg(args, 0), arg(args, 1));
     let value = arg(args, 2);
@@ -303,7 +285,8 @@ fn set(call: &mut Call<'_>) -> Reply {
     }))
 }
 
-fn del(call: &mut Call<'_>, maps: bool) -> Reply {
+fn del(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     if call.arg(0).is_empty() || call.arg(1).is_empty() {
         return Reply::error(if maps {
             "This command expects two parameters: map identifier and key.\n"
@@ -319,7 +302,8 @@ fn del(call: &mut Call<'_>, maps: bool) -> Reply {
     outcome(one.change_key(&meant, |contents| contents.entries.retain(|entry| !is_meant(entry, key))))
 }
 
-fn clear(call: &mut Call<'_>, maps: bool) -> Reply {
+fn clear(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     let (version, args) = versioned(call.args);
     if arg(args, 0).is_empty() {
         return Reply::error(if maps { "Missing map identifier.\n" } else { "Missing ACL identifier.\n" });
@@ -336,7 +320,8 @@ fn clear(call: &mut Call<'_>, maps: bool) -> Reply {
     }
 }
 
-fn prepare(call: &mut Call<'_>, maps: bool) -> Reply {
+fn prepare(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
     let mut contents = one.contents();
@@ -344,7 +329,8 @@ fn prepare(call: &mut Call<'_>, maps: bool) -> Reply {
     Reply::info(format!("New version created: {}\n", contents.next))
 }
 
-fn commit(call: &mut Call<'_>, maps: bool) -> Reply {
+fn commit(call: &mut Call<'_>) -> Reply {
+    let maps = is_about_maps(call);
     let (Some(version), args) = versioned(call.args) else {
         return Reply::error("Missing version number.\n");
     };

@@ -56,64 +56,9 @@ pub(super) const COMMANDS: &[Command] = &[
         Level::Operator,
         "show profiling [<what>|<#lines>|byaddr]*",
         "state of the profiler",
-        |_| {
-            Reply::list(
-                "Per-task CPU profiling              : off      # there is no profiler in this program\n\
-                 Memory usage profiling              : off      # there is no profiler in this program\n",
-            )
-        },
-    ),
-    command(&["show", "trace"], Level::Operator, "show trace [<source>]", "traces", |_| {
-        Reply::list("Supported trace sources and states (.=stopped, w=waiting, R=running) :\n")
-    }),
-    command(
-        &["show", "events"],
-        Level::Operator,
-        "show events [<sink>] [-0] [-n]",
-        "rings, or the lines that one holds",
-        show_events,
+        show_profiling,
     ),
 ];
-
-/// Rings, or what one of them holds. Nothing waits here for new lines: a ring's `server` gets them as they come.
-fn show_events(call: &mut Call<'_>) -> Reply {
-    let rings = call.control.live.logger.rings();
-    let name = call.arg(0);
-    if name.is_empty() {
-        let mut out =
-            "Supported events sinks are listed below. Add -0(zero), -w(wait), -n(new). Any key to stop.\n"
-                .to_owned();
-        for ring in rings {
-            let conf = ring.conf();
-            let description = conf.description.as_ref().unwrap_or(&conf.name);
-            // Writing into a String cannot fail.
-            let _ = writeln!(out, "    {:<10} : type=buffer, 0 dropped, {description}", conf.name);
-        }
-        return Reply::list(out);
-    }
-    let Some(ring) = rings.iter().find(|ring| ring.conf().name == name) else {
-        return Reply::error("No such event sink");
-    };
-    let (mut end, mut only_new) = ('\n', false);
-    for option in &call.args[1..] {
-        match option.as_str() {
-            "-w" => {
-                return Reply::error(
-                    "'show events -w' is not done yet: give the ring a 'server', which gets lines as they come.\n",
-                );
-            }
-            "-n" => only_new = true,
-            "-0" => end = '\0',
-            other => return Reply::error(format!("unknown option '{other}'.\n")),
-        }
-    }
-    let mut out = String::new();
-    for line in ring.lines().iter().filter(|_| !only_new) {
-        out.push_str(&String::from_utf8_lossy(line));
-        out.push(end);
-    }
-    Reply::list(out)
-}
 
 fn switch(call: &mut Call<'_>, name: &str) -> Reply {
     let session = &mut *call.session;
@@ -205,6 +150,21 @@ fn set_rate_limit(call: &mut Call<'_>) -> Reply {
     }
 }
 
+/// There is no profiler: its state is all there is to show.
+fn show_profiling(call: &mut Call<'_>) -> Reply {
+    match call.arg(0) {
+        "tasks" | "memory" | "byaddr" | "bytime" | "byctx" | "aggr" => Reply::done(),
+        word if matches!(word, "all" | "status") || word.bytes().all(|c| c.is_ascii_digit()) => Reply::list(
+            "Per-task CPU profiling              : off      # there is no profiler in this program\n\
+             Memory usage profiling              : off      # there is no profiler in this program\n",
+        ),
+        _ => Reply::error(
+            "Expects either 'all', 'status', 'tasks', 'memory', 'byaddr', 'bytime', 'byctx', 'aggr' or a max \
+             number of output lines.\n",
+        ),
+    }
+}
+
 /// Open files with where they lead; the system knows them best.
 fn show_fd(call: &mut Call<'_>) -> Reply {
     let Ok(dir) = std::fs::read_dir("/proc/self/fd") else {
@@ -219,8 +179,10 @@ fn show_fd(call: &mut Call<'_>) -> Reply {
         })
         .collect();
     files.sort_unstable();
-    if let Ok(number) = call.arg(0).parse::<u32>() {
-        files.retain(|(n, _)| *n == number);
+    match (call.arg(0), call.arg(0).parse::<u32>()) {
+        ("", _) => {}
+        (_, Ok(number)) => files.retain(|(n, _)| *n == number),
+        _ => return Reply::error("'show fd' takes a number here: choosing by type is not done yet.\n"),
     }
     Reply::list(files.iter().map(|(n, target)| format!("{n:>7} : {target}\n")).collect::<String>())
 }

@@ -20,6 +20,7 @@ mod servers;
 pub(super) mod session;
 mod sessions;
 mod stat;
+mod trace;
 
 use super::registry::Command;
 
@@ -50,4 +51,5 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     session::COMMANDS,
     sessions::COMMANDS,
     stat::COMMANDS,
+    trace::COMMANDS,
 ];

@@ -67,6 +67,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "change a server's state, weight, address or health",
         |call| match call.arg(1) {
             "fqdn" => fqdn(call),
+            "name" => rename(call),
             _ => with_server(call, set_server),
         },
     ),
@@ -163,7 +164,7 @@ fn set_weight(proxy: &Arc<Proxy>, server: &Arc<Server>, text: &str) -> Reply {
 }
 
 const SET_SERVER_USAGE: &str = "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | \
-     agent-send | check-addr | check-port | fqdn | health | ssl | state | weight\n";
+     agent-send | check-addr | check-port | fqdn | health | name | ssl | state | weight\n";
 
 fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
     let value = arg(args, 1);
@@ -183,8 +184,25 @@ fn set_server(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Repl
         "agent-send" => probes::agent_send(server, value),
         "check-addr" => probes::check_addr(server, &args[1..]),
         "check-port" => probes::check_port(server, value),
-        "ssl" => Reply::error("'set server <srv> ssl' is not done yet: there is no TLS to servers.\n"),
+        "ssl" => Reply::error("server ssl setting not supported.\n"),
         _ => Reply::error(SET_SERVER_USAGE),
+    }
+}
+
+/// `set server BACKEND/SERVER name NAME`
+fn rename(call: &mut Call<'_>) -> Reply {
+    let (proxy, server) = match find(call) {
+        Ok(found) => found,
+        Err(refusal) => return refusal,
+    };
+    let wanted = call.arg(2);
+    if wanted.is_empty() {
+        return Reply::error("set server <b>/<s> name requires a new name.\n");
+    }
+    let _turn = call.control.turn.lock();
+    match call.control.live.call_server(&proxy, &server, wanted) {
+        Ok(()) => Reply::info("Server name updated.\n"),
+        Err(why) => Reply::error(why),
     }
 }
 
@@ -213,9 +231,9 @@ fn fqdn(call: &mut Call<'_>) -> Reply {
     }
     let before = before.unwrap_or_else(|| "(null)".to_owned());
     if call.control.live.rename_server(&proxy, &server, wanted).is_none() {
-        return Reply::warning(format!("could not update {}/{} FQDN", proxy.ir.name, server.ir.name));
+        return Reply::warning(format!("could not update {}/{} FQDN", proxy.ir.name, server.name()));
     }
-    let name = format!("{}/{}", proxy.ir.name, server.ir.name);
+    let name = format!("{}/{}", proxy.ir.name, server.name());
     Reply::warning(format!("{name} changed its FQDN from {before} to {wanted} by 'stats socket command'\n"))
 }
 
@@ -241,7 +259,7 @@ fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
         return Reply::error("set server <b>/<s> addr requires an address and optionally a port.\n");
     }
     let Ok(wanted) = arg(args, 0).parse::<IpAddr>() else {
-        return Reply::error(format!("Invalid addr '{}'{BY}", arg(args, 0)));
+        return Reply::error(format!("Invalid addr '{}'\n", arg(args, 0)));
     };
     let before = match server.address() {
         Address::Ip(addr) => Some(addr),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::registry::{Call, Command, command, help};
+use super::super::help;
+use super::super::registry::{Call, Command, command};
 use super::super::reply::{Reply, SeverityOutput};
 use super::super::session::Mode;
 use crate::ir::global::{Level, StatsAddr};
@@ -42,9 +43,15 @@ pub(super) const COMMANDS: &[Command] = &[
 /// Commands that end every list.
 pub(crate) const ALWAYS: &[Command] = &[
     command(&["help"], Level::User, "help [<command>]", "list matching or all commands", |call| {
-        Reply::list(help(call.args))
+        Reply::list(help::listing(call.args, call.session.expert))
     }),
-    command(&["prompt"], Level::User, "prompt [help|n|i|p|timed]*", "toggle the interactive mode", prompt),
+    command(
+        &["prompt"],
+        Level::User,
+        "prompt [help | n | i | p | timed ]*",
+        "toggle interactive mode with prompt",
+        prompt,
+    ),
     command(&["quit"], Level::User, "quit", "disconnect", |_| Reply::close()),
 ];
 
@@ -76,11 +83,13 @@ fn prompt(call: &mut Call<'_>) -> Reply {
             "timed" => Mode::Timed,
             _ => {
                 return Reply::info(
-                    "prompt        toggle between one line of commands and any number with a prompt\n\
-                     prompt n      one line of commands, then disconnect\n\
-                     prompt i      any number of lines, no prompt\n\
-                     prompt p      any number of lines, with a prompt\n\
-                     prompt timed  toggle the uptime in the prompt\n",
+                    "Usage: prompt [help | n | i | p | timed]*\n\
+                     \x20 help    this help\n\
+                     \x20 n       one line of commands, then disconnect\n\
+                     \x20 i       any number of lines, no prompt\n\
+                     \x20 p       any number of lines, with a prompt\n\
+                     \x20 timed   toggle the uptime in the prompt\n\
+                     Without an argument it toggles between n or i, and p.\n",
                 );
             }
         };

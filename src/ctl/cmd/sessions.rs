@@ -159,7 +159,7 @@ fn names(control: &Control, look: &Look, anon: Anon) -> (String, String, String)
     let backend = look.backend.map(|idx| live.proxy(idx));
     let server = backend.zip(look.server).and_then(|(proxy, id)| {
         let servers = proxy.backend.as_ref()?.servers();
-        servers.iter().find(|server| server.ir.id == id).map(|server| anon.name(&server.ir.name))
+        servers.iter().find(|server| server.ir.id == id).map(|server| anon.name(server.name()))
     });
     (
         anon.name(&live.proxy(look.frontend).ir.name),

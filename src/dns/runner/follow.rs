@@ -185,7 +185,7 @@ impl Section {
                     Change::Leave(at) => self.vacate(&group.proxy, &group.servers[at]),
                     Change::Take(at, service) => {
                         let (proxy, server) = (&group.proxy, &group.servers[at]);
-                        let name = format!("{}/{}", proxy.ir.name, server.ir.name);
+                        let name = format!("{}/{}", proxy.ir.name, server.name());
                         let target = &services[service].target;
                         let line = format!("{name} changed its FQDN from (null) to {target} by 'SRV record'");
                         proxy.log(Severity(5), line.as_bytes());
@@ -269,7 +269,7 @@ impl Follower {
     }
 
     fn name(&self) -> String {
-        format!("{}/{}", self.proxy.ir.name, self.server.ir.name)
+        format!("{}/{}", self.proxy.ir.name, self.server.name())
     }
 
     fn move_to(&self, addr: IpAddr, from: Option<IpAddr>, by: &str) {

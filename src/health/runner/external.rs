@@ -63,7 +63,7 @@ impl Call {
             ("HAPROXY_PROXY_ID", proxy.ir.id.to_string()),
             ("HAPROXY_PROXY_ADDR", known(&proxy_addr)),
             ("HAPROXY_PROXY_PORT", known(&proxy_port)),
-            ("HAPROXY_SERVER_NAME", server.ir.name.clone()),
+            ("HAPROXY_SERVER_NAME", server.name().to_owned()),
             ("HAPROXY_SERVER_ID", server.ir.id.to_string()),
             ("HAPROXY_SERVER_ADDR", known(&addr)),
             ("HAPROXY_SERVER_PORT", known(&port)),

@@ -47,7 +47,7 @@ impl Scene for Stage {
                 ..ProxyView::default()
             },
             server: Some(ServerView {
-                name: &self.server.ir.name,
+                name: self.server.name(),
                 id: self.server.ir.id,
                 index: self.server.index as u32,
                 ..ServerView::default()

@@ -54,7 +54,9 @@ impl World for Surroundings<'_, '_> {
 
     fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32> {
         let servers = &self.config.proxy(backend).backend.as_ref()?.servers;
-        servers.iter().position(|server| server.name == name).and_then(|at| u32::try_from(at).ok())
+        let at = servers.iter().position(|server| server.name == name)?;
+        self.config.named_servers.note(backend, at);
+        u32::try_from(at).ok()
     }
 
     fn table(&self, name: &str) -> bool {

@@ -248,7 +248,8 @@ impl Subject<'_, '_, '_> {
                 return false;
             }
             let own = match &server.addr {
-                ServerAddr::Ip(addr) => addr.port() != 0,
+                // `:` is nowhere until a command says where it is.
+                ServerAddr::Ip(addr) => addr.port() != 0 || addr.ip().is_unspecified(),
                 // The port of a service is told with its place.
                 ServerAddr::Name { host, port } => {
                     *port != 0 || server.resolvers.is_some() && host.starts_with('_')

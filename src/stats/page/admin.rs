@@ -66,7 +66,8 @@ pub(super) fn apply(live: &Live, body: &str) -> Outcome {
         return Outcome::None;
     }
     let servers = || proxy.backend.iter().flat_map(|b| b.servers());
-    let found = names.iter().filter_map(|name| servers().find(|s| s.ir.name == *name)).collect::<Vec<_>>();
+    let found =
+        names.iter().filter_map(|name| servers().find(|s| s.name() == name.as_str())).collect::<Vec<_>>();
     for server in &found {
         act(proxy, server, action);
     }

@@ -303,7 +303,7 @@ impl Scrape<'_> {
                         continue;
                     }
                     let mut labels = labels.clone();
-                    label(&mut labels, "server", &server.ir.name);
+                    label(&mut labels, "server", server.name());
                     histogram_lines(&mut self.text, &name, &labels, &server.counters.times.response);
                 }
             }
