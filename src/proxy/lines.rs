@@ -55,7 +55,7 @@ fn trace(txn: &Txn, step: LogStep) {
             txn.be.ir.name,
             name(txn.req.method()),
             name(txn.req.uri()),
-            txn.status,
+            txn.resp.as_ref().map_or(txn.status, |resp| resp.status()),
             txn.bytes_in,
             txn.bytes_out,
             name(&txn.failure.code()),

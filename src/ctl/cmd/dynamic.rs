@@ -24,8 +24,8 @@ pub(super) const COMMANDS: &[Command] = &[
         "settings that such a server may have",
         |_| {
             Reply::list(format!(
-                "List of keywords supported for dynamic servers:\n{}",
-                lower::haproxy::dynamic_server_words().map(|word| format!("  {word}\n")).collect::<String>()
+                "List of keywords supported for dynamic server:\n{}",
+                lower::haproxy::dynamic_server_words().map(|word| format!("{word}\n")).collect::<String>()
             ))
         },
     ),

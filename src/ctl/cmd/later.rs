@@ -87,6 +87,20 @@ pub(super) const COMMANDS: &[Command] = &[
         "there is no TLS",
     ),
     later(
+        &["show", "default-server"],
+        Level::User,
+        "show default-server [<backend>]",
+        "settings that added servers may take over",
+        "'add server' takes none over with 'from'",
+    ),
+    later(
+        &["httpclient"],
+        Level::Admin,
+        "httpclient <method> <URI>",
+        "launch an HTTP request",
+        "there is no HTTP client",
+    ),
+    later(
         &["show", "tls-keys"],
         Level::Operator,
         "show tls-keys [id|*]",
