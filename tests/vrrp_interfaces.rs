@@ -1,7 +1,7 @@
 //! Interfaces and packet filters of the daemon's own: `use_vmac`, `vmac_xmit_base`, `no_accept`, beside keepalived's.
 
 use crate::lab::{Config, Host, Lab, Part, Program, eventually, holds_for, keepalived};
-use crate::vrrp_process::{Pair, SECOND};
+use crate::vrrp_process::{CONFIG, Pair, SECOND};
 
 const VIP: &str = "10.78.0.100";
 const VIP6: &str = "fd00:78::100";
@@ -60,6 +60,28 @@ fn packets_to_the_addresses_are_dropped_where_they_are_not_accepted() {
         assert_eq!(reaches(&pair.two), [true; 2], "{name}");
         assert!(daemon.stop().success());
     }
+}
+
+#[test]
+fn a_saved_list_of_rules_can_be_loaded_again() {
+    let Some(lab) = Lab::open(&[Part::Program("nft")]) else { return };
+    let pair = Pair::new(&lab);
+    // Dropped packets, and leases of milliseconds.
+    let text = CONFIG.replace("PRIORITY", "100").replace("    version 3\n", "    version 3\n    no_accept\n");
+    let config = Config::written(&pair.one, "keepalived.conf", &text);
+    let mut daemon = pair.one.keepalived(&keepalived(), &config);
+    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    let file = pair.one.dir().join("rules").display().to_string();
+    let saved = pair.one.sh(&format!("nft list ruleset > {file}; cat {file}"));
+    assert!(saved.contains("leased4") && saved.contains("vips"), "{saved}");
+    pair.one.sh(&format!("nft flush ruleset && nft -f {file}"));
+    // It does what it did: adverts go on renewing what is answered for.
+    holds_for("the lease", 2 * SECOND, || {
+        pair.one.sh("nft list set netdev keepalived leased4").contains(VIP)
+    });
+    assert!(daemon.stop().success());
+    assert_eq!(pair.one.sh("nft list ruleset").trim(), "");
+    pair.one.sh(&format!("nft -f {file}"));
 }
 
 #[test]

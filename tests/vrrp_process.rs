@@ -424,8 +424,13 @@ fn scripts_and_pipes_hear_every_state_in_keepaliveds_words() {
     let reader = pair.one.spawn(reader);
     eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
     reader.wait_log("INSTANCE \"VI_1\" MASTER 100", 2 * SECOND);
+    let said = || std::fs::read_to_string(format!("{dir}/said")).unwrap_or_default();
+    // Scripts of one event run beside those of the next.
+    eventually("the scripts", 5 * SECOND, || {
+        said().contains("MASTER 100") && said().contains("master-script")
+    });
     assert!(one.stop().success());
-    let said = std::fs::read_to_string(format!("{dir}/said")).unwrap_or_default();
+    let said = said();
     let mut lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.first(), Some(&"INSTANCE VI_1 BACKUP 100"), "{said}");
     assert_eq!(lines.last(), Some(&"INSTANCE VI_1 STOP 100"), "{said}");

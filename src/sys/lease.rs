@@ -3,7 +3,7 @@
 //! Lives of addresses count whole seconds. Where others wait less than that before they take over, nf_tables fills the
 //! rest of the time: every advert that goes out renews two elements with timeouts of milliseconds, *in the path of the
 //! packet*, so that nothing has to be asked of the kernel between two adverts. An address that is in `known` and no
-//! longer in `leased` gets no packets, no ARP and no neighbour solicitations, and none leave in its name. `known` outlives
+//! longer in `leased` gets no packets and no ARP, and none leave in its name, neighbour advertisements among them. `known` outlives
 //! the address itself, then nothing is filtered any more: whoever is killed leaves no trap behind.
 //!
 //! The table is of family netdev (the only one whose rules see both ARP and outgoing adverts): hooks `ingress` and, from
@@ -14,8 +14,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::nft::{
-    ACCEPT, APPEND, Attributes, Batch, CREATE, DELETE_TABLE, DROP, ICMPV6, META_PROTOCOL, NETWORK, NEW_CHAIN,
-    NEW_RULE, NEW_SET, NEW_TABLE, REGISTER, TRANSPORT, TYPE_IPV4, TYPE_IPV6,
+    ACCEPT, APPEND, Attributes, Batch, CREATE, Channel, DELETE_TABLE, DROP, META_PROTOCOL, NETWORK,
+    NEW_CHAIN, NEW_RULE, NEW_SET, NEW_TABLE, REGISTER, TRANSPORT, TYPE_IPV4, TYPE_IPV6,
 };
 
 /// Which adverts renew what.
@@ -59,7 +59,6 @@ const META_ETHERTYPE: u32 = 1;
 const ETHERTYPE_V4: [u8; 2] = [0x08, 0x00];
 const ETHERTYPE_ARP: [u8; 2] = [0x08, 0x06];
 const ETHERTYPE_V6: [u8; 2] = [0x86, 0xdd];
-const SOLICITATION: u8 = 135;
 
 /// Flags of sets: elements with timeouts, made by rules.
 const TIMEOUT_AND_EVAL: u32 = 0x10 | 0x20;
@@ -76,7 +75,7 @@ const PROTO_VRRP: u8 = 112;
 ///
 /// # Errors
 /// What the kernel says: `PermissionDenied` without CAP_NET_ADMIN, `Unsupported` when it has no such hooks.
-pub fn apply(lease: &Lease) -> io::Result<()> {
+pub fn apply(channel: &Channel, lease: &Lease) -> io::Result<()> {
     let mut batch = Batch::new();
     batch.table(NETDEV, NEW_TABLE, &lease.table);
     batch.table(NETDEV, DELETE_TABLE, &lease.table);
@@ -84,7 +83,7 @@ pub fn apply(lease: &Lease) -> io::Result<()> {
         batch.table(NETDEV, NEW_TABLE, &lease.table);
         lease.write(&mut batch);
     }
-    batch.commit()
+    batch.commit(channel)
 }
 
 /// Names of the sets of a family: what is known, what is leased.
@@ -135,7 +134,6 @@ impl Lease {
                 (&inward, of_type(ETHERTYPE_V4).load(NETWORK, 16, 4), false),
                 (&inward, of_type(ETHERTYPE_ARP).load(NETWORK, 24, 4), false),
                 (&inward, of_type(ETHERTYPE_V6).load(NETWORK, 24, 16), true),
-                (&inward, solicitation().load(TRANSPORT, 8, 16), true),
                 (&outward, of_type(ETHERTYPE_V4).load(NETWORK, 12, 4), false),
                 (&outward, of_type(ETHERTYPE_ARP).load(NETWORK, 14, 4), false),
                 (&outward, of_type(ETHERTYPE_V6).load(NETWORK, 8, 16), true),
@@ -167,21 +165,33 @@ impl Lease {
 }
 
 impl Renewal {
+    /// The address as the key of an element. nft(8) lists a constant there in a way it does not read again, so that a
+    /// saved list of rules could not be loaded: it is written as a function of the sender's address. For IPv6 it lists that
+    /// no better (release 1.0.6), so there it is the constant it is.
+    fn key(&self, rule: Attributes, address: IpAddr) -> Attributes {
+        let value = |bytes: &[u8]| Attributes::default().raw(1, bytes);
+        match address {
+            IpAddr::V4(a) if !self.v6 => {
+                let data = Attributes::default().number(1, REGISTER).number(2, REGISTER).number(3, 4);
+                let data = data.nest(4, value(&[0; 4])).nest(5, value(&a.octets()));
+                rule.load(NETWORK, 12, 4).expression("bitwise", data)
+            }
+            _ => {
+                let bytes = match address {
+                    IpAddr::V4(a) => a.octets().to_vec(),
+                    IpAddr::V6(a) => a.octets().to_vec(),
+                };
+                let data = Attributes::default().number(1, REGISTER).nest(2, value(&bytes));
+                rule.expression("immediate", data)
+            }
+        }
+    }
+
     fn rule(&self, address: IpAddr) -> Attributes {
         let rule = of_type(if self.v6 { ETHERTYPE_V6 } else { ETHERTYPE_V4 });
         let rule = rule.meta(META_PROTOCOL, 0).equal(&[self.protocol]);
         let rule = rule.load(TRANSPORT, self.vrid_at, 1).equal(&[self.vrid]);
-        let bytes = match address {
-            IpAddr::V4(a) => a.octets().to_vec(),
-            IpAddr::V6(a) => a.octets().to_vec(),
-        };
-        let data = Attributes::default().number(1, REGISTER).nest(2, Attributes::default().raw(1, &bytes));
         let (known, leased) = sets(address.is_ipv6());
-        renew(renew(rule.expression("immediate", data), known, self.remains), leased, self.answers)
+        renew(renew(self.key(rule, address), known, self.remains), leased, self.answers)
     }
-}
-
-fn solicitation() -> Attributes {
-    let icmp = of_type(ETHERTYPE_V6).meta(META_PROTOCOL, 0).equal(&[ICMPV6]);
-    icmp.load(TRANSPORT, 0, 1).equal(&[SOLICITATION])
 }

@@ -4,13 +4,37 @@
 //! nothing of other tables is touched. The encoding is that of `linux/netfilter/nf_tables.h`: attributes in network
 //! order, except the values packets are compared with.
 
+use std::cell::OnceCell;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recv, send, socket,
 };
+
+/// The way to nf_tables, opened when it is first needed.
+///
+/// It stays open: closing it waits until the kernel has freed what was replaced, which takes hundreds of milliseconds
+/// on a busy machine.
+#[derive(Debug, Default)]
+pub struct Channel(OnceCell<OwnedFd>);
+
+impl Channel {
+    fn socket(&self) -> io::Result<&OwnedFd> {
+        if let Some(fd) = self.0.get() {
+            return Ok(fd);
+        }
+        let fd = socket(
+            AddressFamily::Netlink,
+            SockType::Raw,
+            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
+            SockProtocol::NetlinkNetFilter,
+        )?;
+        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
+        Ok(self.0.get_or_init(|| fd))
+    }
+}
 
 /// What is filtered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,7 +121,7 @@ const REPORTS: [u8; 4] = [131, 132, 133, 143];
 ///
 /// # Errors
 /// What the kernel says: `PermissionDenied` without CAP_NET_ADMIN, others when it has no nf_tables.
-pub fn apply(filter: &Filter) -> io::Result<()> {
+pub fn apply(channel: &Channel, filter: &Filter) -> io::Result<()> {
     let mut batch = Batch::new();
     for (family, wanted) in [(IPV4, filter.filters_v4()), (IPV6, filter.filters_v6())] {
         // Deleting what may not be there is an error, so it is made first.
@@ -108,7 +132,7 @@ pub fn apply(filter: &Filter) -> io::Result<()> {
             batch.rules(family, filter);
         }
     }
-    batch.commit()
+    batch.commit(channel)
 }
 
 /// Attributes, one after the other.
@@ -301,22 +325,17 @@ impl Batch {
     }
 
     /// Sends it and hears whether all of it was taken.
-    pub(super) fn commit(mut self) -> io::Result<()> {
+    pub(super) fn commit(mut self, channel: &Channel) -> io::Result<()> {
         self.message(BATCH_END, REQUEST, 0, SUBSYSTEM, &Attributes::default());
-        let fd = socket(
-            AddressFamily::Netlink,
-            SockType::Raw,
-            SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-            SockProtocol::NetlinkNetFilter,
-        )?;
-        bind(fd.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
-        send(fd.as_raw_fd(), &self.bytes, MsgFlags::empty())?;
-        // The answers are there when `send` returns.
+        let fd = channel.socket()?.as_raw_fd();
+        send(fd, &self.bytes, MsgFlags::empty())?;
+        // The answers are there when `send` returns; all are read, so that none is taken for one to the next batch.
         let mut buffer = vec![0; 64 * 1024];
+        let mut result = Ok(());
         loop {
-            match recv(fd.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-                Ok(size) => answers(&buffer[..size])?,
-                Err(nix::Error::EAGAIN) => return Ok(()),
+            match recv(fd, &mut buffer, MsgFlags::empty()) {
+                Ok(size) => result = result.and(answers(&buffer[..size])),
+                Err(nix::Error::EAGAIN) => return result,
                 Err(e) => return Err(e.into()),
             }
         }

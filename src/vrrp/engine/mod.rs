@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::ir::vrrp::Config;
 
-use super::fsm::{Effect, Input, Router, State, Timer};
+use super::fsm::{Effect, Input, Notice, Router, State, Timer};
 use super::packet::{Advert, Profile};
 use super::quorum::Quorum;
 use super::reject::Reject;
@@ -167,6 +167,7 @@ impl Engine {
 
     /// Everything is open: begin.
     pub fn start(&mut self, now: Instant, out: &mut Vec<Output>) {
+        let from = out.len();
         self.adopt_tracked(&self.config.clone());
         for at in 0..self.members.len() {
             let (influence, reason) = self.tracked(at);
@@ -186,6 +187,8 @@ impl Engine {
             let start = if waiting && !fault { Input::StartWaiting } else { Input::Start { fault } };
             self.drive(at, start, now, out);
         }
+        // In the beginning, and only then, keepalived tells of groups before their members.
+        out[from..].sort_by_key(|output| !matches!(output, Output::Group(..)));
     }
 
     /// A packet for the instance at `at` was checked.
@@ -310,7 +313,17 @@ impl Engine {
         });
         self.groups = groups.collect();
         self.config = config;
-        self.retrack(now, out);
+        let mut changes = Vec::new();
+        self.retrack(now, &mut changes);
+        // Whoever wrote another priority into the file knows it: only what tracking makes of it is told.
+        changes.retain(|output| match output {
+            Output::Instance(at, Effect::Notify(Notice::PriorityChange)) => {
+                let router = &self.members[*at].router;
+                router.priority() != router.settings().priority
+            }
+            _ => true,
+        });
+        out.append(&mut changes);
         fresh
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Every script gets its own process group, so that its timeout ends what it started too.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::pin::Pin;
@@ -13,6 +13,8 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -22,37 +24,82 @@ use crate::sys::process::{self, Process, ProcessFd};
 use crate::vrrp::track::Outcome;
 
 use super::Core;
+use super::journal::Journal;
 
 /// Time between asking a script to end and forcing it.
 const TERM_TIME: Duration = Duration::from_secs(2);
 
+/// Starts processes on a thread of its own, one after the other in the order they were asked for.
+///
+/// Whoever starts a process waits until its program is loaded. On a busy machine that takes as long as the new process,
+/// which has no priority, has to wait for a processor: longer than an interval between two adverts may be.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spawner(Rc<OnceCell<std::sync::mpsc::Sender<Job>>>);
+
+type Job = (std::process::Command, oneshot::Sender<io::Result<Group>>);
+
+impl Spawner {
+    /// Asks for a process; the answer is its beginning.
+    fn order(&self, script: &NotifyScript, extra: &[&str]) -> oneshot::Receiver<io::Result<Group>> {
+        let (answer, started) = oneshot::channel();
+        // If the thread has ended, `started` tells.
+        let _ = self.0.get_or_init(Self::thread).send((command(script, extra), answer));
+        started
+    }
+
+    fn thread() -> std::sync::mpsc::Sender<Job> {
+        let (jobs, queue) = std::sync::mpsc::channel::<Job>();
+        let runtime = Handle::current();
+        let work = move || {
+            let _inside = runtime.enter();
+            while let Ok((command, answer)) = queue.recv() {
+                // If nobody waits any more, dropping the group ends it.
+                let _ = answer.send(Group::spawn(command));
+            }
+        };
+        // Without a thread the queue is gone, and nothing can be started: every script says so.
+        let _ = std::thread::Builder::new().name("scripts".into()).spawn(work);
+        jobs
+    }
+}
+
+/// What `order` gave, once the process runs.
+async fn started(answer: oneshot::Receiver<io::Result<Group>>) -> io::Result<Group> {
+    answer.await.unwrap_or_else(|_| Err(io::Error::other("no thread to start it")))
+}
+
+fn command(script: &NotifyScript, extra: &[&str]) -> std::process::Command {
+    let mut words = script.argv.iter().map(String::as_str);
+    let mut command = match script.mode {
+        ExecMode::Direct => {
+            let mut command = std::process::Command::new(words.next().unwrap_or_default());
+            command.args(words).args(extra);
+            command
+        }
+        ExecMode::Shell => {
+            let mut command = std::process::Command::new("/bin/sh");
+            let line = extra.iter().fold(script.line.clone(), |line, word| line + " " + word);
+            command.args(["-c", &line]);
+            command
+        }
+    };
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (user, group) = (script.user.uid, script.user.gid);
+    if (user, group) != (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()) {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
 /// A running child that takes its whole group with it when dropped.
+#[derive(Debug)]
 struct Group {
     child: Child,
     pid: Option<Pid>,
 }
 
 impl Group {
-    fn spawn(script: &NotifyScript, extra: &[&str]) -> io::Result<Self> {
-        let mut words = script.argv.iter().map(String::as_str);
-        let mut command = match script.mode {
-            ExecMode::Direct => {
-                let mut command = std::process::Command::new(words.next().unwrap_or_default());
-                command.args(words).args(extra);
-                command
-            }
-            ExecMode::Shell => {
-                let mut command = std::process::Command::new("/bin/sh");
-                let line = extra.iter().fold(script.line.clone(), |line, word| line + " " + word);
-                command.args(["-c", &line]);
-                command
-            }
-        };
-        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let (user, group) = (script.user.uid, script.user.gid);
-        if (user, group) != (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()) {
-            command.uid(user).gid(group);
-        }
+    fn spawn(command: std::process::Command) -> io::Result<Self> {
         let child = Command::from(command).spawn()?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         Ok(Self { child, pid })
@@ -152,7 +199,12 @@ enum Woke {
 }
 
 /// Starts the check loop of the script at `at`.
-pub(super) fn check(core: Weak<RefCell<Core>>, at: usize, script: Script) -> JoinHandle<()> {
+pub(super) fn check(
+    core: Weak<RefCell<Core>>,
+    at: usize,
+    script: Script,
+    spawner: Spawner,
+) -> JoinHandle<()> {
     tokio::task::spawn_local(async move {
         let mut watch = Watch::new(&script);
         let mut next = Instant::from_std(clock::now());
@@ -175,7 +227,7 @@ pub(super) fn check(core: Weak<RefCell<Core>>, at: usize, script: Script) -> Joi
             let now = clock::now();
             let outcome = match woke {
                 Woke::Due => {
-                    under_way = Some(Box::pin(run(&script)));
+                    under_way = Some(Box::pin(run(&script, &spawner)));
                     next += script.interval;
                     continue;
                 }
@@ -209,8 +261,10 @@ pub(super) fn check(core: Weak<RefCell<Core>>, at: usize, script: Script) -> Joi
 }
 
 /// One run of a check.
-async fn run(script: &Script) -> Outcome {
-    let Ok(mut group) = Group::spawn(&script.command, &[]) else { return Outcome::NotStarted };
+async fn run(script: &Script, spawner: &Spawner) -> Outcome {
+    let Ok(mut group) = started(spawner.order(&script.command, &[])).await else {
+        return Outcome::NotStarted;
+    };
     let limit = script.timeout.unwrap_or(script.interval);
     if let Ok(ended) = timeout(limit, group.wait()).await {
         return ended.map_or(Outcome::NotStarted, outcome);
@@ -236,18 +290,28 @@ fn outcome(status: ExitStatus) -> Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Running {
     set: JoinSet<()>,
+    spawner: Spawner,
 }
 
 impl Running {
+    /// What starts them, for others.
+    pub(super) fn spawner(&self) -> Spawner {
+        self.spawner.clone()
+    }
+
     /// Starts one; the four words of `notify` go behind its own.
-    pub(super) fn start(&mut self, script: &NotifyScript, extra: &[&str]) -> io::Result<()> {
-        let mut group = Group::spawn(script, extra)?;
+    pub(super) fn start(&mut self, script: &NotifyScript, extra: &[&str], journal: &Rc<Journal>) {
         while self.set.try_join_next().is_some() {}
+        // Asked for here and now, so that scripts begin in order.
+        let answer = self.spawner.order(script, extra);
+        let (line, journal) = (script.line.clone(), Rc::clone(journal));
         self.set.spawn_local(async move {
-            // A notification runs as long as it likes, while we do.
-            let _ = group.wait().await;
+            match started(answer).await {
+                // A notification runs as long as it likes, while we do.
+                Ok(mut group) => drop(group.wait().await),
+                Err(e) => journal.warn(format!("cannot run {line}: {e}")),
+            }
         });
-        Ok(())
     }
 
     /// All have ended.
@@ -264,10 +328,11 @@ pub(super) struct Checks {
 
 impl Checks {
     /// Starts the loops of all scripts.
-    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, scripts: &[Script]) {
+    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, scripts: &[Script], spawner: &Spawner) {
         self.stop();
-        self.tasks =
-            scripts.iter().enumerate().map(|(at, s)| check(Weak::clone(core), at, s.clone())).collect();
+        let start =
+            |(at, script): (usize, &Script)| check(Weak::clone(core), at, script.clone(), spawner.clone());
+        self.tasks = scripts.iter().enumerate().map(start).collect();
     }
 
     /// Ends them.

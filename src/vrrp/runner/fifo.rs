@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, chown, mkfifo};
@@ -30,7 +31,7 @@ pub(super) struct Fifos {
 
 impl Fifos {
     /// Opens what the configuration names, keeping what is open already, and starts their scripts.
-    pub(super) fn update(&mut self, global: &GlobalDefs, running: &mut Running, journal: &Journal) {
+    pub(super) fn update(&mut self, global: &GlobalDefs, running: &mut Running, journal: &Rc<Journal>) {
         let configured: Vec<NotifyFifo> =
             global.notify_fifo.iter().chain(&global.vrrp_notify_fifo).cloned().collect();
         if configured == self.configured {
@@ -46,10 +47,8 @@ impl Fifos {
                     continue;
                 }
             }
-            if let Some(script) = &fifo.script
-                && let Err(e) = running.start(script, &[&path.to_string_lossy()])
-            {
-                journal.warn(format!("cannot run {}: {e}", script.line));
+            if let Some(script) = &fifo.script {
+                running.start(script, &[&path.to_string_lossy()], journal);
             }
         }
         self.configured = configured;

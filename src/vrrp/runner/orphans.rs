@@ -5,7 +5,7 @@ use crate::ir::vrrp::Config;
 use crate::sys::clock;
 use crate::sys::lease::{self, Lease};
 use crate::sys::netlink::Rtnl;
-use crate::sys::nft::{self, Filter};
+use crate::sys::nft::{self, Channel, Filter};
 use crate::sys::raw::RawSocket;
 use crate::sys::shared::Slots;
 use crate::vrrp::engine::Engine;
@@ -82,11 +82,12 @@ pub fn release_orphans(config: &Config, shared: &Slots, journal: &Journal) {
         journal.detail(format!("({}) sent 0 priority", instance.name));
     }
     let table = config.global.firewall.nftables.clone().unwrap_or_else(|| "keepalived".to_owned());
+    let channel = Channel::default();
     if config.instances.iter().any(|i| lifetime::lease(config.global.vip_lifetime, i).is_some()) {
-        let _ = lease::apply(&Lease { table: table.clone(), ..Lease::default() });
+        let _ = lease::apply(&channel, &Lease { table: table.clone(), ..Lease::default() });
     }
     if filtered {
         // The next engine sets what it needs.
-        let _ = nft::apply(&Filter { table, ..Filter::default() });
+        let _ = nft::apply(&channel, &Filter { table, ..Filter::default() });
     }
 }

@@ -55,9 +55,9 @@ impl Core {
         if let Some(known) = self.filter.as_ref().filter(|known| known.table != filter.table) {
             // A reload gave the table another name.
             let nothing = Filter { table: known.table.clone(), ..Filter::default() };
-            let _ = nft::apply(&nothing);
+            let _ = nft::apply(&self.nft, &nothing);
         }
-        match nft::apply(&filter) {
+        match nft::apply(&self.nft, &filter) {
             Ok(()) => self.filter = Some(filter),
             Err(e) => {
                 let hint = super::missing(&e, "CAP_NET_ADMIN");
@@ -79,7 +79,7 @@ impl Core {
     /// The process ends: nothing is filtered any more.
     pub(super) fn drop_filter(&mut self) {
         if let Some(known) = self.filter.take()
-            && let Err(e) = nft::apply(&Filter { table: known.table, ..Filter::default() })
+            && let Err(e) = nft::apply(&self.nft, &Filter { table: known.table, ..Filter::default() })
         {
             self.journal.warn(format!("cannot remove firewall rules: {e}"));
         }

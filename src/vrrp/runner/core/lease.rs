@@ -38,9 +38,9 @@ impl Core {
         }
         if let Some(known) = self.lease.as_ref().filter(|known| known.table != lease.table) {
             // A reload gave the table another name.
-            let _ = lease::apply(&Lease { table: known.table.clone(), ..Lease::default() });
+            let _ = lease::apply(&self.nft, &Lease { table: known.table.clone(), ..Lease::default() });
         }
-        if let Err(e) = lease::apply(&lease) {
+        if let Err(e) = lease::apply(&self.nft, &lease) {
             let hint = super::missing(&e, "CAP_NET_ADMIN");
             if self.lease.as_ref().is_none_or(|known| known.renewals.is_empty()) {
                 self.journal.detail(format!(
@@ -87,7 +87,7 @@ impl Core {
     pub(super) fn drop_lease(&mut self) {
         if let Some(known) = self.lease.take() {
             // Without it nothing is filtered in a few seconds either.
-            let _ = lease::apply(&Lease { table: known.table, ..Lease::default() });
+            let _ = lease::apply(&self.nft, &Lease { table: known.table, ..Lease::default() });
         }
     }
 }

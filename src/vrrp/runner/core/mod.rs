@@ -30,7 +30,7 @@ use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::lease::Lease;
 use crate::sys::netlink::Rtnl;
-use crate::sys::nft::Filter;
+use crate::sys::nft::{Channel, Filter};
 use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
 use crate::vrrp::event::Event;
@@ -104,6 +104,7 @@ pub struct Core {
     files: Files,
     /// Addresses by interface whose lives could not be renewed.
     unrenewed: BTreeSet<(u32, IpAddr)>,
+    nft: Channel,
     /// What is filtered; `None`: nothing was set yet.
     filter: Option<Filter>,
     /// What is leased; `None`: nothing was set yet.
@@ -185,6 +186,7 @@ impl Core {
             processes: Processes::default(),
             files: Files::default(),
             unrenewed: BTreeSet::new(),
+            nft: Channel::default(),
             filter: None,
             lease: None,
             flows: Vec::new(),
@@ -228,7 +230,7 @@ impl Core {
         self.open_sockets(now);
         self.apply(now, Engine::start);
         self.journal.info("Startup complete");
-        self.checks.start(&self.me, &config.scripts);
+        self.checks.start(&self.me, &config.scripts, &self.running.spawner());
     }
 
     fn log_addresses(&self) {
@@ -471,7 +473,9 @@ impl Core {
         if self.timers.iter().any(|t| t.2 == Timer::MasterDown && t.0 <= now) {
             self.drain(now);
         }
-        while let Some(i) = self.timers.iter().position(|t| t.0 <= now) {
+        // In the order in which they run out, and of those at the same time in the order in which they were set.
+        while let Some(first) = self.timers.iter().map(|t| t.0).min().filter(|at| *at <= now) {
+            let i = self.timers.iter().position(|t| t.0 == first).unwrap_or_default();
             self.fire(i, now);
         }
         self.end_delays(now);
@@ -495,7 +499,7 @@ impl Core {
     }
 
     fn fire(&mut self, i: usize, now: Instant) {
-        let (due, at, timer) = self.timers.swap_remove(i);
+        let (due, at, timer) = self.timers.remove(i);
         let late = now.saturating_duration_since(due);
         if timer == Timer::Advert {
             self.sides[at].observed.jitter.add(late);

@@ -78,9 +78,8 @@ impl Core {
     }
 
     pub(super) fn run_script(&mut self, script: Option<&NotifyScript>, extra: &[&str]) {
-        let Some(script) = script else { return };
-        if let Err(e) = self.running.start(script, extra) {
-            self.journal.warn(format!("cannot run {}: {e}", script.line));
+        if let Some(script) = script {
+            self.running.start(script, extra, &self.journal);
         }
     }
 

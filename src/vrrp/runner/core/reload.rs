@@ -74,7 +74,7 @@ impl Core {
         }
         self.apply(now, |engine, now, out| engine.start_fresh(&fresh, now, out));
         if scripts_changed {
-            self.checks.start(&self.me, &scripts);
+            self.checks.start(&self.me, &scripts, &self.running.spawner());
         }
         self.renew_all(old_config.global.vip_lifetime);
         if self.engine.config().global.fifo_write_vrrp_states_on_reload {
