@@ -461,11 +461,12 @@ impl Cx<'_> {
                     let word = self.after(&mut words)?;
                     group = self.track_group(word).or(group);
                 }
-                _ if destination => {
-                    return self.bad(word.span, format!("Route has trailing nonsense - {text}"));
-                }
                 _ => {
-                    destination = true;
+                    if std::mem::replace(&mut destination, true) {
+                        // keepalived says nothing: the last one counts.
+                        let text = format!("'{text}' takes the place of the destination before it");
+                        self.warn(Reason::Duplicate, word.span, text).help("is a keyword missing?");
+                    }
                     let mut word = word;
                     if let Some(found) = kind(text) {
                         route.kind = found;

@@ -54,7 +54,7 @@ impl Cx<'_> {
     }
 
     /// Words of a command line such as `script "/bin/x 'a b'" USER GROUP`: the command's words, and the words after it.
-    fn command(&mut self, statement: &Statement) -> Option<(Vec<String>, Vec<String>)> {
+    pub(super) fn command(&mut self, statement: &Statement) -> Option<(Vec<String>, Vec<String>)> {
         let words = self.quoted(&statement.text, statement.span)?;
         let line = words.get(1)?;
         let argv = self.quoted(line, statement.span)?;

@@ -145,6 +145,17 @@ impl Cx<'_> {
         self.security_violation(seen, "start/shutdown ");
     }
 
+    /// Scripts of virtual servers and their checks.
+    pub(super) fn check_service_scripts(&mut self, scripts: Vec<NotifyScript>) {
+        let mut seen = Outcome::default();
+        for script in scripts {
+            let outcome = self.check_notify(&mut Some(script), Span::default());
+            seen.is_script |= outcome.is_script;
+            seen.insecure |= outcome.insecure;
+        }
+        self.security_violation(seen, "check ");
+    }
+
     fn security_violation(&mut self, seen: Outcome, which: &str) {
         let security = &mut self.config.global.script_security;
         security.insecure_scripts |= seen.insecure;

@@ -386,7 +386,7 @@ fn unfinished_things_say_so() {
     let loaded = on(
         &Machine::default(),
         &format!(
-            "virtual_server 10.0.0.1 80 {{\n lb_kind DR\n real_server 10.0.0.2 80 {{\n weight 1\n }}\n}}\n{}",
+            "virtual_server 10.0.0.1 80 {{\n lb_kind DR\n lb_algo rr\n protocol TCP\n real_server 10.0.0.2 80 {{\n weight 1\n }}\n}}\n{}",
             one_instance("debug 1\n use_vmac")
         ),
     );
@@ -395,7 +395,7 @@ fn unfinished_things_say_so() {
         messages(&loaded),
         [
             "(k.conf: Line 1) virtual servers (LVS) are not done yet: 1 virtual_server block(s) have no effect",
-            "(k.conf: Line 13) 'debug' has no effect: keepalived has no use for it either",
+            "(k.conf: Line 15) 'debug' has no effect: keepalived has no use for it either",
             "use_vmac or no_accept/strict specified, but no firewall configured - using nftables",
         ]
     );
