@@ -316,6 +316,9 @@ fn signal_numbers_and_exit_codes_are_those_of_the_real_one() {
         let code = |program: &Program| run(program, &["-t", "-f", path]).0;
         assert_eq!(code(&keepalived()), code(&real), "-t {path}");
     }
+    // Where there is no file 2.2.7 says so and exits with 0: no script that asks before it reloads can want that.
+    let missing = ["-t", "-f", "/nonexistent.conf"];
+    assert_eq!((run(&keepalived(), &missing).0, run(&real, &missing).0), (Some(4), Some(0)));
     for path in ["/nonexistent.conf", &interface] {
         let code = |program: &Program| run(program, &["-n", "-G", "-f", path]).0;
         assert_eq!(code(&keepalived()), code(&real), "{path}");

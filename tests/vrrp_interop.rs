@@ -120,6 +120,12 @@ fn version_2_with_authentication_header() {
 }
 
 #[test]
+fn version_2_unicast_without_authentication() {
+    let lines = "    unicast_src_ip {me}\n    unicast_peer {\n        {peer}\n    }";
+    all_pairs(&Way { lines, vip: "10.77.0.100/24", master_down: V2_DOWN });
+}
+
+#[test]
 fn version_2_unicast() {
     let lines = "    unicast_src_ip {me}\n    unicast_peer {\n        {peer}\n    }\n    \
                  authentication {\n        auth_type PASS\n        auth_pass 1234\n    }";
