@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """How long an address is nobody's, or two nodes', when a part of a pair dies: Tandem beside keepalived.
 
-usage: [TANDEM=PROGRAM] [REF_KEEPALIVED=keepalived] benches/failover.py [--pairs tt,kk,tk,kt] [--runs N] [--busy SECONDS]
-                                                                        [--reloads N] [ROW...]
+usage: [TANDEM=PROGRAM] [REF_KEEPALIVED=keepalived] benches/failover.py [--pairs tt,kk,tk,kt] [--runs N] [--at-once N]
+                                                                        [--busy SECONDS] [--reloads N] [ROW...]
 Rows: proxy-kill stop engine-kill kill-all kill-all-fast freeze link-cut link-cut-fast reload busy flood. The fast ones are
 at advert_int 0.1 and 0.01. A pair names who runs on the node
 that has the address, and on the other one: t Tandem, k keepalived. Everything happens in network namespaces made for
 it. Needs root, iproute2, ping, tcpdump, killall, keepalived.
+
+Each figure is the median of the runs and, behind a slash, the worst of them.
 
 takeover   from the event until the other node has the address
 gap        longest time a client gets no answer (one ping every 20 ms)
@@ -14,7 +16,7 @@ two        time both nodes have the address
 dead keeps how long the dead node keeps it
 answers    how long it answers those who know its hardware address
 """
-import argparse, datetime, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+import argparse, concurrent.futures, datetime, itertools, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VIP = "172.20.0.100"
@@ -56,11 +58,21 @@ def run(*words, check=True):
     return done.stdout
 
 
+def send(pid, number):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        # A check of a script that ended by itself.
+        pass
+
+
 class Lab:
     """Two nodes and two clients on a switch; one of them asks for hardware addresses, the other knows."""
 
+    numbers = itertools.count()
+
     def __init__(self, directory):
-        self.dir, self.name = directory, f"fo{os.getpid()}"
+        self.dir, self.name = directory, f"fo{os.getpid()}-{next(Lab.numbers)}"
         self.children = []
         for host in ["sw", *HOSTS]:
             run("ip", "netns", "add", f"{self.name}-{host}")
@@ -95,10 +107,7 @@ class Lab:
     def close(self):
         for host in [*HOSTS, "sw"]:
             for pid in self.pids(host):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+                send(pid, signal.SIGKILL)
         for child in self.children:
             child.wait()
         for host in [*HOSTS, "sw"]:
@@ -114,7 +123,7 @@ class Pair:
         self.options = dict(interval=interval, version=version)
         self.proxies, self.daemons = [], []
         for node in "12":
-            name = f"lbproxy{node}"
+            name = self.proxy(node)
             shutil.copy(shutil.which("sleep"), f"{self.dir}/{name}")
             self.proxies.append(self.lab.spawn(node, f"{self.dir}/{name}", "9999"))
             self.write(node, more)
@@ -126,8 +135,12 @@ class Pair:
         self.wait(lambda: self.lab.holds("1") and not self.lab.holds("2"), 20, "node 1 to have the address")
         time.sleep(3)
 
+    def proxy(self, node):
+        """What the proxy is called: checks see all processes of the machine, those of other runs among them."""
+        return f"{self.lab.name.replace('fo', 'lb' + node + '-', 1)}"[-15:]
+
     def write(self, node, more=""):
-        text = CONFIG.format(proxy=f"lbproxy{node}", state="MASTER" if node == "1" else "BACKUP", vip=VIP, more=more,
+        text = CONFIG.format(proxy=self.proxy(node), state="MASTER" if node == "1" else "BACKUP", vip=VIP, more=more,
                              priority=100 if node == "1" else 90, **self.options)
         with open(f"{self.dir}/{node}.conf", "w") as file:
             file.write(text)
@@ -195,7 +208,7 @@ def failover(programs, who, row):
         for how in [signal.SIGSTOP] + ([] if row == "freeze" else [signal.SIGKILL]):
             for pid in lab.pids("1"):
                 if pid not in monitor:
-                    os.kill(pid, how)
+                    send(pid, how)
     else:
         lab.on("sw", "ip", "link", "set", "p1", "down")
     ping.wait()
@@ -218,23 +231,23 @@ def failover(programs, who, row):
     return result
 
 
-def seconds(value, none):
-    return none if value is None else f"{value:.2f} s"
+def summary(values, none):
+    """Median and worst; what never came to pass is longer than anything."""
+    values = sorted(float("inf") if value is None else value for value in values)
+    figures = [none if value == float("inf") else f"{value:.2f}" for value in (statistics.median_low(values), values[-1])]
+    return "/".join(figures if len(values) > 1 else figures[:1])
 
 
-def table(programs, rows, pairs, runs):
-    print(f"{'the active node':15} {'pair':6} {'takeover':>9} {'gap':>9} {'two':>9} {'dead keeps':>11} {'answers':>9}")
+def table(programs, rows, pairs, runs, at_once):
+    columns = {"takeover": "never", "gap": "-", "two": "-", "dead": "for good", "answers": "for good"}
+    print(f"{'the active node':15} {'pair':6} {'takeover':>11} {'gap':>11} {'two':>11} {'dead keeps':>17} {'answers':>17}   seconds")
     for row in rows:
         for who in pairs:
-            results = [failover(programs, who, row) for _ in range(runs)]
-
-            def middle(key):
-                values = [r[key] for r in results]
-                return None if None in values else statistics.median(values)
-
-            print(f"{row:15} {who[0]} > {who[1]}  {seconds(middle('takeover'), 'never'):>9} "
-                  f"{seconds(middle('gap'), '-'):>9} {seconds(max(r['two'] for r in results), '-'):>9} "
-                  f"{seconds(middle('dead'), 'for good'):>11} {seconds(middle('answers'), 'for good'):>9}", flush=True)
+            with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+                results = list(pool.map(lambda _: failover(programs, who, row), range(runs)))
+            cells = [summary([result[key] for result in results], none) for key, none in columns.items()]
+            print(f"{row:15} {who[0]} > {who[1]}  {cells[0]:>11} {cells[1]:>11} {cells[2]:>11} {cells[3]:>17} {cells[4]:>17}",
+                  flush=True)
 
 
 def adverts(file, source):
@@ -274,8 +287,9 @@ def reload(programs, who, count):
     pair.close()
 
 
-def busy(programs, who, length):
-    pair = Pair(programs, who * 2, interval="0.1", version="version 3")
+def busy(programs, names, length):
+    """All programs' pairs at once, under the same loops."""
+    pairs = {who: Pair(programs, who * 2, interval="0.1", version="version 3") for who in names}
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     begin = time.time()
     time.sleep(length)
@@ -283,11 +297,12 @@ def busy(programs, who, length):
     for loop in loops:
         loop.kill()
         loop.wait()
-    lost = len(pair.owned("1", begin, end)) - 1
-    taken = len(pair.owned("2", begin, end))
-    print(f"busy            {who}      {length} s with {len(loops)} busy loops on {os.cpu_count()} cores, advert_int 0.1: "
-          f"{max(lost, 0) + taken} false failovers", flush=True)
-    pair.close()
+    for who, pair in pairs.items():
+        lost = len(pair.owned("1", begin, end)) - 1
+        taken = len(pair.owned("2", begin, end))
+        print(f"busy            {who}      {length} s with {len(loops)} busy loops on {os.cpu_count()} cores, advert_int 0.1: "
+              f"{max(lost, 0) + taken} false failovers", flush=True)
+        pair.close()
 
 
 # Runs in the namespace of the attacker: frames from a ring shared with the kernel, 60,000 a second where the machine can.
@@ -341,6 +356,7 @@ def main():
     parser.add_argument("rows", nargs="*", choices=ROWS + [[]], default=[])
     parser.add_argument("--pairs", default="tt,kk,tk,kt")
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--at-once", type=int, default=1, help="runs beside each other")
     parser.add_argument("--busy", type=int, default=60)
     parser.add_argument("--reloads", type=int, default=1000)
     options = parser.parse_args()
@@ -363,13 +379,12 @@ def main():
     rows = options.rows or ROWS
     try:
         if failing := [row for row in rows if row not in ("reload", "busy", "flood")]:
-            table(programs, failing, pairs, options.runs)
+            table(programs, failing, pairs, options.runs, options.at_once)
         for who in "tk":
             if who * 2 in pairs and "reload" in rows:
                 reload(programs, who, options.reloads)
-        for who in "tk":
-            if who * 2 in pairs and "busy" in rows:
-                busy(programs, who, options.busy)
+        if "busy" in rows and (names := [who for who in "tk" if who * 2 in pairs]):
+            busy(programs, names, options.busy)
         for who in "tk":
             if who * 2 in pairs and "flood" in rows:
                 flood(programs, who)
