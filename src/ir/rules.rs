@@ -60,8 +60,8 @@ pub enum HttpAction {
     Tarpit(Reply),
     /// `reject`: close without an answer.
     Reject,
-    /// `silent-drop`: forget the connection.
-    SilentDrop,
+    /// `silent-drop [rst-ttl N]`: forget the connection.
+    SilentDrop(Option<u8>),
     /// `auth [realm REALM]`: ask for a user and password.
     Auth {
         /// Realm; `None`: the proxy's name.
@@ -79,6 +79,17 @@ pub enum HttpAction {
     SetHeader(Box<str>, LogFormat),
     /// `del-header NAME [-m METHOD]`.
     DelHeader(NameMatch),
+    /// `add-headers-bin EXPR [prefix TEXT]`, `set-headers-bin`: headers in the form of `req.hdrs_bin`.
+    PushHeaders {
+        /// What yields them.
+        list: Expr,
+        /// Only those whose names begin with it.
+        prefix: Box<[u8]>,
+        /// They take the place of those there are.
+        replace: bool,
+    },
+    /// `del-headers-bin EXPR [-m METHOD]`: names in that form, and what makes a pattern of one in lower case.
+    DelHeaders(Expr, fn(Box<[u8]>) -> NameMatch),
     /// `replace-header NAME REGEX FMT`: whole lines.
     ReplaceHeader(Box<[u8]>, Regex, LogFormat),
     /// `replace-value NAME REGEX FMT`: comma-separated values.
@@ -221,8 +232,8 @@ pub enum TcpAction {
     Close,
     /// `expect-proxy layer4`.
     ExpectProxy,
-    /// `silent-drop`.
-    SilentDrop,
+    /// `silent-drop [rst-ttl N]`.
+    SilentDrop(Option<u8>),
     /// `switch-mode http`.
     SwitchModeHttp,
     /// `do-resolve(VAR,RESOLVERS[,FAMILY]) EXPR`.

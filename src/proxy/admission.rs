@@ -115,8 +115,8 @@ fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: 
     if matches!(outcome, rules::Outcome::Continue) {
         return true;
     }
-    if matches!(outcome, rules::Outcome::SilentDrop) {
-        conn.io.reset_on_close();
+    if let rules::Outcome::SilentDrop(hops) = outcome {
+        conn.io.vanish_on_close(hops);
     }
     conn.frontend().counters.dcon.inc();
     conn.listener.counters.dcon.inc();

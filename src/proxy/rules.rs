@@ -22,7 +22,7 @@ pub(super) enum Outcome {
     Answer(Answer),
     Service(HttpService),
     Reject,
-    SilentDrop,
+    SilentDrop(Option<u8>),
     /// Decide again from this rule when there is more data.
     Wait(usize),
     /// Wait for so much of the body, then go on at the rule.
@@ -54,7 +54,7 @@ impl From<Verdict> for Outcome {
             Verdict::Answer(a) => Outcome::Answer(a),
             Verdict::Service(service) => Outcome::Service(service),
             Verdict::Reject => Outcome::Reject,
-            Verdict::SilentDrop => Outcome::SilentDrop,
+            Verdict::SilentDrop(hops) => Outcome::SilentDrop(hops),
             Verdict::Wait { rule } => Outcome::Wait(rule),
             Verdict::WaitForBody { rule, time, at_least } => Outcome::WaitForBody { rule, time, at_least },
             Verdict::Pause { rule, time } => Outcome::Pause { rule, time },

@@ -245,10 +245,17 @@ impl Stream {
         };
     }
 
-    /// Make closing reset the connection (`option nolinger`, `silent-drop` and relatives).
+    /// Make closing reset the connection (`option nolinger` and relatives).
     pub(super) fn reset_on_close(&self) {
         if let Some(s) = self.tcp() {
             let _ = s.set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Make closing hide the end of the connection from the other side (`silent-drop`).
+    pub(super) fn vanish_on_close(&self, hops: Option<u8>) {
+        if let Some(s) = self.tcp() {
+            crate::sys::tcp::vanish_on_close(&*s, hops);
         }
     }
 

@@ -119,8 +119,8 @@ pub(super) async fn inspect(
                 }
                 continue;
             }
-            Outcome::SilentDrop => {
-                conn.io.reset_on_close();
+            Outcome::SilentDrop(hops) => {
+                conn.io.vanish_on_close(hops);
                 return Err(denied(txn));
             }
             _ => return Err(denied(txn)),

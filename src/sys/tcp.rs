@@ -11,6 +11,25 @@ use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+/// Makes closing a connection say nothing to the other side: the socket is put into repair mode, in which it ends without
+/// a packet. Without the right to (`CAP_NET_ADMIN`), or with `hops`, a reset is sent that lives for so many hops, one if
+/// it is not said.
+pub fn vanish_on_close(stream: &impl std::os::fd::AsFd, hops: Option<u8>) {
+    let socket = socket2::SockRef::from(stream);
+    // What was received stays unconfirmed.
+    let _ = socket.set_tcp_quickack(false);
+    if hops.is_none()
+        && nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::TcpRepair, &1).is_ok()
+    {
+        return;
+    }
+    let hops = u32::from(hops.unwrap_or(1));
+    // One of them is its family's.
+    let _ = socket.set_ttl_v4(hops);
+    let _ = socket.set_unicast_hops_v6(hops);
+    let _ = socket.set_linger(Some(std::time::Duration::ZERO));
+}
+
 /// A listening socket in the runtime's poller. What it accepts is in no poller yet, and sends without delay (no Nagle).
 #[derive(Debug)]
 pub struct Listener(AsyncFd<TcpListener>);

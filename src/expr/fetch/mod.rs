@@ -95,6 +95,7 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::BufferLen(_)
         | Fetch::Payload(..)
         | Fetch::PayloadLv { .. }
+        | Fetch::Distcc { .. }
         | Fetch::TlsHelloType(_)
         | Fetch::TlsHelloSni
         | Fetch::TlsHelloVersion
@@ -181,6 +182,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Server(_, crate::ir::expr::ServerNumber::IsUp) => SampleType::Bool,
         Fetch::Payload(..)
         | Fetch::PayloadLv { .. }
+        | Fetch::Distcc { body: true, .. }
         | Fetch::Body(_)
         | Fetch::BodyParam(..)
         | Fetch::TlsHelloList(_)

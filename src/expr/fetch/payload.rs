@@ -44,6 +44,9 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             };
             Ok(Sample::Bin(Bytes::Ref(data.part(start, length)?)))
         }
+        Fetch::Distcc { dir, token, occurrence, body } => {
+            distcc(&input(*dir, ctx)?, *token, *occurrence, *body)
+        }
         Fetch::TlsHelloType(dir) => handshake_type(&input(*dir, ctx)?),
         Fetch::TlsHelloVersion => hello_version(&input(Dir::Req, ctx)?),
         Fetch::TlsHelloSni => {
@@ -149,6 +152,40 @@ impl<'a> Cursor<'a> {
 
 fn be(bytes: &[u8]) -> usize {
     bytes.iter().fold(0, |n, b| (n << 8) | usize::from(*b))
+}
+
+/// Tokens of distcc whose number is no length.
+const WITHOUT_BODY: &[&[u8; 4]] = &[b"ARGC", b"DIST", b"NFIL", b"STAT", b"DONE"];
+
+/// A token of distcc's protocol: four characters, a number of eight hexadecimal digits, and for most as many bytes.
+fn distcc<'a>(data: &Input<'a>, token: [u8; 4], occurrence: u32, body: bool) -> Fetched<'a> {
+    let (mut at, mut seen) = (0, 0);
+    loop {
+        let head = data.part(at, 12)?;
+        let digits = std::str::from_utf8(&head[4..]).map_err(|_| ABSENT)?;
+        let number = u32::from_str_radix(digits, 16).map_err(|_| ABSENT)?;
+        at += 12;
+        let has_body = !WITHOUT_BODY.iter().any(|known| known[..] == head[..4]);
+        let len = if has_body { number as usize } else { 0 };
+        let here = &data.rest()[at..];
+        if head[..4] == token {
+            seen += 1;
+            if occurrence == 0 || occurrence == seen {
+                return match body {
+                    false => Ok(Sample::Int(number.into())),
+                    true if len <= here.len() => Ok(Sample::Bin(Bytes::Ref(&here[..len]))),
+                    // As much of it as there will be.
+                    true if data.ended => Ok(Sample::Bin(Bytes::Ref(here))),
+                    true => Err(Missing::NotYet),
+                };
+            }
+        }
+        // What lies behind a body that is not all there is not waited for.
+        if len > here.len() {
+            return Err(ABSENT);
+        }
+        at += len;
+    }
 }
 
 /// Type of the first handshake message (RFC 8446 section 4) once all of it is there.
@@ -257,5 +294,29 @@ fn rdp_cookie<'a>(data: &Input<'a>, name: Option<&[u8]>) -> Result<&'a [u8], Mis
         Some(b'\n') => Ok(&line[equal + 1..]),
         Some(_) => Err(ABSENT),
         None => Err(data.too_short()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distcc_tokens_are_found_by_number_and_place() {
+        let text = b"DIST00000002ARGC00000002ARGV00000002ccARGV00000002-cDOTI00000010int ma";
+        let read = |ended, token: &[u8; 4], occurrence, body| {
+            distcc(&Input { data: text, ended }, *token, occurrence, body).map(|sample| sample.to_value())
+        };
+        let number = |n| Ok(crate::ir::expr::Value::Int(n));
+        let bytes = |text: &[u8]| Ok(crate::ir::expr::Value::Bin(text.into()));
+        assert_eq!(read(false, b"ARGC", 0, false), number(2));
+        assert_eq!(read(false, b"ARGV", 0, true), bytes(b"cc"));
+        assert_eq!(read(false, b"ARGV", 2, true), bytes(b"-c"));
+        assert_eq!(read(false, b"DOTI", 0, false), number(16));
+        assert_eq!(read(false, b"DOTI", 0, true), Err(Missing::NotYet));
+        assert_eq!(read(true, b"DOTI", 0, true), bytes(b"int ma"));
+        assert_eq!(read(false, b"ARGV", 3, false), Err(ABSENT));
+        let junk = Input { data: b"GET / HTTP/1.1", ended: false };
+        assert!(matches!(distcc(&junk, *b"DIST", 0, false), Err(Missing::Absent)));
     }
 }

@@ -118,7 +118,7 @@ fn clamped(value: i64, limit: i64) -> i32 {
     i32::try_from(value.clamp(-limit, limit)).unwrap_or(0)
 }
 
-fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
+pub(super) fn cast<'a>(expr: &'a Expr, to: SampleType, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
     eval(expr, ctx).ok()?.cast(to)
 }
 

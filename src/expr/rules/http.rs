@@ -8,7 +8,7 @@ use super::super::conv::expand;
 use super::super::ctx::EditHead;
 use super::super::fetch::value_end;
 use super::super::logformat;
-use super::{Effect, Session, Verdict, action, normalize, reply, target};
+use super::{Effect, Session, Verdict, action, headers, normalize, reply, target};
 
 /// A line that is made anew: most are short.
 type Text = smallvec::SmallVec<[u8; 64]>;
@@ -85,7 +85,7 @@ fn apply(
         HttpAction::Return(r) => return Some(Verdict::Answer(reply::answer(r, &session.ctx()))),
         HttpAction::UseService(service) => return Some(Verdict::Service(*service)),
         HttpAction::Reject => return Some(Verdict::Reject),
-        HttpAction::SilentDrop => return Some(Verdict::SilentDrop),
+        HttpAction::SilentDrop(hops) => return Some(Verdict::SilentDrop(*hops)),
         HttpAction::Auth { realm } => {
             return Some(Verdict::Answer(reply::auth(realm.as_deref(), &session.ctx())));
         }
@@ -103,7 +103,7 @@ fn apply(
         }
         HttpAction::AddHeader(name, format) => {
             let value = text(format, &*session, scratch);
-            if !session.has_room(dir, line_len(name, value)) {
+            if !session.has_room(dir, line_len(name.as_bytes(), value)) {
                 return no_room(session, dir);
             }
             message(session, dir)?.push_header(name.as_bytes(), value);
@@ -111,7 +111,7 @@ fn apply(
         HttpAction::SetHeader(name, format) => {
             let value = text(format, &*session, scratch);
             remove(message(session, dir)?, |n| n.eq_ignore_ascii_case(name.as_bytes()));
-            if !session.has_room(dir, line_len(name, value)) {
+            if !session.has_room(dir, line_len(name.as_bytes(), value)) {
                 return no_room(session, dir);
             }
             message(session, dir)?.push_header(name.as_bytes(), value);
@@ -123,6 +123,10 @@ fn apply(
                 name => remove(head, |n| name_matches(name, n)),
             }
         }
+        HttpAction::PushHeaders { list, prefix, replace } => {
+            return headers::push(list, prefix, *replace, dir, session);
+        }
+        HttpAction::DelHeaders(list, method) => return headers::delete(list, *method, dir, session),
         HttpAction::ReplaceHeader(name, regex, format) => {
             let value = text(format, &*session, scratch);
             if !replace_each(session, dir, name, |line| replaced_line(line, regex, value)) {
@@ -213,17 +217,17 @@ fn apply(
 }
 
 /// What a header line takes in HAProxy's buffer, whose size the settings are about.
-fn line_len(name: &str, value: &[u8]) -> usize {
+pub(super) fn line_len(name: &[u8], value: &[u8]) -> usize {
     name.len() + value.len() + 8
 }
 
 /// An edit found no room.
-fn no_room(session: &mut dyn Session, dir: Dir) -> Option<Verdict> {
+pub(super) fn no_room(session: &mut dyn Session, dir: Dir) -> Option<Verdict> {
     session.effect(Effect::RewriteFailed);
     session.is_strict(dir).then_some(Verdict::NoRoom)
 }
 
-fn message(session: &mut dyn Session, dir: Dir) -> Option<&mut dyn EditHead> {
+pub(super) fn message(session: &mut dyn Session, dir: Dir) -> Option<&mut dyn EditHead> {
     match dir {
         Dir::Req => session.request(),
         Dir::Res => session.response(),
@@ -242,7 +246,7 @@ pub(super) fn text<'t>(format: &'t LogFormat, session: &dyn Session, scratch: &'
     scratch
 }
 
-fn remove(head: &mut dyn EditHead, name: impl Fn(&[u8]) -> bool) {
+pub(super) fn remove(head: &mut dyn EditHead, name: impl Fn(&[u8]) -> bool) {
     for index in (0..head.header_count()).rev() {
         if name(head.header(index).0) {
             head.remove_header(index);
@@ -250,7 +254,7 @@ fn remove(head: &mut dyn EditHead, name: impl Fn(&[u8]) -> bool) {
     }
 }
 
-fn name_matches(wanted: &NameMatch, name: &[u8]) -> bool {
+pub(super) fn name_matches(wanted: &NameMatch, name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     match wanted {
         NameMatch::Exact(text) => *lower == **text,

@@ -5,6 +5,7 @@
 //! (socket options, addresses, log level) is handed over as an [`Effect`].
 
 mod action;
+mod headers;
 mod http;
 mod normalize;
 mod reply;
@@ -124,8 +125,8 @@ pub enum Verdict {
     Service(HttpService),
     /// Close without an answer (`reject`, `close`).
     Reject,
-    /// Forget the connection without telling the client.
-    SilentDrop,
+    /// Forget the connection without telling the client; `Some`: with a reset that lives for so many hops.
+    SilentDrop(Option<u8>),
     /// More data is needed to decide. Evaluate again from this rule when there is some, or with
     /// `Ctx::is_final` when the delay is over.
     Wait {

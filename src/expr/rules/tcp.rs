@@ -31,14 +31,14 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
         }
         if matches!(
             rule.action,
-            TcpAction::Accept | TcpAction::Reject | TcpAction::Close | TcpAction::SilentDrop
+            TcpAction::Accept | TcpAction::Reject | TcpAction::Close | TcpAction::SilentDrop(_)
         ) {
             session.effect(Effect::LastRule(&rule.place));
         }
         match &rule.action {
             TcpAction::Accept => return Verdict::Continue,
             TcpAction::Reject | TcpAction::Close => return Verdict::Reject,
-            TcpAction::SilentDrop => return Verdict::SilentDrop,
+            TcpAction::SilentDrop(hops) => return Verdict::SilentDrop(*hops),
             TcpAction::ExpectProxy => session.effect(Effect::ExpectProxy),
             TcpAction::Resolve(resolve) => {
                 if let Some(host) = action::host(resolve, session) {

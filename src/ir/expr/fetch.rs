@@ -231,6 +231,17 @@ pub enum Fetch {
         /// Where the data starts: `Ok` absolute, `Err` relative to the end of the length.
         data: Result<usize, i64>,
     },
+    /// `distcc_param(TOKEN[,OCCURRENCE])`, `distcc_body`.
+    Distcc {
+        /// Message.
+        dir: Dir,
+        /// Four characters.
+        token: [u8; 4],
+        /// Which of those tokens, from 1; 0: the first.
+        occurrence: u32,
+        /// The bytes after it, not its number.
+        body: bool,
+    },
     /// `req.ssl_hello_type`.
     TlsHelloType(Dir),
     /// `req.ssl_sni`.

@@ -247,6 +247,8 @@ const PAYLOAD: &[FetchRow] = &[
     plain("req.len", Request, |_, _| Some(F::BufferLen(Dir::Req))),
     plain("req_len", Request, |_, _| Some(F::BufferLen(Dir::Req))),
     plain("res.len", Response, |_, _| Some(F::BufferLen(Dir::Res))),
+    row("distcc_body", DISTCC, (1, 2), Message, |l, a| distcc(l, a, true)),
+    row("distcc_param", DISTCC, (1, 2), Message, |l, a| distcc(l, a, false)),
     row("req.payload", "(<offset>,<length>)", (2, 2), Request, |l, a| payload(l, a, Dir::Req)),
     row("payload", "(<offset>,<length>)", (2, 2), Message, |l, a| payload(l, a, Dir::Req)),
     row("res.payload", "(<offset>,<length>)", (2, 2), Response, |l, a| payload(l, a, Dir::Res)),
@@ -277,6 +279,7 @@ const PAYLOAD: &[FetchRow] = &[
 ];
 
 const LV: &str = "(<offset1>,<length>[,<offset2>])";
+const DISTCC: &str = "(<token>[,<occ>])";
 const URLP: &str = "([<name>[,<delim>[,i]]])";
 
 const HTTP: &[FetchRow] = &[
@@ -455,7 +458,12 @@ fn header(l: &mut Language<'_>, a: &Args<'_>) -> Read<HdrArg> {
 
 /// `hdr` and its like speak of the response where a response is looked at.
 pub(super) fn turn_to_response(fetch: &mut F) {
-    if let F::Hdr(dir, _) | F::Cook(dir, _) | F::Payload(dir, ..) | F::PayloadLv { dir, .. } = fetch {
+    if let F::Hdr(dir, _)
+    | F::Cook(dir, _)
+    | F::Payload(dir, ..)
+    | F::PayloadLv { dir, .. }
+    | F::Distcc { dir, .. } = fetch
+    {
         *dir = Dir::Res;
     }
 }
@@ -478,6 +486,14 @@ fn payload_lv(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
         Some(_) => Ok(a.size(l, 2)?),
     };
     Some(F::PayloadLv { dir, offset, size, data })
+}
+
+fn distcc(l: &mut Language<'_>, a: &Args<'_>, body: bool) -> Read<F> {
+    let Ok(token) = <[u8; 4]>::try_from(&*a.bytes(0)) else {
+        return a.invalid(l, 0, "token name must be exactly 4 characters");
+    };
+    let occurrence = u32::try_from(a.opt_int(l, 1)?.unwrap_or(0)).unwrap_or(0);
+    Some(F::Distcc { dir: Dir::Req, token, occurrence, body })
 }
 
 fn capture(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {

@@ -49,7 +49,6 @@ const BUILD: &str = "it belongs to a library that this program does not contain"
 pub(super) const LATER: &str = "it is not implemented yet";
 const INTERNAL: &str = "it shows HAProxy's own internals";
 const CACHE: &str = "the cache and compression are not implemented yet";
-const CODEC: &str = "this protocol's messages are not decoded yet";
 
 /// Fetches that are known and not evaluated.
 const FETCHES_LATER: &[(&str, &str)] = &[
@@ -67,8 +66,6 @@ const FETCHES_LATER: &[(&str, &str)] = &[
     ("fc_saved_syn", LATER),
     ("fcgi.docroot", LATER),
     ("fcgi.index", LATER),
-    ("distcc_body", CODEC),
-    ("distcc_param", CODEC),
     ("res.cache_hit", CACHE),
     ("res.cache_name", CACHE),
     ("res.comp", CACHE),

@@ -40,10 +40,7 @@ impl Language<'_> {
             "tarpit" => H::Tarpit(reply::deny(self, cursor, 500)?),
             "return" => H::Return(reply::give(self, cursor)?),
             "reject" => H::Reject,
-            "silent-drop" => {
-                silent_drop(self, cursor)?;
-                H::SilentDrop
-            }
+            "silent-drop" => H::SilentDrop(silent_drop(self, cursor)?),
             "auth" => {
                 let realm =
                     if cursor.eat("realm") { Some(cursor.next(self, "a realm")?.text()) } else { None };
@@ -54,6 +51,16 @@ impl Language<'_> {
             "set-header" => self.header(cursor).map(|(name, value)| H::SetHeader(name, value))?,
             "early-hint" => self.header(cursor).map(|(name, value)| H::EarlyHint(name, value))?,
             "del-header" => H::DelHeader(self.header_names(cursor)?),
+            "add-headers-bin" | "set-headers-bin" => {
+                let list = cursor.expr(self)?;
+                let prefix = if cursor.eat("prefix") {
+                    cursor.next(self, "a prefix")?.bytes().into()
+                } else {
+                    Box::default()
+                };
+                H::PushHeaders { list, prefix, replace: name == "set-headers-bin" }
+            }
+            "del-headers-bin" => H::DelHeaders(cursor.expr(self)?, self.name_method(cursor)?),
             "replace-header" => {
                 let name = self.header_name(cursor)?.to_ascii_lowercase().into_bytes().into();
                 H::ReplaceHeader(name, cursor.regex(self)?, cursor.format(self, LfUse::Http)?)
@@ -113,6 +120,28 @@ impl Language<'_> {
         }
         let name = self.header_name(cursor)?;
         Some((name.into(), cursor.format(self, LfUse::Http)?))
+    }
+
+    /// `-m METHOD` of `del-headers-bin`.
+    fn name_method(&mut self, cursor: &mut Cursor<'_>) -> Read<fn(Box<[u8]>) -> NameMatch> {
+        if !cursor.eat("-m") {
+            return Some(NameMatch::Exact);
+        }
+        let method = cursor.next(self, "a matching method")?;
+        match method.text() {
+            "str" => Some(NameMatch::Exact),
+            "beg" => Some(NameMatch::Prefix),
+            "end" => Some(NameMatch::Suffix),
+            "sub" => Some(NameMatch::Contains),
+            "reg" => {
+                let message = "-m reg is unsupported with del-headers-bin due to performance reasons";
+                self.alert(Reason::InvalidValue, method.span, message)
+            }
+            other => {
+                let message = format!("-m with unsupported matching method '{other}'");
+                self.alert(Reason::InvalidValue, method.span, message)
+            }
+        }
     }
 
     fn header_names(&mut self, cursor: &mut Cursor<'_>) -> Read<NameMatch> {
@@ -246,14 +275,20 @@ impl Cursor<'_> {
 }
 
 /// `silent-drop [rst-ttl N]`.
-pub(super) fn silent_drop(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
-    if cursor.eat("rst-ttl") {
-        let span = cursor.peek().map_or(cursor.line, |w| w.span);
-        cursor.int(language, "a TTL")?;
-        let message = "'rst-ttl' has no effect : the connection is dropped without a reset.";
-        language.say(Diagnostic::warning(Reason::NoEffect, span, message));
+pub(super) fn silent_drop(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Option<u8>> {
+    if !cursor.eat("rst-ttl") {
+        return Some(None);
     }
-    Some(())
+    let span = cursor.peek().map_or(cursor.line, |w| w.span);
+    let hops = cursor.int(language, "a TTL")?;
+    match u8::try_from(hops) {
+        Ok(hops @ 1..) => Some(Some(hops)),
+        _ => language.alert(
+            Reason::OutOfRange,
+            span,
+            format!("'rst-ttl' expects a TTL from 1 to 255, got '{hops}'."),
+        ),
+    }
 }
 
 fn normalize(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<NormalizeUri> {

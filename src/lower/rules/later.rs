@@ -2,19 +2,13 @@
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 
-use super::super::expr::{Language, LfUse, Read};
+use super::super::expr::{Language, Read};
 use super::cursor::Cursor;
 
 /// Reads the arguments of such an action, up to its condition.
 pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<()> {
     let (name, inside) = cursor.action_parts();
     match name {
-        "add-headers-bin" | "set-headers-bin" | "del-headers-bin" => {
-            cursor.expr(language)?;
-            if cursor.eat("prefix") {
-                cursor.format(language, LfUse::Plain)?;
-            }
-        }
         "attach-srv" => {
             cursor.next(language, "a server")?;
             if cursor.eat("name") {

@@ -40,11 +40,13 @@ const LEVEL: &[RuleSet] = &[HttpRequest, HttpResponse, HttpAfterResponse, TcpCon
 const DONE: &[(&str, &[RuleSet])] = &[
     ("add-acl", HTTP),
     ("add-header", HTTP),
+    ("add-headers-bin", HTTP),
     ("allow", HTTP),
     ("auth", REQ),
     ("capture", &[HttpRequest, HttpResponse, HttpAfterResponse, TcpContent]),
     ("del-acl", HTTP),
     ("del-header", HTTP),
+    ("del-headers-bin", HTTP),
     ("del-map", HTTP),
     ("deny", BOTH),
     ("disable-l7-retry", REQ),
@@ -69,6 +71,7 @@ const DONE: &[(&str, &[RuleSet])] = &[
     ("set-fc-mark", SOCKET),
     ("set-fc-tos", SOCKET),
     ("set-header", HTTP),
+    ("set-headers-bin", HTTP),
     ("set-log-level", LEVEL),
     ("set-map", HTTP),
     ("set-mark", SOCKET),
@@ -105,9 +108,6 @@ const TABLES: &str = "stick tables are not implemented yet";
 const SPOE: &[RuleSet] = &[HttpRequest, HttpResponse, TcpContent, TcpResponse];
 
 const LATER: &[(&str, &[RuleSet], Missing)] = &[
-    ("add-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
-    ("set-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
-    ("del-headers-bin", HTTP, Missing::Unsafe("headers in binary form are not read yet")),
     ("attach-srv", &[TcpSession], Missing::Unsafe("reverse connections are not implemented yet")),
     ("cache-use", REQ, Missing::Idle("nothing is cached")),
     ("cache-store", &[HttpResponse], Missing::Idle("nothing is cached")),

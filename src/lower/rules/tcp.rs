@@ -37,10 +37,7 @@ impl Language<'_> {
             "accept" => T::Accept,
             "reject" => T::Reject,
             "close" => T::Close,
-            "silent-drop" => {
-                silent_drop(self, cursor)?;
-                T::SilentDrop
-            }
+            "silent-drop" => T::SilentDrop(silent_drop(self, cursor)?),
             "expect-proxy" => {
                 let word = cursor.next(self, "'layer4'")?;
                 if word.text() != "layer4" {

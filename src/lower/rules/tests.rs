@@ -92,6 +92,29 @@ fn requests_are_edited_in_order() {
             "GET /p/q?x=1 HTTP/1.1|x-b: one, two|host: other|x-s: 192.0.2.33",
         ),
         (&["set-header X-B %[req.hdr(x-b,1)]-%[req.hdr(host)]"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one-h"),
+        (
+            &[
+                "set-var(txn.h) req.hdrs_bin",
+                "set-header X-B changed",
+                "del-header host",
+                "set-headers-bin var(txn.h)",
+            ],
+            "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one, two",
+        ),
+        (
+            &["set-var(txn.h) req.hdrs_bin", "add-headers-bin var(txn.h) prefix x-"],
+            "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one, two|x-b: one, two",
+        ),
+        // Names alone; what says where a message ends stays.
+        (
+            &[
+                "add-header Content-Length 0",
+                "del-headers-bin bin(03782d6204686f73740e636f6e74656e742d6c656e67746800)",
+            ],
+            "GET /p/q?x=1 HTTP/1.1|content-length: 0",
+        ),
+        (&["del-headers-bin bin(02782d026f7300) -m beg"], "GET /p/q?x=1 HTTP/1.1|host: h"),
+        (&["del-headers-bin bin(026f737400) -m sub if FALSE"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one, two"),
         (&["del-header x-b"], "GET /p/q?x=1 HTTP/1.1|host: h"),
         (&["del-header x- -m beg"], "GET /p/q?x=1 HTTP/1.1|host: h"),
         (&["del-header ^(host|x-b)$ -m reg"], "GET /p/q?x=1 HTTP/1.1"),

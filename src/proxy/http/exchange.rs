@@ -337,9 +337,9 @@ async fn request_phase(
                 return Some(local(conn, txn, facts, head, body).await);
             }
             Outcome::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
-            Outcome::Reject | Outcome::SilentDrop => {
-                if matches!(outcome, Outcome::SilentDrop) {
-                    conn.io.reset_on_close();
+            Outcome::Reject | Outcome::SilentDrop(_) => {
+                if let Outcome::SilentDrop(hops) = outcome {
+                    conn.io.vanish_on_close(hops);
                 }
                 txn.times.request = None;
                 count_denied(conn, proxy);

@@ -62,7 +62,10 @@ pub(super) async fn response(
             Outcome::Deny(a) | Outcome::Tarpit(a) => return Some(denied(conn, txn, facts, &a).await),
             Outcome::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
             // No service can be named in a response rule.
-            Outcome::Reject | Outcome::SilentDrop | Outcome::Service(_) => {
+            Outcome::Reject | Outcome::SilentDrop(_) | Outcome::Service(_) => {
+                if let Outcome::SilentDrop(hops) = outcome {
+                    conn.io.vanish_on_close(hops);
+                }
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
                 return Some(Flow::Done(Next::Close));
             }
