@@ -1,6 +1,7 @@
 //! Where things stand in the sources: file ids, byte ranges, and the map back to lines.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Index of a file in [`Sources`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,7 +44,7 @@ impl Span {
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     /// Name as given on the command line.
-    pub name: String,
+    pub name: Arc<str>,
     /// The bytes.
     pub text: Vec<u8>,
     /// Offset of the first byte of each line.
@@ -64,7 +65,7 @@ impl Sources {
     }
 
     /// Adds a file and returns its id.
-    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Vec<u8>>) -> FileId {
+    pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Vec<u8>>) -> FileId {
         let text = text.into();
         let starts = text.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1);
         let lines = std::iter::once(0)
@@ -88,7 +89,7 @@ impl Sources {
     /// Name of a file; `?` if the id is not of this set.
     #[must_use]
     pub fn name(&self, id: FileId) -> &str {
-        self.files.get(id.0 as usize).map_or("?", |file| file.name.as_str())
+        self.files.get(id.0 as usize).map_or("?", |file| &*file.name)
     }
 
     /// Files in order.

@@ -11,7 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::ctl::{Control, Exported};
 use crate::dns::runner as resolution;
 use crate::health::runner as checks;
-use crate::ir::{Config, log::Severity};
+use crate::ir::proxy::StateFile;
+use crate::ir::{self, Backend, Config, ServerAddr, log::Severity};
 use crate::live::{FrontendState, Live, Proxy, restore};
 use crate::log::console::{self, Kind};
 use crate::log::{Identity, Logger, level};
@@ -71,7 +72,25 @@ pub enum End {
     Signal(Signal),
 }
 
-/// Objects for a configuration with the addresses of its servers: what `-c` checks beyond the text.
+/// What `-c` checks beyond the text: the files that servers continue from, and the names that must have addresses now.
+/// Without these no object is made.
+///
+/// # Errors
+/// A server's name does not resolve; it was said.
+pub fn check(config: Config, settings: &Settings) -> Result<(), Said> {
+    let global = &config.global;
+    let looks_outside = |backend: &Backend| {
+        let named = |server: &ir::Server| matches!(server.addr, ServerAddr::Name { .. });
+        backend.state_file != StateFile::None || backend.servers.iter().any(named)
+    };
+    let backends = || config.proxies.iter().filter_map(|proxy| proxy.backend.as_deref());
+    if global.stats_file.is_some() || global.server_state_file.is_some() || backends().any(looks_outside) {
+        return prepare(config, settings).map(|_| ());
+    }
+    Ok(())
+}
+
+/// Objects for a configuration with the addresses of its servers.
 ///
 /// # Errors
 /// A server's name does not resolve; it was said.

@@ -131,12 +131,16 @@ fn serve(
         warnings: warnings as u32,
         started: Some(started),
     };
+    if options.check {
+        run::check(config, &settings).map_err(|_| ExitCode::FAILURE)?;
+        if let Some(classes) = &options.keywords {
+            print(&keywords::dump(classes));
+        }
+        return Ok(checked(options, listens));
+    }
     let live = run::prepare(config, &settings).map_err(|_| ExitCode::FAILURE)?;
     if let Some(classes) = &options.keywords {
         print(&keywords::dump(classes));
-    }
-    if options.check {
-        return Ok(checked(options, listens));
     }
     if let Some(megabytes) = options.memory_mb
         && let Err(error) = limits::limit_memory(megabytes)

@@ -30,8 +30,10 @@ pub use log::{LogFormatKind, LogTarget};
 pub use proxy::{Backend, Caps, Frontend, Mode, Proxy, StatsPage, Timeouts};
 pub use resolvers::Resolvers;
 pub use server::{Server, ServerAddr};
-use std::collections::BTreeMap;
 pub use userlist::Userlist;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Index of a proxy in [`Config::proxies`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,7 +43,7 @@ pub struct ProxyIdx(pub u32);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// File name as given on the command line.
-    pub file: String,
+    pub file: Arc<str>,
     /// 1-based line.
     pub line: u32,
 }

@@ -318,7 +318,7 @@ pub struct Proxy {
     /// `option originalto`.
     pub originalto: Option<OriginalTo>,
     /// `option forwarded`.
-    pub forwarded: Option<Forwarded>,
+    pub forwarded: Option<Box<Forwarded>>,
     /// `option http-pretend-keepalive`.
     pub http_pretend_keepalive: bool,
     /// `option clitcpka` (`tcpka` sets both).
@@ -372,11 +372,11 @@ pub struct Proxy {
     /// `filter bwlim-in`, `filter bwlim-out`.
     pub bandwidth_limits: Vec<BandwidthLimit>,
     /// The statistics page.
-    pub stats: Option<StatsPage>,
+    pub stats: Option<Box<StatsPage>>,
     /// Frontend half.
-    pub frontend: Option<Frontend>,
+    pub frontend: Option<Box<Frontend>>,
     /// Backend half.
-    pub backend: Option<Backend>,
+    pub backend: Option<Box<Backend>>,
     /// Where the section starts.
     pub place: Place,
 }
@@ -563,8 +563,8 @@ impl Proxy {
             http_after_response: Vec::new(),
             bandwidth_limits: Vec::new(),
             stats: None,
-            frontend: (caps != Caps::Backend).then(Frontend::default),
-            backend: (caps != Caps::Frontend).then_some(backend),
+            frontend: (caps != Caps::Backend).then(Box::default),
+            backend: (caps != Caps::Frontend).then_some(Box::new(backend)),
             place: Place::default(),
         }
     }

@@ -55,13 +55,19 @@ pub struct LogFormat {
     pub items: Vec<Item>,
 }
 
+/// Pieces that a string may have: what it makes fills any buffer long before.
+const MOST_ITEMS: usize = 65_536;
+
 /// Reads a log-format string.
 ///
 /// # Errors
-/// If a `%` starts nothing, or an item is cut off.
+/// If a `%` starts nothing, an item is cut off, or there are too many.
 pub fn log_format(text: &str) -> Result<LogFormat, ShapeError> {
     let mut reader = Reader { text, pos: 0, items: Vec::new(), literal: String::new() };
     while let Some(c) = reader.peek() {
+        if reader.items.len() > MOST_ITEMS {
+            return Err(ShapeError::new(Fault::TooManyItems(MOST_ITEMS), reader.pos..text.len()));
+        }
         if c == '%' {
             reader.item()?;
         } else {

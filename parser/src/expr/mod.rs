@@ -48,6 +48,8 @@ pub enum Fault {
     UnclosedExpression(Option<char>),
     /// A character that may not stand in the name of `%(name)`.
     BadItemName(char),
+    /// More pieces than a line can need.
+    TooManyItems(usize),
 }
 
 impl fmt::Display for Fault {
@@ -78,6 +80,7 @@ impl fmt::Display for Fault {
                 write!(f, "expected ']' after the expression, but found '{c}'")
             }
             Self::UnclosedExpression(None) => f.write_str("missing ']' after the expression"),
+            Self::TooManyItems(most) => write!(f, "more than {most} items"),
             Self::BadItemName(c) => write!(f, "invalid character in custom name near '{c}'"),
         }
     }

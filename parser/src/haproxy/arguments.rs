@@ -1,6 +1,8 @@
 //! Words of a line into typed values, as a keyword's grammar says.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::fmt;
 
 use super::grammar::{Arg, Keyword};
 use super::lenient;
@@ -12,10 +14,46 @@ use crate::span::Span;
 use crate::suggest::nearest;
 use crate::value::{self, ValueError};
 
+/// What messages start with. It is put into words only where there is something to say: a large file has a setting for
+/// every few bytes.
+pub(super) enum Title<'a> {
+    /// `maxconn`
+    Keyword(&'a str),
+    /// `server app/s1`
+    Server { proxy: &'a str, name: &'a str },
+    /// `bind :80' in section 'frontend`
+    Bind { addresses: &'a str, kind: &'a str },
+    /// `server app/s1' : 'inter`
+    Setting { line: &'a Title<'a>, name: &'a str },
+}
+
+impl Title<'_> {
+    /// The first word of the line.
+    pub(super) fn line(&self) -> &str {
+        match self {
+            Self::Keyword(name) => name,
+            Self::Server { .. } => "server",
+            Self::Bind { .. } => "bind",
+            Self::Setting { line, .. } => line.line(),
+        }
+    }
+}
+
+impl fmt::Display for Title<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyword(name) => f.write_str(name),
+            Self::Server { proxy, name } => write!(f, "server {proxy}/{name}"),
+            Self::Bind { addresses, kind } => write!(f, "bind {addresses}' in section '{kind}"),
+            Self::Setting { line, name } => write!(f, "{line}' : '{name}"),
+        }
+    }
+}
+
 /// What is being read, for messages.
 pub(super) struct Subject<'a> {
-    /// What messages start with: `maxconn`, `server app/s1`.
-    pub name: String,
+    /// What messages start with.
+    pub name: Title<'a>,
     /// Form of the first line.
     pub head: Head,
     /// Where the line stands, when no word does.
@@ -27,7 +65,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(name: String, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
+    pub(super) fn new(name: Title<'a>, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
         Self { name, head, span, vars, warnings: RefCell::default() }
     }
 
@@ -219,7 +257,12 @@ struct Reader<'a, 'w> {
 
 impl<'w> Reader<'_, 'w> {
     fn all(&mut self, keyword: &'static Keyword) -> Result<Vec<Value>, Box<Diagnostic>> {
-        keyword.args.iter().map(|arg| self.one(keyword, arg)).collect()
+        // Most lines of a large file are kept until all are read: no room is left over.
+        let mut values = Vec::with_capacity(keyword.args.len());
+        for arg in keyword.args {
+            values.push(self.one(keyword, arg)?);
+        }
+        Ok(values)
     }
 
     fn take(&mut self) -> Option<&'w Word> {
@@ -255,7 +298,7 @@ impl<'w> Reader<'_, 'w> {
 
     fn missing(&self, keyword: &Keyword, arg: &Arg) -> Result<Value, Box<Diagnostic>> {
         if let Arg::Int(_, low, high) = arg
-            && let Some(loose) = lenient::loosely(keyword, &self.subject.name)
+            && let Some(loose) = lenient::loosely(keyword, self.subject.name.line())
             && let Some(number) = loose.absent(*low, *high)
         {
             let span = self.subject.span;
@@ -283,7 +326,7 @@ impl<'w> Reader<'_, 'w> {
             Ok(number) => self.out_of_range(word, number, low, high),
             Err(error) => self.subject.invalid(arg, word, &error),
         };
-        let loose = lenient::loosely(keyword, &self.subject.name);
+        let loose = lenient::loosely(keyword, self.subject.name.line());
         let Some(number) = loose.and_then(|loose| loose.read(word, low, high)) else {
             return Err(strict.into());
         };
@@ -308,12 +351,13 @@ impl<'w> Reader<'_, 'w> {
             Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
             Arg::Addr => {
                 let text = self.expand(word);
-                let text = self.port_ends(word, &text).unwrap_or(text);
-                Ok(Value::Addrs(vec![value::address(&text).map_err(invalid)?], word.clone()))
+                let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
+                let addresses = [value::address(&text).map_err(invalid)?];
+                Ok(Value::Addrs(Box::new(addresses), word.clone()))
             }
             Arg::Addrs => {
                 let text = self.expand(word);
-                let text = self.port_ends(word, &text).unwrap_or(text);
+                let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
                 let addresses = text.split(',').map(value::address).collect::<Result<_, _>>();
                 Ok(Value::Addrs(addresses.map_err(invalid)?, word.clone()))
             }
@@ -326,9 +370,9 @@ impl<'w> Reader<'_, 'w> {
     }
 
     /// Addresses alone replace `$NAME` and `${NAME}` outside quotes too.
-    fn expand(&self, word: &Word) -> String {
+    fn expand<'t>(&self, word: &'t Word) -> Cow<'t, str> {
         if !word.contains('$') {
-            return word.text().to_owned();
+            return Cow::Borrowed(word.text());
         }
         let mut out = String::new();
         let mut rest = word.text();
@@ -343,7 +387,7 @@ impl<'w> Reader<'_, 'w> {
                 rest = rest.strip_prefix('}').unwrap_or(rest);
             }
         }
-        out + rest
+        Cow::Owned(out + rest)
     }
 
     /// `:80;`: a port is read up to the first character that is no digit. The address without what follows.
@@ -390,7 +434,7 @@ impl<'w> Reader<'_, 'w> {
             let Some(row) = table.iter().find(|row| row.name == name) else { break };
             self.rest = &self.rest[1..];
             let args = {
-                let name = format!("{}' : '{}", self.subject.name, row.name);
+                let name = Title::Setting { line: &self.subject.name, name: row.name };
                 let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars);
                 let mut reader = Reader { subject: &subject, rest: self.rest };
                 let mut args = reader.all(row)?;
@@ -409,6 +453,7 @@ impl<'w> Reader<'_, 'w> {
                 span: word.span,
             });
         }
+        settings.shrink_to_fit();
         Ok(settings)
     }
 

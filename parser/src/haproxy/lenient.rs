@@ -136,11 +136,11 @@ pub(super) fn heedless(keyword: &Keyword) -> bool {
     keyword.sections != 0 && HEEDLESS.contains(&keyword.name)
 }
 
-/// How a keyword reads its number, if loosely. `subject` is what messages about the line start with.
-pub(super) fn loosely(keyword: &Keyword, subject: &str) -> Option<Loose> {
+/// How a keyword reads its number, if loosely. `line` is the first word of the line.
+pub(super) fn loosely(keyword: &Keyword, line: &str) -> Option<Loose> {
     let line = match keyword.sections {
-        0 if subject.starts_with("bind") || subject.starts_with("stats socket") => "bind",
-        0 if subject.starts_with("server") || subject.starts_with("default-server") => "server",
+        0 if line.starts_with("bind") || line.starts_with("stats socket") => "bind",
+        0 if line.starts_with("server") || line.starts_with("default-server") => "server",
         0 => return None,
         _ => "",
     };

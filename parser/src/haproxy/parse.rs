@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::arguments::{self, Subject, did_you_mean, one_of};
+use super::arguments::{self, Subject, Title, did_you_mean, one_of};
 use super::condition::Facts;
 use super::environment::Environment;
 use super::grammar::{Effect, Keyword};
@@ -21,6 +21,9 @@ const MOST_SAID: usize = 1_000;
 const NEGATION: &str = "negation/default currently supported only for options, log, busy-polling, set-dumpable, \
                         strict-limits, insecure-fork-wanted and numa-cpu-mapping.";
 
+/// Bytes that the variables of all lines together may bring in: definitions can double with every line.
+const MOST_BROUGHT: usize = 32 << 20;
+
 /// Words a line may have.
 const MOST_WORDS: usize = 64;
 
@@ -34,6 +37,7 @@ pub fn parse(sources: &Sources, vars: &dyn Variables, facts: &Facts<'_>) -> (Tre
         diagnostics: Vec::new(),
         said: HashMap::new(),
         in_section: false,
+        brought: 0,
         old: None,
     };
     for (id, file) in sources.iter() {
@@ -49,6 +53,8 @@ struct Parser<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Keywords whose lack of effect was reported: where, and how often they were seen again.
     said: HashMap<&'static str, (usize, usize)>,
+    /// Bytes that variables brought in so far.
+    brought: usize,
     /// Whether the last section of the tree takes lines.
     in_section: bool,
     /// The retired keyword whose modern lines are being read.
@@ -70,7 +76,7 @@ impl Parser<'_> {
 
     fn file(&mut self, id: FileId, file: &SourceFile) {
         self.in_section = false;
-        self.env.file.clone_from(&file.name);
+        self.env.file = file.name.as_ref().to_owned();
         let mut preprocessor = Preprocessor::default();
         let mut offset = 0;
         for (nth, raw) in file.text.split_inclusive(|b| *b == b'\n').enumerate() {
@@ -99,6 +105,15 @@ impl Parser<'_> {
             // Lines that do not count are split into words like others.
             Err(error) => return self.say(syntax(error, offset)),
         };
+        self.brought = self.brought.saturating_add(words.brought);
+        if self.brought > MOST_BROUGHT {
+            if self.brought - words.brought <= MOST_BROUGHT {
+                let message = format!("variables bring in more than {} megabytes.", MOST_BROUGHT >> 20);
+                let span = span_of(&words.words, Span::new(id, offset..offset + line.len()));
+                self.say(Diagnostic::alert(Reason::Syntax, span, message));
+            }
+            return;
+        }
         let (unknown, words) = (words.unknown_variables, words.words);
         let Some(first) = words.first() else { return };
         if first.starts_with('.') {
@@ -219,6 +234,9 @@ impl Parser<'_> {
             self.no_effect(kind.name, Reason::NoEffect, span, message, kind.inert);
         }
         self.env.section = section.name.as_ref().map_or(kind.name, |name| name.text()).to_owned();
+        if let Some(last) = self.tree.sections.last_mut() {
+            last.statements.shrink_to_fit();
+        }
         self.tree.sections.push(section);
     }
 
@@ -241,7 +259,7 @@ impl Parser<'_> {
     /// `listen NAME ADDR:PORT[,...] [settings]` of versions before 1.7.
     fn old_addresses(&mut self, kind: &SectionKind, words: &[Word], rest: &[Word]) -> Option<Value> {
         let bind = keywords::row("bind", kind.bit)?;
-        let subject = Subject::new(kind.name.to_owned(), Head::Parsing, words[0].span, &self.env);
+        let subject = Subject::new(Title::Keyword(kind.name), Head::Parsing, words[0].span, &self.env);
         match arguments::read(&subject, bind, rest) {
             Err(diagnostic) => {
                 self.say(*diagnostic);
@@ -569,13 +587,13 @@ fn is_server(keyword: &Keyword) -> bool {
 }
 
 /// What messages about a line start with.
-fn subject_name(keyword: &Keyword, arguments: &[Word], section: Option<&Section>) -> String {
+fn subject_name<'w>(keyword: &Keyword, arguments: &'w [Word], section: Option<&'w Section>) -> Title<'w> {
     let kind = section.map_or("", |section| section.kind.name);
     let proxy = section.and_then(|section| section.name.as_ref()).map(Word::text).unwrap_or_default();
     match (keyword.name, arguments) {
-        ("server", [name, _, ..]) => format!("server {proxy}/{name}"),
-        ("bind", [addresses, _, ..]) => format!("bind {addresses}' in section '{kind}"),
-        (name, _) => name.to_owned(),
+        ("server", [name, _, ..]) => Title::Server { proxy, name },
+        ("bind", [addresses, _, ..]) => Title::Bind { addresses, kind },
+        (name, _) => Title::Keyword(name),
     }
 }
 

@@ -73,7 +73,7 @@ pub enum Value {
     /// A size in bytes.
     Size(u64, Span),
     /// Addresses; the word as it was written.
-    Addrs(Vec<Address>, Word),
+    Addrs(Box<[Address]>, Word),
     /// One of the words that the grammar offers.
     Choice(&'static str, Span),
     /// Words to the end of the line.

@@ -258,7 +258,8 @@ impl<'a> Reader<'a> {
                 Some(text) => (text.trim_end_matches([' ', '\t']), true),
                 None => (piece.text.as_str(), false),
             };
-            if !text.is_empty() {
+            if !text.is_empty() && lines.len() <= MOST_EXPANDED {
+                // One more than may ever be brought in: using it is an error then.
                 lines.push(text.to_owned());
             }
             if !goes_on {

@@ -28,6 +28,8 @@ pub struct Line {
     pub words: Vec<Word>,
     /// Variables that were not set, where they are named.
     pub unknown_variables: Vec<(Box<str>, Span)>,
+    /// Bytes that variables brought in.
+    pub brought: usize,
 }
 
 /// Why a line has no words.
@@ -55,7 +57,7 @@ pub fn split(file: FileId, offset: usize, line: &[u8], vars: &dyn Variables) -> 
     let mut splitter =
         Splitter { file, offset, line, at: 0, word: None, weak: None, brought: 0, out: Line::default() };
     splitter.run(vars)?;
-    Ok(splitter.out)
+    Ok(Line { brought: splitter.brought, ..splitter.out })
 }
 
 /// A word under construction. While `verbatim` holds, `bytes` is empty and the source itself is the text.
@@ -85,6 +87,9 @@ struct Splitter<'a> {
     brought: usize,
     out: Line,
 }
+
+/// Words of most lines.
+const USUAL_WORDS: usize = 16;
 
 /// Words after which nobody looks: twice what a line may have.
 const MOST_WORDS: usize = 128;
@@ -179,6 +184,9 @@ impl Splitter<'_> {
         let Some(word) = self.word.take().filter(|word| word.counts) else { return };
         let span = self.span(word.start..self.at);
         let bytes = if word.verbatim { &self.line[word.start..self.at] } else { &word.bytes };
+        if self.out.words.is_empty() {
+            self.out.words.reserve(USUAL_WORDS);
+        }
         self.out.words.push(Word::resolved(bytes, span, word.verbatim));
     }
 

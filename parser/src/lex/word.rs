@@ -4,14 +4,21 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Deref, Range};
 
+use compact_str::CompactString;
+
 use crate::span::Span;
 
 /// One word. It dereferences to its text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Word {
-    text: Box<str>,
+    /// Most words are short, and kept without memory of their own.
+    text: CompactString,
     /// The bytes, where they are not UTF-8 (`\xHH` can make any byte).
-    bytes: Option<Box<[u8]>>,
+    #[allow(
+        clippy::box_collection,
+        reason = "words are many, such words are rare: one pointer is enough for each"
+    )]
+    bytes: Option<Box<Vec<u8>>>,
     /// Where it stands in the source, quotes included.
     pub span: Span,
     /// The source shows exactly `text`: no quote, escape or variable was involved.
@@ -30,7 +37,12 @@ impl Word {
     pub fn resolved(bytes: &[u8], span: Span, verbatim: bool) -> Self {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self { text: text.into(), bytes: None, span, verbatim },
-            Err(_) => Self { text: text_of(bytes).into(), bytes: Some(bytes.into()), span, verbatim: false },
+            Err(_) => Self {
+                text: text_of(bytes).into(),
+                bytes: Some(Box::new(bytes.to_vec())),
+                span,
+                verbatim: false,
+            },
         }
     }
 
@@ -43,7 +55,7 @@ impl Word {
     /// The exact bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_deref().unwrap_or(self.text.as_bytes())
+        self.bytes.as_deref().map_or(self.text.as_bytes(), Vec::as_slice)
     }
 
     /// The span of a part of the text, if the source shows the text as it is; else the whole word.

@@ -254,6 +254,6 @@ fn modernised(mut sources: Vec<Source>, offline: bool) -> bool {
 
 /// The sure edits of the file called `name`, if it is one of these.
 fn edits(checked: &Checked, name: &str) -> Option<(Vec<Edit>, FileId)> {
-    let (id, _) = checked.sources.iter().find(|(_, file)| file.name == name)?;
+    let (id, _) = checked.sources.iter().find(|(_, file)| *file.name == *name)?;
     Some((fix::sure(&checked.diagnostics), id))
 }

@@ -187,7 +187,7 @@ struct Files {
 impl Files {
     /// The file of a place, and the number of its line from 0.
     fn at(&mut self, place: &Place) -> Result<(&mut File, usize), String> {
-        let path = Path::new(&place.file);
+        let path = Path::new(&*place.file);
         let at = match self.all.iter().position(|file| file.path == path) {
             Some(at) => at,
             None => {
@@ -217,7 +217,7 @@ fn plan(control: &Control) -> Result<Vec<File>, String> {
     let live = &control.live;
     let mut files = Files { all: Vec::new(), since: *control.written.lock() };
     for proxy in &live.proxies {
-        if !Path::new(&proxy.ir.place.file).is_file() {
+        if !Path::new(&*proxy.ir.place.file).is_file() {
             // Standard input, or a proxy that the program made itself.
             continue;
         }
@@ -324,7 +324,7 @@ fn patterns(list: &Reference, files: &mut Files) -> Result<(), String> {
         return Ok(());
     }
     let with_values = list.users.lock().iter().any(|user| user.has_values);
-    let place = Place { file: name.to_string(), line: 1 };
+    let place = Place { file: (&**name).into(), line: 1 };
     let (file, _) = files.at(&place)?;
     let mut left: Vec<(String, String)> =
         list.contents().entries.iter().map(|e| (e.key.to_string(), e.value.to_string())).collect();

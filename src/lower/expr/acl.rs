@@ -192,7 +192,8 @@ impl Language<'_> {
         let (mut tests, phases) = match self.acls.remove(name.text()) {
             // Each of its lines has its value where it has one.
             Some(named) => (Arc::unwrap_or_clone(named.acl).tests, named.phases | valid),
-            None => (Vec::new(), valid),
+            // Nearly every ACL has one line.
+            None => (Vec::with_capacity(1), valid),
         };
         tests.push(test);
         let acl = Arc::new(finished(name.text(), tests));
@@ -522,12 +523,12 @@ fn finished(name: &str, tests: Vec<AclTest>) -> Acl {
     Acl { name: name.into(), tests, constant }
 }
 
-/// Drops what is known: true terms, groups with a false one, and everything if a group is always true.
 /// What PCRE has and this program has not is refused; the line is no worse for it.
 pub(in crate::lower) fn regex_reason(error: &str) -> Reason {
     if error.contains("HAProxy's PCRE") { Reason::Refused } else { Reason::InvalidValue }
 }
 
+/// Drops what is known: true terms, groups with a false one, and everything if a group is always true.
 fn fold(any: Vec<Vec<Term>>, unless: bool, text: String) -> Cond {
     let mut groups = Vec::new();
     for group in any {

@@ -258,7 +258,12 @@ impl Language<'_> {
         set.newer = Some(newer.clone());
         let line = Arc::new(Line { kind, newer, lists: lists.iter().map(Arc::downgrade).collect() });
         for (at, list) in lists.iter().enumerate() {
-            list.users.lock().push(User {
+            let mut users = list.users.lock();
+            if users.is_empty() {
+                // Of the words of a line there is no other.
+                users.reserve_exact(1);
+            }
+            users.push(User {
                 is_map: false,
                 has_values: as_map && !list.file().is_empty(),
                 place: place.clone(),

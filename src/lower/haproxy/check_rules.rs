@@ -119,6 +119,7 @@ impl CheckRules {
                 if let Some(request) = self.http.implied.take() {
                     self.http.place(request);
                 }
+                self.http.rules.shrink_to_fit();
                 check.rules = self.http.rules;
             }
             // Without rules it is a connection.

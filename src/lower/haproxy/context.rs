@@ -31,6 +31,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) has_certificates: bool,
     /// Listeners and servers so far.
     pub(super) made: usize,
+    /// Rules that sections have from their `defaults` so far.
+    inherited: usize,
     /// Name of the proxy whose lines are read.
     pub(super) proxy: String,
     /// Names of the sections in `mode log`.
@@ -44,6 +46,9 @@ pub(in crate::lower) struct Context<'a> {
 
 /// Listeners and servers of one configuration.
 const MOST_MADE: usize = 250_000;
+
+/// Rules that all sections together may have from their `defaults`: each has its own, made for its ACLs and captures.
+const MOST_INHERITED: usize = 300_000;
 
 /// What the global section says that other sections are judged by.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +117,7 @@ impl<'a> Context<'a> {
             switches: Switches::new(&Tree::default()),
             has_certificates: false,
             made: 0,
+            inherited: 0,
             proxy: String::new(),
             unverified: Vec::new(),
             profiles: HashSet::new(),
@@ -185,6 +191,20 @@ impl<'a> Context<'a> {
         false
     }
 
+    /// Counts rules that a section takes from its `defaults`; when they are too many it gets none, and that is said once.
+    pub(super) fn inherit(&mut self, count: usize, span: Span) -> bool {
+        let before = self.inherited;
+        self.inherited = self.inherited.saturating_add(count);
+        if self.inherited <= MOST_INHERITED {
+            return true;
+        }
+        if before <= MOST_INHERITED {
+            let message = format!("sections have more than {MOST_INHERITED} rules from their 'defaults'.");
+            self.alert(Reason::OutOfRange, span, message);
+        }
+        false
+    }
+
     /// Whether an alert was given so far.
     pub(super) fn has_alerts(&self) -> bool {
         self.said.iter().any(|diagnostic| diagnostic.severity == Severity::Alert)
@@ -217,7 +237,7 @@ impl<'a> Context<'a> {
 
     /// A place for messages at run time.
     pub(in crate::lower) fn place(&self, span: Span) -> Place {
-        Place { file: self.sources.name(span.file).to_owned(), line: self.sources.line(span) }
+        Place { file: self.sources.file(span.file).name.clone(), line: self.sources.line(span) }
     }
 
     /// `FILE:LINE`.

@@ -15,8 +15,8 @@ use crate::ir::{Caps, Proxy};
 pub(super) struct Draft<'t> {
     /// What both halves share; its own halves are empty until the end.
     pub(super) common: Proxy,
-    pub(super) frontend: Frontend,
-    pub(super) backend: Backend,
+    pub(super) frontend: Box<Frontend>,
+    pub(super) backend: Box<Backend>,
     /// `default-server`.
     pub(super) template: Template,
     /// `mode log`

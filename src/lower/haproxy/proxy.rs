@@ -80,7 +80,7 @@ impl<'t> Defaults<'t> {
             let last = self.sections.last().filter(|_| section.kind.bit != section::DEFAULTS);
             let Some((base, draft)) = last else { return Draft::new() };
             self.rules.check(context, section, base);
-            return draft.inherited();
+            return inherited(context, section, draft);
         };
         let named: Vec<_> =
             self.sections.iter().filter(|(base, _)| base.name.as_deref() == Some(from.text())).collect();
@@ -104,8 +104,17 @@ impl<'t> Defaults<'t> {
         }
         let Some((base, draft)) = named.last() else { return Draft::new() };
         self.rules.check(context, section, base);
-        draft.inherited()
+        inherited(context, section, draft)
     }
+}
+
+/// What a section starts from: its `defaults`, but for the rules if that were too many.
+fn inherited<'t>(context: &mut Context<'_>, section: &Section, base: &Draft<'t>) -> Draft<'t> {
+    let mut draft = base.inherited();
+    if !context.inherit(draft.rules.len(), section.span) {
+        draft.rules.clear();
+    }
+    draft
 }
 
 fn apply_all<'t>(

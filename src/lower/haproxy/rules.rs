@@ -280,7 +280,7 @@ fn capture_totals(lines: &[&Statement]) -> (usize, usize) {
     (lines.iter().filter(request).count(), lines.iter().filter(response).count())
 }
 
-fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captures)) {
+fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Captures)) {
     proxy.tcp_request_connection = lists.tcp_connection;
     proxy.tcp_request_session = lists.tcp_session;
     proxy.tcp_request_content = lists.tcp_content;
@@ -288,7 +288,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captur
     proxy.http_request = in_turn(lists.http_request);
     proxy.http_response = in_turn(lists.http_response);
     proxy.http_after_response = lists.http_after_response;
-    proxy.forwarded = lists.forwarded;
+    proxy.forwarded = lists.forwarded.map(Box::new);
     proxy.http_errors = lists.http_errors;
     proxy.log_format_sd = lists.log_format_sd;
     proxy.error_log_format = lists.error_log_format;
@@ -303,6 +303,7 @@ fn store(proxy: &mut Proxy, lists: Lists, (request, response): (Captures, Captur
         stats.http_request = lists.stats_http_request;
     }
     if let Some(frontend) = &mut proxy.frontend {
+        lists.use_backends.shrink_to_fit();
         frontend.use_backends = lists.use_backends;
         frontend.force_be_switch = lists.force_be_switch;
         frontend.monitor_fail = lists.monitor_fail;

@@ -39,7 +39,7 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
     if !line.name().starts_with("stats ") {
         return false;
     }
-    let page = draft.common.stats.get_or_insert_with(page);
+    let page = draft.common.stats.get_or_insert_with(|| Box::new(page()));
     let text = line.text(0).unwrap_or_default();
     match line.name() {
         "stats uri" => page.uri = text.to_owned(),

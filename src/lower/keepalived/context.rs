@@ -108,7 +108,7 @@ impl<'a> Cx<'a> {
     }
 
     pub(super) fn place(&self, span: Span) -> Place {
-        Place { file: self.sources.name(span.file).to_owned(), line: self.sources.line(span) }
+        Place { file: self.sources.file(span.file).name.clone(), line: self.sources.line(span) }
     }
 
     /// Parameter `index` of a line; reports that it is missing, which ends keepalived with exit code 2.

@@ -21,11 +21,11 @@ pub(super) fn proxy(name: &str, mode: Mode) -> Proxy {
     Proxy {
         id: 1,
         mode,
-        frontend: Some(Frontend {
+        frontend: Some(Box::new(Frontend {
             binds: vec![bind()],
             default_backend: Some(ProxyIdx(0)),
             ..Frontend::default()
-        }),
+        })),
         ..Proxy::new(name, Caps::Listen)
     }
 }

@@ -16,7 +16,7 @@ fn live(change: impl FnOnce(&mut StatsPage)) -> Arc<Live> {
             ..StatsPage::default()
         };
         change(&mut page);
-        config.proxies[0].stats = Some(page);
+        config.proxies[0].stats = Some(Box::new(page));
     })
 }
 
@@ -222,7 +222,7 @@ fn exports_have_their_types_and_scope() {
 #[test]
 fn names_that_look_like_markup_stay_names() {
     let live = live_with(|config| {
-        config.proxies[0].stats = Some(StatsPage { uri: "/stats".into(), ..StatsPage::default() });
+        config.proxies[0].stats = Some(Box::new(StatsPage { uri: "/stats".into(), ..StatsPage::default() }));
         config.proxies[1].description = Some("<script>alert(1)</script>".into());
     });
     let page = text(&ask(&live, &get("/stats?scope=%22%3E%3Cscript%3E")));

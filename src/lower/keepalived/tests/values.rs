@@ -52,7 +52,7 @@ fn an_instance_has_keepalived_s_defaults() {
     expected.vips = vec![Vip::plain(IpAddr::from([10, 0, 0, 1]), 24)];
     expected.mcast_group = Some(IpAddr::from([224, 0, 0, 18]));
     assert_eq!(instance, expected);
-    assert_eq!((instance.place.file.as_str(), instance.place.line), ("k.conf", 1));
+    assert_eq!((&*instance.place.file, instance.place.line), ("k.conf", 1));
 }
 
 #[test]
