@@ -84,6 +84,7 @@ pub(super) fn with_ctx<R>(src: IpAddr, f: impl FnOnce(&Ctx<'_>) -> R) -> R {
         },
         live: &Numbers,
         is_final: true,
+        not_http: false,
     })
 }
 

@@ -171,7 +171,8 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         return Err(Said);
     }
     let others = (listeners * threads) as u64 + FILES_PER_THREAD * threads as u64;
-    let capacity = limits::apply(settings.maxconn.or(global.maxconn), global.ulimit_n, others);
+    let capacity =
+        limits::apply(settings.maxconn.or(global.maxconn), global.ulimit_n, global.fd_hard_limit, others);
     if let Some(text) = &capacity.shortfall {
         console::say(Kind::Warning, text);
     }

@@ -411,6 +411,8 @@ pub struct Ctx<'a> {
     pub live: &'a dyn Live,
     /// No more data will come, or the inspection delay is over: what is undecided now is false.
     pub is_final: bool,
+    /// What came from the client is no beginning of a request: there will be none.
+    pub not_http: bool,
 }
 
 impl fmt::Debug for Ctx<'_> {

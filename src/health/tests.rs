@@ -85,6 +85,7 @@ impl Scene for Bare {
             progress: Progress::default(),
             live: self,
             is_final: true,
+            not_http: false,
         });
     }
 }

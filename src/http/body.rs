@@ -63,6 +63,8 @@ pub struct ChunkDecoder {
     /// Trailer line under construction.
     line: Vec<u8>,
     trailer_bytes: usize,
+    /// Trailers end here.
+    drops_trailers: bool,
 }
 
 /// All trailers of one message may take so many bytes: as many as a head.
@@ -73,6 +75,11 @@ impl ChunkDecoder {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Pass no trailers on (`option http-drop-request-trailers` and `-response-`).
+    pub fn drop_trailers(&mut self) {
+        self.drops_trailers = true;
     }
 
     /// Was the last chunk with its trailers seen?
@@ -96,26 +103,25 @@ impl ChunkDecoder {
         )
     }
 
-    /// Append the data of `input` to `data`, without framing, as far as it makes sense.
-    pub fn extract(&mut self, input: &[u8], data: &mut Vec<u8>) {
-        let (mut framing, mut count) = (Vec::new(), 0);
-        let mut at = 0;
-        while at < input.len() && self.state != State::Done {
-            // Data in one piece, everything else byte by byte.
-            let n = match self.state {
-                State::Data => (input.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX)),
-                _ => 1,
-            };
-            let piece = &input[at..at + n];
+    /// Append the data of `input` to `data`, without framing. Returns bytes consumed; stops at the end of the body.
+    ///
+    /// # Errors
+    /// The grammar is broken; what came before is in `data`.
+    pub fn extract(&mut self, input: &[u8], data: &mut Vec<u8>) -> Result<usize, ChunkError> {
+        let mut framing = Vec::new();
+        let mut i = 0;
+        while i < input.len() && self.state != State::Done {
             if self.state == State::Data {
-                data.extend_from_slice(piece);
+                let n = (input.len() - i).min(usize::try_from(self.left).unwrap_or(usize::MAX));
+                data.extend_from_slice(&input[i..i + n]);
+                i += n;
+                self.passed(n as u64, &mut framing);
+            } else {
+                self.state = self.step(input[i], &mut framing)?;
+                i += 1;
             }
-            framing.clear();
-            if self.decode(piece, &mut framing, &mut count).is_err() {
-                return;
-            }
-            at += n;
         }
+        Ok(i)
     }
 
     /// Take from `input`, append re-encoded bytes to `out`. Returns bytes consumed; stops at the end of the
@@ -278,6 +284,9 @@ impl ChunkDecoder {
     }
 
     fn trailer_end(&mut self, out: &mut Vec<u8>) -> State {
+        if self.drops_trailers {
+            return State::TrailerStart;
+        }
         let colon = self.line.iter().position(|&c| c == b':').unwrap_or(self.line.len());
         let (name, value) = self.line.split_at(colon);
         out.extend_from_slice(name);

@@ -10,7 +10,7 @@ pub enum ParseError {
     StartLine,
     /// A header name that is empty or holds a forbidden character, or no colon.
     FieldName,
-    /// A bare CR in a value.
+    /// A bare CR, or NUL, in a value.
     FieldValue,
     /// More headers than `tune.http.maxhdr` allows.
     TooManyFields,
@@ -21,7 +21,7 @@ impl std::fmt::Display for ParseError {
         f.write_str(match self {
             ParseError::StartLine => "malformed start line",
             ParseError::FieldName => "malformed header name",
-            ParseError::FieldValue => "bare CR in a header",
+            ParseError::FieldValue => "bare CR or NUL in a header",
             ParseError::TooManyFields => "too many headers",
         })
     }
@@ -82,7 +82,8 @@ impl Parser {
         Self::default()
     }
 
-    /// The same, taking a few malformed messages as they are meant: `#` in a request target.
+    /// The same, taking a few malformed messages as they are meant: `#` in a request target, NUL in values, odd
+    /// characters in names, whose lines are left out.
     #[must_use]
     pub fn relaxed(relaxed: bool) -> Self {
         Self { relaxed, ..Self::default() }
@@ -154,10 +155,14 @@ impl Parser {
                 None => return Err(Short.into()),
             }
             let before = head.fields.len();
-            self.pos = match field(input, self.pos, head) {
-                // A name that is none: nobody is to see the line.
+            self.pos = match field(input, self.pos, head, self.relaxed) {
+                // A name with odd characters: nobody is to see the line.
                 Err(Fail::Bad(ParseError::FieldName)) if self.relaxed => {
-                    let end = odd_field(input, self.pos, self.pos, head)?;
+                    let name = skip(input, self.pos, |c| !matches!(c, b':' | b'\n'))?;
+                    if name == self.pos || input[name] == b'\n' {
+                        return Err(ParseError::FieldName.into());
+                    }
+                    let end = odd_field(input, self.pos, name, head, true)?;
                     head.fields.truncate(before);
                     end
                 }
@@ -280,7 +285,7 @@ fn status_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> 
 }
 
 /// One header line with its continuation lines.
-fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
+fn field(input: &[u8], at: usize, head: &mut Head, relaxed: bool) -> Result<usize, Fail> {
     let line = &input[at..];
     let colon = name_len(line)?;
     if line[colon] != b':' || colon == 0 {
@@ -289,7 +294,7 @@ fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
     // The usual line: one blank, a value that neither starts nor ends with one, CRLF, and no continuation. It is
     // kept as it stands.
     if let [b' ', value @ ..] = &line[colon + 1..]
-        && let Some(len) = memchr::memchr2(b'\r', b'\n', value)
+        && let Some(len) = memchr::memchr3(b'\r', b'\n', 0, value)
         && len > 0
         && !is_blank(value[0])
         && !is_blank(value[len - 1])
@@ -300,7 +305,7 @@ fn field(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
         head.keep_line(&line[..whole], colon, len);
         return Ok(at + whole);
     }
-    odd_field(input, at, at + colon, head)
+    odd_field(input, at, at + colon, head, relaxed)
 }
 
 /// Length of the name at the beginning of `line`.
@@ -310,7 +315,7 @@ fn name_len(line: &[u8]) -> Result<usize, Short> {
 }
 
 /// Any other line.
-fn odd_field(input: &[u8], at: usize, colon: usize, head: &mut Head) -> Result<usize, Fail> {
+fn odd_field(input: &[u8], at: usize, colon: usize, head: &mut Head, relaxed: bool) -> Result<usize, Fail> {
     let mut start = skip(input, colon + 1, is_blank)?;
     let mut from = start;
     let mut folded = false;
@@ -341,6 +346,9 @@ fn odd_field(input: &[u8], at: usize, colon: usize, head: &mut Head) -> Result<u
     }
     while end > start && is_space(input[end - 1]) {
         end -= 1;
+    }
+    if !relaxed && memchr::memchr(0, &input[start..end]).is_some() {
+        return Err(ParseError::FieldValue.into());
     }
     let field = head.keep_field(&input[at..colon], &input[start..end]);
     if folded {

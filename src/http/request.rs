@@ -172,7 +172,7 @@ pub fn prepare(head: &mut Head) -> Result<Facts, Refusal> {
 }
 
 /// The same; `relaxed` (`option accept-unsafe-violations-in-http-request`) leaves it to the server what to make of a
-/// host that is none or of one that is not the target's.
+/// host that is not the target's.
 ///
 /// # Errors
 /// As for [`prepare`].
@@ -198,11 +198,7 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
             _ => {}
         }
     }
-    if let Err(refusal) = target(head, hosts, relaxed)
-        && !relaxed
-    {
-        return Err(refusal);
-    }
+    target(head, hosts, relaxed)?;
 
     let wishes = if has_conn { connection(head) } else { Wishes::default() };
     facts.keep_alive =
@@ -261,8 +257,7 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
 
 /// Takes out of the upgrades that are offered what cannot be: HTTP/2 in clear, which a server must not accept behind
 /// this proxy's back, and everything where only one of `Connection` and `Upgrade` speaks of it.
-pub(super) fn offers(head: &mut Head, wishes: Wishes) {
-    let is_h2 = |word: &[u8]| word.eq_ignore_ascii_case(b"h2c") || word.eq_ignore_ascii_case(b"h2");
+fn offers(head: &mut Head, wishes: Wishes) {
     head.edit(b"upgrade", true, |value| {
         if !wishes.upgrade {
             return Some(Vec::new());
@@ -278,6 +273,11 @@ pub(super) fn offers(head: &mut Head, wishes: Wishes) {
             list(value).any(is_upgrade).then(rest)
         });
     }
+}
+
+/// A name of HTTP/2 in `Upgrade`.
+pub(super) fn is_h2(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"h2c") || word.eq_ignore_ascii_case(b"h2")
 }
 
 fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Refusal> {
@@ -296,7 +296,7 @@ fn upgrade(head: &mut Head, wishes: Wishes, facts: &mut Facts) -> Result<(), Ref
 /// Check the request target and the `Host` headers against each other and bring them into one form: a default port
 /// goes, and an absolute target without a path gets one (RFC 9110 section 4.2, RFC 9112 section 3.2).
 fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
-    if hosts > 0 && !relaxed && !head.values(b"host").all(is_authority) {
+    if hosts > 0 && !head.values(b"host").all(is_authority) {
         return Err(Refusal::BadRequest);
     }
     let uri = head.uri();
@@ -316,11 +316,13 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
     let uri = head.uri();
     let host = head.get(b"host").map(<[u8]>::to_vec);
     let host_parts = host.as_deref().map(split_port);
+    let mismatch = if relaxed { Ok(()) } else { Err(Refusal::BadRequest) };
     if connect {
-        let (name, port) = split_port(uri);
-        let Some(port) = port.filter(|p| !p.is_empty() && memchr::memchr2(b'/', b'?', uri).is_none()) else {
+        if memchr::memchr2(b'/', b'?', uri).is_some() {
             return Err(Refusal::BadRequest);
-        };
+        }
+        let (name, port) = split_port(uri);
+        let Some(port) = port.filter(|p| !p.is_empty()) else { return mismatch };
         let default = is_default_port(None, port);
         if let Some((host, host_port)) = host_parts {
             let port_fits = match host_port.filter(|p| !p.is_empty()) {
@@ -328,7 +330,7 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
                 None => default,
             };
             if !port_fits || !host.eq_ignore_ascii_case(name) {
-                return Err(Refusal::BadRequest);
+                return mismatch;
             }
             if default && host_port.is_some_and(|p| !p.is_empty()) {
                 set_host(head, host);
@@ -354,7 +356,7 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
         && !host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(authority))
         && !(other.eq_ignore_ascii_case(name) && is_default(port) && is_default(other_port))
     {
-        return Err(Refusal::BadRequest);
+        return mismatch;
     }
     let strip = port.filter(|p| is_default_port(Some(scheme), p)).map_or(0, |p| p.len() + 1);
     if strip > 0 || end == uri.len() {

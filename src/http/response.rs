@@ -2,7 +2,8 @@
 
 use super::body::Body;
 use super::head::{Head, Version};
-use super::request::{self, Coding};
+use super::request::{self, Coding, is_h2};
+use super::token::list;
 
 /// What the head of a response said, after the parts that concern this hop were taken out of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct Facts {
     pub keep_alive: bool,
     /// 1xx other than 101: another head follows.
     pub interim: bool,
+    /// Chunks announced by HTTP/1.0, which has none: whoever comes next may see another end, so nothing may follow.
+    pub odd_framing: bool,
 }
 
 /// A response nobody may see: 502.
@@ -26,12 +29,13 @@ pub struct BadResponse;
 pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadResponse> {
     let status = head.status();
     let mut facts = Facts::default();
-    let (mut has_cl, mut has_te, mut has_conn) = (false, false, false);
+    let (mut has_cl, mut has_te, mut has_conn, mut has_upgrade) = (false, false, false, false);
     for (name, _) in head.headers() {
         match name {
             b"content-length" => has_cl = true,
             b"transfer-encoding" => has_te = true,
             b"connection" => has_conn = true,
+            b"upgrade" => has_upgrade = true,
             _ => {}
         }
     }
@@ -48,7 +52,17 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         facts.body = Body::Tunnel;
         return Ok(facts);
     }
+    if has_upgrade {
+        // An offer of HTTP/2 that the client must not take up behind this proxy's back.
+        head.edit(b"upgrade", true, |value| {
+            let rest = || list(value).filter(|word| !is_h2(word)).collect::<Vec<_>>().join(&b", "[..]);
+            list(value).any(is_h2).then(rest)
+        });
+    }
     if status < 200 {
+        // It has no body, whatever it says.
+        head.remove(b"content-length");
+        head.remove(b"transfer-encoding");
         facts.interim = true;
         return Ok(facts);
     }
@@ -74,7 +88,8 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
             head.remove(b"content-length");
             facts.keep_alive = false;
         }
-        facts.keep_alive &= head.version() == Version::Http11;
+        facts.odd_framing = head.version() != Version::Http11;
+        facts.keep_alive &= !facts.odd_framing;
     }
     facts.body = if req.is_head || status == 304 {
         Body::None

@@ -46,6 +46,7 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         bad("GET /\u{1} HTTP/1.1"),
         bad("GET /\u{7f} HTTP/1.1"),
         bad("GET /# HTTP/1.1"),
+        bad("GET / HTTP/1.1|X: a\0b"),
         same("GET /\"<>\\^`{|}[] HTTP/1.1".replace('|', "!").as_str()),
         bad("GET foo HTTP/1.1"),
         same("OPTIONS * HTTP/1.1"),
@@ -240,6 +241,14 @@ fn response_heads_are_forwarded_as_haproxy_does() {
     assert_eq!(same("HTTP/1.1 204 No Content|Content-Length: 0"), "HTTP/1.1 204 No Content\r\n\r\n");
     assert_eq!(same("HTTP/1.1 200|A: b"), "HTTP/1.1 200 \r\na: b\r\n\r\n");
     assert_eq!(same("HTTP/2.0 200 OK"), "HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(same("HTTP/1.1 103 Hints|Content-Length: 2"), "HTTP/1.1 103 Hints\r\n\r\n");
+    assert_eq!(same("HTTP/1.1 200 OK|Upgrade: h2c, x"), "HTTP/1.1 200 OK\r\nupgrade: x\r\n\r\n");
+    assert_eq!(respond("GET / HTTP/1.1", &req("HTTP/1.1 200 OK|X: a\0b")), None);
+    let odd = |text: &str| respond("HEAD / HTTP/1.1", &req(text)).unwrap().1.odd_framing;
+    assert!(
+        odd("HTTP/1.0 200 OK|Transfer-Encoding: chunked")
+            && !odd("HTTP/1.1 200 OK|Transfer-Encoding: chunked")
+    );
     assert_eq!(
         same("HTTP/1.1 200 OK|Connection: X-A|X-A: 1"),
         "HTTP/1.1 200 OK\r\nconnection: X-A\r\nx-a: 1\r\n\r\n"
@@ -283,6 +292,51 @@ fn upgrades_that_cannot_be_are_not_offered() {
         forwarded("Connection: Upgrade\r\nUpgrade: h2c, x, h2\r\n"),
         is("connection: Upgrade|upgrade: x", true)
     );
+}
+
+/// `option accept-unsafe-violations-in-http-request`.
+#[test]
+fn some_violations_are_accepted_where_that_is_said() {
+    let relaxed = |lines: &str| {
+        let mut head = Head::new();
+        match Parser::relaxed(true).request(&req(lines), &mut head, 101) {
+            Ok(Progress::Complete(_)) => {}
+            _ => return None,
+        }
+        request::prepare_as(&mut head, true).ok()?;
+        Some(String::from_utf8(head.to_bytes()).unwrap())
+    };
+    let text = |lines: &str| Some(String::from_utf8(req(lines)).unwrap());
+    assert_eq!(relaxed("GET / HTTP/1.1|X: a\0b"), text("GET / HTTP/1.1|x: a\0b"));
+    assert_eq!(relaxed("GET / HTTP/1.1|X Y: a|Z: b"), text("GET / HTTP/1.1|z: b"));
+    assert_eq!(relaxed("GET http://b/ HTTP/1.1|Host: a"), text("GET http://b/ HTTP/1.1|host: a"));
+    for refused in [
+        "GET / HTTP/1.1|odd",
+        "GET / HTTP/1.1|: a",
+        "GET / HTTP/1.1|Host: a/b",
+        "GET / HTTP/1.1|Host: a|Host: b",
+        "GET * HTTP/1.1|Host: a",
+        "GET x HTTP/1.1|Host: a",
+        "CONNECT /x HTTP/1.1|Host: a",
+    ] {
+        assert_eq!(relaxed(refused), None, "{refused}");
+    }
+}
+
+#[test]
+fn trailers_can_be_left_out_and_data_be_taken_out() {
+    let body = b"5;x=y\r\nhello\r\n4\r\n you\r\n0\r\nA: 1\r\nB: 2\r\n\r\nNEXT";
+    let (mut decoder, mut out, mut data) = (ChunkDecoder::new(), Vec::new(), 0);
+    decoder.drop_trailers();
+    assert_eq!(decoder.decode(body, &mut out, &mut data), Ok(body.len() - 4));
+    assert!(out.ends_with(b" you\r\n0\r\n\r\n"), "{:?}", String::from_utf8_lossy(&out));
+    for cut in 0..body.len() {
+        let (mut decoder, mut data) = (ChunkDecoder::new(), Vec::new());
+        let first = decoder.extract(&body[..cut], &mut data).unwrap();
+        let second = decoder.extract(&body[first..], &mut data).unwrap();
+        assert_eq!((data.as_slice(), first + second), (&b"hello you"[..], body.len() - 4), "cut at {cut}");
+        assert!(decoder.is_done());
+    }
 }
 
 /// What is passed on by other means stands in one chunk, however it comes; the rest of it may still be decoded.

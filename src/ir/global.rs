@@ -29,6 +29,8 @@ pub struct Global {
     pub pidfile: Option<PathBuf>,
     /// `ulimit-n`.
     pub ulimit_n: Option<u64>,
+    /// `fd-hard-limit`: open files at the most, where neither `maxconn` nor `ulimit-n` says how many.
+    pub fd_hard_limit: Option<u64>,
     /// `hard-stop-after`.
     pub hard_stop_after: Option<Duration>,
     /// `log` lines of the global section.
@@ -105,6 +107,7 @@ impl Default for Global {
             chroot: None,
             pidfile: None,
             ulimit_n: None,
+            fd_hard_limit: None,
             hard_stop_after: None,
             logs: Vec::new(),
             log_tag: "haproxy".into(),

@@ -337,6 +337,17 @@ pub struct Proxy {
     pub http_ignore_probes: bool,
     /// `option http-no-delay`.
     pub http_no_delay: bool,
+    /// Connections of `mode tcp` may go on as HTTP: a rule says so, or the mode of a backend it leads to.
+    pub becomes_http: bool,
+    /// `option http-drop-request-trailers`.
+    pub drop_request_trailers: bool,
+    /// `option http-drop-response-trailers`.
+    pub drop_response_trailers: bool,
+    /// `option idle-close-on-response`: when the process stops, connections that wait for a request stay until they
+    /// have had a response that says so.
+    pub idle_close_on_response: bool,
+    /// `max-session-srv-conns`: idle connections to servers that one client may keep for itself.
+    pub max_session_conns: u32,
     /// `option http-restrict-req-hdr-names`; `None`: any name passes.
     pub restrict_names: Option<RestrictNames>,
     /// `option http-buffer-request`: rules run once the body, or a full buffer of it, is here.
@@ -545,6 +556,11 @@ impl Proxy {
             abortonclose: false,
             http_ignore_probes: false,
             http_no_delay: false,
+            becomes_http: false,
+            drop_request_trailers: false,
+            drop_response_trailers: false,
+            idle_close_on_response: false,
+            max_session_conns: 5,
             restrict_names: None,
             http_buffer_request: false,
             accept_unsafe_request: false,

@@ -75,6 +75,7 @@ fn blank<'a>(vars: &'a Vars, captures: &'a Captures, zone: &'a jiff::tz::TimeZon
         progress: Progress::default(),
         live: &Nothing,
         is_final: true,
+        not_http: false,
     }
 }
 

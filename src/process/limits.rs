@@ -45,12 +45,14 @@ fn decide(asked: Option<u32>, ulimit_n: Option<u64>, hard: u64, others: u64) -> 
     }
 }
 
-/// Raises the limit of open files as far as needed and says how many connections fit.
+/// Raises the limit of open files as far as needed and says how many connections fit. `most` is `fd-hard-limit`.
 #[must_use]
-pub fn apply(asked: Option<u32>, ulimit_n: Option<u64>, others: u64) -> Capacity {
+pub fn apply(asked: Option<u32>, ulimit_n: Option<u64>, most: Option<u64>, others: u64) -> Capacity {
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return decide(asked, ulimit_n, 1024, others);
     };
+    // `fd-hard-limit` counts where nothing else says how many there may be.
+    let ulimit_n = ulimit_n.or(most.filter(|_| asked.is_none()));
     // With the privilege to do so the hard limit can go up; where that fails it stands.
     let wanted = asked.map_or(0, |n| files_for(n, others)).max(ulimit_n.unwrap_or(0));
     let hard =

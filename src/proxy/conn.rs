@@ -46,16 +46,15 @@ pub(super) struct Extra {
     pub(super) fc: Option<(Option<SocketAddr>, Option<SocketAddr>)>,
     /// Extensions of its PROXY header.
     pub(super) tlvs: Arc<[proxy_protocol::Tlv]>,
-    /// Connections to servers that no other client may use, at most [`OWN_MAX`].
+    /// Connections to servers that no other client may use, at most `max-session-srv-conns`.
     pub(super) own: Vec<Own>,
     /// A server authenticated one of its connections (NTLM, Negotiate): its requests belong there.
     pub(super) bound: bool,
+    /// It came to a proxy of `mode tcp` and has become HTTP.
+    pub(super) is_http: bool,
     /// The server of the last exchange (`option prefer-last-server`).
     pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
 }
-
-/// So many server connections does one client keep for itself (default of `max-session-srv-conns`).
-const OWN_MAX: usize = 5;
 
 /// A server connection of one client's.
 #[derive(Debug)]
@@ -93,11 +92,11 @@ impl Conn {
 
     /// Keep a connection for this client.
     pub(super) fn keep_own(&mut self, own: Own) {
+        let most = self.proxy.ir.max_session_conns as usize;
         let list = &mut self.extra().own;
-        if list.len() == OWN_MAX {
-            list.remove(0);
+        if list.len() < most {
+            list.push(own);
         }
-        list.push(own);
     }
 
     /// Its frontend.

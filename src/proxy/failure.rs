@@ -24,6 +24,8 @@ pub(super) enum Who {
     Local,
     /// A resource ran out.
     Resource,
+    /// What is asked for cannot be done with this configuration.
+    Internal,
     /// The server went down and its sessions were shut.
     Down,
     /// A server that is preferred came up (`on-marked-up shutdown-backup-sessions`).
@@ -115,6 +117,7 @@ impl Failure {
             Who::Proxy => b'P',
             Who::Local => b'L',
             Who::Resource => b'R',
+            Who::Internal => b'I',
             Who::Down => b'D',
             Who::Up => b'U',
             Who::Killed => b'K',

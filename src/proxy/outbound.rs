@@ -594,10 +594,10 @@ async fn wait_connected(conn: &mut Conn, stream: &mut Stream, watch: bool) -> Re
     .await
 }
 
-/// Out of ports, descriptors or memory is our trouble; anything else is the server's.
+/// Out of descriptors or memory is our trouble; anything else counts as the server's, an address or a port that is not
+/// to be had too.
 fn local_trouble(e: &io::Error) -> Failure {
-    let ours =
-        [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::EADDRNOTAVAIL, libc::EADDRINUSE];
+    let ours = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
     let who =
         if e.raw_os_error().is_some_and(|code| ours.contains(&code)) { Who::Resource } else { Who::Server };
     Failure::new(who, Phase::Connect)

@@ -103,6 +103,13 @@ impl Pump {
         pump
     }
 
+    /// Trailers end here.
+    pub(super) fn drop_trailers(&mut self) {
+        if let Left::Chunked(decoder) = &mut self.left {
+            decoder.drop_trailers();
+        }
+    }
+
     /// Everything was read and written.
     pub(super) fn is_done(&self) -> bool {
         matches!(self.left, Left::Nothing) && self.sent == self.out.len() && self.prefix == 0
@@ -166,6 +173,12 @@ impl Pump {
                 self.budget = self.budget.map(|left| left - n as u64);
                 if decoder.is_done() {
                     self.left = Left::Nothing;
+                }
+                // What follows of a long chunk goes through a pipe.
+                if buf.is_empty()
+                    && let Some(buf) = input.take()
+                {
+                    with(|w| w.bufs.give(buf));
                 }
             }
             if self.sent < self.out.len() && !(self.hungry && self.more_is_waiting(cx, from, input)) {
@@ -315,7 +328,7 @@ impl Pump {
 
     fn more_is_waiting(&mut self, cx: &mut Context<'_>, from: &mut Stream, input: &mut Option<Buf>) -> bool {
         self.hungry = false;
-        matches!(self.left, Left::Chunked(_))
+        matches!(&self.left, Left::Chunked(decoder) if self.copies || decoder.chunk_left() < splice::WORTH_IT)
             && self.out.len() < STREAM_BUFFER
             && matches!(self.read(cx, from, input), Poll::Ready(Ok(())))
     }

@@ -13,29 +13,54 @@ use super::txn::Txn;
 use super::worker::Conn;
 use super::{hold, lines};
 use crate::ir::log::LogStep;
+use crate::ir::proxy::Mode;
 use crate::ir::rules::TcpAction;
 use crate::live::Proxy;
 use crate::sys::clock;
 
-/// From accept to close.
-pub(super) async fn session(conn: &mut Conn) {
+/// How a session went on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It is over.
+    Closed,
+    /// What came is HTTP and is to be treated so.
+    Http,
+}
+
+/// From accept to close, or until it turns out to be HTTP.
+pub(super) async fn session(conn: &mut Conn) -> Ended {
     let mut txn = Txn::new(conn, conn.accepted);
     txn.make_unique_id();
     lines::at(&mut txn, LogStep::Accept);
     let failure = match serve(conn, &mut txn).await {
-        Ok(failure) | Err(failure) => failure,
+        Ok(None) => {
+            txn.give_back(conn);
+            conn.extra().is_http = true;
+            return Ended::Http;
+        }
+        Ok(Some(failure)) | Err(failure) => failure,
     };
     txn.failure = failure;
     txn.ended = Some(clock::now());
     finish(conn, &mut txn);
+    Ended::Closed
 }
 
-async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
+/// `None`: it is a session of HTTP.
+async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failure> {
     let fe = txn.fe.clone();
     inspect(conn, txn, &fe, false).await?;
+    if txn.becomes_http {
+        return Ok(None);
+    }
     let Some(be) = rules::choose_backend(txn) else {
         return Err(Failure::new(Who::Server, Phase::Connect));
     };
+    if be.ir.mode == Mode::Http {
+        return Ok(None);
+    }
+    // What follows of the session is bytes.
+    (txn.is_http, txn.not_http) = (false, false);
     enter_backend(txn, be);
     let be = txn.be.clone();
     if !Arc::ptr_eq(&be, &txn.fe) {
@@ -70,7 +95,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Failure, Failure> {
     if be.ir.nolinger {
         io.reset_on_close();
     }
-    Ok(failure)
+    Ok(Some(failure))
 }
 
 /// Count the session on its backend.
@@ -96,11 +121,15 @@ pub(super) async fn inspect(
     if proxy.ir.tcp_request_content.is_empty() {
         return Ok(());
     }
+    let sniffs = txn.fe.ir.mode == Mode::Tcp && !conn.extra.as_ref().is_some_and(|extra| extra.is_http);
     let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| clock::now() + d);
     txn.is_final = until.is_none() || complete;
     let mut from = 0;
     loop {
         txn.payload = conn.input.take();
+        if sniffs {
+            txn.look_for_request();
+        }
         let outcome = rules::tcp_content(txn, proxy, from);
         conn.input = txn.payload.take();
         txn.apply_tags(conn);

@@ -140,6 +140,11 @@ impl Half {
         Poll::Ready(Ok(()))
     }
 
+    /// Is there something for the receiver?
+    fn holds(&self) -> bool {
+        self.buf.is_some() || self.splice.as_ref().is_some_and(|splice| splice.held() > 0)
+    }
+
     fn took(&mut self, n: usize) {
         self.moved = true;
         if n == 0 {
@@ -303,10 +308,11 @@ pub(super) async fn run(
                 ..Failure::default()
             });
         }
-        let client_limit = if up.ended { limits.client_fin.or(limits.client) } else { limits.client };
-        let server_limit = if down.ended { limits.server_fin.or(limits.server) } else { limits.server };
-        let c = client_limit.map(|d| client_at + d);
-        let s = server_limit.map(|d| server_at + d);
+        // Who has been told the end has less time to say its own; who has said it is waited for only to take something.
+        let client_limit = if down.told { limits.client_fin.or(limits.client) } else { limits.client };
+        let server_limit = if up.told { limits.server_fin.or(limits.server) } else { limits.server };
+        let c = client_limit.filter(|_| !up.ended || down.holds()).map(|d| client_at + d);
+        let s = server_limit.filter(|_| !down.ended || up.holds()).map(|d| server_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
         let ends = earlier(earlier(c, s), until);
         if deadline.set_or_open(ends, opens) {

@@ -408,12 +408,12 @@ async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
     if is_new && !admission::is_admitted(&mut conn).await {
         return;
     }
-    match conn.proxy.ir.mode {
-        ir::proxy::Mode::Tcp => Box::pin(tcp::session(&mut conn)).await,
-        ir::proxy::Mode::Http => {
-            if http::session(&mut conn).await == http::Ended::Idle {
-                lot::park(conn, guard);
-            }
-        }
+    let is_tcp =
+        conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
+    if is_tcp && Box::pin(tcp::session(&mut conn)).await == tcp::Ended::Closed {
+        return;
+    }
+    if http::session(&mut conn).await == http::Ended::Idle {
+        lot::park(conn, guard);
     }
 }

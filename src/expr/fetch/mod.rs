@@ -271,7 +271,8 @@ pub(crate) fn head<'a>(dir: Dir, ctx: &Ctx<'a>) -> Result<&'a dyn Head, Missing>
         Dir::Req => ctx.request,
         Dir::Res => ctx.response,
     };
-    head.ok_or(if ctx.is_final { Missing::Absent } else { Missing::NotYet })
+    let never = ctx.is_final || dir == Dir::Req && ctx.not_http;
+    head.ok_or(if never { Missing::Absent } else { Missing::NotYet })
 }
 
 /// When the request started: the connection's date plus handshake and idle time.

@@ -31,7 +31,11 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
         }
         if matches!(
             rule.action,
-            TcpAction::Accept | TcpAction::Reject | TcpAction::Close | TcpAction::SilentDrop(_)
+            TcpAction::Accept
+                | TcpAction::Reject
+                | TcpAction::Close
+                | TcpAction::SilentDrop(_)
+                | TcpAction::SwitchModeHttp
         ) {
             session.effect(Effect::LastRule(&rule.place));
         }
@@ -45,7 +49,10 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
                     return Verdict::Resolve { rule: i, host };
                 }
             }
-            TcpAction::SwitchModeHttp => session.effect(Effect::SwitchModeHttp),
+            TcpAction::SwitchModeHttp => {
+                session.effect(Effect::SwitchModeHttp);
+                return Verdict::Continue;
+            }
             TcpAction::Capture { expr, slot, len } => action::capture(expr, dir, *slot, *len, session),
             TcpAction::Common(common) => action::common(common, session, &mut scratch),
         }

@@ -62,6 +62,7 @@ impl Scene for Stage {
             progress: Progress::default(),
             live: self,
             is_final: true,
+            not_http: false,
         };
         let format = self.proxy.ir.backend.as_ref().and_then(|half| half.unique_id_format.as_ref());
         let Some(format) = format else { return look(&ctx) };

@@ -120,6 +120,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "chroot" => global.chroot = path(),
         "pidfile" => global.pidfile = path(),
         "ulimit-n" => global.ulimit_n = line.number(0),
+        "fd-hard-limit" => global.fd_hard_limit = line.number(0),
         "hard-stop-after" => global.hard_stop_after = line.time(0),
         "log" => log_line(context, line, rings, global),
         "log-tag" => global.log_tag = text.unwrap_or_default().to_owned(),

@@ -210,6 +210,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "bind" => frontend.binds.extend(bind::lower(context, line)),
         "maxconn" => frontend.maxconn = limit(),
         "backlog" => frontend.backlog = limit(),
+        "max-session-srv-conns" => common.max_session_conns = line.number(0).unwrap_or(0),
         "rate-limit sessions" => frontend.rate_limit_sessions = limit(),
         "monitor-uri" => frontend.monitor_uri = text.map(str::to_owned),
         "capture cookie" => frontend.capture_cookie = capture(),

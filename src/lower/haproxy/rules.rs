@@ -133,7 +133,7 @@ pub(super) fn lower(
         let proxy = config.proxy(index);
         let owner = Owner {
             name: proxy.name.clone(),
-            http: proxy.mode == Mode::Http,
+            http: proxy.mode == Mode::Http || lines.rules.iter().any(|line| switches_mode(line)),
             idx: Some(index),
             frontend: proxy.frontend.is_some(),
             backend: proxy.backend.is_some(),
@@ -230,6 +230,11 @@ pub(super) fn check(
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
     rules.store(check);
+}
+
+/// Is it `tcp-request content switch-mode`?
+fn switches_mode(line: &Statement) -> bool {
+    line.name() == "tcp-request content" && line.text(0) == Some("switch-mode")
 }
 
 fn global_var(language: &mut Language<'_>, line: &Statement) -> Option<GlobalVar> {

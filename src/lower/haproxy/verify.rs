@@ -9,6 +9,7 @@ use tandem_parser::span::Span;
 use super::context::{Context, span_at};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
+use crate::ir::rules::TcpAction;
 use crate::ir::{Caps, CheckKind, Config, Proxy, Server, ServerAddr};
 
 /// What is known of a proxy's text and no longer seen in the configuration.
@@ -53,9 +54,24 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
         if proxy.disabled {
             continue;
         }
+        let becomes_http = becomes_http(config, proxy);
+        config.proxies[index].becomes_http = becomes_http;
+        let proxy = &config.proxies[index];
         Subject { context, config, proxy, fact, complete }.check();
         http_only(context, &mut config.proxies[index], fact, complete);
     }
+}
+
+/// Can connections of a TCP frontend become HTTP?
+fn becomes_http(config: &Config, proxy: &Proxy) -> bool {
+    let Some(frontend) = proxy.frontend.as_ref().filter(|_| proxy.mode == Mode::Tcp) else { return false };
+    let rules = frontend.use_backends.iter().filter_map(|rule| match rule.target {
+        UseBackendTarget::Static(index) => Some(index),
+        UseBackendTarget::Dynamic(_) => None,
+    });
+    let is_http = |index| config.proxy(index).mode == Mode::Http;
+    proxy.tcp_request_content.iter().any(|rule| matches!(rule.action, TcpAction::SwitchModeHttp))
+        || frontend.default_backend.into_iter().chain(rules).any(is_http)
 }
 
 /// One `guid` of two things.
@@ -145,7 +161,7 @@ impl Subject<'_, '_, '_> {
         }
     }
 
-    /// Frontends lead to backends of their own mode. HAProxy also lets TCP frontends lead to HTTP backends.
+    /// Frontends lead to backends of their own mode; connections of TCP frontends may become HTTP on the way.
     fn backends(&mut self) {
         let Some(frontend) = &self.proxy.frontend else { return };
         let section = self.fact.section.span;
@@ -163,11 +179,6 @@ impl Subject<'_, '_, '_> {
                 continue;
             }
             if target.mode == Mode::Http {
-                let message = format!(
-                    "tcp frontend '{}' leads to http backend '{}': Tandem cannot upgrade connections to HTTP yet.",
-                    self.proxy.name, target.name
-                );
-                self.say(Severity::Alert, Reason::Refused, span, message);
                 continue;
             }
             let message = format!(
@@ -195,7 +206,7 @@ impl Subject<'_, '_, '_> {
     }
 
     fn formats(&mut self) {
-        if self.proxy.mode == Mode::Http || self.proxy.frontend.is_none() {
+        if self.proxy.mode == Mode::Http || self.proxy.becomes_http || self.proxy.frontend.is_none() {
             return;
         }
         let option = match self.proxy.log_format {
@@ -417,7 +428,7 @@ impl Subject<'_, '_, '_> {
 
 /// In `mode tcp` what belongs to HTTP is ignored, with a warning for what a reader would expect to work.
 fn http_only(context: &mut Context<'_>, proxy: &mut Proxy, fact: &Facts<'_>, complete: bool) {
-    if proxy.mode == Mode::Http {
+    if proxy.mode == Mode::Http || proxy.becomes_http {
         return;
     }
     let (kind, name) = (kind(proxy), proxy.name.clone());

@@ -1,6 +1,6 @@
 //! `tcp-request` and `tcp-response`.
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::Reason;
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
@@ -55,9 +55,6 @@ impl Language<'_> {
                 if cursor.eat("proto") {
                     cursor.next(self, "a protocol")?;
                 }
-                // HTTP rules that come after it would never be asked.
-                let message = "'switch-mode http' is known, but Tandem cannot do it yet.";
-                self.say(Diagnostic::alert(Reason::Refused, word.span, message).help("use 'mode http'"));
                 T::SwitchModeHttp
             }
             "do-resolve" => T::Resolve(shared::resolve(self, cursor)?),

@@ -435,18 +435,11 @@ fn rules_are_refused_with_reasons() {
 
 #[test]
 fn what_the_engine_does_not_do_is_said_or_refused() {
-    let table = [
-        (
-            RuleSet::TcpContent,
-            "switch-mode http",
-            "Alert: 'switch-mode http' is known, but Tandem cannot do it yet.",
-        ),
-        (
-            RuleSet::TcpContent,
-            "set-nice 1",
-            "Warning: 'set-nice' is accepted but has no effect in Tandem yet.",
-        ),
-    ];
+    let table = [(
+        RuleSet::TcpContent,
+        "set-nice 1",
+        "Warning: 'set-nice' is accepted but has no effect in Tandem yet.",
+    )];
     for (set, line, want) in table {
         let machine = Machine::default();
         let mut language = language(&machine);

@@ -38,55 +38,80 @@ enum Look {
     Malformed,
 }
 
-fn look(body: Body, received: &[u8]) -> Look {
-    let len = received.len() as u64;
-    match body {
-        Body::None | Body::Tunnel => Look::Whole,
-        Body::Length(n) if len >= n => Look::Whole,
-        Body::Length(_) | Body::UntilClose => Look::Part(len),
-        Body::Chunked => {
-            let (mut out, mut data) = (with(crate::proxy::worker::Worker::take_scratch), 0);
-            let mut decoder = ChunkDecoder::new();
-            let result = decoder.decode(received, &mut out, &mut data);
-            with(|w| w.give_scratch(out));
-            match result {
-                Err(_) => Look::Malformed,
-                Ok(_) if decoder.is_done() => Look::Whole,
-                Ok(_) if decoder.is_past_data() => Look::AllData,
-                Ok(_) => Look::Part(data),
+/// Looks through a body that arrives in pieces; no byte is looked at twice.
+struct Survey {
+    body: Body,
+    decoder: ChunkDecoder,
+    /// Bytes the decoder has had.
+    at: usize,
+    /// What it took out of the chunks.
+    data: Vec<u8>,
+}
+
+impl Survey {
+    fn new(body: Body) -> Self {
+        Self { body, decoder: ChunkDecoder::new(), at: 0, data: Vec::new() }
+    }
+
+    /// `received`: everything that has come since the head.
+    fn look(&mut self, received: &[u8]) -> Look {
+        let len = received.len() as u64;
+        match self.body {
+            Body::None | Body::Tunnel => Look::Whole,
+            Body::Length(n) if len >= n => Look::Whole,
+            Body::Length(_) | Body::UntilClose => Look::Part(len),
+            Body::Chunked => {
+                let fresh = received.get(self.at..).unwrap_or_default();
+                match self.decoder.extract(fresh, &mut self.data) {
+                    Err(_) => return Look::Malformed,
+                    Ok(n) => self.at += n,
+                }
+                if self.decoder.is_done() {
+                    Look::Whole
+                } else if self.decoder.is_past_data() {
+                    Look::AllData
+                } else {
+                    Look::Part(self.data.len() as u64)
+                }
             }
+        }
+    }
+
+    /// What rules may see of it.
+    fn seen(self) -> BufferedBody {
+        match self.body {
+            Body::None | Body::Tunnel => BufferedBody::Length(0),
+            Body::Length(n) => BufferedBody::Length(n),
+            Body::Chunked => BufferedBody::Decoded(self.data),
+            Body::UntilClose => BufferedBody::Unknown,
         }
     }
 }
 
-/// The data of a chunked body without its framing.
-fn decoded(received: &[u8]) -> Vec<u8> {
-    let mut data = Vec::new();
-    ChunkDecoder::new().extract(received, &mut data);
-    data
-}
-
-/// Is the whole body in the input?
-pub(super) fn is_complete(conn: &Conn, facts: &Facts) -> bool {
-    facts.body.is_empty()
-        || matches!(look(facts.body, conn.input.as_ref().map_or(&[], Buf::filled)), Look::Whole)
-}
-
-/// Do the chunks that came with the head make no sense?
-pub(super) fn is_malformed(conn: &Conn, facts: &Facts) -> bool {
+/// Looks through what came with the head of a request and keeps what it finds. False: the chunks make no sense.
+pub(super) fn open(conn: &Conn, txn: &mut Txn, facts: &Facts) -> bool {
     let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
-    facts.body == Body::Chunked && matches!(look(facts.body, received), Look::Malformed)
+    let mut survey = Survey::new(facts.body);
+    let look = survey.look(received);
+    txn.payload_complete |= matches!(look, Look::Whole | Look::AllData);
+    txn.body = survey.seen();
+    !matches!(look, Look::Malformed)
+}
+
+/// Is all of the body's data in the input?
+pub(super) fn is_complete(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
+    match facts.body {
+        Body::Length(n) => conn.input.as_ref().map_or(0, Buf::len) as u64 >= n,
+        body => body.is_empty() || txn.payload_complete,
+    }
 }
 
 /// Lend what has come of the request's body to `look`: rules see that and nothing of the request behind it.
 pub(super) fn shown<R>(conn: &mut Conn, txn: &mut Txn, facts: &Facts, look: impl FnOnce(&mut Txn) -> R) -> R {
-    txn.payload = conn.input.take();
     if matches!(txn.body, BufferedBody::Unknown) {
-        let received = txn.payload.as_ref().map_or(&[][..], Buf::filled);
-        let complete = matches!(self::look(facts.body, received), Look::Whole | Look::AllData);
-        txn.body = known(facts.body, received);
-        txn.payload_complete |= complete;
+        open(conn, txn, facts);
     }
+    txn.payload = conn.input.take();
     let result = look(txn);
     conn.input = txn.payload.take();
     result
@@ -94,12 +119,9 @@ pub(super) fn shown<R>(conn: &mut Conn, txn: &mut Txn, facts: &Facts, look: impl
 
 /// What of `received` is the body.
 pub(super) fn known(body: Body, received: &[u8]) -> BufferedBody {
-    match body {
-        Body::None | Body::Tunnel => BufferedBody::Length(0),
-        Body::Length(n) => BufferedBody::Length(n),
-        Body::Chunked => BufferedBody::Decoded(decoded(received)),
-        Body::UntilClose => BufferedBody::Unknown,
-    }
+    let mut survey = Survey::new(body);
+    survey.look(received);
+    survey.seen()
 }
 
 /// Keep a copy of what has come of the body, for a choice of server that depends on it.
@@ -118,10 +140,21 @@ pub(super) async fn gather(
     at_least: u64,
     limit: Option<Duration>,
 ) -> Waited {
+    gather_into(&mut Survey::new(body), io, input, deadline, at_least, limit).await
+}
+
+async fn gather_into(
+    survey: &mut Survey,
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    deadline: &mut crate::proxy::deadline::Deadline,
+    at_least: u64,
+    limit: Option<Duration>,
+) -> Waited {
     deadline.set(limit.map(|d| clock::now() + d));
     poll_fn(|cx| {
         loop {
-            match look(body, input.as_ref().map_or(&[], Buf::filled)) {
+            match survey.look(input.as_ref().map_or(&[], Buf::filled)) {
                 Look::Whole | Look::AllData => return Poll::Ready(Waited::Enough),
                 Look::Malformed => return Poll::Ready(Waited::Malformed),
                 Look::Part(n) if at_least > 0 && n >= at_least => return Poll::Ready(Waited::Enough),
@@ -132,7 +165,7 @@ pub(super) async fn gather(
             }
             match fill(io, input, cx) {
                 Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(_)) if body == Body::UntilClose => return Poll::Ready(Waited::Enough),
+                Poll::Ready(Ok(_)) if survey.body == Body::UntilClose => return Poll::Ready(Waited::Enough),
                 Poll::Ready(_) => return Poll::Ready(Waited::Left),
                 Poll::Pending => return deadline.poll(cx).map(|()| Waited::TimedOut),
             }
@@ -153,10 +186,12 @@ pub(super) async fn wait(
         txn.payload_complete = true;
         return Waited::Enough;
     }
-    let waited = gather(facts.body, &mut conn.io, &mut conn.input, &mut conn.deadline, at_least, limit).await;
-    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
-    txn.payload_complete = matches!(look(facts.body, received), Look::Whole | Look::AllData);
-    txn.body = known(facts.body, received);
+    let mut survey = Survey::new(facts.body);
+    let Conn { io, input, deadline, .. } = conn;
+    let waited = gather_into(&mut survey, io, input, deadline, at_least, limit).await;
+    let look = survey.look(conn.input.as_ref().map_or(&[][..], Buf::filled));
+    txn.payload_complete = matches!(look, Look::Whole | Look::AllData);
+    txn.body = survey.seen();
     waited
 }
 
@@ -188,7 +223,7 @@ pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) ->
 /// Did the client close before the last line of its chunks?
 fn was_cut(conn: &mut Conn, facts: &Facts) -> bool {
     let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
-    if !matches!(look(facts.body, received), Look::AllData) {
+    if !matches!(Survey::new(facts.body).look(received), Look::AllData) {
         return false;
     }
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());

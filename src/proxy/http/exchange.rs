@@ -11,13 +11,13 @@ use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare_as};
 use crate::http::{Body, Head, error_page};
 use crate::ir::log::LogStep;
-use crate::ir::proxy::{Balance, HttpConnMode, RestrictNames};
+use crate::ir::proxy::{Balance, HttpConnMode, Mode, RestrictNames};
 use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules::{self, Outcome};
 use crate::proxy::tcp::{add_times, enter_backend};
-use crate::proxy::txn::Txn;
+use crate::proxy::txn::{BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
 use crate::proxy::{hold, lines, outbound, service, tcp};
 use crate::sys::clock;
@@ -36,6 +36,7 @@ pub(super) enum Absent {
 /// A connection that never sent anything: answered and logged unless it was a probe.
 pub(super) async fn never_came(conn: &mut Conn, why: Absent) {
     let mut txn = Txn::new(conn, conn.accepted);
+    txn.is_http = true;
     let failure = match why {
         Absent::TimedOut => Failure::new(Who::ClientTimeout, Phase::Request),
         Absent::Closed | Absent::Broken => Failure::new(Who::Client, Phase::Request),
@@ -60,6 +61,7 @@ pub(super) enum Flow {
 pub(super) async fn run(conn: &mut Conn) -> Next {
     let base = if conn.requests == 0 { conn.accepted } else { conn.last_end };
     let mut txn = Txn::new(conn, base);
+    txn.is_http = true;
     txn.first_byte = Some(clock::now());
     if let Err(failure) = request::read_head(conn, &mut txn).await {
         refuse(conn, &mut txn, failure).await;
@@ -69,7 +71,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     }
     txn.times.request = Some(clock::now());
     let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
-        Ok(facts) if body::is_malformed(conn, &facts) => Err(Refusal::BadRequest),
+        Ok(facts) if !body::open(conn, &mut txn, &facts) => Err(Refusal::BadRequest),
         other => other,
     };
     let facts = match facts {
@@ -166,6 +168,9 @@ fn count_request(conn: &Conn, txn: &mut Txn) {
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     let fe = txn.fe.clone();
     if let Err(failure) = inspect(conn, txn, facts, &fe).await {
+        // These rules have their turn before there is a request.
+        txn.times.request = None;
+        txn.request_line = None;
         return Flow::Failed(failure);
     }
     if let Some(flow) = monitor(conn, txn, facts).await {
@@ -186,6 +191,10 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     };
     enter_backend(txn, be);
     let be = txn.be.clone();
+    if be.ir.mode == Mode::Tcp {
+        // Its servers do not speak HTTP.
+        return Flow::Failed(Failure::new(Who::Internal, Phase::Request));
+    }
     if let Some(backend) = &be.backend {
         backend.counters.req_tot.inc();
     }
@@ -239,8 +248,13 @@ async fn inspect(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Prox
     if proxy.ir.tcp_request_content.is_empty() {
         return Ok(());
     }
-    let complete = body::is_complete(conn, facts);
-    tcp::inspect(conn, txn, proxy, complete).await
+    let complete = body::is_complete(conn, txn, facts);
+    tcp::inspect(conn, txn, proxy, complete).await?;
+    if !complete {
+        // More of it may have come.
+        txn.body = BufferedBody::Unknown;
+    }
+    Ok(())
 }
 
 /// The server of the client's last request, where that still counts.

@@ -12,6 +12,8 @@ mod instead;
 mod judged;
 mod persist;
 mod request;
+mod respond;
+mod wait;
 
 pub(super) use persist::Dates as CookieDates;
 
@@ -96,7 +98,8 @@ async fn idle(conn: &mut Conn) -> Wake {
         Poll::Ready(Err(_)) => Poll::Ready(Wake::Never(exchange::Absent::Broken)),
         Poll::Ready(Ok(_)) => Poll::Ready(Wake::Bytes),
         Poll::Pending => {
-            if !first && with(|w| w.live().is_stopping()) {
+            let waits = conn.proxy.ir.idle_close_on_response;
+            if !first && !waits && with(|w| w.live().is_stopping()) {
                 return Poll::Ready(Wake::Silent);
             }
             if conn.deadline.poll(cx).is_ready() {

@@ -59,3 +59,23 @@ fn a_soft_stop_ends_parked_connections() {
         assert!(c.is_closed());
     }
 }
+
+#[test]
+fn a_soft_stop_waits_for_the_next_response_where_that_is_said() {
+    let origin = Origin::named("x");
+    let p = http(&[origin.addr], |p| p.idle_close_on_response = true);
+    let (mut parked, mut fresh) = (p.connect(), p.connect());
+    parked.send(GET).response();
+    eventually("parked", || p.parked() == 2);
+    fresh.send(GET).response();
+    let stopping = p.live.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(|| p.finish());
+        eventually("the stop", || stopping.is_stopping());
+        for c in [&mut parked, &mut fresh] {
+            let (head, body) = c.send(GET).response();
+            assert!(head.contains("connection: close"), "{head}");
+            assert_eq!((body.as_str(), c.rest()), ("x", String::new()));
+        }
+    });
+}

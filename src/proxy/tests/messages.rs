@@ -189,7 +189,7 @@ fn exchanges_end_when_their_server_is_shut() {
     c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     origin.saw();
     p.backend().servers()[0].shutdown_sessions(crate::live::Shutdown::Command);
-    assert!(c.response().0.starts_with("HTTP/1.1 503"));
+    assert!(c.response().0.starts_with("HTTP/1.1 502"));
 }
 
 #[test]

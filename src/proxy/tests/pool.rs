@@ -151,6 +151,20 @@ fn a_connection_that_authenticates_stays_with_its_client() {
 }
 
 #[test]
+fn a_client_keeps_as_many_connections_as_it_may() {
+    for (most, made) in [(0, 3), (1, 1)] {
+        let origin = Origin::named("x");
+        let lines = format!(" http-reuse never\n max-session-srv-conns {most}\n server s @0");
+        let p = with(&origin, "", &lines);
+        let mut c = p.connect();
+        for _ in 0..3 {
+            assert_eq!(c.send(GET).response().1, "x");
+        }
+        assert_eq!(connections(&p), (made, 3 - made), "max-session-srv-conns {most}");
+    }
+}
+
+#[test]
 fn long_bodies_arrive_whole() {
     let body: String = (0..1_500_000u32).map(|i| char::from(b'a' + (i % 23) as u8)).collect();
     let sent = body.clone();

@@ -14,11 +14,11 @@ use crate::buf::Buf;
 use crate::expr::ctx::{Buffered, Captures, Timers};
 use crate::expr::{Session as _, Vars};
 use crate::handshake::proxy_protocol::Tlv;
-use crate::http::Head;
+use crate::http::{Head, Parser, Progress};
 use crate::ir;
 use crate::ir::expr::Scope;
 use crate::ir::log::{LogStep, Severity};
-use crate::ir::proxy::CookieMode;
+use crate::ir::proxy::{CookieMode, Mode};
 use crate::live::{Live, Proxy, Server};
 use crate::sys::clock;
 
@@ -108,6 +108,12 @@ pub(super) struct Txn {
     pub(super) response_cookie: Option<Vec<u8>>,
     /// Decoded body, where the payload is chunked; length of the body in the payload otherwise.
     pub(super) body: BufferedBody,
+    /// A rule said that this is HTTP (`switch-mode http`).
+    pub(super) becomes_http: bool,
+    /// There is a request for conditions to look at.
+    pub(super) is_http: bool,
+    /// What came to a TCP proxy is not the beginning of a request.
+    pub(super) not_http: bool,
     /// Bytes behind the response head, or the first bytes of a server, while rules look at them.
     pub(super) resp_payload: Option<Buf>,
     /// No more will come.
@@ -221,6 +227,9 @@ impl Txn {
             request_cookie: None,
             response_cookie: None,
             body: BufferedBody::Unknown,
+            becomes_http: false,
+            is_http: conn.proxy.ir.mode == Mode::Http,
+            not_http: false,
             resp_payload: None,
             resp_complete: false,
             resp_body: BufferedBody::Unknown,
@@ -268,6 +277,17 @@ impl Txn {
             None => (&[][..], &[][..]),
         };
         self.captures.settle(request, response);
+    }
+
+    /// Conditions of a TCP proxy may ask for parts of a request: is what has come the beginning of one?
+    pub(super) fn look_for_request(&mut self) {
+        let received = self.payload.as_ref().map_or(&[][..], Buf::filled);
+        let most = self.live.config.global.maxhdr;
+        match Parser::relaxed(self.fe.ir.accept_unsafe_request).request(received, &mut self.req, most) {
+            Ok(Progress::Complete(_)) => self.is_http = true,
+            Ok(Progress::Incomplete) => {}
+            Err(_) => self.not_http = true,
+        }
     }
 
     /// What outlives the transaction goes back to its connection.

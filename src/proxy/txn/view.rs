@@ -61,7 +61,6 @@ impl Session for Txn {
                 .map(|idx| self.live.proxy(idx).ir.name.as_str()),
             ..view(&self.fe)
         };
-        let http = frontend.http;
         Ctx {
             clock: Clock { now_us, zone: &host.zone },
             process: Process { hostname: &host.name, pid: host.pid, thread },
@@ -88,7 +87,7 @@ impl Session for Txn {
                 bc_dst: self.server_addr.map(Peer::Ip),
             }),
             no_server: self.no_server,
-            request: http.then_some(&self.req as &dyn crate::expr::Head),
+            request: self.is_http.then_some(&self.req as &dyn crate::expr::Head),
             response: self.resp.as_ref().map(|h| h as &dyn crate::expr::Head),
             request_data: self.buffered(),
             response_data: super::seen(self.resp_payload.as_ref(), &self.resp_body, self.resp_complete),
@@ -119,6 +118,7 @@ impl Session for Txn {
             },
             live: self,
             is_final: self.is_final,
+            not_http: self.not_http,
         }
     }
 
@@ -215,7 +215,8 @@ impl Session for Txn {
                     server.counters.wrew.inc();
                 }
             }
-            Effect::Nice(_) | Effect::SwitchModeHttp => {}
+            Effect::SwitchModeHttp => self.becomes_http = true,
+            Effect::Nice(_) => {}
         }
     }
 }

@@ -108,13 +108,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("maxcompcpuusage", GLOBAL, COUNTS, "'compression' itself is reported", "compression CPU"),
     moot("maxzlibmem", GLOBAL, COUNTS, "'compression' itself is reported", "compression memory"),
     full("maxpipes", GLOBAL, COUNTS, "pipes for splicing"),
-    moot(
-        "fd-hard-limit",
-        GLOBAL,
-        COUNTS,
-        "nothing is allocated by the limit of open files",
-        "limit of open files",
-    ),
+    full("fd-hard-limit", GLOBAL, COUNTS, "open files at the most"),
     full("spread-checks", GLOBAL, &[Arg::Int("percent", 0, 50)], "spread of checks"),
     full("max-spread-checks", GLOBAL, &[MS], "largest spread of checks"),
     // Threads and processors.

@@ -79,18 +79,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &[Arg::Choice(&["preserve", "delete", "reject"])],
         "limit header names",
     ),
-    inert("option http-drop-request-trailers", SERVER_SIDE, FLAG, "trailers pass", "drop trailers"),
-    inert("option http-drop-response-trailers", CLIENT_SIDE, FLAG, "trailers pass", "drop trailers"),
+    full("option http-drop-request-trailers", SERVER_SIDE, FLAG, "drop trailers"),
+    full("option http-drop-response-trailers", CLIENT_SIDE, FLAG, "drop trailers"),
     full("option h1-case-adjust-bogus-client", CLIENT_SIDE, FLAG, "adjust case"),
     full("option h1-case-adjust-bogus-server", SERVER_SIDE, FLAG, "adjust case"),
     moot("option disable-h2-upgrade", CLIENT_SIDE, FLAG, "HTTP/2 is not spoken", "no upgrade to HTTP/2"),
-    inert(
-        "option idle-close-on-response",
-        CLIENT_SIDE,
-        FLAG,
-        "idle connections close at once on a stop",
-        "close after the response",
-    ),
+    full("option idle-close-on-response", CLIENT_SIDE, FLAG, "close after the response"),
     // Connections.
     full(
         "option redispatch",

@@ -56,13 +56,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         &[Arg::Int("number", -1, i32::MAX as i64)],
         "queue that breaks persistence",
     ),
-    inert(
-        "max-session-srv-conns",
-        CLIENT_SIDE,
-        COUNTS,
-        "a client keeps one server connection",
-        "server connections per client",
-    ),
+    full("max-session-srv-conns", CLIENT_SIDE, COUNTS, "idle server connections per client"),
     // Where to.
     full("default_backend", CLIENT_SIDE, &[Arg::Word("backend")], "backend where no rule matches"),
     full("dispatch", LISTEN | BACKEND, &[Arg::Addr], "one address instead of servers"),

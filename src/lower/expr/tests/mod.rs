@@ -267,6 +267,7 @@ impl Fixture {
             },
             live: &Numbers,
             is_final: self.is_final,
+            not_http: false,
         }
     }
 }

@@ -1,0 +1,210 @@
+//! The response is here: rules, then its head and body to the client, or a tunnel.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::exchange::{Flow, mode};
+use super::instead::{capture, denied};
+use super::wait::{Exchange, poll_upload};
+use super::{Next, answer, body, judged, persist};
+use crate::expr::{Answer, AnswerBody};
+use crate::http::request::Facts;
+use crate::http::{Body, Version, response};
+use crate::ir::log::LogStep;
+use crate::ir::proxy::HttpConnMode;
+use crate::live::Server;
+use crate::proxy::deadline::earlier;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::lines;
+use crate::proxy::pump::{Pump, PumpError};
+use crate::proxy::rules;
+use crate::proxy::shape::Step;
+use crate::proxy::stream::Stream;
+use crate::proxy::tunnel::{self, TunnelLimits};
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::{Conn, with};
+use crate::sys::clock;
+
+/// The response's head is here: rules, then head and body to the client.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the ends of one exchange; a struct of them would be named once"
+)]
+pub(super) async fn respond(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    io: &mut Stream,
+    server: &Arc<Server>,
+    mut x: Exchange,
+    rf: response::Facts,
+    direct: Option<&Arc<Server>>,
+) -> Flow {
+    if !txn.be.ir.tcp_response_content.is_empty()
+        && let Err(failure) = judged::content(conn, txn, io, (rf.body, &mut x.server_in)).await
+    {
+        // Nobody has seen it: it was no response.
+        txn.times.data = None;
+        txn.failure = failure;
+        return Flow::Done(Next::Close);
+    }
+    capture(txn);
+    let received = (rf.body, &mut x.server_in);
+    if let Some(flow) = judged::response(conn, txn, facts, io, server, received).await {
+        return flow;
+    }
+    if !persist::write(txn, direct) {
+        tracing::error!(backend = txn.be.ir.name, server = server.name(), "a cacheable cookie was blocked");
+        let refusal = Answer { status: 502, body: AnswerBody::ErrorPage, headers: Vec::new() };
+        return denied(conn, txn, facts, &refusal).await;
+    }
+    rules::after_response(txn);
+    lines::at(txn, LogStep::Response);
+    let tunnel = rf.body == Body::Tunnel;
+    let uploaded = x.upload.is_read() || facts.body.is_empty();
+    let keep = facts.keep_alive
+        && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
+        && mode(txn) != HttpConnMode::Close
+        && !txn.live.is_stopping()
+        && !rf.odd_framing
+        && !x.refused;
+    let Some(resp) = &mut txn.resp else { return Flow::Done(Next::Close) };
+    let keep = keep && !(rf.body == Body::Chunked && resp.version() != Version::Http11);
+    txn.status = resp.status();
+    if !tunnel && !rf.interim {
+        response::finish(resp, txn.req.version(), keep);
+    }
+    let mut head = with(crate::proxy::worker::Worker::take_scratch);
+    resp.write_to(&mut head);
+    answer::respell(txn, &mut head);
+    let unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
+    let body = if tunnel || unwanted { Body::None } else { rf.body };
+    let mut download = Pump::new(body, &head, &mut x.server_in);
+    if txn.fe.ir.drop_response_trailers {
+        download.drop_trailers();
+    }
+    with(|w| w.give_scratch(head));
+    let result = relay(conn, txn, io, server, &mut x, &mut download, tunnel).await;
+    if let Err(failure) = result {
+        if failure.status != 0 {
+            txn.times.data = None;
+            server.counters.eresp.inc();
+            if let Some(be) = &txn.be.backend {
+                be.counters.eresp.inc();
+            }
+            return Flow::Failed(failure);
+        }
+        txn.failure = failure;
+        return Flow::Done(Next::Close);
+    }
+    if tunnel {
+        return run_tunnel(conn, txn, io, server, x).await;
+    }
+    let taken = !unwanted
+        || (rf.keep_alive
+            && body::discard(rf.body, io, &mut x.server_in, &mut conn.deadline, txn.limits.server).await);
+    let clean = x.server_in.is_none() && x.upload.is_done() && !x.refused;
+    txn.server_reusable = taken && rf.keep_alive && clean && rf.body != Body::UntilClose;
+    if let Some(buf) = x.server_in.take() {
+        with(|w| w.bufs.give(buf));
+    }
+    let next = if keep && (uploaded || x.upload.is_done()) { Next::KeepAlive } else { Next::Close };
+    Flow::Done(next)
+}
+
+/// Both bodies at once until the response is through.
+async fn relay(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut Stream,
+    server: &Arc<Server>,
+    x: &mut Exchange,
+    download: &mut Pump,
+    tunnel: bool,
+) -> Result<(), Failure> {
+    let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
+    let mut since: Option<Instant> = None;
+    let mut counted: Option<Instant> = None;
+    let before = txn.bytes_out;
+    let failed = |who, phase| Failure { who, phase, ..Failure::default() };
+    let mut shape = txn.shape.take();
+    let result = poll_fn(|cx| {
+        let step =
+            shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, Some(download)));
+        if !tunnel && poll_upload(conn, io, x, cx).is_err() {
+            // The client's request ended badly while its response was on the way.
+            return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
+        }
+        let downloaded = download.poll(cx, io, &mut x.server_in, &mut conn.io);
+        let opens = step
+            .zip(shape.as_deref_mut())
+            .and_then(|(step, shape)| step.end(shape, &x.upload, Some(download)));
+        match downloaded {
+            Poll::Ready(Ok(())) => return Poll::Ready(Ok(())),
+            Poll::Ready(Err(PumpError::Write)) => return Poll::Ready(Err(failed(Who::Client, Phase::Data))),
+            Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
+                return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
+            }
+            // Nothing was sent yet: there is still an answer to give.
+            Poll::Ready(Err(PumpError::Malformed)) if download.written == 0 => {
+                return Poll::Ready(Err(Failure::new(Who::Proxy, Phase::Headers)));
+            }
+            Poll::Ready(Err(PumpError::Malformed)) => {
+                return Poll::Ready(Err(failed(Who::Server, Phase::Data)));
+            }
+            Poll::Pending => {}
+        }
+        if download.progress || x.upload.progress || since.is_none() {
+            download.progress = false;
+            x.upload.progress = false;
+            let now = clock::now();
+            since = Some(now);
+            // Long transfers are counted while they run.
+            let at = *counted.get_or_insert(now);
+            if now.duration_since(at) >= tunnel::COUNT_EVERY {
+                counted = Some(now);
+                txn.bytes_out = before + download.written;
+                txn.bytes_in = txn.head_len + x.upload.data;
+                txn.count_bytes();
+            }
+        }
+        if server.kills() != x.kills {
+            return Poll::Ready(Err(failed(Who::by(server.kill_cause()), Phase::Data)));
+        }
+        let blocked = download.is_blocked(x.server_in.as_ref());
+        let client = if blocked { client_limit } else { None };
+        let server = if blocked { None } else { server_limit };
+        let ends = since.and_then(|at| earlier(client.map(|d| at + d), server.map(|d| at + d)));
+        if conn.deadline.set_or_open(ends, opens) {
+            return conn.deadline.poll_again(cx);
+        }
+        let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
+        conn.deadline.poll(cx).map(|()| Err(failed(who, Phase::Data)))
+    })
+    .await;
+    txn.shape = shape;
+    txn.bytes_out = before + download.written;
+    txn.bytes_in = txn.head_len + x.upload.data;
+    txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
+    txn.spliced.1 += download.spliced;
+    result
+}
+
+async fn run_tunnel(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut Stream,
+    server: &Arc<Server>,
+    mut x: Exchange,
+) -> Flow {
+    let limits = TunnelLimits {
+        client: txn.limits.tunnel.or(txn.limits.client),
+        server: txn.limits.tunnel.or(txn.limits.server),
+        client_fin: txn.fe.ir.timeouts.client_fin,
+        server_fin: txn.be.ir.timeouts.server_fin,
+    };
+    txn.failure = tunnel::run(conn, txn, io, &mut x.server_in, limits, server).await;
+    Flow::Done(Next::Close)
+}

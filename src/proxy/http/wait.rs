@@ -1,0 +1,156 @@
+//! The request goes out, and the head of its response is waited for.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::buf::Buf;
+use crate::http::{Head, Parser, Progress};
+use crate::live::Server;
+use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::outbound;
+use crate::proxy::pump::{Pump, PumpError};
+use crate::proxy::shape::Step;
+use crate::proxy::stream::Stream;
+use crate::proxy::txn::Txn;
+use crate::proxy::worker::{Conn, fill_large, with};
+use crate::sys::clock;
+
+/// Why there was no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// The connection ended or broke before the first byte.
+    Empty,
+    /// The response made no sense.
+    Junk,
+    /// `timeout server`.
+    Timeout,
+    /// A status of `retry-on`.
+    Status,
+}
+
+/// Where the response is in its life.
+pub(super) struct Exchange {
+    pub(super) upload: Pump,
+    /// The server stopped taking the request; its response may still come.
+    pub(super) refused: bool,
+    pub(super) server_in: Option<Buf>,
+    pub(super) parser: Parser,
+    /// Bytes of a response were seen.
+    pub(super) seen: bool,
+    /// [`Server::kills`] when it began.
+    pub(super) kills: u64,
+}
+
+/// Send the request and read until the head of a response is complete.
+pub(super) async fn wait_head(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut Stream,
+    server: &Arc<Server>,
+    x: &mut Exchange,
+    resp: &mut Head,
+) -> Result<(), (Failure, Loss)> {
+    let (limit, max_fields) = with(|w| {
+        let g = &w.live().config.global;
+        (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
+    });
+    let abort = outbound::watches_client(txn);
+    let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
+    let mut since: Option<Instant> = None;
+    let mut shape = txn.shape.take();
+    let result = poll_fn(|cx| {
+        let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
+        let uploaded = poll_upload(conn, io, x, cx);
+        let opens = step.zip(shape.as_deref_mut()).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+        if let Err(e) = uploaded {
+            return Poll::Ready(Err(e));
+        }
+        loop {
+            if let Some(buf) = &mut x.server_in
+                && !buf.is_empty()
+            {
+                x.seen = true;
+                match x.parser.response(buf.filled(), resp, max_fields) {
+                    Ok(Progress::Complete(n)) if n < limit => {
+                        buf.consume(n);
+                        if buf.is_empty()
+                            && let Some(buf) = x.server_in.take()
+                        {
+                            with(|w| w.bufs.give(buf));
+                        }
+                        return Poll::Ready(Ok(()));
+                    }
+                    Ok(Progress::Incomplete) if buf.len() < limit => {}
+                    _ => return Poll::Ready(Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))),
+                }
+            }
+            match fill_large(io, &mut x.server_in, cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(_) | Err(_)) => {
+                    let loss = if x.seen { Loss::Junk } else { Loss::Empty };
+                    return Poll::Ready(Err((Failure::new(Who::Server, Phase::Headers), loss)));
+                }
+                Poll::Pending => break,
+            }
+        }
+        if abort && x.upload.is_done() && outbound::client_left(conn, cx) {
+            return Poll::Ready(Err((Failure::new(Who::Client, Phase::Headers), Loss::Empty)));
+        }
+        if server.kills() != x.kills {
+            let who = Who::by(server.kill_cause());
+            return Poll::Ready(Err((Failure::new(who, Phase::Headers), Loss::Empty)));
+        }
+        if x.upload.progress || since.is_none() {
+            x.upload.progress = false;
+            since = Some(clock::now());
+        }
+        // While the client still sends its body, it is the client we wait for.
+        let for_client = !x.upload.is_done() && !x.refused && !x.upload.is_blocked(conn.input.as_ref());
+        // The server's patience counts from the same moment, whoever is at fault.
+        let for_client = for_client && client_limit.is_some_and(|c| server_limit.is_none_or(|s| c <= s));
+        let allowed = if for_client { client_limit } else { server_limit };
+        let ends = since.zip(allowed).map(|(at, d)| at + d);
+        if conn.deadline.set_or_open(ends, opens) {
+            return conn.deadline.poll_again(cx);
+        }
+        conn.deadline.poll(cx).map(|()| {
+            Err(if for_client {
+                (Failure::new(Who::ClientTimeout, Phase::Headers).status(400), Loss::Empty)
+            } else {
+                (Failure::new(Who::ServerTimeout, Phase::Headers), Loss::Timeout)
+            })
+        })
+    })
+    .await;
+    txn.shape = shape;
+    txn.bytes_in = txn.head_len + x.upload.data;
+    txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
+    result
+}
+
+pub(super) fn poll_upload(
+    conn: &mut Conn,
+    io: &mut Stream,
+    x: &mut Exchange,
+    cx: &mut Context<'_>,
+) -> Result<(), (Failure, Loss)> {
+    if x.upload.is_done() || x.refused {
+        return Ok(());
+    }
+    match x.upload.poll(cx, &mut conn.io, &mut conn.input, io) {
+        Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
+        // The server may have answered before it closed: read on.
+        Poll::Ready(Err(PumpError::Write)) => {
+            x.refused = true;
+            Ok(())
+        }
+        Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
+            Err((Failure::new(Who::Client, Phase::Headers).status(0), Loss::Empty))
+        }
+        Poll::Ready(Err(PumpError::Malformed)) => {
+            Err((Failure::new(Who::Proxy, Phase::Headers).status(400), Loss::Empty))
+        }
+    }
+}
