@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | `TANDEM_TEST_HAPROXY` | the proxy under test | this build, called as `haproxy` |
 //! | `TANDEM_TEST_KEEPALIVED` | the VRRP daemon under test | this build, called as `keepalived` |
+//! | `TANDEM_REFERENCE_HAPROXY` | the HAProxy that the same bytes are sent to | the installed one |
+//! | `TANDEM_WIRE` | `all`: every case of that comparison, not a sample; else: those whose name contains it | a sample |
 //! | `TANDEM_REQUIRE_LAB` | `1`: a missing part fails a test | a missing part skips it, saying so |
 //! | `TANDEM_DEMOS` | where the real configuration files lie | `../shared/demos` |
 //! | `TANDEM_TEST_FIXTURES` | `1`: our own files, `compat-fixtures/systems` | the real ones where they are there |

@@ -1,11 +1,11 @@
 //! A host: namespaces of its own, held by an init process that ends with this program.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nix::sched::{CloneFlags, setns, unshare};
 
@@ -45,7 +45,7 @@ pub(crate) struct Host {
     unshare: Child,
     // Closing it ends the host, whatever happens to this program.
     leash: Option<ChildStdin>,
-    links: Cell<u32>,
+    links: AtomicU32,
 }
 
 impl Host {
@@ -70,7 +70,7 @@ impl Host {
         assert_eq!(report.trim(), "ready", "host {name} did not come up");
         let children = format!("/proc/{0}/task/{0}/children", unshare.id());
         let init = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
-        Self { name: name.to_owned(), dir, init, unshare, leash, links: Cell::new(0) }
+        Self { name: name.to_owned(), dir, init, unshare, leash, links: AtomicU32::new(0) }
     }
 
     /// The host's name.
@@ -176,7 +176,7 @@ impl Host {
 
     /// A number for the next link, so that names in the switch do not collide.
     pub(crate) fn next_link(&self) -> u32 {
-        self.links.replace(self.links.get() + 1)
+        self.links.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Switches the host off as a power cut does: everything on it is gone at once.

@@ -24,6 +24,12 @@ impl Program {
         Self::installed(name).unwrap()
     }
 
+    /// HAProxy to compare with: the one that `TANDEM_REFERENCE_HAPROXY` names, or the installed one.
+    pub(crate) fn reference_haproxy() -> Self {
+        let named = std::env::var_os("TANDEM_REFERENCE_HAPROXY");
+        named.map_or_else(|| Self::reference("haproxy"), |path| Self { path: path.into(), ours: false })
+    }
+
     /// The installed program of this name, if there is one.
     pub(crate) fn installed(name: &str) -> Option<Self> {
         super::parts::find(name).map(|path| Self { path, ours: false })

@@ -24,7 +24,7 @@ defaults
     option httplog
     http-reuse never
     retries 1
-    timeout connect 300ms
+    timeout connect 500ms
     timeout client 900ms
     timeout server 600ms
     timeout http-request 700ms
@@ -85,6 +85,66 @@ backend slow
     timeout server 5s
     server one 127.0.0.1:9000
 
+backend killed
+    timeout server 5s
+    server one 127.0.0.1:9000
+
+backend killed-late
+    timeout server 5s
+    server one 127.0.0.1:9000
+
+backend downed
+    timeout server 5s
+    server one 127.0.0.1:9000 on-marked-down shutdown-sessions
+
+backend downed-late
+    timeout server 5s
+    server one 127.0.0.1:9000 on-marked-down shutdown-sessions
+
+backend upped
+    timeout server 5s
+    server main 127.0.0.1:9000 disabled on-marked-up shutdown-backup-sessions
+    server spare 127.0.0.1:9000 backup
+
+backend deserted
+    timeout queue 5s
+    timeout server 2500ms
+    server one 127.0.0.1:9000 maxconn 1
+
+backend ports
+    timeout server 2500ms
+    server one 127.0.0.1:9000 source 127.0.0.1:21000-21000
+
+backend unusable
+    server one 127.0.0.1:9000 disabled
+
+backend unreachable
+    server one 203.0.113.9:80
+
+backend elsewhere
+    server one 127.0.0.1:9000 redir http://there
+
+backend judged
+    tcp-response content reject
+    server one 127.0.0.1:9000
+
+backend returned
+    http-response return status 200
+    server one 127.0.0.1:9000
+
+backend tunnelled
+    timeout tunnel 400ms
+    server one 127.0.0.1:9000
+
+frontend doors
+    bind 127.0.0.1:8110
+    timeout tarpit 5s
+    http-request tarpit if { path_end /tarpit }
+    http-request silent-drop if { path_end /drop }
+    tcp-request inspect-delay 2s
+    tcp-request content reject if { path_end /refused }
+    use_backend %[path,field(2,/)]
+
 frontend stuck
     bind 127.0.0.1:8101
     default_backend slow
@@ -137,6 +197,38 @@ listen raw-patient
     timeout server 5s
     bind 127.0.0.1:8109
     server one 127.0.0.1:9000
+
+listen raw-killed
+    mode tcp
+    option tcplog
+    timeout server 5s
+    timeout client 5s
+    bind 127.0.0.1:8111
+    server one 127.0.0.1:9000
+
+listen raw-downed
+    mode tcp
+    option tcplog
+    timeout server 5s
+    timeout client 5s
+    bind 127.0.0.1:8112
+    server one 127.0.0.1:9000 on-marked-down shutdown-sessions
+
+listen raw-half
+    mode tcp
+    option tcplog
+    timeout server 5s
+    timeout client-fin 400ms
+    bind 127.0.0.1:8113
+    server one 127.0.0.1:9000
+
+listen raw-fin
+    mode tcp
+    option tcplog
+    timeout client 5s
+    timeout server-fin 400ms
+    bind 127.0.0.1:8114
+    server one 127.0.0.1:9000
 ";
 
 /// What the client does after it has sent.
@@ -150,10 +242,16 @@ enum Then {
     Stalls,
     /// Reads a little, then resets the connection.
     Resets,
+    /// Closes the connection when the proxy has had its request for a moment: nothing tells when that is.
+    LeavesSoon,
     /// Closes the connection once this backend has a session of it.
     Leaves(&'static str),
     /// The same once it waits in this backend's queue.
     LeavesQueue(&'static str),
+    /// Has these commands given once this proxy has a session of it, then reads to the end.
+    Told(&'static str, &'static str),
+    /// The same once it waits in this backend's queue.
+    ToldQueued(&'static str, &'static str),
 }
 
 struct Case {
@@ -271,6 +369,167 @@ const CASES: &[Case] = &[
     case("tcp: client resets", 8105, "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n", Then::Resets, "CD"),
 ];
 
+/// The frontend that leads to the backend whose name the path begins with.
+const DOORS: u16 = 8110;
+
+/// Sessions that commands, servers' states and rules end, and the ends of tunnels.
+const MORE: &[Case] = &[
+    case(
+        "killed before the head",
+        DOORS,
+        "GET /killed/@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("killed", "shutdown sessions server killed/one"),
+        "KH--",
+    ),
+    case(
+        "killed in the body",
+        DOORS,
+        "GET /killed-late/@/stalls HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("killed-late", "shutdown sessions server killed-late/one"),
+        "KD--",
+    ),
+    case(
+        "server went down before the head",
+        DOORS,
+        "GET /downed/@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("downed", "set server downed/one state maint"),
+        "DH--",
+    ),
+    case(
+        "server went down in the body",
+        DOORS,
+        "GET /downed-late/@/stalls HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("downed-late", "set server downed-late/one state maint"),
+        "DD--",
+    ),
+    case(
+        "preferred server came up",
+        DOORS,
+        "GET /upped/@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("upped", "set server upped/main state ready"),
+        "UH--",
+    ),
+    case("no usable server", DOORS, "GET /unusable/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SC--"),
+    case("no way there", DOORS, "GET /unreachable/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SC--"),
+    case("sent elsewhere", DOORS, "GET /elsewhere/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "LC--"),
+    case("response rejected", DOORS, "GET /judged/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PD--"),
+    case(
+        "response replaced",
+        DOORS,
+        "GET /returned/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Halves,
+        "LH--",
+    ),
+    case(
+        "client left the tarpit",
+        DOORS,
+        "GET /x/@/tarpit HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::LeavesSoon,
+        "PT--",
+    ),
+    case("dropped silently", DOORS, "GET /x/@/drop HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PR--"),
+    case(
+        "rejected by its content",
+        DOORS,
+        "GET /x/@/refused HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "PR--",
+    ),
+    case(
+        "silence in a tunnel",
+        DOORS,
+        "GET /tunnelled/@/tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+        Then::Reads,
+        "cD--",
+    ),
+    case(
+        "tunnel left",
+        DOORS,
+        "GET /tunnelled/@/tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+        Then::Halves,
+        "----",
+    ),
+    case(
+        "bad chunk from the server",
+        WEB,
+        "GET /@/bad-chunk HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "PH--",
+    ),
+    case("server chunks cut", WEB, "GET /@/cut-chunk HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SD--"),
+    case(
+        "client left in its body",
+        WEB,
+        "POST /@/plain HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Halves,
+        "CH--",
+    ),
+    case(
+        "client stopped in its body",
+        8101,
+        "POST /@/plain HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Stalls,
+        "cH--",
+    ),
+    case(
+        "answered before its body",
+        WEB,
+        "POST /@/early HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Reads,
+        "----",
+    ),
+    case(
+        "server done, client stopped",
+        8101,
+        "GET /@/much HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Stalls,
+        "cD--",
+    ),
+    case("server done, client left", 8101, "GET /@/much HTTP/1.1\r\nHost: a\r\n\r\n", Then::Resets, "CD--"),
+    case(
+        "tcp: server done, client stopped",
+        8109,
+        "GET /@/much HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Stalls,
+        "cD",
+    ),
+    case(
+        "tcp: server done, client left",
+        8109,
+        "GET /@/much HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Resets,
+        "CD",
+    ),
+    case(
+        "tcp: killed",
+        8111,
+        "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("raw-killed", "shutdown sessions server raw-killed/one"),
+        "KD",
+    ),
+    case(
+        "tcp: server went down",
+        8112,
+        "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("raw-downed", "set server raw-downed/one state maint"),
+        "DD",
+    ),
+    case(
+        "tcp: half closed and silent",
+        8113,
+        "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Halves,
+        "--",
+    ),
+    case(
+        "tcp: server half closed, client silent",
+        8114,
+        "GET /@/half-closed HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Stalls,
+        "cD",
+    ),
+];
+
 /// Pairs that need a server that is busy: the first one keeps it.
 const QUEUE: &[[Case; 2]] = &[
     [
@@ -287,6 +546,32 @@ const QUEUE: &[[Case; 2]] = &[
             "CQ--",
         ),
     ],
+    [
+        case(
+            "keeps a third",
+            DOORS,
+            "GET /deserted/@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+            Then::Reads,
+            "sH--",
+        ),
+        case(
+            "server went away while it waited",
+            DOORS,
+            "GET /deserted/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+            Then::ToldQueued("deserted", "set server deserted/one state maint"),
+            "sQ--",
+        ),
+    ],
+    [
+        case(
+            "keeps the only port",
+            DOORS,
+            "GET /ports/@/silent HTTP/1.1\r\nHost: a\r\n\r\n",
+            Then::Reads,
+            "sH--",
+        ),
+        case("no port left", DOORS, "GET /ports/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "SC--"),
+    ],
 ];
 
 /// Where ours differs, and why.
@@ -296,6 +581,14 @@ const DIFFERENT: &[(&str, &str)] = &[
         "HAProxy 2.6 looks at such a client only once the server has answered; 3.5 does as we do",
     ),
     ("client left the queue", "as above"),
+    ("client left in its body", "as 3.5: CH and 400; 2.6 writes CL"),
+    (
+        "client stopped in its body",
+        "as 3.5: cH and 400, when the client's time is up; 2.6 waits for the server",
+    ),
+    ("answered before its body", "the rest of a request that has had its answer is not waited for"),
+    ("tcp: killed", "2.6 does not say in which state, 3.5 that it was connecting"),
+    ("tcp: server went down", "as above"),
 ];
 
 struct Bench {
@@ -329,7 +622,7 @@ impl Bench {
         let socket = host.dir().join("stats.sock").to_string_lossy().into_owned();
         let config = Config::written(&host, "haproxy.cfg", &CONFIG.replace("SOCKET", &socket));
         let proxy = host.haproxy(program, &config);
-        eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8109"));
+        eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8114"));
         Self { host, proxy, socket, _hole: hole }
     }
 
@@ -344,12 +637,12 @@ impl Bench {
             };
             std::thread::scope(|scope| {
                 let drive = &drive;
-                for (at, case) in CASES.iter().enumerate() {
+                for (at, case) in CASES.iter().chain(MORE).enumerate() {
                     scope.spawn(move || drive(case, at));
                 }
                 for (nth, [keeper, other]) in QUEUE.iter().enumerate() {
-                    let at = CASES.len() + 2 * nth;
-                    let backend = ["crowded", "lines"][nth];
+                    let at = CASES.len() + MORE.len() + 2 * nth;
+                    let backend = ["crowded", "lines", "deserted", "ports"][nth];
                     scope.spawn(move || drive(keeper, at));
                     scope.spawn(move || {
                         eventually("the server to be busy", Duration::from_secs(10), || {
@@ -377,12 +670,17 @@ impl Hands<'_> {
         self.proxy.log().into_iter().find(|line| line.starts_with(&start))
     }
 
-    fn number(&self, backend: &str, column: &str) -> u64 {
+    /// The answer to a command of the socket.
+    fn tell(&self, command: &str) -> String {
         let mut stream = UnixStream::connect(self.socket).unwrap();
-        stream.write_all(b"show stat\n").unwrap();
+        stream.write_all(format!("{command}\n").as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        Stats::parse(&text).number(backend, "BACKEND", column)
+        text
+    }
+
+    fn number(&self, backend: &str, column: &str) -> u64 {
+        Stats::parse(&self.tell("show stat")).number(backend, "BACKEND", column)
     }
 
     fn drive(&self, case: &Case, at: usize) -> String {
@@ -400,13 +698,39 @@ impl Hands<'_> {
             socket.set_linger(Some(Duration::ZERO)).unwrap();
         };
         let mut kept = None;
+        let waits = |backend: &str, column: &str| {
+            eventually("the session to be there", Duration::from_secs(10), || {
+                self.number(backend, column) == 1
+            });
+        };
+        let drain = |mut stream: TcpStream| {
+            let mut piece = [0; 4096];
+            while matches!(stream.read(&mut piece), Ok(1..)) {}
+        };
         match case.then {
             Then::Reads | Then::Halves => {
                 if case.then == Then::Halves {
                     let _ = stream.shutdown(Shutdown::Write);
                 }
-                let mut piece = [0; 4096];
-                while matches!(stream.read(&mut piece), Ok(1..)) {}
+                drain(stream);
+            }
+            Then::Told(backend, command) => {
+                waits(backend, "scur");
+                // The response has begun, where there is one.
+                if case.send.contains("/stalls ") {
+                    let _ = stream.read(&mut [0; 4096]);
+                }
+                self.tell(command);
+                drain(stream);
+            }
+            Then::ToldQueued(backend, command) => {
+                waits(backend, "qcur");
+                self.tell(command);
+                drain(stream);
+            }
+            Then::LeavesSoon => {
+                std::thread::sleep(Duration::from_millis(300));
+                drop(stream);
             }
             Then::Stalls => kept = Some(stream),
             Then::Resets => {
@@ -414,15 +738,11 @@ impl Hands<'_> {
                 reset(stream);
             }
             Then::Leaves(backend) => {
-                eventually("the session to be there", Duration::from_secs(10), || {
-                    self.number(backend, "scur") == 1
-                });
+                waits(backend, "scur");
                 drop(stream);
             }
             Then::LeavesQueue(backend) => {
-                eventually("the request to wait", Duration::from_secs(10), || {
-                    self.number(backend, "qcur") == 1
-                });
+                waits(backend, "qcur");
                 drop(stream);
             }
         }
@@ -453,7 +773,7 @@ fn sessions_end_as_haproxys_do() {
         (ours.join().unwrap(), theirs)
     });
     let mut wrong = Vec::new();
-    for case in CASES.iter().chain(QUEUE.iter().flatten()) {
+    for case in CASES.iter().chain(MORE).chain(QUEUE.iter().flatten()) {
         let (ours, theirs) = (&ours[case.name], &theirs[case.name]);
         let known = DIFFERENT.iter().any(|(name, _)| *name == case.name);
         let code = format!(" {} ", case.code);
@@ -467,7 +787,7 @@ fn sessions_end_as_haproxys_do() {
         wrong.is_empty(),
         "{} of {} differ\n{}",
         wrong.len(),
-        CASES.len() + 2 * QUEUE.len(),
+        CASES.len() + MORE.len() + 2 * QUEUE.len(),
         wrong.join("\n")
     );
 }

@@ -6,7 +6,9 @@ mod endings;
 mod origin;
 mod rules;
 mod sources;
+mod upgrade;
 mod watch;
+mod wire;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -86,6 +88,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> HashMap<&'static str, Se
 const DIFFERENT: &[(&str, &str)] = &[
     ("version 9", "the log has the version that was understood"),
     ("truncated body", "the server's connection is closed, HAProxy resets it, and the server keeps nothing"),
+    ("nul in value", "as 3.5: no NUL in a value"),
     ("server: chunked", "the server's chunks are passed on one by one"),
     ("server: chunked for http/1.0", "as above"),
     ("page without password", "the order of headers; the log has 401 and no server was waited for"),

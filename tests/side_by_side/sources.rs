@@ -28,6 +28,11 @@ listen header
 listen fixed
     bind 127.0.0.1:8203
     server one 127.0.0.1:9100 source 127.0.0.9 interface lo
+
+# Nobody's address, when the proxy starts.
+listen far
+    bind 203.0.113.5:8204 transparent
+    server one 127.0.0.1:9100
 ";
 
 /// Answers with the address it was reached from.
@@ -49,9 +54,13 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
 }
 
 fn ask(from: Ipv4Addr, port: u16, header: &str) -> String {
+    ask_at(from, SocketAddr::from(([127, 0, 0, 1], port)), header)
+}
+
+fn ask_at(from: Ipv4Addr, to: SocketAddr, header: &str) -> String {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
     socket.bind(&SocketAddr::from((from, 0)).into()).unwrap();
-    socket.connect_timeout(&SocketAddr::from(([127, 0, 0, 1], port)).into(), Duration::from_secs(5)).unwrap();
+    socket.connect_timeout(&to.into(), Duration::from_secs(5)).unwrap();
     let mut stream = TcpStream::from(socket);
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     write!(stream, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{header}\r\n").unwrap();
@@ -82,4 +91,7 @@ fn servers_see_the_address_that_was_asked_for() {
         assert_eq!(ask(one, 8202, "X-From: 127.0.4.1, 127.0.4.2\r\n"), "127.0.4.2");
         assert_eq!(ask(one, 8203, ""), "127.0.0.9");
     });
+    host.sh("ip route add local 203.0.113.0/24 dev lo");
+    let far = SocketAddr::from(([203, 0, 113, 5], 8204));
+    assert_eq!(host.run(|| ask_at(Ipv4Addr::new(127, 0, 3, 7), far, "")), "127.0.0.1");
 }

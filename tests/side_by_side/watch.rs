@@ -23,13 +23,13 @@ const HANDS: usize = 8;
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Every byte the client got.
-    answer: String,
+    pub(super) answer: String,
     /// Whether the proxy ended the connection.
     pub(super) closed: bool,
     /// Every byte the server got.
-    request: String,
+    pub(super) request: String,
     /// The log lines, without what differs from run to run.
-    log: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 impl Seen {
@@ -159,7 +159,7 @@ fn send(case: &Case, at: usize) -> (String, bool) {
 }
 
 /// A message without what differs from run to run.
-fn steady(text: &str) -> String {
+pub(super) fn steady(text: &str) -> String {
     static DATE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?im)^(date|expires): [^\r\n]*").unwrap());
     DATE.replace_all(text, "$1: D").into_owned()
 }

@@ -1,0 +1,446 @@
+//! Thousands of connections, valid, odd and hostile, to our proxy and to a real HAProxy with the same file: each whole
+//! and byte by byte. What the client gets, what reaches the server, what the log says and what is counted must be the
+//! same, or stand in `differences.tsv` with the reason.
+
+mod requests;
+pub(super) mod responses;
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::origin::{self, Received};
+use super::watch::{Seen, settle, steady};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, eventually, proxy};
+
+use requests::Case;
+
+const CONFIG: &str = "\
+global
+    log stdout format raw local0
+    stats socket SOCKET level admin
+    maxconn 400
+
+defaults
+    mode http
+    log global
+    option httplog
+    http-reuse never
+    retries 1
+    timeout connect 2s
+    timeout client 1200ms
+    timeout server 900ms
+    timeout http-request 2s
+    timeout http-keep-alive 300ms
+
+frontend plain
+    bind 127.0.0.1:8001
+    default_backend origin
+
+frontend relaxed
+    bind 127.0.0.1:8002
+    UNSAFE-REQUEST
+    default_backend lax
+
+frontend close
+    bind 127.0.0.1:8003
+    option httpclose
+    default_backend closing
+
+frontend buffered
+    bind 127.0.0.1:8004
+    option http-buffer-request
+    default_backend origin
+
+frontend ending
+    bind 127.0.0.1:8005
+    option http-server-close
+    default_backend origin
+
+frontend rules
+    bind 127.0.0.1:8006
+    http-request deny if { req.body -m sub evil }
+    http-request set-header x-host %[req.hdr(host)]
+    http-request set-header x-url %[url]
+    http-request set-header x-path %[path]
+    http-request set-header x-base %[base]
+    http-request set-header x-len %[req.body_len],%[req.body_size],%[req.hdr_cnt(host)],%[req.hdr(content-length)]
+    http-request set-header x-values %[req.fhdr(x-a)],%[req.hdr(x-a,-1)]
+    default_backend origin
+
+backend origin
+    server one 127.0.0.1:9000
+
+backend closing
+    option httpclose
+    server one 127.0.0.1:9000
+
+backend lax
+    UNSAFE-RESPONSE
+    server one 127.0.0.1:9000
+";
+
+/// Connections at once.
+const HANDS: usize = 32;
+/// Longer than all timeouts of [`CONFIG`] one after the other.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// Time between the head of a dribbled request and what is behind it.
+const HEAD_START: Duration = Duration::from_millis(30);
+/// One of so many cases is tried unless all are asked for.
+const SAMPLE: u64 = 6;
+/// A difference must show so often, the later times on a quieter proxy, before it is one and no accident of timing.
+const TIMES: usize = 3;
+
+/// How the bytes go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum How {
+    Whole,
+    Dribbled,
+}
+
+impl How {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Dribbled => "dribbled",
+        }
+    }
+}
+
+/// A proxy with its server, on a host of its own.
+struct Bench {
+    host: Host,
+    proxy: Process,
+    received: Received,
+    socket: String,
+}
+
+impl Bench {
+    fn start(lab: &Lab, name: &str, program: &Program, version: &str) -> Self {
+        let host = lab.host(name);
+        let received = origin::start(&host);
+        let socket = host.dir().join("stats.sock").to_string_lossy().into_owned();
+        // The options got new names with 3.0.
+        let (request, response) = if version.starts_with('2') {
+            ("option accept-invalid-http-request", "option accept-invalid-http-response")
+        } else {
+            (
+                "option accept-unsafe-violations-in-http-request",
+                "option accept-unsafe-violations-in-http-response",
+            )
+        };
+        let text = CONFIG.replace("SOCKET", &socket);
+        let text = text.replace("UNSAFE-REQUEST", request).replace("UNSAFE-RESPONSE", response);
+        let proxy = host.haproxy(program, &Config::written(&host, "haproxy.cfg", &text));
+        eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8006"));
+        Self { host, proxy, received, socket }
+    }
+
+    /// Sends every case and sees what follows. `round` is not told twice.
+    fn run(&self, cases: &[(&Case, How)], round: usize, hands: usize) -> Vec<Seen> {
+        let number = |at: usize| round * 10_000 + at;
+        let next = AtomicUsize::new(0);
+        let answers = Mutex::new(HashMap::new());
+        self.host.run(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..hands {
+                    scope.spawn(|| {
+                        while let Some((at, (case, how))) = {
+                            let at = next.fetch_add(1, Ordering::Relaxed);
+                            cases.get(at).map(|case| (at, case))
+                        } {
+                            let answer = send(case, *how, number(at));
+                            answers.lock().unwrap().insert(at, answer);
+                        }
+                    });
+                }
+            });
+        });
+        let mut log = self.settled_log();
+        let received = self.received.lock().unwrap();
+        let mut answers = answers.into_inner().unwrap();
+        let seen = |at: usize| {
+            let (answer, closed) = answers.remove(&at).unwrap();
+            let nameless = |text: &str| text.replace(&format!("/{}/", number(at)), "/@/");
+            let lines = log.remove(&source(number(at)).to_string()).unwrap_or_default();
+            // Clients have their own addresses, and so do their requests.
+            let from = source(number(at)).to_string();
+            Seen {
+                answer: nameless(&steady(&answer)),
+                closed,
+                request: received.get(&number(at)).map(|text| nameless(text)).unwrap_or_default(),
+                log: lines.iter().map(|line| nameless(&settle(line)).replace(&from, "client")).collect(),
+            }
+        };
+        (0..cases.len()).map(seen).collect()
+    }
+
+    /// The log by client, when nothing more comes.
+    fn settled_log(&self) -> HashMap<String, Vec<String>> {
+        let start = Instant::now();
+        let mut lines = self.proxy.log();
+        loop {
+            std::thread::sleep(Duration::from_millis(400));
+            let now = self.proxy.log();
+            if now.len() == lines.len() || start.elapsed() > PATIENCE {
+                break;
+            }
+            lines = now;
+        }
+        let mut by_client: HashMap<String, Vec<String>> = HashMap::new();
+        for line in lines {
+            if let Some((client, _)) = line.split_once(':') {
+                by_client.entry(client.to_owned()).or_default().push(line);
+            }
+        }
+        by_client
+    }
+
+    /// What frontends count of sessions, requests and responses, by `proxy/row column`.
+    fn counters(&self) -> BTreeMap<String, i64> {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.write_all(b"show stat\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let mut lines = text.lines();
+        let columns: Vec<&str> = lines.next().unwrap().trim_start_matches("# ").split(',').collect();
+        let mut out = BTreeMap::new();
+        for line in lines.filter(|line| line.contains(",FRONTEND,")) {
+            let cells: Vec<&str> = line.split(',').collect();
+            for (column, cell) in columns.iter().zip(&cells).filter(|(column, _)| COUNTED.contains(column)) {
+                out.insert(format!("{}/{} {column}", cells[0], cells[1]), cell.parse().unwrap_or_default());
+            }
+        }
+        out
+    }
+}
+
+/// Columns of `show stat` that count what happened. Bytes are not among them: HAProxy counts its internal form.
+const COUNTED: &[&str] = &[
+    "stot",
+    "dreq",
+    "dresp",
+    "ereq",
+    "econ",
+    "eresp",
+    "wretr",
+    "wredis",
+    "hrsp_1xx",
+    "hrsp_2xx",
+    "hrsp_3xx",
+    "hrsp_4xx",
+    "hrsp_5xx",
+    "hrsp_other",
+    "req_tot",
+    "cli_abrt",
+    "srv_abrt",
+    "lbtot",
+    "dcon",
+    "dses",
+    "connect",
+];
+
+/// The client address of a connection.
+fn source(number: usize) -> Ipv4Addr {
+    let part = |n: usize| u8::try_from(n % 250).unwrap();
+    Ipv4Addr::new(127, 10 + part(number / 62_500), 1 + part(number / 250), 1 + part(number))
+}
+
+/// Sends the bytes and reads until the proxy is done with the connection.
+fn send(case: &Case, how: How, number: usize) -> (String, bool) {
+    let bytes = case.bytes(number);
+    let connect = || -> std::io::Result<TcpStream> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+        socket.bind(&SocketAddr::from((source(number), 0)).into())?;
+        socket.connect_timeout(&SocketAddr::from(([127, 0, 0, 1], case.port)).into(), PATIENCE)?;
+        socket.set_tcp_nodelay(true)?;
+        Ok(socket.into())
+    };
+    let mut stream = connect().unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // Very long messages in as many pieces as short ones.
+    let step = if how == How::Whole { bytes.len() } else { bytes.len().div_ceil(1000) };
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+    for (at, piece) in bytes.chunks(step).enumerate() {
+        // The proxy may answer and close before it has read everything.
+        if stream.write_all(piece).is_err() {
+            break;
+        }
+        // What follows the head is to find a request that is under way already.
+        if how == How::Dribbled && (at * step..(at + 1) * step).contains(&(head - 1)) {
+            std::thread::sleep(HEAD_START);
+        }
+    }
+    let mut answer = Vec::new();
+    let mut piece = [0; 16384];
+    let closed = loop {
+        match stream.read(&mut piece) {
+            Ok(0) => break true,
+            Ok(read) => answer.extend_from_slice(&piece[..read]),
+            Err(error) => break error.kind() == std::io::ErrorKind::ConnectionReset,
+        }
+    };
+    (String::from_utf8_lossy(&answer).into_owned(), closed)
+}
+
+/// One line of the list of differences.
+#[derive(Debug)]
+struct Known {
+    how: Option<How>,
+    pattern: Regex,
+    line: usize,
+}
+
+/// The differences from this version of HAProxy that have a reason.
+fn known(version: &str) -> Vec<Known> {
+    let lines = include_str!("differences.tsv").lines().enumerate();
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .filter_map(|(at, line)| {
+            let mut columns = line.split('\t');
+            let mut column = || columns.next().unwrap_or_else(|| panic!("line {}: too short", at + 1));
+            let (of, how, pattern, reason) = (column(), column(), column(), column());
+            assert!(!reason.trim().is_empty(), "line {}: no reason", at + 1);
+            let how = [How::Whole, How::Dribbled].into_iter().find(|known| known.name() == how);
+            // `*` stands for anything.
+            let pattern = Regex::new(&format!("^{}$", regex::escape(pattern).replace(r"\*", ".*"))).unwrap();
+            (of == version || of == "*").then_some(Known { how, pattern, line: at + 1 })
+        })
+        .collect()
+}
+
+/// `2.6` of `HAProxy version 2.6.12-1+deb12u3 2025/10/03 - ...`.
+fn version(program: &Program) -> String {
+    let output = program.command().arg("-v").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let words = text.split_whitespace().nth(2).unwrap_or_default();
+    words.split(['.', '-']).take(2).collect::<Vec<_>>().join(".")
+}
+
+/// The pages of errors got other headers with 3.0; what matters is which it is.
+fn same_pages(seen: &mut Seen) {
+    static PAGE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?is)HTTP/1\.[01] ([45]\d\d)[^\r]*\r\n.*?</html>\r?\n?").unwrap());
+    seen.answer = PAGE.replace_all(&seen.answer, "[error $1]").into_owned();
+}
+
+/// Cases on both proxies at once.
+struct Pair {
+    ours: Bench,
+    theirs: Bench,
+    pages_differ: bool,
+    round: usize,
+}
+
+impl Pair {
+    /// How ours differs, by case.
+    fn compare<'c>(&mut self, cases: &[(&'c Case, How)], hands: usize) -> Vec<(&'c Case, How, String)> {
+        self.round += 1;
+        let (ours, theirs, round) = (&self.ours, &self.theirs, self.round);
+        let (mut ours, mut theirs) = std::thread::scope(|scope| {
+            let ours = scope.spawn(|| ours.run(cases, round, hands));
+            let theirs = theirs.run(cases, round, hands);
+            (ours.join().unwrap(), theirs)
+        });
+        if self.pages_differ {
+            ours.iter_mut().chain(&mut theirs).for_each(same_pages);
+        }
+        let pairs = cases.iter().zip(ours.iter().zip(&theirs));
+        pairs
+            .filter_map(|((case, how), (ours, theirs))| {
+                let name = format!("{} ({})", case.name, how.name());
+                ours.differs(theirs, &name).map(|text| (*case, *how, text))
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn every_form_is_taken_as_haproxy_takes_it() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let reference = Program::reference_haproxy();
+    let version = version(&reference);
+    let known = known(&version);
+    let wanted = std::env::var("TANDEM_WIRE").unwrap_or_default();
+    let all = requests::cases();
+    let in_sample = |case: &&Case| match wanted.as_str() {
+        "" => {
+            let mut hasher = DefaultHasher::new();
+            case.name.hash(&mut hasher);
+            hasher.finish().is_multiple_of(SAMPLE)
+        }
+        "all" => true,
+        part => case.name.contains(part),
+    };
+    let cases: Vec<&Case> = all.iter().filter(in_sample).collect();
+    let mut pair = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| Bench::start(&lab, "ours", &proxy(), &version));
+        let theirs = Bench::start(&lab, "theirs", &reference, &version);
+        Pair { ours: ours.join().unwrap(), theirs, pages_differ: !version.starts_with('2'), round: 0 }
+    });
+    let mut different = Vec::new();
+    for how in [How::Whole, How::Dribbled] {
+        let sent: Vec<(&Case, How)> = cases.iter().map(|case| (*case, how)).collect();
+        let mut found = pair.compare(&sent, HANDS);
+        for _ in 1..TIMES {
+            let again: Vec<(&Case, How)> = found.iter().map(|(case, how, _)| (*case, *how)).collect();
+            found = pair.compare(&again, HANDS / 4);
+        }
+        different.extend(found);
+    }
+    let explains = |known: &Known, case: &Case, how: How| {
+        known.how.is_none_or(|one| one == how) && known.pattern.is_match(&case.name)
+    };
+    let (expected, unknown): (Vec<_>, Vec<_>) =
+        different.iter().partition(|(case, how, _)| known.iter().any(|known| explains(known, case, *how)));
+    println!(
+        "{} connections beside {version}: {} differ for a known reason, {} for none",
+        2 * cases.len(),
+        expected.len(),
+        unknown.len()
+    );
+    let text: Vec<&str> = unknown.iter().map(|(_, _, text)| text.as_str()).collect();
+    assert!(text.is_empty(), "{} of {} differ\n{}", text.len(), 2 * cases.len(), text.join("\n"));
+    if wanted == "all" {
+        let idle =
+            known.iter().filter(|known| !expected.iter().any(|(case, how, _)| explains(known, case, *how)));
+        let idle: Vec<usize> = idle.map(|known| known.line).collect();
+        assert!(idle.is_empty(), "lines of differences.tsv that explain nothing: {idle:?}");
+    }
+    let alike: Vec<(&Case, How)> = cases
+        .iter()
+        .filter(|case| !known.iter().any(|known| explains(known, case, How::Whole)))
+        .map(|case| (*case, How::Whole))
+        .collect();
+    same_counters(&mut pair, &alike);
+}
+
+/// Whatever is answered alike is counted alike.
+fn same_counters(pair: &mut Pair, cases: &[(&Case, How)]) {
+    let mut last = Vec::new();
+    for _ in 0..TIMES {
+        let before = (pair.ours.counters(), pair.theirs.counters());
+        pair.compare(cases, HANDS / 4);
+        let after = (pair.ours.counters(), pair.theirs.counters());
+        last.clear();
+        for (name, theirs) in &after.1 {
+            let theirs = theirs - before.1[name];
+            let Some(ours) = after.0.get(name).map(|ours| ours - before.0[name]) else { continue };
+            if ours != theirs {
+                last.push(format!("{name}: {ours} instead of {theirs}"));
+            }
+        }
+        if last.is_empty() {
+            return;
+        }
+    }
+    panic!("after {} connections\n{}", cases.len(), last.join("\n"));
+}
