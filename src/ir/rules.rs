@@ -34,6 +34,9 @@ pub struct TcpRule {
     pub place: Place,
 }
 
+/// Makes a pattern of a name in lower case.
+pub type MakeMatch = fn(Box<[u8]>) -> NameMatch;
+
 /// Names of headers that `del-header` takes.
 #[derive(Clone, Debug)]
 pub enum NameMatch {
@@ -89,7 +92,7 @@ pub enum HttpAction {
         replace: bool,
     },
     /// `del-headers-bin EXPR [-m METHOD]`: names in that form, and what makes a pattern of one in lower case.
-    DelHeaders(Expr, fn(Box<[u8]>) -> NameMatch),
+    DelHeaders(Expr, MakeMatch),
     /// `replace-header NAME REGEX FMT`: whole lines.
     ReplaceHeader(Box<[u8]>, Regex, LogFormat),
     /// `replace-value NAME REGEX FMT`: comma-separated values.

@@ -4,7 +4,7 @@
 //! names alone, an empty name at the end. A length is HAProxy's variable integer.
 
 use crate::ir::expr::{Dir, Expr, SampleType};
-use crate::ir::rules::NameMatch;
+use crate::ir::rules::MakeMatch;
 
 use super::http::{line_len, message, name_matches, no_room, remove};
 use super::{Session, Verdict, action};
@@ -62,12 +62,7 @@ pub(super) fn push(
 }
 
 /// Removes the headers whose names are in the list, or match one of it.
-pub(super) fn delete(
-    list: &Expr,
-    method: fn(Box<[u8]>) -> NameMatch,
-    dir: Dir,
-    session: &mut dyn Session,
-) -> Option<Verdict> {
+pub(super) fn delete(list: &Expr, method: MakeMatch, dir: Dir, session: &mut dyn Session) -> Option<Verdict> {
     let list = bytes(list, session)?;
     let mut rest = list.as_slice();
     loop {

@@ -9,7 +9,9 @@ use super::super::expr::{Language, LfUse, Read, Site};
 use super::cursor::Cursor;
 use super::{RuleSet, names, no_such_action, redirect, reply, shared};
 use crate::ir::expr::LogFormat;
-use crate::ir::rules::{HttpAction as H, HttpRule, HttpService, NameMatch, NormalizeUri, TimeoutKind};
+use crate::ir::rules::{
+    HttpAction as H, HttpRule, HttpService, MakeMatch, NameMatch, NormalizeUri, TimeoutKind,
+};
 
 impl Language<'_> {
     /// One rule: the words after the keyword.
@@ -123,7 +125,7 @@ impl Language<'_> {
     }
 
     /// `-m METHOD` of `del-headers-bin`.
-    fn name_method(&mut self, cursor: &mut Cursor<'_>) -> Read<fn(Box<[u8]>) -> NameMatch> {
+    fn name_method(&mut self, cursor: &mut Cursor<'_>) -> Read<MakeMatch> {
         if !cursor.eat("-m") {
             return Some(NameMatch::Exact);
         }

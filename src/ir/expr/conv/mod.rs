@@ -1,14 +1,18 @@
 //! What is done to samples (manual, 7.3.1).
 
-use std::collections::HashMap;
+mod crypto;
+mod map;
+mod protocol;
+
 use std::sync::Arc;
 
 use regex::bytes::Regex;
 
-use super::super::pattern::{MatchMethod, PatternSet};
-use super::super::reference::Newer;
-use super::super::table::{ExactTable, NetTable, PrefixTable};
-use super::{Dir, SampleType, TimeUnit, Value, VarName};
+use super::{Dir, TimeUnit, VarName};
+
+pub use crypto::*;
+pub use map::*;
+pub use protocol::*;
 
 /// An integer argument that may be a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,38 +53,6 @@ pub enum Arith {
     Xor,
 }
 
-/// Non-cryptographic hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum HashKind {
-    /// `crc32`.
-    Crc32,
-    /// `crc32c`.
-    Crc32c,
-    /// `djb2`.
-    Djb2,
-    /// `sdbm`.
-    Sdbm,
-    /// `wt6`.
-    Wt6,
-}
-
-/// Cryptographic digests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum DigestKind {
-    /// MD5.
-    Md5,
-    /// SHA-1.
-    Sha1,
-    /// SHA-2, 224 bits.
-    Sha224,
-    /// SHA-2, 256 bits.
-    Sha256,
-    /// SHA-2, 384 bits.
-    Sha384,
-    /// SHA-2, 512 bits.
-    Sha512,
-}
-
 /// How `json` reads its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JsonInput {
@@ -94,48 +66,6 @@ pub enum JsonInput {
     Utf8p,
     /// UTF-8, errors are replaced.
     Utf8ps,
-}
-
-/// Key, result and search of a map converter.
-#[derive(Clone, Debug)]
-pub struct Map {
-    /// File name as written (its identity on the stats socket).
-    pub file: Box<str>,
-    /// Keys; they yield positions in `values`.
-    pub keys: MapKeys,
-    /// The different results.
-    pub values: Arc<[Value]>,
-    /// Result when nothing matches.
-    pub default: Option<Value>,
-    /// `map_regm`: the result has references to groups (`\1`).
-    pub substitute: bool,
-    /// How keys are matched.
-    pub method: MatchMethod,
-    /// Type of the results.
-    pub out: SampleType,
-    /// `str`: keys that commands changed since `keys` was made, and what each yields now (`None`: nothing). They
-    /// are asked first.
-    pub changed: Option<Arc<Changed>>,
-    /// What took its place while running.
-    pub newer: Option<Arc<Newer<Map>>>,
-}
-
-/// See [`Map::changed`].
-pub type Changed = HashMap<Box<[u8]>, Option<Value>>;
-
-/// Index of a map's keys.
-#[derive(Clone, Debug)]
-pub enum MapKeys {
-    /// `str`: the first of equal keys.
-    Exact(Arc<ExactTable>),
-    /// `beg`: the longest key.
-    Prefix(Arc<PrefixTable>),
-    /// `end`: the first key in the file that matches.
-    Suffix(Arc<PrefixTable>),
-    /// `ip`: the smallest network.
-    Nets(Arc<NetTable>),
-    /// Every other match kind: entries tried in order.
-    Ordered(MatchMethod, Arc<[(PatternSet, u32)]>),
 }
 
 /// A converter with its arguments.
@@ -365,162 +295,6 @@ pub enum JsonStep {
     Index(usize),
 }
 
-/// The hashes of the xxHash family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum XxhKind {
-    /// 32 bits.
-    Xxh32,
-    /// 64 bits.
-    Xxh64,
-    /// XXH3, 64 bits.
-    Xxh3,
-}
-
-/// What is wanted of a `Forwarded` header (RFC 7239).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ForwardedKind {
-    /// `rfc7239_is_valid`.
-    IsValid,
-    /// `rfc7239_field(proto)`.
-    Proto,
-    /// `rfc7239_field(host)`.
-    Host,
-    /// `rfc7239_field(for)`.
-    For,
-    /// `rfc7239_field(by)`.
-    By,
-    /// `rfc7239_n2nn`: the name of a node.
-    NodeName,
-    /// `rfc7239_n2np`: the port of a node.
-    NodePort,
-    /// `rfc7239_nn`: a node's name, made of an address or a word.
-    MakeName,
-    /// `rfc7239_np`: a node's port, made of a number or a word.
-    MakePort,
-}
-
-/// Types of protocol buffer values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProtobufKind {
-    /// As the wire type says: bytes, whatever it is.
-    Raw,
-    /// `int32`, `int64`, `uint32`, `uint64`, `enum`.
-    Varint,
-    /// `sint32`, `sint64`: zigzag.
-    Zigzag,
-    /// `bool`.
-    Bool,
-    /// `fixed32`, `sfixed32`.
-    Fixed32 {
-        /// Two's complement.
-        signed: bool,
-    },
-    /// `fixed64`, `sfixed64`.
-    Fixed64,
-    /// `float`.
-    Float,
-    /// `double`.
-    Double,
-    /// `string`, `bytes`, embedded messages.
-    Bytes,
-}
-
-/// Control packets of MQTT that can be looked into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MqttPacket {
-    /// `connect`.
-    Connect,
-    /// `connack`.
-    Connack,
-}
-
-/// Fields of MQTT packets: of the variable header, properties (by their identifier), of the payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MqttField {
-    /// `flags`.
-    Flags,
-    /// `protocol_name`.
-    ProtocolName,
-    /// `protocol_version`.
-    ProtocolVersion,
-    /// `keepalive`.
-    KeepAlive,
-    /// `client_identifier`.
-    ClientIdentifier,
-    /// `will_topic`.
-    WillTopic,
-    /// `will_payload`.
-    WillPayload,
-    /// `username`.
-    Username,
-    /// `password`.
-    Password,
-    /// `reason_code`.
-    ReasonCode,
-    /// A property of the header.
-    Property(u8),
-    /// A property of the will.
-    WillProperty(u8),
-}
-
-/// Arguments of the AES converters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Aes {
-    /// Galois/counter mode; else cipher block chaining with PKCS#7 padding.
-    pub gcm: bool,
-    /// Decrypt.
-    pub decrypt: bool,
-    /// 128, 192 or 256.
-    pub bits: u16,
-    /// Nonce or initialisation vector, base64.
-    pub nonce: Text,
-    /// Key, base64.
-    pub key: Text,
-    /// Where the tag is (decrypting) or goes (encrypting), base64. GCM only.
-    pub tag: Option<Text>,
-    /// Additional authenticated data, base64. GCM only.
-    pub aad: Option<Text>,
-}
-
-/// Signature algorithms of JSON web tokens (RFC 7518 section 3.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtAlgorithm {
-    /// `HS256` and the like, written or read from a variable.
-    Text(Text),
-}
-
-/// The key of `jwt_verify`.
-#[derive(Clone)]
-pub enum JwtKey {
-    /// Shared secret, or the path of a public key known since the start, read when evaluated.
-    Var(VarName),
-    /// Shared secret as written, and the public key if a file of that name could be read.
-    Literal(Box<[u8]>, Option<Arc<PublicKey>>),
-}
-
-impl std::fmt::Debug for JwtKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Secrets do not belong into dumps.
-        match self {
-            Self::Var(name) => f.debug_tuple("Var").field(name).finish(),
-            Self::Literal(_, key) => f.debug_struct("Literal").field("public", &key.is_some()).finish(),
-        }
-    }
-}
-
-/// A public key, parsed.
-#[derive(Clone, Debug)]
-pub enum PublicKey {
-    /// RS* and PS*.
-    Rsa(rsa::RsaPublicKey),
-    /// ES256.
-    P256(p256::ecdsa::VerifyingKey),
-    /// ES384.
-    P384(p384::ecdsa::VerifyingKey),
-    /// ES512.
-    P521(p521::ecdsa::VerifyingKey),
-}
-
 /// Conditions of `when`.
 #[derive(Clone, Debug)]
 pub enum When {
@@ -557,63 +331,4 @@ pub enum VarCond {
     Greater,
     /// `iflt`.
     Less,
-}
-
-/// Fields that can be taken out of a captured packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PacketField {
-    /// `eth.data`.
-    EthData,
-    /// `eth.dst`.
-    EthDst,
-    /// `eth.hdr`.
-    EthHdr,
-    /// `eth.proto`.
-    EthProto,
-    /// `eth.src`.
-    EthSrc,
-    /// `eth.vlan`.
-    EthVlan,
-    /// `ip.data`.
-    IpData,
-    /// `ip.df`.
-    IpDf,
-    /// `ip.dst`.
-    IpDst,
-    /// `ip.hdr`.
-    IpHdr,
-    /// `ip.proto`.
-    IpProto,
-    /// `ip.src`.
-    IpSrc,
-    /// `ip.tos`.
-    IpTos,
-    /// `ip.ttl`.
-    IpTtl,
-    /// `ip.ver`.
-    IpVer,
-    /// `tcp.dst`.
-    TcpDst,
-    /// `tcp.flags`.
-    TcpFlags,
-    /// `tcp.options.mss`.
-    TcpMss,
-    /// `tcp.options.sack`.
-    TcpSack,
-    /// `tcp.options.tsopt`.
-    TcpTsOpt,
-    /// `tcp.options.tsval`.
-    TcpTsVal,
-    /// `tcp.options.wscale`.
-    TcpWscale,
-    /// `tcp.options.wsopt`.
-    TcpWsOpt,
-    /// `tcp.options_list`.
-    TcpOptions,
-    /// `tcp.seq`.
-    TcpSeq,
-    /// `tcp.src`.
-    TcpSrc,
-    /// `tcp.win`.
-    TcpWin,
 }

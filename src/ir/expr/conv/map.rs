@@ -1,0 +1,51 @@
+//! `map*`: keys and results.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::super::super::pattern::{MatchMethod, PatternSet};
+use super::super::super::reference::Newer;
+use super::super::super::table::{ExactTable, NetTable, PrefixTable};
+use super::super::{SampleType, Value};
+
+/// Key, result and search of a map converter.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// File name as written (its identity on the stats socket).
+    pub file: Box<str>,
+    /// Keys; they yield positions in `values`.
+    pub keys: MapKeys,
+    /// The different results.
+    pub values: Arc<[Value]>,
+    /// Result when nothing matches.
+    pub default: Option<Value>,
+    /// `map_regm`: the result has references to groups (`\1`).
+    pub substitute: bool,
+    /// How keys are matched.
+    pub method: MatchMethod,
+    /// Type of the results.
+    pub out: SampleType,
+    /// `str`: keys that commands changed since `keys` was made, and what each yields now (`None`: nothing). They
+    /// are asked first.
+    pub changed: Option<Arc<Changed>>,
+    /// What took its place while running.
+    pub newer: Option<Arc<Newer<Map>>>,
+}
+
+/// See [`Map::changed`].
+pub type Changed = HashMap<Box<[u8]>, Option<Value>>;
+
+/// Index of a map's keys.
+#[derive(Clone, Debug)]
+pub enum MapKeys {
+    /// `str`: the first of equal keys.
+    Exact(Arc<ExactTable>),
+    /// `beg`: the longest key.
+    Prefix(Arc<PrefixTable>),
+    /// `end`: the first key in the file that matches.
+    Suffix(Arc<PrefixTable>),
+    /// `ip`: the smallest network.
+    Nets(Arc<NetTable>),
+    /// Every other match kind: entries tried in order.
+    Ordered(MatchMethod, Arc<[(PatternSet, u32)]>),
+}
