@@ -15,9 +15,9 @@ use crate::ir::proxy::StateFile;
 use crate::ir::{self, Backend, Config, ServerAddr, log::Severity};
 use crate::live::{FrontendState, Live, Proxy, restore};
 use crate::log::console::{self, Kind};
-use crate::log::{Identity, Logger, level};
+use crate::log::{Identity, Logger, forward, level};
 use crate::process::daemon::{self, PidFile};
-use crate::process::limits;
+use crate::process::limits::{self, Capacity};
 use crate::process::master::Link;
 use crate::proxy::{self, Engine, Service};
 use crate::stats::file;
@@ -152,63 +152,49 @@ fn taken_over(settings: &Settings, link: Option<&mut Link>) -> Result<Vec<Handed
     })
 }
 
-/// Runs until a signal or the last session ends it. `link`: to the master, if there is
-/// one; it is left if the process did not come to serving.
-///
-/// # Errors
-/// It could not start; what kept it was said, and nothing of it is left.
-pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Result<End, Said> {
-    let alert = |text: String| {
-        console::say(Kind::Alert, &text);
-        Said
-    };
-    let global = &live.config.global;
-    let threads = usize::from(global.nbthread.unwrap_or_else(default_threads)).max(1);
-    let listeners: usize =
-        live.proxies.iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
-    if listeners == 0 && global.stats_sockets.is_empty() && live.config.log_forwards.is_empty() {
-        alert("[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.".into());
-        return Err(Said);
-    }
-    let others = (listeners * threads) as u64 + FILES_PER_THREAD * threads as u64;
-    let capacity =
-        limits::apply(settings.maxconn.or(global.maxconn), global.ulimit_n, global.fd_hard_limit, others);
-    if let Some(text) = &capacity.shortfall {
-        console::say(Kind::Warning, text);
-    }
-    live.limit_connections(capacity.maxconn);
+/// Says what keeps the process from starting.
+fn alert(text: impl AsRef<str>) -> Said {
+    console::say(Kind::Alert, text.as_ref());
+    Said
+}
 
-    let mut handed = taken_over(settings, link.as_mut())?;
+/// Everything the process listens on.
+struct Sockets {
+    bound: Vec<proxy::Bound>,
+    forwards: Vec<forward::Bound>,
+    control: Vec<ctl::runner::Bound>,
+}
+
+/// Binds all listeners, with the sockets of the process before where there are any.
+fn listen(live: &Live, threads: usize, mut handed: Vec<Handed>) -> Result<Sockets, Said> {
+    let refused = || alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.");
     let bound = proxy::bind_all(live, threads, &mut handed).map_err(|errors| {
         for error in errors {
             let place = &error.listener.ir.place;
             alert(format!("Binding [{}:{}] for {}: {error}", place.file, place.line, title(&error.proxy)));
         }
-        alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into())
+        refused()
     })?;
     // What nobody listens on any more is closed.
     drop(handed);
-    let forwards = crate::log::forward::bind(&live.config.log_forwards).map_err(|(addr, error)| {
+    let forwards = forward::bind(&live.config.log_forwards).map_err(|(addr, error)| {
         alert(format!("Binding log-forward: cannot bind {addr}: {error}"));
-        alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into())
+        refused()
     })?;
-    let mut control_sockets = Vec::new();
-    for socket in &global.stats_sockets {
-        match ctl::runner::bind(socket) {
-            Ok(bound) => control_sockets.push(bound),
-            Err(error) => {
-                alert(format!(
-                    "Binding for proxy GLOBAL: cannot bind UNIX socket ({error}) for {:?}",
-                    socket.addr
-                ));
-                alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.".into());
-                return Err(Said);
-            }
-        }
-    }
+    let bind_control = |socket| {
+        ctl::runner::bind(socket).map_err(|error| {
+            let addr = &socket.addr;
+            alert(format!("Binding for proxy GLOBAL: cannot bind UNIX socket ({error}) for {addr:?}"));
+            refused()
+        })
+    };
+    let control = live.config.global.stats_sockets.iter().map(bind_control).collect::<Result<_, _>>()?;
+    Ok(Sockets { bound, forwards, control })
+}
 
-    // The file is opened before privileges go and written by whoever knows the final process id.
-    let pidfile = settings.pidfile.as_deref().or(global.pidfile.as_deref());
+/// Goes to the background if asked to, and writes the pid file: it is opened before privileges go, and written by
+/// whoever knows the final process id.
+fn settle(settings: &Settings, pidfile: Option<&Path>) -> Result<Option<PidFile>, Said> {
     let written = if settings.daemon {
         let detached = sys::detach::detach(|child| {
             if let Some(path) = pidfile {
@@ -220,14 +206,55 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     } else {
         pidfile.map(|path| PidFile::write(path, std::process::id())).transpose()
     };
-    let _pidfile = match written {
-        Ok(file) => file,
-        Err(error) => {
-            let name = pidfile.map(|p| p.display().to_string()).unwrap_or_default();
-            alert(format!("[haproxy.main()] Cannot create pidfile {name}: {error}"));
-            return Err(Said);
-        }
-    };
+    written.map_err(|error| {
+        let name = pidfile.map(|p| p.display().to_string()).unwrap_or_default();
+        alert(format!("[haproxy.main()] Cannot create pidfile {name}: {error}"))
+    })
+}
+
+/// What this process says of itself.
+fn program(live: &Live, settings: &Settings, threads: usize, capacity: &Capacity) -> Program {
+    Program {
+        name: "HAProxy".into(),
+        version: HAPROXY_VERSION.into(),
+        release_date: RELEASE_DATE.into(),
+        build: format!("Tandem {}", env!("CARGO_PKG_VERSION")),
+        node: live.config.global.node.clone().unwrap_or_else(host_name),
+        threads: threads as u32,
+        pid: std::process::id(),
+        ulimit_n: capacity.files.min(u64::from(u32::MAX)) as u32,
+        hard_maxconn: capacity.maxconn,
+        warnings: settings.warnings,
+        boot_ms: settings.started.map_or(0, |at| clock::now().duration_since(at).as_millis() as u32),
+    }
+}
+
+/// Runs until a signal or the last session ends it. `link`: to the master, if there is
+/// one; it is left if the process did not come to serving.
+///
+/// # Errors
+/// It could not start; what kept it was said, and nothing of it is left.
+pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Result<End, Said> {
+    let global = &live.config.global;
+    let threads = usize::from(global.nbthread.unwrap_or_else(default_threads)).max(1);
+    let listeners: usize =
+        live.proxies.iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
+    if listeners == 0 && global.stats_sockets.is_empty() && live.config.log_forwards.is_empty() {
+        return Err(alert(
+            "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.",
+        ));
+    }
+    let others = (listeners * threads) as u64 + FILES_PER_THREAD * threads as u64;
+    let capacity =
+        limits::apply(settings.maxconn.or(global.maxconn), global.ulimit_n, global.fd_hard_limit, others);
+    if let Some(text) = &capacity.shortfall {
+        console::say(Kind::Warning, text);
+    }
+    live.limit_connections(capacity.maxconn);
+
+    let handed = taken_over(settings, link.as_mut())?;
+    let sockets = listen(live, threads, handed)?;
+    let _pidfile = settle(settings, settings.pidfile.as_deref().or(global.pidfile.as_deref()))?;
     if settings.daemon {
         live.logger.set_pid(std::process::id());
         console::set_quiet(true);
@@ -235,50 +262,29 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     daemon::relieve(&settings.finish, &settings.terminate);
     daemon::drop_privileges(global.chroot.as_deref(), global.gid, global.uid).map_err(alert)?;
 
-    let program = Program {
-        name: "HAProxy".into(),
-        version: HAPROXY_VERSION.into(),
-        release_date: RELEASE_DATE.into(),
-        build: format!("Tandem {}", env!("CARGO_PKG_VERSION")),
-        node: global.node.clone().unwrap_or_else(host_name),
-        threads: threads as u32,
-        pid: std::process::id(),
-        ulimit_n: capacity.files.min(u64::from(u32::MAX)) as u32,
-        hard_maxconn: capacity.maxconn,
-        warnings: settings.warnings,
-        boot_ms: settings.started.map_or(0, |at| clock::now().duration_since(at).as_millis() as u32),
-    };
+    let program = program(live, settings, threads, &capacity);
     let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
-    control.offer(exported(&bound));
-    let service: Arc<dyn Service> =
-        Arc::new(Page::new(live.clone(), control.program.clone(), control.watch.clone()));
-    let started = Engine::start(live.clone(), bound, service, threads)
-        .and_then(|engine| checks::spawn(live).map(|_| engine))
-        .and_then(|engine| resolution::spawn(live).map(|_| engine))
-        .and_then(|engine| {
-            let watched = live.clone();
-            crate::log::forward::spawn(forwards, &live.logger, move || watched.is_stopping()).map(|()| engine)
-        });
-    let engine =
-        started.map_err(|error| alert(format!("[haproxy.main()] Cannot start threads: {error}.")))?;
+    control.offer(exported(&sockets.bound));
+    let engine = start(live, &control, sockets.bound, sockets.forwards, threads)
+        .map_err(|error| alert(format!("[haproxy.main()] Cannot start threads: {error}.")))?;
     if settings.notify_systemd {
         daemon::notify_systemd("READY=1\nSTATUS=Ready.\n");
     }
+    let cannot = |error| alert(format!("[haproxy.main()] Cannot start: {error}."));
     let passed = match link.take() {
         Some(link) => {
             link.tell_logs(&console::kept());
             link.tell_ready();
-            Some(link.connections().map_err(|e| alert(format!("[haproxy.main()] Cannot start: {e}.")))?)
+            Some(link.connections().map_err(cannot)?)
         }
         None => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| alert(format!("[haproxy.main()] Cannot start: {error}.")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let end = runtime.block_on(async {
         tokio::spawn(control.watch.clone().run(live.clone()));
         tokio::select! {
             end = watch(live, &engine, &control) => end,
-            error = serve(control.clone(), control_sockets, passed) => {
+            error = serve(control.clone(), sockets.control, passed) => {
                 alert(format!("The stats socket is lost: {error}."));
                 watch(live, &engine, &control).await
             }
@@ -288,6 +294,24 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         alert(format!("Signals cannot be watched: {error}."));
         End::Done
     }))
+}
+
+/// Starts the threads: sessions, checks, names, received logs.
+fn start(
+    live: &Arc<Live>,
+    control: &Control,
+    bound: Vec<proxy::Bound>,
+    forwards: Vec<forward::Bound>,
+    threads: usize,
+) -> std::io::Result<Engine> {
+    let page = Page::new(live.clone(), control.program.clone(), control.watch.clone());
+    let service: Arc<dyn Service> = Arc::new(page);
+    let engine = Engine::start(live.clone(), bound, service, threads)?;
+    checks::spawn(live)?;
+    resolution::spawn(live)?;
+    let watched = live.clone();
+    forward::spawn(forwards, &live.logger, move || watched.is_stopping())?;
+    Ok(engine)
 }
 
 /// Serves the stats sockets; ends with an error only.
