@@ -104,6 +104,26 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
     Ok(facts)
 }
 
+/// Mend the framing where a rule gave the response a status of another kind: `true` if the body that comes may not be
+/// sent (RFC 9110, sections 15.3.5 and 15.4.5). One that was promised to nobody is announced as empty.
+pub fn reframe(head: &mut Head, facts: &Facts, to_head: bool) -> bool {
+    match head.status() {
+        204 => {
+            head.remove(b"content-length");
+            head.remove(b"transfer-encoding");
+            !facts.body.is_empty()
+        }
+        304 => !facts.body.is_empty(),
+        _ => {
+            if facts.body == Body::None && !to_head {
+                head.remove(b"transfer-encoding");
+                head.set(b"content-length", b"0");
+            }
+            false
+        }
+    }
+}
+
 /// Say on the response what this proxy does with the client's connection.
 pub fn finish(head: &mut Head, client: Version, keep_alive: bool) {
     if keep_alive {

@@ -259,6 +259,35 @@ fn response_heads_are_forwarded_as_haproxy_does() {
     );
 }
 
+/// A rule gives the response of another kind of status.
+#[test]
+fn a_changed_status_mends_the_framing() {
+    let changed = |response: &[u8], status: u16, to_head: bool| {
+        let mut head = Head::new();
+        assert!(matches!(Parser::new().response(response, &mut head, 101), Ok(Progress::Complete(_))));
+        let request = request::Facts { is_head: to_head, ..request::Facts::default() };
+        let facts = response::prepare(&mut head, &request).expect("a sound response");
+        head.set_status(status, None);
+        let unwanted = response::reframe(&mut head, &facts, to_head);
+        let text = String::from_utf8(head.to_bytes()).unwrap();
+        let lines: Vec<&str> = text.split("\r\n").skip(1).filter(|line| !line.is_empty()).collect();
+        (unwanted, lines.join(","))
+    };
+    let answer = |unwanted: bool, lines: &str| (unwanted, lines.to_owned());
+    let full = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\n";
+    assert_eq!(changed(full, 204, false), answer(true, "a: b"));
+    assert_eq!(changed(full, 304, false), answer(true, "content-length: 5,a: b"));
+    assert_eq!(changed(full, 299, false), answer(false, "content-length: 5,a: b"));
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(changed(chunked, 204, false), answer(true, ""));
+    let empty = b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\n";
+    assert_eq!(changed(empty, 200, false), answer(false, "a: b,content-length: 0"));
+    let unmodified = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
+    assert_eq!(changed(unmodified, 200, false), answer(false, "content-length: 0"));
+    // Whoever asked for the head alone waits for nothing.
+    assert_eq!(changed(unmodified, 200, true), answer(false, "content-length: 5"));
+}
+
 fn dechunk(input: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool, u64), body::ChunkError> {
     let (mut d, mut out, mut used, mut data) = (ChunkDecoder::new(), Vec::new(), 0, 0);
     for piece in input.chunks(step) {

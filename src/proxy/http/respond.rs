@@ -15,6 +15,7 @@ use crate::http::{Body, Version, response};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::HttpConnMode;
 use crate::live::Server;
+use crate::log::level;
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::lines;
@@ -56,7 +57,9 @@ pub(super) async fn respond(
         return flow;
     }
     if !persist::write(txn, direct) {
-        tracing::error!(backend = txn.be.ir.name, server = server.name(), "a cacheable cookie was blocked");
+        let (backend, server) = (&txn.be.ir.name, server.name());
+        let text = format!("Blocking cacheable cookie in response from instance {backend}, server {server}.");
+        txn.be.log(level::ALERT, text.as_bytes());
         let refusal = Answer { status: 502, body: AnswerBody::ErrorPage, headers: Vec::new() };
         return denied(conn, txn, facts, &refusal).await;
     }
@@ -73,13 +76,14 @@ pub(super) async fn respond(
     let Some(resp) = &mut txn.resp else { return Flow::Done(Next::Close) };
     let keep = keep && !(rf.body == Body::Chunked && resp.version() != Version::Http11);
     txn.status = resp.status();
-    if !tunnel && !rf.interim {
+    let mut unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
+    if !tunnel {
+        unwanted |= response::reframe(resp, &rf, facts.is_head);
         response::finish(resp, txn.req.version(), keep);
     }
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     resp.write_to(&mut head);
     answer::respell(txn, &mut head);
-    let unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
     let body = if tunnel || unwanted { Body::None } else { rf.body };
     let mut download = Pump::new(body, &head, &mut x.server_in);
     if txn.fe.ir.drop_response_trailers {
