@@ -40,6 +40,10 @@ frontend ruled
     http-request deny if do_deny
     http-request deny deny_status 429 if { var(txn.do) -m str deny429 }
     http-request deny status 404 content-type text/plain string "no such thing" hdr x-why "%[var(txn.do)]" if { var(txn.do) -m str deny404 }
+    http-request deny status 403 if { var(txn.do) -m str denybare }
+    http-request deny status 418 if { var(txn.do) -m str deny418 }
+    http-request deny deny_status 429 hdr x-why no if { var(txn.do) -m str denyhdr }
+    http-request return status 407 if { var(txn.do) -m str return407 }
     http-request return status 200 content-type text/plain lf-string "%[path]|%[query]|%[url_param(a)]|%[req.hdr(host),lower,field(1,:)]|%[req.cook(A)]|%[base]|%[method]|%[req.ver]\n" hdr x-who "%[var(txn.who)]" if { var(txn.do) -m str facts }
     http-request return status 200 content-type text/plain lf-string "%[req.hdr(x-in),base64]|%[req.hdr(x-in),hex]|%[req.hdr(x-in),crc32]|%[req.hdr(x-in),sha1,hex]|%[req.hdr(x-in),url_dec]|%[req.hdr(x-in),regsub(o,0,g)]|%[req.hdr(x-in),word(2,.)]|%[req.hdr(x-in),json(utf8s)]|%[req.hdr(x-in),length]|%[req.hdr(x-in),djb2]|%[req.hdr(x-in),sdbm]|%[req.hdr(x-in),wt6]|%[req.hdr(x-in),xxh32]|%[req.hdr(x-in),bytes(1,3)]|%[req.hdr(x-in),sha2(256),hex]|%[req.hdr(x-in),rtrim(.)]\n" if { var(txn.do) -m str convert }
     http-request return status 200 content-type text/plain lf-string "%[req.hdr(x-in),add(3)]|%[req.hdr(x-in),mul(-2)]|%[req.hdr(x-in),mod(7)]|%[req.hdr(x-in),neg]|%[req.hdr(x-in),xor(5)]|%[req.hdr(x-in),and(6)]|%[req.hdr(x-in),cpl]|%[req.hdr(x-in),odd]|%[req.hdr(x-in),bool]|%[req.hdr(x-in),div(4)]|%[req.hdr(x-in),utime(%Y-%m-%d)]|%[req.hdr(x-in),http_date]\n" if { var(txn.do) -m str numbers }
@@ -52,6 +56,8 @@ frontend ruled
     http-request auth if { var(txn.do) -m str group } !{ http_auth_group(people) staff }
     http-request replace-header X-In (.*),(.*) "\2;\1" if { var(txn.do) -m str rep }
     http-request replace-value X-In "o(.)" "0\1" if { var(txn.do) -m str repval }
+    http-request replace-value X-In "^b" "B" if { var(txn.do) -m str repblank }
+    http-request set-header X-In "%[req.hdr]|%[req.fhdr]|%[req.hdr_ip]|%[req.hdr_val]|%[req.hdr_cnt]|%[rdp_cookie_cnt]" if { var(txn.do) -m str nameless }
     http-request replace-path "^/([0-9]+)/(.*)" "/\1/headers/\2" if { var(txn.do) -m str reppath }
     http-request replace-uri '^(.*)[?](.*)$' "\1?old=\2" if { var(txn.do) -m str repuri }
     http-request set-query "q=%[req.hdr(x-in),url_enc]" if { var(txn.do) -m str query }
@@ -72,6 +78,9 @@ frontend ruled
     timeout tarpit 200ms
     http-request reject if { var(txn.do) -m str reject }
     http-response set-status 418 reason "short and stout" if { var(txn.do) -m str teapot }
+    http-response set-status 299 if { var(txn.do) -m str class }
+    http-response set-status 204 if { var(txn.do) -m str nobody }
+    http-response set-status 304 if { var(txn.do) -m str unmodified }
     http-response replace-header X-Kind "p(.*)" "P\1" if { var(txn.do) -m str teapot }
     http-response deny if { var(txn.do) -m str resdeny }
     http-response return status 202 content-type text/plain string "instead" if { var(txn.do) -m str resreturn }
@@ -112,6 +121,10 @@ pub(super) const CASES: &[Case] = &[
     get("denied", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: deny\r\nConnection: close\r\n\r\n", 403).on(RULED),
     get("denied with a status", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: deny429\r\nConnection: close\r\n\r\n", 429).on(RULED),
     get("denied with a text", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: deny404\r\nConnection: close\r\n\r\n", 404).on(RULED),
+    get("denied with a status alone", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: denybare\r\nConnection: close\r\n\r\n", 403).on(RULED),
+    get("denied with a status that has no page", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: deny418\r\nConnection: close\r\n\r\n", 418).on(RULED),
+    get("denied with a header", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: denyhdr\r\nConnection: close\r\n\r\n", 429).on(RULED),
+    get("an answer without a text", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: return407\r\nConnection: close\r\n\r\n", 407).on(RULED),
     get("facts", "GET /@/plain?a=1&b=2 HTTP/1.1\r\nX-Do: facts\r\nHost: LAB.example:80\r\nCookie: A=x; B=y\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("converters of text", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: convert\r\nX-In: foo.o%20o.\"bar\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("converters of numbers", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: numbers\r\nX-In: 1700000013\r\nConnection: close\r\n\r\n", 200).on(RULED),
@@ -130,6 +143,8 @@ pub(super) const CASES: &[Case] = &[
     get("not of the group", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: group\r\nAuthorization: Basic Ym9iOnNlY3JldA==\r\nConnection: close\r\n\r\n", 401).on(RULED),
     get("replace-header", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: rep\r\nX-In: a,b\r\nX-In: c\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("replace-value", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: repval\r\nX-In: oa, b ,oc\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("replace-value takes the blanks along", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: repblank\r\nX-In: a, b , c,  b2\r\nX-In: d,  e\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("headers without a name", "GET /@/headers HTTP/1.1\r\nHost: lab\r\nX-Do: nameless\r\nX-In: 7\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("replace-path", "GET /@/plain?x=1 HTTP/1.1\r\nHost: lab\r\nX-Do: reppath\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("replace-uri", "GET /@/plain?x=1 HTTP/1.1\r\nHost: lab\r\nX-Do: repuri\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("set-query", "GET /@/plain?x=1 HTTP/1.1\r\nHost: lab\r\nX-Do: query\r\nX-In: a b&c\r\nConnection: close\r\n\r\n", 200).on(RULED),
@@ -140,6 +155,9 @@ pub(super) const CASES: &[Case] = &[
     get("set-src", "GET /@/headers HTTP/1.1\r\nHost: lab\r\nX-Do: setsrc\r\nX-In: 192.0.2.7\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("early hint", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: hint\r\nConnection: close\r\n\r\n", 103).on(RULED),
     get("set-status", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: teapot\r\nConnection: close\r\n\r\n", 418).on(RULED),
+    get("a status without a name", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: class\r\nConnection: close\r\n\r\n", 299).on(RULED),
+    get("a status that forbids the body", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: nobody\r\nConnection: close\r\n\r\n", 204).on(RULED),
+    get("a status that promises a body elsewhere", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: unmodified\r\nConnection: close\r\n\r\n", 304).on(RULED),
     get("captures", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: capture\r\nCookie: SEEN=abcdefghijkl\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("cookie rewritten", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: rewrite\r\nCookie: WHO=a\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("cookie with a prefix", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: prefixed\r\nCookie: WHO=a~x\r\nConnection: close\r\n\r\n", 200).on(RULED),

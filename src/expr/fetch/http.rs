@@ -169,7 +169,7 @@ pub(crate) fn value_end(value: &[u8]) -> usize {
 }
 
 fn occurrence<'a>(head: &'a dyn Head, arg: &'a HdrArg, full: bool) -> Option<&'a [u8]> {
-    let mut values = header_values(head, arg.name.as_deref(), full);
+    let mut values = header_values(head, Some(arg.name.as_deref()?), full);
     match arg.occurrence {
         0 => values.last(),
         n if n > 0 => values.nth(usize::try_from(n).ok()? - 1),
@@ -200,8 +200,10 @@ pub(super) fn each_header<'a>(
         Fetch::FullHdr(dir, arg) => (dir, arg, true),
         _ => return Err(ABSENT),
     };
+    // Only counts may do without a name.
+    let name = arg.name.as_deref().ok_or(ABSENT)?;
     let mut found = false;
-    for value in header_values(head(*dir, ctx)?, arg.name.as_deref(), full) {
+    for value in header_values(head(*dir, ctx)?, Some(name), full) {
         let sample = match fetch {
             Fetch::HdrIp(..) => match header_ip(value) {
                 Some(ip) => Sample::ip(ip),

@@ -79,6 +79,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         }
         Fetch::TlsHelloList(list) => hello_list(&input(Dir::Req, ctx)?, *list).map(Sample::Bin),
         Fetch::RdpCookie(name) => rdp_cookie(&input(Dir::Req, ctx)?, name.as_deref()).map(Sample::text),
+        Fetch::RdpCookieCount(_) if ctx.frontend.http => Ok(Sample::Int(0)),
         Fetch::RdpCookieCount(name) => match rdp_cookie(&input(Dir::Req, ctx)?, name.as_deref()) {
             Ok(_) => Ok(Sample::Int(1)),
             Err(Missing::Absent) => Ok(Sample::Int(0)),

@@ -293,7 +293,7 @@ fn replaced_line(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Optio
     Some(out)
 }
 
-/// The same for each value of a comma-separated list.
+/// The same for each value of a comma-separated list. The blanks around a value go with it when it is replaced.
 fn replaced_values(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Option<Text> {
     let mut out = Text::new();
     let mut rest = Some(line);
@@ -301,18 +301,12 @@ fn replaced_values(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Opt
     while let Some(here) = rest {
         let end = value_end(here);
         rest = here.get(end + 1..);
-        let raw = &here[..end];
-        let value = raw.trim_ascii();
-        match regex.captures(value) {
+        match regex.captures(here[..end].trim_ascii()) {
             Some(groups) => {
-                // Blanks around a value stay.
-                let before = raw.len() - raw.trim_ascii_start().len();
-                out.extend_from_slice(&raw[..before]);
                 expand(&groups, with, &mut out);
-                out.extend_from_slice(&raw[raw.trim_ascii_end().len().max(before)..]);
                 changed = true;
             }
-            None => out.extend_from_slice(raw),
+            None => out.extend_from_slice(&here[..end]),
         }
         if rest.is_some() {
             out.push(b',');

@@ -77,7 +77,7 @@ const INTERNAL: &[FetchRow] = &[
     plain("hostname", Any, |l, _| Some(F::Const(Value::Str(l.world.hostname().into_bytes().into())))),
     plain("nbproc", Any, |_, _| Some(F::Const(Value::Int(1)))),
     plain("proc", Any, |_, _| Some(F::Const(Value::Int(1)))),
-    plain("tgroup", Any, |_, _| Some(F::Const(Value::Int(1)))),
+    plain("tgroup", Any, |_, _| Some(F::Const(Value::Int(0)))),
     plain("thread", Any, |_, _| Some(F::Thread)),
     plain("pid", Any, |_, _| Some(F::Pid)),
     plain("stopping", Any, |_, _| Some(F::Process(P::Stopping))),

@@ -14,9 +14,9 @@ use crate::ir::rules::{Reply, ReplyBody};
 const PAGES: [u16; 21] =
     [200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504];
 
-/// `deny`: an error page unless something else is said.
+/// `deny`: an error page if nothing is said but perhaps `deny_status`; with any other word it is a `return`.
 pub(super) fn deny(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16) -> Read<Reply> {
-    read(language, cursor, status, ReplyBody::ErrorPage, true)
+    read(language, cursor, status, true)
 }
 
 impl Language<'_> {
@@ -25,7 +25,7 @@ impl Language<'_> {
         let keyword = Word::verbatim("http-error", line);
         let all: Vec<Word> = std::iter::once(keyword).chain(words.iter().cloned()).collect();
         let mut cursor = Cursor::new(self, "http-error", &all, line, Site::HttpError)?;
-        let reply = read(self, &mut cursor, 0, ReplyBody::Empty, false)?;
+        let reply = read(self, &mut cursor, 0, false)?;
         if !PAGES.contains(&reply.status) {
             let message = match reply.status {
                 0 => "'http-error' expects at least a <status> as arguments.".to_owned(),
@@ -39,17 +39,14 @@ impl Language<'_> {
 
 /// `return`: nothing unless something is said.
 pub(super) fn give(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<Reply> {
-    read(language, cursor, 200, ReplyBody::Empty, false)
+    read(language, cursor, 200, false)
 }
 
-fn read(
-    language: &mut Language<'_>,
-    cursor: &mut Cursor<'_>,
-    status: u16,
-    body: ReplyBody,
-    deny: bool,
-) -> Read<Reply> {
-    let mut reply = Reply { status, body, content_type: None, headers: Vec::new() };
+fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16, deny: bool) -> Read<Reply> {
+    let mut reply = Reply { status, body: ReplyBody::Empty, content_type: None, headers: Vec::new() };
+    // Nothing but perhaps a leading `deny_status` was said.
+    let mut bare = deny;
+    let mut first = true;
     let mut payload: Option<&Word> = None;
     let mut section: Option<&Word> = None;
     while let Some(word) = cursor.take() {
@@ -64,9 +61,11 @@ fn read(
             }
             payload = Some(word);
         }
+        let leads = std::mem::take(&mut first);
+        bare &= leads && text == "deny_status";
         match text {
             "status" => reply.status = code(language, cursor)?,
-            "deny_status" if deny => reply.status = code(language, cursor)?,
+            "deny_status" if deny && leads => reply.status = code(language, cursor)?,
             "content-type" => {
                 reply.content_type = Some(cursor.next(language, "a content type")?.text().into());
             }
@@ -111,6 +110,9 @@ fn read(
                 return None;
             }
         }
+    }
+    if bare {
+        reply.body = ReplyBody::ErrorPage;
     }
     if let Some(section) = section {
         match language.world.error_page(section, reply.status) {

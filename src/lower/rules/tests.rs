@@ -120,7 +120,7 @@ fn requests_are_edited_in_order() {
         (&["del-header ^(host|x-b)$ -m reg"], "GET /p/q?x=1 HTTP/1.1"),
         (&["replace-header X-B ^(.*),(.*)$ \\2;\\1"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b:  two;one"),
         (&["replace-header X-B nothing x"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one, two"),
-        (&["replace-value X-B ^t(.*)$ T\\1"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one, Two"),
+        (&["replace-value X-B ^t(.*)$ T\\1"], "GET /p/q?x=1 HTTP/1.1|host: h|x-b: one,Two"),
         (&["set-method POST", "set-path /new"], "POST /new?x=1 HTTP/1.1|host: h|x-b: one, two"),
         (&["set-query a=%[path]"], "GET /p/q?a=/p/q HTTP/1.1|host: h|x-b: one, two"),
         (&["set-pathq /only"], "GET /only HTTP/1.1|host: h|x-b: one, two"),
@@ -228,7 +228,10 @@ fn answers_carry_what_was_asked_for() {
     };
     assert_eq!((answer("deny").status, answer("deny").body), (403, AnswerBody::ErrorPage));
     assert_eq!(answer("deny deny_status 429").status, 429);
-    assert_eq!(answer("deny status 400").status, 400);
+    // Words other than a leading `deny_status` make it a `return`.
+    let bare = answer("deny status 418");
+    assert_eq!((bare.status, bare.body), (418, AnswerBody::Empty));
+    assert_eq!(answer("deny deny_status 429 hdr a b").body, AnswerBody::Empty);
     assert_eq!(answer("tarpit").status, 500);
     assert_eq!(answer("return").body, AnswerBody::Empty);
     assert_eq!(answer("return status 503").status, 503);
