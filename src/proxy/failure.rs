@@ -77,6 +77,8 @@ pub(super) struct Failure {
     pub(super) retry_safe: bool,
     /// Status of the answer, 0: none.
     pub(super) status: u16,
+    /// The client's socket was told to say nothing: it is closed at once.
+    pub(super) vanished: bool,
 }
 
 impl Failure {
@@ -95,7 +97,13 @@ impl Failure {
             (Phase::Tarpit, _) => 500,
             _ => 0,
         };
-        Self { who, phase, retry_safe: matches!(phase, Phase::Queue | Phase::Connect), status }
+        Self {
+            who,
+            phase,
+            retry_safe: matches!(phase, Phase::Queue | Phase::Connect),
+            status,
+            vanished: false,
+        }
     }
 
     /// The same with another status.

@@ -150,7 +150,7 @@ pub(super) async fn inspect(
             }
             Outcome::SilentDrop(hops) => {
                 conn.io.vanish_on_close(hops);
-                return Err(denied(txn));
+                return Err(Failure { vanished: true, ..denied(txn) });
             }
             _ => return Err(denied(txn)),
         }

@@ -16,8 +16,8 @@ use tokio::io::unix::AsyncFd;
 /// it is not said.
 pub fn vanish_on_close(stream: &impl std::os::fd::AsFd, hops: Option<u8>) {
     let socket = socket2::SockRef::from(stream);
-    // What was received stays unconfirmed.
-    let _ = socket.set_tcp_quickack(false);
+    // What came is acknowledged, lest the other side send it again and be answered with a reset.
+    let _ = socket.set_tcp_quickack(true);
     if hops.is_none()
         && nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::TcpRepair, &1).is_ok()
     {

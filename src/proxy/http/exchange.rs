@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::body::{self, Waited};
-use super::{Next, answer, forward, forwarded, persist, request};
+use super::{Next, answer, forward, forwarded, instead, persist, request};
 use crate::buf::Buf;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare_as};
@@ -97,7 +97,9 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
         Flow::Done(next) => next,
         Flow::Failed(failure) => {
             txn.failure = failure;
-            if failure.status == 0 {
+            if failure.vanished {
+                Next::Vanish
+            } else if failure.status == 0 {
                 Next::Close
             } else if failure.who == Who::Proxy && failure.phase == Phase::Request && failure.status == 400 {
                 // A body that broke the grammar: the message never became a whole request.
@@ -124,7 +126,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
 }
 
 /// Could the client's connection carry another request after an answer of the proxy's own?
-fn may_keep(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
+pub(super) fn may_keep(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
     facts.keep_alive
         && (facts.body.is_empty() || body_is_here(conn, facts))
         && mode(txn) != HttpConnMode::Close
@@ -352,13 +354,10 @@ async fn request_phase(
             }
             Outcome::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
             Outcome::Reject | Outcome::SilentDrop(_) => {
-                if let Outcome::SilentDrop(hops) = outcome {
-                    conn.io.vanish_on_close(hops);
-                }
                 txn.times.request = None;
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
-                return Some(Flow::Done(Next::Close));
+                return Some(Flow::Done(instead::without_answer(conn, &outcome)));
             }
         }
     }

@@ -1,10 +1,11 @@
 //! What is sent in place of a server's response, and what is remembered of it.
 
-use super::answer;
-use super::exchange::Flow;
+use super::exchange::{Flow, may_keep};
+use super::{Next, answer};
 use crate::expr::Answer;
 use crate::http::request::Facts;
 use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::rules::Outcome;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::Conn;
 
@@ -19,6 +20,15 @@ pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure)
     head.add(b"content-length", b"0");
     head.add(b"location", &location);
     Flow::Done(answer::send(conn, txn, head, &[], false).await)
+}
+
+/// `reject` and `silent-drop`.
+pub(super) fn without_answer(conn: &Conn, outcome: &Outcome) -> Next {
+    if let Outcome::SilentDrop(hops) = outcome {
+        conn.io.vanish_on_close(*hops);
+        return Next::Vanish;
+    }
+    Next::Close
 }
 
 /// A response that rules denied.
@@ -42,7 +52,7 @@ async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Wh
     txn.times.data = None;
     txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, a);
-    let keep = facts.keep_alive && facts.body.is_empty() && !txn.live.is_stopping();
+    let keep = facts.body.is_empty() && may_keep(conn, txn, facts);
     Flow::Done(answer::send(conn, txn, head, &body, keep).await)
 }
 

@@ -1,9 +1,8 @@
 //! Rules on a response, and what they make the session wait for.
 
-use super::Next;
 use super::body::{self, Waited};
 use super::exchange::Flow;
-use super::instead::{denied, replaced};
+use super::instead::{denied, replaced, without_answer};
 use crate::buf::Buf;
 use crate::http::Body;
 use crate::http::request::Facts;
@@ -63,11 +62,8 @@ pub(super) async fn response(
             Outcome::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
             // No service can be named in a response rule.
             Outcome::Reject | Outcome::SilentDrop(_) | Outcome::Service(_) => {
-                if let Outcome::SilentDrop(hops) = outcome {
-                    conn.io.vanish_on_close(hops);
-                }
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
-                return Some(Flow::Done(Next::Close));
+                return Some(Flow::Done(without_answer(conn, &outcome)));
             }
         }
     }

@@ -33,6 +33,8 @@ pub(super) enum Next {
     KeepAlive,
     /// Close.
     Close,
+    /// Close at once: the socket was told to say nothing.
+    Vanish,
 }
 
 /// How the wait for a request ended.
@@ -68,8 +70,10 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
                 return Ended::Closed;
             }
         }
-        if Box::pin(exchange::run(conn)).await == Next::Close {
-            break;
+        match Box::pin(exchange::run(conn)).await {
+            Next::KeepAlive => {}
+            Next::Close => break,
+            Next::Vanish => return Ended::Closed,
         }
         conn.requests = conn.requests.saturating_add(1);
     }

@@ -1,5 +1,6 @@
 //! Rules that take time, need room, or ask others.
 
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -190,4 +191,32 @@ fn an_edit_without_room_is_an_error_unless_rules_say_otherwise() {
     assert_eq!(p.frontend().counters.wrew.get(), 3);
     assert_eq!(p.frontend().counters.eint.get(), 2);
     assert!(!origin.saw().contains("x-a"));
+}
+
+/// The client is left waiting: neither an end nor a reset tells it that nobody is there any more.
+#[test]
+fn a_silent_drop_is_silent() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: taking a connection out of the protocol needs root");
+        return;
+    }
+    let origin = Origin::named("one");
+    for rule in [
+        "tcp-request connection silent-drop",
+        "tcp-request content silent-drop",
+        "http-request silent-drop",
+        "http-response silent-drop",
+    ] {
+        let text = format!("{DEFAULTS}listen l\n bind 127.0.0.1:1\n {rule}\n server s @0\n");
+        let p = written(&[origin.addr], &text);
+        // With a body on its way, a plain close would end the connection first and reset it later.
+        let mut c = std::net::TcpStream::connect(p.addr).unwrap();
+        c.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello").unwrap();
+        eventually("the end", || {
+            p.frontend().counters.sessions.get() == 0 && p.frontend().counters.conn_tot.get() == 1
+        });
+        c.set_nonblocking(true).unwrap();
+        let seen = c.read(&mut [0; 16]);
+        assert_eq!(seen.map_err(|e| e.kind()), Err(std::io::ErrorKind::WouldBlock), "{rule}");
+    }
 }
