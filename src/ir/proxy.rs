@@ -188,8 +188,10 @@ pub enum UseBackendTarget {
 /// `use-server`.
 #[derive(Clone, Debug)]
 pub struct UseServer {
-    /// Server name.
+    /// Server name; empty if it is computed.
     pub server: String,
+    /// What computes the name per request.
+    pub computed: Option<LogFormat>,
     /// Condition.
     pub cond: Option<Cond>,
 }

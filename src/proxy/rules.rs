@@ -159,10 +159,17 @@ pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
     }
     let ctx = txn.ctx();
     let backend = txn.be.backend.as_ref()?;
-    half.use_servers
-        .iter()
-        .filter(|rule| rule.cond.as_ref().is_none_or(|c| eval_cond(c, &ctx)))
-        .find_map(|rule| backend.server_named(&rule.server).filter(|s| s.is_usable()))
+    half.use_servers.iter().filter(|rule| rule.cond.as_ref().is_none_or(|c| eval_cond(c, &ctx))).find_map(
+        |rule| {
+            let server = match &rule.computed {
+                None => backend.server_named(&rule.server),
+                Some(format) => {
+                    backend.server_named(std::str::from_utf8(&logformat::to_vec(format, &ctx)).ok()?)
+                }
+            };
+            server.filter(|server| server.is_usable())
+        },
+    )
 }
 
 /// Is persistence to be forgotten for this request (`ignore-persist`)?

@@ -132,11 +132,12 @@ impl Preprocessor {
         }
     }
 
-    /// At the end of a file every `.if` must be closed. HAProxy lets it pass, so this is a warning; the outermost is told.
+    /// At the end of a file every `.if` must be closed; the outermost is told.
     pub(super) fn finish(&mut self, out: &mut Vec<Diagnostic>) {
         for open in self.open.drain(..).take(1) {
-            let message = "'.if' is not closed by '.endif' before the end of the file.";
-            out.push(Diagnostic::warning(Reason::Conditional, open.span, message));
+            let message = "non-terminated '.if' block.";
+            let diagnostic = Diagnostic::alert(Reason::Conditional, open.span, message);
+            out.push(diagnostic.help("close it with '.endif'"));
         }
     }
 }

@@ -146,7 +146,8 @@ fn inet(
     family: Option<Family>,
     whole: &str,
 ) -> Result<Address, ValueError> {
-    if rest.is_empty() {
+    // The prefix alone names every address of the family.
+    if rest.is_empty() && family.is_none() {
         return Err(ValueError::Other(format!("invalid address: '' in '{whole}'")));
     }
     let (host, port) = match rest.rfind([':', ']']) {

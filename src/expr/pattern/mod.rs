@@ -12,6 +12,7 @@ use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, Pattern
 
 use super::sample::{Bytes, Sample};
 
+mod pcre;
 pub mod table;
 
 /// Sets of up to this many strings are compared one by one; that beats hashing the sample.
@@ -65,41 +66,62 @@ pub fn build(
     Ok(PatternSet { method, ignore_case, index: Arc::new(index), written, newer: None })
 }
 
-/// A regular expression over bytes, as `reg` patterns and `replace-*` rules use it.
+/// A regular expression over bytes, as `replace-*` rules and converters use it: PCRE's spelling, parentheses capture.
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it, in HAProxy's words; or what only PCRE can do, see [`is_missing`].
 pub fn regex(text: &str, ignore_case: bool) -> Result<regex::bytes::Regex, String> {
-    RegexBuilder::new(text).case_insensitive(ignore_case).unicode(false).build().map_err(|e| regex_error(&e))
+    let translated = translated(text, true)?;
+    RegexBuilder::new(&translated)
+        .case_insensitive(ignore_case)
+        .unicode(false)
+        .build()
+        .map_err(|error| regex_error(text, &error))
 }
 
-fn regex_error(error: &regex::Error) -> String {
-    let text = error.to_string();
-    match text.rsplit_once("error: ") {
-        Some((_, reason)) if reason.contains("look-around") || reason.contains("backreferences") => {
-            format!("{reason} (HAProxy's PCRE has them; here matching time stays linear in the input)")
-        }
-        Some((_, reason)) => reason.trim().to_owned(),
-        None => text,
-    }
+const MISSING: &str = "(HAProxy's PCRE has it; here matching time stays linear in the input)";
+
+/// Whether an error about a regular expression tells of something that HAProxy's PCRE can do.
+#[must_use]
+pub fn is_missing(error: &str) -> bool {
+    error.contains(MISSING)
+}
+
+fn translated(text: &str, captures: bool) -> Result<String, String> {
+    pcre::translate(text, captures).map_err(|fault| match fault {
+        pcre::Fault::Wrong(what, at) => format!("regex '{text}' is invalid (error={what}, erroffset={at})"),
+        pcre::Fault::Missing(what) => format!("regex '{text}' needs {what} {MISSING}"),
+    })
+}
+
+/// What the library finds although PCRE would not.
+fn regex_error(text: &str, error: &regex::Error) -> String {
+    let said = error.to_string();
+    let reason = said.rsplit_once("error: ").map_or(said.as_str(), |(_, reason)| reason.trim());
+    format!("regex '{text}' cannot be used : {} {MISSING}", reason.trim_end_matches('.'))
 }
 
 fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, String> {
     let texts: Vec<&str> =
         texts.iter().map(|t| std::str::from_utf8(t)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-    if let [one] = texts.as_slice() {
-        return Ok(PatternIndex::Regex(regex(one, ignore_case)?));
-    }
     // One by one first: the set's message would not say which.
+    let (mut all, mut last) = (Vec::with_capacity(texts.len()), None);
     for text in &texts {
-        regex(text, ignore_case).map_err(|e| format!("'{text}': {e}"))?;
+        let translated = translated(text, false)?;
+        let mut builder = RegexBuilder::new(&translated);
+        let built = builder.case_insensitive(ignore_case).unicode(false).build();
+        last = Some(built.map_err(|error| regex_error(text, &error))?);
+        all.push(translated);
     }
-    RegexSetBuilder::new(texts)
+    if let (Some(only), 1) = (last, all.len()) {
+        return Ok(PatternIndex::Regex(only));
+    }
+    RegexSetBuilder::new(all)
         .case_insensitive(ignore_case)
         .unicode(false)
         .build()
         .map(PatternIndex::RegexSet)
-        .map_err(|e| regex_error(&e))
+        .map_err(|error| regex_error(&texts.join("', '"), &error))
 }
 
 fn texts(patterns: &[Pattern], lower: bool) -> Vec<Box<[u8]>> {

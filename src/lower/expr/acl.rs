@@ -222,6 +222,13 @@ impl Language<'_> {
 
     /// A condition: the words after `if` or `unless`, which stands at `keyword`.
     pub fn terms(&mut self, unless: bool, rest: &[Word], keyword: Span, site: Site) -> Read<Cond> {
+        let outside = std::mem::replace(&mut self.in_condition, true);
+        let cond = self.any_of(unless, rest, keyword, site);
+        self.in_condition = outside;
+        cond
+    }
+
+    fn any_of(&mut self, unless: bool, rest: &[Word], keyword: Span, site: Site) -> Read<Cond> {
         let read = match shape::condition(rest) {
             Ok(read) => read,
             Err(error) => {
@@ -439,7 +446,7 @@ impl Language<'_> {
             }
             Err(error) => {
                 let span = span_of(&words[read.patterns], word.span);
-                self.alert(regex_reason(&error), span, format!("regular expression of '{word}' : {error}."))
+                self.alert(regex_reason(&error), span, format!("{error}."))
             }
         }
     }
@@ -494,7 +501,7 @@ impl Language<'_> {
 
     /// The text of a file. `Some(None)`: it cannot be read here, and that is no error.
     pub(super) fn read_text(&mut self, path: &str, span: Span) -> Read<Option<String>> {
-        match self.world.read(path) {
+        match self.world.read(path, span) {
             Ok(bytes) => Some(Some(text_of(&bytes))),
             Err(error) => {
                 self.unreadable::<()>(path, span, &error);
@@ -525,7 +532,7 @@ fn finished(name: &str, tests: Vec<AclTest>) -> Acl {
 
 /// What PCRE has and this program has not is refused; the line is no worse for it.
 pub(in crate::lower) fn regex_reason(error: &str) -> Reason {
-    if error.contains("HAProxy's PCRE") { Reason::Refused } else { Reason::InvalidValue }
+    if index::is_missing(error) { Reason::Refused } else { Reason::InvalidValue }
 }
 
 /// Drops what is known: true terms, groups with a false one, and everything if a group is always true.

@@ -55,7 +55,7 @@ const TEXT: &[ConvRow] = &[
         let text = a.opt(0).unwrap_or_default();
         match crate::expr::pattern::regex(text, flags.contains('i')) {
             Ok(regex) => Some(C::RegSub { regex, replacement: a.bytes(1), global: flags.contains('g') }),
-            Err(error) => a.invalid(l, 0, format!("regular expression '{text}' : {error}")),
+            Err(error) => a.invalid(l, 0, error),
         }
     }),
     row("concat", "([<start>],[<var>],[<end>])", (1, 3), |l, a| {

@@ -233,7 +233,7 @@ fn jwt_verify(l: &mut Language<'_>, a: &Args<'_>) -> Read<C> {
         Text::Literal(text) => {
             // A name of a file, unless the algorithm says that it is a secret.
             let path = a.opt(1).filter(|_| !secret).unwrap_or_default();
-            let read = if path.is_empty() { None } else { l.world.read(path).ok() };
+            let read = if path.is_empty() { None } else { l.world.read(path, a.span(1)).ok() };
             let public = read.as_deref().and_then(|pem| public_key(std::str::from_utf8(pem).ok()?));
             if let Some(name) = a.opt(0).filter(|name| KNOWN[4..].contains(name))
                 && public.is_none()

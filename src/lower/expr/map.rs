@@ -175,7 +175,7 @@ fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
             for (pattern, key, at) in &rows {
                 let written = Arc::from([Box::from(*key)]);
                 let set = index::build(method, false, std::slice::from_ref(pattern), written);
-                sets.push((set.map_err(|error| format!("regular expression '{key}' : {error}"))?, *at));
+                sets.push((set?, *at));
             }
             MapKeys::Ordered(method, sets.into())
         }

@@ -23,7 +23,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::expr as shape;
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
@@ -43,11 +43,11 @@ pub use names::{Row, rows};
 
 /// What expressions refer to.
 pub trait World {
-    /// The contents of a pattern, map or page file.
+    /// The contents of a pattern, map or page file that is named at `span`.
     ///
     /// # Errors
     /// As the system gives them.
-    fn read(&self, path: &str) -> io::Result<Vec<u8>>;
+    fn read(&self, path: &str, span: Span) -> io::Result<Vec<u8>>;
     /// An environment variable.
     fn var(&self, name: &str) -> Option<String>;
     /// This machine's name.
@@ -137,6 +137,12 @@ struct Named {
     phases: u32,
 }
 
+/// A message, and whether it is about the condition of a line.
+struct Said {
+    diagnostic: Diagnostic,
+    in_condition: bool,
+}
+
 /// Reads the expressions of one proxy.
 pub struct Language<'w> {
     pub(in crate::lower) world: &'w dyn World,
@@ -146,7 +152,9 @@ pub struct Language<'w> {
     broken: Vec<String>,
     /// Lengths of the capture slots declared or made by rules, request and response.
     pub(in crate::lower) captures: (Vec<usize>, Vec<usize>),
-    said: Vec<Diagnostic>,
+    said: Vec<Said>,
+    /// A condition is being read.
+    in_condition: bool,
     /// Something looks at the request line as it was received.
     pub(in crate::lower) reads_request_line: bool,
     /// Capture slots there will be once every line is read, request and response.
@@ -169,6 +177,7 @@ impl<'w> Language<'w> {
             broken: Vec::new(),
             captures,
             said: Vec::new(),
+            in_condition: false,
             reads_request_line: false,
             capture_totals: (0, 0),
             reads_server_addresses: false,
@@ -183,12 +192,32 @@ impl<'w> Language<'w> {
     /// What was said.
     #[must_use]
     pub fn finish(self) -> Vec<Diagnostic> {
-        self.said
+        self.said.into_iter().map(|said| said.diagnostic).collect()
     }
 
     /// What was said so far; later messages start anew.
     pub fn take_said(&mut self) -> Vec<Diagnostic> {
-        std::mem::take(&mut self.said)
+        std::mem::take(&mut self.said).into_iter().map(|said| said.diagnostic).collect()
+    }
+
+    /// How many messages there are, for [`Language::introduce`].
+    pub(in crate::lower) fn said_so_far(&self) -> usize {
+        self.said.len()
+    }
+
+    /// Puts HAProxy's words about what it was reading in front of the alerts since `from`. `words` is told whether the
+    /// condition is meant. What shows only when all of a file is read, HAProxy says without them.
+    pub(in crate::lower) fn introduce(&mut self, from: usize, words: impl Fn(bool) -> Option<String>) {
+        for said in self.said.iter_mut().skip(from) {
+            let alert = &mut said.diagnostic;
+            let late = alert.head != Head::Parsing || alert.message.starts_with("unable to find ");
+            if alert.severity != Severity::Alert || alert.reason == Reason::Refused || late {
+                continue;
+            }
+            if let Some(words) = words(said.in_condition) {
+                alert.message.insert_str(0, &words);
+            }
+        }
     }
 
     /// Where a span stands, for messages at run time.
@@ -204,7 +233,7 @@ impl<'w> Language<'w> {
     }
 
     pub(in crate::lower) fn say(&mut self, diagnostic: Diagnostic) {
-        self.said.push(diagnostic);
+        self.said.push(Said { diagnostic, in_condition: self.in_condition });
     }
 
     pub(in crate::lower) fn alert<T>(
@@ -237,9 +266,9 @@ impl<'w> Language<'w> {
         let before = self.said.len();
         let out = read(self);
         let mut nth = 0;
-        self.said.retain(|diagnostic| {
+        self.said.retain(|said| {
             nth += 1;
-            nth <= before || diagnostic.reason != Reason::Refused
+            nth <= before || said.diagnostic.reason != Reason::Refused
         });
         out
     }

@@ -21,7 +21,7 @@ use crate::ir::{Place, ProxyIdx, Userlist};
 pub(super) struct Nowhere;
 
 impl World for Nowhere {
-    fn read(&self, _: &str) -> io::Result<Vec<u8>> {
+    fn read(&self, _: &str, _: Span) -> io::Result<Vec<u8>> {
         Err(io::ErrorKind::NotFound.into())
     }
     fn var(&self, _: &str) -> Option<String> {

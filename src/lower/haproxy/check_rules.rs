@@ -1,6 +1,6 @@
 //! `http-check` and `tcp-check` rules, and the request of `option httpchk`.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Reason};
@@ -345,13 +345,11 @@ pub(super) fn regex(
     pattern: &Word,
     any_case: bool,
 ) -> Option<Regex> {
-    match RegexBuilder::new(pattern.text()).case_insensitive(any_case).build() {
+    match crate::expr::pattern::regex(pattern, any_case) {
         Ok(regex) => Some(regex),
         Err(error) => {
-            let message = format!("'{keyword}' : bad regular expression '{pattern}'.");
-            let cause = error.to_string().lines().last().unwrap_or_default().to_owned();
-            language.say(Diagnostic::alert(Reason::InvalidValue, pattern.span, message).label(cause));
-            None
+            let reason = super::super::expr::regex_reason(&error);
+            language.alert(reason, pattern.span, format!("'{keyword}' : {error}."))
         }
     }
 }

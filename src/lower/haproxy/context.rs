@@ -1,7 +1,6 @@
 //! What every part of lowering shares: the sources, the world, and what is said.
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::{Effect, Statement, Tree, Value, section};
@@ -9,6 +8,7 @@ use tandem_parser::span::{Sources, Span};
 use tandem_parser::value::{Address, Host};
 
 use super::super::env::Env;
+use super::bases::Bases;
 use super::bind::UnixDefaults;
 use super::{global, http_errors, log_forward, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
@@ -39,6 +39,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) log_backends: HashSet<String>,
     /// Names of the log profiles.
     pub(super) profiles: HashSet<String>,
+    /// What names of files are relative to.
+    pub(super) bases: Bases,
     said: Vec<Diagnostic>,
     /// Rings behind log targets that are streams.
     pub(super) streams: Vec<RingConf>,
@@ -122,6 +124,7 @@ impl<'a> Context<'a> {
             unverified: Vec::new(),
             profiles: HashSet::new(),
             log_backends: HashSet::new(),
+            bases: Bases::default(),
             said,
             streams: Vec::new(),
         }
@@ -136,6 +139,8 @@ impl<'a> Context<'a> {
         let mut config = Config::default();
         self.tables = tables(tree);
         self.switches = Switches::new(tree);
+        let bases = Bases::new(self, tree);
+        self.bases = bases;
         let log_backends = tree.sections.iter().filter(|section| {
             let mode = section.statements.iter().rev().find(|line| line.name() == "mode");
             mode.is_some_and(|mode| mode.text(0) == Some("log"))
@@ -147,6 +152,11 @@ impl<'a> Context<'a> {
             profiles.filter_map(|section| Some(section.name.as_ref()?.text().to_owned())).collect();
         ring::lower(self, tree, &mut config.rings);
         for section in &tree.sections {
+            if section.kind.bit == section::ACME && !self.switches.experimental {
+                let message = "section 'acme' is experimental, must be allowed via a global \
+                               'expose-experimental-directives'";
+                self.alert(Reason::NotAllowedHere, section.span, message);
+            }
             match section.kind.bit {
                 section::GLOBAL => global::lower(self, section, &config.rings, &mut config.global),
                 section::USERLIST => userlist::lower(self, section, &mut config.userlists),
@@ -240,6 +250,11 @@ impl<'a> Context<'a> {
         Place { file: self.sources.file(span.file).name.clone(), line: self.sources.line(span) }
     }
 
+    /// Name of the file where something stands.
+    pub(super) fn file(&self, span: Span) -> &str {
+        self.sources.name(span.file)
+    }
+
     /// `FILE:LINE`.
     pub(in crate::lower) fn spot(&self, span: Span) -> String {
         format!("{}:{}", self.sources.name(span.file), self.sources.line(span))
@@ -247,7 +262,7 @@ impl<'a> Context<'a> {
 
     /// A file that the configuration names; says so if it cannot be read.
     pub(in crate::lower) fn read(&mut self, keyword: &str, path: &str, span: Span) -> Option<Vec<u8>> {
-        match self.env.read(Path::new(path)) {
+        match self.env.read(&self.bases.path(path, span)) {
             Ok(text) => Some(text),
             Err(error) => {
                 let cause = tandem_parser::Diagnostic::alert(

@@ -14,6 +14,7 @@ use crate::ir::global::{ExternalCheck, StatsAddr, StatsSocket};
 use crate::ir::log::RingConf;
 
 pub(super) fn lower(context: &mut Context<'_>, section: &Section, rings: &[RingConf], global: &mut Global) {
+    captures(context, section);
     for line in &section.statements {
         apply(context, line, rings, global);
     }
@@ -70,6 +71,19 @@ fn tls_options(context: &mut Context<'_>, line: &Statement) {
     }
 }
 
+/// Directives that a configuration must allow itself first.
+const EXPERIMENTAL: &[&str] = &["force-cfg-parser-pause", "tune.fd.edge-triggered", "tune.fd.tables"];
+
+/// Of these there may be one line.
+const CAPTURES: [&str; 2] = ["tune.ssl.capture-buffer-size", "tune.ssl.capture-cipherlist-size"];
+
+fn captures(context: &mut Context<'_>, section: &Section) {
+    for line in section.statements.iter().filter(|line| CAPTURES.contains(&line.name())).skip(1) {
+        let message = format!("'{}' is already configured.", line.name());
+        context.alert(Reason::Duplicate, line.span, message);
+    }
+}
+
 /// `cpu-map [auto:]PROCESSES[/THREADS] CPUS...`: nothing is made of it, but it has a form.
 fn cpu_map(context: &mut Context<'_>, line: &Statement) {
     let range = |text: &str, least: u32| {
@@ -97,6 +111,13 @@ fn cpu_map(context: &mut Context<'_>, line: &Statement) {
 }
 
 fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global: &mut Global) {
+    if EXPERIMENTAL.contains(&line.name()) && !context.switches.experimental {
+        let message = format!(
+            "'{}' directive is experimental, must be allowed via a global 'expose-experimental-directives'",
+            line.name()
+        );
+        context.alert(Reason::NotAllowedHere, line.span, message);
+    }
     let text = line.text(0);
     let path = || text.map(PathBuf::from);
     match line.name() {
@@ -157,6 +178,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "server-state-file" => global.server_state_file = path(),
         // Read when every name is known.
         "set-var" | "set-var-fmt" => {}
+        // Read before everything else.
+        "default-path" => {}
         // The parser saw to these.
         "setenv" | "presetenv" | "unsetenv" | "resetenv" => {}
         _ => context.untaken(line),

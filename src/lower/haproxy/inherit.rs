@@ -41,6 +41,21 @@ pub(super) fn anonymous(context: &mut Context<'_>, section: &Section) {
     }
 }
 
+/// HAProxy refused this from 2.4 on and warns since 3.4.
+pub(super) fn mixed(context: &mut Context<'_>, section: &Section, base: &Section, uses: (bool, bool)) {
+    if uses != (true, true) {
+        return;
+    }
+    let name = base.name.as_ref().map(|name| name.text()).unwrap_or_default();
+    let message = format!(
+        "defaults section '{name}' (declared at {}) is explicitly referenced by another proxy and implicitly used \
+         here. To avoid any ambiguity don't mix both usage. Add a last defaults section not explicitly used or \
+         always use explicit references.",
+        context.spot(base.span)
+    );
+    context.warn(Reason::Conflict, section.span, message);
+}
+
 /// Which kind of section uses a `defaults` with rules: they must all be of one kind.
 #[derive(Debug, Default)]
 pub(super) struct Users {

@@ -6,6 +6,7 @@
 
 mod balance;
 mod bandwidth;
+mod bases;
 mod bind;
 mod check;
 mod check_expect;
@@ -18,6 +19,7 @@ mod healthcheck;
 mod http_errors;
 mod ids;
 mod inherit;
+mod introduction;
 mod judge;
 mod log;
 mod log_forward;

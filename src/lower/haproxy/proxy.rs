@@ -1,9 +1,11 @@
 //! `defaults`, `frontend`, `backend` and `listen`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
 use tandem_parser::haproxy::{Modifier, Section, Statement, Tree, Value, section};
+use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Port};
 
 use super::context::{Context, span_at};
@@ -66,6 +68,8 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
 struct Defaults<'t> {
     sections: Vec<(&'t Section, Draft<'t>)>,
     rules: inherit::Users,
+    /// Whether a section was named by `from`, and whether one was started from without.
+    referenced: HashMap<Span, (bool, bool)>,
 }
 
 impl<'t> Defaults<'t> {
@@ -80,6 +84,9 @@ impl<'t> Defaults<'t> {
             let last = self.sections.last().filter(|_| section.kind.bit != section::DEFAULTS);
             let Some((base, draft)) = last else { return Draft::new() };
             self.rules.check(context, section, base);
+            let uses = self.referenced.entry(base.span).or_default();
+            uses.1 = true;
+            inherit::mixed(context, section, base, *uses);
             return inherited(context, section, draft);
         };
         let named: Vec<_> =
@@ -104,6 +111,9 @@ impl<'t> Defaults<'t> {
         }
         let Some((base, draft)) = named.last() else { return Draft::new() };
         self.rules.check(context, section, base);
+        let uses = self.referenced.entry(base.span).or_default();
+        uses.0 = true;
+        inherit::mixed(context, section, base, *uses);
         inherited(context, section, draft)
     }
 }
@@ -406,14 +416,14 @@ fn finish<'t>(
     (facts, pending)
 }
 
-/// Two servers of one number are an error. Two of one name are allowed, as in HAProxy, which warns.
+/// Two servers of one number or of one name are an error.
 fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut [Server]) {
-    let mut ids = std::collections::HashMap::new();
-    let mut names = std::collections::HashMap::new();
+    let mut ids = HashMap::new();
+    let mut names = HashMap::new();
     let id = section.name.as_ref().map(|name| name.text()).unwrap_or_default();
     for server in servers.iter().filter(|server| server.id != 0) {
         if let Some(line) = ids.insert(server.id, server.place.line) {
-            let span = line_of(section, &server.name);
+            let span = line_of(context, section, server);
             let message = format!(
                 "'server {id}/{}' : 'id' : custom id {} already used at line {line}.",
                 server.name, server.id
@@ -428,14 +438,15 @@ fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut
                  names.",
                 section.kind.name, server.name
             );
-            context.alert(Reason::Duplicate, line_of(section, &server.name), message);
+            context.alert(Reason::Duplicate, line_of(context, section, server), message);
         }
     }
 }
 
-/// The last line that defines a server.
-fn line_of(section: &Section, name: &str) -> tandem_parser::Span {
-    let lines = section.statements.iter().rev();
-    let line = lines.filter(|line| line.name() == "server").find(|line| line.text(0) == Some(name));
+/// The line that defines a server.
+fn line_of(context: &Context<'_>, section: &Section, server: &Server) -> Span {
+    let lines = section.statements.iter().filter(|line| line.name() == "server");
+    let line = lines.filter(|line| line.text(0) == Some(&server.name));
+    let line = line.filter(|line| context.place(line.span) == server.place).last();
     line.map_or(section.span, |line| span_at(line, 0))
 }

@@ -11,6 +11,7 @@ use super::super::rules::RuleSet;
 use super::check_rules::CheckRules;
 use super::context::Context;
 use super::http_errors::Pages;
+use super::introduction;
 use super::log_profile;
 use super::names::Names;
 use super::surroundings::Surroundings;
@@ -408,7 +409,10 @@ struct Reader<'w> {
 
 impl Reader<'_> {
     fn line(&mut self, line: &Statement, names: &Names<'_>, format_line: Option<&Statement>) {
+        let from = self.language.said_so_far();
         self.read(line, names, format_line);
+        let owner = self.language.owner.clone();
+        self.language.introduce(from, |in_condition| introduction::of(line, &owner, in_condition));
         // What the line captures by a rule.
         let (request, response) = self.language.capture_lengths();
         let add = |slots: &mut Captures, lengths: &[usize]| {
@@ -523,8 +527,17 @@ impl Reader<'_> {
             "stick store-response" => stick(language, words, Site::StickStore),
             "use-server" => {
                 let Some(cond) = condition(language, line, Site::UseServer) else { return };
-                let server = line.text(0).unwrap_or_default().to_owned();
-                lists.use_servers.push(UseServer { server, cond });
+                let Some(word) = line.word(0) else { return };
+                let computed = if word.contains('%') {
+                    match language.log_format(word, LfUse::Plain, Site::UseServer) {
+                        Some(format) => Some(format),
+                        None => return,
+                    }
+                } else {
+                    None
+                };
+                let server = if computed.is_some() { String::new() } else { word.text().to_owned() };
+                lists.use_servers.push(UseServer { server, computed, cond });
             }
             "log-format" if format_line.is_none_or(|chosen| std::ptr::eq(chosen, line)) => {
                 if let Some(word) = line.word(0) {

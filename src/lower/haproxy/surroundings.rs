@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use tandem_parser::span::Span;
@@ -24,8 +23,8 @@ pub(super) struct Surroundings<'c, 'a> {
 }
 
 impl World for Surroundings<'_, '_> {
-    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        self.context.env.read(Path::new(path))
+    fn read(&self, path: &str, span: Span) -> io::Result<Vec<u8>> {
+        self.context.env.read(&self.context.bases.path(path, span))
     }
 
     fn var(&self, name: &str) -> Option<String> {

@@ -373,7 +373,7 @@ impl Subject<'_, '_, '_> {
             self.context.say(Diagnostic::alert(reason, span, message).head(Head::At));
         }
         for rule in &backend.use_servers {
-            if backend.servers.iter().all(|server| server.name != rule.server) {
+            if rule.computed.is_none() && backend.servers.iter().all(|server| server.name != rule.server) {
                 let message = format!(
                     "{} '{}' : unable to find server '{}' referenced in a 'use-server' rule.",
                     kind(self.proxy),

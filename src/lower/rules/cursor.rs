@@ -127,7 +127,7 @@ impl<'w> Cursor<'w> {
         match crate::expr::pattern::regex(word, false) {
             Ok(regex) => Some(regex),
             Err(error) => {
-                let message = format!("regular expression '{word}' : {error}.");
+                let message = format!("{error}.");
                 language.alert(super::super::expr::regex_reason(&error), word.span, message)
             }
         }

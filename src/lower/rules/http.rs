@@ -161,7 +161,7 @@ impl Language<'_> {
             "reg" => match crate::expr::pattern::regex(word, true) {
                 Ok(regex) => Some(NameMatch::Regex(regex)),
                 Err(error) => {
-                    let message = format!("regular expression '{word}' : {error}.");
+                    let message = format!("{error}.");
                     self.alert(super::super::expr::regex_reason(&error), word.span, message)
                 }
             },

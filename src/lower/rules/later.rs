@@ -52,7 +52,11 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
             cursor.next(language, "the name of a SPOE group")?;
         }
         "use-service" => {
-            cursor.next(language, "the name of a service")?;
+            let word = cursor.next(language, "the name of a service")?;
+            if !word.starts_with("lua.") || !language.world.lua() {
+                let message = format!("'content' unknown service name '{word}'.");
+                return language.alert(Reason::InvalidValue, word.span, message);
+            }
             // What a Lua service takes is its own business.
             while cursor.take().is_some() {}
         }

@@ -183,7 +183,7 @@ fn code(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<u16> {
 }
 
 fn bytes(language: &mut Language<'_>, path: &Word) -> Read<Arc<[u8]>> {
-    match language.world.read(path) {
+    match language.world.read(path, path.span) {
         Ok(bytes) => Some(bytes.into()),
         Err(error) => {
             let offline = language.world.offline();

@@ -35,6 +35,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-mark" | "set-fc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetMark),
         "set-bc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetServerTos),
         "set-bc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetServerMark),
+        "set-retries" if language.owner.frontend && !language.owner.backend => {
+            let message = "'set-retries' only available in backend or listen section.";
+            language.alert(Reason::NotAllowedHere, cursor.action().span, message)
+        }
         "set-retries" => number(language, cursor, "a number of retries (0..100)", 100).map(C::SetRetries),
         "set-src" => cursor.expr(language).map(C::SetSrc),
         "set-src-port" => cursor.expr(language).map(C::SetSrcPort),

@@ -55,6 +55,10 @@ impl Language<'_> {
                 if cursor.eat("proto") {
                     cursor.next(self, "a protocol")?;
                 }
+                if self.owner.backend && !self.owner.frontend {
+                    let message = "'tcp-request switch-mode' not allowed because the backend has no frontend capability.";
+                    return self.alert(Reason::NotAllowedHere, word.span, message);
+                }
                 T::SwitchModeHttp
             }
             "do-resolve" => T::Resolve(shared::resolve(self, cursor)?),

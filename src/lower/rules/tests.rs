@@ -415,7 +415,11 @@ fn rules_are_refused_with_reasons() {
         (RuleSet::HttpRequest, "deny errorfile none.http", "Alert: error opening file 'none.http'."),
         (RuleSet::HttpRequest, "set-var(txn.a", "Alert: missing closing parenthesis in 'set-var(txn.a'."),
         (RuleSet::HttpRequest, "set-var(a) int(1)", "Alert: invalid variable name 'a'."),
-        (RuleSet::HttpRequest, "replace-path ( x", "Alert: regular expression '(' :"),
+        (
+            RuleSet::HttpRequest,
+            "replace-path ( x",
+            "Alert: regex '(' is invalid (error=missing closing parenthesis, erroffset=1)",
+        ),
         (RuleSet::HttpRequest, "redirect code 301", "Alert: redirection type expected"),
         (RuleSet::HttpRequest, "redirect location / code 300", "Alert: 'code': unsupported HTTP code '300'."),
         (RuleSet::HttpRequest, "capture path id 9", "Alert: 'capture' : unable to find capture id '9'"),

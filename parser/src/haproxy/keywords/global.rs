@@ -35,12 +35,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("master-worker", GLOBAL, REST, "run under a master"),
     moot("quiet", GLOBAL, FLAG, "use -q", "say nothing at start"),
     moot("zero-warning", GLOBAL, FLAG, "use -dW", "refuse to start on warnings"),
-    inert(
+    full(
         "default-path",
         GLOBAL,
         &[Arg::Choice(&["current", "config", "parent", "origin"]), Arg::Maybe(&Arg::Word("directory"))],
-        "file names are relative to where Tandem was started",
-        "base of file names",
+        "what names of files are relative to",
     ),
     inert("cluster-secret", GLOBAL, WORD, "nothing is derived from it", "secret shared by a cluster"),
     inert("setcap", GLOBAL, REST, "the capabilities kept are the ones needed", "capabilities to keep"),

@@ -62,6 +62,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     obsolete("grace", PROXIES, "2.1", "remove it"),
     obsolete("option http-tunnel", PROXIES, "2.1", "remove it"),
     obsolete("option http_proxy", PROXIES, "2.5", "remove it"),
+    obsolete("option http-use-htx", PROXIES, "2.1", "remove it"),
     obsolete("option tcpsplice", PROXIES, "1.5", "remove it"),
     obsolete(
         "monitor-net",

@@ -31,7 +31,7 @@ fn conditions_are_refused_with_reasons() {
         ("if { src -n known.example }", "'known.example' is not a valid IPv4 or IPv6 address."),
         ("if { dst_port abc }", "'abc' is neither a number nor a supported operator."),
         ("if { dst_port 9:3 }", "'9:3' is not a valid number range."),
-        ("if { path_reg ( }", "regular expression of 'path_reg' : unclosed group."),
+        ("if { path_reg ( }", "regex '(' is invalid (error=missing closing parenthesis, erroffset=1)."),
         (
             "if { path -m sbu a }",
             "unknown matching method 'sbu' when parsing ACL expression. | did you mean 'sub'?",

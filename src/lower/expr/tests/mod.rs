@@ -36,7 +36,7 @@ pub(in crate::lower) struct Machine {
 }
 
 impl World for Machine {
-    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+    fn read(&self, path: &str, _: Span) -> io::Result<Vec<u8>> {
         match self.files.get(path) {
             Some(text) => Ok(text.as_bytes().to_vec()),
             None => Err(io::ErrorKind::NotFound.into()),

@@ -1,0 +1,94 @@
+//! The same text, the same matches; the same faults, the same places.
+
+use super::class::{BAD_RANGE, OPEN_CLASS};
+use super::*;
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let translated = translate(pattern, false).unwrap();
+    let mut builder = regex::bytes::RegexBuilder::new(&translated);
+    builder
+        .unicode(false)
+        .build()
+        .unwrap_or_else(|e| panic!("{pattern}: {translated}: {e}"))
+        .is_match(text.as_bytes())
+}
+
+#[test]
+fn what_both_spell_otherwise_means_what_pcre_means() {
+    let cases = [
+        (r#"^{"a":\[{1}"#, r#"{"a":["#, true),
+        ("a{,3}", "a{,3}", true),
+        ("a{,3}", "aaa", false),
+        ("^[[]x]$", "[x]", true),
+        ("^[[a]$", "[", true),
+        ("^[]a]$", "]", true),
+        ("^[^]]$", "]", false),
+        ("^[a&&b]+$", "a&b", true),
+        ("^[a~~b&&-]+$", "~-&", true),
+        (r"^\<b\>$", "<b>", true),
+        (r"^\w+\Z", "abc", true),
+        (r"^a\hb\Rc$", "a b\r\nc", true),
+        (r"^\Qa.b\Ec$", "a.bc", true),
+        (r"^\Qa.b\Ec$", "axbc", false),
+        (r"^\e\cA\x4$", "\x1b\x01\x04", true),
+        (r"^[\w-]+$", "a-b", true),
+        (r"^[a-c-e]+$", "b-e", true),
+        (r"^[a-c-e]+$", "d", false),
+        (r"^[\x41-C]$", "B", true),
+        (r"^(?<name>a)(?'other'b)(?#said)$", "ab", true),
+        ("(?i)ABC", "abc", true),
+        ("^(?:a|b){2}$", "ab", true),
+        ("a??b+?c*?$", "b", true),
+        (r"\/a\-b\_c\%", "/a-b_c%", true),
+        ("^é[é]$", "éé", false),
+        ("^[[:alpha:][:digit:]]+$", "a1", true),
+        ("}]", "}]", true),
+        (r"^[\]\[\\^-]+$", r"][\^-", true),
+    ];
+    for (pattern, text, expected) in cases {
+        assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
+    }
+}
+
+#[test]
+fn faults_are_told_in_pcres_words_and_places() {
+    let cases = [
+        (r"a\y", "unrecognized character follows \\", 2),
+        (r"a\", AT_END, 2),
+        ("[a", OPEN_CLASS, 2),
+        ("[]", OPEN_CLASS, 2),
+        ("(?z)a", "unrecognized character after (? or (?-", 2),
+        ("(?<1>a)", "subpattern name must start with a non-digit", 3),
+        ("[[.a.]]", "POSIX collating elements are not supported", 1),
+        ("[[:foo:]]", "unknown POSIX class name", 3),
+        ("a|*", NOTHING_TO_REPEAT, 2),
+        ("^*a", NOTHING_TO_REPEAT, 1),
+        ("a**", NOTHING_TO_REPEAT, 2),
+        ("x{1,2}{3}", NOTHING_TO_REPEAT, 6),
+        ("a{3,2}", "numbers out of order in {} quantifier", 5),
+        ("a{70000}", "number too big in {} quantifier", 7),
+        (r"[\w-.]", BAD_RANGE, 3),
+        (r"[a-\w]", BAD_RANGE, 5),
+        ("[z-a]", "range out of order in character class", 3),
+        (r"^/(a)\1", NO_GROUP, 6),
+        (r"\81", NO_GROUP, 2),
+        ("(a", UNCLOSED, 2),
+        ("a)", "unmatched closing parenthesis", 1),
+        ("(?i", UNCLOSED, 3),
+        (r"\c", "\\c at end of pattern", 2),
+    ];
+    for (pattern, what, at) in cases {
+        assert_eq!(translate(pattern, false), Err(Wrong(what, at)), "{pattern}");
+    }
+}
+
+#[test]
+fn what_only_pcre_can_do_is_no_fault() {
+    for pattern in
+        ["(?!a)b", "(?<=a)b", "a*+b", "(?>a)", "(?|a|b)", "(?R)", r"\X", r"a\Kb", r"\p{L}", "(*UTF)a"]
+    {
+        assert!(matches!(translate(pattern, false), Err(Missing(_))), "{pattern}");
+    }
+    assert!(matches!(translate(r"(a)\1", true), Err(Missing(_))));
+    assert_eq!(translate(r"(a)\2", true), Err(Wrong(NO_GROUP, 4)));
+}

@@ -1,0 +1,46 @@
+//! What HAProxy says it was reading when something in a rule is wrong.
+
+use tandem_parser::Word;
+use tandem_parser::haproxy::Statement;
+
+use super::super::expr::Owner;
+
+/// The first words about a line that is wrong, or about its condition.
+pub(super) fn of(line: &Statement, owner: &Owner, in_condition: bool) -> Option<String> {
+    let side = match (owner.frontend, owner.backend) {
+        _ if owner.inherited => "defaults",
+        (true, true) => "listen",
+        (true, false) => "frontend",
+        _ => "backend",
+    };
+    let (name, proxy) = (line.name(), &owner.name);
+    let first = line.words(0).first().map(Word::text).unwrap_or_default();
+    Some(match name {
+        "acl" => format!("error detected while parsing ACL '{}' : ", line.text(0).unwrap_or_default()),
+        "http-request" | "http-response" | "http-after-response" if in_condition => {
+            format!("error detected while parsing an '{name} {first}' condition : ")
+        }
+        "http-request" | "http-response" | "http-after-response" => {
+            format!("error detected in {side} '{proxy}' while parsing '{name} {first}' rule : ")
+        }
+        "redirect" => format!("error detected in {side} '{proxy}' while parsing redirect rule : "),
+        "use_backend" | "use-server" => "error detected while parsing switching rule : ".to_owned(),
+        "force-persist" | "ignore-persist" | "force-be-switch" | "stats admin" | "stats http-request" => {
+            format!("error detected while parsing a '{name}' rule : ")
+        }
+        "monitor fail" => "error detected while parsing a 'monitor fail' condition : ".to_owned(),
+        name if name.starts_with("stick ") && in_condition => {
+            "'stick': error detected while parsing sticking condition : ".to_owned()
+        }
+        name if name.starts_with("stick ") => "'stick': ".to_owned(),
+        name if name.starts_with("tcp-re") && in_condition => {
+            let word = line.words(0).iter().find(|word| matches!(word.text(), "if" | "unless"));
+            let word = word.map(Word::text).unwrap_or_default();
+            format!(
+                "'{name} {first}' : error detected in {side} '{proxy}' while parsing '{word}' condition : "
+            )
+        }
+        name if name.starts_with("tcp-re") => format!("'{name} {first}' : "),
+        _ => return None,
+    })
+}
