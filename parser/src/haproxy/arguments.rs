@@ -99,6 +99,10 @@ impl<'a> Subject<'a> {
         span: Span,
         word: &str,
     ) -> Option<Diagnostic> {
+        // Settings of a server share names with lines, whose words are not theirs.
+        if self.head == Head::At && self.name.starts_with("server ") {
+            return None;
+        }
         let message = message(keyword.name, fault, word)?;
         Some(Diagnostic::alert(reason, span, message).head(self.head))
     }
@@ -109,6 +113,9 @@ impl<'a> Subject<'a> {
         }
         let cause = match arg {
             Arg::Int(..) => "expects an integer argument.".to_owned(),
+            Arg::Time(_) if self.name.starts_with("timeout ") => {
+                "expects an integer value (in milliseconds)".to_owned()
+            }
             Arg::Time(_) => "expects a time as argument.".to_owned(),
             Arg::Choice(words) => format!("expects {}.", one_of(words)),
             Arg::MustCond => "requires either 'if' or 'unless' followed by a condition.".to_owned(),
@@ -180,7 +187,13 @@ impl<'a> Subject<'a> {
     fn extra(&self, keyword: &Keyword, rest: &[Word], word: &Word) -> Diagnostic {
         let reason = Reason::TooManyArguments;
         let span = span_of(rest, word.span);
-        let own = self.own(keyword, Fault::Wrong, reason, word.span, word);
+        let own = match keyword.name {
+            // After a facility.
+            "log" => {
+                Some(self.plain(reason, word.span, format!("log : unknown optional log level '{word}'")))
+            }
+            _ => self.own(keyword, Fault::Wrong, reason, word.span, word),
+        };
         let diagnostic = own.unwrap_or_else(|| {
             self.alert(reason, span, &format!("cannot handle unexpected argument '{word}'."))
         });

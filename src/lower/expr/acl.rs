@@ -352,7 +352,15 @@ impl Language<'_> {
         if let Some((fetch, _)) = derived {
             fetch.clone_into(&mut sample.fetch.name);
         }
-        let found = self.fetch(&sample.fetch, word)?;
+        let before = self.said.len();
+        let found = self.fetch(&sample.fetch, word);
+        if let Some(said) =
+            self.said.get_mut(before).filter(|said| said.diagnostic.message.starts_with("unknown fetch"))
+        {
+            let message = said.diagnostic.message.trim_end_matches('.');
+            said.diagnostic.message = format!("{message} in ACL expression '{word}'.");
+        }
+        let found = found?;
         let valid = found.phases;
         let expr = self.converted(found, &sample, word, word.text().to_owned())?;
         // A converter makes the name's own method void.

@@ -126,7 +126,15 @@ impl Language<'_> {
                 shape::Item::Expr { sample, text, name, modifiers, at } => {
                     let (opts, _) = self.options(modifiers, default, word);
                     let (name, cast) = self.item_name(name.as_deref(), word, at.clone());
-                    match self.resolve(sample, word, text.clone(), site) {
+                    let before = self.said.len();
+                    let expr = self.resolve(sample, word, text.clone(), site);
+                    for said in self.said.iter_mut().skip(before) {
+                        let message = &mut said.diagnostic.message;
+                        if message.starts_with("unknown ") {
+                            message.insert_str(0, &format!("failed to parse sample expression <{text}]> : "));
+                        }
+                    }
+                    match expr {
                         Some(expr) => {
                             nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts, name, cast })
                         }

@@ -144,11 +144,19 @@ impl Spelling<'_> {
             Err(_) => match self.world.resolve(host) {
                 Some(IpAddr::V4(ip)) => v4(ip),
                 Some(IpAddr::V6(ip)) => v6(ip),
+                // A name that some machine may know: the text is not to blame.
+                None if self.world.offline() && is_host_name(host) => Some(Pattern::Net4(0, u32::MAX)),
                 None => None,
             },
         };
         read.ok_or_else(invalid)
     }
+}
+
+/// Whether a resolver might find an address for it.
+fn is_host_name(text: &str) -> bool {
+    text.contains(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
 /// A mask as a length or as an address.

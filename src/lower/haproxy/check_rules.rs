@@ -238,7 +238,7 @@ fn connect(language: &mut Language<'_>, line: &Statement) -> Read {
             "addr" => {
                 how.addr = setting.addresses(0).first().and_then(|addr| target(language, addr, setting))
             }
-            "port" => how.port = Some(port(language, setting.word(0)?)?),
+            "port" => how.port = Some(port(language, line.name(), setting.word(0)?)?),
             // The others are reported where they stand.
             _ => {}
         }
@@ -246,11 +246,11 @@ fn connect(language: &mut Language<'_>, line: &Statement) -> Read {
     Some((Step::Connect(Box::new(how)), comment))
 }
 
-fn port(language: &mut Language<'_>, word: &Word) -> Option<Port> {
+fn port(language: &mut Language<'_>, keyword: &str, word: &Word) -> Option<Port> {
     if word.bytes().iter().all(u8::is_ascii_digit) {
         let Some(port) = word.parse().ok().filter(|port| *port > 0) else {
             let message = format!(
-                "expects a valid TCP port (from range 1 to 65535) or a sample expression, got {word}."
+                "'{keyword}' : expects a valid TCP port (from range 1 to 65535) or a sample expression, got {word}."
             );
             return language.alert(Reason::OutOfRange, word.span, message);
         };

@@ -37,6 +37,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, format:
     while let Some(word) = cursor.take() {
         match word.text() {
             kind @ ("location" | "prefix" | "scheme") => {
+                if cursor.peek().is_none() {
+                    let message = format!("missing argument for '{kind}'.");
+                    return language.alert(Reason::MissingArgument, word.span, message);
+                }
                 let value = cursor.next(language, "a target")?;
                 let text = if format {
                     language.log_format(value, LfUse::Http, cursor.site)?

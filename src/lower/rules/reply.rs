@@ -175,9 +175,10 @@ fn code(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<u16> {
     match word.parse() {
         Ok(code @ 200..=599) => Some(code),
         _ => {
-            let message =
-                format!("'{}' expects a status code between 200 and 599, got '{word}'.", cursor.action());
-            language.alert(Reason::OutOfRange, word.span, message)
+            let message = format!("Unexpected status code '{word}'.");
+            let diagnostic = Diagnostic::alert(Reason::OutOfRange, word.span, message);
+            language.say(diagnostic.help("a status code is between 200 and 599"));
+            None
         }
     }
 }

@@ -391,11 +391,7 @@ fn rules_are_refused_with_reasons() {
             "set-header X-A %[status]",
             "Alert: sample fetch <status> may not be reliably used here",
         ),
-        (
-            RuleSet::HttpRequest,
-            "deny status 99",
-            "Alert: 'deny' expects a status code between 200 and 599, got '99'.",
-        ),
+        (RuleSet::HttpRequest, "deny status 99", "Alert: Unexpected status code '99'."),
         (RuleSet::HttpRequest, "deny iff { src 10.0.0.1 }", "Alert: 'deny' : unknown argument 'iff'."),
         (
             RuleSet::HttpRequest,

@@ -20,7 +20,7 @@ fn conditions_are_refused_with_reasons() {
         ("if nosuch", "no such ACL : 'nosuch'."),
         ("if METH_GT", "no such ACL : 'METH_GT'. | did you mean 'METH_GET'?"),
         ("if { src 10.0.0.1", "missing closing '}' in condition."),
-        ("if { pth /x }", "unknown fetch method 'pth'. | did you mean 'path'?"),
+        ("if { pth /x }", "unknown fetch method 'pth' in ACL expression 'pth'. | did you mean 'path'?"),
         ("if { path,lwer /x }", "unknown converter 'lwer'. | did you mean 'lower'?"),
         (
             "if { sc0_http_req_rate gt 10 }",
@@ -109,7 +109,7 @@ fn log_formats_are_refused_with_reasons() {
             "sample fetch <path> may not be reliably used here because it needs 'HTTP request headers' which is not available here.",
         ),
         ("%[src", "log-format '%[src' : missing ']' after the expression."),
-        ("%[nope]", "unknown fetch method 'nope'."),
+        ("%[nope]", "failed to parse sample expression <nope]> : unknown fetch method 'nope'."),
     ];
     let machine = Machine::default();
     for (text, want) in table {
