@@ -155,7 +155,8 @@ impl Spelling<'_> {
 
 /// Whether a resolver might find an address for it.
 fn is_host_name(text: &str) -> bool {
-    text.contains(|c: char| c.is_ascii_alphabetic())
+    text.contains('.')
+        && text.contains(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))
 }
 
