@@ -445,8 +445,8 @@ fn duplicate_servers(context: &mut Context<'_>, section: &Section, servers: &mut
 
 /// The line that defines a server.
 fn line_of(context: &Context<'_>, section: &Section, server: &Server) -> Span {
-    let lines = section.statements.iter().filter(|line| line.name() == "server");
-    let line = lines.filter(|line| line.text(0) == Some(&server.name));
-    let line = line.filter(|line| context.place(line.span) == server.place).last();
+    let mut lines = section.statements.iter().filter(|line| line.name() == "server");
+    let line =
+        lines.rfind(|line| line.text(0) == Some(&server.name) && context.place(line.span) == server.place);
     line.map_or(section.span, |line| span_at(line, 0))
 }
