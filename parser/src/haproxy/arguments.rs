@@ -100,7 +100,7 @@ impl<'a> Subject<'a> {
         word: &str,
     ) -> Option<Diagnostic> {
         // Settings of a server share names with lines, whose words are not theirs.
-        if self.head == Head::At && self.name.starts_with("server ") {
+        if self.head == Head::At && self.name.to_string().starts_with("server ") {
             return None;
         }
         let message = message(keyword.name, fault, word)?;
@@ -113,7 +113,7 @@ impl<'a> Subject<'a> {
         }
         let cause = match arg {
             Arg::Int(..) => "expects an integer argument.".to_owned(),
-            Arg::Time(_) if self.name.starts_with("timeout ") => {
+            Arg::Time(_) if self.name.to_string().starts_with("timeout ") => {
                 "expects an integer value (in milliseconds)".to_owned()
             }
             Arg::Time(_) => "expects a time as argument.".to_owned(),
