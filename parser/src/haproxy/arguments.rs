@@ -187,13 +187,7 @@ impl<'a> Subject<'a> {
     fn extra(&self, keyword: &Keyword, rest: &[Word], word: &Word) -> Diagnostic {
         let reason = Reason::TooManyArguments;
         let span = span_of(rest, word.span);
-        let own = match keyword.name {
-            // After a facility.
-            "log" => {
-                Some(self.plain(reason, word.span, format!("log : unknown optional log level '{word}'")))
-            }
-            _ => self.own(keyword, Fault::Wrong, reason, word.span, word),
-        };
+        let own = self.own(keyword, Fault::Wrong, reason, word.span, word);
         let diagnostic = own.unwrap_or_else(|| {
             self.alert(reason, span, &format!("cannot handle unexpected argument '{word}'."))
         });
