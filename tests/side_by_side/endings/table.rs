@@ -1,19 +1,6 @@
-//! Every way a session can end, driven against our proxy and a real HAProxy: the log lines, with timers, termination
-//! code and counters of retries and queues, must be the same.
+//! The configuration and the sessions of [`super`].
 
-use std::collections::HashMap;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-use socket2::{Domain, Protocol, Socket, Type};
-
-use super::{origin, watch::settle};
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, eventually, proxy};
-
-const CONFIG: &str = "\
+pub(super) const CONFIG: &str = "\
 global
     log stdout format raw local0
     stats socket SOCKET level admin
@@ -233,7 +220,7 @@ listen raw-fin
 
 /// What the client does after it has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+pub(super) enum Then {
     /// Reads to the end.
     Reads,
     /// Ends its direction, then reads to the end.
@@ -254,14 +241,14 @@ enum Then {
     ToldQueued(&'static str, &'static str),
 }
 
-struct Case {
-    name: &'static str,
-    port: u16,
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    pub(super) port: u16,
     /// `@` stands for the number of the case.
-    send: &'static str,
-    then: Then,
+    pub(super) send: &'static str,
+    pub(super) then: Then,
     /// Termination code, as it stands in the line.
-    code: &'static str,
+    pub(super) code: &'static str,
 }
 
 const fn case(name: &'static str, port: u16, send: &'static str, then: Then, code: &'static str) -> Case {
@@ -270,7 +257,7 @@ const fn case(name: &'static str, port: u16, send: &'static str, then: Then, cod
 
 const WEB: u16 = 8100;
 
-const CASES: &[Case] = &[
+pub(super) const CASES: &[Case] = &[
     case("well", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", Then::Reads, "----"),
     case("kept and left", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "----"),
     case("half closed", WEB, "GET /@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Halves, "----"),
@@ -373,7 +360,7 @@ const CASES: &[Case] = &[
 const DOORS: u16 = 8110;
 
 /// Sessions that commands, servers' states and rules end, and the ends of tunnels.
-const MORE: &[Case] = &[
+pub(super) const MORE: &[Case] = &[
     case(
         "killed before the head",
         DOORS,
@@ -531,7 +518,7 @@ const MORE: &[Case] = &[
 ];
 
 /// Pairs that need a server that is busy: the first one keeps it.
-const QUEUE: &[[Case; 2]] = &[
+pub(super) const QUEUE: &[[Case; 2]] = &[
     [
         case("keeps the server", WEB, "GET /api/@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sH--"),
         case("queue too long", WEB, "GET /api/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sQ--"),
@@ -575,7 +562,7 @@ const QUEUE: &[[Case; 2]] = &[
 ];
 
 /// Where ours differs, and why.
-const DIFFERENT: &[(&str, &str)] = &[
+pub(super) const DIFFERENT: &[(&str, &str)] = &[
     (
         "client left before the head",
         "HAProxy 2.6 looks at such a client only once the server has answered; 3.5 does as we do",
@@ -590,204 +577,3 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("tcp: killed", "2.6 does not say in which state, 3.5 that it was connecting"),
     ("tcp: server went down", "as above"),
 ];
-
-struct Bench {
-    host: Host,
-    proxy: Process,
-    socket: String,
-    /// A listening socket that answers nobody: its queue is full.
-    _hole: (Socket, Vec<Socket>),
-}
-
-impl Bench {
-    fn start(lab: &Lab, name: &str, program: &Program) -> Self {
-        let host = lab.host(name);
-        let _received = origin::start(&host);
-        let hole = host.run(|| {
-            let listener = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-            let addr = SocketAddr::from(([127, 0, 0, 1], 9001));
-            listener.bind(&addr.into()).unwrap();
-            listener.listen(0).unwrap();
-            let mut waiting = Vec::new();
-            for _ in 0..8 {
-                let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-                let full = socket.connect_timeout(&addr.into(), Duration::from_millis(300)).is_err();
-                waiting.push(socket);
-                if full {
-                    break;
-                }
-            }
-            (listener, waiting)
-        });
-        let socket = host.dir().join("stats.sock").to_string_lossy().into_owned();
-        let config = Config::written(&host, "haproxy.cfg", &CONFIG.replace("SOCKET", &socket));
-        let proxy = host.haproxy(program, &config);
-        eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8114"));
-        Self { host, proxy, socket, _hole: hole }
-    }
-
-    /// The log line of every case.
-    fn run(&self) -> HashMap<&'static str, String> {
-        let lines = Mutex::new(HashMap::new());
-        let hands = Hands { proxy: &self.proxy, socket: &self.socket };
-        self.host.run(|| {
-            let drive = |case: &'static Case, at: usize| {
-                let line = hands.drive(case, at);
-                lines.lock().unwrap().insert(case.name, line);
-            };
-            std::thread::scope(|scope| {
-                let drive = &drive;
-                for (at, case) in CASES.iter().chain(MORE).enumerate() {
-                    scope.spawn(move || drive(case, at));
-                }
-                for (nth, [keeper, other]) in QUEUE.iter().enumerate() {
-                    let at = CASES.len() + MORE.len() + 2 * nth;
-                    let backend = ["crowded", "lines", "deserted", "ports"][nth];
-                    scope.spawn(move || drive(keeper, at));
-                    scope.spawn(move || {
-                        eventually("the server to be busy", Duration::from_secs(10), || {
-                            hands.number(backend, "scur") == 1
-                        });
-                        drive(other, at + 1);
-                    });
-                }
-            });
-        });
-        lines.into_inner().unwrap()
-    }
-}
-
-/// What works on a bench.
-#[derive(Clone, Copy)]
-struct Hands<'b> {
-    proxy: &'b Process,
-    socket: &'b str,
-}
-
-impl Hands<'_> {
-    fn line(&self, at: usize) -> Option<String> {
-        let start = format!("{}:", source(at));
-        self.proxy.log().into_iter().find(|line| line.starts_with(&start))
-    }
-
-    /// The answer to a command of the socket.
-    fn tell(&self, command: &str) -> String {
-        let mut stream = UnixStream::connect(self.socket).unwrap();
-        stream.write_all(format!("{command}\n").as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn number(&self, backend: &str, column: &str) -> u64 {
-        Stats::parse(&self.tell("show stat")).number(backend, "BACKEND", column)
-    }
-
-    fn drive(&self, case: &Case, at: usize) -> String {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        socket.bind(&SocketAddr::from((source(at), 0)).into()).unwrap();
-        // A reader that stalls is to be noticed soon.
-        socket.set_recv_buffer_size(4096).unwrap();
-        let to = SocketAddr::from(([127, 0, 0, 1], case.port));
-        socket.connect_timeout(&to.into(), super::PATIENCE).unwrap();
-        let mut stream = TcpStream::from(socket);
-        stream.set_read_timeout(Some(super::PATIENCE)).unwrap();
-        stream.write_all(case.send.replace('@', &at.to_string()).as_bytes()).unwrap();
-        let reset = |stream: TcpStream| {
-            let socket = Socket::from(stream);
-            socket.set_linger(Some(Duration::ZERO)).unwrap();
-        };
-        let mut kept = None;
-        let waits = |backend: &str, column: &str| {
-            eventually("the session to be there", Duration::from_secs(10), || {
-                self.number(backend, column) == 1
-            });
-        };
-        let drain = |mut stream: TcpStream| {
-            let mut piece = [0; 4096];
-            while matches!(stream.read(&mut piece), Ok(1..)) {}
-        };
-        match case.then {
-            Then::Reads | Then::Halves => {
-                if case.then == Then::Halves {
-                    let _ = stream.shutdown(Shutdown::Write);
-                }
-                drain(stream);
-            }
-            Then::Told(backend, command) => {
-                waits(backend, "scur");
-                // The response has begun, where there is one.
-                if case.send.contains("/stalls ") {
-                    let _ = stream.read(&mut [0; 4096]);
-                }
-                self.tell(command);
-                drain(stream);
-            }
-            Then::ToldQueued(backend, command) => {
-                waits(backend, "qcur");
-                self.tell(command);
-                drain(stream);
-            }
-            Then::LeavesSoon => {
-                std::thread::sleep(Duration::from_millis(300));
-                drop(stream);
-            }
-            Then::Stalls => kept = Some(stream),
-            Then::Resets => {
-                stream.read_exact(&mut [0; 4096]).unwrap();
-                reset(stream);
-            }
-            Then::Leaves(backend) => {
-                waits(backend, "scur");
-                drop(stream);
-            }
-            Then::LeavesQueue(backend) => {
-                waits(backend, "qcur");
-                drop(stream);
-            }
-        }
-        let start = Instant::now();
-        let line = loop {
-            match self.line(at) {
-                Some(line) => break settle(&line),
-                None if start.elapsed() > super::PATIENCE => break String::new(),
-                None => std::thread::sleep(Duration::from_millis(20)),
-            }
-        };
-        drop(kept);
-        line
-    }
-}
-
-fn source(at: usize) -> Ipv4Addr {
-    Ipv4Addr::new(127, 0, 2, u8::try_from(at + 1).unwrap())
-}
-
-#[test]
-fn sessions_end_as_haproxys_do() {
-    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
-    let reference = Program::reference("haproxy");
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| Bench::start(&lab, "ours", &proxy()).run());
-        let theirs = Bench::start(&lab, "theirs", &reference).run();
-        (ours.join().unwrap(), theirs)
-    });
-    let mut wrong = Vec::new();
-    for case in CASES.iter().chain(MORE).chain(QUEUE.iter().flatten()) {
-        let (ours, theirs) = (&ours[case.name], &theirs[case.name]);
-        let known = DIFFERENT.iter().any(|(name, _)| *name == case.name);
-        let code = format!(" {} ", case.code);
-        // On a busy machine HAProxy drops a line rather than wait for whoever reads its output.
-        let same = ours == theirs || theirs.is_empty();
-        if (!same && !known) || !ours.contains(&code) {
-            wrong.push(format!("{} ({})\n  ours   {ours}\n  theirs {theirs}", case.name, case.code));
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "{} of {} differ\n{}",
-        wrong.len(),
-        CASES.len() + MORE.len() + 2 * QUEUE.len(),
-        wrong.join("\n")
-    );
-}
