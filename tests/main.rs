@@ -41,6 +41,7 @@ mod refusal;
 mod reload;
 mod server_state;
 mod side_by_side;
+mod slow_peers;
 mod socket;
 mod stateless;
 mod stats_side_by_side;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 use super::listener::Bound;
@@ -32,12 +33,22 @@ pub(super) struct Shared {
     pub(super) service: Arc<dyn Service>,
     pub(super) orders: watch::Receiver<Order>,
     pub(super) room: Room,
+    /// One thread after the other lets connections in: of several that wait only as many as there is room for.
+    turn: Mutex<()>,
     /// Sessions of all threads.
     pub(super) sessions: AtomicU32,
     /// Those of them that wait without a task.
     pub(super) parked: AtomicU32,
     /// Idle connections to servers.
     pub(super) idle: Pools,
+}
+
+impl Shared {
+    /// Do this while no other thread does the like.
+    pub(super) fn in_turn<R>(&self, work: impl FnOnce() -> R) -> R {
+        let _turn = self.turn.lock();
+        work()
+    }
 }
 
 /// Wakes accept loops that found the house full.
@@ -95,6 +106,7 @@ impl Engine {
             service,
             orders: receiver,
             room: Room::default(),
+            turn: Mutex::new(()),
             sessions: AtomicU32::new(0),
             parked: AtomicU32::new(0),
         });

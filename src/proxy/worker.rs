@@ -314,7 +314,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             dst = fixed_dst.or_else(|| io.local_addr());
         }
         let now = clock::now();
-        let conn = Conn {
+        let mut conn = Conn {
             proxy: proxy.clone(),
             listener: listener.clone(),
             io,
@@ -328,7 +328,15 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             received_proxy: false,
             extra: None,
         };
-        let guard = Guard::enter(shared.clone(), &conn);
+        let guard = loop {
+            if let Some(guard) = shared.in_turn(|| (!full()).then(|| Guard::enter(shared.clone(), &conn))) {
+                break guard;
+            }
+            // Another thread let the last one in while this one waited for a connection: it is held before the door.
+            shared.room.wait().await;
+            conn.accepted = clock::now();
+            conn.last_end = conn.accepted;
+        };
         start(conn, guard, true);
     }
 }

@@ -3,6 +3,7 @@
 
 mod cases;
 mod endings;
+mod limits;
 mod origin;
 mod rules;
 mod sources;
