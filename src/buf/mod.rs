@@ -128,7 +128,7 @@ pub const LARGE: usize = 256 * 1024;
 
 /// So many large buffers exist at most for one thread; streams beyond make do with ordinary ones, so that
 /// slow readers cannot take all memory.
-const LARGE_MAX: usize = 256;
+const LARGE_MAX: usize = 64;
 
 /// So many large ones are kept unused.
 const LARGE_KEPT: usize = 16;
