@@ -8,8 +8,8 @@ use super::worker::{fill_large, with};
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder};
 
-/// Re-encoded chunks are gathered up to this many bytes.
-const STREAM_BUFFER: usize = crate::buf::LARGE;
+/// Re-encoded chunks are gathered up to this many bytes: what a receiver that takes nothing costs besides its buffer.
+const GATHERED: usize = 16 * 1024;
 
 /// Why a body stopped.
 #[derive(Debug)]
@@ -162,11 +162,11 @@ impl Pump {
         loop {
             if let Left::Chunked(decoder) = &mut self.left
                 && let Some(buf) = input
-                && self.out.len() < STREAM_BUFFER
+                && self.out.len() < GATHERED
                 && self.budget != Some(0)
             {
                 let most = self.budget.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-                let received = &buf.filled()[..buf.len().min(most)];
+                let received = &buf.filled()[..buf.len().min(most).min(GATHERED)];
                 let result = decoder.decode(received, &mut self.out, &mut self.data);
                 let Ok(n) = result else { return Poll::Ready(Err(PumpError::Malformed)) };
                 buf.consume(n);
@@ -197,6 +197,10 @@ impl Pump {
                 }
                 self.starved = true;
                 return Poll::Pending;
+            }
+            if matches!(self.left, Left::Chunked(_)) && input.is_some() {
+                // The rest of it did not fit.
+                continue;
             }
             if let (Left::Length(_) | Left::UntilClose, Some(buf)) = (&self.left, input.as_mut())
                 && !buf.is_empty()
@@ -328,8 +332,9 @@ impl Pump {
 
     fn more_is_waiting(&mut self, cx: &mut Context<'_>, from: &mut Stream, input: &mut Option<Buf>) -> bool {
         self.hungry = false;
-        matches!(&self.left, Left::Chunked(decoder) if self.copies || decoder.chunk_left() < splice::WORTH_IT)
-            && self.out.len() < STREAM_BUFFER
+        input.is_none()
+            && matches!(&self.left, Left::Chunked(decoder) if self.copies || decoder.chunk_left() < splice::WORTH_IT)
+            && self.out.len() < GATHERED
             && matches!(self.read(cx, from, input), Poll::Ready(Ok(())))
     }
 

@@ -48,6 +48,8 @@ impl Bench {
         let config = Config::written(&host, "haproxy.cfg", &CONFIG.replace("SOCKET", &socket));
         let proxy = host.haproxy(program, &config);
         eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8114"));
+        // It is bound after the ports.
+        eventually("its socket", Duration::from_secs(10), || UnixStream::connect(&socket).is_ok());
         Self { host, proxy, socket, _hole: hole }
     }
 
