@@ -188,6 +188,10 @@ fn the_real_program_means_the_same() {
             // The users of a bare machine: scripts without a user run as root.
             let machine = Machine { script_user: false, ..Machine::default() };
             let loaded = load("k.conf", text.as_slice(), &machine);
+            if loaded.config.instances.is_empty() {
+                // Without a router the real one has nothing to run.
+                continue;
+            }
             let mut interfaces: Vec<String> =
                 loaded.config.instances.iter().filter_map(|one| one.interface.clone()).collect();
             interfaces.sort();
