@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::head::{Head, Version};
-use super::token::{decimal, list, list_has, trim};
+use super::token::{decimal, list, list_has, list_without, trim};
 
 /// Why a well-formed head is refused; the status HAProxy answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,15 +262,11 @@ fn offers(head: &mut Head, wishes: Wishes) {
         if !wishes.upgrade {
             return Some(Vec::new());
         }
-        list(value)
-            .any(is_h2)
-            .then(|| list(value).filter(|word| !is_h2(word)).collect::<Vec<_>>().join(&b','))
+        list_without(value, is_h2, b",")
     });
     if wishes.upgrade && head.get(b"upgrade").is_none() {
         head.edit(b"connection", true, |value| {
-            let is_upgrade = |word: &[u8]| word.eq_ignore_ascii_case(b"upgrade");
-            let rest = || list(value).filter(|word| !is_upgrade(word)).collect::<Vec<_>>().join(&b", "[..]);
-            list(value).any(is_upgrade).then(rest)
+            list_without(value, |word| word.eq_ignore_ascii_case(b"upgrade"), b", ")
         });
     }
 }

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::head::{Head, Version};
 use super::request::{self, Coding, is_h2};
-use super::token::list;
+use super::token::list_without;
 
 /// What the head of a response said, after the parts that concern this hop were taken out of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,10 +54,7 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
     }
     if has_upgrade {
         // An offer of HTTP/2 that the client must not take up behind this proxy's back.
-        head.edit(b"upgrade", true, |value| {
-            let rest = || list(value).filter(|word| !is_h2(word)).collect::<Vec<_>>().join(&b", "[..]);
-            list(value).any(is_h2).then(rest)
-        });
+        head.edit(b"upgrade", true, |value| list_without(value, is_h2, b", "));
     }
     if status < 200 {
         // It has no body, whatever it says.

@@ -119,6 +119,12 @@ pub fn list_has(value: &[u8], word: &[u8]) -> bool {
     list(value).any(|item| item.eq_ignore_ascii_case(word))
 }
 
+/// The comma-separated `value` without the elements that are `unwanted`; `None` if it has none of them.
+pub fn list_without(value: &[u8], unwanted: impl Fn(&[u8]) -> bool, separator: &[u8]) -> Option<Vec<u8>> {
+    let rest = || list(value).filter(|item| !unwanted(item)).collect::<Vec<_>>().join(separator);
+    list(value).any(&unwanted).then(rest)
+}
+
 /// Decimal number that fits, nothing else around it; zeroes in front do not count.
 #[must_use]
 pub fn decimal(s: &[u8]) -> Option<u64> {
