@@ -184,6 +184,26 @@ pub struct LogTarget {
     pub profile: Option<String>,
 }
 
+impl LogTarget {
+    /// Default of [`LogTarget::max_len`], bytes.
+    pub const DEFAULT_LENGTH: usize = 1024;
+
+    /// With the defaults of everything that a `log` line may leave out.
+    #[must_use]
+    pub fn new(dest: LogDest, framing: LogFraming, facility: Facility) -> Self {
+        Self {
+            dest,
+            framing,
+            max_len: Self::DEFAULT_LENGTH,
+            facility,
+            max_level: Severity(7),
+            min_level: Severity(0),
+            sample: None,
+            profile: None,
+        }
+    }
+}
+
 /// When in the life of a session a line is written, or in which list the rule stands that asks for it (`do-log`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LogStep {

@@ -7,7 +7,7 @@ use super::{Address, Live, Proxy, Server, vars};
 use crate::balance::key;
 use crate::expr::{Sample, conv};
 use crate::ir::expr::SampleType;
-use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingAddr, RingConf, RingServer, Severity};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingAddr, RingConf, RingServer};
 use crate::ir::proxy::{HashFunction, LogBalance};
 use crate::log::{Balancer, Logger, Targets};
 
@@ -50,16 +50,8 @@ fn way(logger: &Logger, backend: &str, server: &Server) -> Option<Targets> {
             LogDest::Ring(name)
         }
     };
-    Some(logger.open(&[LogTarget {
-        dest,
-        framing: LogFraming::Raw,
-        max_len: usize::MAX,
-        facility: Facility(0),
-        max_level: Severity(7),
-        min_level: Severity(0),
-        sample: None,
-        profile: None,
-    }]))
+    let target = LogTarget::new(dest, LogFraming::Raw, Facility(0));
+    Some(logger.open(&[LogTarget { max_len: usize::MAX, ..target }]))
 }
 
 impl Balancer for Servers {

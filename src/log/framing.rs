@@ -140,16 +140,7 @@ mod tests {
             (LogFraming::Iso, &anonymous, format!("{iso} ")),
             (LogFraming::Raw, &anonymous, String::new()),
         ] {
-            let target = LogTarget {
-                dest: LogDest::Stdout,
-                framing,
-                max_len: 1024,
-                facility: Facility(16),
-                max_level: Severity(7),
-                min_level: Severity(0),
-                sample: None,
-                profile: None,
-            };
+            let target = LogTarget::new(LogDest::Stdout, framing, Facility(16));
             let mut line = Vec::new();
             header(&mut line, &target, Severity(6), sender, now);
             assert_eq!(String::from_utf8(line).unwrap(), expected, "{framing:?}");

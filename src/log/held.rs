@@ -95,19 +95,10 @@ mod tests {
     use std::time::Duration;
 
     use super::super::{Identity, Logger, level};
-    use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+    use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget};
 
     fn target(dest: LogDest) -> LogTarget {
-        LogTarget {
-            dest,
-            framing: LogFraming::Raw,
-            max_len: 1024,
-            facility: Facility(16),
-            max_level: Severity(7),
-            min_level: Severity(0),
-            sample: None,
-            profile: None,
-        }
+        LogTarget::new(dest, LogFraming::Raw, Facility(16))
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::ir;
-use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget};
 use crate::live::{CheckOrder, Live, Proxy, Server};
 use crate::log::{Identity, Logger};
 
@@ -35,16 +35,8 @@ impl Bench {
     fn new() -> Self {
         let lines = UdpSocket::bind("127.0.0.1:0").unwrap();
         lines.set_nonblocking(true).unwrap();
-        let target = LogTarget {
-            dest: LogDest::Udp(lines.local_addr().unwrap()),
-            framing: LogFraming::Short,
-            max_len: 1024,
-            facility: Facility(16),
-            max_level: Severity(7),
-            min_level: Severity(0),
-            sample: None,
-            profile: None,
-        };
+        let target =
+            LogTarget::new(LogDest::Udp(lines.local_addr().unwrap()), LogFraming::Short, Facility(16));
         let proxy = |name: &str, caps, servers| {
             let mut proxy = ir::Proxy::new(name, caps);
             proxy.logs = vec![target.clone()];

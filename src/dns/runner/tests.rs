@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use super::*;
 use crate::dns::tests::reply;
-use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget};
 use crate::ir::resolvers::Nameserver;
 use crate::ir::server::InitAddr;
 use crate::log::{Identity, Logger};
@@ -80,16 +80,8 @@ impl Bench {
     async fn with(names: &[&str], zone: Zone, nameservers: &[Nameserver]) -> Self {
         let lines = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let mut proxy = ir::Proxy::new("b", ir::Caps::Backend);
-        proxy.logs = vec![LogTarget {
-            dest: LogDest::Udp(lines.local_addr().unwrap()),
-            framing: LogFraming::Raw,
-            max_len: 1024,
-            facility: Facility(16),
-            max_level: Severity(7),
-            min_level: Severity(0),
-            sample: None,
-            profile: None,
-        }];
+        proxy.logs =
+            vec![LogTarget::new(LogDest::Udp(lines.local_addr().unwrap()), LogFraming::Raw, Facility(16))];
         proxy.backend.as_mut().unwrap().servers = names
             .iter()
             .enumerate()

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use super::*;
 use crate::ir;
 use crate::ir::check::{Check, CheckKind, HttpRequest, Step, Text};
-use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, Severity};
+use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget};
 use crate::ir::server::{Agent, ServerCheck};
 use crate::live::Server;
 use crate::log::{Identity, Logger};
@@ -24,16 +24,8 @@ impl Bench {
     async fn new(addrs: &[SocketAddr], check: Check, change: impl FnOnce(&mut ir::Proxy)) -> Self {
         let lines = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let mut proxy = ir::Proxy::new("b", ir::Caps::Backend);
-        proxy.logs = vec![LogTarget {
-            dest: LogDest::Udp(lines.local_addr().unwrap()),
-            framing: LogFraming::Raw,
-            max_len: 1024,
-            facility: Facility(16),
-            max_level: Severity(7),
-            min_level: Severity(0),
-            sample: None,
-            profile: None,
-        }];
+        proxy.logs =
+            vec![LogTarget::new(LogDest::Udp(lines.local_addr().unwrap()), LogFraming::Raw, Facility(16))];
         proxy.timeouts.check = Some(Duration::from_secs(5));
         let half = proxy.backend.as_mut().unwrap();
         half.check = check;

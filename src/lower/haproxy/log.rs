@@ -11,8 +11,6 @@ use super::context::{Context, span_at};
 use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingConf, Sampling, Severity};
 
 const SYSLOG_PORT: u16 = 514;
-const DEFAULT_LENGTH: usize = 1024;
-
 /// A line of a proxy: its own target, or those of `global`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum LogLine {
@@ -43,16 +41,7 @@ pub(super) fn line(
         return None;
     };
     let dest = dest(context, written, line, rings)?;
-    let mut target = LogTarget {
-        dest,
-        framing: LogFraming::default(),
-        max_len: DEFAULT_LENGTH,
-        facility: Facility(code(FACILITIES, facility)),
-        max_level: Severity(7),
-        min_level: Severity(0),
-        sample: None,
-        profile: None,
-    };
+    let mut target = LogTarget::new(dest, LogFraming::default(), Facility(code(FACILITIES, facility)));
     // A ring's own framing and length hold for targets that say none.
     if let LogDest::Ring(name) = &target.dest
         && let Some(ring) = rings.iter().find(|ring| ring.name == *name)
