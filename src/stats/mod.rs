@@ -20,5 +20,16 @@ pub mod watch;
 pub use row::{Kind, Row};
 pub use rows::Selection;
 
+/// A time in its two largest units: `4s`, `1m5s`, `2h0m`, `1d4h`.
+#[must_use]
+pub fn age(seconds: u64) -> String {
+    match seconds {
+        86400.. => format!("{}d{}h", seconds / 86400, seconds % 86400 / 3600),
+        3600.. => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
+        60.. => format!("{}m{}s", seconds / 60, seconds % 60),
+        _ => format!("{seconds}s"),
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,6 +7,7 @@ use ratatui::text::{Line as Text, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState};
 
 use super::app::{App, Line, Mode, Node, Order};
+use crate::stats::age;
 
 const KEYS: &str = " q quit  / filter  s sort  d drain  m maint  r ready  w weight  ? help ";
 
@@ -218,15 +219,5 @@ fn span(us: u64) -> String {
         0..1000 => format!("{us}us"),
         1000..1_000_000 => format!("{:.1}ms", us as f64 / 1e3),
         _ => format!("{:.1}s", us as f64 / 1e6),
-    }
-}
-
-/// The two greatest units.
-fn age(seconds: u64) -> String {
-    match seconds {
-        86400.. => format!("{}d{}h", seconds / 86400, seconds % 86400 / 3600),
-        3600.. => format!("{}h{}m", seconds / 3600, seconds % 3600 / 60),
-        60.. => format!("{}m{}s", seconds / 60, seconds % 60),
-        _ => format!("{seconds}s"),
     }
 }

@@ -11,6 +11,7 @@ use super::session::duration_ms;
 use crate::ir::ProxyIdx;
 use crate::ir::global::Level;
 use crate::live::board::{Ask, Broken, Look, Side};
+use crate::stats::age;
 use crate::sys::clock;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -179,17 +180,6 @@ fn protocol(look: &Look, anon: Anon) -> (&'static str, String) {
     }
 }
 
-/// A time in its two largest units: `4s`, `1m5s`, `2h3m`, `1d4h`.
-fn human(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{seconds}s"),
-        60..3600 => format!("{}m{}s", seconds / 60, seconds % 60),
-        3600..86400 => format!("{}h{}m", seconds / 3600, seconds / 60 % 60),
-        _ => format!("{}d{}h", seconds / 86400, seconds / 3600 % 24),
-    }
-}
-
 /// As HAProxy has it. What only its own inside has (flags, analysers, tasks) is 0, or empty where it has a time.
 fn line(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std::fmt::Result {
     let (fe, be, srv) = names(control, look, anon);
@@ -202,7 +192,7 @@ fn line(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std::fm
          rq[f=000000h,i=0,an=00h,ax=] rp[f=000000h,i=0,an=00h,ax=] scf=[8,0h,fd=1/{},rex=,wex=] \
          scb=[{server_side},0h,fd=1/-1,rex=,wex=] exp= rc=0 c_exp=",
         look.id,
-        human(look.exchange.unwrap_or(look.age)),
+        age(look.exchange.unwrap_or(look.age).as_secs()),
         look.calls,
         look.fd,
     )
@@ -233,7 +223,7 @@ fn details(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std:
         look.server.map_or(-1, i64::from),
         look.calls,
         look.thread + 1,
-        human(look.age),
+        age(look.age.as_secs()),
         look.exchange.map_or_else(|| "none".to_owned(), |e| format!("{}ms", e.as_millis())),
         look.fd,
     )
