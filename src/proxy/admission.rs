@@ -116,7 +116,7 @@ fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: 
         return true;
     }
     if let rules::Outcome::SilentDrop(hops) = outcome {
-        conn.io.vanish_on_close(hops);
+        conn.vanish(hops);
     }
     conn.frontend().counters.dcon.inc();
     conn.listener.counters.dcon.inc();

@@ -52,6 +52,8 @@ pub(super) struct Extra {
     pub(super) bound: bool,
     /// It came to a proxy of `mode tcp` and has become HTTP.
     pub(super) is_http: bool,
+    /// Its socket was told to say nothing more.
+    pub(super) vanished: bool,
     /// The server of the last exchange (`option prefer-last-server`).
     pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
 }
@@ -88,6 +90,12 @@ impl Conn {
             .position(|own| own.backend == backend && Arc::ptr_eq(&own.server, server) && own.bond == bond)?;
         let own = list.remove(at);
         Some((own.io, own.requests))
+    }
+
+    /// Leave without a word, or with a reset of so many hops (`silent-drop [rst-ttl N]`).
+    pub(super) fn vanish(&mut self, hops: Option<u8>) {
+        self.io.vanish_on_close(hops);
+        self.extra().vanished = true;
     }
 
     /// Keep a connection for this client.

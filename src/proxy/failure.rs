@@ -77,8 +77,6 @@ pub(super) struct Failure {
     pub(super) retry_safe: bool,
     /// Status of the answer, 0: none.
     pub(super) status: u16,
-    /// The client's socket was told to say nothing: it is closed at once.
-    pub(super) vanished: bool,
 }
 
 impl Failure {
@@ -97,13 +95,7 @@ impl Failure {
             (Phase::Tarpit, _) => 500,
             _ => 0,
         };
-        Self {
-            who,
-            phase,
-            retry_safe: matches!(phase, Phase::Queue | Phase::Connect),
-            status,
-            vanished: false,
-        }
+        Self { who, phase, retry_safe: matches!(phase, Phase::Queue | Phase::Connect), status }
     }
 
     /// The same with another status.

@@ -149,8 +149,8 @@ pub(super) async fn inspect(
                 continue;
             }
             Outcome::SilentDrop(hops) => {
-                conn.io.vanish_on_close(hops);
-                return Err(Failure { vanished: true, ..denied(txn) });
+                conn.vanish(hops);
+                return Err(denied(txn));
             }
             _ => return Err(denied(txn)),
         }

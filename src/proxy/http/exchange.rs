@@ -97,9 +97,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
         Flow::Done(next) => next,
         Flow::Failed(failure) => {
             txn.failure = failure;
-            if failure.vanished {
-                Next::Vanish
-            } else if failure.status == 0 {
+            if failure.status == 0 {
                 Next::Close
             } else if failure.who == Who::Proxy && failure.phase == Phase::Request && failure.status == 400 {
                 // A body that broke the grammar: the message never became a whole request.
@@ -357,7 +355,7 @@ async fn request_phase(
                 txn.times.request = None;
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
-                return Some(Flow::Done(instead::without_answer(conn, &outcome)));
+                return Some(instead::without_answer(conn, &outcome));
             }
         }
     }

@@ -23,12 +23,11 @@ pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure)
 }
 
 /// `reject` and `silent-drop`.
-pub(super) fn without_answer(conn: &Conn, outcome: &Outcome) -> Next {
+pub(super) fn without_answer(conn: &mut Conn, outcome: &Outcome) -> Flow {
     if let Outcome::SilentDrop(hops) = outcome {
-        conn.io.vanish_on_close(*hops);
-        return Next::Vanish;
+        conn.vanish(*hops);
     }
-    Next::Close
+    Flow::Done(Next::Close)
 }
 
 /// A response that rules denied.

@@ -63,7 +63,7 @@ pub(super) async fn response(
             // No service can be named in a response rule.
             Outcome::Reject | Outcome::SilentDrop(_) | Outcome::Service(_) => {
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
-                return Some(Flow::Done(without_answer(conn, &outcome)));
+                return Some(without_answer(conn, &outcome));
             }
         }
     }

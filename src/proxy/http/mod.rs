@@ -33,8 +33,6 @@ pub(super) enum Next {
     KeepAlive,
     /// Close.
     Close,
-    /// Close at once: the socket was told to say nothing.
-    Vanish,
 }
 
 /// How the wait for a request ended.
@@ -70,10 +68,8 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
                 return Ended::Closed;
             }
         }
-        match Box::pin(exchange::run(conn)).await {
-            Next::KeepAlive => {}
-            Next::Close => break,
-            Next::Vanish => return Ended::Closed,
+        if Box::pin(exchange::run(conn)).await == Next::Close {
+            break;
         }
         conn.requests = conn.requests.saturating_add(1);
     }
@@ -141,6 +137,9 @@ const ENOUGH: usize = 64 * 1024 * 1024;
 /// Close the sending side and take what the client still sends, so that closing does not reset the connection
 /// under an answer that is still on its way. `is_sending`: more of its request is to be expected.
 async fn linger(conn: &mut Conn, is_sending: bool) {
+    if conn.extra.as_ref().is_some_and(|extra| extra.vanished) {
+        return;
+    }
     let waits = is_sending && !with(|w| w.live().is_stopping());
     if !waits && conn.io.unread() != Unread::Bytes {
         // Closing says the same, or nobody listens.

@@ -11,7 +11,7 @@ use super::wait::{Exchange, poll_upload};
 use super::{Next, answer, body, judged, persist};
 use crate::expr::{Answer, AnswerBody};
 use crate::http::request::Facts;
-use crate::http::{Body, Version, response};
+use crate::http::{Body, response};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::HttpConnMode;
 use crate::live::Server;
@@ -74,7 +74,6 @@ pub(super) async fn respond(
         && !rf.odd_framing
         && !x.refused;
     let Some(resp) = &mut txn.resp else { return Flow::Done(Next::Close) };
-    let keep = keep && !(rf.body == Body::Chunked && resp.version() != Version::Http11);
     txn.status = resp.status();
     let mut unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
     if !tunnel {
