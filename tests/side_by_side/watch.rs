@@ -146,6 +146,11 @@ fn send(case: &Case, at: usize) -> (String, bool) {
     if case.half_close {
         let _ = stream.shutdown(Shutdown::Write);
     }
+    read_all(&mut stream)
+}
+
+/// Everything that comes, and whether the other side ended it (rather than the patience of the socket).
+pub(super) fn read_all(stream: &mut TcpStream) -> (String, bool) {
     let mut answer = Vec::new();
     let mut piece = [0; 16384];
     let closed = loop {

@@ -18,7 +18,7 @@ use regex::Regex;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::origin::{self, Received};
-use super::watch::{Seen, settle, steady};
+use super::watch::{Seen, read_all, settle, steady};
 use crate::lab::{Config, Host, Lab, Part, Process, Program, eventually, proxy};
 
 use requests::Case;
@@ -279,16 +279,7 @@ fn send(case: &Case, how: How, number: usize) -> (String, bool) {
             std::thread::sleep(HEAD_START);
         }
     }
-    let mut answer = Vec::new();
-    let mut piece = [0; 16384];
-    let closed = loop {
-        match stream.read(&mut piece) {
-            Ok(0) => break true,
-            Ok(read) => answer.extend_from_slice(&piece[..read]),
-            Err(error) => break error.kind() == std::io::ErrorKind::ConnectionReset,
-        }
-    };
-    (String::from_utf8_lossy(&answer).into_owned(), closed)
+    read_all(&mut stream)
 }
 
 /// One line of the list of differences.
