@@ -5,12 +5,17 @@ use std::time::{Duration, Instant};
 /// How often a condition is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// Waits until `probe` yields a value.
+/// From here on a time given is patience with the machine and no property of what is tested.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits until `probe` yields a value. Ten seconds and more mean "it must come": the machine that runs the whole
+/// suite at once has three times as long.
 ///
 /// # Panics
 /// When it has not within `within`; the message says what was awaited.
 pub(crate) fn wait_for<T>(what: &str, within: Duration, mut probe: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
+    let within = if within >= PATIENCE { within * 3 } else { within };
     loop {
         if let Some(value) = probe() {
             return value;
