@@ -10,8 +10,8 @@ use tandem_parser::suggest;
 
 use super::check::{self, Site};
 use super::pattern::{self, Operator, Spelling};
-use super::reference;
 use super::{Language, Named, Read};
+use super::{known, reference};
 use crate::expr::pattern as index;
 use crate::ir::expr::{Acl, AclTest, Cond, Fetch, SampleType, Term};
 use crate::ir::pattern::MatchMethod;
@@ -359,6 +359,11 @@ impl Language<'_> {
         {
             let message = said.diagnostic.message.trim_end_matches('.');
             said.diagnostic.message = format!("{message} in ACL expression '{word}'.");
+            let criteria: Vec<String> = criteria().map(|(name, ..)| name).collect();
+            let fetches = known::fetch_names().map(|name| -> &str { name });
+            let known = fetches.chain(criteria.iter().map(String::as_str));
+            let near = suggest::nearest(&written, known).map(|near| format!("did you mean '{near}'?"));
+            said.diagnostic.help = near.into_iter().collect();
         }
         let found = found?;
         let valid = found.phases;

@@ -21,6 +21,10 @@ fn conditions_are_refused_with_reasons() {
         ("if METH_GT", "no such ACL : 'METH_GT'. | did you mean 'METH_GET'?"),
         ("if { src 10.0.0.1", "missing closing '}' in condition."),
         ("if { pth /x }", "unknown fetch method 'pth' in ACL expression 'pth'. | did you mean 'path'?"),
+        (
+            "if { path_bg /x }",
+            "unknown fetch method 'path_bg' in ACL expression 'path_bg'. | did you mean 'path_beg'?",
+        ),
         ("if { path,lwer /x }", "unknown converter 'lwer'. | did you mean 'lower'?"),
         (
             "if { sc0_http_req_rate gt 10 }",
