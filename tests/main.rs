@@ -63,5 +63,6 @@ mod vrrp_requirements;
 mod vrrp_settings;
 mod vrrp_signed;
 mod vrrp_status;
+mod vrrp_track_proxy;
 mod vrrp_tracking;
 mod vrrp_upkeep;

@@ -27,6 +27,8 @@ use crate::sys::rights::{self, Handed};
 use crate::sys::{self, clock};
 use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
 
+use super::tell;
+
 /// Files that are open besides connections and listeners: pollers and event descriptors of each thread.
 const FILES_PER_THREAD: u64 = 4;
 
@@ -163,6 +165,8 @@ struct Sockets {
     bound: Vec<proxy::Bound>,
     forwards: Vec<forward::Bound>,
     control: Vec<ctl::runner::Bound>,
+    /// Where VRRP engines ask.
+    told: Option<std::os::unix::net::UnixListener>,
 }
 
 /// Binds all listeners, with the sockets of the process before where there are any.
@@ -189,7 +193,13 @@ fn listen(live: &Live, threads: usize, mut handed: Vec<Handed>) -> Result<Socket
         })
     };
     let control = live.config.global.stats_sockets.iter().map(bind_control).collect::<Result<_, _>>()?;
-    Ok(Sockets { bound, forwards, control })
+    let told = tell::bind().inspect_err(|error| {
+        console::say(
+            Kind::Warning,
+            &format!("No VRRP engine can follow this proxy (track_proxy): no name for its socket: {error}."),
+        );
+    });
+    Ok(Sockets { bound, forwards, control, told: told.ok() })
 }
 
 /// Goes to the background if asked to, and writes the pid file: it is opened before privileges go, and written by
@@ -282,6 +292,9 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
     let end = runtime.block_on(async {
         tokio::spawn(control.watch.clone().run(live.clone()));
+        if let Some(listener) = sockets.told {
+            tokio::spawn(tell::serve(listener, live.clone()));
+        }
         tokio::select! {
             end = watch(live, &engine, &control) => end,
             error = serve(control.clone(), sockets.control, passed) => {

@@ -121,6 +121,7 @@ impl Proxy {
             }
         }
         self.note_backend_health();
+        self.changed.notify_waiters();
     }
 
     /// Suspends a server's check or takes it up again; its state stays as it is meanwhile.

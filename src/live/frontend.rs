@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
 
+use tokio::sync::Notify;
+
 use crate::ir;
 use crate::metrics::{FrontendCounters, ListenerCounters};
 
@@ -26,6 +28,7 @@ pub struct Frontend {
     pub listeners: Vec<Arc<Listener>>,
     maxconn: AtomicU32,
     state: AtomicU8,
+    changed: Arc<Notify>,
 }
 
 /// A listener that runs.
@@ -38,7 +41,12 @@ pub struct Listener {
 }
 
 impl Frontend {
-    pub(super) fn new(proxy: &ir::Proxy, half: &ir::Frontend, process_maxconn: u32) -> Self {
+    pub(super) fn new(
+        proxy: &ir::Proxy,
+        half: &ir::Frontend,
+        process_maxconn: u32,
+        changed: &Arc<Notify>,
+    ) -> Self {
         let listeners = half
             .binds
             .iter()
@@ -49,6 +57,7 @@ impl Frontend {
             listeners,
             maxconn: AtomicU32::new(half.maxconn.unwrap_or(process_maxconn)),
             state: AtomicU8::new(0),
+            changed: changed.clone(),
         };
         if proxy.disabled {
             frontend.set_state(FrontendState::Stopped);
@@ -80,6 +89,7 @@ impl Frontend {
     /// Changes the state; the accept loops look at it.
     pub fn set_state(&self, state: FrontendState) {
         self.state.store(state as u8, Relaxed);
+        self.changed.notify_waiters();
     }
 
     pub(super) fn clear_counters(&self, all: bool) {

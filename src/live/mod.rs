@@ -26,6 +26,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime};
 
+use tokio::sync::Notify;
+
 use crate::ir::{self, ProxyIdx};
 use crate::log::{Logger, Targets};
 use crate::metrics::ProcessCounters;
@@ -69,6 +71,8 @@ pub struct Live {
     stopping: AtomicBool,
     unique: AtomicU64,
     check_wire: Arc<CheckWire>,
+    /// Told whenever a server or a frontend changes its state, and at the end.
+    pub changed: Arc<Notify>,
 }
 
 /// Limits per second of the process; 0: none. Connections over them stay in the kernel's queue.
@@ -96,6 +100,7 @@ pub struct Proxy {
     /// Backend half.
     pub backend: Option<Backend>,
     check_wire: Arc<CheckWire>,
+    changed: Arc<Notify>,
 }
 
 impl Live {
@@ -105,6 +110,7 @@ impl Live {
         vars::preset(&config);
         logger.define(&config.rings);
         let check_wire = Arc::new(CheckWire::default());
+        let changed = Arc::new(Notify::new());
         let proxies: Vec<_> = config
             .proxies
             .iter()
@@ -113,11 +119,12 @@ impl Live {
                 let ir = Arc::new(ir.clone());
                 Arc::new(Proxy {
                     idx: ProxyIdx(i as u32),
-                    frontend: ir.frontend.as_ref().map(|half| Frontend::new(&ir, half, maxconn)),
+                    frontend: ir.frontend.as_ref().map(|half| Frontend::new(&ir, half, maxconn, &changed)),
                     backend: ir.backend.as_ref().map(|half| Backend::new(&ir, half)),
                     logs: logger.open(&ir.logs),
                     logger: logger.clone(),
                     check_wire: check_wire.clone(),
+                    changed: changed.clone(),
                     ir,
                 })
             })
@@ -142,6 +149,7 @@ impl Live {
             stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,
+            changed,
         });
         log_backend::attach(&live);
         live
@@ -215,6 +223,7 @@ impl Live {
     /// Begins a soft stop.
     pub fn stop(&self) {
         self.stopping.store(true, Relaxed);
+        self.changed.notify_waiters();
     }
 
     /// A number no other session of this process has (`%rt`).

@@ -5,6 +5,7 @@
 //! | [`packet`], [`reject`] | the wire format and what is wrong with a packet |
 //! | [`fsm`], [`event`] | the election of one virtual router, and its log lines |
 //! | [`track`], [`quorum`] | scripts, interfaces, files and processes, and what they do to a priority |
+//! | [`proxy`] | what the proxy on the machine tells of itself |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 //! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
 //! | [`rfc9568`] | what the RFC demands, and the tests that hold it |
@@ -23,6 +24,7 @@ pub mod event;
 pub mod fsm;
 pub mod lifetime;
 pub mod packet;
+pub mod proxy;
 pub mod quorum;
 pub mod reject;
 pub mod rfc9568;

@@ -69,6 +69,13 @@ pub enum TrackEvent {
         /// Gained?
         gained: bool,
     },
+    /// What a `track_proxy` asks for fails, or does again what it should.
+    Proxy {
+        /// Name of the `track_proxy`.
+        proxy: String,
+        /// What is wrong; `None`: nothing any more.
+        failing: Option<String>,
+    },
     /// A tracked file put an instance into FAULT, or let it go.
     FileFault {
         /// Instance.
@@ -110,6 +117,8 @@ impl fmt::Display for TrackEvent {
             Self::Quorum { process, gained } => {
                 write!(f, "Quorum {} for tracked process {process}", if *gained { "gained" } else { "lost" })
             }
+            Self::Proxy { proxy, failing: Some(why) } => write!(f, "Tracked proxy {proxy} failed: {why}"),
+            Self::Proxy { proxy, failing: None } => write!(f, "Tracked proxy {proxy} succeeded"),
             Self::FileFault { instance, file, fault } => {
                 let how = if *fault { "now" } else { "leaving" };
                 write!(f, "({instance}): tracked file {file} {how} FAULT state")

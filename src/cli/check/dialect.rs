@@ -27,6 +27,7 @@ const KEEPALIVED_BLOCKS: &[&str] = &[
     "vrrp_track_file",
     "track_file",
     "track_process",
+    "track_proxy",
     "track_group",
     "virtual_server",
     "virtual_server_group",

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::super::Place;
 use super::address::{Route, Rule, Vip};
 use super::hmac::AuthHmac;
-use super::track::{NotifyScript, TrackBfd, TrackInterface, TrackedFile, TrackedProcess, TrackedScript};
+use super::track::{
+    NotifyScript, TrackBfd, TrackInterface, TrackedFile, TrackedProcess, TrackedProxy, TrackedScript,
+};
 use super::{InstanceIdx, SyncGroupIdx};
 
 /// Protocol version on the wire.
@@ -290,6 +292,8 @@ pub struct Instance {
     pub track_files: Vec<TrackedFile>,
     /// `track_process`.
     pub track_processes: Vec<TrackedProcess>,
+    /// `track_proxy`.
+    pub track_proxies: Vec<TrackedProxy>,
     /// `track_bfd`; known, not run yet.
     pub track_bfd: Vec<TrackBfd>,
     /// `dont_track_primary`: the instance's own interface going down is not FAULT.
@@ -390,6 +394,7 @@ impl Instance {
             track_scripts: Vec::new(),
             track_files: Vec::new(),
             track_processes: Vec::new(),
+            track_proxies: Vec::new(),
             track_bfd: Vec::new(),
             dont_track_primary: false,
             linkbeat_use_polling: false,
@@ -424,6 +429,8 @@ pub struct SyncGroup {
     pub track_files: Vec<TrackedFile>,
     /// `track_process`.
     pub track_processes: Vec<TrackedProcess>,
+    /// `track_proxy`.
+    pub track_proxies: Vec<TrackedProxy>,
     /// `track_bfd`.
     pub track_bfd: Vec<TrackBfd>,
     /// `sync_group_tracking_weight` (`global_tracking`): members may track with weights.

@@ -26,8 +26,8 @@ pub use instance::{
 };
 pub use track::{
     BfdInstance, ExecMode, NameMatch, NotifyScript, ParamMatch, RunAs, Script, ScriptIdx, TrackBfd,
-    TrackFile, TrackFileIdx, TrackInterface, TrackProcess, TrackProcessIdx, TrackedFile, TrackedProcess,
-    TrackedScript, WatchedProcess,
+    TrackFile, TrackFileIdx, TrackInterface, TrackProcess, TrackProcessIdx, TrackProxy, TrackProxyIdx,
+    TrackedBackend, TrackedFile, TrackedProcess, TrackedProxy, TrackedScript, WatchedProcess,
 };
 
 use std::time::Duration;
@@ -53,6 +53,8 @@ pub struct Config {
     pub track_files: Vec<TrackFile>,
     /// `vrrp_track_process` blocks.
     pub track_processes: Vec<TrackProcess>,
+    /// `track_proxy` blocks (not keepalived's).
+    pub track_proxies: Vec<TrackProxy>,
     /// `bfd_instance` blocks; parsed, not run yet.
     pub bfd: Vec<BfdInstance>,
     /// `vrrp_instance` blocks in file order.

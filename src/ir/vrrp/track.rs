@@ -17,6 +17,10 @@ pub struct TrackFileIdx(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrackProcessIdx(pub u32);
 
+/// Index of a tracked proxy in [`super::Config::track_proxies`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrackProxyIdx(pub u32);
+
 /// Who a script runs as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunAs {
@@ -194,6 +198,43 @@ pub struct TrackedProcess {
     /// Which.
     pub process: TrackProcessIdx,
     /// -254..254.
+    pub weight: i32,
+    /// `reverse`.
+    pub reverse: bool,
+}
+
+/// `track_proxy NAME`, which keepalived does not know: what the proxy on this machine must be able to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackProxy {
+    /// Name.
+    pub name: String,
+    /// `frontend NAME...`: these take connections. Without any, and without a backend, all that listen do.
+    pub frontends: Vec<String>,
+    /// `backend NAME [min_servers N]`.
+    pub backends: Vec<TrackedBackend>,
+    /// `weight`, -253..253, default 0.
+    pub weight: i32,
+    /// `weight N reverse`.
+    pub reverse: bool,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A backend of a [`TrackProxy`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackedBackend {
+    /// Name.
+    pub name: String,
+    /// `min_servers`: so many servers take requests, default 1.
+    pub min_servers: u32,
+}
+
+/// `track_proxy { NAME [weight N [reverse]] }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackedProxy {
+    /// Which.
+    pub proxy: TrackProxyIdx,
+    /// -253..253.
     pub weight: i32,
     /// `reverse`.
     pub reverse: bool,

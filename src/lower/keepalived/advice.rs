@@ -31,6 +31,36 @@ impl Cx<'_> {
                 );
             }
         }
+        for (index, proxy) in self.config.track_proxies.iter().enumerate() {
+            let of = |list: &[crate::ir::vrrp::TrackedProxy]| {
+                list.iter()
+                    .filter(|one| one.proxy.0 as usize == index)
+                    .map(|one| one.weight)
+                    .collect::<Vec<_>>()
+            };
+            let instances = self.config.instances.iter().flat_map(|instance| of(&instance.track_proxies));
+            let groups = self.config.sync_groups.iter().flat_map(|group| of(&group.track_proxies));
+            let weights: Vec<i32> = instances.chain(groups).collect();
+            let mut note = |reason, text: String, help: String| {
+                let span = self.proxy_spans[index];
+                notes.push(Diagnostic::notice(reason, span, text).head(Head::Plain).help(help));
+            };
+            if weights.is_empty() {
+                note(
+                    Reason::NoEffect,
+                    format!("Warning - track_proxy {} is not used", proxy.name),
+                    format!("add it to an instance: track_proxy {{ {} }}", proxy.name),
+                );
+            } else if weights.contains(&0) && !proxy.backends.is_empty() {
+                note(
+                    Reason::Conflict,
+                    format!("track_proxy {} has no weight: its failure is FAULT", proxy.name),
+                    "servers that fail for every router leave no master at all; with 'weight -30' the address stays \
+                     with one of them"
+                        .into(),
+                );
+            }
+        }
         for note in notes {
             self.report.push(note);
         }

@@ -24,6 +24,7 @@ pub(super) struct Cx<'a> {
     pub(super) missing_interface: bool,
     /// Places of `config.scripts`, `config.instances` and `config.sync_groups`.
     pub(super) script_spans: Vec<Span>,
+    pub(super) proxy_spans: Vec<Span>,
     pub(super) instance_spans: Vec<Span>,
     pub(super) group_spans: Vec<Span>,
     /// `notify_priority_changes` of the groups, by index.
@@ -45,6 +46,7 @@ impl<'a> Cx<'a> {
             here: Span::default(),
             missing_interface: false,
             script_spans: Vec::new(),
+            proxy_spans: Vec::new(),
             instance_spans: Vec::new(),
             group_spans: Vec::new(),
             group_priority_changes: Vec::new(),

@@ -52,6 +52,7 @@ impl Cx<'_> {
         draft.group.track_scripts = tracked.scripts;
         draft.group.track_files = tracked.files;
         draft.group.track_processes = tracked.processes;
+        draft.group.track_proxies = tracked.proxies;
         draft.group.track_bfd = tracked.bfd;
         Some(draft)
     }

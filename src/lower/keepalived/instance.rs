@@ -101,6 +101,7 @@ impl Cx<'_> {
         instance.track_scripts = tracked.scripts;
         instance.track_files = tracked.files;
         instance.track_processes = tracked.processes;
+        instance.track_proxies = tracked.proxies;
         instance.track_bfd = tracked.bfd;
         self.here = statement.end();
         self.end_instance(&mut instance, &mut draft);

@@ -28,6 +28,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod track;
+mod track_proxy;
 
 use std::path::Path;
 
@@ -198,6 +199,7 @@ fn statements_to_config(cx: &mut Cx<'_>, statements: &[Statement]) -> bool {
             "track_group" => track_groups.extend(cx.static_track_group(statement)),
             "track_file" | "vrrp_track_file" => cx.file_block(statement),
             "vrrp_track_process" => cx.process_block(statement),
+            "track_proxy" => cx.proxy_block(statement),
             "bfd_instance" => cx.bfd_block(statement),
             "static_ipaddress" => cx.static_addresses(statement.values()),
             "static_routes" => cx.static_routes(statement.values()),

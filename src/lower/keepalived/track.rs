@@ -1,5 +1,5 @@
 //! What instances and groups track: `track_interface`, `track_script`, `track_file`, `track_process`, `track_bfd`,
-//! and the blocks that define files and processes.
+//! and the blocks that define files and processes; `track_proxy` is in `track_proxy`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tandem_parser::suggest::nearest;
 use super::context::Cx;
 use crate::ir::vrrp::{
     BfdInstance, ParamMatch, ScriptIdx, TrackBfd, TrackFile, TrackFileIdx, TrackInterface, TrackProcess,
-    TrackProcessIdx, TrackedFile, TrackedProcess, TrackedScript,
+    TrackProcessIdx, TrackedFile, TrackedProcess, TrackedProxy, TrackedScript,
 };
 
 /// The lists of an instance or a group.
@@ -21,11 +21,12 @@ pub(super) struct Tracked {
     pub(super) scripts: Vec<TrackedScript>,
     pub(super) files: Vec<TrackedFile>,
     pub(super) processes: Vec<TrackedProcess>,
+    pub(super) proxies: Vec<TrackedProxy>,
     pub(super) bfd: Vec<TrackBfd>,
 }
 
 /// Wording of one kind of tracked thing.
-struct Kind {
+pub(super) struct Kind {
     /// In `unknown ... option`.
     option: &'static str,
     /// In `weight without value specified for ...`.
@@ -60,6 +61,8 @@ const PROCESS: Kind = Kind {
     limit: 254,
     noreverse: true,
 };
+pub(super) const PROXY: Kind =
+    Kind { option: "track proxy", what: "track proxy", keyword: "track_proxy", limit: 253, noreverse: true };
 const BFD: Kind =
     Kind { option: "track bfd", what: "track bfd", keyword: "track_bfd", limit: 253, noreverse: false };
 
@@ -72,6 +75,7 @@ impl Cx<'_> {
             "track_script" => lines.iter().for_each(|line| self.track_script(line, owner, tracked)),
             "track_file" => lines.iter().for_each(|line| self.track_file(line, owner, tracked)),
             "track_process" => lines.iter().for_each(|line| self.track_process(line, owner, tracked)),
+            "track_proxy" => lines.iter().for_each(|line| self.track_proxy(line, owner, tracked)),
             "track_bfd" => lines.iter().for_each(|line| self.track_bfd(line, owner, tracked)),
             _ => return false,
         }
@@ -79,7 +83,7 @@ impl Cx<'_> {
     }
 
     /// `[weight N [reverse]]` after the name. `None`: the line is ignored.
-    fn weight(
+    pub(super) fn weight(
         &mut self,
         line: &[Word],
         owner: &str,
@@ -147,12 +151,12 @@ impl Cx<'_> {
         Some((weight, reverse))
     }
 
-    fn duplicate(&mut self, word: &Word, owner: &str, keyword: &str) {
+    pub(super) fn duplicate(&mut self, word: &Word, owner: &str, keyword: &str) {
         let text = format!("({owner}) duplicate {keyword} {} - ignoring", word.text);
         self.error(Reason::Duplicate, word.span, text);
     }
 
-    fn unknown(&mut self, word: &Word, owner: &str, what: &str, known: &[String]) {
+    pub(super) fn unknown(&mut self, word: &Word, owner: &str, what: &str, known: &[String]) {
         let near = nearest(&word.text, known.iter().map(String::as_str)).map(str::to_owned);
         let text = format!("({owner}) {what} {} not found, ignoring...", word.text);
         let said = self.error(Reason::UnknownReference, word.span, text);
@@ -339,7 +343,7 @@ impl Cx<'_> {
         init
     }
 
-    fn reverse_option(&mut self, child: &Statement, what: &str) -> bool {
+    pub(super) fn reverse_option(&mut self, child: &Statement, what: &str) -> bool {
         match child.words.get(2) {
             Some(word) if word.text == "reverse" => true,
             Some(word) => {

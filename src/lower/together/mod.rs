@@ -6,6 +6,7 @@
 mod nodes;
 #[cfg(test)]
 mod tests;
+mod tracked;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -39,6 +40,9 @@ pub struct Remark {
 #[must_use]
 pub fn remarks(nodes: &[Node<'_>], proxies: &[&Config]) -> Vec<Remark> {
     let mut said = nodes::remarks(nodes);
+    if !proxies.is_empty() {
+        said.extend(tracked::remarks(nodes, proxies));
+    }
     let vips: BTreeSet<IpAddr> = nodes.iter().flat_map(|node| addresses(node.config)).collect();
     if vips.is_empty() || proxies.is_empty() {
         return said;

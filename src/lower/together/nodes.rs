@@ -32,7 +32,7 @@ impl<'a> Seat<'a> {
 
     /// What counts with a weight; scripts and processes that count the other way round are left out.
     fn watched(&self) -> Vec<Watched<'a>> {
-        let Config { scripts, track_processes, .. } = self.node.config;
+        let Config { scripts, track_processes, track_proxies, .. } = self.node.config;
         let scripts = self.instance.track_scripts.iter().filter(|one| !one.reverse).map(|one| Watched {
             kind: "script",
             name: &scripts[one.script.0 as usize].name,
@@ -43,13 +43,18 @@ impl<'a> Seat<'a> {
             name: &track_processes[one.process.0 as usize].name,
             weight: one.weight,
         });
+        let proxies = self.instance.track_proxies.iter().filter(|one| !one.reverse).map(|one| Watched {
+            kind: "proxy",
+            name: &track_proxies[one.proxy.0 as usize].name,
+            weight: one.weight,
+        });
         let interfaces = self
             .instance
             .track_interfaces
             .iter()
             .filter(|one| !one.reverse)
             .map(|one| Watched { kind: "interface", name: &one.name, weight: one.weight });
-        scripts.chain(processes).chain(interfaces).filter(|one| one.weight != 0).collect()
+        scripts.chain(processes).chain(proxies).chain(interfaces).filter(|one| one.weight != 0).collect()
     }
 
     /// Priority while everything is well.

@@ -104,6 +104,32 @@ fn an_address_belongs_to_one_virtual_router() {
 }
 
 #[test]
+fn what_is_tracked_of_the_proxy_is_looked_for_in_its_file() {
+    let said = |block: &str| {
+        let text = format!("track_proxy web {{\n{block}\n}}\n{}", file(100, "", VIP));
+        let a = node("a.conf", &text);
+        let nodes = [Node { name: "a.conf", config: &a }];
+        let text = "defaults\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n\
+                    frontend www\n bind :80\n default_backend app\n\
+                    backend app\n server a 10.0.0.5:80 check\n server b 10.0.0.6:80 check\n\
+                    backend blind\n server a 10.0.0.5:80\n";
+        let sources = vec![Source { name: "h.cfg".into(), text: text.into() }];
+        let config = lower::load(sources, &lower::System { offline: true }).config.expect("valid");
+        let said = remarks(&nodes, &[&config]);
+        said.into_iter().map(|remark| format!("{}: {}", remark.message, remark.help)).collect::<Vec<_>>()
+    };
+    assert_eq!(said("frontend www\n backend app min_servers 2"), Vec::<String>::new());
+    let wrong = said("frontend wwww\n backend ap");
+    assert!(wrong[0].contains("no frontend 'wwww'") && wrong[0].contains("did you mean 'www'"), "{wrong:?}");
+    assert!(wrong[1].contains("no backend 'ap'") && wrong[1].contains("did you mean 'app'"), "{wrong:?}");
+    assert!(said("backend app min_servers 3")[0].contains("has 2 servers and never 3"));
+    assert!(said("backend blind")[0].contains("it never fails"));
+    // Whoever tracks a proxy and gives no file of it is told nothing.
+    let a = node("a.conf", &format!("track_proxy web {{\n frontend x\n}}\n{}", file(100, "", VIP)));
+    assert_eq!(remarks(&[Node { name: "a.conf", config: &a }], &[]), Vec::new());
+}
+
+#[test]
 fn listeners_and_addresses_belong_together() {
     let a = node("a.conf", &file(100, "", VIP));
     let nodes = [Node { name: "a.conf", config: &a }];

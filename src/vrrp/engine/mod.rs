@@ -19,6 +19,7 @@ use super::reject::Reject;
 use super::track::{Outcome, ScriptState, TrackEvent};
 use settings::{compatible, member};
 pub use tracking::Seed;
+use tracking::Tracked;
 
 /// What the kernel says about an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct Engine {
     processes: Vec<Quorum>,
     /// What the tracked files say.
     files: Vec<i64>,
+    /// How the tracked proxies are, and why.
+    proxies: Vec<Tracked>,
     links: BTreeMap<String, Link>,
     /// Links that changed to this, but not for long enough yet.
     pending_links: BTreeMap<String, Link>,
@@ -91,6 +94,7 @@ impl Engine {
         let scripts = config.scripts.iter().map(ScriptState::new).collect();
         let processes = config.track_processes.iter().map(|p| Quorum::new(p, 0)).collect();
         let files = vec![0; config.track_files.len()];
+        let proxies = vec![Tracked::default(); config.track_proxies.len()];
         let groups = vec![State::Init; config.sync_groups.len()];
         Self {
             config,
@@ -98,6 +102,7 @@ impl Engine {
             scripts,
             processes,
             files,
+            proxies,
             links,
             pending_links: BTreeMap::new(),
             groups,
@@ -291,6 +296,11 @@ impl Engine {
             before.map_or_else(|| ScriptState::new(new), |at| self.scripts[at].carried(new))
         });
         self.scripts = scripts.collect();
+        let proxies = config.track_proxies.iter().map(|new| {
+            let before = self.config.track_proxies.iter().position(|proxy| proxy.name == new.name);
+            before.map_or_else(Tracked::default, |at| self.proxies[at].clone())
+        });
+        self.proxies = proxies.collect();
         self.adopt_tracked(&config);
         let mut old: Vec<Option<Member>> = std::mem::take(&mut self.members).into_iter().map(Some).collect();
         let mut fresh = Vec::new();

@@ -281,3 +281,45 @@ fn reload_touches_only_what_changed() {
     assert_eq!(bench.states(), [State::Backup, State::Master]);
     assert_eq!(bench.engine.router(1).priority(), 52, "its script still counts");
 }
+
+#[test]
+fn a_group_follows_the_proxy_and_waits_until_it_is_known() {
+    use crate::ir::vrrp::{TrackProxy, TrackProxyIdx, TrackedProxy};
+    let mut group = SyncGroup { name: "G".into(), ..SyncGroup::default() };
+    group.instances = vec![InstanceIdx(0), InstanceIdx(1)];
+    group.track_proxies = vec![TrackedProxy { proxy: TrackProxyIdx(0), weight: 0, reverse: false }];
+    let mut instances = vec![instance("A", 1), instance("B", 2)];
+    instances.iter_mut().for_each(|i| i.sync_group = Some(SyncGroupIdx(0)));
+    let proxy = TrackProxy {
+        name: "web".into(),
+        frontends: Vec::new(),
+        backends: Vec::new(),
+        weight: 0,
+        reverse: false,
+        place: crate::ir::Place::default(),
+    };
+    let config =
+        Config { instances, sync_groups: vec![group], track_proxies: vec![proxy], ..Config::default() };
+    let mut bench = Bench::started(config.clone());
+    let states = |bench: &Bench| [0, 1].map(|at| bench.engine.router(at).state());
+    assert_eq!(states(&bench), [State::Fault; 2], "not known yet");
+    bench.run(|engine, now, out| engine.proxy_is(0, None, now, out));
+    assert_eq!(states(&bench), [State::Backup; 2]);
+    let why = || Some("backend app has 0 of 1 servers, needs 1".to_owned());
+    let said = bench.run(|engine, now, out| engine.proxy_is(0, why(), now, out));
+    assert_eq!(states(&bench), [State::Fault; 2]);
+    let line = "Tracked proxy web failed: backend app has 0 of 1 servers, needs 1";
+    assert!(said.iter().any(|o| matches!(o, Output::Log(event) if event.to_string() == line)), "{said:?}");
+    assert_eq!(bench.engine.proxy(0), why().as_deref());
+    let sum = [("proxy web: backend app has 0 of 1 servers, needs 1".to_owned(), None)];
+    assert_eq!(bench.engine.explain(0), sum);
+    // The same again is no news, and a reload forgets nothing.
+    assert_eq!(bench.run(|engine, now, out| engine.proxy_is(0, why(), now, out)), []);
+    bench.run(|engine, now, out| {
+        engine.keep_tracked();
+        let moved = engine.retire(&config, now, out);
+        engine.adopt(config.clone(), &moved, now, out);
+    });
+    assert_eq!(bench.engine.proxy(0), why().as_deref());
+    assert_eq!(states(&bench), [State::Fault; 2]);
+}

@@ -29,6 +29,18 @@ impl Seed {
     }
 }
 
+/// How a tracked proxy is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Tracked {
+    /// Nothing was heard yet.
+    #[default]
+    Unknown,
+    /// As it should be.
+    Well,
+    /// This is wrong.
+    Failing(String),
+}
+
 impl Engine {
     /// How things are before the start, or before [`Engine::adopt`] for the configuration to come.
     pub fn note_tracked(&mut self, seed: Seed) {
@@ -100,6 +112,27 @@ impl Engine {
             }
         }
         self.retrack(now, out);
+    }
+
+    /// The `track_proxy` at `at` fails for this reason now, or (`None`) does not.
+    pub fn proxy_is(&mut self, at: usize, failing: Option<String>, now: Instant, out: &mut Vec<Output>) {
+        let state = failing.clone().map_or(Tracked::Well, Tracked::Failing);
+        if self.proxies[at] == state {
+            return;
+        }
+        self.proxies[at] = state;
+        let proxy = self.config.track_proxies[at].name.clone();
+        out.push(Output::Log(TrackEvent::Proxy { proxy, failing }));
+        self.retrack(now, out);
+    }
+
+    /// Why the `track_proxy` at `at` fails; `None`: it does not, or that is not known yet.
+    #[must_use]
+    pub fn proxy(&self, at: usize) -> Option<&str> {
+        match &self.proxies[at] {
+            Tracked::Failing(why) => Some(why),
+            Tracked::Unknown | Tracked::Well => None,
+        }
     }
 
     /// A change has lasted as long as [`Output::Delay`] asked for.
@@ -263,6 +296,19 @@ impl Engine {
             let health = if self.processes[process].held() { Health::Good } else { Health::Bad };
             add(influence(tracked.weight, tracked.reverse, health), &|| {
                 format!("tracked process {} quorum not achieved", self.config.track_processes[process].name)
+            });
+        }
+        let proxies = instance.track_proxies.iter();
+        for tracked in proxies.chain(group.iter().flat_map(|g| &g.track_proxies)) {
+            let proxy = tracked.proxy.0 as usize;
+            let (health, failing) = match &self.proxies[proxy] {
+                Tracked::Unknown => (Health::Unknown, None),
+                Tracked::Well => (Health::Good, None),
+                Tracked::Failing(why) => (Health::Bad, Some(why)),
+            };
+            add(influence(tracked.weight, tracked.reverse, health), &|| {
+                let name = &self.config.track_proxies[proxy].name;
+                failing.map_or_else(|| format!("proxy {name}"), |why| format!("proxy {name}: {why}"))
             });
         }
         let files = instance.track_files.iter();

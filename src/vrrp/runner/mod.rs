@@ -14,6 +14,7 @@ mod journal;
 mod mail;
 mod orphans;
 mod processes;
+mod proxies;
 mod sockets;
 mod state_file;
 mod window;

@@ -40,6 +40,15 @@ pub enum Event {
         /// Does it run?
         runs: bool,
     },
+    /// `NODE track_proxy NAME fails|succeeds`: the proxy runs.
+    Tracked {
+        /// Which node.
+        node: usize,
+        /// Name of the `track_proxy`.
+        name: String,
+        /// Succeeds?
+        good: bool,
+    },
     /// `NODE script NAME fails|succeeds`.
     Script {
         /// Which node.
@@ -160,6 +169,13 @@ fn event(who: &str, what: &[&str], world: &World) -> Result<Event, String> {
             }
             Event::Script { node, name: (*name).to_owned(), good: *how == "succeeds" }
         }
+        ["track_proxy", name, how @ ("fails" | "succeeds")] => {
+            let known = world.nodes[node].config.track_proxies.iter().any(|p| p.name == *name);
+            if !known {
+                return Err(format!("{who} has no track_proxy '{name}'"));
+            }
+            Event::Tracked { node, name: (*name).to_owned(), good: *how == "succeeds" }
+        }
         ["file", name, value] => {
             let known = world.nodes[node].config.track_files.iter().any(|f| f.name == *name);
             let value = value.parse().map_err(|_| format!("'{value}' is no number"))?;
@@ -171,7 +187,7 @@ fn event(who: &str, what: &[&str], world: &World) -> Result<Event, String> {
         _ => {
             return Err(format!(
                 "'{}' is nothing a node can do: start, stop, dies, engine dies, freezes, thaws, link [IFACE] down|up, \
-                 cut, mend, proxy dies|returns, script NAME fails|succeeds, file NAME NUMBER",
+                 cut, mend, proxy dies|returns, script NAME fails|succeeds, track_proxy NAME fails|succeeds, file NAME NUMBER",
                 what.join(" ")
             ));
         }
@@ -202,6 +218,9 @@ impl World {
             }
             Event::Script { node, name: script, good } => {
                 format!("script {script} on {} {}", name(node), if *good { "succeeds" } else { "fails" })
+            }
+            Event::Tracked { node, name: proxy, good } => {
+                format!("track_proxy {proxy} on {} {}", name(node), if *good { "succeeds" } else { "fails" })
             }
             Event::File { node, name: file, value } => format!("file {file} on {} says {value}", name(node)),
             Event::Loss(percent) => format!("the network loses {percent}% of the packets"),

@@ -118,6 +118,8 @@ struct Node {
     cut: bool,
     scripts: Vec<bool>,
     proxy: bool,
+    /// Positions of each `track_proxy` that fails though the proxy runs.
+    failing: BTreeSet<usize>,
 }
 
 /// A packet under way.
@@ -162,6 +164,7 @@ impl World {
             cut: false,
             scripts: vec![true; given[at].config.scripts.len()],
             proxy: true,
+            failing: BTreeSet::new(),
         });
         Self {
             nodes: nodes.collect(),
@@ -254,6 +257,16 @@ impl World {
                 let named = |s: &crate::ir::vrrp::Script| s.name == *name;
                 if let Some(script) = self.nodes[*node].config.scripts.iter().position(named) {
                     self.nodes[*node].scripts[script] = *good;
+                }
+            }
+            Event::Tracked { node, name, good } => {
+                let named = |p: &crate::ir::vrrp::TrackProxy| p.name == *name;
+                if let Some(proxy) = self.nodes[*node].config.track_proxies.iter().position(named) {
+                    let failing = &mut self.nodes[*node].failing;
+                    let _ = if *good { failing.remove(&proxy) } else { failing.insert(proxy) };
+                    if self.runs(*node) {
+                        self.tell_of_tracked(*node, proxy);
+                    }
                 }
             }
             Event::File { node, name, value } => {

@@ -48,6 +48,9 @@ impl World {
             self.nodes[at].owns.insert(instance);
             self.own(at, instance, false);
         }
+        for proxy in 0..self.nodes[at].config.track_proxies.len() {
+            self.tell_of_tracked(at, proxy);
+        }
         self.act(at, Engine::start);
         for script in 0..self.nodes[at].config.scripts.len() {
             let interval = self.nodes[at].config.scripts[script].interval;
@@ -120,5 +123,19 @@ impl World {
             let count = if runs { quorum } else { 0 };
             self.act(at, |engine, now, out| engine.process_count(process, count, now, out));
         }
+        for proxy in 0..self.nodes[at].config.track_proxies.len() {
+            self.tell_of_tracked(at, proxy);
+        }
+    }
+
+    /// How a `track_proxy` is.
+    pub(super) fn tell_of_tracked(&mut self, at: usize, proxy: usize) {
+        let node = &self.nodes[at];
+        let failing = match (node.proxy, node.failing.contains(&proxy)) {
+            (false, _) => Some("the proxy is dead".to_owned()),
+            (true, true) => Some("it was told to fail".to_owned()),
+            (true, false) => None,
+        };
+        self.act(at, |engine, now, out| engine.proxy_is(proxy, failing, now, out));
     }
 }

@@ -31,6 +31,8 @@ pub enum Section {
     Script,
     /// `vrrp_track_process`.
     TrackProcess,
+    /// `track_proxy`.
+    TrackProxy,
     /// `track_file`.
     TrackFile,
     /// `bfd_instance`.
@@ -73,7 +75,7 @@ pub enum Section {
 
 impl Section {
     /// Every section.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Root,
         Self::GlobalDefs,
         Self::TrackGroup,
@@ -84,6 +86,7 @@ impl Section {
         Self::AuthHmac,
         Self::Script,
         Self::TrackProcess,
+        Self::TrackProxy,
         Self::TrackFile,
         Self::Bfd,
         Self::Ssl,
@@ -119,6 +122,7 @@ impl Section {
             Self::AuthHmac => "auth_hmac",
             Self::Script => "vrrp_script",
             Self::TrackProcess => "vrrp_track_process",
+            Self::TrackProxy => "track_proxy",
             Self::TrackFile => "track_file",
             Self::Bfd => "bfd_instance",
             Self::Ssl => "SSL",
@@ -224,6 +228,7 @@ pub fn rows(section: Section) -> &'static [&'static [Keyword]] {
         Section::AuthHmac => &[vrrp::AUTH_HMAC],
         Section::Script => &[vrrp::SCRIPT],
         Section::TrackProcess => &[vrrp::TRACK_PROCESS],
+        Section::TrackProxy => &[vrrp::TRACK_PROXY],
         Section::TrackFile => &[vrrp::TRACK_FILE],
         Section::Bfd => &[vrrp::BFD],
         Section::Ssl => &[lvs::SSL],

@@ -15,6 +15,11 @@ pub(super) const ROOT: &[Keyword] = &[
     block("vrrp_instance", Section::Instance, "A virtual router."),
     block("vrrp_script", Section::Script, "A script whose result changes priorities."),
     block("vrrp_track_process", Section::TrackProcess, "A process whose presence changes priorities."),
+    block(
+        "track_proxy",
+        Section::TrackProxy,
+        "Tandem's own: listeners and servers of the proxy on this machine that change priorities.",
+    ),
     block("track_file", Section::TrackFile, "A file whose number changes priorities."),
     block("vrrp_track_file", Section::TrackFile, "A file whose number changes priorities.")
         .instead("track_file"),
@@ -30,6 +35,7 @@ pub(super) const SYNC_GROUP: &[Keyword] = &[
     values("track_script", "Scripts that must be good."),
     values("track_file", "Files to follow."),
     values("track_process", "Processes that must run."),
+    values("track_proxy", "Tandem's own: what of the proxy must be well."),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("notify_backup", "Script for BACKUP."),
     line("notify_master", "Script for MASTER."),
@@ -69,6 +75,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
     values("track_script", "Scripts that must be good."),
     values("track_file", "Files to follow."),
     values("track_process", "Processes that must run."),
+    values("track_proxy", "Tandem's own: what of the proxy must be well."),
     values("track_bfd", "BFD sessions that must be up.").inert(NOBFD),
     line("mcast_src_ip", "Source address of adverts."),
     line("unicast_src_ip", "Source address of adverts."),
@@ -162,6 +169,12 @@ pub(super) const TRACK_PROCESS: &[Keyword] = &[
     line("terminate_delay", "Seconds an end must last."),
     line("fork_delay", "Seconds a start must last."),
     line("full_command", "Compare the whole command line."),
+];
+
+pub(super) const TRACK_PROXY: &[Keyword] = &[
+    line("frontend", "Frontends that must take connections."),
+    line("backend", "A backend that must have a usable server, or min_servers of them."),
+    line("weight", "-253 to 253; 0 means FAULT while something of it fails."),
 ];
 
 pub(super) const TRACK_FILE: &[Keyword] = &[

@@ -70,6 +70,15 @@ impl Cx<'_> {
                 }
             }
         });
+        let proxies: Vec<String> = self.config.track_proxies.iter().map(|proxy| proxy.name.clone()).collect();
+        instance.track_proxies.retain(|tracked| {
+            if tracked.weight != 0 {
+                let proxy = proxies.get(tracked.proxy.0 as usize).map_or("?", String::as_str);
+                let text = format!("({name}) ignoring tracked proxy {proxy} with weights due to {why}");
+                self.late(Reason::Conflict, span, text);
+            }
+            tracked.weight == 0
+        });
         instance.track_bfd.retain(|tracked| {
             if tracked.weight != 0 {
                 let text = format!(

@@ -479,3 +479,55 @@ fn the_life_of_addresses() {
     assert_eq!(wrong.config.global.vip_lifetime, VipLifetime::Auto);
     assert!(messages(&wrong).iter().any(|m| m.contains("vip_lifetime '1' is invalid")), "{wrong:?}");
 }
+
+#[test]
+fn what_is_tracked_of_the_proxy() {
+    use crate::ir::vrrp::TrackedBackend;
+    let with = |block: &str, lines: &str| {
+        let text = format!(
+            "track_proxy web {{\n{block}\n}}\n{}",
+            one_instance(&format!("track_proxy {{\n{lines}\n}}"))
+        );
+        load("t.conf", text, &Machine::default())
+    };
+    let loaded = with(
+        "frontend www api\n frontend admin\n backend app min_servers 2\n backend db\n weight -30",
+        "web",
+    );
+    assert_eq!(messages(&loaded), [""; 0]);
+    let proxy = &loaded.config.track_proxies[0];
+    assert_eq!(proxy.frontends, ["www", "api", "admin"]);
+    let backend = |name: &str, min_servers| TrackedBackend { name: name.into(), min_servers };
+    assert_eq!(proxy.backends, [backend("app", 2), backend("db", 1)]);
+    let tracked = loaded.config.instances[0].track_proxies[0];
+    assert_eq!((tracked.weight, tracked.reverse), (-30, false));
+    let own = with("", "web weight 10 reverse").config.instances[0].track_proxies[0];
+    assert_eq!((own.weight, own.reverse), (10, true));
+    for (block, lines, said) in [
+        ("", "wbe", "track proxy wbe not found"),
+        ("", "web weight 300", "must be in [-254..254]"),
+        ("frontend", "web", "Missing"),
+        ("backend app 2", "web", "unknown backend option 2"),
+        ("backend app min_servers 0", "web", "min_servers must be between 1 and 65535"),
+        ("backend app\n backend app", "web", "backend app is there already"),
+        ("servers 2", "web", "servers"),
+        // Told, not judged: servers that fail everywhere would leave nobody.
+        ("backend app", "web", "its failure is FAULT"),
+    ] {
+        let loaded = with(block, lines);
+        assert!(
+            messages(&loaded).iter().any(|m| m.to_lowercase().contains(&said.to_lowercase())),
+            "{said}: {:?}",
+            messages(&loaded)
+        );
+    }
+    // Weights do not count in a group.
+    let text = format!(
+        "track_proxy web {{\n weight -30\n}}\nvrrp_sync_group G {{\n group {{\n V\n }}\n track_proxy {{\n web weight 0\n }}\n}}\n{}",
+        one_instance("track_proxy {\n web\n}")
+    );
+    let loaded = load("t.conf", text, &Machine::default());
+    assert!(messages(&loaded).iter().any(|m| m.contains("ignoring tracked proxy web with weights")));
+    assert_eq!(loaded.config.instances[0].track_proxies, []);
+    assert_eq!(loaded.config.sync_groups[0].track_proxies[0].weight, 0);
+}

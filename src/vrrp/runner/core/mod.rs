@@ -46,6 +46,7 @@ use super::files::Files;
 use super::journal::Journal;
 use super::mail::Mailer;
 use super::processes::Processes;
+use super::proxies::Proxies;
 use super::sockets::{self, Pool};
 use super::{Options, exec};
 
@@ -101,6 +102,7 @@ pub struct Core {
     /// Changes that have to last.
     delays: Vec<(Instant, Delay)>,
     processes: Processes,
+    pub(super) proxies: Proxies,
     files: Files,
     /// Addresses by interface whose lives could not be renewed.
     unrenewed: BTreeSet<(u32, IpAddr)>,
@@ -184,6 +186,7 @@ impl Core {
             renew_at: None,
             delays: Vec::new(),
             processes: Processes::default(),
+            proxies: Proxies::default(),
             files: Files::default(),
             unrenewed: BTreeSet::new(),
             nft: Channel::default(),
@@ -211,6 +214,11 @@ impl Core {
         self.me = Rc::downgrade(me);
     }
 
+    /// The way back for tasks.
+    pub(super) fn me(&self) -> Weak<RefCell<Core>> {
+        Weak::clone(&self.me)
+    }
+
     pub(super) fn journal(&self) -> &Journal {
         &self.journal
     }
@@ -227,6 +235,7 @@ impl Core {
         self.poll_links(clock::now());
         self.fifos.update(&config.global, &mut self.running, &self.journal);
         self.follow(&config, true);
+        self.ask_proxies(&config.track_proxies, now);
         self.open_sockets(now);
         self.apply(now, Engine::start);
         self.journal.info("Startup complete");
@@ -511,9 +520,15 @@ impl Core {
         self.apply(now, |engine, now, out| engine.script_finished(at, outcome, now, out));
     }
 
+    /// What was found of the `track_proxy` at `at`; `None`: nothing is wrong.
+    pub(super) fn proxy_is(&mut self, at: usize, failing: Option<String>, now: Instant) {
+        self.apply(now, |engine, now, out| engine.proxy_is(at, failing, now, out));
+    }
+
     /// Gives everything up. The notifications that are still running come back to be waited for.
     pub(super) fn stop(&mut self, now: Instant) -> Running {
         self.checks.stop();
+        self.proxies.stop();
         self.apply(now, Engine::stop);
         if !self.options.dont_release {
             let config = self.engine.config().clone();

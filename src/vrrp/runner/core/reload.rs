@@ -56,6 +56,9 @@ impl Core {
         }
         let mut fresh = Vec::new();
         self.apply(now, |engine, now, out| fresh = engine.adopt(adopted, &moved, now, out));
+        if old_config.track_proxies != config.track_proxies {
+            self.ask_proxies(&config.track_proxies, now);
+        }
         self.unmake_links(&old_config, &config);
         self.make_links();
         self.update_filter(None);

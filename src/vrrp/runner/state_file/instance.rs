@@ -185,6 +185,7 @@ fn belongings(core: &Core, at: usize, lines: &mut Lines) {
         &instance.track_scripts,
         &instance.track_files,
         &instance.track_processes,
+        &instance.track_proxies,
         lines,
     );
     lines.push(format!("   Using smtp notification = {}", if instance.smtp_alert { "yes" } else { "no" }));

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::ir::vrrp::{
-    Config, GarpGroup, NotifyScript, Route, TrackInterface, TrackedFile, TrackedProcess, TrackedScript, Vip,
+    Config, GarpGroup, NotifyScript, Route, TrackInterface, TrackedFile, TrackedProcess, TrackedProxy,
+    TrackedScript, Vip,
 };
 use crate::vrrp::packet::PROTO_AH;
 use crate::vrrp::track::Health;
@@ -36,6 +37,7 @@ pub(super) fn text(core: &Core) -> String {
     scripts(core, &mut lines);
     files(core, &mut lines);
     processes(core, &mut lines);
+    proxies(core, &mut lines);
     interfaces(core, &mut lines);
     lines.push(String::new());
     lines.join("\n")
@@ -235,6 +237,7 @@ fn groups(core: &Core, lines: &mut Lines) {
             &group.track_scripts,
             &group.track_files,
             &group.track_processes,
+            &group.track_proxies,
             lines,
         );
         instance::notify_scripts(&group.notify, lines);
@@ -248,6 +251,7 @@ fn tracked(
     scripts: &[TrackedScript],
     files: &[TrackedFile],
     processes: &[TrackedProcess],
+    proxies: &[TrackedProxy],
     lines: &mut Lines,
 ) {
     let config = core.engine.config();
@@ -269,6 +273,10 @@ fn tracked(
         format!("{}, {}", config.track_processes[t.process.0 as usize].name, weighed(t.weight, t.reverse))
     };
     list("processes", processes.iter().map(process).collect());
+    let proxy = |t: &TrackedProxy| {
+        format!("{}, {}", config.track_proxies[t.proxy.0 as usize].name, weighed(t.weight, t.reverse))
+    };
+    list("proxies", proxies.iter().map(proxy).collect());
 }
 
 /// Who follows a thing: instances, by themselves or through their group.
@@ -356,6 +364,22 @@ fn files(core: &Core, lines: &mut Lines) {
             Some((tracked.weight, tracked.reverse))
         };
         followers(core, weight, lines);
+    }
+}
+
+fn proxies(core: &Core, lines: &mut Lines) {
+    let config = core.engine.config();
+    if config.track_proxies.is_empty() {
+        return;
+    }
+    lines.push("------< VRRP Track proxies >------".into());
+    for (at, proxy) in config.track_proxies.iter().enumerate() {
+        lines.push(format!(" Track proxy = {}", proxy.name));
+        lines.extend(proxy.frontends.iter().map(|name| format!("   Frontend = {name}")));
+        let backends = proxy.backends.iter();
+        lines.extend(backends.map(|b| format!("   Backend = {}, min servers {}", b.name, b.min_servers)));
+        lines.push(format!("   Status = {}", core.engine.proxy(at).unwrap_or("GOOD")));
+        lines.push(format!("   Weight = {}{}", proxy.weight, if proxy.reverse { " reverse" } else { "" }));
     }
 }
 
