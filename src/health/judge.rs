@@ -7,6 +7,7 @@ use super::dialogue::{Dialogue, Judgement, MAX_INPUT};
 use super::proto::{self, agent, http};
 use super::script::{Flavour, Test, Want};
 use crate::ir::check::{HeaderMatcher, Method, Pattern, Text};
+use crate::ir::regex::Regex;
 
 /// What is said of a format that says nothing.
 const NO_PATTERN: &[u8] = b"log-format string evaluated to an empty string";
@@ -240,7 +241,7 @@ impl Dialogue<'_> {
 
 /// A pattern, its format rendered.
 enum Sought<'p> {
-    Regex(&'p regex::bytes::Regex),
+    Regex(&'p Regex),
     Text(Method, Cow<'p, [u8]>),
 }
 

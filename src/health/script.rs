@@ -1,12 +1,11 @@
 //! Checks as scripts: connect, send, expect.
 
-use regex::bytes::Regex;
-
 use super::{Status, proto};
 use crate::ir::check::{
     self, Check, CheckKind, Connect, Expect, HeaderMatcher, HttpRequest, Matcher, Payload, Rule,
 };
 use crate::ir::expr::{Expr, LogFormat, VarName};
+use crate::ir::regex::Regex;
 
 /// A check, ready to run.
 #[derive(Clone, Debug)]

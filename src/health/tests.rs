@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use regex::bytes::Regex;
 
 use super::dialogue::{Action, Dialogue, Subject};
 use super::fsm::{Effect, Input, Machine, Surroundings, start_offsets};
@@ -218,7 +217,10 @@ fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
         ),
         (
             "http rstatus",
-            http(vec![expect(false, Matcher::StatusRegex(Regex::new("^3").unwrap()))]),
+            http(vec![expect(
+                false,
+                Matcher::StatusRegex(crate::expr::pattern::regex("^3", false).unwrap()),
+            )]),
             says(&[OK_200]),
             S::L7Sts,
             200,

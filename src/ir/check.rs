@@ -3,9 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use regex::bytes::Regex;
-
 use super::expr::{Expr, LogFormat, VarName};
+use super::regex::Regex;
 
 /// What is sent and expected once the connection stands.
 #[derive(Clone, Debug, Default)]

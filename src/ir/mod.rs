@@ -16,6 +16,7 @@ pub mod log;
 pub mod pattern;
 pub mod proxy;
 pub mod reference;
+pub mod regex;
 pub mod resolvers;
 pub mod rules;
 pub mod server;

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::reference::Newer;
+use super::regex::Regex;
 use aho_corasick::AhoCorasick;
-use regex::bytes::{Regex, RegexSet};
+use regex::bytes::RegexSet;
 
 /// `-m`, or the method that the criterion's name or type implies (manual, 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,8 +78,8 @@ pub enum PatternIndex {
     Substring(AhoCorasick),
     /// `reg`: one.
     Regex(Regex),
-    /// `reg`: several, matched in one pass.
-    RegexSet(RegexSet),
+    /// `reg`: several, matched in one pass, and after them those that backtrack, one by one.
+    Regexes(RegexSet, Box<[Regex]>),
     /// `dir`: patterns without outer delimiters.
     Dir(Vec<Box<[u8]>>),
     /// `dom`: patterns without outer delimiters.

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use regex::bytes::Regex;
-
 use super::Place;
 use super::bandwidth::BandwidthLimit;
 use super::expr::{Cond, Expr, LogFormat, VarCond, VarName};
 use super::log::Severity;
 use super::reference::Named;
+use super::regex::Regex;
 
 /// One `http-request`, `http-response` or `http-after-response` rule.
 #[derive(Clone, Debug)]

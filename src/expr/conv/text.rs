@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::ir::expr::{Conv, ProxyNumber};
+use crate::ir::regex::{Captures, Regex};
 
 use super::super::ctx::Ctx;
 use super::super::sample::{Bytes, Sample, leading_int};
@@ -206,31 +207,26 @@ fn strcmp(a: &[u8], b: &[u8]) -> i64 {
 
 /// Replaces the first match, or with `global` every match, an empty one at the very end included; `\0` to `\9`
 /// in the replacement are groups, other escaped characters stand for themselves, `\xHH` for a byte.
-fn substitute(
-    regex: &regex::bytes::Regex,
-    text: &[u8],
-    replacement: &[u8],
-    global: bool,
-) -> SmallVec<[u8; 64]> {
+fn substitute(regex: &Regex, text: &[u8], replacement: &[u8], global: bool) -> SmallVec<[u8; 64]> {
     let mut out = SmallVec::with_capacity(text.len());
     let mut start = 0;
     let mut go_on = true;
     while go_on && let Some(groups) = regex.captures_at(text, start) {
-        let Some(whole) = groups.get(0) else { break };
-        out.extend_from_slice(&text[start..whole.start()]);
+        let Some(whole) = groups.whole() else { break };
+        out.extend_from_slice(&text[start..whole.start]);
         expand(&groups, replacement, &mut out);
         go_on = global && start < text.len();
         // An empty match stands before a character, which is passed over.
-        let passed = text.get(start).filter(|_| whole.end() == start);
+        let passed = text.get(start).filter(|_| whole.end == start);
         out.extend(passed.copied());
-        start = whole.end() + usize::from(passed.is_some());
+        start = whole.end + usize::from(passed.is_some());
     }
     out.extend_from_slice(&text[start..]);
     out
 }
 
 /// Writes a replacement with its group references resolved.
-pub(crate) fn expand(groups: &regex::bytes::Captures<'_>, replacement: &[u8], out: &mut SmallVec<[u8; 64]>) {
+pub(crate) fn expand(groups: &Captures<'_>, replacement: &[u8], out: &mut SmallVec<[u8; 64]>) {
     let mut bytes = replacement.iter().copied().enumerate();
     while let Some((at, b)) = bytes.next() {
         if b != b'\\' {
@@ -242,7 +238,7 @@ pub(crate) fn expand(groups: &regex::bytes::Captures<'_>, replacement: &[u8], ou
             None => out.push(b'\\'),
             Some((_, digit @ b'0'..=b'9')) => {
                 if let Some(group) = groups.get(usize::from(digit - b'0')) {
-                    out.extend_from_slice(group.as_bytes());
+                    out.extend_from_slice(group);
                 }
             }
             Some((_, b'x')) => {

@@ -5,15 +5,19 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
+use fancy_regex::{BytesMode, CompileError};
 use memchr::memchr2;
 use regex::bytes::{RegexBuilder, RegexSetBuilder};
 
 use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, PatternSet};
+use crate::ir::regex::Regex;
 
 use super::sample::{Bytes, Sample};
 
 mod pcre;
 pub mod table;
+
+use pcre::Translated;
 
 /// Sets of up to this many strings are compared one by one; that beats hashing the sample.
 const FEW: usize = 4;
@@ -70,16 +74,41 @@ pub fn build(
 ///
 /// # Errors
 /// What is wrong with it, in HAProxy's words; or what only PCRE can do, see [`is_missing`].
-pub fn regex(text: &str, ignore_case: bool) -> Result<regex::bytes::Regex, String> {
-    let translated = translated(text, true)?;
-    RegexBuilder::new(&translated)
-        .case_insensitive(ignore_case)
-        .unicode(false)
-        .build()
-        .map_err(|error| regex_error(text, &error))
+pub fn regex(text: &str, ignore_case: bool) -> Result<Regex, String> {
+    compiled(text, &translated(text, true)?, ignore_case)
 }
 
-const MISSING: &str = "(HAProxy's PCRE has it; here matching time stays linear in the input)";
+/// Steps back that a search may take; beyond them nothing matches. A few milliseconds.
+const MOST_BACKTRACKED: usize = 200_000;
+
+fn compiled(text: &str, translated: &Translated, ignore_case: bool) -> Result<Regex, String> {
+    if !translated.backtracks {
+        let mut builder = RegexBuilder::new(&translated.text);
+        let built = builder.case_insensitive(ignore_case).unicode(false).build();
+        return built.map(Regex::Linear).map_err(|error| regex_error(text, &error.to_string()));
+    }
+    let mut builder = fancy_regex::RegexBuilder::new(&translated.text);
+    builder.case_insensitive(ignore_case).bytes_mode(BytesMode::Ascii).backtrack_limit(MOST_BACKTRACKED);
+    match builder.build() {
+        Ok(regex) => Ok(Regex::Backtracking(Arc::new(regex))),
+        Err(fancy_regex::Error::CompileError(error))
+            if matches!(
+                *error,
+                CompileError::LookBehindNotConst | CompileError::VariableLookBehindRequiresFeature
+            ) =>
+        {
+            let at = text.find("(?<=").into_iter().chain(text.find("(?<!")).min();
+            Err(invalid(text, "lookbehind assertion is not fixed length", at.unwrap_or(0)))
+        }
+        Err(error) => Err(regex_error(text, &error.to_string())),
+    }
+}
+
+fn invalid(text: &str, what: &str, at: usize) -> String {
+    format!("regex '{text}' is invalid (error={what}, erroffset={at})")
+}
+
+const MISSING: &str = "(HAProxy's PCRE has it)";
 
 /// Whether an error about a regular expression tells of something that HAProxy's PCRE can do.
 #[must_use]
@@ -87,17 +116,16 @@ pub fn is_missing(error: &str) -> bool {
     error.contains(MISSING)
 }
 
-fn translated(text: &str, captures: bool) -> Result<String, String> {
+fn translated(text: &str, captures: bool) -> Result<Translated, String> {
     pcre::translate(text, captures).map_err(|fault| match fault {
-        pcre::Fault::Wrong(what, at) => format!("regex '{text}' is invalid (error={what}, erroffset={at})"),
+        pcre::Fault::Wrong(what, at) => invalid(text, what, at),
         pcre::Fault::Missing(what) => format!("regex '{text}' needs {what} {MISSING}"),
     })
 }
 
 /// What the library finds although PCRE would not.
-fn regex_error(text: &str, error: &regex::Error) -> String {
-    let said = error.to_string();
-    let reason = said.rsplit_once("error: ").map_or(said.as_str(), |(_, reason)| reason.trim());
+fn regex_error(text: &str, said: &str) -> String {
+    let reason = said.rsplit_once("error: ").map_or(said, |(_, reason)| reason.trim());
     format!("regex '{text}' cannot be used : {} {MISSING}", reason.trim_end_matches('.'))
 }
 
@@ -105,23 +133,24 @@ fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, Strin
     let texts: Vec<&str> =
         texts.iter().map(|t| std::str::from_utf8(t)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     // One by one first: the set's message would not say which.
-    let (mut all, mut last) = (Vec::with_capacity(texts.len()), None);
+    let (mut linear, mut rest) = (Vec::with_capacity(texts.len()), Vec::new());
     for text in &texts {
         let translated = translated(text, false)?;
-        let mut builder = RegexBuilder::new(&translated);
-        let built = builder.case_insensitive(ignore_case).unicode(false).build();
-        last = Some(built.map_err(|error| regex_error(text, &error))?);
-        all.push(translated);
+        let built = compiled(text, &translated, ignore_case)?;
+        if texts.len() == 1 {
+            return Ok(PatternIndex::Regex(built));
+        }
+        match built {
+            Regex::Linear(_) => linear.push(translated.text),
+            built @ Regex::Backtracking(_) => rest.push(built),
+        }
     }
-    if let (Some(only), 1) = (last, all.len()) {
-        return Ok(PatternIndex::Regex(only));
-    }
-    RegexSetBuilder::new(all)
+    RegexSetBuilder::new(linear)
         .case_insensitive(ignore_case)
         .unicode(false)
         .build()
-        .map(PatternIndex::RegexSet)
-        .map_err(|error| regex_error(&texts.join("', '"), &error))
+        .map(|set| PatternIndex::Regexes(set, rest.into()))
+        .map_err(|error| regex_error(&texts.join("', '"), &error.to_string()))
 }
 
 fn texts(patterns: &[Pattern], lower: bool) -> Vec<Box<[u8]>> {
@@ -243,7 +272,9 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
         PatternIndex::Suffix(sorted) => predecessor(sorted, text.iter().rev().copied(), ignore_case),
         PatternIndex::Substring(ac) => ac.is_match(text),
         PatternIndex::Regex(regex) => regex.is_match(text),
-        PatternIndex::RegexSet(set) => set.is_match(text),
+        PatternIndex::Regexes(set, rest) => {
+            set.is_match(text) || rest.iter().any(|regex| regex.is_match(text))
+        }
         PatternIndex::Dir(words) => words.iter().any(|w| has_word(text, w, ignore_case, is_dir_delimiter)),
         PatternIndex::Dom(words) => words.iter().any(|w| has_word(text, w, ignore_case, is_dom_delimiter)),
         PatternIndex::Found

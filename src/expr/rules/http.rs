@@ -1,6 +1,7 @@
 //! `http-request`, `http-response` and `http-after-response` rules.
 
 use crate::ir::expr::{Dir, LogFormat};
+use crate::ir::regex::Regex;
 use crate::ir::rules::{HttpAction, HttpRule, NameMatch};
 
 use super::super::cond::{Decision, decide};
@@ -286,7 +287,7 @@ fn replace_each(
 }
 
 /// A value that matches becomes the replacement, whole.
-fn replaced_line(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Option<Text> {
+fn replaced_line(line: &[u8], regex: &Regex, with: &[u8]) -> Option<Text> {
     let groups = regex.captures(line)?;
     let mut out = Text::new();
     expand(&groups, with, &mut out);
@@ -294,7 +295,7 @@ fn replaced_line(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Optio
 }
 
 /// The same for each value of a comma-separated list. The blanks around a value go with it when it is replaced.
-fn replaced_values(line: &[u8], regex: &regex::bytes::Regex, with: &[u8]) -> Option<Text> {
+fn replaced_values(line: &[u8], regex: &Regex, with: &[u8]) -> Option<Text> {
     let mut out = Text::new();
     let mut rest = Some(line);
     let mut changed = false;

@@ -1,5 +1,7 @@
 //! Edits of the request target.
 
+use crate::ir::regex::Regex;
+
 use super::super::conv::expand;
 use super::super::ctx::EditHead;
 use super::super::uri;
@@ -50,7 +52,7 @@ pub(super) fn set_query(head: &mut dyn EditHead, new: &[u8]) {
 }
 
 /// If the part matches, the replacement takes its whole place.
-pub(super) fn replace(head: &mut dyn EditHead, part: Part, regex: &regex::bytes::Regex, with: &[u8]) {
+pub(super) fn replace(head: &mut dyn EditHead, part: Part, regex: &Regex, with: &[u8]) {
     let old = head.uri();
     let text = match part {
         Part::Path => uri::path(old),

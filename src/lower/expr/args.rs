@@ -8,6 +8,23 @@ use tandem_parser::span::Span;
 use super::{Language, Read};
 use crate::ir::expr::{Operand, Text, TimeUnit, VarName};
 
+/// Beyond every buffer, and sums of two of it are numbers.
+const NOWHERE: usize = usize::MAX >> 2;
+
+/// An integer as HAProxy reads it: beyond its limits it is the limit.
+fn integer(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.as_bytes() {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let limit = if negative { i64::MIN } else { i64::MAX };
+    Some(text.parse().unwrap_or(limit))
+}
+
 /// A call and the word it stands in.
 pub(super) struct Args<'c> {
     pub(super) call: &'c Call,
@@ -54,9 +71,9 @@ impl<'c> Args<'c> {
 
     /// Checks the number of arguments.
     pub(super) fn count(&self, language: &mut Language<'_>, min: usize, max: usize) -> Read<()> {
-        // Empty parentheses are one empty argument where one is needed.
+        // Nothing is one empty argument where one is needed.
         let got = match self.call.args.len() {
-            0 if self.call.parenthesised && min > 0 => 1,
+            0 if min > 0 => 1,
             got => got,
         };
         let name = &self.call.name;
@@ -76,9 +93,9 @@ impl<'c> Args<'c> {
 
     pub(super) fn int(&self, language: &mut Language<'_>, nth: usize) -> Read<i64> {
         let text = self.opt(nth).unwrap_or_default();
-        match text.parse() {
-            Ok(value) => Some(value),
-            Err(_) => self.refuse(language, nth, format!("failed to parse '{text}' as an integer")),
+        match integer(text) {
+            Some(value) => Some(value),
+            None => self.refuse(language, nth, format!("failed to parse '{text}' as an integer")),
         }
     }
 
@@ -95,6 +112,25 @@ impl<'c> Args<'c> {
             Ok(value) => Some(value),
             Err(_) => self.refuse(language, nth, format!("'{value}' must not be negative")),
         }
+    }
+
+    /// A position or a length. HAProxy takes negative ones; what they name is never there.
+    pub(super) fn position(&self, language: &mut Language<'_>, nth: usize) -> Read<usize> {
+        let value = self.int(language, nth)?;
+        if value < 0 {
+            self.odd(language, nth, format!("'{value}' is negative, so there will never be a value"));
+        }
+        Some(usize::try_from(value).unwrap_or(NOWHERE))
+    }
+
+    /// What HAProxy takes although it cannot have been meant.
+    pub(super) fn odd(&self, language: &mut Language<'_>, nth: usize, message: String) {
+        let name = &self.call.name;
+        let message = format!("in '{name}': {message}.");
+        language.say(
+            Diagnostic::warning(Reason::InvalidValue, self.span(nth), message)
+                .help(super::names::usage(name)),
+        );
     }
 
     /// `0` or `1`.
@@ -117,10 +153,14 @@ impl<'c> Args<'c> {
     /// A number, or a variable.
     pub(super) fn operand(&self, language: &mut Language<'_>, nth: usize) -> Read<Operand> {
         let text = self.opt(nth).unwrap_or_default();
-        match text.parse() {
-            Ok(value) => Some(Operand::Int(value)),
-            Err(_) if text.contains('.') => self.var(language, nth).map(Operand::Var),
-            Err(_) => {
+        match integer(text) {
+            Some(value) => Some(Operand::Int(value)),
+            None if text.is_empty() => {
+                self.odd(language, nth, "no value is given, so it is 0".to_owned());
+                Some(Operand::Int(0))
+            }
+            None if text.contains('.') => self.var(language, nth).map(Operand::Var),
+            None => {
                 self.refuse(language, nth, format!("expects an integer or a variable name, got '{text}'"))
             }
         }
@@ -149,9 +189,18 @@ impl<'c> Args<'c> {
         }
     }
 
-    /// One byte, or the default.
+    /// The first byte, or the default.
+    pub(super) fn first(&self, language: &mut Language<'_>, nth: usize, default: u8) -> u8 {
+        let text = self.filled(nth).unwrap_or_default();
+        if text.len() > 1 {
+            self.odd(language, nth, format!("only the first character of '{text}' counts"));
+        }
+        text.bytes().next().unwrap_or(default)
+    }
+
+    /// One byte or its code, or the default.
     pub(super) fn delimiter(&self, language: &mut Language<'_>, nth: usize, default: u8) -> Read<u8> {
-        match self.filled(nth).map(str::as_bytes) {
+        match self.opt(nth).map(str::as_bytes) {
             None => Some(default),
             Some([byte]) => Some(*byte),
             Some([b'0', b'x', digits @ ..])

@@ -33,11 +33,33 @@ const TEXT: &[ConvRow] = &[
     plain("upper", |_, _| Some(C::Upper)),
     plain("length", |_, _| Some(C::Length)),
     row("bytes", "(<offset>[,<length>])", (1, 2), |l, a| {
-        let length = if a.filled(1).is_some() { Some(unsigned(l, a, 1)?) } else { None };
-        if matches!(length, Some(Operand::Int(0))) {
-            return a.invalid(l, 1, "the length must not be 0");
-        }
-        Some(C::Bytes(unsigned(l, a, 0)?, length))
+        let offset = match a.filled(0) {
+            None => Operand::Int(0),
+            Some(_) => a.operand(l, 0)?,
+        };
+        let offset = match offset {
+            // Behind every end.
+            Operand::Int(n) if n < 0 => {
+                a.odd(l, 0, format!("'{n}' is negative, so nothing remains"));
+                Operand::Int(i64::MAX)
+            }
+            offset => offset,
+        };
+        let length = match a.filled(1) {
+            None => None,
+            Some(_) => match a.operand(l, 1)? {
+                Operand::Int(n) if n < 0 => {
+                    a.odd(l, 1, format!("'{n}' is negative, so everything remains"));
+                    None
+                }
+                Operand::Int(0) => {
+                    a.odd(l, 1, "of length 0 nothing remains".to_owned());
+                    Some(Operand::Int(0))
+                }
+                length => Some(length),
+            },
+        };
+        Some(C::Bytes(offset, length))
     }),
     row("field", FIELD, (2, 3), |l, a| {
         let (index, delims, count) = field(l, a)?;
@@ -62,6 +84,9 @@ const TEXT: &[ConvRow] = &[
         Some(C::Concat { start: a.bytes(0), var: a.opt_var(l, 1)?, end: a.bytes(2) })
     }),
     row("add_item", "(<delim>,[<var>],[<suff>])", (2, 3), |l, a| {
+        if a.filled(1).is_none() && a.filled(2).is_none() {
+            return a.invalid(l, 1, "one of the optional arguments has to be nonempty");
+        }
         Some(C::AddItem { delim: a.bytes(0), var: a.opt_var(l, 1)?, suffix: a.bytes(2) })
     }),
     row("strcmp", "(<var>)", (1, 1), |l, a| Some(C::Strcmp(a.var(l, 0)?))),
@@ -91,8 +116,8 @@ const TEXT: &[ConvRow] = &[
     plain("fe_exists", |_, _| Some(C::FrontendExists)),
     plain("srv_is_up", |_, _| Some(C::ServerIsUp)),
     plain("srv_queue", |_, _| Some(C::ServerQueue)),
-    row("capture-req", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Req, a.size(l, 0)?))),
-    row("capture-res", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Res, a.size(l, 0)?))),
+    row("capture-req", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Req, a.position(l, 0)?))),
+    row("capture-res", "(<id>)", (1, 1), |l, a| Some(C::Capture(Dir::Res, a.position(l, 0)?))),
 ];
 
 const OPERAND: &str = "(<value>)";
@@ -145,15 +170,18 @@ const ENCODINGS: &[ConvRow] = &[
     }),
     row("be2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
         let chunk = chunk(l, a, 8)?;
-        Some(C::Be2Dec(a.bytes(0), chunk, a.flag(l, 2)?))
+        Some(C::Be2Dec(a.bytes(0), chunk, truncates(l, a)?))
     }),
     row("le2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
         let chunk = chunk(l, a, 8)?;
-        Some(C::Le2Dec(a.bytes(0), chunk, a.flag(l, 2)?))
+        Some(C::Le2Dec(a.bytes(0), chunk, truncates(l, a)?))
     }),
     row("be2hex", "([<separator>[,<chunk_size>[,<truncate>]]])", (0, 3), |l, a| {
+        if a.filled(0).is_some() && a.filled(1).is_none() {
+            return a.invalid(l, 1, "chunk_size needs to be positive (0)");
+        }
         let chunk = if a.filled(1).is_some() { chunk(l, a, usize::MAX)? } else { 1 };
-        Some(C::Be2Hex(a.bytes(0), chunk, a.flag(l, 2)?))
+        Some(C::Be2Hex(a.bytes(0), chunk, truncates(l, a)?))
     }),
     plain("htonl", |_, _| Some(C::Htonl)),
     row("json", "([<input-code>])", (0, 1), |l, a| match a.filled(0) {
@@ -169,10 +197,10 @@ const ENCODINGS: &[ConvRow] = &[
         ),
     }),
     row("json_query", "(<json_path>[,<output_type>])", (1, 2), |l, a| {
-        let text = a.opt(0).unwrap_or_default();
-        let Some(path) = json_path(text) else {
-            return a.invalid(l, 0, format!("'{text}' is no JSON path; it starts with '$'"));
+        let Some(text) = a.filled(0) else {
+            return a.invalid(l, 0, "json_path must not be empty");
         };
+        let path = path(l, a, text);
         match a.filled(1) {
             None => Some(C::JsonQuery { path, as_int: false }),
             Some("int") => Some(C::JsonQuery { path, as_int: true }),
@@ -193,7 +221,9 @@ const ENCODINGS: &[ConvRow] = &[
         Some(other) => a.invalid(l, 0, format!("unsupported number of bits: '{other}'")),
     }),
     row("digest", "(<algorithm>)", (1, 1), |l, a| Some(C::Digest(algorithm(l, a)?))),
-    row("hmac", "(<algorithm>,<key>)", (2, 2), |l, a| Some(C::Hmac(algorithm(l, a)?, a.text(l, 1)?))),
+    row("hmac", "(<algorithm>,<key>)", (2, 2), |l, a| {
+        Some(C::Hmac(algorithm(l, a)?, conv_formats::base64(l, a, 1)?))
+    }),
     row("ltime", TIME, (1, 2), |l, a| {
         Some(C::LocalTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Seconds))
     }),
@@ -221,14 +251,6 @@ fn text(a: &Args<'_>) -> Box<str> {
     a.opt(0).unwrap_or_default().into()
 }
 
-/// A number that is not negative, or a variable.
-fn unsigned(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Operand> {
-    match a.operand(l, nth)? {
-        Operand::Int(n) if n < 0 => a.invalid(l, nth, format!("'{n}' must not be negative")),
-        operand => Some(operand),
-    }
-}
-
 fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
     let index = a.int(l, 0)?;
     if index == 0 {
@@ -239,9 +261,18 @@ fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
     }
     let count = a.opt_int(l, 2)?.unwrap_or(1);
     if count < 0 {
-        return a.invalid(l, 2, "the count must not be negative; 0 means all that follow");
+        a.odd(l, 2, "the count is negative and means what 0 means: all that follow".to_owned());
     }
-    Some((index, a.bytes(1), count))
+    Some((index, a.bytes(1), count.max(0)))
+}
+
+/// Whether what remains of the input is left out.
+fn truncates(l: &mut Language<'_>, a: &Args<'_>) -> Read<bool> {
+    match a.opt_int(l, 2)?.unwrap_or(0) {
+        0 => Some(false),
+        1 => Some(true),
+        other => a.invalid(l, 2, format!("Unsupported truncate value ({other})")),
+    }
 }
 
 fn chunk(l: &mut Language<'_>, a: &Args<'_>, max: usize) -> Read<usize> {
@@ -270,6 +301,14 @@ fn mask6(text: &str) -> Option<u128> {
         Ok(_) => None,
         Err(_) => text.parse::<Ipv6Addr>().ok().map(u128::from),
     }
+}
+
+/// A path; HAProxy takes ones that name nothing.
+pub(super) fn path(l: &mut Language<'_>, a: &Args<'_>, text: &str) -> Vec<JsonStep> {
+    json_path(text).unwrap_or_else(|| {
+        a.odd(l, 0, format!("'{text}' is no JSON path, which starts with '$'; nothing will be found"));
+        vec![JsonStep::Index(usize::MAX)]
+    })
 }
 
 /// `$.a.b[0]`

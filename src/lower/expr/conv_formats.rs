@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::args::Args;
-use super::conv::json_path;
+use super::conv::path;
 use super::names::{Build, ConvRow};
 use super::{Language, Read};
 use crate::expr::conv::{fix_tag, mqtt_field, public_key};
@@ -152,8 +152,7 @@ fn xxh(l: &mut Language<'_>, a: &Args<'_>, kind: XxhKind) -> Read<C> {
 
 fn protobuf(l: &mut Language<'_>, a: &Args<'_>, grpc: bool) -> Read<C> {
     let text = a.opt(0).unwrap_or_default();
-    let path: Option<Vec<u64>> =
-        text.split('.').map(|n| n.parse().ok().filter(|n| (1..1 << 29).contains(n))).collect();
+    let path: Option<Vec<u64>> = text.split('.').map(|n| n.parse().ok().filter(|n| *n < 1 << 29)).collect();
     let Some(path) = path else {
         return a.invalid(l, 0, format!("'{text}' is no path of field numbers"));
     };
@@ -192,7 +191,7 @@ fn aes(l: &mut Language<'_>, a: &Args<'_>, gcm: bool, decrypt: bool) -> Read<C> 
 }
 
 /// A variable, or base64 as written.
-fn base64(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Text> {
+pub(super) fn base64(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Text> {
     use base64::Engine as _;
     let text = a.text(l, nth)?;
     if let Text::Literal(written) = &text
@@ -204,13 +203,7 @@ fn base64(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Text> {
 }
 
 fn jwt_query(l: &mut Language<'_>, a: &Args<'_>, payload: bool) -> Read<C> {
-    let path = match a.filled(0) {
-        None => None,
-        Some(text) => match json_path(text) {
-            Some(path) => Some(path),
-            None => return a.invalid(l, 0, format!("'{text}' is no JSON path; it starts with '$'")),
-        },
-    };
+    let path = a.filled(0).map(|text| path(l, a, text));
     match a.filled(1) {
         None => Some(C::JwtQuery { payload, path, as_int: false }),
         Some("int") => Some(C::JwtQuery { payload, path, as_int: true }),

@@ -151,9 +151,9 @@ fn type_name(kind: SampleType) -> &'static str {
     }
 }
 
-/// Types of arguments as HAProxy names them.
-fn types(args: &str) -> String {
-    let name = |letter| match letter {
+/// The type of an argument as HAProxy names it.
+fn type_of(letter: char) -> &'static str {
+    match letter {
         'i' => "integer",
         't' => "table",
         'b' => "backend",
@@ -167,7 +167,12 @@ fn types(args: &str) -> String {
         'M' => "IPv6 mask",
         'p' => "Protocol buffers field number",
         _ => "string",
-    };
+    }
+}
+
+/// Types of arguments as HAProxy names them.
+fn types(args: &str) -> String {
+    let name = type_of;
     if args.is_empty() {
         return String::new();
     }
@@ -204,7 +209,17 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
     a.count(l, needed, must.len() + may.len())?;
     for (nth, letter) in must.chars().chain(may.chars()).enumerate() {
         let own = (letter == 't' && nth < must.len()).then(|| l.own_table());
-        let Some(text) = a.filled(nth).map(str::to_owned).or(own) else { continue };
+        let Some(text) = a.filled(nth).map(str::to_owned).or(own) else {
+            if nth < must.len() && matches!(letter, 'i' | 'r' | '4' | '6' | 'm' | 'M' | 'p') {
+                let kind = type_of(letter);
+                return a.invalid(
+                    l,
+                    nth,
+                    format!("expected type '{kind}' at position {}, but got nothing", nth + 1),
+                );
+            }
+            continue;
+        };
         match letter {
             'i' => {
                 a.int(l, nth)?;

@@ -1,7 +1,5 @@
 //! `http-check` and `tcp-check` rules, and the request of `option httpchk`.
 
-use regex::bytes::Regex;
-
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::Statement;
@@ -12,6 +10,7 @@ use super::super::expr::{Language, LfUse, Site};
 use super::context::span_at;
 use crate::ir::check::{Check, CheckKind, Connect, HttpRequest, Payload, Port, Rule, Step, Target, Text};
 use crate::ir::expr::LogFormat;
+use crate::ir::regex::Regex;
 
 /// The rules of one section in the making.
 #[derive(Default)]

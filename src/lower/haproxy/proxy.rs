@@ -368,23 +368,29 @@ fn finish<'t>(
             proxy.name.clone_into(name);
         }
     }
+    // The name must lead somewhere even where it is ignored, but for one that a backend has from its `defaults`.
+    let begin = (section.span.file, section.span.start);
+    let ignored = |span: &Span| caps == Caps::Backend && (span.file, span.start) < begin;
+    let default = match draft.default_backend.as_ref().filter(|(_, span)| !ignored(span)) {
+        Some((name, span)) => {
+            let found = names.backend(name);
+            match found {
+                Some(index) if index == own => {
+                    let message =
+                        format!("Proxy '{}': loop detected for default_backend: '{name}'.", proxy.name);
+                    context.about(Severity::Alert, Reason::Conflict, *span, message);
+                }
+                Some(_) => {}
+                None => rules::unknown_backend(context, names, &proxy.name, "default_backend", name, *span),
+            }
+            found
+        }
+        None => None,
+    };
     if caps != Caps::Backend {
         let mut frontend = draft.frontend;
         ids::number(frontend.binds.iter_mut().map(|bind| &mut bind.id), 1);
-        frontend.default_backend = (caps == Caps::Listen).then_some(own);
-        if let Some((name, span)) = &draft.default_backend {
-            match names.backend(name) {
-                Some(index) => {
-                    if index == own {
-                        let message =
-                            format!("Proxy '{}': loop detected for default_backend: '{name}'.", proxy.name);
-                        context.about(Severity::Alert, Reason::Conflict, *span, message);
-                    }
-                    frontend.default_backend = Some(index);
-                }
-                None => rules::unknown_backend(context, names, &proxy.name, "default_backend", name, *span),
-            }
-        }
+        frontend.default_backend = default.or_else(|| (caps == Caps::Listen).then_some(own));
         proxy.frontend = Some(frontend);
     }
     if caps != Caps::Frontend {

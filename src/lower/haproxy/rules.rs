@@ -537,6 +537,14 @@ impl Reader<'_> {
                     None
                 };
                 let server = if computed.is_some() { String::new() } else { word.text().to_owned() };
+                if computed.is_none() && !language.owner.backend {
+                    let owner = &language.owner.name;
+                    let message = format!(
+                        "frontend '{owner}' : unable to find server '{server}' referenced in a 'use-server' rule."
+                    );
+                    let d = Diagnostic::alert(Reason::UnknownReference, word.span, message);
+                    language.say(d.head(Head::Plain));
+                }
                 lists.use_servers.push(UseServer { server, computed, cond });
             }
             "log-format" if format_line.is_none_or(|chosen| std::ptr::eq(chosen, line)) => {

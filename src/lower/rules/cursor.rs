@@ -8,6 +8,7 @@ use tandem_parser::span::Span;
 
 use super::super::expr::{Language, LfUse, Read, Site};
 use crate::ir::expr::{Cond, Expr, LogFormat};
+use crate::ir::regex::Regex;
 
 /// Words from the action on, and where reading stands.
 pub(super) struct Cursor<'w> {
@@ -122,7 +123,7 @@ impl<'w> Cursor<'w> {
         }
     }
 
-    pub(super) fn regex(&mut self, language: &mut Language<'_>) -> Read<regex::bytes::Regex> {
+    pub(super) fn regex(&mut self, language: &mut Language<'_>) -> Read<Regex> {
         let word = self.next(language, "a regular expression")?;
         match crate::expr::pattern::regex(word, false) {
             Ok(regex) => Some(regex),

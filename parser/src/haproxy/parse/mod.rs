@@ -183,8 +183,8 @@ impl Parser<'_> {
             return;
         }
         match keywords::lookup(words, kind.bit) {
-            Lookup::Found(keyword) => self.statement(keyword, modifier, words),
-            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, words),
+            Lookup::Found(keyword) => self.statement(keyword, modifier, words, true),
+            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, modifier, words),
             Lookup::Family => self.unknown_second(words, kind),
             Lookup::Unknown => self.unknown(first, kind),
         }
@@ -259,7 +259,8 @@ impl Parser<'_> {
 
     // Lines.
 
-    fn statement(&mut self, keyword: &'static Keyword, modifier: Modifier, words: &[Word]) {
+    /// `counts`: the section has the half that the line is about.
+    fn statement(&mut self, keyword: &'static Keyword, modifier: Modifier, words: &[Word], counts: bool) {
         let count = keywords::word_count(keyword.name);
         let head_span = span_of(&words[..count], words[0].span);
         let span = span_of(words, head_span);
@@ -298,8 +299,10 @@ impl Parser<'_> {
             Err(diagnostic) => self.say(*diagnostic),
             Ok(args) => {
                 let statement = Statement { keyword, modifier, args, old: self.old, span };
-                self.effect(keyword, modifier, head_span);
-                self.settings_effect(keyword.name, &statement.args);
+                if counts {
+                    self.effect(keyword, modifier, head_span);
+                    self.settings_effect(keyword.name, &statement.args);
+                }
                 self.env.apply(&statement);
                 if let Some(section) = self.tree.sections.last_mut() {
                     section.statements.push(statement);
@@ -414,7 +417,7 @@ impl Parser<'_> {
     }
 
     /// A keyword of other sections. Proxies tell which half is missing, and go on where that is harmless.
-    fn elsewhere(&mut self, keyword: &'static Keyword, words: &[Word]) {
+    fn elsewhere(&mut self, keyword: &'static Keyword, modifier: Modifier, words: &[Word]) {
         let Some(section) = self.tree.sections.last() else { return };
         let (kind, name) = (section.kind, keyword.name);
         let id = section.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();
@@ -454,15 +457,19 @@ impl Parser<'_> {
                 format!("'{name}' ignored because {} '{id}' has no {half} capability.{hint}", kind.name);
             Diagnostic::warning(Reason::NotAllowedHere, span, message)
         };
+        let ignored = diagnostic.severity == Severity::Warning;
         self.say(diagnostic);
-        let leads = matches!(name, "use_backend" | "default_backend");
-        if let (true, Some(target)) =
-            (leads && kind.bit == section::BACKEND, words.get(1).filter(|word| *word == id))
-        {
-            let message = format!("Proxy '{id}': loop detected for {name}: '{target}'.");
-            self.say(Diagnostic::alert(Reason::Conflict, target.span, message).head(Head::Plain));
+        // What the other half would do with it is judged all the same, but for the lines that HAProxy reads no further.
+        let unread = name.starts_with("stick ") || name.starts_with("option ") && !is_check(name);
+        if ignored && !unread {
+            self.statement(keyword, modifier, words, false);
         }
     }
+}
+
+/// Options that say how servers are checked.
+fn is_check(name: &str) -> bool {
+    name.ends_with("chk") || name.ends_with("-check")
 }
 
 /// Messages about servers have their own form.

@@ -80,8 +80,8 @@ impl Parser<'_> {
         let Some(bit) = self.tree.sections.last().map(|section| section.kind.bit) else { return };
         self.old = Some(old);
         match keywords::lookup(words, bit) {
-            Lookup::Found(keyword) => self.statement(keyword, modifier, words),
-            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, words),
+            Lookup::Found(keyword) => self.statement(keyword, modifier, words, true),
+            Lookup::Elsewhere(keyword) => self.elsewhere(keyword, modifier, words),
             Lookup::Family | Lookup::Unknown => {}
         }
         self.old = None;

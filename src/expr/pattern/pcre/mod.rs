@@ -1,8 +1,9 @@
-//! Regular expressions as PCRE2 spells them, for the `regex` crate.
+//! Regular expressions as PCRE2 spells them, for the `regex` crate or for `fancy-regex`.
 //!
 //! The configurations were written for PCRE. Where the two spell the same thing otherwise (`\<` is a character there and
-//! a word's beginning here, `{` alone, `[[]`, `\Q..\E`, `\h`) the text is rewritten; what only PCRE can do is told apart
-//! from what is wrong in both, which is said in PCRE2's words and with its offsets (pcre2pattern(3)).
+//! a word's beginning here, `{` alone, `[[]`, `\Q..\E`, `\h`) the text is rewritten; what needs backtracking is passed on
+//! and noted; what only PCRE can do is told apart from what is wrong everywhere, which is said in PCRE2's words and with
+//! its offsets (pcre2pattern(3)).
 
 mod class;
 
@@ -20,16 +21,28 @@ use Fault::{Missing, Wrong};
 const NOTHING_TO_REPEAT: &str = "quantifier does not follow a repeatable item";
 const UNCLOSED: &str = "missing closing parenthesis";
 const NO_GROUP: &str = "reference to non-existent subpattern";
+const NO_NAME: &str =
+    "\\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number";
 const AT_END: &str = "\\ at end of pattern";
-/// The text as the `regex` crate reads it. `captures`: whether parentheses capture, so that references may name them.
+
+/// A text as the libraries read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Translated {
+    pub(super) text: String,
+    /// Only backtracking can run it.
+    pub(super) backtracks: bool,
+}
+
+/// The text as the libraries read it. `captures`: whether parentheses capture, so that references may name them.
 ///
 /// # Errors
 /// Why it cannot be.
-pub(super) fn translate(text: &str, captures: bool) -> Result<String, Fault> {
+pub(super) fn translate(text: &str, captures: bool) -> Result<Translated, Fault> {
     let groups = if captures { count_groups(text) } else { 0 };
-    let mut reader = Reader { text, at: 0, out: String::with_capacity(text.len()), groups };
+    let mut reader =
+        Reader { text, at: 0, out: String::with_capacity(text.len()), groups, opened: 0, backtracks: false };
     reader.all()?;
-    Ok(reader.out)
+    Ok(Translated { text: reader.out, backtracks: reader.backtracks })
 }
 
 /// What stood before, for quantifiers.
@@ -46,6 +59,9 @@ struct Reader<'t> {
     at: usize,
     out: String,
     groups: usize,
+    /// Groups that began so far.
+    opened: usize,
+    backtracks: bool,
 }
 
 impl Reader<'_> {
@@ -168,7 +184,8 @@ impl Reader<'_> {
         self.out.push_str(&self.text[from..from + len]);
         self.at += len;
         if self.eat("+") {
-            return Err(Missing("a possessive quantifier"));
+            self.out.push('+');
+            self.backtracks = true;
         }
         if self.eat("?") {
             self.out.push('?');
@@ -183,6 +200,7 @@ impl Reader<'_> {
         }
         if !self.eat("?") {
             self.out.push('(');
+            self.opened += 1;
             return Ok(Some(true));
         }
         if self.eat("#") {
@@ -190,23 +208,33 @@ impl Reader<'_> {
             self.at += end + 1;
             return Ok(None);
         }
+        for mark in ["=", "!", "<=", "<!", ">"] {
+            if self.eat(mark) {
+                self.out.push_str("(?");
+                self.out.push_str(mark);
+                self.backtracks = true;
+                return Ok(Some(true));
+            }
+        }
         for (mark, what) in [
-            ("=", "look-ahead"),
-            ("!", "look-ahead"),
-            ("<=", "look-behind"),
-            ("<!", "look-behind"),
-            (">", "an atomic group"),
             ("|", "a group whose branches count anew"),
             ("(", "a condition"),
             ("R", "recursion"),
             ("&", "recursion"),
             ("P>", "recursion"),
-            ("P=", "a backreference"),
             ("C", "a callout"),
         ] {
             if self.rest().starts_with(mark) {
                 return Err(Missing(what));
             }
+        }
+        if self.eat("P=") {
+            let end = self.rest().find(')').ok_or(Wrong(UNCLOSED, self.text.len()))?;
+            let name = self.rest()[..end].to_owned();
+            self.at += end + 1;
+            self.out.push_str(&format!("\\k<{name}>"));
+            self.backtracks = true;
+            return Ok(None);
         }
         let close = match self.rest().as_bytes() {
             [b'P', b'<', ..] | [b'<', ..] => Some('>'),
@@ -228,6 +256,7 @@ impl Reader<'_> {
                 return Err(Wrong("syntax error in subpattern name (missing terminator?)", self.at));
             }
             self.out.push_str(&format!("(?P<{name}>"));
+            self.opened += 1;
             return Ok(Some(true));
         }
         let mut flags = String::from("(?");
@@ -280,23 +309,22 @@ impl Reader<'_> {
                 inside.chars().for_each(|c| self.literal(c));
             }
             'E' => {}
-            'K' => return Err(Missing("\\K")),
+            'K' => {
+                self.out.push_str("\\K");
+                self.backtracks = true;
+                return Ok(Before::Nothing);
+            }
             'G' => return Err(Missing("\\G")),
             'X' => return Err(Missing("\\X")),
             'p' | 'P' => return Err(Missing("a Unicode property")),
-            'g' | 'k' => return Err(Missing("a backreference")),
+            'g' | 'k' => self.reference(c)?,
             '1'..='9' => {
-                let digits = self.digits(c);
+                let digits = self.digits(Some(c));
                 let number: usize = digits.parse().unwrap_or(usize::MAX);
                 // Two digits or more that no group has are an octal number, if they can be.
                 let octal = c < '8' && number > 9 && number > self.groups;
                 if !octal {
-                    let at = self.at - 1;
-                    return Err(if number > self.groups {
-                        Wrong(NO_GROUP, at)
-                    } else {
-                        Missing("a backreference")
-                    });
+                    return self.refer(number).map(|()| Before::Item);
                 }
                 self.at = from + 1;
                 self.octal();
@@ -309,8 +337,62 @@ impl Reader<'_> {
         Ok(Before::Item)
     }
 
-    fn digits(&mut self, first: char) -> String {
-        let mut digits = String::from(first);
+    /// A reference to a group that there is.
+    fn refer(&mut self, number: usize) -> Result<(), Fault> {
+        if number == 0 || number > self.groups {
+            return Err(Wrong(NO_GROUP, self.at - 1));
+        }
+        self.out.push_str(&format!("\\{number}"));
+        self.backtracks = true;
+        Ok(())
+    }
+
+    /// What follows `\g` or `\k`: a number, perhaps counted back from here, or a name.
+    fn reference(&mut self, letter: char) -> Result<(), Fault> {
+        let close = match self.peek() {
+            Some('{') => Some('}'),
+            Some('<') if letter == 'k' => Some('>'),
+            Some('\'') if letter == 'k' => Some('\''),
+            Some('<' | '\'') => return Err(Missing("recursion")),
+            _ => None,
+        };
+        let name = match close {
+            Some(close) => {
+                let end = self.rest()[1..].find(close).ok_or(Wrong(NO_NAME, self.at))?;
+                let name = self.rest()[1..=end].to_owned();
+                self.at += end + 2;
+                name
+            }
+            None => {
+                let sign = if self.eat("-") { "-" } else { "" };
+                format!("{sign}{}", self.digits(None))
+            }
+        };
+        if name.is_empty() || name == "-" {
+            return Err(Wrong(NO_NAME, self.at));
+        }
+        if let Some(back) = name.strip_prefix('-').and_then(|back| back.parse::<usize>().ok()) {
+            return self.refer((self.opened + 1).saturating_sub(back));
+        }
+        if let Ok(number) = name.parse() {
+            return self.refer(number);
+        }
+        let named = ["(?<", "(?P<", "(?'"].iter().any(|begin| {
+            self.text.match_indices(begin).any(|(at, _)| {
+                let rest = &self.text[at + begin.len()..];
+                rest.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with(['>', '\'']))
+            })
+        });
+        if !named {
+            return Err(Wrong(NO_GROUP, self.at - 1));
+        }
+        self.out.push_str(&format!("\\k<{name}>"));
+        self.backtracks = true;
+        Ok(())
+    }
+
+    fn digits(&mut self, first: Option<char>) -> String {
+        let mut digits: String = first.into_iter().collect();
         while let Some(c) = self.peek().filter(char::is_ascii_digit) {
             digits.push(c);
             self.at += 1;

@@ -4,13 +4,9 @@ use super::class::{BAD_RANGE, OPEN_CLASS};
 use super::*;
 
 fn matches(pattern: &str, text: &str) -> bool {
-    let translated = translate(pattern, false).unwrap();
-    let mut builder = regex::bytes::RegexBuilder::new(&translated);
-    builder
-        .unicode(false)
-        .build()
-        .unwrap_or_else(|e| panic!("{pattern}: {translated}: {e}"))
-        .is_match(text.as_bytes())
+    let translated = translate(pattern, true).unwrap();
+    let built = super::super::compiled(pattern, &translated, false);
+    built.unwrap_or_else(|e| panic!("{pattern}: {translated:?}: {e}")).is_match(text.as_bytes())
 }
 
 #[test]
@@ -44,6 +40,22 @@ fn what_both_spell_otherwise_means_what_pcre_means() {
         ("^[[:alpha:][:digit:]]+$", "a1", true),
         ("}]", "}]", true),
         (r"^[\]\[\\^-]+$", r"][\^-", true),
+        ("^(?!/admin)/", "/admin/x", false),
+        ("^(?!/admin)/", "/users", true),
+        ("^/(?=a)[a-z]+$", "/abc", true),
+        (r"(?<!\d)80$", "x80", true),
+        (r"(?<!\d)80$", "180", false),
+        ("(?<=[éa])b", "éb", true),
+        ("^a++a", "aaa", false),
+        ("^(?>a|ab)c", "abc", false),
+        (r"^(a|b)\1$", "aa", true),
+        (r"^(a|b)\1$", "ab", false),
+        (r"^(a)(b)\g{-1}$", "abb", true),
+        (r"^(a)(b)\g1$", "aba", true),
+        (r"^(?<x>a|b)\k<x>$", "bb", true),
+        (r"^(?P<x>a|b)(?P=x)$", "ba", false),
+        ("(?i)^(?!A)b", "B", true),
+        (r"^(?!.*\.(css|js)$)", "/x.css", false),
     ];
     for (pattern, text, expected) in cases {
         assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
@@ -84,11 +96,23 @@ fn faults_are_told_in_pcres_words_and_places() {
 
 #[test]
 fn what_only_pcre_can_do_is_no_fault() {
-    for pattern in
-        ["(?!a)b", "(?<=a)b", "a*+b", "(?>a)", "(?|a|b)", "(?R)", r"\X", r"a\Kb", r"\p{L}", "(*UTF)a"]
-    {
+    for pattern in ["(?|a|b)", "(?R)", r"\X", r"\p{L}", "(*UTF)a", "(?(1)a|b)"] {
         assert!(matches!(translate(pattern, false), Err(Missing(_))), "{pattern}");
     }
-    assert!(matches!(translate(r"(a)\1", true), Err(Missing(_))));
+    assert!(translate(r"(a)\1", true).unwrap().backtracks);
     assert_eq!(translate(r"(a)\2", true), Err(Wrong(NO_GROUP, 4)));
+}
+
+#[test]
+fn a_search_that_steps_back_for_ever_ends_and_matches_nothing() {
+    let regex = super::super::regex(r"^(?!x)(a+)+\1$", false).unwrap();
+    assert!(regex.is_match(b"aaaa"));
+    let text = [vec![b'a'; 4000], vec![b'!']].concat();
+    assert!(!regex.is_match(&text));
+}
+
+#[test]
+fn look_behind_has_one_length() {
+    let error = super::super::regex("(?<=a+)b", false).unwrap_err();
+    assert!(error.contains("lookbehind assertion is not fixed length"), "{error}");
 }

@@ -6,9 +6,8 @@ mod protocol;
 
 use std::sync::Arc;
 
-use regex::bytes::Regex;
-
 use super::{Dir, TimeUnit, VarName};
+use crate::ir::regex::Regex;
 
 pub use crypto::*;
 pub use map::*;

@@ -122,16 +122,16 @@ pub(super) const MESSAGES: &[FetchRow] = &[
     row("res.hdr_val", HDR, (0, 2), Response, |l, a| Some(F::HdrInt(Dir::Res, header(l, a)?))),
     row("shdr_val", HDR, (0, 2), Response, |l, a| Some(F::HdrInt(Dir::Res, header(l, a)?))),
     row("req.hdr_names", "([<delim>])", (0, 1), Request, |l, a| {
-        Some(F::HdrNames(Dir::Req, a.delimiter(l, 0, b',')?))
+        Some(F::HdrNames(Dir::Req, a.first(l, 0, b',')))
     }),
     row("res.hdr_names", "([<delim>])", (0, 1), Response, |l, a| {
-        Some(F::HdrNames(Dir::Res, a.delimiter(l, 0, b',')?))
+        Some(F::HdrNames(Dir::Res, a.first(l, 0, b',')))
     }),
     row("req.cook_names", "([<delim>])", (0, 1), Request, |l, a| {
-        Some(F::CookNames(Dir::Req, a.delimiter(l, 0, b',')?))
+        Some(F::CookNames(Dir::Req, a.first(l, 0, b',')))
     }),
     row("res.cook_names", "([<delim>])", (0, 1), Response, |l, a| {
-        Some(F::CookNames(Dir::Res, a.delimiter(l, 0, b',')?))
+        Some(F::CookNames(Dir::Res, a.first(l, 0, b',')))
     }),
     plain("req.hdrs_bin", Request, |_, _| Some(F::HdrsBin(Dir::Req))),
     plain("res.hdrs_bin", Response, |_, _| Some(F::HdrsBin(Dir::Res))),
@@ -156,7 +156,7 @@ pub(super) const MESSAGES: &[FetchRow] = &[
 type UrlParam = (Option<Box<[u8]>>, u8, bool);
 
 fn url_param(l: &mut Language<'_>, a: &Args<'_>) -> Read<UrlParam> {
-    Some((name(a), a.delimiter(l, 1, b'?')?, ignores_case(l, a, 2)?))
+    Some((name(a), a.first(l, 1, b'?'), ignores_case(l, a, 2)?))
 }
 
 /// The flag `i`.
@@ -164,7 +164,10 @@ fn ignores_case(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<bool> {
     match a.filled(nth) {
         None => Some(false),
         Some("i") => Some(true),
-        Some(other) => a.invalid(l, nth, format!("unknown flag '{other}'; there is 'i'")),
+        Some(other) => {
+            a.odd(l, nth, format!("unknown flag '{other}'; there is 'i'"));
+            Some(false)
+        }
     }
 }
 
@@ -199,17 +202,20 @@ pub(in crate::lower::expr) fn turn_to_response(fetch: &mut F) {
 }
 
 fn payload(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
-    Some(F::Payload(dir, a.size(l, 0)?, a.size(l, 1)?))
+    Some(F::Payload(dir, a.position(l, 0)?, a.position(l, 1)?))
 }
 
 fn payload_lv(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
-    let (offset, size) = (a.size(l, 0)?, a.size(l, 1)?);
-    if !(1..=8).contains(&size) {
-        return a.invalid(l, 1, "the length of the length must be between 1 and 8");
+    let (offset, size) = (a.size(l, 0)?, a.position(l, 1)?);
+    if size == 0 {
+        return a.invalid(l, 1, "payload length must be > 0");
     }
     let data = match a.filled(2) {
         None => Err(0),
         Some(text) if text.starts_with(['+', '-']) => match text.parse() {
+            Ok(relative) if relative < -i64::try_from(offset + size).unwrap_or(i64::MAX) => {
+                return a.invalid(l, 2, "payload offset2 too negative");
+            }
             Ok(relative) => Err(relative),
             Err(_) => return a.invalid(l, 2, format!("failed to parse '{text}' as an offset")),
         },

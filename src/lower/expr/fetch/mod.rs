@@ -51,8 +51,8 @@ const INTERNAL: &[FetchRow] = &[
     row("int", "(<integer>)", (1, 1), Any, |l, a| Some(F::Const(Value::Int(a.int(l, 0)?)))),
     row("str", "(<string>)", (1, 1), Any, |_, a| Some(F::Const(Value::Str(a.bytes(0))))),
     row("bin", "(<hexa>)", (1, 1), Any, |l, a| match super::pattern::hex(a.opt(0).unwrap_or_default()) {
-        Some(bytes) => Some(F::Const(Value::Bin(bytes))),
-        None => a.invalid(l, 0, "expects an even number of hexadecimal digits"),
+        Some(bytes) if !bytes.is_empty() => Some(F::Const(Value::Bin(bytes))),
+        _ => a.invalid(l, 0, "expects an even number of hexadecimal digits"),
     }),
     row("meth", "(<method>)", (1, 1), Any, |_, a| Some(F::Const(Value::Meth(a.bytes(0))))),
     row("ipv4", "(<ipv4>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv4Addr>() {
@@ -96,7 +96,11 @@ const INTERNAL: &[FetchRow] = &[
     row("rand", "([<range>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)?.map(u32::try_from) {
         None => Some(F::Rand(None)),
         Some(Ok(range)) => Some(F::Rand(Some(range))),
-        Some(Err(_)) => a.invalid(l, 0, "the range must be between 0 and 4294967295"),
+        // Of a longer number, the low 32 bits.
+        Some(Err(_)) => {
+            a.odd(l, 0, "the range must be between 0 and 4294967295".to_owned());
+            Some(F::Rand(None))
+        }
     }),
     row("uuid", "([<version>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)? {
         None | Some(4) => Some(F::Uuid),
@@ -159,12 +163,12 @@ const CONNECTION: &[FetchRow] = &[
     row("fc_rttvar", "([<unit>])", (0, 1), Any, |l, a| round_trip(l, a, Dir::Req, TcpNumber::RttVar)),
     row("bc_rtt", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::Rtt)),
     row("bc_rttvar", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::RttVar)),
-    plain("fc_unacked", Any, |_, _| Some(counted(TcpNumber::Unacked))),
-    plain("fc_sacked", Any, |_, _| Some(counted(TcpNumber::Sacked))),
-    plain("fc_lost", Any, |_, _| Some(counted(TcpNumber::Lost))),
-    plain("fc_retrans", Any, |_, _| Some(counted(TcpNumber::Retrans))),
-    plain("fc_fackets", Any, |_, _| Some(counted(TcpNumber::Fackets))),
-    plain("fc_reordering", Any, |_, _| Some(counted(TcpNumber::Reordering))),
+    row("fc_unacked", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Unacked))),
+    row("fc_sacked", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Sacked))),
+    row("fc_lost", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Lost))),
+    row("fc_retrans", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Retrans))),
+    row("fc_fackets", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Fackets))),
+    row("fc_reordering", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Reordering))),
     // A connection whose handshake failed has no session that could ask.
     plain("fc_err", Any, |_, _| Some(F::Const(Value::Int(0)))),
     plain("fc_err_str", Any, |_, _| Some(F::Const(Value::Str((*b"Success").into())))),
@@ -284,7 +288,7 @@ const TRANSACTION: &[FetchRow] = &[
 ];
 
 fn capture(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
-    Some(F::Capture(dir, a.size(l, 0)?))
+    Some(F::Capture(dir, a.position(l, 0)?))
 }
 
 fn userlist(l: &mut Language<'_>, a: &Args<'_>) -> Read<std::sync::Arc<crate::ir::Userlist>> {
