@@ -43,6 +43,7 @@ mod server_state;
 mod side_by_side;
 mod slow_peers;
 mod socket;
+mod socket_experts;
 mod stateless;
 mod stats_side_by_side;
 mod tidy;

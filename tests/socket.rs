@@ -164,7 +164,7 @@ fn what_happens_is_traced_and_followed() {
     assert_eq!(side.ask("trace 0"), "All traces now stopped\n\n");
     get(&side.host, "127.0.0.1:8001", "/silent").unwrap();
     assert!(!side.ask("show events buf0").contains("/silent"));
-    assert!(side.ask("trace h1").starts_with("No such trace source 'h1'"));
+    assert!(side.ask("trace h7").starts_with("No such trace source 'h7'"));
 }
 
 #[test]

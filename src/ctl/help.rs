@@ -34,7 +34,7 @@ fn line(command: &Command) -> String {
 /// counts; the rest is compared by the pairs of characters in it, as HAProxy does. Nothing is like it: all that begin so.
 fn matching(words: &[String], expert: bool) -> String {
     let always = |c: &&Command| cmd::session::ALWAYS.iter().any(|a| a.words == c.words);
-    let visible = || commands().filter(|c| expert || c.words != ["debug", "dev"]);
+    let visible = || commands().filter(|c| expert || !cmd::is_for_experts(c));
     let common = |c: &Command| c.words.iter().zip(words).take_while(|(own, given)| own == given).count();
     let exact = visible().map(common).max().unwrap_or(0);
     let family = || visible().filter(|c| common(c) == exact && !always(c));
@@ -131,7 +131,7 @@ mod tests {
         let mut sorted = names(&all);
         sorted.truncate(sorted.len() - cmd::session::ALWAYS.len());
         assert!(sorted.is_sorted(), "{sorted:?}");
-        assert!(!all.contains("debug dev") && listing(&[], true).contains("debug dev"));
+        assert!(!all.contains("debug dev write") && listing(&[], true).contains("debug dev write"));
         assert!(
             unknown(&[], false)
                 .starts_with("Unknown command: ''. Please enter one of the following commands only:\n")

@@ -5,6 +5,7 @@ use super::reply::Reply;
 use super::session::Settings;
 use super::{Control, help};
 use crate::ir::global::Level;
+use crate::sys::profile::{Work, measured};
 
 /// What a handler gets.
 pub struct Call<'a> {
@@ -92,7 +93,8 @@ pub fn run(control: &Control, session: &mut Settings, words: &[String], payload:
             if translated {
                 args = &args[..args.len() - 1];
             }
-            let mut reply = run(&mut Call { control, words: command.words, session, args, payload });
+            let mut call = Call { control, words: command.words, session, args, payload };
+            let mut reply = measured(Work::Commands, || run(&mut call));
             reply.as_json = translated;
             if let Some(waiting) = &mut reply.waiting {
                 waiting.as_json = translated;

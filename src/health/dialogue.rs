@@ -1,6 +1,7 @@
 //! One run of a script, without sockets: the shell connects, sends and receives as told and reports back.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::proto::{agent, http};
@@ -42,6 +43,8 @@ pub struct Way {
     pub send_proxy: bool,
     /// With the options of the server's check.
     pub as_server: bool,
+    /// Nothing is expected before something is sent or the connection closed.
+    pub speaks_first: bool,
 }
 
 /// What a run needs to know about its server.
@@ -72,10 +75,10 @@ pub(super) enum Judgement {
 }
 
 /// A run.
-pub struct Dialogue<'a> {
-    pub(super) script: &'a Script,
+pub struct Dialogue<S> {
+    pub(super) script: Arc<Script>,
     pub(super) subject: Subject,
-    scene: &'a dyn Scene,
+    scene: S,
     vars: Vars,
     pub(super) step: usize,
     /// The last step that was more than a variable; verdicts are about it.
@@ -95,10 +98,10 @@ pub struct Dialogue<'a> {
     pub(super) agent: Option<agent::Reply>,
 }
 
-impl<'a> Dialogue<'a> {
+impl<S: Scene> Dialogue<S> {
     /// A run at its first step.
     #[must_use]
-    pub fn new(script: &'a Script, subject: Subject, scene: &'a dyn Scene) -> Self {
+    pub fn new(script: Arc<Script>, subject: Subject, scene: S) -> Self {
         Self {
             script,
             subject,
@@ -125,7 +128,7 @@ impl<'a> Dialogue<'a> {
 
     /// What to do now.
     pub fn action(&mut self) -> Action {
-        let script = self.script;
+        let script = self.script.clone();
         loop {
             let Some(step) = script.steps.get(self.step) else { return Action::Finish(self.passed()) };
             if !step.is_silent() {
@@ -198,6 +201,7 @@ impl<'a> Dialogue<'a> {
             // What is no port fails as one that was not given.
             Port::Computed(expr) => self.number(expr).and_then(|n| u16::try_from(n).ok()).unwrap_or_default(),
         });
+        let next = self.script.steps.get(self.step + 1..).unwrap_or_default().iter().find(|s| !s.is_silent());
         Way {
             addr: how.addr.clone(),
             port,
@@ -205,6 +209,7 @@ impl<'a> Dialogue<'a> {
             via_socks4: how.via_socks4,
             send_proxy: how.send_proxy,
             as_server: how.as_server,
+            speaks_first: !matches!(next, Some(Step::Expect(_))),
         }
     }
 
@@ -330,7 +335,7 @@ impl<'a> Dialogue<'a> {
     fn passed(&mut self) -> Verdict {
         let tcp_check = self.script.flavour == Flavour::TcpCheck;
         let usual: &[u8] = if tcp_check { b"(tcp-check)" } else { b"" };
-        let script = self.script;
+        let script = self.script.clone();
         match script.steps.get(self.current) {
             Some(Step::Connect { explicit, .. }) => {
                 Verdict::new(Status::L4Ok, 0, if *explicit { usual } else { b"" })
@@ -392,14 +397,15 @@ impl<'a> Dialogue<'a> {
 
     /// Lends the scene with the answer so far and the variables in it.
     fn look<R: Default>(&self, look: impl Fn(&Ctx<'_>) -> R) -> R {
-        let answer = match http::parse(&self.input, self.closed, self.bodiless) {
-            http::Parsed::Answer(answer) if self.script.flavour == Flavour::Http => Some(answer),
+        let http = self.script.flavour == Flavour::Http && !self.input.is_empty();
+        let answer = match http.then(|| http::parse(&self.input, self.closed, self.bodiless)) {
+            Some(http::Parsed::Answer(answer)) => Some(answer),
             _ => None,
         };
         let mut out = R::default();
         self.scene.show(&mut |base| {
             let base: Ctx<'_> = *base;
-            let data = answer.as_ref().map_or(self.input.as_slice(), |answer| &answer.body);
+            let data = answer.as_ref().map_or(self.input.as_slice(), |answer| &*answer.body);
             let complete = self.closed || answer.as_ref().is_some_and(|answer| answer.complete);
             out = look(&Ctx {
                 vars: &self.vars,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Status;
 use super::dialogue::{Dialogue, Judgement, MAX_INPUT};
 use super::proto::{self, agent, http};
+use super::scene::Scene;
 use super::script::{Flavour, Test, Want};
 use crate::ir::check::{HeaderMatcher, Method, Pattern, Text};
 use crate::ir::regex::Regex;
@@ -15,7 +16,7 @@ const NO_PATTERN: &[u8] = b"log-format string evaluated to an empty string";
 /// What is said of a format that does not say hexadecimal digits.
 const NO_DIGITS: &[u8] = b"Failed to parse hexastring resulting of eval of a log-format string";
 
-impl Dialogue<'_> {
+impl<S: Scene> Dialogue<S> {
     pub(super) fn judge(&mut self, want: &Want) -> Judgement {
         let usual = want.error.unwrap_or(Status::L7Rsp);
         if self.input.is_empty() {
@@ -191,7 +192,7 @@ impl Dialogue<'_> {
         self.by_body(want, answer.status, info)
     }
 
-    fn by_status(&self, want: &Want, answer: &http::Answer, matched: bool) -> Judgement {
+    fn by_status(&self, want: &Want, answer: &http::Answer<'_>, matched: bool) -> Judgement {
         if matched != want.negate {
             return Judgement::Pass;
         }
@@ -206,7 +207,7 @@ impl Dialogue<'_> {
     }
 
     /// Whether a header is there. `None`: a pattern said nothing.
-    fn has_header(&self, header: &HeaderMatcher, answer: &http::Answer) -> Option<bool> {
+    fn has_header(&self, header: &HeaderMatcher, answer: &http::Answer<'_>) -> Option<bool> {
         let name = self.pattern(&header.name)?;
         let value = match &header.value {
             Some(value) => Some(self.pattern(value)?),

@@ -30,7 +30,7 @@ fn says(answers: &[&[u8]]) -> Peer {
 
 /// Runs a script against a peer: the verdict and everything that was sent.
 fn run(script: &Script, peer: &Peer, subject: Subject) -> (Verdict, Vec<u8>) {
-    let mut dialogue = Dialogue::new(script, subject, &Bare);
+    let mut dialogue = Dialogue::new(script.clone().into(), subject, Bare);
     let mut sent = Vec::new();
     let mut pending: Vec<Vec<u8>> = Vec::new();
     if let Peer::Says(answers, size) = peer {

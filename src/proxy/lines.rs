@@ -1,5 +1,7 @@
 //! Log lines of sessions: when they are written, and which.
 
+use std::sync::Arc;
+
 use super::rules::{logs_connect, render_log};
 use super::txn::Txn;
 use super::worker::with;
@@ -7,7 +9,7 @@ use crate::expr::ctx::Progress;
 use crate::expr::{Ctx, Session as _, logformat};
 use crate::ir;
 use crate::ir::log::{LogProfile, LogStep, Severity};
-use crate::log::trace::STREAM;
+use crate::log::trace::{About, H1, STREAM};
 
 /// A step of a session: its line, if `log-steps` asks for one or the proxy writes its line here.
 pub(super) fn at(txn: &mut Txn, step: LogStep) {
@@ -45,21 +47,57 @@ fn trace(txn: &Txn, step: LogStep) {
         LogStep::Close => 4,
         _ => return,
     };
-    STREAM.tell(event, || {
-        let name = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+    let about = || About {
+        backend: About::proxy(txn.be.idx),
+        frontend: About::proxy(txn.fe.idx),
+        listener: Arc::as_ptr(&txn.listener) as u64,
+        server: txn.server.as_ref().map_or(0, |server| About::server_of(txn.be.idx, server.index)),
+        session: About::client(txn.connection_addresses().0, Arc::as_ptr(&txn.listener) as u64),
+        check: 0,
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    STREAM.tell(event, about, |_| {
         let src = txn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
         let server = txn.server.as_ref().map_or(txn.no_server, |server| server.name());
         format!(
             "src={src} fe={} be={} srv={server} method={} target={} status={} bytes={}/{} term={}",
             txn.fe.ir.name,
             txn.be.ir.name,
-            name(txn.req.method()),
-            name(txn.req.uri()),
+            text(txn.req.method()),
+            text(txn.req.uri()),
             txn.resp.as_ref().map_or(txn.status, |resp| resp.status()),
             txn.bytes_in,
             txn.bytes_out,
-            name(&txn.failure.code()),
+            text(&txn.failure.code()),
         )
+    });
+    if txn.fe.ir.mode != ir::proxy::Mode::Http {
+        return;
+    }
+    let (event, head) = match step {
+        LogStep::Accept => (2, None),
+        LogStep::Request => (0, Some(&txn.req)),
+        LogStep::Connect => (1, Some(&txn.req)),
+        LogStep::Response => (1, txn.resp.as_ref()),
+        _ => (3, None),
+    };
+    H1.tell(event, about, |with_headers| {
+        let Some(head) = head else { return format!("fe={}", txn.fe.ir.name) };
+        let whose = match (step, event) {
+            (LogStep::Response, _) => "H1 response to client",
+            (_, 0) => "H1 request of client",
+            _ => "H1 request to server",
+        };
+        let (major, minor) = crate::expr::Head::version(head);
+        let mut out = if head.status() == 0 {
+            format!("{whose} {} {} HTTP/{major}.{minor}", text(head.method()), text(head.uri()))
+        } else {
+            format!("{whose} HTTP/{major}.{minor} {}", head.status())
+        };
+        for (name, value) in head.headers().filter(|_| with_headers) {
+            out.push_str(&format!(" | {}: {}", text(name), text(value)));
+        }
+        out
     });
 }
 

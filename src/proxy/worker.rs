@@ -22,7 +22,8 @@ use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
-use crate::log::trace::SESSION;
+use crate::log::trace::{About, SESSION};
+use crate::sys::profile::{Work, measured};
 use crate::sys::{self, clock};
 
 /// A listener as one thread has it.
@@ -351,9 +352,20 @@ pub(super) struct Guard {
     pub(super) shared: Arc<Shared>,
     pub(super) proxy: Arc<Proxy>,
     pub(super) listener: Arc<Listener>,
+    /// What traces know the connection by.
+    number: u64,
 }
 
 impl Guard {
+    fn about(&self) -> About {
+        About {
+            frontend: About::proxy(self.proxy.idx),
+            listener: Arc::as_ptr(&self.listener) as u64,
+            session: self.number,
+            ..About::default()
+        }
+    }
+
     fn enter(shared: Arc<Shared>, conn: &Conn) -> Self {
         let now = clock::now_ms();
         let live = &shared.live;
@@ -374,17 +386,23 @@ impl Guard {
         }
         conn.listener.counters.sessions.inc();
         conn.listener.counters.stot.inc();
-        SESSION.tell(0, || {
-            let src = conn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
-            format!("fe={} src={src}", conn.proxy.ir.name)
-        });
-        Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared }
+        let number = About::client(conn.src, Arc::as_ptr(&conn.listener) as u64);
+        let guard = Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared, number };
+        SESSION.tell(
+            0,
+            || guard.about(),
+            |_| {
+                let src = conn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
+                format!("fe={} src={src}", conn.proxy.ir.name)
+            },
+        );
+        guard
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        SESSION.tell(1, || format!("fe={}", self.proxy.ir.name));
+        SESSION.tell(1, || self.about(), |_| format!("fe={}", self.proxy.ir.name));
         if let Some(frontend) = &self.proxy.frontend {
             frontend.counters.sessions.dec();
             if self.proxy.ir.mode == ir::proxy::Mode::Http {
@@ -408,7 +426,10 @@ fn start(conn: Conn, guard: Guard, is_new: bool) {
     tokio::spawn(async move {
         let place = board::Place::take(&conn);
         let mut session = pin!(session(conn, guard, is_new));
-        std::future::poll_fn(|cx| place.step(cx, |cx| clock::stopped(|| session.as_mut().poll(cx)))).await;
+        std::future::poll_fn(|cx| {
+            place.step(cx, |cx| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx))))
+        })
+        .await;
     });
 }
 

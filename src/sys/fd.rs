@@ -31,3 +31,28 @@ pub fn duplicate(fd: i32) -> std::io::Result<std::os::fd::OwnedFd> {
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
     borrowed.try_clone_to_owned()
 }
+
+/// What a descriptor that is a socket says of itself.
+#[derive(Debug)]
+pub struct SocketFacts {
+    /// It takes connections.
+    pub listens: bool,
+    /// Its own address.
+    pub local: Option<socket2::SockAddr>,
+    /// The address of the other end; `None`: it is not connected.
+    pub peer: Option<socket2::SockAddr>,
+}
+
+/// Asks a descriptor of this process, whoever owns it. `None`: it is no socket, or closed meanwhile.
+#[must_use]
+pub fn socket_facts(fd: i32) -> Option<SocketFacts> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: the descriptor is not owned here and only asked; a closed one makes the questions fail.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let socket = socket2::SockRef::from(&fd);
+    socket.r#type().ok()?;
+    let listens = nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
+    Some(SocketFacts { listens, local: socket.local_addr().ok(), peer: socket.peer_addr().ok() })
+}

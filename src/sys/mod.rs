@@ -17,6 +17,7 @@ pub mod nft;
 pub mod pipe;
 pub mod poller;
 pub mod process;
+pub mod profile;
 pub mod raw;
 pub mod rights;
 pub mod routes;

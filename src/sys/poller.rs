@@ -29,27 +29,29 @@ impl Poller {
         Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
     }
 
-    /// Wait until a connection that is being made stands or has failed, and tell once.
+    /// Tell every time that something new can be done with a socket: bytes have come, there is room, the end, an error.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn add_connecting(&self, fd: impl AsFd, key: usize) -> io::Result<()> {
-        let interest = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
+    pub fn add_edges(&self, fd: impl AsFd, key: usize) -> io::Result<()> {
+        let interest =
+            EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
     }
 
-    /// Keys of those that are ready now, all of them, and whether more was told than that one can write: an error, or the
-    /// end. Does not wait.
-    pub fn connected(&self, keys: &mut Vec<(usize, bool)>) {
+    /// What is new, each key at most once. Whether there may be more. Does not wait.
+    pub fn edges(&self, edges: &mut Vec<Edge>) -> bool {
         let mut events = [EpollEvent::empty(); 128];
-        loop {
-            let n = self.0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
-            let found = |event: &EpollEvent| (event.data() as usize, event.events() != EpollFlags::EPOLLOUT);
-            keys.extend(events[..n].iter().map(found));
-            if n < events.len() {
-                return;
-            }
-        }
+        let n = self.0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
+        let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
+        let over = EpollFlags::EPOLLRDHUP | broken;
+        edges.extend(events[..n].iter().map(|event| Edge {
+            key: event.data() as usize,
+            readable: event.events().intersects(EpollFlags::EPOLLIN | over),
+            over: event.events().intersects(over),
+            broken: event.events().intersects(broken),
+        }));
+        n == events.len()
     }
 
     /// Wait for it no more.
@@ -75,6 +77,19 @@ impl Poller {
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
         Ok(Watch(fd.map_err(|e| e.into_parts().1)?))
     }
+}
+
+/// What is new about a socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Edge {
+    /// Its key.
+    pub key: usize,
+    /// Bytes have come, or the end.
+    pub readable: bool,
+    /// Nothing more will come.
+    pub over: bool,
+    /// Neither direction works any more, maybe because of an error.
+    pub broken: bool,
 }
 
 /// See [`Poller::watch`].

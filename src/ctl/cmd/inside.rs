@@ -31,25 +31,6 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     command(&["show", "tasks"], Level::Operator, "show tasks", "show running tasks", show_tasks),
     command(
-        &["set", "profiling"],
-        Level::Admin,
-        "set profiling <what> {auto|on|off}",
-        "enable/disable resource profiling (tasks,memory)",
-        set_profiling,
-    ),
-    command(
-        &["debug", "dev"],
-        Level::Admin,
-        "debug dev <what>",
-        "make the program crash, loop or write into its memory",
-        |call| {
-            if !call.session.expert {
-                return Reply::error("This command is restricted to expert mode only.\n");
-            }
-            Reply::error("'debug dev' is refused: this program has no command that damages itself.\n")
-        },
-    ),
-    command(
         &["get", "var"],
         Level::User,
         "get var <name>",
@@ -159,18 +140,6 @@ fn show_tasks(call: &mut Call<'_>) -> Reply {
     out.push_str(&line("streams", usage.streams));
     out.push_str(&line("health checks", checks.sum()));
     Reply::list(out)
-}
-
-fn set_profiling(call: &mut Call<'_>) -> Reply {
-    match (call.arg(0), call.arg(1)) {
-        ("tasks" | "memory", "off") => Reply::done(),
-        ("tasks" | "memory", "on" | "auto") => Reply::error(
-            "There is no profiler in this program. Use 'perf record -p <pid>': symbols are in the binary.\n",
-        ),
-        ("tasks", _) => Reply::error("Expects 'on', 'auto', or 'off'.\n"),
-        ("memory", _) => Reply::error("Expects either 'on' or 'off'.\n"),
-        _ => Reply::error("Expects either 'tasks' or 'memory'.\n"),
-    }
 }
 
 /// A name of scope `proc`.

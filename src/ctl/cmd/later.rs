@@ -94,13 +94,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "'add server' takes none over with 'from'",
     ),
     later(
-        &["httpclient"],
-        Level::Admin,
-        "httpclient <method> <URI>",
-        "launch an HTTP request",
-        "there is no HTTP client",
-    ),
-    later(
         &["show", "tls-keys"],
         Level::Operator,
         "show tls-keys [id|*]",

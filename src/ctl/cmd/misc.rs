@@ -1,6 +1,5 @@
 //! Small commands: text, time, modes, and looks at the process as the system sees it.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::super::registry::{Call, Command, command};
@@ -39,7 +38,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "limits per second of the process",
         set_rate_limit,
     ),
-    command(&["show", "fd"], Level::Operator, "show fd [num]", "open files", show_fd),
     command(
         &["show", "libs"],
         Level::Operator,
@@ -51,13 +49,6 @@ pub(super) const COMMANDS: &[Command] = &[
         Reply::list(threads())
     }),
     command(&["show", "dev"], Level::Operator, "show dev", "the machine and the program", show_dev),
-    command(
-        &["show", "profiling"],
-        Level::Operator,
-        "show profiling [<what>|<#lines>|byaddr]*",
-        "state of the profiler",
-        show_profiling,
-    ),
 ];
 
 fn switch(call: &mut Call<'_>, name: &str) -> Reply {
@@ -150,57 +141,32 @@ fn set_rate_limit(call: &mut Call<'_>) -> Reply {
     }
 }
 
-/// There is no profiler: its state is all there is to show.
-fn show_profiling(call: &mut Call<'_>) -> Reply {
-    match call.arg(0) {
-        "tasks" | "memory" | "byaddr" | "bytime" | "byctx" | "aggr" => Reply::done(),
-        word if matches!(word, "all" | "status") || word.bytes().all(|c| c.is_ascii_digit()) => Reply::list(
-            "Per-task CPU profiling              : off      # there is no profiler in this program\n\
-             Memory usage profiling              : off      # there is no profiler in this program\n",
-        ),
-        _ => Reply::error(
-            "Expects either 'all', 'status', 'tasks', 'memory', 'byaddr', 'bytime', 'byctx', 'aggr' or a max \
-             number of output lines.\n",
-        ),
-    }
-}
-
-/// Open files with where they lead; the system knows them best.
-fn show_fd(call: &mut Call<'_>) -> Reply {
-    let Ok(dir) = std::fs::read_dir("/proc/self/fd") else {
-        return Reply::error("The system does not tell (is /proc there?).\n");
-    };
-    let mut files: Vec<(u32, String)> = dir
-        .flatten()
-        .filter_map(|entry| {
-            let number = entry.file_name().to_str()?.parse().ok()?;
-            let target = std::fs::read_link(entry.path()).ok()?;
-            Some((number, target.display().to_string()))
-        })
-        .collect();
-    files.sort_unstable();
-    match (call.arg(0), call.arg(0).parse::<u32>()) {
-        ("", _) => {}
-        (_, Ok(number)) => files.retain(|(n, _)| *n == number),
-        _ => return Reply::error("'show fd' takes a number here: choosing by type is not done yet.\n"),
-    }
-    Reply::list(files.iter().map(|(n, target)| format!("{n:>7} : {target}\n")).collect::<String>())
-}
-
+/// Where each file is mapped as code, from its first byte to its last.
 fn libraries() -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    let mut out = String::new();
-    let mut last = "";
+    let mut found: Vec<(&str, u64, u64, bool)> = Vec::new();
     for line in maps.lines() {
         let mut words = line.split_ascii_whitespace();
-        let (Some(range), Some(path)) = (words.next(), words.nth(4)) else { continue };
-        if path.starts_with('/') && path != last {
-            // Writing into a String cannot fail.
-            let _ = writeln!(out, "{range} {path}");
-            last = path;
+        let (Some(range), Some(rights), Some(path)) = (words.next(), words.next(), words.nth(3)) else {
+            continue;
+        };
+        let Some((from, to)) = range.split_once('-') else { continue };
+        let (Ok(from), Ok(to)) = (u64::from_str_radix(from, 16), u64::from_str_radix(to, 16)) else {
+            continue;
+        };
+        if !path.starts_with('/') {
+            continue;
+        }
+        let is_code = rights.contains('x');
+        match found.last_mut().filter(|(last, ..)| *last == path) {
+            Some((_, _, end, code)) => (*end, *code) = (to, *code || is_code),
+            None => found.push((path, from, to, is_code)),
         }
     }
-    out
+    let mapped = found.into_iter().filter(|(.., is_code)| *is_code);
+    mapped
+        .map(|(path, from, to, _)| format!("0x{from:012x}-0x{to:012x} (0x{:07x}) {path}\n", to - from))
+        .collect()
 }
 
 /// Name, state and processor time of each thread.

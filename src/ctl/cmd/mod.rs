@@ -5,8 +5,11 @@ mod backends;
 mod config;
 mod cookies;
 mod counters;
+mod debug;
 mod dynamic;
+mod fds;
 mod frontends;
+mod httpclient;
 mod inside;
 mod latency;
 mod later;
@@ -15,6 +18,7 @@ mod maps;
 mod misc;
 mod probes;
 mod process;
+mod profiling;
 mod schema;
 mod servers;
 pub(super) mod session;
@@ -29,6 +33,12 @@ pub(super) fn has_own_json(command: &Command) -> bool {
     matches!(command.words, ["show", "stat" | "info" | "schema" | "latency" | "vrrp", ..])
 }
 
+/// Commands that nobody is told of before `expert-mode on`.
+pub(super) fn is_for_experts(command: &Command) -> bool {
+    let hidden = matches!(command.words, ["debug", "dev", ..] | ["httpclient"]);
+    hidden && command.words != ["debug", "dev", "hash"]
+}
+
 /// All families.
 pub(super) static FAMILIES: &[&[Command]] = &[
     backends::COMMANDS,
@@ -36,8 +46,11 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     config::COMMANDS,
     cookies::COMMANDS,
     counters::COMMANDS,
+    debug::COMMANDS,
     dynamic::COMMANDS,
+    fds::COMMANDS,
     frontends::COMMANDS,
+    httpclient::COMMANDS,
     inside::COMMANDS,
     later::COMMANDS,
     latency::COMMANDS,
@@ -46,6 +59,7 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     misc::COMMANDS,
     probes::COMMANDS,
     process::COMMANDS,
+    profiling::COMMANDS,
     schema::COMMANDS,
     servers::COMMANDS,
     session::COMMANDS,

@@ -7,7 +7,7 @@ use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
 use crate::log::Ring;
-use crate::log::trace::{self, LEVELS, SINKS, Source};
+use crate::log::trace::{self, LEVELS, Lock, SINKS, SOURCES, Source, State, Turn, VERBOSITIES};
 
 pub(super) const COMMANDS: &[Command] = &[
     command(&["show", "trace"], Level::Operator, "show trace [<module>]", "show live tracing state", show),
@@ -30,15 +30,16 @@ pub(super) const COMMANDS: &[Command] = &[
 const INTRODUCTION: &str = "Supported trace sources and states (.=stopped, w=waiting, R=running) :\n";
 
 fn mark(source: &Source) -> char {
-    if source.is_running() { 'R' } else { '.' }
+    match source.state() {
+        State::Stopped => '.',
+        State::Waiting => 'w',
+        State::Running => 'R',
+    }
 }
 
 fn named(name: &str) -> Result<&'static Source, Reply> {
-    let found = trace::sources().into_iter().find(|source| source.name == name);
-    found.ok_or_else(|| {
-        let known = trace::sources().map(|source| source.name).join(", ");
-        Reply::error(format!("No such trace source '{name}' (there are {known})\n"))
-    })
+    let found = SOURCES.into_iter().find(|source| source.name == name);
+    found.ok_or_else(|| Reply::error(format!("No such trace source '{name}'\n")))
 }
 
 fn show(call: &mut Call<'_>) -> Reply {
@@ -49,7 +50,7 @@ fn show(call: &mut Call<'_>) -> Reply {
         };
     }
     let mut out = INTRODUCTION.to_owned();
-    for source in trace::sources() {
+    for source in SOURCES {
         let (sink, _) = SINKS[source.sink()];
         // Writing into a String cannot fail.
         let _ = writeln!(
@@ -70,8 +71,13 @@ fn status(source: &Source) -> String {
         format!("Trace status for {}:\n  - sink: {sink} [{} dropped]\n", source.name, source.lost());
     out.push_str("  - event name   :     report    start    stop    pause\n");
     for (number, event) in source.events.iter().enumerate() {
-        let report = if source.is_enabled(number) { '+' } else { '-' };
-        let _ = writeln!(out, "    {:<12} :        {report}        -        -       -", event.name);
+        let mark = |turn| if source.turns(turn, number) { '+' } else { '-' };
+        let [report, start, stop, pause] = [Turn::Report, Turn::Start, Turn::Stop, Turn::Pause].map(mark);
+        let _ = writeln!(
+            out,
+            "    {:<12} :        {report}        {start}        {stop}       {pause}",
+            event.name
+        );
     }
     out
 }
@@ -81,23 +87,27 @@ fn manage(call: &mut Call<'_>) -> Reply {
         "" => {
             let mut out =
                 format!("{INTRODUCTION} [.] 0          : not a source, will immediately stop all traces\n");
-            out.push_str(" [.] all        : all sources below, only for 'sink' and 'level'\n");
-            for source in trace::sources() {
-                let _ = writeln!(out, " [{}] {:<10} : {}", mark(source), source.name, source.what);
-            }
+            out.push_str(" [.] all        : all sources below, only for 'sink', 'level' and 'follow'\n");
+            out.push_str(&menu());
             Reply::list(out)
         }
         "0" => {
-            trace::sources().iter().for_each(|source| source.run(false));
+            SOURCES.iter().for_each(|source| source.set_state(State::Stopped));
             Reply::info("All traces now stopped\n")
         }
         "all" => {
-            let allowed = |word: &str| matches!(word, "sink" | "level");
-            if call.args[1..].iter().step_by(2).any(|word| !allowed(word)) {
-                return Reply::error("Source 'all' takes 'sink' and 'level' only.\n");
+            let words = &call.args[1..];
+            if let Some(word) =
+                words.iter().step_by(2).find(|word| !matches!(word.as_str(), "sink" | "level" | "follow"))
+            {
+                return Reply::error(format!("'{word}' not applicable to meta-source 'all'\n"));
             }
-            let all = trace::sources().into_iter();
-            let replies = all.map(|source| steer(source, &call.args[1..]));
+            // A source does not follow itself.
+            let itself = |source: &Source| {
+                words.chunks(2).any(|pair| pair[0] == "follow" && pair[1..] == [source.name])
+            };
+            let replies =
+                SOURCES.into_iter().filter(|source| !itself(source)).map(|source| steer(source, words));
             replies.fold(Reply::done(), |kept, reply| if kept.text.is_empty() { reply } else { kept })
         }
         name => match named(name) {
@@ -107,46 +117,121 @@ fn manage(call: &mut Call<'_>) -> Reply {
     }
 }
 
+/// Every source with its state.
+fn menu() -> String {
+    SOURCES.iter().map(|s| format!(" [{}] {:<10} : {}\n", mark(s), s.name, s.what)).collect()
+}
+
+const SUBCOMMANDS: &str = "Supported commands:\n\
+     \x20 event     : list/enable/disable source-specific event reporting\n\
+     \x20 level     : list/set trace reporting level\n\
+     \x20 lock      : automatic lock on thread/connection/stream/...\n\
+     \x20 follow    : passively follow another source's locked pointer (e.g. session)\n\
+     \x20 pause     : pause and automatically restart after a specific event\n\
+     \x20 sink      : list/set event sinks\n\
+     \x20 start     : start immediately or after a specific event\n\
+     \x20 stop      : stop immediately or after a specific event\n\
+     \x20 verbosity : list/set trace output verbosity\n";
+
 /// One pair of words after the other. One without its second word lists what that may be.
 fn steer(source: &Source, args: &[String]) -> Reply {
     if args.is_empty() {
-        return Reply::list(
-            "Supported commands:\n  event     : list/enable/disable source-specific event reporting\n\
-             \x20 level     : list/set trace reporting level\n  sink      : list/set event sinks\n\
-             \x20 start     : start now\n  stop      : stop now\n",
-        );
+        return Reply::list(SUBCOMMANDS);
     }
     for pair in args.chunks(2) {
         let value = pair.get(1).map(String::as_str);
         let done = match (pair[0].as_str(), value) {
             ("sink", None) => Err(Reply::list(choices("sinks", source, &SINKS, source.sink()))),
-            ("sink", Some(name)) => choose("sink", name, &SINKS).map(|index| source.set_sink(index)),
+            ("sink", Some(name)) => match place(name, &SINKS) {
+                Some(index) => {
+                    source.set_sink(index);
+                    Ok(())
+                }
+                None => Err(Reply::error(format!("No such trace sink '{name}'\n"))),
+            },
             ("level", None) => Err(Reply::list(choices("levels", source, &LEVELS, source.level()))),
-            ("level", Some(name)) => choose("level", name, &LEVELS).map(|index| source.set_level(index)),
-            ("event", None) => Err(Reply::list(events(source))),
-            ("event", Some(name)) => enable(source, name),
-            ("start", Some("now")) => {
-                source.run(true);
+            ("level", Some(name)) => match place(name, &LEVELS) {
+                Some(index) => {
+                    source.set_level(index);
+                    Ok(())
+                }
+                None => {
+                    let known = choices("levels", source, &LEVELS, source.level());
+                    Err(Reply::error(format!("No such trace level '{name}'. {known}")))
+                }
+            },
+            ("verbosity", None) => {
+                Err(Reply::list(choices("verbosities", source, &VERBOSITIES, source.verbosity())))
+            }
+            ("verbosity", Some(name)) => match place(name, &VERBOSITIES) {
+                Some(index) => {
+                    source.set_verbosity(index);
+                    Ok(())
+                }
+                None => {
+                    let known = choices("verbosities", source, &VERBOSITIES, source.verbosity());
+                    Err(Reply::error(format!("No such verbosity level '{name}'. {known}")))
+                }
+            },
+            ("lock", None) => Err(Reply::list(locks(source))),
+            ("lock", Some(name)) => match source.locks.iter().find(|lock| lock.name() == name) {
+                Some(lock) => {
+                    source.set_lock(*lock);
+                    Ok(())
+                }
+                None => Err(Reply::error(format!("Unsupported lock-on criterion '{name}'\n"))),
+            },
+            ("follow", None) => Err(Reply::list(followed(source))),
+            ("follow", Some("none")) => {
+                source.set_follow(None);
                 Ok(())
             }
-            ("stop", Some("now")) => {
-                source.run(false);
-                Ok(())
-            }
-            ("start" | "stop", _) => {
-                Err(Reply::error("Expects 'now': no event starts or stops a trace here.\n"))
-            }
-            ("lock" | "follow" | "pause" | "verbosity", _) => Err(Reply::error(format!(
-                "'trace {} {}' is not done yet: every event of the source is told, in one form.\n",
-                source.name, pair[0]
-            ))),
-            (word, _) => Err(Reply::error(format!("Unknown trace keyword '{word}'\n"))),
+            ("follow", Some(name)) => named(name).map(|other| source.set_follow(Some(other))),
+            (word, value) => match turn(word) {
+                Some(turn) => enable(source, turn, value.unwrap_or_default()),
+                None => Err(Reply::error(format!("Unknown trace keyword '{word}'\n"))),
+            },
         };
         if let Err(reply) = done {
             return reply;
         }
     }
     Reply::done()
+}
+
+fn turn(word: &str) -> Option<Turn> {
+    Some(match word {
+        "event" => Turn::Report,
+        "start" => Turn::Start,
+        "pause" => Turn::Pause,
+        "stop" => Turn::Stop,
+        _ => return None,
+    })
+}
+
+fn locks(source: &Source) -> String {
+    let mut out = format!("Supported lock-on criteria for source {}:\n", source.name);
+    for lock in source.locks {
+        let words = match lock {
+            Lock::Nothing => "do not lock on anything".to_owned(),
+            lock => format!("lock on the {} that started the trace", lock.name()),
+        };
+        let current = if *lock == source.lock() { '*' } else { ' ' };
+        let _ = writeln!(out, "  {current} {:<10} : {words}", lock.name());
+    }
+    out
+}
+
+fn followed(source: &Source) -> String {
+    let current = match source.follows() {
+        Some(other) => format!("Currently following source '{}'.\n", other.name),
+        None => "Not currently following any other source.\n".to_owned(),
+    };
+    format!(
+        "{current}Please specify another source to follow, among the following ones:\n \
+         [.] none       : follow no other source\n{}",
+        menu()
+    )
 }
 
 fn choices(what: &str, source: &Source, all: &[(&str, &str)], current: usize) -> String {
@@ -161,30 +246,38 @@ fn choices(what: &str, source: &Source, all: &[(&str, &str)], current: usize) ->
     out
 }
 
-fn choose(what: &str, name: &str, all: &[(&str, &str)]) -> Result<usize, Reply> {
-    let found = all.iter().position(|(own, _)| *own == name);
-    found.ok_or_else(|| Reply::error(format!("No such trace {what} '{name}'\n")))
+fn place(name: &str, all: &[(&str, &str)]) -> Option<usize> {
+    all.iter().position(|(own, _)| *own == name)
 }
 
-fn events(source: &Source) -> String {
+fn events(source: &Source, turn: Turn) -> String {
     let mut out = format!("Supported events for source {} (+=enabled, -=disabled):\n", source.name);
+    if turn != Turn::Report {
+        out.push_str("  - now          : don't wait for events, immediately change the state\n");
+    }
     out.push_str("  - none         : disable all event types\n  - any          : enable all event types\n");
     for (number, event) in source.events.iter().enumerate() {
-        let report = if source.is_enabled(number) { '+' } else { '-' };
+        let report = if source.turns(turn, number) { '+' } else { '-' };
         let _ = writeln!(out, "  {report} {:<12} : {}", event.name, event.what);
     }
     out
 }
 
-fn enable(source: &Source, written: &str) -> Result<(), Reply> {
-    let (name, on) = match written.strip_prefix(['-', '!']) {
-        Some(name) => (name, false),
-        None => (written.strip_prefix('+').unwrap_or(written), true),
+fn enable(source: &Source, turn: Turn, written: &str) -> Result<(), Reply> {
+    let name = written.trim_start_matches(['-', '!', '+']);
+    let on = written[..written.len() - name.len()].chars().last().is_none_or(|sign| sign == '+');
+    let at_once = match turn {
+        Turn::Report => None,
+        Turn::Start => Some(State::Running),
+        Turn::Pause => Some(State::Waiting),
+        Turn::Stop => Some(State::Stopped),
     };
     match (name, source.events.iter().position(|event| event.name == name)) {
-        ("none", _) => source.enable(None, false),
-        ("any", _) => source.enable(None, on),
-        (_, Some(number)) => source.enable(Some(number), on),
+        ("", _) => return Err(Reply::list(events(source, turn))),
+        ("now", _) if let Some(state) = at_once => source.set_state(state),
+        ("none", _) => source.set_turn(turn, None, false),
+        ("any", _) => source.set_turn(turn, None, true),
+        (_, Some(number)) => source.set_turn(turn, Some(number), on),
         (_, None) => return Err(Reply::error(format!("No such trace event '{name}'\n"))),
     }
     Ok(())
@@ -244,6 +337,7 @@ fn show_events(call: &mut Call<'_>) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::trace::About;
 
     #[test]
     fn a_source_is_steered_by_pairs_of_words() {
@@ -257,16 +351,28 @@ mod tests {
         assert_eq!(said("sink buf0 level state event none event +sess_end start now"), "");
         assert!(said("sink").contains("  * buf0 ") && said("level").contains("  * state "));
         assert!(status(source).contains("    sess_new     :        -        -        -       -\n"));
-        source.tell(0, || unreachable!("nobody wants this one"));
-        source.tell(1, || "fe=x\nforged".to_owned());
+        source.tell(0, About::default, |_| unreachable!("nobody wants this one"));
+        source.tell(1, About::default, |_| "fe=x\nforged".to_owned());
         let lines = trace::BUFFER.lines();
         let line = String::from_utf8_lossy(lines.last().expect("a line")).into_owned();
         assert!(line.starts_with("<0>") && line.ends_with(" [session|sess_end] fe=x.forged"), "{line}");
         assert_eq!(said("stop now event any level user sink none"), "");
-        source.tell(1, || unreachable!("it is stopped"));
+        source.tell(1, About::default, |_| unreachable!("it is stopped"));
         assert!(said("sink nowhere").contains("No such trace sink 'nowhere'"));
         assert!(said("event strm_new").contains("No such trace event 'strm_new'"));
-        assert!(said("verbosity complete").contains("not done yet"));
+        assert!(said("verbosity").contains("  * clean      : "), "{}", said("verbosity"));
+        assert!(
+            said("verbosity no").starts_with("No such verbosity level 'no'. Supported trace verbosities for")
+        );
+        assert!(said("lock").contains("  * nothing    : do not lock on anything\n"));
+        assert_eq!(said("lock server"), "Unsupported lock-on criterion 'server'\n");
+        assert!(said("follow").starts_with("Not currently following any other source.\n"));
+        assert_eq!(said("follow h1 lock session start sess_new pause sess_end verbosity quiet"), "");
+        assert!(said("follow").starts_with("Currently following source 'h1'.\n"));
+        assert!(said("start").contains("  + sess_new ") && said("pause").contains("  - now  "));
+        assert_eq!(source.state(), State::Waiting);
+        assert!(status(source).contains("    sess_new     :        +        +        -       -\n"));
+        assert_eq!(said("follow none lock nothing start -sess_new pause none stop now verbosity clean"), "");
         assert!(said("dance now").contains("Unknown trace keyword 'dance'"));
     }
 }

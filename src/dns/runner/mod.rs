@@ -23,6 +23,7 @@ use crate::ir;
 use crate::ir::rules::{HttpAction, TcpAction};
 use crate::live::{Address, Live, Order, Server};
 use crate::sys;
+use crate::sys::profile::{Work, measured};
 use follow::{Follower, Following};
 use link::{Incoming, Links};
 
@@ -178,7 +179,7 @@ impl Section {
             };
             tokio::select! {
                 Some((nameserver, bytes)) = incoming.recv() => {
-                    self.step(Input::Message { nameserver, bytes: &bytes });
+                    measured(Work::Names, || self.step(Input::Message { nameserver, bytes: &bytes }));
                 }
                 Some(order) = order => match order {
                     Order::Rename(order) => self.rename(&order),

@@ -1,5 +1,7 @@
 //! `option httpchk`: one request and its answer.
 
+use std::borrow::Cow;
+
 use crate::expr::Head;
 use crate::ir::check::{HttpRequest, Text};
 use crate::ir::expr::LogFormat;
@@ -55,22 +57,22 @@ pub fn request(request: &HttpRequest, state: Option<&str>, render: &Render<'_>) 
 
 /// An answer, as far as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Answer<'i> {
     /// Status code.
     pub status: u16,
     /// Reason phrase.
-    pub reason: String,
+    pub reason: &'i str,
     /// Version.
     pub version: (u8, u8),
     /// Header lines.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<(&'i str, &'i [u8])>,
     /// Body so far, chunks joined.
-    pub body: Vec<u8>,
+    pub body: Cow<'i, [u8]>,
     /// The whole body is there.
     pub complete: bool,
 }
 
-impl Head for Answer {
+impl Head for Answer<'_> {
     fn method(&self) -> &[u8] {
         b""
     }
@@ -98,9 +100,9 @@ impl Head for Answer {
 
 /// What the bytes so far are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parsed {
+pub enum Parsed<'i> {
     /// An answer, whose body may go on.
-    Answer(Answer),
+    Answer(Answer<'i>),
     /// Part of a head.
     Partial,
     /// Not HTTP.
@@ -109,7 +111,7 @@ pub enum Parsed {
 
 /// Parses an answer; `closed` tells that nothing follows, `bodiless` that the request was a `HEAD`.
 #[must_use]
-pub fn parse(input: &[u8], closed: bool, bodiless: bool) -> Parsed {
+pub fn parse(input: &[u8], closed: bool, bodiless: bool) -> Parsed<'_> {
     let mut input = input;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
@@ -128,7 +130,12 @@ pub fn parse(input: &[u8], closed: bool, bodiless: bool) -> Parsed {
     }
 }
 
-fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool, bodiless: bool) -> Parsed {
+fn final_answer<'i>(
+    response: &httparse::Response<'_, 'i>,
+    rest: &'i [u8],
+    closed: bool,
+    bodiless: bool,
+) -> Parsed<'i> {
     let status = response.code.unwrap_or(0);
     let value =
         |name: &str| response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
@@ -137,19 +144,19 @@ fn final_answer(response: &httparse::Response<'_, '_>, rest: &[u8], closed: bool
         .and_then(|v| std::str::from_utf8(v).ok())
         .and_then(|v| v.trim().parse::<usize>().ok());
     let (body, complete) = if bodiless || matches!(status, 101 | 204 | 304) {
-        (Vec::new(), true)
+        (Cow::Borrowed(&[][..]), true)
     } else if chunked {
         match dechunk(rest) {
-            Some(body) => body,
+            Some((body, complete)) => (Cow::Owned(body), complete),
             None => return Parsed::Invalid,
         }
     } else {
         let end = length.unwrap_or(usize::MAX).min(rest.len());
-        (rest[..end].to_vec(), length.is_some_and(|l| rest.len() >= l) || closed)
+        (Cow::Borrowed(&rest[..end]), length.is_some_and(|l| rest.len() >= l) || closed)
     };
-    let reason = response.reason.unwrap_or_default().to_owned();
+    let reason = response.reason.unwrap_or_default();
     let headers = response.headers.iter();
-    let headers = headers.map(|h| (h.name.to_owned(), h.value.trim_ascii().to_vec())).collect();
+    let headers = headers.map(|h| (h.name, h.value.trim_ascii())).collect();
     let version = (1, response.version.unwrap_or(0));
     Parsed::Answer(Answer { status, reason, version, headers, body, complete })
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::external::Call;
-use super::knock::Knock;
 use super::probe::{Plan, Target};
 use super::stage::Stage;
+use super::talk::Talk;
 use crate::health::dialogue::Subject;
 use crate::health::fsm::Machine;
 use crate::health::proto::agent;
@@ -16,6 +16,7 @@ use crate::health::script::{Script, Step};
 use crate::health::{Outcome, Status, Verdict};
 use crate::ir::server::SendProxy;
 use crate::live::{Address, CheckReport, Live, Proxy, Server};
+use crate::log::trace::About;
 use crate::server::{Admin, Cause, CheckSaid, Counts, Level, Op, Standing, parse_maxconn};
 use crate::sys;
 
@@ -47,13 +48,17 @@ pub(super) struct Entry {
 pub(super) struct Run {
     pub(super) number: u64,
     pub(super) started: Instant,
+    /// When its deadline is looked at next.
+    pub(super) late: Option<Instant>,
     pub(super) job: Job,
 }
 
 /// What carries it.
 pub(super) enum Job {
+    /// A program.
     Task(AbortHandle),
-    Knock(Knock),
+    /// A dialogue.
+    Talk(Box<Talk>),
 }
 
 impl Drop for Job {
@@ -155,6 +160,16 @@ impl Entry {
         format!("{kind} of {}/{}", self.proxy.ir.name, self.server.name())
     }
 
+    /// What a trace of it can be locked on.
+    pub(super) fn about(&self, index: usize) -> About {
+        About {
+            backend: About::proxy(self.proxy.idx),
+            check: index as u64 + 1,
+            server: About::server_of(self.proxy.idx, self.server.index),
+            ..About::default()
+        }
+    }
+
     fn standing(&self) -> Standing {
         let machine = &self.machine;
         Standing { health: machine.health(), rise: machine.rise(), fall: machine.fall() }
@@ -208,7 +223,8 @@ impl Entry {
         self.proxy.announce(Level::Notice, &line, &line);
     }
 
-    pub(super) fn plan(&self, live: &Arc<Live>, node: &Arc<str>) -> Plan {
+    /// Where the check goes and how, and what its expressions see.
+    pub(super) fn plan(&self, live: &Arc<Live>, node: &Arc<str>) -> (Plan, Stage) {
         let half = self.proxy.ir.backend.as_ref();
         let probing = self.server.probing.read();
         let (addr, port) = match self.kind {
@@ -247,9 +263,9 @@ impl Entry {
             node: node.clone(),
             unique_id: Default::default(),
         };
-        Plan {
+        let plan = Plan {
             script,
-            stage,
+            server: self.server.clone(),
             call,
             target,
             source: self.server.ir.source.or_else(|| half.and_then(|h| h.source)),
@@ -260,7 +276,8 @@ impl Entry {
             inter: self.inter(),
             timeout_connect: self.proxy.ir.timeouts.connect,
             timeout_check: self.proxy.ir.timeouts.check,
-        }
+        };
+        (plan, stage)
     }
 
     pub(super) fn subject(&self, node: &str) -> Subject {

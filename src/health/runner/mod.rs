@@ -1,13 +1,14 @@
 //! All checks of all servers on one thread.
 //!
-//! A server between two checks costs one entry in a heap of timers; a task exists only while its check is on the wire.
+//! A server between two checks costs one entry in a heap of timers; a check on the wire is a socket in a poller and what is
+//! known of its dialogue. Only programs (`external-check`) are tasks.
 //! Slow starts tick here too.
 
 mod entry;
 mod external;
-mod knock;
 mod probe;
 mod stage;
+mod talk;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::fsm::{Effect, Input, Surroundings, start_offsets};
+use super::proto::agent::Reply;
 use super::script::Script;
 use super::{Outcome, Status, Verdict};
 use crate::ir::ProxyIdx;
@@ -27,21 +29,23 @@ use crate::live::{AddressedOrder, CheckOrder, Live, Server};
 use crate::log::trace::CHECK;
 use crate::server::Op;
 use crate::sys;
+use crate::sys::poller::{Edge, Poller, Watch};
+use crate::sys::profile::{Work, measured};
 use entry::{Entry, Job, Kind, Run};
-use knock::Knocks;
+use talk::Talk;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     /// Check this entry, if its timer still has this number.
     Check(usize, u64),
-    /// Give up a plain connection of this entry, if it is still this run.
+    /// The deadline of a run of this entry, if it is still this run.
     Late(usize, u64),
     /// One step of a slow start.
     WarmUp(ProxyIdx, usize),
 }
 
-/// How a run ended: entry, number of the run, and what it came to.
-type Ended = (usize, u64, probe::Ending);
+/// How a program ended: entry, number of the run, and what it came to.
+type Ended = (usize, u64, Verdict);
 
 /// The checks of a configuration.
 pub struct Runner {
@@ -55,8 +59,12 @@ pub struct Runner {
     ended: mpsc::UnboundedReceiver<Ended>,
     ends: mpsc::UnboundedSender<Ended>,
     numbers: u64,
-    /// Plain connections; `None`: there was no descriptor for them, each is a task like all others.
-    knocks: Option<Knocks>,
+    /// The sockets of all checks, under the numbers of their entries.
+    poller: Poller,
+    /// Tells when the poller has something to tell.
+    watch: Watch,
+    /// What it has told last; empty in between.
+    told: Vec<Edge>,
     node: Arc<str>,
     started: Instant,
 }
@@ -69,8 +77,11 @@ const GRID: Duration = Duration::from_millis(10);
 /// # Errors
 /// No thread, no runtime, or a runner exists already.
 pub fn spawn(live: &Arc<Live>) -> io::Result<std::thread::JoinHandle<()>> {
-    let runner = Runner::new(live).ok_or_else(|| io::Error::other("the checks run already"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runner = {
+        let _inside = runtime.enter();
+        Runner::new(live)?
+    };
     std::thread::Builder::new().name("checks".into()).spawn(move || {
         runtime.block_on(async {
             // A task of its own: waking what `block_on` waits for costs two system calls, and every check wakes it.
@@ -89,9 +100,13 @@ fn of_section(live: &Live, server: &Server, made: &mut HashMap<String, Arc<Scrip
 }
 
 impl Runner {
-    /// Prepares all checks. `None`: another runner took the orders.
-    #[must_use]
-    pub fn new(live: &Arc<Live>) -> Option<Self> {
+    /// Prepares all checks, inside the runtime that will run them.
+    ///
+    /// # Errors
+    /// No descriptors or memory are left, or another runner took the orders.
+    pub fn new(live: &Arc<Live>) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let orders = live.check_orders().ok_or_else(|| io::Error::other("the checks run already"))?;
         let (ends, ended) = mpsc::unbounded_channel();
         let node = live.config.global.node.clone().unwrap_or_else(|| {
             nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
@@ -102,11 +117,13 @@ impl Runner {
             by_server: HashMap::new(),
             vacant: Vec::new(),
             timers: BinaryHeap::new(),
-            orders: live.check_orders()?,
+            orders,
             ended,
             ends,
             numbers: 0,
-            knocks: Knocks::new().ok(),
+            watch: poller.watch()?,
+            poller,
+            told: Vec::new(),
             node: node.into(),
             started: sys::clock::now(),
         };
@@ -122,7 +139,7 @@ impl Runner {
                 }
             }
         }
-        Some(runner)
+        Ok(runner)
     }
 
     /// Adds a check, in the place of one that is gone if there is any; its number.
@@ -147,21 +164,11 @@ impl Runner {
             let at = self.together(now + offset, intervals[index]);
             self.arm(index, at);
         }
-        let watch = self.knocks.as_ref().and_then(|knocks| knocks.watch().ok());
-        if watch.is_none() {
-            self.knocks = None;
-        }
         loop {
             let next = self.timers.peek().map(|Reverse((at, _))| *at);
             let timer = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let answered = async {
-                match &watch {
-                    Some(watch) => watch.changed().await,
                     None => std::future::pending().await,
                 }
             };
@@ -171,16 +178,10 @@ impl Runner {
                     Some(order) => self.obey(order),
                     None => return,
                 },
-                Some(ended) = self.ended.recv() => {
-                    self.finish(ended);
-                    // One look at the clock and the timers for all that have ended.
-                    while let Ok(ended) = self.ended.try_recv() {
-                        self.finish(ended);
-                    }
-                }
+                Some((index, number, verdict)) = self.ended.recv() => self.finish(index, number, verdict, None),
                 // It fails only when the runtime ends.
-                Ok(()) = answered => self.let_in(),
-                () = timer => self.fire(),
+                Ok(()) = self.watch.changed() => measured(Work::CheckAnswers, || self.hear()),
+                () = timer => measured(Work::CheckTimers, || self.fire()),
             }
         }
     }
@@ -214,7 +215,7 @@ impl Runner {
                     self.step(index, Input::Due);
                 }
                 Timer::Check(..) => {}
-                Timer::Late(index, number) => self.give_up(index, number),
+                Timer::Late(index, number) => self.give_up(index, number, now),
                 Timer::WarmUp(proxy, server) => self.warm_up(proxy, server),
             }
         }
@@ -282,10 +283,10 @@ impl Runner {
         }
     }
 
-    fn finish(&mut self, (index, number, ending): Ended) {
-        let probe::Ending { mut verdict, reply, stream } = ending;
+    fn finish(&mut self, index: usize, number: u64, mut verdict: Verdict, reply: Option<Reply>) {
         let entry = &mut self.entries[index];
-        // A run that was given up may have ended at the same moment.
+        // A run that was given up may have ended at the same moment. Whoever sees its connection end may look what has come
+        // of it: it lives as long as `run`.
         if let Some(run) = entry.running.take_if(|run| run.number == number) {
             let duration = sys::clock::now().saturating_duration_since(run.started);
             if verdict.status.outcome() != Outcome::Failed {
@@ -300,19 +301,22 @@ impl Runner {
                 }
                 verdict = self.entries[index].obey_agent(&reply);
             }
-            CHECK.tell(1, || {
-                let whose = self.entries[index].whose();
-                format!(
-                    "{whose} status={} code={} after={}us {}",
-                    verdict.status.name(),
-                    verdict.code,
-                    duration.as_micros(),
-                    verdict.info
-                )
-            });
+            CHECK.tell(
+                1,
+                || self.entries[index].about(index),
+                |_| {
+                    let whose = self.entries[index].whose();
+                    format!(
+                        "{whose} status={} code={} after={}us {}",
+                        verdict.status.name(),
+                        verdict.code,
+                        duration.as_micros(),
+                        verdict.info
+                    )
+                },
+            );
             self.step(index, Input::Ended(verdict, duration));
         }
-        drop(stream);
     }
 
     /// Whether nothing but this check keeps its server down.
@@ -362,58 +366,79 @@ impl Runner {
     fn start(&mut self, index: usize) {
         self.numbers += 1;
         let number = self.numbers;
-        let entry = &self.entries[index];
-        let plan = entry.plan(&self.live, &self.node);
+        let entry = &mut self.entries[index];
+        let (mut plan, stage) = entry.plan(&self.live, &self.node);
         let started = sys::clock::now();
-        let ends = self.ends.clone();
-        let knock = self.knocks.as_ref().and_then(|knocks| knocks.start(index, &plan));
-        let job = match knock {
-            Some(Ok(knock)) => {
-                let time = plan.connect_time();
-                let late = self.together(started + time, time);
-                self.timers.push(Reverse((late, Timer::Late(index, number))));
-                Job::Knock(knock)
-            }
-            Some(Err(verdict)) => {
-                let ending = probe::Ending::of(verdict);
-                Job::Task(
-                    tokio::spawn(async move { drop(ends.send((index, number, ending))) }).abort_handle(),
-                )
-            }
-            None => {
-                let subject = entry.subject(&self.node);
+        let job = match plan.call.take() {
+            Some(call) => {
+                let (ends, limit) = (self.ends.clone(), plan.connect_time());
                 let task = tokio::spawn(async move {
-                    let ended = probe::run(plan, subject).await;
+                    let verdict = external::run(&call, limit).await;
                     // A runner that is gone needs no verdict.
-                    let _ = ends.send((index, number, ended));
+                    let _ = ends.send((index, number, verdict));
                 });
                 Job::Task(task.abort_handle())
             }
+            None => Job::Talk(Box::new(Talk::new(plan, stage, entry.subject(&self.node), started))),
         };
-        self.entries[index].running = Some(Run { number, started, job });
-        CHECK.tell(0, || self.entries[index].whose());
-    }
-
-    /// Takes what plain connections came to.
-    fn let_in(&mut self) {
-        let mut answered = Vec::new();
-        if let Some(knocks) = &self.knocks {
-            knocks.answered(&mut answered);
-        }
-        for (index, suspect) in answered {
-            // Given up in between: its socket is closed, and nothing of it is left to be told.
-            let Some(Run { number, job: Job::Knock(knock), .. }) = &self.entries[index].running else {
-                continue;
-            };
-            let (number, verdict) = (*number, knock::verdict(knock, suspect));
-            self.finish((index, number, probe::Ending::of(verdict)));
+        let talks = matches!(job, Job::Talk(_));
+        entry.running = Some(Run { number, started, late: None, job });
+        CHECK.tell(0, || self.entries[index].about(index), |_| self.entries[index].whose());
+        if talks {
+            self.go_on(index, |talk, poller| talk.go_on(poller, index));
         }
     }
 
-    fn give_up(&mut self, index: usize, number: u64) {
-        if self.entries[index].running.as_ref().is_some_and(|run| run.number == number) {
-            let verdict = Verdict::new(Status::L4Tout, 0, b"");
-            self.finish((index, number, probe::Ending::of(verdict)));
+    /// Goes on with the run of an entry, to its end or until it has to wait.
+    fn go_on(&mut self, index: usize, go: impl FnOnce(&mut Talk, &Poller) -> Option<Verdict>) {
+        let Some(Run { number, late, job: Job::Talk(talk), .. }) = &mut self.entries[index].running else {
+            return;
+        };
+        let number = *number;
+        if let Some(verdict) = go(talk, &self.poller) {
+            let reply = talk.take_agent_reply();
+            return self.finish(index, number, verdict, reply);
+        }
+        let deadline = talk.deadline;
+        if late.is_none_or(|late| deadline < late) {
+            *late = Some(deadline);
+            self.expect_end(index, number, deadline);
+        }
+    }
+
+    fn expect_end(&mut self, index: usize, number: u64, deadline: Instant) {
+        let left = deadline.saturating_duration_since(sys::clock::now());
+        let at = self.together(deadline, left);
+        self.timers.push(Reverse((at, Timer::Late(index, number))));
+    }
+
+    /// Takes what has come to the sockets.
+    fn hear(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        // One look at a time: what a check does may close a socket that a second look would still tell of.
+        loop {
+            let more = self.poller.edges(&mut told);
+            for edge in told.drain(..) {
+                self.go_on(edge.key, |talk, poller| talk.wake(edge, poller));
+            }
+            if !more {
+                break;
+            }
+        }
+        self.told = told;
+    }
+
+    fn give_up(&mut self, index: usize, number: u64, now: Instant) {
+        let run = self.entries[index].running.as_mut().filter(|run| run.number == number);
+        let Some(Run { late, job: Job::Talk(talk), .. }) = run else { return };
+        let deadline = talk.deadline;
+        if deadline <= now {
+            let verdict = talk.timed_out();
+            self.finish(index, number, verdict, None);
+        } else if late.is_none_or(|late| late <= now) {
+            // It was put off meanwhile.
+            *late = Some(deadline);
+            self.expect_end(index, number, deadline);
         }
     }
 }

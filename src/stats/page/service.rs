@@ -13,6 +13,7 @@ use crate::stats::info::Program;
 use crate::stats::meter::Meter;
 use crate::stats::prometheus;
 use crate::stats::watch::Watch;
+use crate::sys::profile::{Work, measured};
 
 /// The page of whatever proxy has one, and the services that rules name.
 #[derive(Debug)]
@@ -60,7 +61,7 @@ impl Service for Page {
                     .get(b"sec-fetch-site")
                     .is_some_and(|v| v.eq_ignore_ascii_case(b"cross-site")),
             };
-            respond(&self.live, &self.program, usage, &self.watch, proxy, &request)
+            measured(Work::Pages, || respond(&self.live, &self.program, usage, &self.watch, proxy, &request))
         });
         written(response)
     }
@@ -70,7 +71,10 @@ impl Service for Page {
         let (live, program, watch) = (self.live.clone(), self.program.clone(), self.watch.clone());
         let usage = self.meter.read(&self.live, &self.program);
         let query = head.query().map(|query| String::from_utf8_lossy(query).into_owned());
-        Box::new(move || written(prometheus::respond(&live, &program, usage, &watch, query.as_deref())))
+        Box::new(move || {
+            let answer = || prometheus::respond(&live, &program, usage, &watch, query.as_deref());
+            written(measured(Work::Pages, answer))
+        })
     }
 }
 
