@@ -101,6 +101,22 @@ fn a_pair_that_cannot_fail_over_is_told() {
 }
 
 #[test]
+fn the_message_that_decides_is_marked() {
+    let desk = Desk::new();
+    let text = "vrrp_instance VI_1 {\n    interface eth0\n    state MASTR\n    virtual_router_id 300\n}\n";
+    desk.file("keepalived.conf", text);
+    let answer = desk.run("tandem", &["check", "--offline", "keepalived.conf"]);
+    assert_eq!(answer.status.code(), Some(1));
+    let said = err(&answer);
+    let (before, after) =
+        said.split_once("the virtual router id must be set").unwrap_or_else(|| panic!("{said}"));
+    assert!(!before.contains("does not start"), "{said}");
+    let own = after.split("unknown state").next().unwrap();
+    assert!(own.contains("= help: VRRP does not start with this"), "{said}");
+    assert!(out(&answer).contains("invalid (1 error, "), "{}", out(&answer));
+}
+
+#[test]
 fn a_definition_of_itself_ends_with_an_error() {
     let desk = Desk::new();
     desk.file("loop.conf", "$A=$B\n$B=$A x\nvrrp_instance VI_1 {\n    interface $A\n}\n");

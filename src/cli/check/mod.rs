@@ -204,6 +204,11 @@ fn human(checked: &Checked) {
     for diagnostic in &checked.diagnostics {
         let text = match checked.judged.dialect {
             Dialect::Haproxy => render(diagnostic, &checked.sources, pid),
+            // Its first lines do not say how bad it is.
+            Dialect::Keepalived if diagnostic.severity == Severity::Alert => {
+                let told = diagnostic.clone().help("VRRP does not start with this");
+                lower::keepalived::render(&told, &checked.sources)
+            }
             Dialect::Keepalived => lower::keepalived::render(diagnostic, &checked.sources),
         };
         eprint!("{text}");
@@ -211,10 +216,9 @@ fn human(checked: &Checked) {
     let Judged { files, valid, .. } = &checked.judged;
     let (errors, warnings, notes) = diagnostic::counts(&checked.diagnostics);
     let verdict = if *valid { "valid" } else { "invalid" };
-    print(&format!(
-        "{}: {verdict} ({errors} errors, {warnings} warnings, {notes} notes)\n",
-        files.join(", ")
-    ));
+    let counted = [(errors, "error"), (warnings, "warning"), (notes, "note")]
+        .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+    print(&format!("{}: {verdict} ({})\n", files.join(", "), counted.join(", ")));
 }
 
 /// Prints the files with old spellings replaced; whether nothing is wrong with what was printed. Several files are told

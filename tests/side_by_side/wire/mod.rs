@@ -390,8 +390,14 @@ fn every_form_is_taken_as_haproxy_takes_it() {
     let explains = |known: &Known, case: &Case, how: How| {
         known.how.is_none_or(|one| one == how) && known.pattern.is_match(&case.name)
     };
-    let (expected, unknown): (Vec<_>, Vec<_>) =
-        different.iter().partition(|(case, how, _)| known.iter().any(|known| explains(known, case, *how)));
+    let (expected, mut unknown): (Vec<_>, Vec<_>) = different
+        .into_iter()
+        .partition(|(case, how, _)| known.iter().any(|known| explains(known, case, *how)));
+    // A machine that is busy with other tests is late by whole timeouts: what is left is asked again, one by one.
+    for _ in 1..TIMES {
+        let again: Vec<(&Case, How)> = unknown.iter().map(|(case, how, _)| (*case, *how)).collect();
+        unknown = pair.compare(&again, 1);
+    }
     println!(
         "{} connections beside {version}: {} differ for a known reason, {} for none",
         2 * cases.len(),
