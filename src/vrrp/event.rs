@@ -111,6 +111,8 @@ pub enum Event {
         /// Suppressed lines of the same kind before this one.
         repeats: u64,
     },
+    /// A master that came back from silence was sent one more advert, so that it announces its addresses anew.
+    SpokeToReturned(IpAddr),
     /// Somebody else removed an address of ours.
     AddressLost(IpAddr),
     /// The process did not run for this long when an advert was due, and others may have taken over.
@@ -205,6 +207,12 @@ impl fmt::Display for Event {
                 late.as_secs(),
                 late.subsec_millis()
             ),
+            Self::SpokeToReturned(master) => {
+                write!(
+                    f,
+                    "{master} is back from silence - one more advert, so that it announces its addresses anew"
+                )
+            }
             Self::AddressLost(a) => write!(f, "{a} was removed by somebody else - restoring it"),
         }
     }

@@ -62,6 +62,7 @@ fn settings(config: &Config, instance: &Instance, links: &BTreeMap<String, Link>
         down_timer_adverts: instance.down_timer_adverts,
         lower_prio_no_advert: instance.lower_prio_no_advert,
         higher_prio_send_advert: instance.higher_prio_send_advert,
+        speaks_to_returned: !instance.strict,
         owner_ignore_adverts: instance.owner_ignore_adverts,
         garp: Garp {
             delay: if config.global.min_garp { Duration::ZERO } else { garp.master_delay },

@@ -5,8 +5,9 @@
 //! same machine runs on the wire, under a simulator and in replay.
 //!
 //! Sources: RFC 3768 6.4, RFC 5798 6.4, and what keepalived 2.2.7 was seen to do where they leave room.
-//! One deliberate difference: a backup that sees the priority of its master fall below its own waits the
-//! skew time instead of the whole master-down time, and a priority change is advertised at once.
+//! Deliberate differences: a backup that sees the priority of its master fall below its own waits the skew time instead
+//! of the whole master-down time; a priority change is advertised at once; and a master that was only cut off and comes
+//! back hears once of the one that stood in for it, because it announces its addresses anew when it does.
 
 mod stats;
 mod types;
@@ -58,6 +59,8 @@ pub struct Router {
     /// A peer needs the old unicast checksum.
     old_checksum: bool,
     last_master: Option<Heard>,
+    /// Whose silence made this one master.
+    silent: Option<IpAddr>,
     since: Option<Instant>,
     rejects: RejectLog,
     /// Counters.
@@ -76,6 +79,7 @@ impl Router {
             sequence: 0,
             old_checksum: false,
             last_master: None,
+            silent: None,
             since: None,
             rejects: RejectLog::default(),
             stats: Stats::default(),
@@ -196,11 +200,15 @@ impl Router {
             }
             Input::Promote => {
                 if matches!(self.phase, Phase::Backup(_)) {
+                    self.note_silence();
                     self.become_master(now, out);
                 }
             }
             Input::Demote => {
                 if matches!(self.phase, Phase::Master) {
+                    if let Some(master) = self.silent {
+                        self.speak_to_returned(master, out);
+                    }
                     self.become_backup(None, now, out);
                 }
             }
@@ -380,6 +388,8 @@ impl Router {
         if self.settings.higher_prio_send_advert {
             out.push(Effect::SendAdvert { priority: self.priority });
             self.stats.advert_sent += 1;
+        } else if self.silent == Some(advert.source) {
+            self.speak_to_returned(advert.source, out);
         }
         out.push(Effect::Log(if advert.priority > self.priority {
             Event::HigherWhileMaster { from: advert.source, priority: advert.priority, ours: self.priority }
@@ -389,6 +399,26 @@ impl Router {
         self.learn_interval(advert.interval, out);
         let heard = Heard { address: advert.source, priority: advert.priority };
         self.become_backup(Some(heard), now, out);
+    }
+
+    /// Remembers whose silence ends with the master-down timer. Who said goodbye or fell below us comes back through an
+    /// election of its own and announces its addresses then.
+    fn note_silence(&mut self) {
+        let Phase::Backup(backup) = &self.phase else { return };
+        let silent = backup.master.filter(|m| Some(*m) == self.last_master && m.priority >= self.priority);
+        self.silent = silent.map(|m| m.address);
+    }
+
+    /// The master that fell silent is back and never knew that it was gone: to it nothing has changed, but the
+    /// segment's caches say that its addresses are here, for up to a minute. Hearing of a lower master makes it announce
+    /// them (RFC 9568 6.4.3, and `garp_lower_prio_repeat`). keepalived does so where `higher_prio_send_advert` is set.
+    fn speak_to_returned(&mut self, master: IpAddr, out: &mut Vec<Effect>) {
+        if !self.settings.speaks_to_returned {
+            return;
+        }
+        out.push(Effect::SendAdvert { priority: self.priority });
+        self.stats.advert_sent += 1;
+        out.push(Effect::Log(Event::SpokeToReturned(master)));
     }
 
     /// A master that is not the best one speaks: answer, so that it gives way, and correct the caches it
@@ -431,6 +461,7 @@ impl Router {
             Timer::MasterDown => {
                 if matches!(self.phase, Phase::Backup(_)) {
                     out.push(Effect::Log(Event::Timeout));
+                    self.note_silence();
                     self.become_master(now, out);
                 }
             }
@@ -499,6 +530,7 @@ impl Router {
             out.push(Effect::Disarm(timer));
         }
         out.push(Effect::RemoveAddresses);
+        self.silent = None;
         self.stats.release_master += 1;
     }
 

@@ -246,6 +246,48 @@ fn higher_prio_send_advert_sends_one_more() {
     assert_eq!((sent(&effects), bench.router.state()), (vec![100], State::Backup));
 }
 
+/// The cable was cut between us and the master, and is mended: it never stopped being master and has no reason to announce
+/// its addresses, which everybody on our side looks for here. It has one when it hears of a lower master.
+#[test]
+fn a_master_that_was_only_silent_hears_of_us_before_we_give_way() {
+    let returned = |how: &dyn Fn(&mut Bench), change: fn(&mut Settings)| {
+        let mut bench = Bench::backup(90, change);
+        bench.hears(100, HIGH);
+        how(&mut bench);
+        bench.after(4000).step(Input::Timer(Timer::MasterDown));
+        assert_eq!(bench.router.state(), State::Master);
+        let effects = bench.after(2000).hears(100, HIGH);
+        assert_eq!(bench.router.state(), State::Backup);
+        (sent(&effects), log(&effects).len())
+    };
+    let silent: &dyn Fn(&mut Bench) = &|_| {};
+    assert_eq!(returned(silent, |_| {}), (vec![90], 3));
+    assert_eq!(returned(silent, |s| s.speaks_to_returned = false), (vec![], 2));
+    // Said so by the file already: once is enough.
+    assert_eq!(returned(silent, |s| s.higher_prio_send_advert = true), (vec![90], 2));
+    // Who said goodbye or fell comes back through an election, and then announces.
+    assert_eq!(returned(&|bench| drop(bench.hears(0, HIGH)), |_| {}), (vec![], 2));
+    assert_eq!(returned(&|bench| drop(bench.hears(80, HIGH)), |_| {}), (vec![], 2));
+    // Another router than the silent one does so too.
+    let mut bench = Bench::backup(90, |_| {});
+    bench.hears(100, HIGH);
+    bench.after(4000).step(Input::Timer(Timer::MasterDown));
+    assert!(sent(&bench.hears(120, LOW)).is_empty());
+    // And one round of it changes nothing for the next.
+    bench.after(4000).step(Input::Timer(Timer::MasterDown));
+    assert!(sent(&bench.hears(100, HIGH)).is_empty());
+}
+
+/// With the rest of its sync group, whose master may be heard first.
+#[test]
+fn so_does_the_master_of_another_instance_of_the_group() {
+    let mut bench = Bench::backup(90, |_| {});
+    bench.hears(100, HIGH);
+    bench.after(4000).step(Input::Promote);
+    assert_eq!(sent(&bench.step(Input::Demote)), [90]);
+    assert_eq!(bench.router.state(), State::Backup);
+}
+
 #[test]
 fn a_backup_takes_over_after_the_skew_when_its_master_falls_below_it() {
     let mut bench = Bench::backup(90, |_| {});

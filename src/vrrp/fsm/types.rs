@@ -87,6 +87,8 @@ pub struct Settings {
     pub lower_prio_no_advert: bool,
     /// Send one more advert before giving way to a higher priority.
     pub higher_prio_send_advert: bool,
+    /// Let a master that comes back from silence hear of us before giving way to it. Not in strict mode.
+    pub speaks_to_returned: bool,
     /// The owner does not look at adverts at all.
     pub owner_ignore_adverts: bool,
     /// Announcement bursts.
@@ -113,6 +115,7 @@ impl Settings {
             down_timer_adverts: 3,
             lower_prio_no_advert: false,
             higher_prio_send_advert: false,
+            speaks_to_returned: true,
             owner_ignore_adverts: false,
             garp: Garp::default(),
             starts_early: false,
