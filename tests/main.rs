@@ -22,6 +22,7 @@
     reason = "tests live in real time, print what they measured, and fail by panicking"
 )]
 
+mod backends;
 mod check;
 mod check_services;
 mod check_side_by_side;

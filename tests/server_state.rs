@@ -85,7 +85,8 @@ fn run(lab: &Lab, name: &str, program: &Program, file: &str, commands: Option<&s
         let asked = host.try_sh("echo 'show stat' | socat stdio /run/state.sock");
         let text = String::from_utf8_lossy(&asked.stdout).into_owned();
         let of = |server: &str| text.lines().find(|line| line.starts_with(server)).map(str::to_owned);
-        (of("be,dead,")?.contains("DOWN") && of("be,dead,")?.contains("L4CON")).then_some(())
+        let down = |server: &str| of(server).is_some_and(|line| line.contains("DOWN"));
+        (down("be,dead,") && down("be,follows,") && of("be,dead,")?.contains("L4CON")).then_some(())
     });
     if let Some(commands) = commands {
         ask(&host, commands);

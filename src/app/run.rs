@@ -248,7 +248,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     let global = &live.config.global;
     let threads = usize::from(global.nbthread.unwrap_or_else(default_threads)).max(1);
     let listeners: usize =
-        live.proxies.iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
+        live.proxies().iter().filter_map(|p| p.frontend.as_ref()).map(|f| f.listeners.len()).sum();
     if listeners == 0 && global.stats_sockets.is_empty() && live.config.log_forwards.is_empty() {
         return Err(alert(
             "[haproxy.main()] No enabled listener found (check for 'bind' directives) ! Exiting.",
@@ -396,7 +396,7 @@ async fn watch(live: &Arc<Live>, engine: &Engine, control: &Control) -> std::io:
 }
 
 fn soft_stop(live: &Live) {
-    for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
+    for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
         let front = proxy.frontend.as_ref().map_or(0, |f| f.counters.conn_tot.get());
         let back = proxy.backend.as_ref().map_or(0, |b| b.counters.stot.get());
         let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.ir.name);
@@ -406,7 +406,7 @@ fn soft_stop(live: &Live) {
 }
 
 fn set_frontends(live: &Live, state: FrontendState) {
-    for frontend in live.proxies.iter().filter_map(|p| p.frontend.as_ref()) {
+    for frontend in live.proxies().iter().filter_map(|p| p.frontend.as_ref()) {
         if frontend.state() != FrontendState::Stopped {
             frontend.set_state(state);
         }
@@ -416,7 +416,7 @@ fn set_frontends(live: &Live, state: FrontendState) {
 /// SIGHUP: the state of every server into its proxy's log.
 fn dump_servers(live: &Live) {
     console::say(Kind::Warning, "SIGHUP received, dumping servers states.");
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         let Some(backend) = &proxy.backend else { continue };
         for server in backend.servers() {
             let up = if server.is_usable() { "UP" } else { "DOWN" };

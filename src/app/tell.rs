@@ -108,7 +108,7 @@ async fn tell(client: UnixStream, live: &Live) {
 /// How everything that was asked for is now.
 fn report(live: &Live, question: &Question) -> Report {
     let mut report = Report { leaving: live.is_stopping(), ..Report::default() };
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         let name = &proxy.ir.name;
         if let Some(frontend) = &proxy.frontend
             && (question.frontends.contains(name)
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn states_are_followed_and_backups_count_when_they_serve() {
         let live = live(TEXT);
-        live.proxies[0].frontend.as_ref().expect("www").set_state(FrontendState::Paused);
+        live.proxies()[0].frontend.as_ref().expect("www").set_state(FrontendState::Paused);
         let app = live.backend_named("app").expect("app");
         let servers = |live: &Live| ask(live, false, &[], &["app"]).backends["app"];
         for (name, left) in [("one", 1), ("two", 0)] {

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tandem_parser::render::render;
 
@@ -198,7 +199,7 @@ fn apply(options: &Options, config: &mut Config) {
     config.global.nosplice |= options.no_splice;
     config.global.noreuseport |= options.no_reuse_port;
     if let Some(limit) = options.proxy_maxconn {
-        for frontend in config.proxies.iter_mut().filter_map(|p| p.frontend.as_mut()) {
+        for frontend in config.proxies.iter_mut().filter_map(|p| Arc::make_mut(p).frontend.as_mut()) {
             frontend.maxconn.get_or_insert(limit);
         }
     }

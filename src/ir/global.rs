@@ -65,6 +65,10 @@ pub struct Global {
     pub maxpipes: Option<u32>,
     /// `noreuseport`, `-dR`: threads share each listening socket.
     pub noreuseport: bool,
+    /// `tune.defaults.purge` names `proxies`: no backend is added from a `defaults` section.
+    pub purge_defaults: bool,
+    /// `tune.defaults.purge` names `servers`: no server is added from a `default-server`.
+    pub purge_default_servers: bool,
     /// `tune.maxaccept`: connections accepted in a row; default 4.
     pub maxaccept: Option<u32>,
     /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
@@ -125,6 +129,8 @@ impl Default for Global {
             nosplice: false,
             maxpipes: None,
             noreuseport: false,
+            purge_defaults: false,
+            purge_default_servers: false,
             maxaccept: None,
             header_spellings: std::collections::HashMap::new(),
             maxhdr: 101,

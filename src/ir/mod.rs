@@ -55,7 +55,7 @@ pub struct Config {
     /// The `global` section.
     pub global: Global,
     /// Every `frontend`, `backend` and `listen`, in file order.
-    pub proxies: Vec<Proxy>,
+    pub proxies: Vec<Arc<Proxy>>,
     /// `resolvers` sections, in file order.
     pub resolvers: Vec<Resolvers>,
     /// `ring` sections, and those behind log targets that are streams.
@@ -72,8 +72,10 @@ pub struct Config {
     pub set_vars: Vec<global::GlobalVar>,
     /// Lists of patterns, which commands may change.
     pub references: reference::References,
-    /// Servers that expressions name.
-    pub named_servers: server::NamedServers,
+    /// Proxies and servers that expressions name.
+    pub named: server::Named,
+    /// Named `defaults` sections, as `add backend` starts from them.
+    pub bases: Vec<proxy::Base>,
     /// `healthcheck` sections, by name.
     pub healthchecks: BTreeMap<String, check::Check>,
 }

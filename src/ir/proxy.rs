@@ -1,5 +1,6 @@
 //! `frontend`, `backend` and `listen` sections after `defaults` were merged in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ pub use super::forwarded::{Forwarded, ForwardedNode, ForwardedValue, OriginalTo}
 use super::expr::{Cond, Expr, LogFormat};
 use super::log::{LogFormatKind, LogStep, LogTarget};
 use super::rules::{HttpRule, Reply, TcpRule};
-use super::server::Server;
+use super::server::{Server, ServerSettings};
 use super::{Place, ProxyIdx};
 
 pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType, LogBalance};
@@ -482,6 +483,10 @@ pub struct Backend {
     pub fullconn: Option<u32>,
     /// `http-reuse`.
     pub http_reuse: HttpReuse,
+    /// `default-server`, if it says anything: what servers start from that are added with `from be:`.
+    pub default_server: Option<Arc<ServerSettings>>,
+    /// `default-server name`, by name.
+    pub default_servers: BTreeMap<String, Arc<ServerSettings>>,
     /// Checks of its servers.
     pub check: Check,
     /// `option allbackups`.
@@ -518,6 +523,17 @@ pub struct Backend {
     pub source: Option<std::net::SocketAddr>,
     /// What else `source` says.
     pub source_from: super::server::SourceFrom,
+}
+
+/// A named `defaults` section, for backends that are added while running.
+#[derive(Clone, Debug)]
+pub struct Base {
+    /// Its name.
+    pub name: String,
+    /// It says which mode its proxies have.
+    pub has_mode: bool,
+    /// A backend made from it, still without a name; or why there can be none.
+    pub backend: Result<Arc<Proxy>, String>,
 }
 
 impl Proxy {

@@ -337,20 +337,143 @@ impl Default for ServerCheck {
     }
 }
 
-/// Servers that expressions name, and that have to stay what they are: noted while expressions are read.
-#[derive(Clone, Debug, Default)]
-pub struct NamedServers(Arc<Mutex<HashSet<(ProxyIdx, usize)>>>);
+/// Settings of servers to be: `default-server`, and what stands on a `server` line so far. The parameters of checks are
+/// here whether there is a check or not.
+#[derive(Clone, Debug)]
+pub struct ServerSettings {
+    /// What is a server's own.
+    pub server: Server,
+    /// Parameters of its check.
+    pub check: ServerCheck,
+    /// `check`
+    pub checked: bool,
+    /// What `agent-*` says.
+    pub agent: AgentSettings,
+    /// `observe`
+    pub observe: Option<ObserveLayer>,
+    /// `on-error`
+    pub on_error: OnError,
+    /// `error-limit`
+    pub error_limit: u32,
+}
 
-impl NamedServers {
-    /// An expression names this one, by its place among those that are written.
-    pub fn note(&self, backend: ProxyIdx, index: usize) {
-        self.0.lock().insert((backend, index));
+/// What `agent-*` says so far.
+#[derive(Clone, Debug, Default)]
+pub struct AgentSettings {
+    /// `agent-check`
+    pub asked: bool,
+    /// `agent-inter`
+    pub inter: Option<Duration>,
+    /// `agent-addr`
+    pub addr: Option<IpAddr>,
+    /// `agent-port`
+    pub port: Option<u16>,
+    /// `agent-send`
+    pub send: Vec<u8>,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        let nowhere = ServerAddr::Ip(SocketAddr::from(([0, 0, 0, 0], 0)));
+        Self {
+            server: Server::new("", nowhere),
+            check: ServerCheck::default(),
+            checked: false,
+            agent: AgentSettings::default(),
+            observe: None,
+            on_error: OnError::FailCheck,
+            error_limit: 10,
+        }
+    }
+}
+
+impl ServerSettings {
+    /// Those of a server that stands (`from srv:NAME`). What it had said of checks that it has not is forgotten.
+    #[must_use]
+    pub fn of(server: &Server) -> Self {
+        let base = Self::default();
+        let agent = server.agent.as_ref().map(|agent| AgentSettings {
+            asked: true,
+            inter: Some(agent.inter),
+            addr: agent.addr,
+            port: Some(agent.port),
+            send: agent.send.clone(),
+        });
+        Self {
+            check: server.check.clone().unwrap_or(ServerCheck { rise: server.rise, ..base.check }),
+            checked: server.check.is_some(),
+            agent: agent.unwrap_or_default(),
+            observe: server.observe.as_ref().map(|observe| observe.layer),
+            on_error: server.observe.as_ref().map_or(base.on_error, |observe| observe.on_error),
+            error_limit: server.observe.as_ref().map_or(base.error_limit, |observe| observe.error_limit),
+            // Who it is does not pass on.
+            server: Server {
+                name: String::new(),
+                id: 0,
+                guid: None,
+                addr: base.server.addr,
+                port_offset: None,
+                ..server.clone()
+            },
+        }
     }
 
-    /// Whether one does.
+    /// The server with these settings.
+    #[must_use]
+    pub fn finish(self, name: &str, addr: ServerAddr) -> Server {
+        let mut server = self.server;
+        name.clone_into(&mut server.name);
+        server.addr = addr;
+        if self.agent.asked {
+            server.agent = Some(Agent {
+                inter: self.agent.inter.unwrap_or(ServerCheck::default().inter),
+                addr: self.agent.addr.or(self.check.addr),
+                port: self.agent.port.or(self.check.port).unwrap_or(0),
+                send: self.agent.send,
+            });
+        }
+        server.rise = self.check.rise;
+        server.check = self.checked.then_some(self.check);
+        server.observe = self.observe.map(|layer| Observe {
+            layer,
+            on_error: self.on_error,
+            error_limit: self.error_limit,
+        });
+        server
+    }
+}
+
+/// Proxies and servers that expressions name, and that have to stay what they are: noted while expressions are read.
+#[derive(Clone, Debug, Default)]
+pub struct Named(Arc<Mutex<Names>>);
+
+#[derive(Debug, Default)]
+struct Names {
+    proxies: HashSet<ProxyIdx>,
+    servers: HashSet<(ProxyIdx, usize)>,
+}
+
+impl Named {
+    /// An expression names this server, by its place among those that are written.
+    pub fn note(&self, backend: ProxyIdx, index: usize) {
+        self.0.lock().servers.insert((backend, index));
+    }
+
+    /// An expression names this proxy.
+    pub fn note_proxy(&self, proxy: ProxyIdx) {
+        self.0.lock().proxies.insert(proxy);
+    }
+
+    /// Whether one names the server.
     #[must_use]
     pub fn contains(&self, backend: ProxyIdx, index: usize) -> bool {
-        self.0.lock().contains(&(backend, index))
+        self.0.lock().servers.contains(&(backend, index))
+    }
+
+    /// Whether one names the proxy.
+    #[must_use]
+    pub fn contains_proxy(&self, proxy: ProxyIdx) -> bool {
+        self.0.lock().proxies.contains(&proxy)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use parking_lot::{Mutex, RwLock};
 
 use super::queue::{self, Queue, Rank, Slot, Ticket};
-use super::servers::{Servers, Snapshot};
+use super::roll::{Roll, Snapshot};
 use super::{Proxy, Server};
 use crate::balance::{Balancer, View};
 use crate::ir;
@@ -18,7 +18,7 @@ use crate::sys;
 pub struct Backend {
     /// Counters.
     pub counters: BackendCounters,
-    pub(super) servers: Servers,
+    pub(super) servers: Roll<Server>,
     /// Those who wait for any server.
     pub queue: Queue,
     /// Requests its servers work on.
@@ -92,7 +92,7 @@ impl Backend {
             balancer: Mutex::new(balancer),
             fullconn: AtomicU32::new(half.fullconn.unwrap_or(0)),
             published: AtomicBool::new(!half.unpublished),
-            servers: Servers::new(servers),
+            servers: Roll::new(servers),
             dynamic_cookies: RwLock::new(DynamicCookies {
                 enabled: half.cookie.as_ref().is_some_and(|cookie| cookie.dynamic),
                 key: half.dynamic_cookie_key.clone(),
@@ -124,7 +124,7 @@ impl Backend {
 
     /// Its servers, in file order, those added by command behind.
     #[must_use]
-    pub fn servers(&self) -> Snapshot {
+    pub fn servers(&self) -> Snapshot<Server> {
         self.servers.snapshot()
     }
 
@@ -192,7 +192,7 @@ impl Backend {
 struct Sight<'a> {
     proxy: &'a Proxy,
     backend: &'a Backend,
-    servers: &'a Snapshot,
+    servers: &'a Snapshot<Server>,
 }
 
 impl Sight<'_> {

@@ -156,6 +156,11 @@ impl Board {
         broken.1.insert((proxy, side), message);
     }
 
+    /// Forgets the messages of a proxy that is gone.
+    pub(super) fn forget(&self, proxy: ProxyIdx) {
+        self.broken.lock().1.retain(|(owner, _), _| *owner != proxy);
+    }
+
     /// How many there were, and the last one of a proxy and side.
     #[must_use]
     pub fn broken(&self, proxy: ProxyIdx, side: Side) -> (u64, Option<Broken>) {

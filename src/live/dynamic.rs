@@ -27,7 +27,7 @@ impl Live {
             ir.id = (1..).find(|id| servers.iter().all(|s| s.ir.id != *id))?;
         }
         let written = std::mem::replace(&mut ir.disabled, true);
-        let mut server = Server::new(&proxy.ir, &ir, backend.servers.free_number(), backend.is_dynamic());
+        let mut server = Server::new(&proxy.ir, &ir, backend.servers.free_number(0), backend.is_dynamic());
         server.added = Some(line);
         server.set_check_suspended(true);
         server.set_agent_suspended(true);
@@ -147,7 +147,7 @@ impl Live {
         let rules = proxy.ir.backend.iter().flat_map(|b| &b.use_servers);
         let written = server.added.is_none();
         let by_rule = || rules.into_iter().any(|rule| rule.server == server.ir.name);
-        let by_expression = || self.config.named_servers.contains(proxy.idx, server.index);
+        let by_expression = || self.config.named.contains(proxy.idx, server.index);
         !server.trackers.lock().is_empty() || written && (by_rule() || by_expression())
     }
 }

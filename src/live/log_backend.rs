@@ -21,14 +21,14 @@ struct Servers {
 
 /// Makes the backends that take log lines known to the logger.
 pub(super) fn attach(live: &Live) {
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         let Some(backend) = proxy.backend.as_ref() else { continue };
         if !proxy.ir.backend.as_ref().is_some_and(|half| half.takes_logs) {
             continue;
         }
         let ways =
             backend.servers().iter().map(|server| way(&proxy.logger, &proxy.ir.name, server)).collect();
-        let servers = Servers { proxy: Arc::downgrade(proxy), ways, next: AtomicUsize::new(0) };
+        let servers = Servers { proxy: Arc::downgrade(&proxy), ways, next: AtomicUsize::new(0) };
         proxy.logger.attach(&proxy.ir.name, Arc::new(servers));
     }
 }

@@ -12,11 +12,12 @@ mod frontend;
 mod log_backend;
 mod numbers;
 mod observe;
+mod proxies;
 mod queue;
 mod resolvers;
 pub mod restore;
+mod roll;
 mod server;
-mod servers;
 #[cfg(test)]
 mod tests;
 pub mod vars;
@@ -33,6 +34,7 @@ use crate::log::{Logger, Targets};
 use crate::metrics::ProcessCounters;
 use crate::sys;
 use change::CheckWire;
+use proxies::Proxies;
 use server::Tracker;
 
 pub use backend::{Backend, Pick};
@@ -40,18 +42,18 @@ pub use change::{AddressedOrder, CheckOrder};
 pub use dynamic::NotRemovable;
 pub use frontend::{Frontend, FrontendState, Listener};
 pub use observe::Seen;
+pub use proxies::{BackendKept, NotAddable};
 pub use queue::{Queue, Slot, Ticket};
 pub use resolvers::{Nameserver, Order, Question, Rename, Resolvers};
+pub use roll::Snapshot;
 pub use server::{Address, CheckReport, Probing, Server, Shutdown, any_killed};
-pub use servers::Snapshot;
 
 /// Everything that runs.
 #[derive(Debug)]
 pub struct Live {
     /// What it was made from.
     pub config: Arc<ir::Config>,
-    /// Proxies, numbered as in the configuration.
-    pub proxies: Vec<Arc<Proxy>>,
+    proxies: Proxies,
     /// `resolvers` sections, numbered as in the configuration.
     pub resolvers: Vec<Resolvers>,
     /// Counters of the process.
@@ -116,16 +118,10 @@ impl Live {
             .iter()
             .enumerate()
             .map(|(i, ir)| {
-                let ir = Arc::new(ir.clone());
+                let idx = ProxyIdx(i as u32);
                 Arc::new(Proxy {
-                    idx: ProxyIdx(i as u32),
-                    frontend: ir.frontend.as_ref().map(|half| Frontend::new(&ir, half, maxconn, &changed)),
-                    backend: ir.backend.as_ref().map(|half| Backend::new(&ir, half)),
-                    logs: logger.open(&ir.logs),
-                    logger: logger.clone(),
-                    check_wire: check_wire.clone(),
-                    changed: changed.clone(),
-                    ir,
+                    frontend: ir.frontend.as_ref().map(|half| Frontend::new(ir, half, maxconn, &changed)),
+                    ..Proxy::new(idx, ir.clone(), &logger, (&check_wire, &changed))
                 })
             })
             .collect();
@@ -138,7 +134,7 @@ impl Live {
         let live = Arc::new(Self {
             resolvers: config.resolvers.iter().map(Resolvers::new).collect(),
             config,
-            proxies,
+            proxies: Proxies::new(proxies),
             process: ProcessCounters::default(),
             logger,
             started: sys::clock::now(),
@@ -161,24 +157,6 @@ impl Live {
         self.check_wire.listen()
     }
 
-    /// The proxy at `idx`.
-    #[must_use]
-    pub fn proxy(&self, idx: ProxyIdx) -> &Arc<Proxy> {
-        &self.proxies[idx.0 as usize]
-    }
-
-    /// The proxy with this name and a backend half.
-    #[must_use]
-    pub fn backend_named(&self, name: &str) -> Option<&Arc<Proxy>> {
-        self.proxies.iter().find(|p| p.backend.is_some() && p.ir.name == name)
-    }
-
-    /// The proxy with this name and a frontend half.
-    #[must_use]
-    pub fn frontend_named(&self, name: &str) -> Option<&Arc<Proxy>> {
-        self.proxies.iter().find(|p| p.frontend.is_some() && p.ir.name == name)
-    }
-
     /// Connection limit of the process.
     #[must_use]
     pub fn maxconn(&self) -> u32 {
@@ -194,14 +172,14 @@ impl Live {
     /// `fullconn` is computed from.
     pub fn limit_connections(&self, maxconn: u32) {
         self.set_maxconn(maxconn);
-        for proxy in &self.proxies {
+        for proxy in self.proxies() {
             if let (Some(half), Some(frontend)) = (&proxy.ir.frontend, &proxy.frontend)
                 && half.maxconn.is_none()
             {
                 frontend.set_maxconn(maxconn);
             }
         }
-        set_fullconn(&self.config, &self.proxies);
+        set_fullconn(&self.config, &self.proxies());
     }
 
     /// As many connections or sessions began within the last second as a limit of the process allows.
@@ -233,13 +211,34 @@ impl Live {
 
     /// `clear counters` (`all`: not only the maxima).
     pub fn clear_counters(&self, all: bool) {
-        for proxy in &self.proxies {
+        for proxy in self.proxies() {
             if let Some(half) = &proxy.frontend {
                 half.clear_counters(all);
             }
             if let Some(half) = &proxy.backend {
                 half.clear_counters(all);
             }
+        }
+    }
+}
+
+impl Proxy {
+    /// One that has a backend half at most.
+    fn new(
+        idx: ProxyIdx,
+        ir: Arc<ir::Proxy>,
+        logger: &Arc<Logger>,
+        (check_wire, changed): (&Arc<CheckWire>, &Arc<Notify>),
+    ) -> Self {
+        Self {
+            idx,
+            frontend: None,
+            backend: ir.backend.as_ref().map(|half| Backend::new(&ir, half)),
+            logs: logger.open(&ir.logs),
+            logger: logger.clone(),
+            check_wire: check_wire.clone(),
+            changed: changed.clone(),
+            ir,
         }
     }
 }

@@ -9,7 +9,7 @@ impl Live {
     /// A number of a proxy; -1 where it has no limit.
     #[must_use]
     pub fn proxy_number(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
-        let proxy = self.proxy(proxy);
+        let Some(proxy) = self.proxy(proxy) else { return 0 };
         let now = clock::now_ms();
         let (fe, be) = (proxy.frontend.as_ref(), proxy.backend.as_ref());
         let usable = || {
@@ -53,9 +53,9 @@ impl Live {
     /// A number of the server at `index` of a backend.
     #[must_use]
     pub fn server_number(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64 {
-        let Some(server) = self.proxy(backend).backend.as_ref().and_then(|b| b.server(index as usize)) else {
-            return 0;
-        };
+        let proxy = self.proxy(backend);
+        let backend = proxy.as_ref().and_then(|proxy| proxy.backend.as_ref());
+        let Some(server) = backend.and_then(|b| b.server(index as usize)) else { return 0 };
         match number {
             ServerNumber::IsUp => i64::from(server.is_usable()),
             ServerNumber::Connections => i64::from(server.counters.sessions.get()),

@@ -99,7 +99,7 @@ pub fn restore(live: &Live, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Rest
         .as_ref()
         .and_then(|name| load(&under_base(name), &Whose::Global, &mut done))
         .unwrap_or_default();
-    for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
+    for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
         let Some(half) = &proxy.ir.backend else { continue };
         match &half.state_file {
             StateFile::None => {}

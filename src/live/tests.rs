@@ -19,7 +19,7 @@ fn live(servers: &[(&str, u32)], change: impl FnOnce(&mut ir::Proxy)) -> Arc<Liv
         })
         .collect();
     change(&mut proxy);
-    let config = ir::Config { proxies: vec![proxy], ..ir::Config::default() };
+    let config = ir::Config { proxies: vec![Arc::new(proxy)], ..ir::Config::default() };
     let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
     Live::new(Arc::new(config), Arc::new(logger), 100)
 }
@@ -41,7 +41,7 @@ fn ticket(pick: Pick) -> Ticket {
 #[tokio::test]
 async fn a_released_place_goes_to_the_first_in_line() {
     let live = live(&[("s1", 1)], |_| {});
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let backend = b.backend.as_ref().unwrap();
     let held = slot(b.pick(None, None, (0, 0)));
     let mut first = ticket(b.pick(None, None, (0, 0)));
@@ -62,7 +62,7 @@ async fn a_released_place_goes_to_the_first_in_line() {
 #[tokio::test]
 async fn a_waiter_that_gave_up_does_not_swallow_the_place() {
     let live = live(&[("s1", 1)], |_| {});
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let held = slot(b.pick(None, None, (0, 0)));
     let gone = ticket(b.pick(None, None, (0, 0)));
     let mut patient = ticket(b.pick(None, None, (0, 0)));
@@ -74,7 +74,7 @@ async fn a_waiter_that_gave_up_does_not_swallow_the_place() {
 #[tokio::test]
 async fn those_who_wait_for_a_server_look_again_when_it_goes_down() {
     let live = live(&[("s1", 1), ("s2", 0)], |_| {});
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let _held = slot(b.pick_server(&s1, (0, 0)));
     let mut waiting = ticket(b.pick_server(&s1, (0, 0)));
@@ -89,7 +89,7 @@ fn a_backend_goes_down_with_its_last_server_and_comes_back() {
     let live = live(&[("s1", 0), ("s2", 0)], |p| {
         p.backend.as_mut().unwrap().balance = Balance::LeastConn;
     });
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let backend = b.backend.as_ref().unwrap();
     for server in backend.servers() {
         assert!(backend.is_up());
@@ -109,7 +109,7 @@ fn a_tracking_server_follows() {
     let live = live(&[("s1", 0), ("s2", 0)], |p| {
         p.backend.as_mut().unwrap().servers[1].track = Some(("b".into(), "s1".into()));
     });
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let servers = b.backend.as_ref().unwrap().servers();
     b.change_server(&servers[0], |state, now| state.set_op(Op::Stopped, &Cause::default(), now));
     assert!(!servers[1].is_usable());
@@ -129,7 +129,7 @@ async fn errors_in_a_row_are_reported_to_the_checks() {
         });
     });
     let mut orders = live.check_orders().unwrap();
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let seen =
         [Seen::Status(500), Seen::Closed, Seen::Status(404), Seen::Status(503), Seen::Connected, Seen::Junk];
@@ -148,7 +148,7 @@ async fn errors_in_a_row_are_reported_to_the_checks() {
 #[tokio::test]
 async fn priorities_order_a_queue() {
     let live = live(&[("s1", 1)], |_| {});
-    let b = &live.proxies[0];
+    let b = live.proxies()[0].clone();
     let mut held = Some(slot(b.pick(None, None, (0, 0))));
     // Class first, then arrival plus offset, then arrival.
     let places = [(0, 0), (0, 500_000), (1, -500_000), (0, -500_000), (-1, 500_000)];

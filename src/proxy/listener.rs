@@ -113,7 +113,7 @@ impl std::error::Error for BindError {}
 pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result<Vec<Bound>, Vec<BindError>> {
     let (mut bound, mut errors) = (Vec::new(), Vec::new());
     open_namespaces(live);
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         let Some(frontend) = proxy.frontend.as_ref().filter(|_| !proxy.ir.disabled) else { continue };
         let backlog = proxy.ir.frontend.as_ref().and_then(|f| f.backlog);
         for listener in &frontend.listeners {

@@ -34,7 +34,7 @@ impl crate::expr::Live for Txn {
         let name = std::str::from_utf8(name).ok()?;
         let proxy = match backend {
             Some(backend) => self.live.backend_named(std::str::from_utf8(backend).ok()?)?,
-            None => &self.be,
+            None => self.be.clone(),
         };
         let server = proxy.backend.as_ref()?.server_named(name)?;
         Some((proxy.idx, u32::try_from(server.index).ok()?))

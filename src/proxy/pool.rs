@@ -67,7 +67,7 @@ impl Pools {
             let servers = |p: &Arc<crate::live::Proxy>| {
                 p.backend.iter().flat_map(|b| b.servers()).map(|_| Vec::new()).collect()
             };
-            live.proxies.iter().map(servers).collect()
+            live.proxies().iter().map(servers).collect()
         };
         Self { threads: (0..threads.max(1)).map(|_| Mutex::new(lists())).collect() }
     }

@@ -116,14 +116,14 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
         let mut at = chain::first(&half.switching, &ctx);
         while let Some(rule) = at.and_then(|at| half.use_backends.get(at)) {
             let proxy = match &rule.target {
-                UseBackendTarget::Static(idx) => Some(txn.live.proxy(*idx)),
+                UseBackendTarget::Static(idx) => txn.live.proxy(*idx),
                 UseBackendTarget::Dynamic(format) => {
                     let name = logformat::to_vec(format, &ctx);
                     std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n))
                 }
             };
             match proxy {
-                Some(proxy) if may_switch_to(txn, proxy) => return Some(proxy.clone()),
+                Some(proxy) if may_switch_to(txn, &proxy) => return Some(proxy),
                 // Rules behind it have their turn.
                 Some(_) => {
                     let applies = |rule: &ir::proxy::UseBackend| {
@@ -137,12 +137,11 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
             }
         }
     }
-    let default = half.default_backend.map(|idx| txn.live.proxy(idx));
-    match default.filter(|proxy| may_switch_to(txn, proxy)) {
-        Some(proxy) => Some(proxy.clone()),
-        // The session stays where it is.
-        None => txn.fe.backend.is_some().then(|| txn.fe.clone()),
-    }
+    let default = half.default_backend.and_then(|idx| txn.live.proxy(idx));
+    // Or the session stays where it is.
+    default
+        .filter(|proxy| may_switch_to(txn, proxy))
+        .or_else(|| txn.fe.backend.is_some().then(|| txn.fe.clone()))
 }
 
 /// May rules lead to this backend? Not while it is disabled or unpublished, unless `force-be-switch` says so.

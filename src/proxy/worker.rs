@@ -159,7 +159,7 @@ impl Worker {
             self.wake_idlers(false);
         }
         self.shared.idle.expire(self.index, clock::now());
-        let states = self.live().proxies.iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
+        let states = self.live().proxies().iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
         if *self.seen_states.borrow() != states {
             *self.seen_states.borrow_mut() = states;
             self.states.notify_waiters();

@@ -62,6 +62,7 @@ impl Bench {
             d,
             proxy("l", ir::Caps::Listen, vec![track("v1", "t1")]),
         ];
+        let proxies = proxies.into_iter().map(Arc::new).collect();
         let config = ir::Config { proxies, ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
@@ -127,7 +128,7 @@ impl Bench {
         let check = Standing { health: self.health, rise: 2, fall: 3 };
         let end_of_chain = self.find("c/t1").1.with_state(ServerState::op);
         let mut lines = Vec::new();
-        for proxy in &self.live.proxies {
+        for proxy in self.live.proxies() {
             for server in proxy.backend.as_ref().unwrap().servers() {
                 let path = format!("{}/{}", proxy.ir.name, server.ir.name);
                 let linked = server.ir.check.is_some() || server.ir.track.is_some();

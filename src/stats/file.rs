@@ -81,7 +81,7 @@ pub fn dump(live: &Live) -> String {
         let names = columns.iter().map(|col| format!("{},", col.column().name)).collect::<String>();
         out.push_str(&format!("#{name} guid,{names}\n"));
         let selection = Selection { kinds: kinds[0].bit() | kinds[1].bit(), ..Selection::default() };
-        for proxy in live.proxies.iter().filter(|proxy| !proxy.ir.disabled) {
+        for proxy in live.proxies().iter().filter(|proxy| !proxy.ir.disabled) {
             for row in rows::of_proxy(live, proxy, &selection) {
                 let Some(guid) = guid(proxy, &row) else { continue };
                 out.push_str(&guid);
@@ -121,7 +121,7 @@ enum Owner {
 
 fn owners(live: &Live) -> HashMap<String, Owner> {
     let mut all = HashMap::new();
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         if let Some(guid) = &proxy.ir.guid {
             all.insert(guid.clone(), Owner::Proxy(proxy.clone()));
         }

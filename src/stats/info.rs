@@ -86,7 +86,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
     let up = clock::now().saturating_duration_since(live.started);
     let start = live.started_wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let listeners = live
-        .proxies
+        .proxies()
         .iter()
         .filter_map(|p| p.frontend.as_ref())
         .filter(|f| f.state() == FrontendState::Open)

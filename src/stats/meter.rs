@@ -36,7 +36,8 @@ impl Meter {
             *last = Some(Reading { at, busy_ms, idle_percent: idle });
             idle
         };
-        let frontends = live.proxies.iter().filter_map(|p| p.frontend.as_ref());
+        let proxies = live.proxies();
+        let frontends = proxies.iter().filter_map(|p| p.frontend.as_ref());
         let streams = frontends.map(|f| u64::from(f.counters.h1_open_streams.get())).sum::<u64>();
         Usage { idle_percent, tasks: live.process.connections.get(), streams }
     }

@@ -60,7 +60,7 @@ impl Selection {
 /// The rows that `selection` asks for, in the order of the configuration.
 #[must_use]
 pub fn all(live: &Live, selection: &Selection) -> Vec<Row> {
-    live.proxies
+    live.proxies()
         .iter()
         .filter(|p| selection.wants_proxy(p))
         .flat_map(|p| of_proxy(live, p, selection))
@@ -264,11 +264,8 @@ pub fn deciding(live: &Live, server: &Arc<Server>) -> Arc<Server> {
     // Longer than any sensible chain; a circle is refused when the file is read.
     for _ in 0..64 {
         let Some((backend, name)) = &at.ir.track else { break };
-        let Some(next) =
-            live.backend_named(backend).and_then(|p| p.backend.as_ref()).and_then(|b| b.server_named(name))
-        else {
-            break;
-        };
+        let Some(proxy) = live.backend_named(backend) else { break };
+        let Some(next) = proxy.backend.as_ref().and_then(|b| b.server_named(name)) else { break };
         at = next;
     }
     at

@@ -39,7 +39,7 @@ pub(crate) fn live_with(change: impl FnOnce(&mut ir::Config)) -> Arc<Live> {
             })
             .collect();
     }
-    let mut config = ir::Config { proxies: vec![fe, be], ..ir::Config::default() };
+    let mut config = ir::Config { proxies: vec![Arc::new(fe), Arc::new(be)], ..ir::Config::default() };
     change(&mut config);
     let logger = Logger::new(log::Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
     Live::new(Arc::new(config), Arc::new(logger), 2000)
@@ -176,7 +176,7 @@ fn server_states_are_lines_of_the_state_file() {
     let be = live.backend_named("be").unwrap();
     let server = be.backend.as_ref().unwrap().server_named("checked").unwrap();
     be.change_server(&server, |state, now| state.request(AdminRequest::Drain, now));
-    let out = servers::state(live.proxies.iter(), &());
+    let out = servers::state(live.proxies().iter(), &());
     let lines = out.lines().collect::<Vec<_>>();
     assert_eq!(lines[0], "1");
     assert_eq!(lines[1].split(' ').count() - 1, lines[2].split(' ').count(), "as many values as columns");

@@ -85,7 +85,7 @@ impl Watch {
             }
             track.total = total;
         };
-        for proxy in &live.proxies {
+        for proxy in live.proxies() {
             let iid = proxy.ir.id;
             if let Some(half) = &proxy.frontend {
                 let c = &half.counters;
@@ -175,7 +175,7 @@ mod tests {
         let (live, watch) = (live(), Watch::default());
         let plain = || all(&live, &Selection::default()).into_iter().find(|r| r.kind == Kind::Server);
         let row = plain().expect("a server");
-        let server = live.proxies[1].backend.as_ref().expect("a backend").servers()[0].clone();
+        let server = live.proxies()[1].backend.as_ref().expect("a backend").servers()[0].clone();
         watch.count(&live);
         assert_eq!(watch.counts(&row), [0; 0]);
         for n in [3, 0, 7] {

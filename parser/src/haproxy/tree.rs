@@ -84,6 +84,17 @@ pub enum Value {
     Settings(Vec<Statement>),
 }
 
+impl Value {
+    /// As settings.
+    #[must_use]
+    pub fn settings(&self) -> &[Statement] {
+        match self {
+            Self::Settings(settings) => settings,
+            _ => &[],
+        }
+    }
+}
+
 /// `if` or `unless` and the words after it.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -175,10 +186,7 @@ impl Statement {
     /// Argument `nth` as settings.
     #[must_use]
     pub fn settings(&self, nth: usize) -> &[Statement] {
-        match self.args.get(nth) {
-            Some(Value::Settings(settings)) => settings,
-            _ => &[],
-        }
+        self.args.get(nth).map_or(&[], Value::settings)
     }
 
     /// The condition, wherever it stands.

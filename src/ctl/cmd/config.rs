@@ -216,15 +216,15 @@ impl Files {
 fn plan(control: &Control) -> Result<Vec<File>, String> {
     let live = &control.live;
     let mut files = Files { all: Vec::new(), since: *control.written.lock() };
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         if !Path::new(&*proxy.ir.place.file).is_file() {
             // Standard input, or a proxy that the program made itself.
             continue;
         }
         let (file, line) = files.at(&proxy.ir.place)?;
         let head = file.head(line, &proxy.ir.name)?;
-        frontend(control, proxy, file, head);
-        servers(proxy, file, head);
+        frontend(control, &proxy, file, head);
+        servers(&proxy, file, head);
     }
     let maxconn = live.maxconn();
     if maxconn != control.program.hard_maxconn

@@ -1,11 +1,9 @@
 //! Cookies derived from the addresses of servers (`cookie ... dynamic`), switched while running.
 
-use std::sync::Arc;
-
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
-use crate::live::{Backend, Proxy};
+use crate::live::Backend;
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
@@ -52,8 +50,8 @@ fn with_backend(call: &mut Call<'_>, change: impl FnOnce(&Backend) -> Reply) -> 
     if name.is_empty() {
         return Reply::error("A backend name is expected.\n");
     }
-    let named: Option<&Arc<Proxy>> = call.control.live.backend_named(name);
-    match named.and_then(|proxy| proxy.backend.as_ref()) {
+    let named = call.control.live.backend_named(name);
+    match named.as_ref().and_then(|proxy| proxy.backend.as_ref()) {
         Some(backend) => change(backend),
         None => Reply::error("No such backend.\n"),
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
+use crate::ir::server::ServerSettings;
 use crate::live::{Live, NotRemovable, Proxy, Server};
-use crate::lower::haproxy::server_line;
+use crate::lower::haproxy::{Origin, server_line};
 use crate::lower::{self, System};
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
         &["add", "server"],
         Level::Admin,
-        "add server <bk>/<srv> <addr> [<setting>]*",
+        "add server <bk>/<srv> <addr> [from <origin>] [<setting>]*",
         "make a new server, in maintenance",
         add,
     ),
@@ -37,7 +38,7 @@ fn named<'c>(call: &'c Call<'_>) -> Result<(Arc<Proxy>, &'c str), Reply> {
     let Some((backend, server)) = call.arg(0).split_once('/') else {
         return Err(Reply::error("Require 'backend/server'.\n"));
     };
-    let proxy = call.control.live.backend_named(backend).cloned();
+    let proxy = call.control.live.backend_named(backend);
     proxy.map(|proxy| (proxy, server)).ok_or_else(|| Reply::error("No such backend.\n"))
 }
 
@@ -59,7 +60,12 @@ fn add(call: &mut Call<'_>) -> Reply {
     }
     let mut words = vec![name.to_owned()];
     words.extend_from_slice(&call.args[1..]);
-    let ir = match server_line(&proxy.ir.name, proxy.ir.mode, &words, &System { offline: false }) {
+    let origin = match origin(&call.control.live, &proxy, &mut words) {
+        Ok(origin) => origin,
+        Err(why) => return Reply::error(format!("{why}\n")),
+    };
+    let env = System { offline: false };
+    let ir = match server_line(&proxy.ir.name, proxy.ir.mode, &words, origin, &env) {
         Ok(ir) => ir,
         Err(why) => return Reply::error(format!("{why}\n")),
     };
@@ -74,6 +80,30 @@ fn add(call: &mut Call<'_>) -> Reply {
         Some(_) => Reply::info("New server registered.\n"),
         None => Reply::error("No such backend.\n"),
     }
+}
+
+/// Takes `from ORIGIN` out of the words of a line, where it may stand behind name and address; what it leads to.
+fn origin(
+    live: &Live,
+    own: &Arc<Proxy>,
+    words: &mut Vec<String>,
+) -> Result<Option<Arc<ServerSettings>>, String> {
+    if words.get(2).is_none_or(|word| word != "from") {
+        return Ok(None);
+    }
+    let Some(word) = words.get(3).cloned() else { return Err("from: missing value.".into()) };
+    words.drain(2..4);
+    if words.get(2).is_some_and(|word| word == "from") {
+        return Err("'from' keyword can only be specified once.".into());
+    }
+    let origin = Origin::read(&word)?;
+    let proxy = origin.backend().map_or_else(|| Some(own.clone()), |name| live.backend_named(name));
+    let half = proxy.as_ref().and_then(|proxy| proxy.ir.backend.as_deref());
+    let standing = |name: &str| {
+        let server = proxy.as_ref()?.backend.as_ref()?.server_named(name)?;
+        Some(ServerSettings::of(&server.ir))
+    };
+    origin.settings(&own.ir.name, half, standing)
 }
 
 /// What `track` names has a check and is no server that was added, which could be deleted again.

@@ -47,7 +47,7 @@ fn with_frontend(call: &mut Call<'_>, act: fn(&Arc<Proxy>, &Frontend) -> Reply) 
         return Reply::error("No such frontend.\n");
     };
     let Some(half) = &proxy.frontend else { return Reply::error("No such frontend.\n") };
-    act(proxy, half)
+    act(&proxy, half)
 }
 
 /// How log lines name it: a `listen` section is a proxy.

@@ -128,7 +128,8 @@ fn show_tasks(call: &mut Call<'_>) -> Reply {
     let control = call.control;
     let usage = control.usage();
     let line = |name: &str, count: u64| format!("  {name:<29}{count:>6}\n");
-    let checks = control.live.proxies.iter().filter_map(|p| p.backend.as_ref());
+    let checks = control.live.proxies();
+    let checks = checks.iter().filter_map(|p| p.backend.as_ref());
     let checks =
         checks.flat_map(|b| b.servers().iter().map(|s| u64::from(s.ir.check.is_some())).collect::<Vec<_>>());
     let mut out = format!(

@@ -24,7 +24,8 @@ pub(super) const COMMANDS: &[Command] = &[
 /// A line per backend and server: how many responses came within each of the times in the first line.
 fn show_latency(call: &mut Call<'_>) -> Reply {
     let mut lines = Vec::new();
-    for proxy in call.control.live.proxies.iter().filter(|p| !p.ir.disabled) {
+    let proxies = call.control.live.proxies();
+    for proxy in proxies.iter().filter(|p| !p.ir.disabled) {
         let Some(half) = &proxy.backend else { continue };
         for server in half.servers().iter() {
             lines.push((&proxy.ir.name, server.name().to_owned(), server.counters.times.response.counts()));

@@ -87,13 +87,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "there is no TLS",
     ),
     later(
-        &["show", "default-server"],
-        Level::User,
-        "show default-server [<backend>]",
-        "settings that added servers may take over",
-        "'add server' takes none over with 'from'",
-    ),
-    later(
         &["show", "tls-keys"],
         Level::Operator,
         "show tls-keys [id|*]",

@@ -41,7 +41,8 @@ fn frontend(call: &mut Call<'_>) -> Reply {
     if call.arg(0).is_empty() {
         return Reply::error("A frontend name is expected.\n");
     }
-    let Some(half) = call.control.live.frontend_named(call.arg(0)).and_then(|p| p.frontend.as_ref()) else {
+    let proxy = call.control.live.frontend_named(call.arg(0));
+    let Some(half) = proxy.as_ref().and_then(|p| p.frontend.as_ref()) else {
         return Reply::error("No such frontend.\n");
     };
     match limit(call.arg(1)) {

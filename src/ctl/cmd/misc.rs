@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use super::backends;
 use super::dynamic::obstacle;
 use super::session::duration_ms;
 use crate::ir::global::Level;
-use crate::live::NotRemovable;
+use crate::live::{BackendKept, NotRemovable};
 use crate::sys::clock;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -67,6 +68,7 @@ fn switch(call: &mut Call<'_>, name: &str) -> Reply {
 const WAIT_HELP: &str = "Usage: wait {-h|<duration>} [condition [args...]]\n\
      \x20 -h                       : this help\n\
      \x20 <duration>               : longest time to wait; milliseconds, or with a unit of us, ms, s, m, h, d\n\
+     \x20 be-removable <px>        : until 'del backend' can delete this backend\n\
      \x20 srv-removable <px>/<sv>  : until 'del server' can delete this server\n";
 
 fn wait(call: &mut Call<'_>) -> Reply {
@@ -81,6 +83,7 @@ fn wait(call: &mut Call<'_>) -> Reply {
     match call.arg(1) {
         "" => Reply::wait(until, None),
         "srv-removable" => wait_removable(call, until),
+        "be-removable" => wait_backend_removable(call, until),
         _ => Reply::error(WAIT_HELP),
     }
 }
@@ -102,10 +105,30 @@ fn wait_removable(call: &mut Call<'_>, until: std::time::Instant) -> Reply {
             let Some(server) = proxy.backend.as_ref().and_then(|b| b.server_named(&server)) else {
                 return Some(Reply::error("Failed. No such server.\n"));
             };
-            match control.live.check_removable(proxy, &server) {
+            match control.live.check_removable(&proxy, &server) {
                 Ok(()) => Some(Reply::info("Done.\n")),
                 Err(NotRemovable::Busy) => None,
                 Err(why) => Some(Reply::error(format!("Failed. {}", obstacle(why)))),
+            }
+        })),
+    )
+}
+
+fn wait_backend_removable(call: &mut Call<'_>, until: std::time::Instant) -> Reply {
+    let name = call.arg(2).to_owned();
+    if name.is_empty() {
+        return Reply::error("Missing backend name.\n");
+    }
+    Reply::wait(
+        until,
+        Some(Box::new(move |control| {
+            let Some(proxy) = control.live.backend_named(&name) else {
+                return Some(Reply::error("Failed. No such backend.\n"));
+            };
+            match control.live.check_backend_removable(&proxy) {
+                Ok(()) => Some(Reply::info("Done.\n")),
+                Err(BackendKept::Busy) => None,
+                Err(why) => Some(Reply::error(format!("Failed. {}", backends::obstacle(why)))),
             }
         })),
     )

@@ -7,7 +7,7 @@ use crate::ir::global::Level;
 pub(super) const COMMANDS: &[Command] = &[
     command(&["show", "backend"], Level::User, "show backend", "names of the backends", |call| {
         let mut out = String::from("# name\n");
-        let backends = call.control.live.proxies.iter().filter(|p| p.backend.is_some());
+        let backends = call.control.live.proxies().into_iter().filter(|p| p.backend.is_some());
         backends.for_each(|p| out.push_str(&format!("{}\n", p.ir.name)));
         Reply::list(out)
     }),

@@ -93,8 +93,9 @@ fn show_sess(call: &mut Call<'_>) -> Reply {
             }
             "frontend" => {
                 let name = words.next().unwrap_or_default();
-                let found = live.proxies.iter().find(|px| px.frontend.is_some() && px.ir.name == name);
-                let Some(proxy) = found else { return Reply::error("No such frontend.\n") };
+                let Some(proxy) = live.frontend_named(name) else {
+                    return Reply::error("No such frontend.\n");
+                };
                 wanted.frontend = Some(proxy.idx);
             }
             "backend" => match live.backend_named(words.next().unwrap_or_default()) {
@@ -157,13 +158,13 @@ fn list(control: &Control, mut looks: Vec<Look>, wanted: &Wanted) -> Reply {
 
 fn names(control: &Control, look: &Look, anon: Anon) -> (String, String, String) {
     let live = &control.live;
-    let backend = look.backend.map(|idx| live.proxy(idx));
-    let server = backend.zip(look.server).and_then(|(proxy, id)| {
+    let backend = look.backend.and_then(|idx| live.proxy(idx));
+    let server = backend.as_ref().zip(look.server).and_then(|(proxy, id)| {
         let servers = proxy.backend.as_ref()?.servers();
         servers.iter().find(|server| server.ir.id == id).map(|server| anon.name(server.name()))
     });
     (
-        anon.name(&live.proxy(look.frontend).ir.name),
+        live.proxy(look.frontend).map_or_else(String::new, |proxy| anon.name(&proxy.ir.name)),
         backend.map_or_else(|| "<NONE>".to_owned(), |proxy| anon.name(&proxy.ir.name)),
         server.unwrap_or_else(|| "<none>".to_owned()),
     )
@@ -202,11 +203,13 @@ fn details(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std:
     let (fe, be, srv) = names(control, look, anon);
     let (proto, src) = protocol(look, anon);
     let live = &control.live;
-    let mode = |idx: ProxyIdx| match live.proxy(idx).ir.mode {
-        crate::ir::Mode::Http => "http",
+    let mode = |idx: ProxyIdx| match live.proxy(idx) {
+        Some(proxy) if proxy.ir.mode == crate::ir::Mode::Http => "http",
         _ => "tcp",
     };
-    let id = |idx: Option<ProxyIdx>| idx.map_or(-1, |idx| i64::from(live.proxy(idx).ir.id));
+    let id = |idx: Option<ProxyIdx>| {
+        idx.and_then(|idx| live.proxy(idx)).map_or(-1, |proxy| i64::from(proxy.ir.id))
+    };
     let began = jiff::Timestamp::try_from(clock::wall() - look.age).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
     writeln!(
         out,
@@ -266,7 +269,7 @@ fn show_errors(call: &mut Call<'_>) -> Reply {
         Some(id) => i64::from(proxy.ir.id) == id,
         None => proxy.ir.name == name,
     };
-    let proxies: Vec<_> = live.proxies.iter().filter(wanted).collect();
+    let proxies: Vec<_> = live.proxies().into_iter().filter(|proxy| wanted(&proxy)).collect();
     if proxies.is_empty() && !name.is_empty() {
         return Reply::error("No such proxy.\n");
     }
@@ -294,11 +297,8 @@ fn show_errors(call: &mut Call<'_>) -> Reply {
 }
 
 fn describe(control: &Control, side: Side, broken: &Broken, out: &mut String) -> std::fmt::Result {
-    let named = |idx: Option<ProxyIdx>| match idx {
-        Some(idx) => {
-            let ir = &control.live.proxy(idx).ir;
-            format!("{} (#{})", ir.name, ir.id)
-        }
+    let named = |idx: Option<ProxyIdx>| match idx.and_then(|idx| control.live.proxy(idx)) {
+        Some(proxy) => format!("{} (#{})", proxy.ir.name, proxy.ir.id),
         None => "<NONE> (#-1)".to_owned(),
     };
     let at = clf_local(broken.at);

@@ -108,7 +108,7 @@ impl Section {
 
     /// `set server ... fqdn`.
     pub(super) fn rename(&mut self, order: &Rename) {
-        let proxy = self.live.proxy(order.backend).clone();
+        let Some(proxy) = self.live.proxy(order.backend) else { return };
         let Some(server) = proxy.backend.as_ref().and_then(|b| b.server(order.server)) else { return };
         let port = match server.address() {
             Address::Ip(addr) => addr.port(),

@@ -48,7 +48,7 @@ pub type Saved<'s> = dyn Fn(&str, &str) -> (Option<IpAddr>, Option<u16>) + 's;
 /// Gives every server with a name its first address, method by method; `last` is that of `saved`.
 pub fn init_addresses(live: &Live, saved: &Saved<'_>) -> Outcome {
     let mut outcome = Outcome::default();
-    for proxy in &live.proxies {
+    for proxy in live.proxies() {
         for server in proxy.backend.iter().flat_map(|b| b.servers()) {
             let ir::ServerAddr::Name { host, port } = &server.ir.addr else { continue };
             let fqdn = server.fqdn();
@@ -79,7 +79,7 @@ pub fn init_addresses(live: &Live, saved: &Saved<'_>) -> Outcome {
                     if tried {
                         say(Kind::Warning, ", falling back to configured address");
                     }
-                    give(proxy, &server, SocketAddr::new(ip, *port));
+                    give(&proxy, &server, SocketAddr::new(ip, *port));
                 }
                 Found::Without if tried => say(Kind::Warning, ", disabling server"),
                 Found::Without => {}

@@ -86,8 +86,8 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
             asked: once::Asked::default(),
             orders: None,
         };
-        let mut wanted = live.proxies.iter().any(|proxy| asks(&proxy.ir, &ir.name));
-        for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
+        let mut wanted = live.proxies().iter().any(|proxy| asks(&proxy.ir, &ir.name));
+        for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
             for server in proxy.backend.iter().flat_map(|b| b.servers()) {
                 if server.ir.resolvers.as_ref() != Some(&ir.name) {
                     continue;

@@ -89,7 +89,8 @@ impl Bench {
         let soon = Duration::from_millis(30);
         (section.timeout_resolve, section.timeout_retry) = (soon, 2 * soon);
         (section.hold_nx, section.hold_timeout, section.hold_other) = (2 * soon, 2 * soon, 2 * soon);
-        let config = ir::Config { proxies: vec![proxy], resolvers: vec![section], ..ir::Config::default() };
+        let config =
+            ir::Config { proxies: vec![Arc::new(proxy)], resolvers: vec![section], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         // Nobody asks the system's resolver for a service.
@@ -100,7 +101,7 @@ impl Bench {
 
     /// Name, address and weight of each server; nothing for those out of service.
     fn servers(&self) -> Vec<Option<(String, String, u16)>> {
-        let servers = self.live.proxies[0].backend.as_ref().unwrap().servers();
+        let servers = self.live.proxies()[0].backend.as_ref().unwrap().servers();
         let look = |server: &Arc<Server>| {
             let (admin, weight) = server.with_state(|s| (s.admin(), s.user_weight()));
             let Address::Ip(addr) = server.address() else { return None };

@@ -99,7 +99,8 @@ impl Bench {
         let soon = Duration::from_millis(50);
         (section.timeout_resolve, section.timeout_retry) = (soon, 2 * soon);
         (section.hold_nx, section.hold_timeout, section.hold_other) = (4 * soon, 4 * soon, 4 * soon);
-        let config = ir::Config { proxies: vec![proxy], resolvers: vec![section], ..ir::Config::default() };
+        let config =
+            ir::Config { proxies: vec![Arc::new(proxy)], resolvers: vec![section], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         assert_eq!(init_addresses(&live, &|_, _| Default::default()), Outcome::default());
@@ -112,7 +113,7 @@ impl Bench {
     }
 
     fn address(&self, index: usize) -> Address {
-        self.live.proxies[0].backend.as_ref().unwrap().servers()[index].address()
+        self.live.proxies()[0].backend.as_ref().unwrap().servers()[index].address()
     }
 
     async fn line(&self) -> String {
@@ -226,11 +227,11 @@ fn addresses_at_start_come_from_the_methods_in_turn() {
         let place = ir::Place { file: "x.cfg".into(), line: 7 };
         proxy.backend.as_mut().unwrap().servers =
             vec![ir::Server { init_addr: methods.to_vec(), place, ..ir::Server::new("s1", addr) }];
-        let config = ir::Config { proxies: vec![proxy], ..ir::Config::default() };
+        let config = ir::Config { proxies: vec![Arc::new(proxy)], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         let outcome = init_addresses(&live, &|_, _| Default::default());
-        let server = &live.proxies[0].backend.as_ref().unwrap().servers()[0];
+        let server = live.proxies()[0].backend.as_ref().unwrap().servers()[0].clone();
         let expected =
             expected.map_or(Address::Unknown, |e| Address::Ip((e.parse::<IpAddr>().unwrap(), 80).into()));
         assert_eq!((server.address(), server.is_usable()), (expected.clone(), expected != Address::Unknown));

@@ -129,7 +129,7 @@ impl Runner {
         };
         let spread = live.config.global.spread_checks_percent;
         let mut sections = HashMap::new();
-        for proxy in live.proxies.iter().filter(|p| !p.ir.disabled) {
+        for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
             let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { continue };
             let script = Arc::new(Script::new(&half.check));
             for server in backend.servers() {
@@ -255,7 +255,7 @@ impl Runner {
 
     /// Takes up a server that was added by command: not checked until its check is enabled.
     fn join(&mut self, idx: ProxyIdx, server: usize) {
-        let proxy = self.live.proxy(idx).clone();
+        let Some(proxy) = self.live.proxy(idx) else { return };
         let (Some(half), Some(backend)) = (&proxy.ir.backend, &proxy.backend) else { return };
         let Some(server) = backend.server(server) else { return };
         let script = of_section(&self.live, &server, &mut HashMap::new())
@@ -277,7 +277,7 @@ impl Runner {
     }
 
     fn warm_up(&self, proxy: ProxyIdx, server: usize) {
-        let proxy = self.live.proxy(proxy);
+        let Some(proxy) = self.live.proxy(proxy) else { return };
         if let Some(server) = proxy.backend.as_ref().and_then(|b| b.server(server)) {
             proxy.change_server(&server, crate::server::ServerState::warm_up);
         }

@@ -40,7 +40,7 @@ impl Bench {
             })
             .collect();
         change(&mut proxy);
-        let config = ir::Config { proxies: vec![proxy], ..ir::Config::default() };
+        let config = ir::Config { proxies: vec![Arc::new(proxy)], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         tokio::spawn(Runner::new(&live).unwrap().run());
@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn server(&self, index: usize) -> Arc<Server> {
-        self.live.proxies[0].backend.as_ref().unwrap().servers()[index].clone()
+        self.live.proxies()[0].backend.as_ref().unwrap().servers()[index].clone()
     }
 
     /// The next log line, durations taken out.
@@ -168,7 +168,7 @@ async fn a_silent_server_times_out_and_delays_nobody() {
 async fn maintenance_stops_the_checks() {
     let (addr, task) = origin("127.0.0.1:0", b"").await;
     let bench = Bench::new(&[addr, addr], Check::default(), |_| {}).await;
-    let proxy = bench.live.proxies[0].clone();
+    let proxy = bench.live.proxies()[0].clone();
     let server = bench.server(0).clone();
     proxy.change_server(&server, |s, now| s.request(AdminRequest::Maint, now));
     assert!(bench.line().await.starts_with("Server b/s1 is going DOWN for maintenance. 1 active"));
@@ -208,7 +208,7 @@ async fn a_warming_server_gets_its_weight_step_by_step() {
         (server.slowstart, server.weight) = (Some(Duration::from_secs(2)), 100);
     })
     .await;
-    let proxy = bench.live.proxies[0].clone();
+    let proxy = bench.live.proxies()[0].clone();
     let server = bench.server(0).clone();
     proxy.change_server(&server, |s, now| s.set_op(Op::Stopped, &Cause::Tracking, now));
     proxy.change_server(&server, |s, now| s.set_op(Op::Running, &Cause::Tracking, now));
@@ -250,7 +250,7 @@ async fn an_agent_speaks_for_its_server() {
     let _back = origin(&agent.to_string(), b"up,maint\n").await;
     // The administrative state comes first.
     assert_eq!(bench.line().await, "Server b/s1 was DOWN and now enters maintenance.");
-    bench.live.proxies[0].change_server(&server, |s, now| s.request(AdminRequest::Ready, now));
+    bench.live.proxies()[0].change_server(&server, |s, now| s.request(AdminRequest::Ready, now));
     assert_eq!(bench.line().await, "Server b/s1 is UP/READY (leaving forced maintenance).");
 }
 

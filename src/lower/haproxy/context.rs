@@ -1,6 +1,7 @@
 //! What every part of lowering shares: the sources, the world, and what is said.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::{Effect, Statement, Tree, Value, section};
@@ -12,6 +13,7 @@ use super::bases::Bases;
 use super::bind::UnixDefaults;
 use super::{global, http_errors, log_forward, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
+use crate::ir::server::ServerSettings;
 use crate::ir::{Config, Place};
 
 /// Shared state of one load.
@@ -20,6 +22,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(in crate::lower) env: &'a dyn Env,
     /// `unix-bind`.
     pub(super) unix: UnixDefaults,
+    /// What the servers start from, other than HAProxy's defaults.
+    pub(super) origin: Option<Arc<ServerSettings>>,
     /// The section that is read balances log lines (`mode log`).
     pub(super) log_mode: bool,
     /// Names of all stick tables: of proxies, and `PEERS/TABLE`.
@@ -114,6 +118,7 @@ impl<'a> Context<'a> {
             sources,
             env,
             unix: UnixDefaults::default(),
+            origin: None,
             log_mode: false,
             tables: HashSet::new(),
             switches: Switches::new(&Tree::default()),
@@ -132,6 +137,14 @@ impl<'a> Context<'a> {
 
     pub(super) fn finish(self) -> Vec<Diagnostic> {
         self.said
+    }
+
+    /// Does something whose messages are not for the reader of the file; the first alert, if there was one.
+    pub(super) fn unheard(&mut self, work: impl FnOnce(&mut Self)) -> Option<String> {
+        let before = self.said.len();
+        work(self);
+        let said = self.said.split_off(before);
+        said.into_iter().find(|one| one.severity == Severity::Alert).map(|one| one.message)
     }
 
     /// Lowers every section.

@@ -4,6 +4,7 @@ use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
 
 use super::check::CheckDraft;
+use super::context::Context;
 use super::log::LogLine;
 use super::server::Template;
 use crate::ir::log::LogFormatKind;
@@ -19,6 +20,8 @@ pub(super) struct Draft<'t> {
     pub(super) backend: Box<Backend>,
     /// `default-server`.
     pub(super) template: Template,
+    /// There is a `mode` line.
+    pub(super) has_mode: bool,
     /// `mode log`
     pub(super) log_mode: bool,
     pub(super) logs: Vec<LogLine>,
@@ -43,6 +46,7 @@ impl<'t> Draft<'t> {
             frontend,
             backend,
             template: Template::default(),
+            has_mode: false,
             log_mode: false,
             logs: Vec::new(),
             check: CheckDraft::default(),
@@ -53,9 +57,21 @@ impl<'t> Draft<'t> {
         }
     }
 
+    /// What the first sections start from: those of a `server` line on its own have settings to start from.
+    pub(super) fn starting(context: &Context<'_>) -> Self {
+        let mut draft = Self::new();
+        if let Some(origin) = &context.origin {
+            draft.template = Template::starting_from(origin.clone());
+        }
+        draft
+    }
+
     /// A copy to start a section from.
     pub(super) fn inherited(&self) -> Self {
-        Self { check: self.check.inherited(), ..self.clone() }
+        let mut draft = Self { check: self.check.inherited(), ..self.clone() };
+        // Those with names stay where they are.
+        draft.backend.default_servers.clear();
+        draft
     }
 
     /// Chooses a log format, or goes back to the short line.

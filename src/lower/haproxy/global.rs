@@ -158,6 +158,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "nosplice" => global.nosplice = line.modifier != Modifier::No,
         "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
         "noreuseport" => global.noreuseport = line.modifier != Modifier::No,
+        "tune.defaults.purge" => purge(context, line, global),
         "tune.maxaccept" => global.maxaccept = line.number(0),
         "h1-case-adjust" => {
             let (from, to) = (text.unwrap_or_default(), line.text(1).unwrap_or_default());
@@ -264,4 +265,26 @@ fn socket(context: &mut Context<'_>, line: &Statement) -> Option<StatsSocket> {
         expose_fd_listeners: settings.expose_fd,
         name: settings.name,
     })
+}
+
+/// `tune.defaults.purge all|none|proxies,servers`; without a word HAProxy refuses it, against its manual.
+fn purge(context: &mut Context<'_>, line: &Statement, global: &mut Global) {
+    let (proxies, servers) = match line.text(0).unwrap_or_default() {
+        "all" => (true, true),
+        "none" => (false, false),
+        list => {
+            let wrong = list.split(',').find(|word| !matches!(*word, "proxies" | "servers"));
+            if let Some(word) = wrong {
+                let message = if matches!(word, "all" | "none") {
+                    format!("'tune.defaults.purge' value '{word}' is exclusive.")
+                } else {
+                    format!("'tune.defaults.purge' unknown directive '{word}'.")
+                };
+                context.alert(Reason::InvalidValue, span_at(line, 0), message);
+            }
+            let has = |wanted| list.split(',').any(|word| word == wanted);
+            (global.purge_defaults || has("proxies"), global.purge_default_servers || has("servers"))
+        }
+    };
+    (global.purge_defaults, global.purge_default_servers) = (proxies, servers);
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tandem_parser::Span;
 use tandem_parser::diagnostic::Reason;
+use tandem_parser::haproxy::section::Sections;
 use tandem_parser::haproxy::{Section, section};
 
 use super::context::Context;
@@ -65,40 +66,53 @@ pub(super) struct Users {
 impl Users {
     /// Whether `section` may start from `base`.
     pub(super) fn check(&mut self, context: &mut Context<'_>, section: &Section, base: &Section) {
-        let has = |wanted: &dyn Fn(&str) -> bool| base.statements.iter().any(|line| wanted(line.name()));
-        if !has(&is_rule) {
-            return;
-        }
-        let at = context.spot(base.span);
+        let has_rules = base.statements.iter().any(|line| is_rule(line.name()));
         let kind = section.kind.bit;
-        let first = *self.kinds.entry(base.span).or_insert(kind);
-        let message = if kind == section::DEFAULTS {
-            format!(
-                "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults \
-                 section at {at})."
-            )
-        } else if kind == section::LISTEN {
-            "a listen section cannot inherit from a defaults section defining TCP/HTTP rules.".to_owned()
-        } else if first != kind {
-            format!(
-                "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules \
-                 (defaults section at {at})."
-            )
-        } else if kind == section::BACKEND
-            && has(&|name| matches!(name, "tcp-request connection" | "tcp-request session"))
-        {
-            format!(
-                "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or \
-                 'tcp-request session' rules (defaults section at {at})."
-            )
-        } else if kind == section::FRONTEND && has(&|name| name == "tcp-response content") {
-            format!(
-                "a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules \
-                 (defaults section at {at})."
-            )
-        } else {
-            return;
-        };
-        context.alert(Reason::NotAllowedHere, section.span, message);
+        let first = if has_rules { *self.kinds.entry(base.span).or_insert(kind) } else { kind };
+        if let Some(message) = refusal(context, kind, first, base) {
+            context.alert(Reason::NotAllowedHere, section.span, message);
+        }
     }
+
+    /// Why a backend that is added while running cannot start from `base`.
+    pub(super) fn refuses_backend(&self, context: &Context<'_>, base: &Section) -> Option<String> {
+        let first = self.kinds.get(&base.span).copied().unwrap_or(section::BACKEND);
+        refusal(context, section::BACKEND, first, base)
+    }
+}
+
+/// Why a section of one kind cannot start from `base`, which those of the kind `first` started from before it.
+fn refusal(context: &Context<'_>, kind: Sections, first: Sections, base: &Section) -> Option<String> {
+    let has = |wanted: &dyn Fn(&str) -> bool| base.statements.iter().any(|line| wanted(line.name()));
+    if !has(&is_rule) {
+        return None;
+    }
+    let at = context.spot(base.span);
+    Some(if kind == section::DEFAULTS {
+        format!(
+            "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules (defaults section at \
+             {at})."
+        )
+    } else if kind == section::LISTEN {
+        "a listen section cannot inherit from a defaults section defining TCP/HTTP rules.".to_owned()
+    } else if first != kind {
+        format!(
+            "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules \
+             (defaults section at {at})."
+        )
+    } else if kind == section::BACKEND
+        && has(&|name| matches!(name, "tcp-request connection" | "tcp-request session"))
+    {
+        format!(
+            "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or \
+             'tcp-request session' rules (defaults section at {at})."
+        )
+    } else if kind == section::FRONTEND && has(&|name| name == "tcp-response content") {
+        format!(
+            "a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules \
+             (defaults section at {at})."
+        )
+    } else {
+        return None;
+    })
 }

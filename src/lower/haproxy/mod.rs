@@ -13,6 +13,7 @@ mod check_expect;
 mod check_rules;
 mod context;
 mod draft;
+mod dynamic_bases;
 mod errors;
 mod global;
 mod healthcheck;
@@ -27,6 +28,7 @@ mod log_profile;
 mod names;
 mod one_server;
 mod option;
+mod origin;
 mod proxy;
 mod references;
 mod resolvers;
@@ -39,14 +41,18 @@ mod userlist;
 mod variables;
 mod verify;
 
+use std::sync::Arc;
+
 use tandem_parser::diagnostic::{self, Diagnostic};
 use tandem_parser::haproxy::{Facts, parse};
 use tandem_parser::span::Sources;
 
 use self::context::Context;
 pub use self::one_server::{dynamic_server_words, server_line};
+pub use self::origin::Origin;
 use super::env::Env;
 use crate::ir::Config;
+use crate::ir::server::ServerSettings;
 
 /// The version that configurations may ask for (`.if version_atleast(...)`).
 pub const FACTS: Facts<'static> = Facts {
@@ -128,12 +134,18 @@ impl Loaded {
 /// Loads files as one configuration, in order.
 #[must_use]
 pub fn load(files: Vec<Source>, env: &dyn Env) -> Loaded {
+    load_from(files, env, None)
+}
+
+/// The same; servers start from `origin`.
+fn load_from(files: Vec<Source>, env: &dyn Env, origin: Option<Arc<ServerSettings>>) -> Loaded {
     let mut sources = Sources::new();
     for file in files {
         sources.add(file.name, file.text);
     }
     let (tree, said) = parse(&sources, &|name: &str| variables::get(name).or_else(|| env.var(name)), &FACTS);
     let mut context = Context::new(&sources, env, said);
+    context.origin = origin;
     let config = context.config(&tree);
     let mut diagnostics = context.finish();
     diagnostic::sort(&mut diagnostics);

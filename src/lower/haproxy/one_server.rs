@@ -1,11 +1,14 @@
 //! A `server` line on its own, for servers that are added while running.
 
+use std::sync::Arc;
+
 use tandem_parser::diagnostic::Severity;
 use tandem_parser::haproxy::{Effect, Keyword, keywords};
 
-use super::{Source, load};
+use super::{Source, load_from};
 use crate::ir::Server;
 use crate::ir::proxy::Mode;
+use crate::ir::server::ServerSettings;
 use crate::lower::env::Env;
 
 /// Settings of `server` lines that a server may not have that is added while running (manual of the stats socket,
@@ -32,11 +35,17 @@ const REFUSED: &[&str] = &[
 ];
 
 /// Reads a server from the words of its line, those behind `server`: name, address, settings. `track` is read but not
-/// followed. `name` is that of the backend.
+/// followed, and `from` is not among them: `origin` is what it leads to. `name` is that of the backend.
 ///
 /// # Errors
 /// What is wrong with it, in HAProxy's words.
-pub fn server_line(name: &str, mode: Mode, words: &[String], env: &dyn Env) -> Result<Server, String> {
+pub fn server_line(
+    name: &str,
+    mode: Mode,
+    words: &[String],
+    origin: Option<Arc<ServerSettings>>,
+    env: &dyn Env,
+) -> Result<Server, String> {
     if words.len() < 2 {
         return Err("'server' expects <name> and <addr>[:<port>] as arguments.".into());
     }
@@ -48,12 +57,13 @@ pub fn server_line(name: &str, mode: Mode, words: &[String], env: &dyn Env) -> R
     let line: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
     let text = format!("backend {}\n mode {mode}\n server{line}\n", quoted(name));
     let source = Source { name: "CLI".into(), text: text.into_bytes() };
-    let loaded = load(vec![source], env);
+    let loaded = load_from(vec![source], env, origin);
     let alerts = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert);
     let about = format!("'server {name}/{}' : ", words[0]);
     let said: Vec<&str> =
         alerts.map(|d| d.message.strip_prefix(about.as_str()).unwrap_or(&d.message)).collect();
-    let server = loaded.config.and_then(|mut c| c.proxies.pop()?.backend?.servers.pop());
+    let server =
+        loaded.config.and_then(|mut c| Arc::unwrap_or_clone(c.proxies.pop()?).backend?.servers.pop());
     let Some(mut server) = server else { return Err(said.join("\n")) };
     // The number is given when it joins, unless the line has one.
     if !words.iter().any(|word| word == "id") {
@@ -96,7 +106,7 @@ mod tests {
 
     fn read(line: &str) -> Result<Server, String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-        server_line("be", Mode::Http, &words, &System { offline: false })
+        server_line("be", Mode::Http, &words, None, &System { offline: false })
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `defaults`, `frontend`, `backend` and `listen`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason, Severity};
@@ -15,7 +16,8 @@ use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
 use super::{
-    balance, bandwidth, bind, errors, healthcheck, ids, inherit, log_profile, option, rules, server, stats,
+    balance, bandwidth, bind, dynamic_bases, errors, healthcheck, ids, inherit, log_profile, option, origin,
+    rules, server, stats,
 };
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
@@ -48,16 +50,23 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
             pending.push(rules);
         }
     }
-    ids::number(config.proxies.iter_mut().map(|proxy| &mut proxy.id), FIRST_ID);
+    ids::number(config.proxies.iter_mut().map(|proxy| &mut Arc::make_mut(proxy).id), FIRST_ID);
     rules::log_profiles(context, tree, &names, pages, config);
     for ((index, lines), fact) in (0..).map(ProxyIdx).zip(pending).zip(&facts) {
         let lines = rules::Lines { rules: &lines, format: fact.format_line, section: fact.section.span };
         rules::lower(context, &names, pages, config, index, &lines);
     }
+    if config.global.purge_default_servers {
+        for half in config.proxies.iter_mut().filter_map(|proxy| Arc::make_mut(proxy).backend.as_mut()) {
+            half.default_server = None;
+            half.default_servers.clear();
+        }
+    }
     rules::global_vars(context, tree, &names, pages, config);
     healthcheck::lower(context, tree, &names, pages, config);
     verify::verify(context, config, &facts);
-    for frontend in config.proxies.iter_mut().filter_map(|proxy| proxy.frontend.as_mut()) {
+    dynamic_bases::lower(context, &bases, &names, pages, config);
+    for frontend in config.proxies.iter_mut().filter_map(|proxy| Arc::make_mut(proxy).frontend.as_mut()) {
         let conds = frontend.use_backends.iter().map(|rule| rule.cond.as_ref());
         frontend.switching = crate::expr::chain::compile(conds);
     }
@@ -65,9 +74,9 @@ pub(super) fn lower(context: &mut Context<'_>, tree: &Tree, pages: &Pages, confi
 
 /// The `defaults` sections so far.
 #[derive(Default)]
-struct Defaults<'t> {
-    sections: Vec<(&'t Section, Draft<'t>)>,
-    rules: inherit::Users,
+pub(super) struct Defaults<'t> {
+    pub(super) sections: Vec<(&'t Section, Draft<'t>)>,
+    pub(super) rules: inherit::Users,
     /// Whether a section was named by `from`, and whether one was started from without.
     referenced: HashMap<Span, (bool, bool)>,
 }
@@ -82,7 +91,7 @@ impl<'t> Defaults<'t> {
     fn start(&mut self, context: &mut Context<'_>, section: &Section) -> Draft<'t> {
         let Some(from) = &section.from else {
             let last = self.sections.last().filter(|_| section.kind.bit != section::DEFAULTS);
-            let Some((base, draft)) = last else { return Draft::new() };
+            let Some((base, draft)) = last else { return Draft::starting(context) };
             self.rules.check(context, section, base);
             let uses = self.referenced.entry(base.span).or_default();
             uses.1 = true;
@@ -143,6 +152,7 @@ fn apply_all<'t>(
     context.proxy = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
     // What belongs to one section alone.
     draft.common.id = 0;
+    draft.has_mode = false;
     draft.common.description = None;
     draft.common.guid = None;
     if let Some(Value::Settings(binds)) = &section.addresses {
@@ -207,6 +217,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "mode" => {
             mode(context, line, &mut common.mode);
             backend.takes_logs = text == Some("log");
+            draft.has_mode = true;
         }
         "id" => common.id = line.number(0).unwrap_or(0),
         "guid" => common.guid = text.map(str::to_owned),
@@ -254,14 +265,16 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
             backend.source_from = server::source_from(context, line);
         }
         "default-server" => {
-            draft.template.apply(context, line.settings(0));
+            origin::default_server(context, line.settings(0), draft, config);
             draft.rules.extend(draft.template.has_formats().then_some(line));
         }
         "be-unpublished" => backend.unpublished = true,
         "server" | "server-template" => {
             let own = line.args.last().is_some_and(server::has_formats);
             draft.rules.extend((own || draft.template.has_formats()).then_some(line));
-            backend.servers.extend(server::lower(context, line, &draft.template, &config.resolvers));
+            let settings = line.args.last().map_or(&[][..], Value::settings);
+            let template = origin::of_server(context, settings, draft, config);
+            draft.backend.servers.extend(server::lower(context, line, &template, &config.resolvers));
         }
         "tcp-request inspect-delay" => common.tcp_request_inspect_delay = line.time(0),
         "tcp-response inspect-delay" => common.tcp_response_inspect_delay = line.time(0),
@@ -335,7 +348,7 @@ fn dispatch(context: &mut Context<'_>, line: &Statement) -> Option<std::net::Soc
 }
 
 /// Turns a draft into the proxy at the end of `config`; its rules wait until all proxies stand.
-fn finish<'t>(
+pub(super) fn finish<'t>(
     context: &mut Context<'_>,
     section: &'t Section,
     draft: Draft<'t>,
@@ -418,7 +431,7 @@ fn finish<'t>(
         }
         proxy.backend = Some(backend);
     }
-    config.proxies.push(proxy);
+    config.proxies.push(Arc::new(proxy));
     (facts, pending)
 }
 

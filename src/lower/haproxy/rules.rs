@@ -1,8 +1,11 @@
 //! Lines with expressions, conditions and formats: which they are, and where their names lead.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
-use tandem_parser::haproxy::{Modifier, Statement, Tree, section};
+use tandem_parser::haproxy::{Modifier, Statement, Tree, Value, section};
 use tandem_parser::span::Span;
 use tandem_parser::suggest::nearest;
 
@@ -14,6 +17,7 @@ use super::http_errors::Pages;
 use super::introduction;
 use super::log_profile;
 use super::names::Names;
+use super::origin::{self, Origin};
 use super::surroundings::Surroundings;
 use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
@@ -78,8 +82,8 @@ struct Lists {
     use_backends: Vec<UseBackend>,
     use_servers: Vec<UseServer>,
     force_be_switch: Vec<Cond>,
-    /// Extensions of the PROXY header that `default-server` has.
-    default_tlvs: Tlvs,
+    /// Extensions of the PROXY header that `default-server` has, by its name.
+    default_tlvs: HashMap<String, Tlvs>,
     /// And those of servers, by the first word of their lines.
     server_tlvs: Vec<(String, Tlvs)>,
     force_persist: Vec<Cond>,
@@ -94,6 +98,23 @@ struct Lists {
     hash_expr: Option<Expr>,
     log_format_sd: Option<LogFormat>,
     error_log_format: Option<LogFormat>,
+}
+
+impl Lists {
+    /// Extensions that a line starts with: those of what it names with `from`, which is here, or of the `default-server`
+    /// called `name`.
+    fn origin_tlvs(&self, settings: &[Statement], name: &str) -> Tlvs {
+        let named = |name: &str| self.default_tlvs.get(name).cloned().unwrap_or_default();
+        let Some(word) = origin::from(settings).and_then(|from| from.text(0)) else { return named(name) };
+        match Origin::read(word) {
+            Ok(Origin::Backend(None)) => named(""),
+            Ok(Origin::Server(None, name)) => {
+                let server = self.server_tlvs.iter().rfind(|(server, _)| server == name);
+                server.map_or_else(|| named(name), |(_, tlvs)| tlvs.clone())
+            }
+            _ => Tlvs::new(),
+        }
+    }
 }
 
 /// `stick` rules are only judged: an expression, a table that is looked for elsewhere, a condition.
@@ -160,7 +181,7 @@ pub(super) fn lower(
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
     config.reads_request_line |= reads.1;
-    let proxy = &mut config.proxies[index.0 as usize];
+    let proxy = Arc::make_mut(&mut config.proxies[index.0 as usize]);
     let owner = proxy.name.clone();
     proxy.reads_server_addresses = reads.0;
     store(proxy, lists, slots);
@@ -487,9 +508,16 @@ impl Reader<'_> {
             "force-be-switch" => {
                 lists.force_be_switch.extend(condition(language, line, Site::UseBackend).flatten());
             }
-            "default-server" => lists.default_tlvs.extend(tlvs(language, line)),
+            "default-server" => {
+                let settings = line.settings(0);
+                let name = settings.first().filter(|first| first.name() == "name");
+                let name = name.and_then(|name| name.text(0)).unwrap_or_default();
+                let mut all = lists.origin_tlvs(settings, name);
+                all.extend(tlvs(language, line));
+                lists.default_tlvs.insert(name.to_owned(), all);
+            }
             "server" | "server-template" => {
-                let mut all = lists.default_tlvs.clone();
+                let mut all = lists.origin_tlvs(line.args.last().map_or(&[][..], Value::settings), "");
                 all.extend(tlvs(language, line));
                 let name = line.text(0).unwrap_or_default();
                 // A template's name may be the beginning of a later server's.

@@ -1,6 +1,7 @@
 //! `server`, `server-template` and `default-server`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
@@ -9,10 +10,11 @@ use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Host, Port, Transport};
 
 use super::context::{Context, span_at};
+use super::origin;
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    Agent, HashKey, InitAddr, InitState, Observe, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
-    ServerAddr, ServerCheck, SourceFrom, UseSrc,
+    AgentSettings, HashKey, InitAddr, InitState, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
+    ServerAddr, ServerSettings, SourceFrom, UseSrc,
 };
 
 /// An extension of the header of the PROXY protocol.
@@ -51,16 +53,13 @@ fn tlv_type(text: &str) -> Result<u8, String> {
     }
 }
 
-/// A server with the check parameters that count only if it is checked.
-#[derive(Clone, Debug)]
+/// Settings of servers to be, and what else lines say that matters until they are.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Template {
-    server: Server,
-    check: ServerCheck,
-    checked: bool,
-    agent: AgentDraft,
-    observe: Option<ObserveLayer>,
-    on_error: OnError,
-    error_limit: u32,
+    /// Shared with those that start from it, until they change it.
+    settings: Arc<ServerSettings>,
+    /// Some setting was written.
+    written: bool,
     resolvers_at: Option<Span>,
     /// Formats in its settings are read with the rules.
     has_formats: bool,
@@ -76,40 +75,32 @@ struct Tls {
     authority: bool,
 }
 
-/// What `agent-*` says so far.
-#[derive(Clone, Debug, Default)]
-struct AgentDraft {
-    asked: bool,
-    inter: Option<std::time::Duration>,
-    addr: Option<std::net::IpAddr>,
-    port: Option<u16>,
-    send: Vec<u8>,
-}
-
-impl Default for Template {
-    fn default() -> Self {
-        let nowhere = ServerAddr::Ip(std::net::SocketAddr::from(([0, 0, 0, 0], 0)));
-        Self {
-            server: Server::new("", nowhere),
-            check: ServerCheck::default(),
-            checked: false,
-            agent: AgentDraft::default(),
-            observe: None,
-            on_error: OnError::FailCheck,
-            error_limit: 10,
-            resolvers_at: None,
-            has_formats: false,
-            tls: Tls::default(),
-        }
-    }
-}
-
 impl Template {
     /// `default-server` and the settings of a `server`.
     pub(super) fn apply(&mut self, context: &mut Context<'_>, settings: &[Statement]) {
         for setting in settings {
             self.setting(context, setting);
         }
+    }
+
+    /// One that starts from these settings.
+    pub(super) fn starting_from(settings: Arc<ServerSettings>) -> Self {
+        Self { settings, written: true, ..Self::default() }
+    }
+
+    /// What it says.
+    pub(super) fn settings(&self) -> Arc<ServerSettings> {
+        self.settings.clone()
+    }
+
+    /// Lines of the section have settings that are read with the rules.
+    pub(super) fn notice_formats(&mut self, formats: bool) {
+        self.has_formats |= formats;
+    }
+
+    /// What it says, if it says anything.
+    pub(super) fn written(&self) -> Option<Arc<ServerSettings>> {
+        self.written.then(|| self.settings.clone())
     }
 
     /// Has it settings that are read with the rules?
@@ -126,8 +117,15 @@ impl Template {
             let message = format!("invalid value 0 for argument '{}' of a server.", setting.name());
             alert(context, span_at(setting, 0), message);
         }
-        let (server, check) = (&mut self.server, &mut self.check);
+        self.written = true;
+        let settings = Arc::make_mut(&mut self.settings);
+        let (server, check, agent) = (&mut settings.server, &mut settings.check, &mut settings.agent);
         match setting.name() {
+            // Before all other settings they are taken for what they are, see `origin`.
+            "from" | "name" => {
+                let message = format!("unknown keyword '{}'.", setting.name());
+                alert(context, setting.span, message);
+            }
             "healthcheck" => check.section = owned(),
             "id" => server.id = setting.number(0).unwrap_or(0),
             "weight" => server.weight = setting.number(0).unwrap_or(1),
@@ -149,8 +147,8 @@ impl Template {
             "no-check-ssl" => self.tls.checked = false,
             "verify" => self.tls.verify = Some(text == Some("required")),
             "ca-file" => self.tls.authority = true,
-            "check" => self.checked = true,
-            "no-check" => self.checked = false,
+            "check" => settings.checked = true,
+            "no-check" => settings.checked = false,
             "inter" => check.inter = setting.time(0).unwrap_or(check.inter),
             "fastinter" => check.fastinter = setting.time(0),
             "downinter" => check.downinter = setting.time(0),
@@ -158,12 +156,12 @@ impl Template {
             "fall" => check.fall = setting.number(0).unwrap_or(check.fall),
             "port" => check.port = setting.number(0).filter(|port| *port != 0),
             "addr" => self.check_addr(context, setting),
-            "agent-check" => self.agent.asked = true,
-            "no-agent-check" => self.agent = AgentDraft::default(),
-            "agent-inter" => self.agent.inter = setting.time(0).filter(|time| !time.is_zero()),
-            "agent-port" => self.agent.port = setting.number(0),
+            "agent-check" => agent.asked = true,
+            "no-agent-check" => *agent = AgentSettings::default(),
+            "agent-inter" => agent.inter = setting.time(0).filter(|time| !time.is_zero()),
+            "agent-port" => agent.port = setting.number(0),
             "agent-send" => {
-                self.agent.send = setting.word(0).map_or_else(Vec::new, |word| word.bytes().to_vec());
+                agent.send = setting.word(0).map_or_else(Vec::new, |word| word.bytes().to_vec());
             }
             "agent-addr" => self.agent_addr(context, setting),
             "check-send-proxy" => check.send_proxy = true,
@@ -171,21 +169,21 @@ impl Template {
             "check-via-socks4" => check.via_socks4 = true,
             "track" => server.track = text.map(track),
             "observe" => {
-                self.observe = match text {
+                settings.observe = match text {
                     Some("layer4") => Some(ObserveLayer::Layer4),
                     Some("layer7") => Some(ObserveLayer::Layer7),
                     _ => None,
                 }
             }
             "on-error" => {
-                self.on_error = match text {
+                settings.on_error = match text {
                     Some("fastinter") => OnError::FastInter,
                     Some("sudden-death") => OnError::SuddenDeath,
                     Some("mark-down") => OnError::MarkDown,
                     _ => OnError::FailCheck,
                 }
             }
-            "error-limit" => self.error_limit = setting.number(0).unwrap_or(self.error_limit),
+            "error-limit" => settings.error_limit = setting.number(0).unwrap_or(settings.error_limit),
             "on-marked-down" => server.on_marked_down = OnMark::ShutdownSessions,
             "on-marked-up" => server.on_marked_up = OnMark::ShutdownSessions,
             "resolvers" => {
@@ -236,9 +234,10 @@ impl Template {
         let Some(resolved) = context.resolved(address, span) else { return };
         match resolved.socket(0) {
             Some(addr) => {
-                self.check.addr = Some(addr.ip());
+                let check = &mut Arc::make_mut(&mut self.settings).check;
+                check.addr = Some(addr.ip());
                 if addr.port() != 0 {
-                    self.check.port = Some(addr.port());
+                    check.port = Some(addr.port());
                 }
             }
             None => {
@@ -252,8 +251,9 @@ impl Template {
         let Some(address) = setting.addresses(0).first() else { return };
         let Some(resolved) = context.resolved(address, span) else { return };
         let portless = !matches!(resolved, Address::Inet { port: Port::One(_) | Port::Range(..), .. });
-        self.agent.addr = resolved.socket(0).map(|addr| addr.ip()).filter(|_| portless);
-        if self.agent.addr.is_none() {
+        let addr = resolved.socket(0).map(|addr| addr.ip()).filter(|_| portless);
+        Arc::make_mut(&mut self.settings).agent.addr = addr;
+        if addr.is_none() {
             let written = setting.text(0).unwrap_or("?");
             alert(
                 context,
@@ -261,28 +261,6 @@ impl Template {
                 format!("parsing agent-addr failed. Check if '{written}' is correct address."),
             );
         }
-    }
-
-    /// The server itself.
-    fn finish(mut self, name: &str, addr: ServerAddr) -> Server {
-        name.clone_into(&mut self.server.name);
-        self.server.addr = addr;
-        if self.agent.asked {
-            self.server.agent = Some(Agent {
-                inter: self.agent.inter.unwrap_or(ServerCheck::default().inter),
-                addr: self.agent.addr.or(self.check.addr),
-                port: self.agent.port.or(self.check.port).unwrap_or(0),
-                send: self.agent.send,
-            });
-        }
-        self.server.rise = self.check.rise;
-        self.server.check = self.checked.then_some(self.check);
-        self.server.observe = self.observe.map(|layer| Observe {
-            layer,
-            on_error: self.on_error,
-            error_limit: self.error_limit,
-        });
-        self.server
     }
 }
 
@@ -459,11 +437,12 @@ pub(super) fn lower(
         alert(context, name.span, message);
     }
     let mut template = template.clone();
-    template.server.id = 0;
-    template.server.place = context.place(line.span);
+    let server = &mut Arc::make_mut(&mut template.settings).server;
+    server.id = 0;
+    server.place = context.place(line.span);
     let Some(addr) = address(context, line, at, &mut template) else { return Vec::new() };
-    template.apply(context, line.settings(settings));
-    if let (Some(wanted), Some(span)) = (&template.server.resolvers, template.resolvers_at)
+    template.apply(context, origin::rest(line.settings(settings)));
+    if let (Some(wanted), Some(span)) = (&template.settings.server.resolvers, template.resolvers_at)
         && !resolvers.iter().any(|section| section.name == *wanted)
     {
         let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
@@ -477,18 +456,18 @@ pub(super) fn lower(
             context.unverified.push((name.text().to_owned(), line.span));
         }
     }
-    if let (None, ServerAddr::Name { host, .. }) = (&template.server.resolvers, &addr)
+    if let (None, ServerAddr::Name { host, .. }) = (&template.settings.server.resolvers, &addr)
         && host.starts_with('_')
     {
         let proxy = &context.proxy;
         let message = format!("'server {proxy}/{name}' : no method found to resolve address '{host}'.");
         alert(context, span_at(line, at), message);
     }
-    if let (Some(_), ServerAddr::Name { host, .. }) = (&template.server.resolvers, &addr) {
+    if let (Some(_), ServerAddr::Name { host, .. }) = (&template.settings.server.resolvers, &addr) {
         followed(context, line, at, host);
     }
     if !is_template {
-        return vec![template.finish(name, addr)];
+        return vec![Arc::unwrap_or_clone(template.settings).finish(name, addr)];
     }
     let range = line.word(1).map(|word| (word, numbers(word)));
     let Some((word, range)) = range else { return Vec::new() };
@@ -499,11 +478,11 @@ pub(super) fn lower(
     if !context.make((last - first) as usize + 1, word.span) {
         return Vec::new();
     }
-    let own_id = template.server.id;
+    let own_id = template.settings.server.id;
     let servers = (first..=last).zip(0..).map(|(number, nth)| {
         let mut one = template.clone();
-        one.server.id = if own_id == 0 { 0 } else { own_id + nth };
-        one.finish(&format!("{name}{number}"), addr.clone())
+        Arc::make_mut(&mut one.settings).server.id = if own_id == 0 { 0 } else { own_id + nth };
+        Arc::unwrap_or_clone(one.settings).finish(&format!("{name}{number}"), addr.clone())
     });
     servers.collect()
 }
@@ -556,7 +535,7 @@ fn address(
     let written = line.text(nth).unwrap_or_default();
     let cause = match line.addresses(nth).first()? {
         Address::Inet { transport: Some(Transport::Datagram), host, port, .. } if context.log_mode => {
-            template.server.datagrams = true;
+            Arc::make_mut(&mut template.settings).server.datagrams = true;
             let port = if let Port::One(port) = port { *port } else { 514 };
             return host.ip().map(|ip| ServerAddr::Ip(std::net::SocketAddr::new(ip, port)));
         }
@@ -573,7 +552,7 @@ fn address(
                 Port::None => Ok(0),
                 Port::One(port) => Ok(*port),
                 Port::Offset(offset) => {
-                    template.server.port_offset = Some(*offset);
+                    Arc::make_mut(&mut template.settings).server.port_offset = Some(*offset);
                     Ok(0)
                 }
                 Port::Range(..) => Err(format!("port range not permitted here in '{written}'")),

@@ -48,13 +48,13 @@ impl World for Surroundings<'_, '_> {
     }
 
     fn backend(&self, name: &str) -> Option<ProxyIdx> {
-        self.names.backend(name)
+        self.names.backend(name).inspect(|idx| self.config.named.note_proxy(*idx))
     }
 
     fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32> {
         let servers = &self.config.proxy(backend).backend.as_ref()?.servers;
         let at = servers.iter().position(|server| server.name == name)?;
-        self.config.named_servers.note(backend, at);
+        self.config.named.note(backend, at);
         u32::try_from(at).ok()
     }
 

@@ -1,6 +1,7 @@
 //! Checks that need the whole configuration, in HAProxy's words.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::{Section, Statement};
@@ -55,10 +56,10 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
             continue;
         }
         let becomes_http = becomes_http(config, proxy);
-        config.proxies[index].becomes_http = becomes_http;
+        Arc::make_mut(&mut config.proxies[index]).becomes_http = becomes_http;
         let proxy = &config.proxies[index];
         Subject { context, config, proxy, fact, complete }.check();
-        http_only(context, &mut config.proxies[index], fact, complete);
+        http_only(context, Arc::make_mut(&mut config.proxies[index]), fact, complete);
     }
 }
 
@@ -345,7 +346,7 @@ impl Subject<'_, '_, '_> {
             let Some((proxy, tracked)) = &server.track else { continue };
             let span = self.server_span(server);
             let id = format!("'server {}/{}'", self.proxy.name, server.name);
-            let named = |other: &&Proxy| other.name == *proxy && other.backend.is_some();
+            let named = |other: &&Arc<Proxy>| other.name == *proxy && other.backend.is_some();
             let found = self.config.proxies.iter().find(named);
             let message = match found.and_then(|proxy| proxy.backend.as_ref()) {
                 None => format!("{id} : unable to find required proxy '{proxy}' for tracking."),

@@ -14,7 +14,7 @@ pub(super) fn remarks(nodes: &[Node<'_>], proxies: &[&Config]) -> Vec<Remark> {
 fn one_block(tracked: &TrackProxy, proxies: &[&Config]) -> Vec<Remark> {
     let named = |has: fn(&Proxy) -> bool| {
         let all = proxies.iter().flat_map(|config| &config.proxies);
-        all.filter(move |proxy| has(proxy)).collect::<Vec<&Proxy>>()
+        all.map(|proxy| &**proxy).filter(move |proxy| has(proxy)).collect::<Vec<&Proxy>>()
     };
     let remark = |message: String, help: String| Remark {
         wrong: true,

@@ -68,7 +68,12 @@ pub(super) fn written(servers: &[SocketAddr], text: &str) -> Running {
     let source = crate::lower::Source { name: "t.cfg".into(), text: text.into() };
     let loaded = crate::lower::load(vec![source], &crate::lower::System::default());
     let Some(mut config) = loaded.config else { panic!("{:?}", loaded.diagnostics) };
-    for bind in config.proxies.iter_mut().filter_map(|p| p.frontend.as_mut()).flat_map(|f| &mut f.binds) {
+    for bind in config
+        .proxies
+        .iter_mut()
+        .filter_map(|p| Arc::make_mut(p).frontend.as_mut())
+        .flat_map(|f| &mut f.binds)
+    {
         bind.addr = BindAddr::Tcp(([127, 0, 0, 1], 0).into());
     }
     run_all(config)
@@ -78,12 +83,14 @@ pub(super) fn written(servers: &[SocketAddr], text: &str) -> Running {
 pub(super) struct Running {
     pub(super) live: Arc<Live>,
     pub(super) addr: SocketAddr,
+    /// The first section.
+    proxy: Arc<crate::live::Proxy>,
     engine: Option<Engine>,
 }
 
 /// Run one `listen` section.
 pub(super) fn run(section: Proxy) -> Running {
-    run_all(Config { proxies: vec![section], ..Config::default() })
+    run_all(Config { proxies: vec![Arc::new(section)], ..Config::default() })
 }
 
 fn run_all(config: Config) -> Running {
@@ -94,7 +101,7 @@ fn run_all(config: Config) -> Running {
     let bound = (0..20).find_map(|_| bind_all(&live, threads, &mut Vec::new()).ok()).expect("a free port");
     let addr = bound[0].sockets[0].local_addr().unwrap();
     let engine = Engine::start(live.clone(), bound, Arc::new(NoService), threads).unwrap();
-    Running { live, addr, engine: Some(engine) }
+    Running { proxy: live.proxies()[0].clone(), live, addr, engine: Some(engine) }
 }
 
 /// An HTTP `listen` section in front of these servers, edited.
@@ -124,11 +131,11 @@ impl Running {
     }
 
     pub(super) fn frontend(&self) -> &crate::live::Frontend {
-        self.live.proxies[0].frontend.as_ref().unwrap()
+        self.proxy.frontend.as_ref().unwrap()
     }
 
     pub(super) fn backend(&self) -> &crate::live::Backend {
-        self.live.proxies[0].backend.as_ref().unwrap()
+        self.proxy.backend.as_ref().unwrap()
     }
 
     /// Connections that wait without a task.

@@ -157,7 +157,7 @@ fn a_backend_spreads_lines_over_servers_that_are_up() {
     drop(p);
     // One server until it goes down; it does not take the lines back when it returns.
     let p = spread("sticky");
-    let logs = &p.live.proxies[1];
+    let logs = p.live.proxies()[1].clone();
     let server = logs.backend.as_ref().unwrap().servers()[0].clone();
     let maintained = |on: bool| {
         logs.change_server(&server, |state, now| {

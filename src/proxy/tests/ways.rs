@@ -29,7 +29,8 @@ fn rules_pass_over_backends_that_are_not_published() {
     assert_eq!(to(&p, ""), said("200", "b"));
     assert_eq!(to(&p, "x-to: other\r\n"), said("200", "a"));
     assert_eq!(to(&p, "x-to: nobody\r\n"), said("200", "b"));
-    let new = p.live.backend_named("new").unwrap().backend.as_ref().unwrap();
+    let new = p.live.backend_named("new").unwrap();
+    let new = new.backend.as_ref().unwrap();
     new.publish(true);
     assert_eq!(to(&p, ""), said("200", "a"));
     new.publish(false);

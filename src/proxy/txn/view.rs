@@ -58,7 +58,7 @@ impl Session for Txn {
                 .frontend
                 .as_ref()
                 .and_then(|f| f.default_backend)
-                .map(|idx| self.live.proxy(idx).ir.name.as_str()),
+                .map(|idx| self.live.config.proxy(idx).name.as_str()),
             ..view(&self.fe)
         };
         Ctx {

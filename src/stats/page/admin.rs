@@ -69,7 +69,7 @@ pub(super) fn apply(live: &Live, body: &str) -> Outcome {
     let found =
         names.iter().filter_map(|name| servers().find(|s| s.name() == name.as_str())).collect::<Vec<_>>();
     for server in &found {
-        act(proxy, server, action);
+        act(&proxy, server, action);
     }
     match found.len() {
         0 => Outcome::Invalid,
@@ -79,9 +79,9 @@ pub(super) fn apply(live: &Live, body: &str) -> Outcome {
 }
 
 /// By name, or by number as `#3`.
-fn find_backend<'a>(live: &'a Live, name: &str) -> Option<&'a Arc<Proxy>> {
+fn find_backend(live: &Live, name: &str) -> Option<Arc<Proxy>> {
     match name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok()) {
-        Some(id) => live.proxies.iter().find(|p| p.backend.is_some() && p.ir.id == id),
+        Some(id) => live.proxies().into_iter().find(|p| p.backend.is_some() && p.ir.id == id),
         None => live.backend_named(name),
     }
 }

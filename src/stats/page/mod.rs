@@ -130,7 +130,7 @@ pub fn respond(
     let mut response = match options.form {
         Form::Html => {
             let admin = request.admin;
-            let (settings, proxies, selection) = (page, &live.proxies, &selection);
+            let (settings, proxies, selection) = (page, &live.proxies(), &selection);
             let page = html::Page {
                 live,
                 program,

@@ -16,7 +16,7 @@ fn live(change: impl FnOnce(&mut StatsPage)) -> Arc<Live> {
             ..StatsPage::default()
         };
         change(&mut page);
-        config.proxies[0].stats = Some(Box::new(page));
+        Arc::make_mut(&mut config.proxies[0]).stats = Some(Box::new(page));
     })
 }
 
@@ -34,7 +34,7 @@ fn get(uri: &str) -> Request<'_> {
 
 fn ask(live: &Live, request: &Request<'_>) -> Response {
     let program = Program { name: "HAProxy".into(), version: "9.8.7".into(), ..Program::default() };
-    respond(live, &program, Usage::default(), &Watch::default(), &live.proxies[0], request)
+    respond(live, &program, Usage::default(), &Watch::default(), &live.proxies()[0], request)
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
@@ -222,8 +222,9 @@ fn exports_have_their_types_and_scope() {
 #[test]
 fn names_that_look_like_markup_stay_names() {
     let live = live_with(|config| {
-        config.proxies[0].stats = Some(Box::new(StatsPage { uri: "/stats".into(), ..StatsPage::default() }));
-        config.proxies[1].description = Some("<script>alert(1)</script>".into());
+        Arc::make_mut(&mut config.proxies[0]).stats =
+            Some(Box::new(StatsPage { uri: "/stats".into(), ..StatsPage::default() }));
+        Arc::make_mut(&mut config.proxies[1]).description = Some("<script>alert(1)</script>".into());
     });
     let page = text(&ask(&live, &get("/stats?scope=%22%3E%3Cscript%3E")));
     assert!(!page.contains("\"><script>"));

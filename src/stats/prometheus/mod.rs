@@ -105,7 +105,7 @@ impl Scrape<'_> {
     /// The rows of one kind.
     fn lines(&self, kind: Kind) -> Vec<Line> {
         let mut lines = Vec::new();
-        for proxy in self.live.proxies.iter().filter(|p| !p.ir.disabled) {
+        for proxy in self.live.proxies().iter().filter(|p| !p.ir.disabled) {
             let http = proxy.ir.mode == Mode::Http;
             let mut labels = String::new();
             label(&mut labels, "proxy", &proxy.ir.name);
@@ -288,7 +288,7 @@ impl Scrape<'_> {
                 continue;
             }
             self.text.head(&name, help, Type::Histogram);
-            for proxy in self.live.proxies.iter().filter(|p| !p.ir.disabled) {
+            for proxy in self.live.proxies().iter().filter(|p| !p.ir.disabled) {
                 let Some(half) = &proxy.backend else { continue };
                 let mut labels = String::new();
                 label(&mut labels, "proxy", &proxy.ir.name);

@@ -1,6 +1,7 @@
 //! The exporter over a running configuration. Names and labels are compared with HAProxy's in `tests/metrics.rs`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::*;
 use crate::stats::tests::{live, live_with};
@@ -64,7 +65,7 @@ fn every_metric_is_introduced_once_and_its_lines_stand_together() {
 fn parameters_choose_what_is_told() {
     let live = live_with(|config| {
         config.global.description = Some("all \"of\" it".into());
-        config.proxies[1].description = Some("web".into());
+        Arc::make_mut(&mut config.proxies[1]).description = Some("web".into());
     });
     assert_eq!(scrape(&live, "scope="), "");
     let servers = scrape(&live, "scope=server&no-maint&desc-labels");

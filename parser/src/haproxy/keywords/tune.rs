@@ -60,7 +60,12 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sized("tune.chksize"),
     sized("tune.cli.max-payload-size"),
     moot("tune.comp.maxlevel", GLOBAL, &[Arg::Int("level", 1, 9)], SELF_SIZED, "most effort for compression"),
-    sized("tune.defaults.purge"),
+    full(
+        "tune.defaults.purge",
+        GLOBAL,
+        &[Arg::Word("all, none, proxies or servers")],
+        "what is forgotten that 'add backend' and 'add server' could start from",
+    ),
     alone("tune.disable-fast-forward"),
     alone("tune.disable-zero-copy-forwarding"),
     sized("tune.epoll.mask-events"),
