@@ -58,6 +58,7 @@ mod vrrp_hostile;
 mod vrrp_input;
 mod vrrp_interfaces;
 mod vrrp_interop;
+mod vrrp_keywords;
 mod vrrp_looking_in;
 mod vrrp_notices;
 mod vrrp_process;

@@ -1,7 +1,7 @@
 //! Interfaces and packet filters of the daemon's own: `use_vmac`, `vmac_xmit_base`, `no_accept`, beside keepalived's.
 
 use crate::lab::{Config, Host, Lab, Part, Program, eventually, holds_for, keepalived};
-use crate::vrrp_process::{CONFIG, Pair, SECOND};
+use crate::vrrp_process::{Pair, SECOND};
 
 const VIP: &str = "10.78.0.100";
 const VIP6: &str = "fd00:78::100";
@@ -67,18 +67,20 @@ fn a_saved_list_of_rules_can_be_loaded_again() {
     let Some(lab) = Lab::open(&[Part::Program("nft")]) else { return };
     let pair = Pair::new(&lab);
     // Dropped packets, and leases of milliseconds.
-    let text = CONFIG.replace("PRIORITY", "100").replace("    version 3\n", "    version 3\n    no_accept\n");
-    let config = Config::written(&pair.one, "keepalived.conf", &text);
-    let mut daemon = pair.one.keepalived(&keepalived(), &config);
-    eventually("the address", 5 * SECOND, || pair.one.has_address(VIP));
+    let mut daemon = pair.one.keepalived(&keepalived(), &written(&pair.one, 100, "no_accept"));
+    eventually("the addresses", 5 * SECOND, || owns(&pair.one));
     let file = pair.one.dir().join("rules").display().to_string();
     let saved = pair.one.sh(&format!("nft list ruleset > {file}; cat {file}"));
-    assert!(saved.contains("leased4") && saved.contains("vips"), "{saved}");
+    for word in ["leased4", "leased6", "vips"] {
+        assert!(saved.contains(word), "{saved}");
+    }
     // What was leased at that moment is left out: adverts put it in again, by the rules that were loaded.
     pair.one.sh(&format!("sed -i '/expires/d' {file} && nft flush ruleset && nft -f {file}"));
-    eventually("the lease", 5 * SECOND, || {
-        pair.one.sh("nft list set netdev keepalived leased4").contains(VIP)
-    });
+    for (set, address) in [("leased4", VIP), ("leased6", VIP6)] {
+        eventually("the lease", 5 * SECOND, || {
+            pair.one.sh(&format!("nft list set netdev keepalived {set}")).contains(address)
+        });
+    }
     assert!(daemon.stop().success());
     assert_eq!(pair.one.sh("nft list ruleset").trim(), "");
     pair.one.sh(&format!("nft -f {file}"));

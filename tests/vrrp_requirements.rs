@@ -1,4 +1,4 @@
-//! The table of RFC 9568's demands names tests that exist.
+//! The tables of what the RFC demands and of what keepalived does name tests that exist.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ fn quoted(row: &str) -> Vec<&str> {
     row.split('`').skip(1).step_by(2).collect()
 }
 
-#[test]
-fn every_demand_of_the_rfc_names_tests_that_exist() {
+/// Rows of the table in the documentation of `file`, and tests that they name; each test must be there.
+fn proven(file: &str) -> (usize, usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = std::fs::read_to_string(root.join("src/vrrp/rfc9568.rs")).unwrap();
+    let table = std::fs::read_to_string(root.join(file)).unwrap();
     let rows = table.lines().filter_map(|line| line.strip_prefix("//! | ")).skip(1);
     let (mut named, mut count) = (0, 0);
     for row in rows {
@@ -25,10 +25,26 @@ fn every_demand_of_the_rfc_names_tests_that_exist() {
             if word.ends_with(".rs") {
                 text = std::fs::read_to_string(root.join(word)).unwrap_or_else(|e| panic!("{word}: {e}"));
             } else {
-                assert!(text.contains(&format!("fn {word}(")), "no test {word}: {row}");
+                assert!(
+                    text.contains(&format!("#[test]\nfn {word}("))
+                        || text.contains(&format!("    fn {word}(")),
+                    "no test {word}: {row}"
+                );
                 named += 1;
             }
         }
     }
+    (count, named)
+}
+
+#[test]
+fn every_demand_of_the_rfc_names_tests_that_exist() {
+    let (count, named) = proven("src/vrrp/rfc9568.rs");
     assert!(count > 35 && named > 35, "{count} rows, {named} tests");
+}
+
+#[test]
+fn everything_that_keepalived_does_names_tests_that_exist() {
+    let (count, named) = proven("src/vrrp/behaviour.rs");
+    assert!(count > 35 && named > 80, "{count} rows, {named} tests");
 }

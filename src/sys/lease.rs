@@ -68,6 +68,9 @@ const UPDATE: u32 = 1;
 const INVERTED: u32 = 1;
 const DIFFERS: u32 = 1;
 
+/// Somewhere in the middle of a field, of either family's header.
+const MIDDLE: u32 = 5;
+
 const PROTO_AH: u8 = 51;
 const PROTO_VRRP: u8 = 112;
 
@@ -166,25 +169,19 @@ impl Lease {
 
 impl Renewal {
     /// The address as the key of an element. nft(8) lists a constant there in a way it does not read again, so that a
-    /// saved list of rules could not be loaded: it is written as a function of the sender's address. For IPv6 it lists that
-    /// no better (release 1.0.6), so there it is the constant it is.
-    fn key(&self, rule: Attributes, address: IpAddr) -> Attributes {
+    /// saved list of rules could not be loaded: it is written as a function of some bytes of the packet, of which nothing
+    /// remains. They begin in the middle of a field, or nft(8) would list them by its name, and the constant as one of its
+    /// type, which it does not read either where that is IPv6.
+    fn key(rule: Attributes, address: IpAddr) -> Attributes {
         let value = |bytes: &[u8]| Attributes::default().raw(1, bytes);
-        match address {
-            IpAddr::V4(a) if !self.v6 => {
-                let data = Attributes::default().number(1, REGISTER).number(2, REGISTER).number(3, 4);
-                let data = data.nest(4, value(&[0; 4])).nest(5, value(&a.octets()));
-                rule.load(NETWORK, 12, 4).expression("bitwise", data)
-            }
-            _ => {
-                let bytes = match address {
-                    IpAddr::V4(a) => a.octets().to_vec(),
-                    IpAddr::V6(a) => a.octets().to_vec(),
-                };
-                let data = Attributes::default().number(1, REGISTER).nest(2, value(&bytes));
-                rule.expression("immediate", data)
-            }
-        }
+        let bytes = match address {
+            IpAddr::V4(a) => a.octets().to_vec(),
+            IpAddr::V6(a) => a.octets().to_vec(),
+        };
+        let len = if address.is_ipv4() { 4 } else { 16 };
+        let data = Attributes::default().number(1, REGISTER).number(2, REGISTER).number(3, len);
+        let data = data.nest(4, value(&vec![0; bytes.len()])).nest(5, value(&bytes));
+        rule.load(NETWORK, MIDDLE, len).expression("bitwise", data)
     }
 
     fn rule(&self, address: IpAddr) -> Attributes {
@@ -192,6 +189,6 @@ impl Renewal {
         let rule = rule.meta(META_PROTOCOL, 0).equal(&[self.protocol]);
         let rule = rule.load(TRANSPORT, self.vrid_at, 1).equal(&[self.vrid]);
         let (known, leased) = sets(address.is_ipv6());
-        renew(renew(self.key(rule, address), known, self.remains), leased, self.answers)
+        renew(renew(Self::key(rule, address), known, self.remains), leased, self.answers)
     }
 }

@@ -8,7 +8,7 @@
 //! | [`proxy`] | what the proxy on the machine tells of itself |
 //! | [`engine`] | all routers of a configuration, with tracking and sync groups |
 //! | [`announce`] | gratuitous ARP and unsolicited neighbour advertisements |
-//! | [`rfc9568`] | what the RFC demands, and the tests that hold it |
+//! | [`rfc9568`], [`behaviour`] | what the RFC demands and what keepalived does, and the tests that hold it |
 //! | [`lifetime`] | how long the kernel keeps what nobody renews |
 //! | [`simulate`] | whole nodes on a network in virtual time |
 //! | [`runner`] | the shell: sockets, addresses, timers, scripts, mail, dumps |
@@ -19,6 +19,7 @@
 //! election, and a check for a living process runs when the process ends.
 
 pub mod announce;
+pub mod behaviour;
 pub mod engine;
 pub mod event;
 pub mod fsm;

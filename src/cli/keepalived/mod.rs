@@ -82,9 +82,28 @@ fn load(options: &Options, config_test: bool) -> Loaded {
     load_file(&options.config.to_string_lossy(), &system)
 }
 
+/// The network namespace that the command line or the file names.
+fn namespace(options: &Options, loaded: &Loaded) -> Option<String> {
+    options.namespace.clone().or_else(|| loaded.config.net_namespace.clone())
+}
+
+/// Reads the file, in the network namespace it wants: its interfaces are those there.
+fn load_inside(options: &Options, config_test: bool) -> Result<Loaded, String> {
+    let loaded = load(options, config_test);
+    let Some(name) = namespace(options, &loaded) else { return Ok(loaded) };
+    enter_namespace(&name).map_err(|e| format!("Unable to set network namespace {name} - exiting: {e}"))?;
+    Ok(load(options, config_test))
+}
+
 /// `--config-test`: says everything there is to say, and nothing when all is well.
 fn test(options: &Options, target: Option<&Path>) -> u8 {
-    let loaded = load(options, true);
+    let loaded = match load_inside(options, true) {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            say(&format!("{why}\n"));
+            return exit::FATAL;
+        }
+    };
     let text: String = loaded.diagnostics.iter().map(|d| render(d, &loaded.sources)).collect();
     match target {
         None => say(&text),
@@ -99,8 +118,7 @@ fn test(options: &Options, target: Option<&Path>) -> u8 {
 }
 
 /// The configuration if it can be run; else everything is logged and the exit code returned.
-fn load_to_run(options: &Options, journal: &Journal) -> Result<Config, u8> {
-    let loaded = load(options, false);
+fn to_run(loaded: Loaded, journal: &Journal) -> Result<Config, u8> {
     for diagnostic in &loaded.diagnostics {
         let text = render(diagnostic, &loaded.sources);
         let mut lines = text.lines();
@@ -146,20 +164,28 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         journal.warn("the health checkers (--check) are not part of this program: nothing to run");
         return exit::CONFIG;
     }
-    let config = match load_to_run(options, journal) {
+    let loaded = match load_inside(options, false) {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            journal.warn(why);
+            return exit::FATAL;
+        }
+    };
+    let mut config = match to_run(loaded, journal) {
         Ok(config) => config,
         Err(status) => return status,
     };
-    if let Some(name) = options.namespace.as_ref().or(config.net_namespace.as_ref())
-        && let Err(e) = enter_namespace(name)
-    {
-        journal.warn(format!("cannot enter network namespace {name}: {e}"));
-        return exit::FATAL;
+    if options.namespace.is_some() {
+        config.net_namespace.clone_from(&options.namespace);
     }
     if let Some(mask) = options.umask.or(config.global.umask) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
     let (pid_file, vrrp_pid_file) = pid_files(options, &config);
+    for dir in [&pid_file, &vrrp_pid_file].into_iter().filter_map(|file| file.parent()) {
+        // What cannot be made shows when the file is written.
+        let _ = std::fs::create_dir_all(dir);
+    }
     if running(&pid_file) {
         journal.info("daemon is already running");
         return exit::OK;
@@ -217,7 +243,7 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         {
             journal.info(format!("Failed to create reload file ({}) {e}", file.display()));
         }
-        let loaded = load_to_run(&options, journal).ok();
+        let loaded = to_run(load(&options, false), journal).ok();
         match &loaded {
             Some(config) => {
                 if let Ok(mut reading) = reading.lock() {
@@ -271,11 +297,13 @@ fn pid_files(options: &Options, config: &Config) -> (PathBuf, PathBuf) {
     let place = |given: &Option<PathBuf>, name: &str| {
         let absolute = given.as_ref().and_then(|path| std::path::absolute(path).ok());
         absolute.unwrap_or_else(|| {
-            let dir =
-                if config.use_pid_dir || config.instance_name.is_some() { "/run/keepalived" } else { "/run" };
+            let own = config.use_pid_dir || config.instance_name.is_some() || config.net_namespace.is_some();
+            let mut dir = PathBuf::from(if own { "/run/keepalived" } else { "/run" });
+            // Where keepalived's come to lie, seen from outside of the namespace of mounts that it makes for itself.
+            dir.extend(&config.net_namespace);
             match &config.instance_name {
-                Some(instance) => Path::new(dir).join(format!("{name}_{instance}.pid")),
-                None => Path::new(dir).join(format!("{name}.pid")),
+                Some(instance) => dir.join(format!("{name}_{instance}.pid")),
+                None => dir.join(format!("{name}.pid")),
             }
         })
     };

@@ -189,8 +189,7 @@ impl Engine {
             let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
             self.members[at].started = true;
             self.drive(at, Input::Priority(total), now, out);
-            let start = if waiting && !fault { Input::StartWaiting } else { Input::Start { fault } };
-            self.drive(at, start, now, out);
+            self.start_one(at, waiting, fault, now, out);
         }
         // In the beginning, and only then, keepalived tells of groups before their members.
         out[from..].sort_by_key(|output| !matches!(output, Output::Group(..)));
@@ -346,9 +345,16 @@ impl Engine {
             let total = i32::from(self.members[at].router.settings().priority) + influence.weight;
             self.drive(at, Input::Priority(total), now, out);
             let fault = self.group_fault(at);
-            let start =
-                if influence.unknown && !fault { Input::StartWaiting } else { Input::Start { fault } };
-            self.drive(at, start, now, out);
+            self.start_one(at, influence.unknown, fault, now, out);
+        }
+    }
+
+    /// Starts a router. One that waits until it is known what it tracks does so without a word to its group.
+    fn start_one(&mut self, at: usize, waiting: bool, fault: bool, now: Instant, out: &mut Vec<Output>) {
+        if waiting && !fault {
+            self.drive_alone(at, Input::StartWaiting, now, out);
+        } else {
+            self.drive(at, Input::Start { fault }, now, out);
         }
     }
 

@@ -303,6 +303,15 @@ fn a_group_follows_the_proxy_and_waits_until_it_is_known() {
     let mut bench = Bench::started(config.clone());
     let states = |bench: &Bench| [0, 1].map(|at| bench.engine.router(at).state());
     assert_eq!(states(&bench), [State::Fault; 2], "not known yet");
+    let mut waiting = Bench::new(config.clone());
+    let begun = waiting.run(|engine, now, out| engine.start(now, out));
+    let speaks = |o: &Output| {
+        matches!(
+            o,
+            Output::Log(_) | Output::Group(..) | Output::Instance(_, Effect::Notify(_) | Effect::Log(_))
+        )
+    };
+    assert!(!begun.iter().any(speaks), "who waits says nothing: {begun:?}");
     bench.run(|engine, now, out| engine.proxy_is(0, None, now, out));
     assert_eq!(states(&bench), [State::Backup; 2]);
     let why = || Some("backend app has 0 of 1 servers, needs 1".to_owned());

@@ -493,3 +493,42 @@ fn a_master_that_slept_gives_way_before_it_speaks() {
     bench.after(3700).step(late(2700));
     assert_eq!(bench.router.state(), State::Master);
 }
+
+#[test]
+fn an_owner_that_ignores_adverts_answers_none() {
+    let owner = |ignores: bool| {
+        let mut bench = Bench::new(255, |s| s.owner_ignore_adverts = ignores);
+        bench.step(Input::Start { fault: false });
+        assert_eq!(bench.router.state(), State::Master);
+        bench
+    };
+    for priority in [0, 1, 100, 255] {
+        assert_eq!(owner(true).hears(priority, HIGH), [], "{priority}");
+    }
+    // Without it another owner is told of, and a stop is answered.
+    assert!(log(&owner(false).hears(255, HIGH))[0].contains("both configured as address owner"));
+    assert_eq!(sent(&owner(false).hears(0, HIGH)), [255]);
+}
+
+#[test]
+fn a_backup_waits_for_as_many_adverts_as_configured() {
+    for (adverts, millis) in [(1, 1_609), (2, 2_609), (3, 3_609), (10, 10_609)] {
+        let mut bench = Bench::backup(100, |s| s.down_timer_adverts = adverts);
+        let armed = armed(&bench.hears(200, HIGH), Timer::MasterDown).map(|wait| wait.as_millis());
+        assert_eq!(armed, Some(millis), "{adverts}");
+    }
+}
+
+#[test]
+fn a_master_announces_again_and_again_where_that_is_configured() {
+    let mut bench = Bench::master(100, |s| {
+        s.garp.refresh = Duration::from_secs(30);
+        s.garp.refresh_repeat = 2;
+    });
+    for _ in 0..3 {
+        assert_eq!(
+            bench.after(30_000).step(Input::Timer(Timer::GarpRefresh)),
+            [Effect::Announce { repeat: 2 }, Effect::Arm(Timer::GarpRefresh, Duration::from_secs(30))]
+        );
+    }
+}

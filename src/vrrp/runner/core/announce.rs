@@ -9,6 +9,13 @@ use crate::vrrp::announce;
 use super::super::addresses;
 use super::{Core, Queued};
 
+/// Announcements that keep one pace: of a family on an interface, or on all interfaces of a `garp_group`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lane {
+    Interface { index: u32, v6: bool },
+    Group { position: usize, v6: bool },
+}
+
 impl Core {
     pub(super) fn announce(&mut self, at: usize, repeat: u32, now: Instant) {
         if !self.sides[at].installed {
@@ -47,7 +54,8 @@ impl Core {
             self.send_frame(&frame, index);
             return;
         }
-        let slot = self.next_announcement.entry(index).or_insert(now);
+        let lane = self.lane(name, index, vip.addr.is_ipv6());
+        let slot = self.next_announcement.entry(lane).or_insert(now);
         let at = (*slot).max(now);
         *slot = at + pause;
         if at == now {
@@ -65,6 +73,12 @@ impl Core {
         let own = group.and_then(|g| if v6 { g.gna_interval } else { g.garp_interval });
         let global = if v6 { config.global.gna_interval } else { config.global.garp_interval };
         own.or(global).unwrap_or_default()
+    }
+
+    fn lane(&self, interface: &str, index: u32, v6: bool) -> Lane {
+        let mut groups = self.engine.config().garp_groups.iter();
+        let shared = groups.position(|g| g.aggregated && g.interfaces.iter().any(|name| name == interface));
+        shared.map_or(Lane::Interface { index, v6 }, |position| Lane::Group { position, v6 })
     }
 
     pub(super) fn send_frame(&mut self, frame: &[u8], index: u32) {

@@ -95,8 +95,8 @@ pub struct Core {
     pub(super) sides: Vec<Side>,
     timers: Vec<(Instant, usize, Timer)>,
     queue: Vec<Queued>,
-    /// When the next announcement may leave an interface, where a pause is configured.
-    next_announcement: BTreeMap<u32, Instant>,
+    /// When the next announcement may leave, where a pause is configured.
+    next_announcement: BTreeMap<announce::Lane, Instant>,
     /// When the kernel's lifetimes of the addresses are renewed next.
     renew_at: Option<Instant>,
     /// Changes that have to last.
@@ -123,6 +123,8 @@ pub struct Core {
     memberships: BTreeMap<(u32, IpAddr), Membership>,
     /// Switches of the kernel that were changed, with what they were.
     switches: Vec<(PathBuf, String)>,
+    /// Interfaces with `promote_secondaries` set by us, with what it was.
+    promoted: BTreeMap<String, String>,
     /// The last line of the step under way.
     because: Option<String>,
     /// Routes or rules may be missing.
@@ -198,6 +200,7 @@ impl Core {
             reloads: 0,
             memberships: BTreeMap::new(),
             switches: Vec::new(),
+            promoted: BTreeMap::new(),
             because: None,
             routes_gone: false,
             checks: Checks::default(),
@@ -230,7 +233,7 @@ impl Core {
         self.update_filter(None);
         self.update_lease(None);
         self.set_statics(&Config::default(), &config);
-        self.promote_secondaries();
+        self.promote_secondaries(&config);
         self.set_reports(config.global.disable_local_igmp);
         self.poll_links(clock::now());
         self.fifos.update(&config.global, &mut self.running, &self.journal);
@@ -534,6 +537,7 @@ impl Core {
             let config = self.engine.config().clone();
             self.set_statics(&config, &Config::default());
             self.unmake_links(&config, &Config::default());
+            self.promote_secondaries(&Config::default());
             self.drop_filter();
         }
         self.drop_lease();

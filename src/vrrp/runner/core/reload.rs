@@ -65,7 +65,7 @@ impl Core {
         self.update_lease(None);
         // A new instance must be able to send when it starts.
         self.open_sockets(now);
-        self.promote_secondaries();
+        self.promote_secondaries(&config);
         self.set_reports(self.engine.config().global.disable_local_igmp);
         self.poll_at = None;
         self.poll_links(now);

@@ -144,12 +144,27 @@ impl Core {
     }
 
     /// `promote_secondaries`: removing a primary address must not take the others of its network along.
-    pub(super) fn promote_secondaries(&self) {
-        let instances = self.engine.config().instances.iter().filter(|i| i.promote_secondaries);
-        for name in instances.filter_map(|i| i.interface.as_ref()) {
-            let path = format!("/proc/sys/net/ipv4/conf/{name}/promote_secondaries");
-            if let Err(e) = std::fs::write(&path, "1") {
-                self.journal.warn(format!("cannot set {path}: {e}"));
+    /// What `config` does not ask for any more is as it was.
+    pub(super) fn promote_secondaries(&mut self, config: &Config) {
+        let instances = config.instances.iter().filter(|i| i.promote_secondaries);
+        let wanted: Vec<&String> = instances.filter_map(|i| i.interface.as_ref()).collect();
+        let path = |name: &str| format!("/proc/sys/net/ipv4/conf/{name}/promote_secondaries");
+        self.promoted.retain(|name, before| {
+            let keep = wanted.contains(&name);
+            if !keep {
+                // Of an interface that is gone: nothing to restore.
+                let _ = std::fs::write(path(name), before);
+            }
+            keep
+        });
+        for name in wanted {
+            let Ok(before) = std::fs::read_to_string(path(name)) else { continue };
+            if before.trim() == "1" {
+                continue;
+            }
+            match std::fs::write(path(name), "1") {
+                Ok(()) => drop(self.promoted.insert(name.clone(), before.trim().to_owned())),
+                Err(e) => self.journal.warn(format!("cannot set {}: {e}", path(name))),
             }
         }
     }
