@@ -226,9 +226,38 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     }
 }
 
+/// Connections that are still taken from a socket's queue when its listener stops.
+const LAST_ONES: u32 = 4096;
+
 enum Acceptor {
     Tcp(sys::tcp::Listener),
     Unix(UnixListener),
+}
+
+impl Acceptor {
+    /// The next connection and where it comes from.
+    async fn accept(&self) -> std::io::Result<(Stream, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(s, peer)| (Stream::fresh(s), Some(peer))),
+            Self::Unix(listener) => listener.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+        }
+    }
+
+    /// Who has come already; `None`: nobody. Closing the socket resets those in its queue, so the kernel is asked
+    /// and not the poller, which may tell of them too late.
+    async fn accept_waiting(&self) -> Option<std::io::Result<(Stream, Option<SocketAddr>)>> {
+        match self {
+            Self::Tcp(listener) => match listener.accept_waiting() {
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => None,
+                accepted => Some(accepted.map(|(s, peer)| (Stream::fresh(s), Some(peer)))),
+            },
+            Self::Unix(_) => tokio::select! {
+                biased;
+                accepted = self.accept() => Some(accepted),
+                () = std::future::ready(()) => None,
+            },
+        }
+    }
 }
 
 async fn accept_loop(shared: &Arc<Shared>, door: Door) {
@@ -263,7 +292,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         _ => None,
     };
     let states = with(|w| w.states.clone());
-    let mut stopped = false;
+    let (mut stopped, mut last_ones) = (false, LAST_ONES);
     loop {
         match frontend.state() {
             FrontendState::Open => {}
@@ -282,17 +311,21 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             shared.room.wait().await;
             continue;
         }
-        let accept = async {
-            match &acceptor {
-                Acceptor::Tcp(l) => l.accept().await.map(|(s, peer)| (Stream::fresh(s), Some(peer))),
-                Acceptor::Unix(l) => l.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+        let accepted = if stopped {
+            // Where another process listens on the same socket, more may come for as long as one looks.
+            let Some(left) = u32::checked_sub(last_ones, 1) else { return };
+            last_ones = left;
+            tokio::task::yield_now().await;
+            match acceptor.accept_waiting().await {
+                Some(accepted) => accepted,
+                None => return,
             }
-        };
-        let accepted = tokio::select! {
-            biased;
-            accepted = accept => accepted,
-            () = std::future::ready(()), if stopped => return,
-            () = states.notified() => continue,
+        } else {
+            tokio::select! {
+                biased;
+                accepted = acceptor.accept() => accepted,
+                () = states.notified() => continue,
+            }
         };
         let (io, src) = match accepted {
             Ok(pair) => pair,

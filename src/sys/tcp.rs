@@ -62,6 +62,14 @@ impl Listener {
         })
         .await
     }
+
+    /// A connection that is there already, whether or not the poller has told of it.
+    ///
+    /// # Errors
+    /// What the kernel says; that nobody waits is [`io::ErrorKind::WouldBlock`].
+    pub fn accept_waiting(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        accept(self.0.get_ref())
+    }
 }
 
 fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
