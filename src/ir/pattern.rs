@@ -101,4 +101,6 @@ pub struct PatternSet {
     pub written: Arc<[Box<str>]>,
     /// What took its place while running; `None`: nothing can.
     pub newer: Option<Arc<Newer<PatternSet>>>,
+    /// The few patterns that were added while running, since the index was made.
+    pub added: Option<Arc<PatternSet>>,
 }

@@ -63,6 +63,15 @@ pub trait Index: Send + Sync {
         let _ = (key, value);
         false
     }
+    /// Whether it can be told of keys that are new.
+    fn is_extendable(&self) -> bool {
+        false
+    }
+    /// From now on there is this key, too. False: make the index anew.
+    fn extend(&self, key: &str) -> bool {
+        let _ = key;
+        false
+    }
     /// Whether the expression could use this entry.
     ///
     /// # Errors
@@ -175,7 +184,11 @@ impl Reference {
     /// # Errors
     /// Why an expression cannot use what it would have to.
     pub fn change(&self, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
-        let _turn = self.turn.lock();
+        let turn = self.turn.lock();
+        self.change_all(&turn, act)
+    }
+
+    fn change_all(&self, _turn: &MutexGuard<'_, ()>, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let mut after = self.contents().clone();
         act(&mut after);
         let users = self.users.lock();
@@ -202,18 +215,26 @@ impl Reference {
     /// # Errors
     /// Why an expression cannot use what it would have to.
     pub fn change_key(&self, key: &str, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
-        if !self.users.lock().iter().all(|user| user.index.is_amendable()) {
-            return self.change(act);
+        let turn = self.turn.lock();
+        let is_new = !self.contents().entries.iter().any(|entry| *entry.key == *key);
+        let follows = |user: &User| user.index.is_amendable() || is_new && user.index.is_extendable();
+        if !self.users.lock().iter().all(follows) {
+            return self.change_all(&turn, act);
         }
-        let _turn = self.turn.lock();
         let users = self.users.lock();
         let mut contents = self.contents();
         act(&mut contents);
         let now = contents.entries.iter().find(|entry| *entry.key == *key).map(|entry| &*entry.value);
-        for user in &*users {
-            if !user.index.amend(key, now) {
-                user.index.rebuild(&contents.entries)?;
-            }
+        let told = |user: &&User| match user.index.is_amendable() {
+            true => user.index.amend(key, now),
+            false => now.is_none() || user.index.extend(key),
+        };
+        let behind: Vec<&User> = users.iter().filter(|user| !told(user)).collect();
+        if !behind.is_empty() {
+            // An index of several lists looks at the others: this one is let go meanwhile.
+            let entries = contents.entries.clone();
+            drop(contents);
+            behind.iter().try_for_each(|user| user.index.rebuild(&entries))?;
         }
         self.changed.store(true, Ordering::Release);
         Ok(())

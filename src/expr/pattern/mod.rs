@@ -67,7 +67,7 @@ pub fn build(
         MatchMethod::Dir => PatternIndex::Dir(trimmed(texts(patterns, ignore_case), is_dir_delimiter)),
         MatchMethod::Dom => PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter)),
     };
-    Ok(PatternSet { method, ignore_case, index: Arc::new(index), written, newer: None })
+    Ok(PatternSet { method, ignore_case, index: Arc::new(index), written, newer: None, added: None })
 }
 
 /// A regular expression over bytes, as `replace-*` rules and converters use it: PCRE's spelling, parentheses capture.
@@ -242,6 +242,10 @@ fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
 /// Does the sample match one of the patterns?
 #[must_use]
 pub fn matches(set: &PatternSet, sample: &Sample<'_>) -> bool {
+    indexed(set, sample) || set.added.as_deref().is_some_and(|added| indexed(added, sample))
+}
+
+fn indexed(set: &PatternSet, sample: &Sample<'_>) -> bool {
     match &*set.index {
         PatternIndex::Found => true,
         PatternIndex::Never => false,

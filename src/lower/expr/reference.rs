@@ -13,7 +13,7 @@ use super::{Language, World};
 use crate::expr::Sample;
 use crate::expr::pattern as index;
 use crate::ir::expr::Map;
-use crate::ir::pattern::{MatchMethod, PatternSet};
+use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
 use crate::ir::reference::{Entry, Index, Newer, Origin, Reference, User};
 use crate::ir::{Place, ProxyIdx, Userlist};
 
@@ -117,6 +117,13 @@ struct Line {
     kind: Kind,
     newer: Arc<Newer<PatternSet>>,
     lists: Vec<Weak<Reference>>,
+    now: Mutex<Now>,
+}
+
+/// The index of a line, and what was added since it was made.
+struct Now {
+    index: Arc<PatternIndex>,
+    added: Vec<index::Pattern>,
 }
 
 /// One of the lists of a [`Line`].
@@ -127,7 +134,7 @@ struct Part {
 
 impl Index for Part {
     fn rebuild(&self, mine: &[Entry]) -> Result<(), String> {
-        let Line { kind, newer, lists } = &*self.line;
+        let Line { kind, newer, lists, now } = &*self.line;
         let (mut patterns, mut written) = (Vec::new(), Vec::new());
         let mut take = |entries: &[Entry]| {
             entries.iter().try_for_each(|entry| {
@@ -142,8 +149,33 @@ impl Index for Part {
                 _ => take(mine)?,
             }
         }
-        newer.set(index::build(kind.method, kind.ignore_case, &patterns, written.into())?);
+        let set = index::build(kind.method, kind.ignore_case, &patterns, written.into())?;
+        *now.lock() = Now { index: set.index.clone(), added: Vec::new() };
+        newer.set(set);
         Ok(())
+    }
+
+    fn is_extendable(&self) -> bool {
+        true
+    }
+
+    fn extend(&self, key: &str) -> bool {
+        let Line { kind, newer, now, .. } = &*self.line;
+        let Ok(pattern) = kind.read(key) else { return false };
+        let mut now = now.lock();
+        if now.added.len() >= MOST_CHANGED {
+            return false;
+        }
+        now.added.push(pattern);
+        let build = |patterns| index::build(kind.method, kind.ignore_case, patterns, Arc::from([]));
+        let (Ok(mut set), Ok(added)) = (build(&[]), build(&now.added)) else {
+            now.added.pop();
+            return false;
+        };
+        set.index = now.index.clone();
+        set.added = Some(Arc::new(added));
+        newer.set(set);
+        true
     }
 
     fn check(&self, key: &str, _: &str) -> Result<(), String> {
@@ -176,7 +208,7 @@ struct Lookup {
     now: Mutex<Map>,
 }
 
-/// So many keys may differ from a map's index before that is made anew.
+/// So many keys may differ from an index before that is made anew.
 const MOST_CHANGED: usize = 512;
 
 impl Index for Lookup {
@@ -256,7 +288,8 @@ impl Language<'_> {
         lists.push(all.add(origin, words.iter().flat_map(|word| [&**word, "\0"]).collect(), words_of_line));
         let newer: Arc<Newer<PatternSet>> = Arc::default();
         set.newer = Some(newer.clone());
-        let line = Arc::new(Line { kind, newer, lists: lists.iter().map(Arc::downgrade).collect() });
+        let now = Mutex::new(Now { index: set.index.clone(), added: Vec::new() });
+        let line = Arc::new(Line { kind, newer, lists: lists.iter().map(Arc::downgrade).collect(), now });
         for (at, list) in lists.iter().enumerate() {
             let mut users = list.users.lock();
             if users.is_empty() {
