@@ -287,6 +287,14 @@ pub struct Progress<'a> {
     pub max_retries: (u32, u32),
     /// The final rule that was evaluated last.
     pub last_rule: Option<&'a crate::ir::Place>,
+    /// The rule that waited when the end came.
+    pub waiting: Option<&'a crate::ir::Place>,
+    /// Status of the response as the server sent it; 0: there was none.
+    pub server_status: u16,
+    /// What became of the connection to the server; `None`: there is none.
+    pub server_connection: Option<ConnectError>,
+    /// The request was made as to a proxy, and is to be authenticated as one does (`option http-use-proxy-header`).
+    pub as_proxy: bool,
     /// Class and offset in queues.
     pub priority: (i32, i32),
     /// `%OG`: when in the session's life this is evaluated.
@@ -316,6 +324,10 @@ impl Default for Progress<'_> {
             request_counter: 0,
             log_counter: 0,
             last_rule: None,
+            waiting: None,
+            server_status: 0,
+            server_connection: None,
+            as_proxy: false,
             priority: (0, 0),
             origin: "txn_close",
             early: false,
@@ -424,5 +436,54 @@ impl fmt::Debug for Ctx<'_> {
             .field("server", &self.server)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
+    }
+}
+
+/// Why a connection to a server failed, by HAProxy's numbers and words (manual, `fc_err_str`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectError {
+    /// It did not.
+    None,
+    /// Anything else.
+    Socket,
+    /// The source address is not to be had.
+    CannotBind,
+    /// No source port is free.
+    NoPorts,
+    /// Nobody listens.
+    Refused,
+    /// The other end reset it.
+    Reset,
+    /// There is no way.
+    Unreachable,
+}
+
+impl ConnectError {
+    /// What an error of the system means.
+    #[must_use]
+    pub fn of(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::ConnectionReset => Self::Reset,
+            Kind::NetworkUnreachable | Kind::HostUnreachable => Self::Unreachable,
+            Kind::AddrNotAvailable => Self::CannotBind,
+            Kind::AddrInUse => Self::NoPorts,
+            _ => Self::Socket,
+        }
+    }
+
+    /// Its number, name and description.
+    #[must_use]
+    pub fn described(self) -> (i64, &'static str, &'static str) {
+        match self {
+            Self::None => (0, "", "Success"),
+            Self::Socket => (6, "SOCK_ERR", "General socket error"),
+            Self::CannotBind => (8, "CANT_BIND", "Can't bind to source address"),
+            Self::NoPorts => (9, "FREE_PORTS", "Out of local source ports on the system"),
+            Self::Refused => (47, "EREFUSED", "ECONNREFUSED returned by OS"),
+            Self::Reset => (48, "ERESET", "ECONNRESET returned by OS"),
+            Self::Unreachable => (49, "EUNREACH", "ENETUNREACH returned by OS"),
+        }
     }
 }

@@ -22,6 +22,8 @@ const TLV_CRC32C: u8 = 0x03;
 const TLV_NOOP: u8 = 0x04;
 /// Id of the request or session, at most 128 bytes.
 pub const TLV_UNIQUE_ID: u8 = 0x05;
+/// Type of the extension with the name of the network namespace (2.2.8).
+pub const TLV_NAMESPACE: u8 = 0x30;
 
 /// Not a PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -76,6 +76,8 @@ pub struct Config {
     pub named: server::Named,
     /// Named `defaults` sections, as `add backend` starts from them.
     pub bases: Vec<proxy::Base>,
+    /// `namespace_list`: network namespaces that a PROXY header may name.
+    pub namespaces: Vec<String>,
     /// `healthcheck` sections, by name.
     pub healthchecks: BTreeMap<String, check::Check>,
 }

@@ -338,8 +338,8 @@ pub struct Proxy {
     pub abortonclose: bool,
     /// `option http-ignore-probes`.
     pub http_ignore_probes: bool,
-    /// `option http-no-delay`.
-    pub http_no_delay: bool,
+    /// `option http-use-proxy-header`: who sends requests as to a proxy says who he is with `Proxy-Authorization`.
+    pub use_proxy_header: bool,
     /// Connections of `mode tcp` may go on as HTTP: a rule says so, or the mode of a backend it leads to.
     pub becomes_http: bool,
     /// `option http-drop-request-trailers`.
@@ -573,7 +573,7 @@ impl Proxy {
             nolinger: false,
             abortonclose: false,
             http_ignore_probes: false,
-            http_no_delay: false,
+            use_proxy_header: false,
             becomes_http: false,
             drop_request_trailers: false,
             drop_response_trailers: false,

@@ -8,6 +8,7 @@ use super::txn::Txn;
 use super::worker::{Conn, unmap};
 use super::{lines, rules};
 use crate::buf::Buf;
+use crate::expr::Verdict;
 use crate::handshake::proxy_protocol;
 
 /// Why there was no PROXY header.
@@ -101,7 +102,7 @@ pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
 }
 
 /// What one of these lists says of the connection.
-fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: &mut bool) -> bool {
+fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects_proxy: &mut bool) -> bool {
     let mut txn = Txn::new(conn, conn.accepted);
     let outcome = list(&mut txn);
     if (txn.src, txn.dst) != (conn.src, conn.dst) {
@@ -112,10 +113,10 @@ fn judged(conn: &mut Conn, list: fn(&mut Txn) -> rules::Outcome, expects_proxy: 
     *expects_proxy |= txn.expects_proxy;
     txn.apply_tags(conn);
     txn.give_back(conn);
-    if matches!(outcome, rules::Outcome::Continue) {
+    if matches!(outcome, Verdict::Continue) {
         return true;
     }
-    if let rules::Outcome::SilentDrop(hops) = outcome {
+    if let Verdict::SilentDrop(hops) = outcome {
         conn.vanish(hops);
     }
     conn.frontend().counters.dcon.inc();

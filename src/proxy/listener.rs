@@ -134,10 +134,16 @@ pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result
     if errors.is_empty() { Ok(bound) } else { Err(errors) }
 }
 
-/// Opens the namespaces of servers while the process can still reach them.
+/// Opens the namespaces of servers, and those that clients may be in, while the process can still reach them.
 fn open_namespaces(live: &Live) {
+    for name in &live.config.namespaces {
+        if let Err(error) = sys::netns::open(name) {
+            tracing::error!(namespace = name, %error, "namespace cannot be opened");
+        }
+    }
     let servers = live.config.proxies.iter().flat_map(|proxy| &proxy.backend).flat_map(|half| &half.servers);
-    for (server, name) in servers.filter_map(|server| server.namespace.as_ref().map(|name| (server, name))) {
+    let named = servers.filter_map(|server| server.namespace.as_ref().map(|name| (server, name)));
+    for (server, name) in named.filter(|(_, name)| *name != "*") {
         if let Err(error) = sys::netns::open(name) {
             tracing::error!(server = server.name, namespace = name, %error, "namespace cannot be opened");
         }

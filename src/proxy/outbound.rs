@@ -18,6 +18,7 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
+use crate::expr::ctx::ConnectError;
 use crate::expr::{Ctx, Session as _, eval};
 use crate::handshake::{proxy_protocol, socks4};
 use crate::ir::expr::{Fetch, SampleType, Value};
@@ -141,6 +142,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
             txn.server_reused = true;
+            txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
             return Ok(Upstream { io, slot, requests, key, private: true });
         }
@@ -151,6 +153,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
             txn.server_reused = true;
+            txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
             let Kept { io, requests, key } = kept;
             return Ok(Upstream { io, slot, requests, key, private: false });
@@ -398,10 +401,14 @@ fn bond(txn: &Txn, server: &Server) -> u64 {
     };
     let tagged = txn.tags.server != (None, None);
     let source = source(txn, server);
-    if server.ir.send_proxy.is_none() && !follows && !tagged && !source.foreign {
+    let elsewhere = server.ir.namespace.as_deref() == Some("*");
+    if server.ir.send_proxy.is_none() && !follows && !tagged && !source.foreign && !elsewhere {
         return 0;
     }
     let mut hasher = std::hash::DefaultHasher::new();
+    if elsewhere || server.ir.send_proxy.is_some() {
+        txn.client_namespace().hash(&mut hasher);
+    }
     txn.tags.server.hash(&mut hasher);
     if source.foreign {
         source.addr.hash(&mut hasher);
@@ -473,6 +480,7 @@ fn on_some_port<T>((first, last): (u16, u16), begin: impl Fn(u16) -> io::Result<
 /// One attempt.
 async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
+    txn.server_connection = None;
     let Some(target) = target(txn, server) else { return Err(refused) };
     let be_ir = &txn.be.ir;
     conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
@@ -482,13 +490,17 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             let addr = server.ir.socks4.unwrap_or(addr);
             let source = source(txn, server);
             let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
+            let of_client = txn.client_namespace();
             let ports = source_from(txn, server).ports.filter(|_| source.addr.is_some());
             let begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
                 let mut source = source;
                 if let (Some(addr), Some(port)) = (&mut source.addr, port) {
                     addr.set_port(port);
                 }
-                let namespace = server.ir.namespace.as_deref();
+                let namespace = match server.ir.namespace.as_deref() {
+                    Some("*") => of_client.as_deref(),
+                    other => other,
+                };
                 let socket = sys::netns::within(namespace, || sys::tcp::outgoing(addr, source, keepalive))?;
                 if server.ir.user_timeout.is_some() {
                     socket.set_tcp_user_timeout(server.ir.user_timeout)?;
@@ -505,13 +517,17 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             };
             let socket = match socket {
                 Ok(socket) => socket,
-                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => return Err(refused),
-                Err(e) => return Err(local_trouble(&e)),
+                Err(e) => {
+                    txn.server_connection = Some(ConnectError::of(&e));
+                    let is_refused = e.kind() == io::ErrorKind::ConnectionRefused;
+                    return Err(if is_refused { refused } else { local_trouble(&e) });
+                }
             };
             let mut stream = Stream::connecting(socket.into());
             // Servers on this machine have answered already.
             if stream.peer_addr().is_none() {
-                wait_connected(conn, &mut stream, watches_client(txn)).await?;
+                let watch = watches_client(txn);
+                wait_connected(conn, &mut stream, watch, &mut txn.server_connection).await?;
             }
             stream
         }
@@ -519,9 +535,13 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
         Target::Unix(_) if server.ir.socks4.is_some() => return Err(refused),
         Target::Unix(path) => {
             txn.server_addr = None;
-            Stream::Unix(UnixStream::connect(path).await.map_err(|_| refused)?)
+            Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
+                txn.server_connection = Some(ConnectError::Socket);
+                refused
+            })?)
         }
     };
+    txn.server_connection = Some(ConnectError::None);
     if server.ir.socks4.is_some() {
         through_relay(conn, txn.server_addr, watches_client(txn), &mut io).await?;
     }
@@ -535,6 +555,8 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 let mut tlvs: Vec<_> =
                     id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
                 tlvs.extend(own_tlvs(txn, server));
+                let namespace = txn.client_namespace();
+                tlvs.extend(namespace.map(|name| (proxy_protocol::TLV_NAMESPACE, name.as_bytes().into())));
                 let header = proxy_protocol::v2(addresses);
                 proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
             }
@@ -583,12 +605,20 @@ fn poll_waiting(conn: &mut Conn, watch: bool, cx: &mut std::task::Context<'_>) -
     conn.deadline.poll(cx).map(|()| Failure::new(Who::ServerTimeout, Phase::Connect))
 }
 
-/// Wait until the handshake is over.
-async fn wait_connected(conn: &mut Conn, stream: &mut Stream, watch: bool) -> Result<(), Failure> {
+/// Wait until the handshake is over; `error` is told why it was not.
+async fn wait_connected(
+    conn: &mut Conn,
+    stream: &mut Stream,
+    watch: bool,
+    error: &mut Option<ConnectError>,
+) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
     poll_fn(|cx| match stream.poll_connected(cx) {
         Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
-        Poll::Ready(Err(_)) => Poll::Ready(Err(refused)),
+        Poll::Ready(Err(e)) => {
+            *error = Some(ConnectError::of(&e));
+            Poll::Ready(Err(refused))
+        }
         Poll::Pending => poll_waiting(conn, watch, cx).map(Err),
     })
     .await

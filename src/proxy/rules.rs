@@ -1,68 +1,15 @@
 //! Where the engine asks `expr`: rule lists, conditions, log lines.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::txn::Txn;
 use crate::expr::eval_cond;
-use crate::expr::{Answer, Ctx, Session, Verdict, chain, logformat, rules};
+use crate::expr::{Ctx, Session, Verdict, chain, logformat, rules};
 use crate::ir;
 use crate::ir::expr::{Dir, Scope};
 use crate::ir::log::{LogFormatKind, LogStep};
 use crate::ir::proxy::UseBackendTarget;
-use crate::ir::rules::HttpService;
 use crate::live::{Proxy, Server};
-
-/// How a rule list ended, for the engine.
-#[derive(Clone, Debug)]
-pub(super) enum Outcome {
-    Continue,
-    Deny(Answer),
-    Tarpit(Answer),
-    Answer(Answer),
-    Service(HttpService),
-    Reject,
-    SilentDrop(Option<u8>),
-    /// Decide again from this rule when there is more data.
-    Wait(usize),
-    /// Wait for so much of the body, then go on at the rule.
-    WaitForBody {
-        rule: usize,
-        time: Duration,
-        at_least: u64,
-    },
-    /// Do nothing for a while, then go on at the rule.
-    Pause {
-        rule: usize,
-        time: Duration,
-    },
-    /// Look up a host for this rule, then go on after it.
-    Resolve {
-        rule: usize,
-        host: String,
-    },
-    /// An edit found no room.
-    NoRoom,
-}
-
-impl From<Verdict> for Outcome {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Continue => Outcome::Continue,
-            Verdict::Deny(a) => Outcome::Deny(a),
-            Verdict::Tarpit(a) => Outcome::Tarpit(a),
-            Verdict::Answer(a) => Outcome::Answer(a),
-            Verdict::Service(service) => Outcome::Service(service),
-            Verdict::Reject => Outcome::Reject,
-            Verdict::SilentDrop(hops) => Outcome::SilentDrop(hops),
-            Verdict::Wait { rule } => Outcome::Wait(rule),
-            Verdict::WaitForBody { rule, time, at_least } => Outcome::WaitForBody { rule, time, at_least },
-            Verdict::Pause { rule, time } => Outcome::Pause { rule, time },
-            Verdict::Resolve { rule, host } => Outcome::Resolve { rule, host },
-            Verdict::NoRoom => Outcome::NoRoom,
-        }
-    }
-}
 
 /// Append the log line of the proxy's format.
 pub(super) fn render_log(proxy: &ir::Proxy, ctx: &Ctx<'_>, out: &mut Vec<u8>) {
@@ -78,34 +25,36 @@ pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
 }
 
 /// `tcp-request connection`: what the socket says.
-pub(super) fn connection(txn: &mut Txn) -> Outcome {
+pub(super) fn connection(txn: &mut Txn) -> Verdict {
     let fe = txn.fe.clone();
     txn.rules_step = LogStep::TcpConnection;
-    let outcome = rules::tcp_connection(&fe.ir.tcp_request_connection, txn).into();
+    let outcome = rules::tcp_connection(&fe.ir.tcp_request_connection, txn);
     txn.settle_connection();
     outcome
 }
 
 /// `tcp-request session`: what a PROXY header said too.
-pub(super) fn session(txn: &mut Txn) -> Outcome {
+pub(super) fn session(txn: &mut Txn) -> Verdict {
     let fe = txn.fe.clone();
     txn.rules_step = LogStep::TcpSession;
-    rules::tcp_connection(&fe.ir.tcp_request_session, txn).into()
+    rules::tcp_connection(&fe.ir.tcp_request_session, txn)
 }
 
 /// `tcp-request content` of `proxy` from rule `from` on.
-pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Verdict {
     txn.rules_step = LogStep::TcpContent;
-    let outcome = rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn).into();
+    txn.waiting = None;
+    let outcome = rules::tcp_content(&proxy.ir.tcp_request_content, from, Dir::Req, txn);
     txn.settle_captures();
     outcome
 }
 
 /// `tcp-response content` of the backend from rule `from` on.
-pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Outcome {
+pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Verdict {
     let be = txn.be.clone();
     txn.rules_step = LogStep::TcpResponse;
-    rules::tcp_content(&be.ir.tcp_response_content, from, Dir::Res, txn).into()
+    txn.waiting = None;
+    rules::tcp_content(&be.ir.tcp_response_content, from, Dir::Res, txn)
 }
 
 /// `use_backend`, then `default_backend`.
@@ -189,20 +138,22 @@ fn any(txn: &Txn, conds: &[ir::expr::Cond]) -> bool {
 }
 
 /// `http-request` of `proxy` from rule `from` on.
-pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Outcome {
+pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Verdict {
     txn.rules_step = LogStep::HttpRequest;
-    let outcome = rules::http_request(&proxy.ir.http_request, from, txn).into();
+    txn.waiting = None;
+    let outcome = rules::http_request(&proxy.ir.http_request, from, txn);
     txn.settle_captures();
     outcome
 }
 
 /// `http-response` of the backend, then of the frontend, from where `at` stands: (section, rule). When the outcome
 /// is to wait, `at` is where to go on.
-pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
+pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Verdict {
     if *at == (0, 0) && !txn.vars.is_empty() {
         txn.vars.clear(Scope::Req);
     }
     txn.rules_step = LogStep::HttpResponse;
+    txn.waiting = None;
     for (section, proxy) in both(txn).enumerate().skip(at.0) {
         let from = std::mem::take(&mut at.1);
         at.0 = section;
@@ -215,12 +166,12 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Outcome {
                     if let Verdict::WaitForBody { rule, .. } | Verdict::Pause { rule, .. } = other {
                         at.1 = rule;
                     }
-                    return other.into();
+                    return other;
                 }
             }
         }
     }
-    Outcome::Continue
+    Verdict::Continue
 }
 
 /// `http-after-response` of both proxies. It can edit, but not stop a response.

@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use super::failure::{Failure, Phase, Who};
 use super::outbound::{self, Plan, Upstream};
-use super::rules::{self, Outcome};
+use super::rules;
 use super::tunnel::{self, TunnelLimits};
 use super::txn::Txn;
 use super::worker::Conn;
 use super::{hold, lines};
+use crate::expr::Verdict;
 use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TcpAction;
@@ -134,12 +135,12 @@ pub(super) async fn inspect(
         conn.input = txn.payload.take();
         txn.apply_tags(conn);
         match outcome {
-            Outcome::Continue => {
+            Verdict::Continue => {
                 txn.is_final = false;
                 return Ok(());
             }
-            Outcome::Wait(rule) if !txn.is_final => from = rule,
-            Outcome::Resolve { rule, host } => {
+            Verdict::Wait { rule } if !txn.is_final => from = rule,
+            Verdict::Resolve { rule, host } => {
                 from = rule + 1;
                 if let TcpAction::Resolve(resolve) = &proxy.ir.tcp_request_content[rule].action
                     && !hold::resolve(conn, txn, resolve, host).await
@@ -148,7 +149,7 @@ pub(super) async fn inspect(
                 }
                 continue;
             }
-            Outcome::SilentDrop(hops) => {
+            Verdict::SilentDrop(hops) => {
                 conn.vanish(hops);
                 return Err(denied(txn));
             }

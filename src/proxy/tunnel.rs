@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
-use super::rules::{self, Outcome};
+use super::rules;
 use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
 use crate::buf::Buf;
+use crate::expr::Verdict;
 use crate::ir::expr::Dir;
 use crate::live::Server;
 use crate::sys::clock;
@@ -204,8 +205,8 @@ impl Gate {
             let outcome = rules::tcp_response(txn, self.from);
             down.buf = txn.resp_payload.take();
             match outcome {
-                Outcome::Wait(rule) if !txn.is_final => self.from = rule,
-                Outcome::Continue | Outcome::Wait(_) => {
+                Verdict::Wait { rule } if !txn.is_final => self.from = rule,
+                Verdict::Continue | Verdict::Wait { .. } => {
                     txn.is_final = false;
                     return Poll::Ready(Ok(true));
                 }

@@ -35,6 +35,12 @@ pub fn open(name: &str) -> io::Result<Arc<File>> {
     Ok(file)
 }
 
+/// Whether [`open`] has opened it.
+#[must_use]
+pub fn is_open(name: &str) -> bool {
+    OPENED.lock().contains_key(name)
+}
+
 /// Makes something in the namespace of this name; `None`: in the process' own. The calling thread is there only for
 /// the length of the call.
 ///

@@ -27,8 +27,8 @@ pub const CACHE: Sections = 1 << 9;
 pub const HTTP_ERRORS: Sections = 1 << 10;
 /// `ring`
 pub const RING: Sections = 1 << 11;
-/// Any section whose lines are kept but not looked into.
-pub const OPAQUE: Sections = 1 << 12;
+/// `namespace_list`
+pub const NAMESPACES: Sections = 1 << 12;
 /// `log-forward`
 pub const LOG_FORWARD: Sections = 1 << 13;
 /// `log-profile`
@@ -103,7 +103,7 @@ pub const KINDS: &[SectionKind] = &[
     kind("acme", ACME, Naming::Always, "certificates are not ordered"),
     kind("traces", TRACES, Naming::Never, "nothing is traced"),
     kind("healthcheck", HEALTHCHECK, Naming::Always, ""),
-    kind("namespace_list", OPAQUE, Naming::Never, "sockets stay in the namespace of the process"),
+    kind("namespace_list", NAMESPACES, Naming::Never, ""),
 ];
 
 /// The section of that name.

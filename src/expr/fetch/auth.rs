@@ -15,6 +15,11 @@ use super::super::ctx::{Ctx, Head};
 use super::super::sample::{Bytes, Sample};
 use super::{ABSENT, Fetched, Missing, head};
 
+/// The header with the credentials.
+fn header_of(ctx: &Ctx<'_>) -> &'static [u8] {
+    if ctx.progress.as_proxy { b"proxy-authorization" } else { b"authorization" }
+}
+
 /// User and password of `Authorization: Basic`.
 pub(crate) struct Basic {
     decoded: Vec<u8>,
@@ -22,8 +27,8 @@ pub(crate) struct Basic {
 }
 
 impl Basic {
-    pub(crate) fn of(head: &dyn Head) -> Option<Self> {
-        let (scheme, rest) = credentials(head, b"authorization")?;
+    pub(crate) fn of(head: &dyn Head, ctx: &Ctx<'_>) -> Option<Self> {
+        let (scheme, rest) = credentials(head, header_of(ctx))?;
         if !scheme.eq_ignore_ascii_case(b"basic") {
             return None;
         }
@@ -62,24 +67,24 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     let head = head(Dir::Req, ctx)?;
     match fetch {
         Fetch::HttpAuth(list) => {
-            let basic = Basic::of(head).ok_or(ABSENT)?;
+            let basic = Basic::of(head, ctx).ok_or(ABSENT)?;
             Ok(Sample::Bool(check(list, basic.user(), basic.password()).is_some()))
         }
         Fetch::HttpAuthGroup(list) => {
-            let basic = Basic::of(head).ok_or(ABSENT)?;
+            let basic = Basic::of(head, ctx).ok_or(ABSENT)?;
             let user = check(list, basic.user(), basic.password()).ok_or(ABSENT)?;
             Ok(Sample::text(user.name.as_bytes()))
         }
         Fetch::HttpAuthUser => {
-            let basic = Basic::of(head).ok_or(ABSENT)?;
+            let basic = Basic::of(head, ctx).ok_or(ABSENT)?;
             Ok(Sample::Str(Bytes::copy(basic.user())))
         }
         Fetch::HttpAuthPass => {
-            let basic = Basic::of(head).ok_or(ABSENT)?;
+            let basic = Basic::of(head, ctx).ok_or(ABSENT)?;
             Ok(Sample::Str(Bytes::copy(basic.password())))
         }
         Fetch::HttpAuthType => {
-            let (scheme, _) = credentials(head, b"authorization").ok_or(ABSENT)?;
+            let (scheme, _) = credentials(head, header_of(ctx)).ok_or(ABSENT)?;
             let known: &'static str = if scheme.eq_ignore_ascii_case(b"basic") {
                 "Basic"
             } else if scheme.eq_ignore_ascii_case(b"bearer") {
@@ -90,7 +95,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             Ok(Sample::text(known.as_bytes()))
         }
         Fetch::HttpAuthBearer(header) => {
-            let name = header.as_deref().unwrap_or(b"authorization");
+            let name = header.as_deref().unwrap_or(header_of(ctx));
             match credentials(head, name) {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer") => Ok(Sample::text(token)),
                 // With a header's name given HAProxy yields an empty value instead of none.
@@ -108,7 +113,7 @@ pub(super) fn each_group<'a>(
     ctx: &Ctx<'a>,
     f: &mut dyn FnMut(Sample<'a>) -> ControlFlow<()>,
 ) -> Result<(), Missing> {
-    let basic = Basic::of(head(Dir::Req, ctx)?).ok_or(ABSENT)?;
+    let basic = Basic::of(head(Dir::Req, ctx)?, ctx).ok_or(ABSENT)?;
     let user = check(list, basic.user(), basic.password()).ok_or(ABSENT)?;
     for group in &user.groups {
         if f(Sample::text(group.as_bytes())).is_break() {

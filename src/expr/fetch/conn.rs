@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule, TcpNumber};
+use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule, ServerError, TcpNumber};
 
 use super::super::ctx::{Ctx, Peer, Progress};
 use super::super::sample::{Bytes, Sample, push_display};
@@ -67,15 +67,25 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             ms => Ok(Sample::Int(ms)),
         },
         Fetch::LastRule(what) => {
-            let place = ctx.progress.last_rule.ok_or(ABSENT)?;
+            let waits = *what == LastRule::Waiting;
+            let place = if waits { ctx.progress.waiting } else { ctx.progress.last_rule }.ok_or(ABSENT)?;
             match what {
                 LastRule::File => text(&place.file),
                 LastRule::Line => Ok(Sample::Int(place.line.into())),
-                LastRule::Both => {
+                LastRule::Both | LastRule::Waiting => {
                     let mut out = Bytes::Own(smallvec::SmallVec::new());
                     push_display(out.to_mut(), format_args!("{}:{}", place.file, place.line));
                     Ok(Sample::Str(out))
                 }
+            }
+        }
+        Fetch::ServerStatus => Ok(Sample::Int(ctx.progress.server_status.into())),
+        Fetch::ServerError(what) => {
+            let (number, name, words) = ctx.progress.server_connection.ok_or(ABSENT)?.described();
+            match what {
+                ServerError::Number => Ok(Sample::Int(number)),
+                ServerError::Name => text(name),
+                ServerError::Text => text(words),
             }
         }
         Fetch::TransactionId => Ok(Sample::Int((ctx.progress.request_counter & 0xffff_ffff).cast_signed())),

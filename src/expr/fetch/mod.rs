@@ -12,7 +12,7 @@ mod payload;
 use std::ops::ControlFlow;
 
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{Dir, Fetch, LastRule, ProxyRef, SampleType, TimeUnit};
+use crate::ir::expr::{Dir, Fetch, LastRule, ProxyRef, SampleType, ServerError, TimeUnit};
 
 use super::ctx::{Ctx, Head};
 use super::sample::{Bytes, Sample, push_display};
@@ -87,6 +87,8 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::TermState
         | Fetch::Timer(_)
         | Fetch::LastRule(_)
+        | Fetch::ServerStatus
+        | Fetch::ServerError(_)
         | Fetch::TransactionId
         | Fetch::PriorityClass
         | Fetch::PriorityOffset
@@ -213,7 +215,8 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Cook(..)
         | Fetch::CookNames(..)
         | Fetch::Uuid7
-        | Fetch::LastRule(LastRule::File | LastRule::Both)
+        | Fetch::LastRule(LastRule::File | LastRule::Both | LastRule::Waiting)
+        | Fetch::ServerError(ServerError::Name | ServerError::Text)
         | Fetch::HttpAuthGroup(_)
         | Fetch::HttpAuthUser
         | Fetch::HttpAuthPass

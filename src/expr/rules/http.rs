@@ -59,6 +59,8 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
         if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
             if !verdict.resumes() {
                 session.effect(Effect::LastRule(&rules[rule].place));
+            } else {
+                session.effect(Effect::Waiting(&rules[rule].place));
             }
             return verdict;
         }

@@ -98,6 +98,8 @@ pub enum Effect<'a> {
     EarlyHint(&'a str, &'a [u8]),
     /// This rule was final.
     LastRule(&'a crate::ir::Place),
+    /// This rule waits.
+    Waiting(&'a crate::ir::Place),
     /// Change a list of patterns.
     Patterns(&'a Named, &'a str, Deed<'a>),
     /// From now on edits of a message without room do (or do not) end the rules.

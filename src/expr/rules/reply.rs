@@ -37,13 +37,15 @@ pub fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
     Answer { status: reply.status, headers, body }
 }
 
-/// RFC 7617: who are you? The page is the proxy's own for 401.
+/// RFC 7617: who are you? The page is the proxy's own for 401 or 407.
 pub(super) fn auth(realm: Option<&str>, ctx: &Ctx<'_>) -> Answer {
     let realm = realm.unwrap_or(ctx.backend.name);
     let challenge = format!("Basic realm=\"{realm}\"");
+    let (status, header) =
+        if ctx.progress.as_proxy { (407, "Proxy-Authenticate") } else { (401, "WWW-Authenticate") };
     Answer {
-        status: 401,
-        headers: vec![("WWW-Authenticate".into(), challenge.into_bytes().into())],
+        status,
+        headers: vec![(header.into(), challenge.into_bytes().into())],
         body: AnswerBody::ErrorPage,
     }
 }

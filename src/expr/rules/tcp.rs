@@ -46,6 +46,7 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
             TcpAction::ExpectProxy => session.effect(Effect::ExpectProxy),
             TcpAction::Resolve(resolve) => {
                 if let Some(host) = action::host(resolve, session) {
+                    session.effect(Effect::Waiting(&rule.place));
                     return Verdict::Resolve { rule: i, host };
                 }
             }

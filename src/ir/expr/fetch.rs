@@ -376,6 +376,10 @@ pub enum Fetch {
     Acls(Vec<Term>),
     /// `last_rule_file`, `last_entity`...: which final rule ended an evaluation.
     LastRule(LastRule),
+    /// `server_status`: as it came.
+    ServerStatus,
+    /// `bc_err` and relatives.
+    ServerError(ServerError),
     /// `txn.id32`: number of the transaction.
     TransactionId,
     /// `uuid(7)`.
@@ -397,6 +401,19 @@ pub enum LastRule {
     Line,
     /// `last_entity`: file and line.
     Both,
+    /// `waiting_entity`: file and line of a rule that waited when the end came.
+    Waiting,
+}
+
+/// What is asked about the error of a connection to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServerError {
+    /// `bc_err`
+    Number,
+    /// `bc_err_name`
+    Name,
+    /// `bc_err_str`
+    Text,
 }
 
 /// What the kernel counts for a TCP connection.

@@ -173,6 +173,10 @@ impl<'a> Context<'a> {
             match section.kind.bit {
                 section::GLOBAL => global::lower(self, section, &config.rings, &mut config.global),
                 section::USERLIST => userlist::lower(self, section, &mut config.userlists),
+                section::NAMESPACES => {
+                    let names = section.statements.iter().filter_map(|line| line.text(0));
+                    config.namespaces.extend(names.map(str::to_owned));
+                }
                 section::RESOLVERS => resolvers::lower(self, section, &mut config.resolvers),
                 _ => {}
             }

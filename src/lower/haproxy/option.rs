@@ -26,7 +26,7 @@ const FLAGS: &[(&str, Flag)] = &[
     ("http-drop-request-trailers", Flag::Common(|p| &mut p.drop_request_trailers)),
     ("http-drop-response-trailers", Flag::Common(|p| &mut p.drop_response_trailers)),
     ("idle-close-on-response", Flag::Common(|p| &mut p.idle_close_on_response)),
-    ("http-no-delay", Flag::Common(|p| &mut p.http_no_delay)),
+    ("http-use-proxy-header", Flag::Common(|p| &mut p.use_proxy_header)),
     ("http-buffer-request", Flag::Common(|p| &mut p.http_buffer_request)),
     ("clitcpka", Flag::Common(|p| &mut p.clitcpka)),
     ("srvtcpka", Flag::Common(|p| &mut p.srvtcpka)),

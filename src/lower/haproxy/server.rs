@@ -208,10 +208,6 @@ impl Template {
             "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
             TLV_FORMAT => self.has_formats = true,
-            "namespace" if text == Some("*") => {
-                let message = "'namespace *' has no effect in Tandem yet: connections are made in its own.";
-                context.warn(Reason::NoEffect, span_at(setting, 0), message);
-            }
             "namespace" => server.namespace = owned(),
             "socks4" => server.socks4 = relay(context, setting),
             "proto" | "check-proto" => super::bind::protocol(context, setting),

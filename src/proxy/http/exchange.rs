@@ -7,6 +7,7 @@ use std::task::Poll;
 use super::body::{self, Waited};
 use super::{Next, answer, forward, forwarded, instead, persist, request};
 use crate::buf::Buf;
+use crate::expr::Verdict;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare_as};
 use crate::http::{Body, Head, error_page};
@@ -15,7 +16,7 @@ use crate::ir::proxy::{Balance, HttpConnMode, Mode, RestrictNames};
 use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
-use crate::proxy::rules::{self, Outcome};
+use crate::proxy::rules;
 use crate::proxy::tcp::{add_times, enter_backend};
 use crate::proxy::txn::{BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
@@ -70,6 +71,8 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
         return Next::Close;
     }
     txn.times.request = Some(clock::now());
+    txn.as_proxy =
+        conn.proxy.ir.use_proxy_header && !matches!(txn.req.uri().first(), None | Some(b'/' | b'*'));
     let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
         Ok(facts) if !body::open(conn, &mut txn, &facts) => Err(Refusal::BadRequest),
         other => other,
@@ -303,20 +306,21 @@ async fn request_phase(
             early_hints(conn, txn).await;
         }
         match outcome {
-            Outcome::Continue => break,
+            Verdict::Continue => break,
             // What undecided conditions wait for will not come before the request goes on.
-            Outcome::Wait(rule) => {
+            Verdict::Wait { rule } => {
                 if txn.is_final {
                     break;
                 }
                 txn.is_final = true;
                 from = rule;
             }
-            Outcome::WaitForBody { rule, time, at_least } => {
+            Verdict::WaitForBody { rule, time, at_least } => {
                 body::continue_if_expected(conn, txn, facts).await;
                 match body::wait(conn, txn, facts, at_least, Some(time)).await {
                     Waited::Enough | Waited::Left => {}
                     Waited::TimedOut => {
+                        txn.waiting_ends();
                         return Some(Flow::Failed(Failure::new(Who::ClientTimeout, Phase::Request)));
                     }
                     Waited::Malformed => {
@@ -325,13 +329,13 @@ async fn request_phase(
                 }
                 from = rule;
             }
-            Outcome::Pause { rule, time } => {
+            Verdict::Pause { rule, time } => {
                 if !hold::pause(conn, time).await {
                     return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0)));
                 }
                 from = rule;
             }
-            Outcome::Resolve { rule, host } => {
+            Verdict::Resolve { rule, host } => {
                 if let HttpAction::Resolve(resolve) = &proxy.ir.http_request[rule].action
                     && !hold::resolve(conn, txn, resolve, host).await
                 {
@@ -339,19 +343,19 @@ async fn request_phase(
                 }
                 from = rule + 1;
             }
-            Outcome::NoRoom => {
+            Verdict::NoRoom => {
                 hold::count_internal(txn);
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request).status(500)));
             }
-            Outcome::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
-            Outcome::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
-            Outcome::Answer(a) => {
+            Verdict::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
+            Verdict::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
+            Verdict::Answer(a) => {
                 txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
                 let (head, body) = answer::from_rule(txn, &a);
                 return Some(local(conn, txn, facts, head, body).await);
             }
-            Outcome::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
-            Outcome::Reject | Outcome::SilentDrop(_) => {
+            Verdict::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
+            Verdict::Reject | Verdict::SilentDrop(_) => {
                 txn.times.request = None;
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };

@@ -3,9 +3,9 @@
 use super::exchange::{Flow, may_keep};
 use super::{Next, answer};
 use crate::expr::Answer;
+use crate::expr::Verdict;
 use crate::http::request::Facts;
 use crate::proxy::failure::{Failure, Phase, Who};
-use crate::proxy::rules::Outcome;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::Conn;
 
@@ -23,8 +23,8 @@ pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure)
 }
 
 /// `reject` and `silent-drop`.
-pub(super) fn without_answer(conn: &mut Conn, outcome: &Outcome) -> Flow {
-    if let Outcome::SilentDrop(hops) = outcome {
+pub(super) fn without_answer(conn: &mut Conn, outcome: &Verdict) -> Flow {
+    if let Verdict::SilentDrop(hops) = outcome {
         conn.vanish(*hops);
     }
     Flow::Done(Next::Close)

@@ -4,12 +4,13 @@ use super::body::{self, Waited};
 use super::exchange::Flow;
 use super::instead::{denied, replaced, without_answer};
 use crate::buf::Buf;
+use crate::expr::Verdict;
 use crate::http::Body;
 use crate::http::request::Facts;
 use crate::live::Server;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::hold;
-use crate::proxy::rules::{self, Outcome};
+use crate::proxy::rules;
 use crate::proxy::stream::Stream;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::Conn;
@@ -36,10 +37,11 @@ pub(super) async fn response(
         txn.apply_tags(conn);
         match outcome {
             // What looks a host up stands in request rules only.
-            Outcome::Continue | Outcome::Wait(_) | Outcome::Resolve { .. } => return None,
-            Outcome::WaitForBody { time, at_least, .. } => {
+            Verdict::Continue | Verdict::Wait { .. } | Verdict::Resolve { .. } => return None,
+            Verdict::WaitForBody { time, at_least, .. } => {
                 let waited = body::gather(body, io, server_in, &mut conn.deadline, at_least, Some(time));
                 if waited.await == Waited::TimedOut {
+                    txn.waiting_ends();
                     server.counters.eresp.inc();
                     if let Some(be) = &txn.be.backend {
                         be.counters.eresp.inc();
@@ -47,21 +49,21 @@ pub(super) async fn response(
                     return Some(Flow::Failed(Failure::new(Who::ServerTimeout, Phase::Headers)));
                 }
             }
-            Outcome::Pause { time, .. } => {
+            Verdict::Pause { time, .. } => {
                 if !hold::pause(conn, time).await {
                     return Some(Flow::Failed(Failure::new(Who::Client, Phase::Headers).status(0)));
                 }
             }
-            Outcome::NoRoom => {
+            Verdict::NoRoom => {
                 txn.times.data = None;
                 server.counters.eint.inc();
                 hold::count_internal(txn);
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Headers).status(500)));
             }
-            Outcome::Deny(a) | Outcome::Tarpit(a) => return Some(denied(conn, txn, facts, &a).await),
-            Outcome::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
+            Verdict::Deny(a) | Verdict::Tarpit(a) => return Some(denied(conn, txn, facts, &a).await),
+            Verdict::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
             // No service can be named in a response rule.
-            Outcome::Reject | Outcome::SilentDrop(_) | Outcome::Service(_) => {
+            Verdict::Reject | Verdict::SilentDrop(_) | Verdict::Service(_) => {
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
                 return Some(without_answer(conn, &outcome));
             }
@@ -84,12 +86,12 @@ pub(super) async fn content(
         let outcome = rules::tcp_response(txn, from);
         *server_in = txn.resp_payload.take();
         match outcome {
-            Outcome::Wait(rule) if !txn.is_final => {
+            Verdict::Wait { rule } if !txn.is_final => {
                 from = rule;
                 body::gather(body, io, server_in, &mut conn.deadline, 0, limit).await;
                 txn.is_final = true;
             }
-            Outcome::Continue | Outcome::Wait(_) => {
+            Verdict::Continue | Verdict::Wait { .. } => {
                 txn.is_final = false;
                 return Ok(());
             }

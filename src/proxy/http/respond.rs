@@ -52,6 +52,7 @@ pub(super) async fn respond(
         return Flow::Done(Next::Close);
     }
     capture(txn);
+    txn.server_status = txn.resp.as_ref().map_or(0, |resp| resp.status());
     let received = (rf.body, &mut x.server_in);
     if let Some(flow) = judged::response(conn, txn, facts, io, server, received).await {
         return flow;

@@ -220,3 +220,28 @@ fn a_silent_drop_is_silent() {
         assert_eq!(seen.map_err(|e| e.kind()), Err(std::io::ErrorKind::WouldBlock), "{rule}");
     }
 }
+
+#[test]
+fn who_asks_as_a_proxy_is_asked_as_one() {
+    let origin = Origin::named("there");
+    let p = written(
+        &[origin.addr],
+        &format!(
+            "userlist u\n user ann insecure-password pw\n{DEFAULTS}listen l\n bind :1\n \
+             option http-use-proxy-header\n http-request auth unless {{ http_auth(u) }}\n server s @0\n"
+        ),
+    );
+    let ask = |target: &str, header: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n{header}Connection: close\r\n\r\n");
+        p.connect().send(request).head().to_ascii_lowercase()
+    };
+    let right = "Basic YW5uOnB3\r\n";
+    assert!(ask("/", "").contains(" 401 ") && ask("/", "").contains("www-authenticate: basic"));
+    assert!(
+        ask("http://a/", "").contains(" 407 ")
+            && ask("http://a/", "").contains("\r\nproxy-authenticate: basic")
+    );
+    assert!(ask("http://a/", &format!("Authorization: {right}")).contains(" 407 "));
+    assert!(ask("http://a/", &format!("Proxy-Authorization: {right}")).contains(" 200 "));
+    assert!(ask("/", &format!("Authorization: {right}")).contains(" 200 "));
+}

@@ -11,9 +11,9 @@ use super::failure::Failure;
 use super::shape::Shape;
 use super::worker::{Conn, with};
 use crate::buf::Buf;
-use crate::expr::ctx::{Buffered, Captures, Timers};
+use crate::expr::ctx::{Buffered, Captures, ConnectError, Timers};
 use crate::expr::{Session as _, Vars};
-use crate::handshake::proxy_protocol::Tlv;
+use crate::handshake::proxy_protocol::{self, Tlv};
 use crate::http::{Head, Parser, Progress};
 use crate::ir;
 use crate::ir::expr::Scope;
@@ -100,6 +100,14 @@ pub(super) struct Txn {
     pub(super) early_hints: Vec<u8>,
     /// The final rule that was evaluated last.
     last_rule: Option<Box<ir::Place>>,
+    /// The rule that waits.
+    pub(super) waiting: Option<Box<ir::Place>>,
+    /// Status of the response as the server sent it.
+    pub(super) server_status: u16,
+    /// What became of the connection to the server.
+    pub(super) server_connection: Option<ConnectError>,
+    /// See [`crate::expr::ctx::Progress::as_proxy`].
+    pub(super) as_proxy: bool,
     /// Class and offset in queues.
     pub(super) priority: (i32, i32),
     /// The log line is written before the end.
@@ -169,6 +177,25 @@ pub(super) enum BufferedBody {
 }
 
 impl Txn {
+    /// The network namespace that the client came from: what a PROXY header says, if the configuration knows it, else
+    /// that of the listener.
+    pub(super) fn client_namespace(&self) -> Option<Box<str>> {
+        let said = self.tlvs().iter().find(|(kind, _)| *kind == proxy_protocol::TLV_NAMESPACE);
+        let said = said.and_then(|(_, name)| std::str::from_utf8(name).ok());
+        let known = said.filter(|name| crate::sys::netns::is_open(name));
+        known.or(self.listener.ir.namespace.as_deref()).map(Into::into)
+    }
+
+    /// The time of a rule that waited is over: it ended the rules.
+    pub(super) fn waiting_ends(&mut self) {
+        self.last_rule = self.waiting.take().or_else(|| self.last_rule.take());
+    }
+
+    /// Extensions of the client's PROXY header.
+    pub(super) fn tlvs(&self) -> &[Tlv] {
+        self.tlvs.as_deref().unwrap_or_default()
+    }
+
     /// A transaction of `conn` that began at `started`.
     pub(super) fn new(conn: &Conn, started: Instant) -> Self {
         super::board::begin(started);
@@ -222,6 +249,10 @@ impl Txn {
             entered: false,
             early_hints: Vec::new(),
             last_rule: None,
+            waiting: None,
+            server_status: 0,
+            server_connection: None,
+            as_proxy: false,
             priority: (0, 0),
             early: false,
             request_cookie: None,

@@ -66,12 +66,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     full("option http-buffer-request", BOTH, FLAG, "wait for the body"),
     full("option checkcache", SERVER_SIDE, FLAG, "block cacheable cookies"),
-    inert(
+    full(
         "option http-use-proxy-header",
         CLIENT_SIDE,
         FLAG,
-        "'Proxy-Connection' is not looked at",
-        "use Proxy-Connection",
+        "authenticate as a proxy does what is asked of one",
     ),
     full(
         "option http-restrict-req-hdr-names",

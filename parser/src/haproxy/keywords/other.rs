@@ -27,6 +27,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("timeout retry", RESOLVERS, T, "time between two tries"),
     full("accepted_payload_size", RESOLVERS, &[Arg::Int("bytes", 512, 65535)], "largest answer"),
     moot("resolution_pool_size", RESOLVERS, REST, "there is no limit", "resolutions at a time"),
+    full("namespace", NAMESPACES, &[NAME], "network namespace that a PROXY header may name"),
     // userlist
     full("user", USERLIST, &[NAME, Arg::Settings(USER)], "a user"),
     full("group", USERLIST, &[NAME, Arg::Settings(GROUP)], "a group"),

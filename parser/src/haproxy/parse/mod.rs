@@ -179,9 +179,6 @@ impl Parser<'_> {
         }
         let Some(section) = self.tree.sections.last() else { return };
         let kind = section.kind;
-        if kind.bit == section::OPAQUE {
-            return;
-        }
         match keywords::lookup(words, kind.bit) {
             Lookup::Found(keyword) => self.statement(keyword, modifier, words, true),
             Lookup::Elsewhere(keyword) => self.elsewhere(keyword, modifier, words),
@@ -223,7 +220,7 @@ impl Parser<'_> {
             section.from = Some(base.clone());
             rest = after;
         }
-        if let (Some(extra), true) = (rest.first(), kind.bit != section::OPAQUE) {
+        if let Some(extra) = rest.first() {
             let message = format!("'{}' cannot handle unexpected argument '{extra}'.", kind.name);
             // HAProxy never looks behind the names of these.
             let heedless = kind.bit & (section::DEFAULTS | section::RESOLVERS | section::RING) != 0;

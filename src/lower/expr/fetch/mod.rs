@@ -17,7 +17,7 @@ use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
     Dir, Endpoint as E, Fetch as F, LastRule, ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType,
-    ServerNumber as S, ServerRef, TcpNumber, Term, TimeoutName as T, Timer, Value,
+    ServerError, ServerNumber as S, ServerRef, TcpNumber, Term, TimeoutName as T, Timer, Value,
 };
 pub(super) use message::turn_to_response;
 
@@ -260,6 +260,11 @@ const TRANSACTION: &[FetchRow] = &[
     plain("last_rule_file", Any, |_, _| Some(F::LastRule(LastRule::File))),
     plain("last_entity", Any, |_, _| Some(F::LastRule(LastRule::Both))),
     plain("last_rule_line", Any, |_, _| Some(F::LastRule(LastRule::Line))),
+    plain("waiting_entity", Any, |_, _| Some(F::LastRule(LastRule::Waiting))),
+    plain("server_status", Server, |_, _| Some(F::ServerStatus)),
+    plain("bc_err", Server, |_, _| Some(F::ServerError(ServerError::Number))),
+    plain("bc_err_name", Server, |_, _| Some(F::ServerError(ServerError::Name))),
+    plain("bc_err_str", Server, |_, _| Some(F::ServerError(ServerError::Text))),
     plain("txn.id32", Transaction, |_, _| Some(F::TransactionId)),
     plain("prio_class", Transaction, |_, _| Some(F::PriorityClass)),
     plain("prio_offset", Transaction, |_, _| Some(F::PriorityOffset)),
