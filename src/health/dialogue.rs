@@ -201,7 +201,9 @@ impl<S: Scene> Dialogue<S> {
             // What is no port fails as one that was not given.
             Port::Computed(expr) => self.number(expr).and_then(|n| u16::try_from(n).ok()).unwrap_or_default(),
         });
-        let next = self.script.steps.get(self.step + 1..).unwrap_or_default().iter().find(|s| !s.is_silent());
+        let says_nothing = |s: &Step| matches!(s, Step::Send(Payload::Bytes(bytes)) if bytes.is_empty());
+        let mut rest = self.script.steps.iter().skip(self.step + 1);
+        let next = rest.find(|step| !step.is_silent() && !says_nothing(step));
         Way {
             addr: how.addr.clone(),
             port,

@@ -4,6 +4,7 @@ use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use super::servers;
 use crate::ir::global::Level;
+use crate::server::parse_maxconn;
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
@@ -75,15 +76,12 @@ fn server(call: &mut Call<'_>) -> Reply {
         Ok(found) => found,
         Err(refusal) => return refusal,
     };
-    if call.arg(1).is_empty() {
-        return Reply::error("Require <maxconn>.\n");
-    }
-    match limit(call.arg(1)) {
+    match parse_maxconn(call.arg(1)) {
         Ok(maxconn) => {
             server.set_maxconn(maxconn);
             proxy.serve_queue();
             Reply::done()
         }
-        Err(refusal) => refusal,
+        Err(why) => Reply::error(why),
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn arg(args: &[String], n: usize) -> &str {
 
 /// The server that the first argument names as `BACKEND/SERVER`, or why there is none.
 pub(super) fn find(call: &Call<'_>) -> Result<(Arc<Proxy>, Arc<Server>), Reply> {
-    let Some((backend, server)) = call.arg(0).split_once('/') else {
+    let Some((backend, server)) = call.arg(0).split_once('/').filter(|(_, server)| !server.is_empty()) else {
         return Err(Reply::error("Require 'backend/server'.\n"));
     };
     let Some(proxy) = call.control.live.backend_named(backend) else {
@@ -224,16 +224,14 @@ fn fqdn(call: &mut Call<'_>) -> Reply {
     }
     let before = server.fqdn();
     if before.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(wanted)) {
-        return Reply::warning("no need to change the FDQN");
-    }
-    if crate::dns::wire::name(wanted).is_err() {
-        return Reply::warning(format!("invalid fqdn '{wanted}'"));
+        return Reply::warning("no need to change the FDQN by 'stats socket command'\n");
     }
     let before = before.unwrap_or_else(|| "(null)".to_owned());
-    if call.control.live.rename_server(&proxy, &server, wanted).is_none() {
-        return Reply::warning(format!("could not update {}/{} FQDN", proxy.ir.name, server.name()));
-    }
     let name = format!("{}/{}", proxy.ir.name, server.name());
+    let is_name = crate::dns::wire::name(wanted).is_ok();
+    if !is_name || call.control.live.rename_server(&proxy, &server, wanted).is_none() {
+        return Reply::warning(format!("could not update {name} FQDN by 'stats socket command'\n"));
+    }
     Reply::warning(format!("{name} changed its FQDN from {before} to {wanted} by 'stats socket command'\n"))
 }
 
@@ -268,9 +266,18 @@ fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
     let mut port = before.map_or(0, |b| b.port());
     let port_asked = arg(args, 1) == "port";
     if port_asked {
-        match arg(args, 2).parse::<u16>() {
+        let text = arg(args, 2);
+        match text.parse::<u16>() {
+            _ if text.starts_with(['+', '-']) => {
+                return Reply::error(format!(
+                    "can't change <port> to port map '{text}': the ports of this server do not follow the client's{BY}"
+                ));
+            }
             Ok(number) => port = number,
-            Err(_) => return Reply::error(format!("Invalid port '{}'{BY}", arg(args, 2))),
+            Err(_) if !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()) => {
+                return Reply::error(format!("Invalid port '{text}'{BY}"));
+            }
+            Err(_) => return Reply::error(format!("problem converting port '{text}' to an int\n")),
         }
     }
     let mut message = match before {

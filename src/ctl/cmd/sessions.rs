@@ -116,7 +116,9 @@ fn show_sess(call: &mut Call<'_>) -> Reply {
             }
             id => match number(id) {
                 Some(id) => (wanted.id, wanted.details) = (Some(id), true),
-                None => return Reply::error("Session not found.\n"),
+                None => {
+                    return Reply::error(format!("Unsupported option '{id}', try 'help' for more info.\n"));
+                }
             },
         }
     }

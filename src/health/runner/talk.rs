@@ -34,6 +34,8 @@ pub(super) struct Talk {
     readable: bool,
     /// After what can be read comes the end.
     over: bool,
+    /// The end has come.
+    ended: bool,
     /// When the run fails.
     pub(super) deadline: Instant,
     /// What goes out, and how much of it has gone.
@@ -77,7 +79,7 @@ impl Talk {
         let dialogue = Dialogue::new(plan.script.clone(), subject, stage);
         let deadline = now + plan.connect_time();
         let (wait, way, socket, out) = (Wait::Nothing, Way::default(), None, Default::default());
-        Self { plan, dialogue, wait, way, socket, readable: false, over: false, deadline, out }
+        Self { plan, dialogue, wait, way, socket, readable: false, over: false, ended: false, deadline, out }
     }
 
     /// What an agent said, if it was one and said something.
@@ -183,7 +185,7 @@ impl Talk {
                 return Err(Failure::NoSocket(String::new()));
             }
         };
-        (self.readable, self.over) = (false, false);
+        (self.readable, self.over, self.ended) = (false, false, false);
         poller.add_edges(socket.as_fd(), key).map_err(no_socket)?;
         (self.socket, self.way, self.wait) = (Some(socket), way, Wait::Connection);
         if standing {
@@ -271,13 +273,17 @@ impl Talk {
 
     /// Hands what has come to the dialogue.
     fn hear(&mut self) -> Result<Progress, Verdict> {
-        if !self.readable {
+        // Who still wants more after the end waits until the time is up.
+        if !self.readable || self.ended {
             return Ok(Progress::NotYet);
         }
         let mut buffer = [0; READ_SIZE];
         let Some(mut socket) = self.socket.as_ref() else { return Err(self.dialogue.no_socket("")) };
         match unless_blocked(socket.read(&mut buffer)) {
-            Ok(Some(0)) => self.dialogue.closed(),
+            Ok(Some(0)) => {
+                self.ended = true;
+                self.dialogue.closed();
+            }
             Ok(Some(n)) => {
                 self.readable = self.over || n == buffer.len();
                 self.dialogue.received(&buffer[..n]);

@@ -264,6 +264,9 @@ async fn attempt(
             }
         };
         if rf.interim {
+            // It is an answer of this server's to a request of its, as HAProxy counts.
+            server.counters.req_tot.inc();
+            server.counters.hrsp.count(resp.status());
             let mut bytes = resp.to_bytes();
             answer::respell(txn, &mut bytes);
             if !answer::write(conn, txn, &bytes).await {

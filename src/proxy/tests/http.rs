@@ -183,6 +183,10 @@ fn a_client_is_told_to_continue() {
     c.send("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     assert_eq!(c.head(), "HTTP/1.1 100 Continue\r\n\r\n");
     assert_eq!(c.send("ab").response().1, "ab");
+    // Interim answers count as the server's, not as the backend's.
+    let server = p.backend().servers()[0].clone();
+    eventually("counted", || server.counters.hrsp.get()[0] == 1 && server.counters.hrsp.get()[1] == 1);
+    assert_eq!((server.counters.req_tot.get(), p.backend().counters.hrsp.get()[0]), (2, 0));
 }
 
 #[test]
