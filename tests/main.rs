@@ -23,6 +23,7 @@
 )]
 
 mod backends;
+mod bombs;
 mod check;
 mod check_services;
 mod check_side_by_side;

@@ -161,7 +161,7 @@ pub struct Server {
     /// `rise`, of a server that is not checked, too.
     pub rise: u32,
     /// `agent-check`; `None`: there is no agent.
-    pub agent: Option<Agent>,
+    pub agent: Option<Box<Agent>>,
     /// `track BACKEND/SERVER` as (backend name, server name).
     pub track: Option<(String, String)>,
     /// `resolvers`.
@@ -194,7 +194,7 @@ pub struct Server {
     /// `source`.
     pub source: Option<SocketAddr>,
     /// What else `source` says.
-    pub source_from: SourceFrom,
+    pub source_from: Option<Box<SourceFrom>>,
     /// `redir PREFIX`.
     pub redir: Option<String>,
     /// `observe`/`on-error`/`error-limit`.
@@ -425,12 +425,12 @@ impl ServerSettings {
         name.clone_into(&mut server.name);
         server.addr = addr;
         if self.agent.asked {
-            server.agent = Some(Agent {
+            server.agent = Some(Box::new(Agent {
                 inter: self.agent.inter.unwrap_or(ServerCheck::default().inter),
                 addr: self.agent.addr.or(self.check.addr),
                 port: self.agent.port.or(self.check.port).unwrap_or(0),
                 send: self.agent.send,
-            });
+            }));
         }
         server.rise = self.check.rise;
         server.check = self.checked.then_some(self.check);
@@ -514,7 +514,7 @@ impl Server {
             user_timeout: None,
             source: None,
             datagrams: false,
-            source_from: SourceFrom::default(),
+            source_from: None,
             redir: None,
             observe: None,
             on_marked_down: OnMark::None,

@@ -360,10 +360,10 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
 }
 
 /// What else `source` says, of the server or of its backend.
-fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> &'t SourceFrom {
+fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> Option<&'t SourceFrom> {
     match (server.ir.source, txn.be.ir.backend.as_ref()) {
-        (None, Some(half)) => &half.source_from,
-        _ => &server.ir.source_from,
+        (None, Some(half)) => Some(&half.source_from),
+        _ => server.ir.source_from.as_deref(),
     }
 }
 
@@ -371,7 +371,7 @@ fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> &'t SourceFrom {
 fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
     let from = source_from(txn, server);
     let addr = server.ir.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
-    let used = from.usesrc.as_ref().and_then(|how| match how {
+    let used = from.and_then(|from| from.usesrc.as_ref()).and_then(|how| match how {
         UseSrc::Client => txn.src,
         UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
         UseSrc::Addr(addr) => Some(*addr),
@@ -379,7 +379,8 @@ fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
             header_ip(&txn.req, name.as_bytes(), *nth).map(|ip| SocketAddr::new(ip, 0))
         }
     });
-    sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface: from.interface.as_deref() }
+    let interface = from.and_then(|from| from.interface.as_deref());
+    sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface }
 }
 
 /// The address in the `nth` value of a header, from 1; negative numbers count from the end.
@@ -491,7 +492,8 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             let source = source(txn, server);
             let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
             let of_client = txn.client_namespace();
-            let ports = source_from(txn, server).ports.filter(|_| source.addr.is_some());
+            let ports =
+                source_from(txn, server).and_then(|from| from.ports).filter(|_| source.addr.is_some());
             let begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
                 let mut source = source;
                 if let (Some(addr), Some(port)) = (&mut source.addr, port) {

@@ -360,13 +360,13 @@ impl<'w> Reader<'_, 'w> {
                 let text = self.expand(word);
                 let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
                 let addresses = [value::address(&text).map_err(invalid)?];
-                Ok(Value::Addrs(Box::new(addresses), word.clone()))
+                Ok(Value::Addrs(Box::new((Box::new(addresses), word.clone()))))
             }
             Arg::Addrs => {
                 let text = self.expand(word);
                 let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
-                let addresses = text.split(',').map(value::address).collect::<Result<_, _>>();
-                Ok(Value::Addrs(addresses.map_err(invalid)?, word.clone()))
+                let addresses: Result<Box<[_]>, _> = text.split(',').map(value::address).collect();
+                Ok(Value::Addrs(Box::new((addresses.map_err(invalid)?, word.clone()))))
             }
             Arg::Choice(words) => match words.iter().find(|choice| **choice == word.text()) {
                 Some(choice) => Ok(Value::Choice(choice, word.span)),
@@ -455,7 +455,7 @@ impl<'w> Reader<'_, 'w> {
             settings.push(Statement {
                 keyword: row,
                 modifier: Modifier::None,
-                args,
+                args: args.into(),
                 old: None,
                 span: word.span,
             });

@@ -129,6 +129,23 @@ const HEEDLESS: &[&str] = &[
     "timeout resolve",
     "timeout retry",
     "compression offload",
+    "http-send-name-header",
+    "hash-balance-factor",
+    "log-tag",
+    "guid",
+    "unique-id-header",
+    "errorloc",
+    "errorfile",
+    "email-alert to",
+    "email-alert from",
+    "email-alert level",
+    "email-alert mailers",
+    "email-alert myhostname",
+    "stats uri",
+    "stats scope",
+    "capture cookie",
+    "declare capture",
+    "mailer",
 ];
 
 /// Whether what stands behind the keyword's arguments is not looked at.

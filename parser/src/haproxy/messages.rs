@@ -56,8 +56,48 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
         "balance only supports 'roundrobin', 'static-rr', 'leastconn', 'source', 'uri', 'url_param', \
          'hdr(name)' and 'rdp-cookie(name)' options.",
     ),
+    ("errorfile", Fault::Wrong, "errorfile : status code '{}' not handled."),
+    ("retries", Fault::Missing, "'retries' expects an integer argument (dispatch counts for one)."),
+    ("setenv", Fault::Missing, "'setenv' expects a name and a value."),
     ("errorfile", Fault::Missing, "errorfile : expects <status_code> and <file> as arguments."),
 ];
+
+/// First words that need one of some second words: what is said about another, `{}`.
+const FAMILIES: &[(&str, &str)] = &[
+    (
+        "timeout",
+        "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'handshake', 'http-keep-alive', \
+         'http-request', 'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '{}')",
+    ),
+    (
+        "stats",
+        "unknown stats parameter '{}', expects 'admin', 'uri', 'realm', 'auth', 'scope', 'enable', 'hide-version', \
+         'show-node', 'show-desc' , 'show-legends' or 'show-version'.",
+    ),
+    (
+        "compression",
+        "'compression' expects 'algo', 'type', 'direction', 'offload', 'minsize-req' or 'minsize-res'.",
+    ),
+    ("rate-limit", "'rate-limit' only supports 'sessions' (got '{}')"),
+    ("external-check", "'external-check' only supports 'command' and 'path'. but got '{}'."),
+    ("email-alert", "email-alert: unknown argument '{}'."),
+    (
+        "http-check",
+        "'http-check' only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect', \
+         'set-var-fmt(*)', 'set-var(*)', 'unset-var(*)'. but got '{}'",
+    ),
+    (
+        "tcp-check",
+        "'tcp-check' only supports 'comment', 'connect', 'send', 'send-binary', 'expect', 'set-var-fmt(*)', \
+         'set-var(*)', 'unset-var(*)'. but got '{}'",
+    ),
+];
+
+/// HAProxy's message about a second word that a first one does not go with.
+pub(super) fn second(first: &str, word: &str) -> Option<String> {
+    let (_, own) = FAMILIES.iter().find(|(name, _)| *name == first)?;
+    Some(own.replace("{}", word))
+}
 
 /// HAProxy's message, if it has one of its own.
 pub(super) fn message(keyword: &str, fault: Fault, word: &str) -> Option<String> {

@@ -101,6 +101,11 @@ impl Preprocessor {
             }
         }
         let text = rest.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+        if text.trim().is_empty() {
+            let message = format!("missing condition in '{directive}', so it is false.");
+            out.push(Diagnostic::warning(Reason::Conditional, directive.span, message));
+            return;
+        }
         let truth = match evaluate(&text, vars, facts) {
             Ok(truth) => truth,
             Err((cause, at)) => {

@@ -11,12 +11,12 @@ use crate::lex::Word;
 pub fn print(tree: &Tree) -> String {
     let mut out = String::new();
     for section in &tree.sections {
-        let words = [&section.name, &section.from];
-        let [name, from] = words.map(|word| word.as_ref().map(escaped).unwrap_or_default());
+        let words = [section.name.as_ref(), section.from.as_deref()];
+        let [name, from] = words.map(|word| word.map(escaped).unwrap_or_default());
         let from = if from.is_empty() { from } else { format!("from {from}") };
         let head = [section.kind.name.to_owned(), name, from];
         let _ = writeln!(out, "{}", joined(&head));
-        if let Some(Value::Settings(lines)) = &section.addresses {
+        if let Some(Value::Settings(lines)) = section.addresses.as_deref() {
             lines.iter().for_each(|line| statement(&mut out, line));
         }
         section.statements.iter().for_each(|line| statement(&mut out, line));
@@ -53,7 +53,8 @@ fn value(value: &Value) -> String {
     let all = |words: &[Word]| words.iter().map(escaped).collect::<Vec<_>>().join(" ");
     match value {
         Value::Absent => String::new(),
-        Value::Word(word) | Value::Addrs(_, word) => escaped(word),
+        Value::Word(word) => escaped(word),
+        Value::Addrs(read) => escaped(&read.1),
         Value::Int(number, _) => number.to_string(),
         Value::Time(time, _) => duration(*time),
         Value::Size(bytes, _) => bytes.to_string(),

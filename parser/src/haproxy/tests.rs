@@ -53,8 +53,8 @@ fn sections_have_names_bases_and_old_addresses() {
     );
     let sections = &tree.sections;
     assert_eq!(sections.len(), 4);
-    assert_eq!(sections[2].from.as_deref(), Some("base"));
-    let Some(Value::Settings(binds)) = &sections[3].addresses else { panic!("addresses expected") };
+    assert_eq!(sections[2].from.as_ref().map(|from| from.text()), Some("base"));
+    let Some(Value::Settings(binds)) = sections[3].addresses.as_deref() else { panic!("addresses expected") };
     assert_eq!(binds[0].addresses(0).len(), 2);
     assert_eq!(said.len(), 1, "{said:?}");
     assert_eq!(said[0].reason, Reason::Retired);

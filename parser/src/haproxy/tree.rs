@@ -23,9 +23,9 @@ pub struct Section {
     /// Its name.
     pub name: Option<Word>,
     /// `from NAME`: the `defaults` section it starts from.
-    pub from: Option<Word>,
+    pub from: Option<Box<Word>>,
     /// Addresses on the section's own line, an old dialect's `bind`.
-    pub addresses: Option<Value>,
+    pub addresses: Option<Box<Value>>,
     /// The section's first line.
     pub span: Span,
     /// Lines.
@@ -52,7 +52,7 @@ pub struct Statement {
     /// `no` or `default`.
     pub modifier: Modifier,
     /// One value per argument of the grammar.
-    pub args: Vec<Value>,
+    pub args: Box<[Value]>,
     /// The retired name that was written instead, if one was.
     pub old: Option<&'static str>,
     /// From the first to the last word.
@@ -73,7 +73,7 @@ pub enum Value {
     /// A size in bytes.
     Size(u64, Span),
     /// Addresses; the word as it was written.
-    Addrs(Box<[Address]>, Word),
+    Addrs(Box<(Box<[Address]>, Word)>),
     /// One of the words that the grammar offers.
     Choice(&'static str, Span),
     /// Words to the end of the line.
@@ -117,7 +117,8 @@ impl Statement {
     #[must_use]
     pub fn word(&self, nth: usize) -> Option<&Word> {
         match self.args.get(nth)? {
-            Value::Word(word) | Value::Addrs(_, word) => Some(word),
+            Value::Word(word) => Some(word),
+            Value::Addrs(read) => Some(&read.1),
             _ => None,
         }
     }
@@ -126,7 +127,8 @@ impl Statement {
     #[must_use]
     pub fn text(&self, nth: usize) -> Option<&str> {
         match self.args.get(nth)? {
-            Value::Word(word) | Value::Addrs(_, word) => Some(word.text()),
+            Value::Word(word) => Some(word.text()),
+            Value::Addrs(read) => Some(read.1.text()),
             Value::Choice(text, _) => Some(text),
             _ => None,
         }
@@ -169,7 +171,7 @@ impl Statement {
     #[must_use]
     pub fn addresses(&self, nth: usize) -> &[Address] {
         match self.args.get(nth) {
-            Some(Value::Addrs(addresses, _)) => addresses,
+            Some(Value::Addrs(read)) => &read.0,
             _ => &[],
         }
     }

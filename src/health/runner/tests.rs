@@ -224,12 +224,12 @@ async fn an_agent_speaks_for_its_server() {
     let bench = Bench::new(&[service, service], Check::default(), |p| {
         let server = &mut p.backend.as_mut().unwrap().servers[0];
         server.weight = 100;
-        server.agent = Some(Agent {
+        server.agent = Some(Box::new(Agent {
             inter: Duration::from_millis(50),
             addr: None,
             port: agent.port(),
             send: b"hello\n".to_vec(),
-        });
+        }));
     })
     .await;
     assert_eq!(

@@ -329,7 +329,8 @@ impl<'a> Context<'a> {
 /// Span of argument `nth`, or of the whole line.
 pub(in crate::lower) fn span_at(line: &Statement, nth: usize) -> Span {
     match line.args.get(nth) {
-        Some(Value::Word(word) | Value::Addrs(_, word)) => word.span,
+        Some(Value::Word(word)) => word.span,
+        Some(Value::Addrs(read)) => read.1.span,
         Some(Value::Int(_, span) | Value::Time(_, span) | Value::Size(_, span) | Value::Choice(_, span)) => {
             *span
         }

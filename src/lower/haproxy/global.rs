@@ -78,7 +78,12 @@ const EXPERIMENTAL: &[&str] = &["force-cfg-parser-pause", "tune.fd.edge-triggere
 const CAPTURES: [&str; 2] = ["tune.ssl.capture-buffer-size", "tune.ssl.capture-cipherlist-size"];
 
 fn captures(context: &mut Context<'_>, section: &Section) {
-    for line in section.statements.iter().filter(|line| CAPTURES.contains(&line.name())).skip(1) {
+    let lines = || section.statements.iter().filter(|line| CAPTURES.contains(&line.name()));
+    for line in lines().filter(|line| line.text(0).is_some_and(|text| text.starts_with('-'))) {
+        let message = format!("'{}' expects a positive numeric value.", line.name());
+        context.alert(Reason::InvalidValue, span_at(line, 0), message);
+    }
+    for line in lines().skip(1) {
         let message = format!("'{}' is already configured.", line.name());
         context.alert(Reason::Duplicate, line.span, message);
     }
@@ -110,6 +115,22 @@ fn cpu_map(context: &mut Context<'_>, line: &Statement) {
     }
 }
 
+/// `http-err-codes [+-]CODES[,CODES...]...`: codes and ranges of codes.
+fn status_codes(context: &mut Context<'_>, line: &Statement) {
+    let code = |text: &str| text.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
+    let valid = |part: &str| {
+        let (low, high) = part.split_once('-').unwrap_or((part, part));
+        code(low).zip(code(high)).is_some_and(|(low, high)| low <= high)
+    };
+    for word in line.words(0) {
+        let codes = word.strip_prefix(['+', '-']).unwrap_or(word);
+        if !codes.split(',').all(valid) {
+            let message = format!("Invalid status codes range '{word}' in '{}'.", line.name());
+            context.alert(Reason::InvalidValue, word.span, message);
+        }
+    }
+}
+
 fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global: &mut Global) {
     if EXPERIMENTAL.contains(&line.name()) && !context.switches.experimental {
         let message = format!(
@@ -123,6 +144,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
     match line.name() {
         "ssl-default-bind-options" | "ssl-default-server-options" => tls_options(context, line),
         "cpu-map" => cpu_map(context, line),
+        "http-err-codes" | "http-fail-codes" => status_codes(context, line),
         "daemon" => global.daemon = true,
         // Zero is HAProxy's way to say "compute it".
         "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),

@@ -28,9 +28,8 @@ pub(super) fn of(line: &Statement, owner: &Owner, in_condition: bool) -> Option<
         "force-persist" | "ignore-persist" | "force-be-switch" | "stats admin" | "stats http-request" => {
             format!("error detected while parsing a '{name}' rule : ")
         }
-        "log-format" | "log-format-sd" | "error-log-format" | "unique-id-format" => {
-            "failed to parse log-format : ".to_owned()
-        }
+        "unique-id-format" => "failed to parse unique-id : ".to_owned(),
+        "log-format" | "log-format-sd" | "error-log-format" => "failed to parse log-format : ".to_owned(),
         "monitor fail" => "error detected while parsing a 'monitor fail' condition : ".to_owned(),
         name if name.starts_with("stick ") && in_condition => {
             "'stick': error detected while parsing sticking condition : ".to_owned()

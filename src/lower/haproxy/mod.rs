@@ -11,6 +11,7 @@ mod bind;
 mod check;
 mod check_expect;
 mod check_rules;
+mod consequences;
 mod context;
 mod draft;
 mod dynamic_bases;
@@ -148,6 +149,7 @@ fn load_from(files: Vec<Source>, env: &dyn Env, origin: Option<Arc<ServerSetting
     context.origin = origin;
     let config = context.config(&tree);
     let mut diagnostics = context.finish();
+    consequences::drop_from(&mut diagnostics, &sources);
     diagnostic::sort(&mut diagnostics);
     let config = (diagnostic::counts(&diagnostics).0 == 0).then_some(config);
     if env.offline() {

@@ -155,7 +155,7 @@ fn apply_all<'t>(
     draft.has_mode = false;
     draft.common.description = None;
     draft.common.guid = None;
-    if let Some(Value::Settings(binds)) = &section.addresses {
+    if let Some(Value::Settings(binds)) = section.addresses.as_deref() {
         for line in binds {
             draft.frontend.binds.extend(bind::lower(context, line));
         }

@@ -51,6 +51,9 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
     }
     for section in &tree.sections {
         ports(context, section);
+        for line in section.statements.iter().filter(|line| line.name() == "table") {
+            table(context, line, "table", line.settings(1));
+        }
         section.statements.iter().for_each(|line| compression(context, line));
         let Some(proxy) =
             section.name.as_ref().filter(|_| section.kind.bit & (FRONTEND | BACKEND | LISTEN) != 0)
@@ -58,7 +61,9 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
             continue;
         };
         for line in &section.statements {
-            table(context, line);
+            if line.name() == "stick-table" {
+                table(context, line, "stick-table", line.settings(0));
+            }
             let Some((what, bit, name, span)) = reference(line, proxy) else { continue };
             let other = |name: &str| section.statements.iter().any(|line| line.name() == name);
             if bit == Some(MAILERS) && !(other("email-alert from") && other("email-alert to")) {
@@ -156,7 +161,7 @@ enum Stored {
 }
 
 /// One of the types of `store`.
-fn stored(context: &mut Context<'_>, item: &str, word: &Word) {
+fn stored(context: &mut Context<'_>, keyword: &str, item: &str, word: &Word) {
     let (name, inside) = match item.split_once('(') {
         Some((name, rest)) => (name, Some(rest.trim_end_matches(')'))),
         None => (item, None),
@@ -167,48 +172,45 @@ fn stored(context: &mut Context<'_>, item: &str, word: &Word) {
         if item.ends_with(')') && !item.contains('(') {
             return;
         }
-        return alert(format!("stick-table: unknown store option '{name}'."));
+        return alert(format!("{keyword}: unknown store option '{name}'."));
     };
     let time = |text: &str| tandem_parser::value::time(text, tandem_parser::value::Unit::Ms).is_ok();
     match (kind, inside) {
         (Stored::Plain, Some(_)) => {
-            alert(format!("stick-table: unexpected argument to store option '{name}'."));
+            alert(format!("{keyword}: unexpected argument to store option '{name}'."));
         }
         (Stored::Rate | Stored::Array | Stored::RateArray, None) => {
-            alert(format!("stick-table: missing argument to store option '{name}'."));
+            alert(format!("{keyword}: missing argument to store option '{name}'."));
         }
         (Stored::Rate, Some(period)) if !time(period) => {
-            alert(format!("stick-table: error when processing store option '{name}'."));
+            alert(format!("{keyword}: error when processing store option '{name}'."));
         }
         _ => {}
     }
 }
 
 /// A stick table has a type and a size.
-fn table(context: &mut Context<'_>, line: &Statement) {
-    if line.name() != "stick-table" {
-        return;
-    }
-    for setting in line.settings(0) {
+fn table(context: &mut Context<'_>, line: &Statement, keyword: &str, settings: &[Statement]) {
+    for setting in settings {
         let (Some(text), Some(word)) = (setting.text(0), setting.word(0)) else { continue };
         match setting.name() {
             "type" if !KEY_TYPES.contains(&text) => {
                 return context.alert(
                     Reason::InvalidValue,
                     word.span,
-                    format!("stick-table: unknown type '{text}'."),
+                    format!("{keyword}: unknown type '{text}'."),
                 );
             }
-            "store" => {
-                text.split_inclusive(',').for_each(|item| stored(context, item.trim_end_matches(','), word))
-            }
+            "store" => text
+                .split_inclusive(',')
+                .for_each(|item| stored(context, keyword, item.trim_end_matches(','), word)),
             _ => {}
         }
     }
     for wanted in ["size", "type"] {
         let written = |setting: &&Statement| setting.name() == wanted && setting.size(0) != Some(0);
-        if !line.settings(0).iter().any(|setting| written(&setting)) {
-            let message = format!("stick-table: missing {wanted}.");
+        if !settings.iter().any(|setting| written(&setting)) {
+            let message = format!("{keyword}: missing {wanted}.");
             return context.alert(Reason::MissingArgument, line.span, message);
         }
     }

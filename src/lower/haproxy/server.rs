@@ -213,7 +213,7 @@ impl Template {
             "proto" | "check-proto" => super::bind::protocol(context, setting),
             "source" => {
                 server.source = source(context, setting);
-                server.source_from = source_from(context, setting);
+                server.source_from = Some(Box::new(source_from(context, setting)));
             }
             "pool-max-conn" => server.pool_max_conn = setting.number(0),
             "pool-low-conn" => server.pool_low_conn = setting.number(0).unwrap_or_default(),

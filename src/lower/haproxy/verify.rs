@@ -381,7 +381,11 @@ impl Subject<'_, '_, '_> {
                     self.proxy.name,
                     rule.server
                 );
-                self.say(Severity::Alert, Reason::UnknownReference, self.fact.section.span, message);
+                let mut lines =
+                    self.fact.section.statements.iter().filter(|line| line.name() == "use-server");
+                let line = lines.find(|line| line.text(0) == Some(rule.server.as_str()));
+                let span = line.map_or(self.fact.section.span, |line| span_at(line, 0));
+                self.say(Severity::Alert, Reason::UnknownReference, span, message);
             }
         }
     }

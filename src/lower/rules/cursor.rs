@@ -73,7 +73,10 @@ impl<'w> Cursor<'w> {
                 Some(word)
             }
             None => {
-                let message = format!("'{}' expects {what}.", self.action());
+                let message = match missing(self.action()) {
+                    Some(words) => words.to_owned(),
+                    None => format!("'{}' expects {what}.", self.action()),
+                };
                 language.say(
                     Diagnostic::alert(Reason::MissingArgument, self.action().span, message)
                         .label(format!("{what} is missing")),
@@ -99,7 +102,7 @@ impl<'w> Cursor<'w> {
         let rest = &self.words[self.at..];
         let end = rest.iter().position(|w| matches!(w.text(), "if" | "unless")).unwrap_or(rest.len());
         if end == 0 {
-            let message = format!("'{}' expects a sample expression.", self.action());
+            let message = missing(self.action()).unwrap_or("missing fetch method.");
             return language.alert(Reason::MissingArgument, self.action().span, message);
         }
         let (expr, used) = language.expr(&rest[..end], self.site)?;
@@ -157,6 +160,28 @@ impl<'w> Cursor<'w> {
         }
         language.cond(rest, self.site)
     }
+}
+
+/// HAProxy's own words where an action lacks something.
+fn missing(action: &str) -> Option<&'static str> {
+    Some(match action {
+        "set-header" | "add-header" | "early-hint" | "set-timeout" => "expects exactly 2 arguments.",
+        "replace-header" | "replace-value" => "expects exactly 3 arguments.",
+        "del-header" => "expects at least 1 argument.",
+        "replace-path" | "replace-pathq" | "replace-uri" => {
+            "expects exactly 2 arguments <match-regex> and <replace-format>."
+        }
+        "set-method" | "set-path" | "set-pathq" | "set-query" | "set-uri" => {
+            "expects exactly 1 argument <format>."
+        }
+        "capture" => "expects <expression> [ 'len' <length> | id <idx> ].",
+        "set-log-level" => "expects exactly 1 argument (log level name or 'silent').",
+        "set-nice" => "expects exactly 1 argument (integer value).",
+        "set-mark" | "set-tos" => "expects exactly 1 argument (integer/hex value).",
+        "cache-use" | "cache-store" => "expects a cache name.",
+        "auth" => "missing realm value.",
+        _ => return None,
+    })
 }
 
 /// A time in milliseconds unless a unit is given.

@@ -384,7 +384,7 @@ fn rules_are_refused_with_reasons() {
             "do-resolve(txn.a) src",
             "Alert: 'do-resolve' expects '(<var>,<resolvers>[,ipv4|ipv6])' and an expression.",
         ),
-        (RuleSet::HttpRequest, "set-header X-A", "Alert: 'set-header' expects a value."),
+        (RuleSet::HttpRequest, "set-header X-A", "Alert: expects exactly 2 arguments."),
         (RuleSet::HttpRequest, "set-header X:A b", "Warning: 'set-header' : 'X:A' is no valid header name."),
         (
             RuleSet::HttpRequest,

@@ -2,6 +2,7 @@
 
 use super::bind::BIND;
 use super::common::*;
+use super::rules::TABLE;
 use super::server::SERVER;
 
 const REST: &[Arg] = &[Arg::Rest];
@@ -54,7 +55,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "the section is reported",
         "a node",
     ),
-    moot("table", PEERS, &[NAME, Arg::Rest], "the section is reported", "a shared table"),
+    moot("table", PEERS, &[NAME, Arg::Settings(TABLE)], "the section is reported", "a shared table"),
     moot("shards", PEERS, &[COUNT], "the section is reported", "shards"),
     moot("disabled", PEERS, &[], "the section is reported", "disable it"),
     moot("enabled", PEERS, &[], "the section is reported", "enable it"),

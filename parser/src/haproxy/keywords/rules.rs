@@ -5,8 +5,8 @@ use super::common::*;
 const RULE: &[Arg] = &[Arg::Some("action")];
 const REST: &[Arg] = &[Arg::Rest];
 
-/// `stick-table`.
-const TABLE: &[Keyword] = &[
+/// `stick-table`, and `table` of `peers`.
+pub(super) const TABLE: &[Keyword] = &[
     full("type", NONE, &[Arg::Word("type")], "type of the key"),
     full("len", NONE, &[COUNT], "longest key"),
     full("size", NONE, &[Arg::Size], "most entries"),

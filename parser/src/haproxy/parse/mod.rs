@@ -210,20 +210,22 @@ impl Parser<'_> {
         if kind.bit & (section::FRONTEND | section::LISTEN) != 0
             && rest.first().is_some_and(|word| word != "from")
         {
-            section.addresses = self.old_addresses(kind, words, rest);
+            section.addresses = self.old_addresses(kind, words, rest).map(Box::new);
             rest = &[];
         }
         if kind.is_proxy()
             && let [from, base, after @ ..] = rest
             && from == "from"
         {
-            section.from = Some(base.clone());
+            section.from = Some(Box::new(base.clone()));
             rest = after;
         }
         if let Some(extra) = rest.first() {
             let message = format!("'{}' cannot handle unexpected argument '{extra}'.", kind.name);
             // HAProxy never looks behind the names of these.
-            let heedless = kind.bit & (section::DEFAULTS | section::RESOLVERS | section::RING) != 0;
+            let heedless = kind.bit
+                & (section::DEFAULTS | section::RESOLVERS | section::RING | section::HTTP_ERRORS)
+                != 0;
             let severity = if heedless && extra != "from" { Severity::Warning } else { Severity::Alert };
             self.say(Diagnostic::new(severity, Reason::TooManyArguments, extra.span, message));
         }
@@ -247,8 +249,10 @@ impl Parser<'_> {
         }
         if let Some(c) = name.chars().find(bad) {
             let message = format!("character '{c}' is not permitted in '{}' name '{name}'.", kind.name);
+            // Today's HAProxy says so and goes on, where earlier ones stopped.
+            let severity = if kind.is_proxy() { Severity::Warning } else { Severity::Alert };
             self.say(
-                Diagnostic::alert(Reason::InvalidValue, name.span, message)
+                Diagnostic::new(severity, Reason::InvalidValue, name.span, message)
                     .help("names are made of letters, digits, '.', ':', '_' and '-'"),
             );
         }
@@ -295,7 +299,7 @@ impl Parser<'_> {
         match args {
             Err(diagnostic) => self.say(*diagnostic),
             Ok(args) => {
-                let statement = Statement { keyword, modifier, args, old: self.old, span };
+                let statement = Statement { keyword, modifier, args: args.into(), old: self.old, span };
                 if counts {
                     self.effect(keyword, modifier, head_span);
                     self.settings_effect(keyword.name, &statement.args);
@@ -400,12 +404,13 @@ impl Parser<'_> {
             return self.say(Diagnostic::alert(Reason::MissingArgument, first.span, message));
         };
         let (cause, near) = did_you_mean(second, known.iter().copied());
-        let message = match first.text() {
+        let own = if kind.is_proxy() { super::messages::second(first, second) } else { None };
+        let message = own.unwrap_or_else(|| match first.text() {
             "option" if near.is_some() => format!("unknown option '{second}'{cause}"),
             "option" => format!("unknown option '{second}'."),
             "stats" => format!("unknown stats parameter '{second}', expects {}.", one_of(&known)),
             _ => format!("'{first}' supports {} (got '{second}')", one_of(&known)),
-        };
+        });
         let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message);
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("did you mean '{near}'?")).edit(second.span, near);
@@ -450,23 +455,26 @@ impl Parser<'_> {
                 "fullconn" => " Maybe you want 'maxconn' instead ?",
                 _ => "",
             };
-            let message =
-                format!("'{name}' ignored because {} '{id}' has no {half} capability.{hint}", kind.name);
+            let message = if is_log_format(name) {
+                format!("backend '{id}' : '{name}' directive is ignored in backends.")
+            } else {
+                format!("'{name}' ignored because {} '{id}' has no {half} capability.{hint}", kind.name)
+            };
             Diagnostic::warning(Reason::NotAllowedHere, span, message)
         };
         let ignored = diagnostic.severity == Severity::Warning;
         self.say(diagnostic);
         // What the other half would do with it is judged all the same, but for the lines that HAProxy reads no further.
-        let unread = name.starts_with("stick ") || name.starts_with("option ") && !is_check(name);
-        if ignored && !unread {
+        let unread = name.starts_with("stick ") || matches!(name, "option redispatch" | "log-steps");
+        if ignored && !unread && !is_log_format(name) {
             self.statement(keyword, modifier, words, false);
         }
     }
 }
 
-/// Options that say how servers are checked.
-fn is_check(name: &str) -> bool {
-    name.ends_with("chk") || name.ends_with("-check")
+/// Formats of log lines, which frontends write.
+fn is_log_format(name: &str) -> bool {
+    matches!(name, "log-format" | "log-format-sd" | "error-log-format")
 }
 
 /// Messages about servers have their own form.

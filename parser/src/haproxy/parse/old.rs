@@ -39,7 +39,8 @@ impl Parser<'_> {
                 );
                 let span = span_of(rest, words[0].span);
                 self.settings_effect(kind.name, &args);
-                let statement = Statement { keyword: bind, modifier: Modifier::None, args, old: None, span };
+                let statement =
+                    Statement { keyword: bind, modifier: Modifier::None, args: args.into(), old: None, span };
                 Some(Value::Settings(vec![statement]))
             }
         }

@@ -21,6 +21,8 @@ use Fault::{Missing, Wrong};
 const NOTHING_TO_REPEAT: &str = "quantifier does not follow a repeatable item";
 const UNCLOSED: &str = "missing closing parenthesis";
 const NO_GROUP: &str = "reference to non-existent subpattern";
+/// Parentheses within each other: what PCRE2 is built with.
+const DEEPEST: usize = 250;
 const NO_NAME: &str =
     "\\g is not followed by a braced, angle-bracketed, or quoted name/number or by a plain number";
 const AT_END: &str = "\\ at end of pattern";
@@ -116,6 +118,9 @@ impl Reader<'_> {
                     Before::Item
                 }
                 '(' => match self.group()? {
+                    Some(_) if open.len() >= DEEPEST => {
+                        return Err(Wrong("parentheses are too deeply nested", self.at));
+                    }
                     Some(repeatable) => {
                         open.push(repeatable);
                         Before::Nothing
