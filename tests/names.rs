@@ -165,6 +165,15 @@ fn names_are_followed_as_by_haproxy() {
     let three = ["10.1.1.1", "10.1.1.2", "10.1.1.3", "no address"];
     settle(&sides, "at first", "group", &three);
     settle(&sides, "services", "service", &["10.1.4.1", "10.1.4.2", "10.1.4.3", "no address"]);
+    for (backend, addresses) in [
+        ("one", &["10.1.0.1"][..]),
+        ("same", &["10.1.0.1", "10.1.0.1"]),
+        ("four", &["10.1.2.1"]),
+        ("six", &["fd00"]),
+        ("net", &["10.2.3.1"]),
+    ] {
+        settle(&sides, backend, backend, addresses);
+    }
     let servers = ours.servers();
     assert_eq!(servers["six"], ["fd00::1:80 weight=1 admin=0"]);
     assert_eq!(servers["net"], ["10.2.3.1:80 weight=1 admin=0"]);

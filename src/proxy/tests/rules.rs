@@ -211,7 +211,10 @@ fn a_silent_drop_is_silent() {
         let p = written(&[origin.addr], &text);
         // With a body on its way, a plain close would end the connection first and reset it later.
         let mut c = std::net::TcpStream::connect(p.addr).unwrap();
-        c.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello").unwrap();
+        // What is sent to a connection that is gone already is answered by the kernel.
+        if !rule.starts_with("tcp-request connection") {
+            c.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhello").unwrap();
+        }
         eventually("the end", || {
             p.frontend().counters.sessions.get() == 0 && p.frontend().counters.conn_tot.get() == 1
         });
