@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Signal, eventually, holds_for, keepalived};
+use crate::lab::{
+    Config, Host, Lab, Part, Process, Program, Signal, eventually, holds_for, keepalived, wait_for,
+};
 use crate::vrrp_process::{CONFIG, Pair, SECOND, VIP};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -505,12 +507,16 @@ fn addresses_on_other_interfaces_get_virtual_ones_too() {
         eventually(&format!("{name}: the addresses"), PATIENCE, || {
             pair.one.has_address(VIP) && pair.one.has_address("10.79.0.101")
         });
-        let list = pair
-            .one
-            .sh("ip -br -4 addr show | grep -E '10.78.0.100|10.79.0.101'; ip -br link show | grep 00:00:5e");
-        let mut lines: Vec<String> =
-            list.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-        lines.sort();
+        // The kernel says a moment later of a new link that it is up.
+        let lines = wait_for(&format!("{name}: links that are up"), PATIENCE, || {
+            let list = pair.one.sh(
+                "ip -br -4 addr show | grep -E '10.78.0.100|10.79.0.101'; ip -br link show | grep 00:00:5e",
+            );
+            let mut lines: Vec<String> =
+                list.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+            lines.sort();
+            lines.iter().all(|line| line.split(' ').nth(1) == Some("UP")).then_some(lines)
+        });
         found.push(lines);
         assert!(daemon.stop().success());
     }

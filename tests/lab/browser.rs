@@ -34,6 +34,8 @@ impl Browser {
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--no-first-run",
+            // Clicks before a page's first frame are dropped otherwise, on a busy machine often.
+            "--allow-pre-commit-input",
         ]);
         command.arg(format!("--remote-debugging-port={PORT}"));
         command.arg(format!("--user-data-dir={}", host.dir().join("chromium").display()));
@@ -69,6 +71,11 @@ impl Browser {
 
     /// Calls a method of the protocol.
     pub(crate) fn call(&mut self, method: &str, params: Value) -> Value {
+        self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Calls a method of the protocol; what it complains of where it does.
+    fn try_call(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.last += 1;
         let text = json!({ "id": self.last, "method": method, "params": params }).to_string();
         let mut frame = vec![0x81, 0x80 | 127];
@@ -80,8 +87,10 @@ impl Browser {
         loop {
             let message: Value = serde_json::from_slice(&self.message()).unwrap();
             if message["id"] == self.last {
-                assert!(message["error"].is_null(), "{method}: {message}");
-                return message["result"].clone();
+                return match &message["error"] {
+                    Value::Null => Ok(message["result"].clone()),
+                    error => Err(error.clone()),
+                };
             }
         }
     }
@@ -122,16 +131,31 @@ impl Browser {
         });
     }
 
-    /// The value of an expression.
+    /// The value of an expression (what it resolves to if it is a promise).
+    ///
+    /// A page that gives way to another just then has no values; the next one is asked.
     pub(crate) fn eval(&mut self, expression: &str) -> Value {
-        let params = json!({ "expression": expression, "returnByValue": true });
-        let answer = self.call("Runtime.evaluate", params);
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let answer = wait_for("a page with values", PATIENCE, || {
+            match self.try_call("Runtime.evaluate", params.clone()) {
+                Ok(answer) => Some(answer),
+                Err(error) => {
+                    let text = error["message"].as_str().unwrap_or_default().to_lowercase();
+                    let leaving = ["context", "navigated", "promise was collected"];
+                    assert!(leaving.iter().any(|reason| text.contains(reason)), "{expression}: {error}");
+                    None
+                }
+            }
+        });
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
 
-    /// Clicks the middle of an element with the mouse.
+    /// Clicks the middle of an element with the mouse, once the page has been painted.
     pub(crate) fn click(&mut self, selector: &str) {
+        self.eval(
+            "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))",
+        );
         let place = self.eval(&format!(
             "(() => {{ const e = document.querySelector({selector:?}); if (!e) return null; \
              e.scrollIntoView({{ block: 'center', inline: 'center' }}); const r = e.getBoundingClientRect(); \
