@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 use std::io;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,24 +15,8 @@ use tandem_parser::span::Sources;
 struct Nothing;
 
 impl Env for Nothing {
-    fn var(&self, _: &str) -> Option<String> {
-        None
-    }
-
     fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
         Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn user(&self, _: &str) -> Option<u32> {
-        None
-    }
-
-    fn group(&self, _: &str) -> Option<u32> {
-        None
-    }
-
-    fn resolve(&self, _: &str) -> Option<IpAddr> {
-        None
     }
 }
 

@@ -5,21 +5,29 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
-/// The machine as a configuration refers to it.
+/// The machine as a configuration refers to it; bare, but for what an implementation adds.
 pub trait Env {
     /// An environment variable.
-    fn var(&self, name: &str) -> Option<String>;
+    fn var(&self, _name: &str) -> Option<String> {
+        None
+    }
     /// The contents of a file that the configuration names.
     ///
     /// # Errors
     /// As the system gives them.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Number of a user.
-    fn user(&self, name: &str) -> Option<u32>;
+    fn user(&self, _name: &str) -> Option<u32> {
+        None
+    }
     /// Number of a group.
-    fn group(&self, name: &str) -> Option<u32>;
+    fn group(&self, _name: &str) -> Option<u32> {
+        None
+    }
     /// Address of a host that must be known at load (listeners, log targets; servers are resolved later).
-    fn resolve(&self, host: &str) -> Option<IpAddr>;
+    fn resolve(&self, _host: &str) -> Option<IpAddr> {
+        None
+    }
     /// Judge the text alone: what this machine lacks is a notice.
     fn offline(&self) -> bool {
         false

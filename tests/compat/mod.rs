@@ -7,7 +7,6 @@ mod summary;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tandem::lower::{Env, Loaded, Source, load};
@@ -20,24 +19,8 @@ struct Nowhere {
 }
 
 impl Env for Nowhere {
-    fn var(&self, _: &str) -> Option<String> {
-        None
-    }
-
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(self.folder.join(path))
-    }
-
-    fn user(&self, _: &str) -> Option<u32> {
-        None
-    }
-
-    fn group(&self, _: &str) -> Option<u32> {
-        None
-    }
-
-    fn resolve(&self, _: &str) -> Option<IpAddr> {
-        None
     }
 
     fn offline(&self) -> bool {

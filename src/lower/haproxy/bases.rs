@@ -62,7 +62,6 @@ fn base(context: &mut Context<'_>, line: &Statement) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::net::IpAddr;
 
     use super::*;
     use crate::lower::{Env, Source, load};
@@ -71,24 +70,12 @@ mod tests {
     struct One(&'static str);
 
     impl Env for One {
-        fn var(&self, _: &str) -> Option<String> {
-            None
-        }
         fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
             if path == Path::new(self.0) {
                 Ok(b"10.0.0.1\n".to_vec())
             } else {
                 Err(io::ErrorKind::NotFound.into())
             }
-        }
-        fn user(&self, _: &str) -> Option<u32> {
-            None
-        }
-        fn group(&self, _: &str) -> Option<u32> {
-            None
-        }
-        fn resolve(&self, _: &str) -> Option<IpAddr> {
-            None
         }
     }
 
