@@ -142,37 +142,25 @@ fn steer(source: &Source, args: &[String]) -> Reply {
         let value = pair.get(1).map(String::as_str);
         let done = match (pair[0].as_str(), value) {
             ("sink", None) => Err(Reply::list(choices("sinks", source, &SINKS, source.sink()))),
-            ("sink", Some(name)) => match place(name, &SINKS) {
-                Some(index) => {
-                    source.set_sink(index);
-                    Ok(())
-                }
-                None => Err(Reply::error(format!("No such trace sink '{name}'\n"))),
-            },
+            ("sink", Some(name)) => place(name, &SINKS)
+                .map(|index| source.set_sink(index))
+                .ok_or_else(|| Reply::error(format!("No such trace sink '{name}'\n"))),
             ("level", None) => Err(Reply::list(choices("levels", source, &LEVELS, source.level()))),
-            ("level", Some(name)) => match place(name, &LEVELS) {
-                Some(index) => {
-                    source.set_level(index);
-                    Ok(())
-                }
-                None => {
+            ("level", Some(name)) => {
+                place(name, &LEVELS).map(|index| source.set_level(index)).ok_or_else(|| {
                     let known = choices("levels", source, &LEVELS, source.level());
-                    Err(Reply::error(format!("No such trace level '{name}'. {known}")))
-                }
-            },
+                    Reply::error(format!("No such trace level '{name}'. {known}"))
+                })
+            }
             ("verbosity", None) => {
                 Err(Reply::list(choices("verbosities", source, &VERBOSITIES, source.verbosity())))
             }
-            ("verbosity", Some(name)) => match place(name, &VERBOSITIES) {
-                Some(index) => {
-                    source.set_verbosity(index);
-                    Ok(())
-                }
-                None => {
+            ("verbosity", Some(name)) => {
+                place(name, &VERBOSITIES).map(|index| source.set_verbosity(index)).ok_or_else(|| {
                     let known = choices("verbosities", source, &VERBOSITIES, source.verbosity());
-                    Err(Reply::error(format!("No such verbosity level '{name}'. {known}")))
-                }
-            },
+                    Reply::error(format!("No such verbosity level '{name}'. {known}"))
+                })
+            }
             ("lock", None) => Err(Reply::list(locks(source))),
             ("lock", Some(name)) => match source.locks.iter().find(|lock| lock.name() == name) {
                 Some(lock) => {

@@ -386,8 +386,7 @@ impl Router {
             return;
         }
         if self.settings.higher_prio_send_advert {
-            out.push(Effect::SendAdvert { priority: self.priority });
-            self.stats.advert_sent += 1;
+            self.send(self.priority, out);
         } else if self.silent == Some(advert.source) {
             self.speak_to_returned(advert.source, out);
         }
@@ -416,8 +415,7 @@ impl Router {
         if !self.settings.speaks_to_returned {
             return;
         }
-        out.push(Effect::SendAdvert { priority: self.priority });
-        self.stats.advert_sent += 1;
+        self.send(self.priority, out);
         out.push(Effect::Log(Event::SpokeToReturned(master)));
     }
 
@@ -448,10 +446,14 @@ impl Router {
         out.push(Effect::Notify(Notice::MasterRxLowerPri));
     }
 
+    fn send(&mut self, priority: u8, out: &mut Vec<Effect>) {
+        out.push(Effect::SendAdvert { priority });
+        self.stats.advert_sent += 1;
+    }
+
     /// Sends an advert and waits one interval for the next.
     fn advertise(&mut self, out: &mut Vec<Effect>) {
-        out.push(Effect::SendAdvert { priority: self.priority });
-        self.stats.advert_sent += 1;
+        self.send(self.priority, out);
         out.push(Effect::Arm(Timer::Advert, self.settings.interval));
     }
 
@@ -544,8 +546,7 @@ impl Router {
     }
 
     fn send_zero(&mut self, out: &mut Vec<Effect>) {
-        out.push(Effect::SendAdvert { priority: PRIORITY_STOP });
-        self.stats.advert_sent += 1;
+        self.send(PRIORITY_STOP, out);
         self.stats.pri_zero_sent += 1;
         out.push(Effect::Log(Event::SentZero));
     }
