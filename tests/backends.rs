@@ -52,16 +52,12 @@ impl Side {
         let host = lab.host("ours");
         let proxy = host.haproxy(&proxy(), &Config::written(&host, "backends.cfg", CONFIG));
         let side = Self { _proxy: proxy, host };
-        wait_for("the socket", Duration::from_secs(20), || {
-            let asked = side.host.try_sh(&format!("echo 'show info' | socat stdio {SOCKET}"));
-            String::from_utf8_lossy(&asked.stdout).contains("Pid:").then_some(())
-        });
+        side.host.wait_told(SOCKET);
         side
     }
 
     fn ask(&self, command: &str) -> String {
-        let typed = self.host.file("command", format!("{command}\n"));
-        self.host.sh(&format!("socat -t5 stdio {SOCKET} < {}", typed.display())).trim_end().to_owned()
+        self.host.tell(SOCKET, command).trim_end().to_owned()
     }
 
     /// Status of a request to a backend, and what its rules did.

@@ -1,8 +1,6 @@
 //! Maps and patterns that change while running, beside HAProxy: the answers of the socket and where requests go.
 
-use std::time::Duration;
-
-use crate::lab::{Config, Connection, Host, Lab, Part, Process, Program, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Part, Process, Program, proxy};
 
 const SOCKET: &str = "/run/maps.sock";
 
@@ -125,18 +123,14 @@ impl Side {
         let text = files.iter().fold(CONFIG.to_owned(), |text, (name, path)| text.replace(name, path));
         let proxy = host.haproxy(program, &Config::written(&host, "maps.cfg", &text));
         let side = Self { _proxy: proxy, host, files };
-        wait_for("the socket", Duration::from_secs(20), || {
-            let asked = side.host.try_sh(&format!("echo 'show info' | socat stdio {SOCKET}"));
-            String::from_utf8_lossy(&asked.stdout).contains("Pid:").then_some(())
-        });
+        side.host.wait_told(SOCKET);
         side
     }
 
     /// The answer as it comes.
     fn answer(&self, command: &str) -> String {
         let command = self.files.iter().fold(command.to_owned(), |c, (name, path)| c.replace(name, path));
-        let typed = self.host.file("commands", format!("{command}\n"));
-        self.host.sh(&format!("socat -t5 stdio {SOCKET} < {}", typed.display()))
+        self.host.tell(SOCKET, &command)
     }
 
     /// The answer without what depends on the program.

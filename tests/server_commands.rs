@@ -202,16 +202,12 @@ impl Side {
     fn start(host: Host, program: &Program, config: &str) -> Self {
         let proxy = host.haproxy(program, &Config::written(&host, "commands.cfg", config));
         let side = Self { _proxy: proxy, host };
-        wait_for("the socket", Duration::from_secs(20), || {
-            side.ask("show info").contains("Pid:").then_some(())
-        });
+        side.host.wait_told(SOCKET);
         side
     }
 
     fn ask(&self, command: &str) -> String {
-        let typed = self.host.file("commands", format!("{command}\n"));
-        let asked = self.host.try_sh(&format!("socat -t10 stdio {SOCKET} < {}", typed.display()));
-        String::from_utf8_lossy(&asked.stdout).trim().to_owned()
+        self.host.tell(SOCKET, command).trim().to_owned()
     }
 
     /// Name, address, administrative state, weights and port of each server.

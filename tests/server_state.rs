@@ -53,8 +53,7 @@ set server forgetful/y state maint";
 const FLEETING: [usize; 4] = [9, 10, 11, 13];
 
 fn ask(host: &Host, commands: &str) -> String {
-    let path = host.file("commands", format!("{commands}\n"));
-    host.sh(&format!("socat -t5 stdio /run/state.sock < {}", path.display()))
+    host.tell("/run/state.sock", commands)
 }
 
 /// The lines by server, the fleeting columns taken out.

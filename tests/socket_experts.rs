@@ -37,16 +37,12 @@ impl Side {
         let host = lab.host(name);
         let proxy = host.haproxy(program, &Config::written(&host, "experts.cfg", CONFIG));
         let side = Self { _proxy: proxy, host };
-        wait_for("the socket", Duration::from_secs(20), || {
-            let asked = side.host.try_sh(&format!("echo 'show info' | socat stdio {SOCKET}"));
-            String::from_utf8_lossy(&asked.stdout).contains("Pid:").then_some(())
-        });
+        side.host.wait_told(SOCKET);
         side
     }
 
     fn ask(&self, command: &str) -> String {
-        let typed = self.host.file("commands", format!("{command}\n"));
-        self.host.sh(&format!("socat -t10 stdio {SOCKET} < {}", typed.display()))
+        self.host.tell(SOCKET, command)
     }
 }
 

@@ -94,8 +94,7 @@ impl Side {
     }
 
     fn ask_at(&self, socket: &str, commands: &str) -> String {
-        let path = self.host.file("commands", format!("{commands}\n"));
-        self.host.sh(&format!("socat -t5 stdio {socket} < {}", path.display()))
+        self.host.tell(socket, commands)
     }
 
     fn ask(&self, commands: &str) -> String {

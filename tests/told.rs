@@ -1,8 +1,6 @@
 //! What is told of a connection to a server, of rules, and of patterns that were added while running.
 
-use std::time::Duration;
-
-use crate::lab::{Config, Connection, Host, Lab, Part, Process, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Part, Process, proxy};
 
 const SOCKET: &str = "/run/told.sock";
 
@@ -70,16 +68,12 @@ impl Side {
         let text = format!("{CONFIG}frontend kinds\n    bind 127.0.0.1:8002\n{lines}    http-request deny\n");
         let proxy = host.haproxy(&proxy(), &Config::written(&host, "told.cfg", &text));
         let side = Self { _proxy: proxy, host };
-        wait_for("the socket", Duration::from_secs(20), || {
-            let asked = side.host.try_sh(&format!("echo 'show info' | socat stdio {SOCKET}"));
-            String::from_utf8_lossy(&asked.stdout).contains("Pid:").then_some(())
-        });
+        side.host.wait_told(SOCKET);
         side
     }
 
     fn ask(&self, commands: &str) -> String {
-        let typed = self.host.file("command", format!("{commands}\n"));
-        self.host.sh(&format!("socat -t5 stdio {SOCKET} < {}", typed.display()))
+        self.host.tell(SOCKET, commands)
     }
 
     fn get(&self, port: u16, path: &str, more: &str) -> (u16, String) {

@@ -156,6 +156,23 @@ impl Host {
         self.output(command)
     }
 
+    /// Types commands into a stats socket of this host and returns what it answers.
+    ///
+    /// # Panics
+    /// When nobody is there.
+    pub(crate) fn tell(&self, socket: &str, commands: &str) -> String {
+        let typed = self.file("commands", format!("{commands}\n"));
+        self.sh(&format!("socat -t10 stdio {socket} < {}", typed.display()))
+    }
+
+    /// Waits until somebody answers at a stats socket of this host.
+    pub(crate) fn wait_told(&self, socket: &str) {
+        super::eventually("the socket", std::time::Duration::from_secs(20), || {
+            let asked = self.try_sh(&format!("echo 'show info' | socat stdio {socket}"));
+            String::from_utf8_lossy(&asked.stdout).contains("Pid:")
+        });
+    }
+
     /// Lets the host's `/etc/hosts` know a name.
     pub(crate) fn knows(&self, name: &str, address: &str) {
         self.sh(&format!("echo '{address} {name}' >> /etc/hosts"));
