@@ -49,6 +49,7 @@ mod side_by_side;
 mod slow_peers;
 mod socket;
 mod socket_experts;
+mod socket_options;
 mod stateless;
 mod stats_side_by_side;
 mod tidy;

@@ -79,6 +79,10 @@ pub trait Live {
         let _ = (side, number);
         None
     }
+    /// The headers of the packet that opened the client's connection, if its listener keeps them; once.
+    fn saved_syn(&self) -> Option<Vec<u8>> {
+        None
+    }
     /// A variable of scope `proc`.
     fn proc_var(&self, name: &VarName) -> Option<Value>;
     /// Sets or, with `None`, forgets one in the middle of an evaluation.

@@ -18,6 +18,23 @@ pub enum BindAddr {
     Fd(i32),
 }
 
+/// What the kernel is asked to do with the connections of a TCP listener.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TcpSettings {
+    /// `defer-accept`.
+    pub defer_accept: bool,
+    /// `tcp-ut`: how long sent data may stay unacknowledged.
+    pub user_timeout: Option<std::time::Duration>,
+    /// `tfo`: data in the first packet of clients that were here before (RFC 7413).
+    pub fast_open: bool,
+    /// `mss`: largest segment, in bytes; below zero: so much smaller than it would be.
+    pub max_segment: Option<i32>,
+    /// `cc`: name of the congestion control.
+    pub congestion: Option<String>,
+    /// `tcp-ss`: 1 keeps the headers of a connection's first packet, 2 with that of Ethernet; 0 does not.
+    pub save_syn: u8,
+}
+
 /// One listener. A `bind` line with several addresses or a port range makes several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bind {
@@ -43,10 +60,8 @@ pub struct Bind {
     pub accept_proxy: bool,
     /// `v4v6` / `v6only` on an IPv6 address; `None`: kernel default.
     pub v6only: Option<bool>,
-    /// `defer-accept`.
-    pub defer_accept: bool,
-    /// `tcp-ut`: how long sent data may stay unacknowledged.
-    pub user_timeout: Option<std::time::Duration>,
+    /// What the kernel does with its connections.
+    pub tcp: TcpSettings,
     /// `mode` bits of a unix socket.
     pub mode: Option<u32>,
     /// Owner of a unix socket.

@@ -191,6 +191,10 @@ pub struct Server {
     pub proxy_tlvs: Vec<ProxyTlv>,
     /// `tcp-ut`: how long sent data may stay unacknowledged.
     pub user_timeout: Option<Duration>,
+    /// `cc`: name of the congestion control.
+    pub congestion: Option<Box<str>>,
+    /// `strict-maxconn`: idle connections count for `maxconn`.
+    pub strict_maxconn: bool,
     /// `source`.
     pub source: Option<SocketAddr>,
     /// What else `source` says.
@@ -512,6 +516,8 @@ impl Server {
             namespace: None,
             proxy_tlvs: Vec::new(),
             user_timeout: None,
+            congestion: None,
+            strict_maxconn: false,
             source: None,
             datagrams: false,
             source_from: None,

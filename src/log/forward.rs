@@ -56,8 +56,7 @@ pub fn bind(sections: &[LogForward]) -> Result<Vec<Bound>, (SocketAddr, io::Erro
                     v6only: None,
                     transparent: false,
                     interface: None,
-                    defer_accept: false,
-                    user_timeout: None,
+                    tcp: Default::default(),
                 };
                 sys::tcp::listen(&options).map(Into::into).map_err(|error| (*addr, error))
             };

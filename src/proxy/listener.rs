@@ -211,8 +211,7 @@ fn open(
                 v6only: listener.ir.v6only,
                 transparent: listener.ir.transparent,
                 interface: listener.ir.interface.clone(),
-                defer_accept: listener.ir.defer_accept,
-                user_timeout: listener.ir.user_timeout,
+                tcp: listener.ir.tcp.clone(),
             };
             if live.config.global.noreuseport {
                 let options = sys::tcp::ListenOptions { reuse_port: false, ..options };

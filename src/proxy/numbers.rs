@@ -62,6 +62,10 @@ impl crate::expr::Live for Txn {
         )
     }
 
+    fn saved_syn(&self) -> Option<Vec<u8>> {
+        crate::sys::tcp::saved_syn(self.sockets.0)
+    }
+
     fn proc_var(&self, name: &VarName) -> Option<Value> {
         crate::live::vars::get(name)
     }

@@ -158,6 +158,9 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             let Kept { io, requests, key } = kept;
             return Ok(Upstream { io, slot, requests, key, private: false });
         }
+        if server.ir.strict_maxconn {
+            with(|w| w.shared.idle.make_room(w.index, be.idx, &server));
+        }
         loop {
             // Attempts count, not successes.
             backend.counters.connect.inc();
@@ -506,6 +509,10 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 let socket = sys::netns::within(namespace, || sys::tcp::outgoing(addr, source, keepalive))?;
                 if server.ir.user_timeout.is_some() {
                     socket.set_tcp_user_timeout(server.ir.user_timeout)?;
+                }
+                if let Some(name) = &server.ir.congestion {
+                    // Without the module, the kernel's own.
+                    let _ = sys::tcp::set_congestion(&socket, name);
                 }
                 sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);
                 match socket.connect(&addr.into()) {

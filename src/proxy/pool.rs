@@ -124,6 +124,21 @@ impl Pools {
         None
     }
 
+    /// `strict-maxconn`: closes idle connections until one more, beside those in use, is within `maxconn`.
+    pub(super) fn make_room(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>) {
+        let counters = &server.counters;
+        let within = || counters.used.get() + counters.idle.get() < server.maxconn();
+        let count = self.threads.len();
+        for thread in (0..count).map(|step| (me + step) % count) {
+            let mut lists = self.threads[thread].lock();
+            let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
+            let Some(list) = list else { continue };
+            while server.maxconn() > 0 && !within() && !list.is_empty() {
+                list.remove(0).server.counters.idle.dec();
+            }
+        }
+    }
+
     /// Keep a connection for thread `me`, unless there are more than the sessions were seen to need at a time.
     pub(super) fn put(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>, kept: Kept, now: Instant) {
         let idle = server.counters.idle.get();

@@ -13,6 +13,8 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::sys;
+
 /// TCP or unix. Encrypted streams will be further variants.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -88,6 +90,19 @@ impl Stream {
             Stream::Fresh(fresh) => fresh.io.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             Stream::Tcp(s) => s.as_raw_fd(),
             Stream::Unix(s) => s.as_raw_fd(),
+        }
+    }
+
+    /// `mss` below zero, of the listener that accepted it.
+    pub(super) fn shrink_segments(&self, less: i32) {
+        match self {
+            Stream::Fresh(fresh) => {
+                if let Some(io) = &fresh.io {
+                    sys::tcp::shrink_segments(io, less);
+                }
+            }
+            Stream::Tcp(s) => sys::tcp::shrink_segments(s, less),
+            Stream::Unix(_) => {}
         }
     }
 

@@ -291,6 +291,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         }
         _ => None,
     };
+    let shrink = listener.ir.tcp.max_segment.filter(|bytes| *bytes < 0).map(i32::saturating_abs);
     let states = with(|w| w.states.clone());
     let (mut stopped, mut last_ones) = (false, LAST_ONES);
     loop {
@@ -327,6 +328,9 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
                 () = states.notified() => continue,
             }
         };
+        if let (Some(less), Ok((io, _))) = (shrink, &accepted) {
+            io.shrink_segments(less);
+        }
         let (io, src) = match accepted {
             Ok(pair) => pair,
             Err(e) => {

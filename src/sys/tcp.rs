@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::task::{Poll, ready};
 
+use crate::ir::bind::TcpSettings;
 use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
 use tokio::io::Interest;
@@ -153,10 +154,8 @@ pub struct ListenOptions {
     pub transparent: bool,
     /// `interface`.
     pub interface: Option<String>,
-    /// `defer-accept`.
-    pub defer_accept: bool,
-    /// `tcp-ut`.
-    pub user_timeout: Option<std::time::Duration>,
+    /// What the kernel does with its connections.
+    pub tcp: TcpSettings,
 }
 
 /// Opens a non-blocking datagram socket that shares its port with another process, as a successor needs.
@@ -195,36 +194,93 @@ pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
             socket.set_freebind_v6(true)?;
         }
     }
-    socket.set_tcp_user_timeout(options.user_timeout)?;
+    socket.set_tcp_user_timeout(options.tcp.user_timeout)?;
     socket.bind(&SockAddr::from(options.addr))?;
-    if options.defer_accept {
-        nix::sys::socket::setsockopt(&socket, DeferAccept, &1).map_err(io::Error::from)?;
-    }
+    set_inherited(&socket, options);
     socket.listen(options.backlog)?;
     Ok(socket)
 }
 
-/// `TCP_DEFER_ACCEPT`: seconds the kernel waits for the first byte.
-#[derive(Clone, Copy, Debug)]
-struct DeferAccept;
-
-impl nix::sys::socket::SetSockOpt for DeferAccept {
-    type Val = i32;
-
-    fn set<F: std::os::fd::AsFd>(&self, fd: &F, val: &i32) -> nix::Result<()> {
-        use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
-        let rc = unsafe {
-            libc::setsockopt(
-                fd.as_fd().as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_DEFER_ACCEPT,
-                std::ptr::from_ref(val).cast(),
-                size_of::<i32>() as libc::socklen_t,
-            )
-        };
-        nix::errno::Errno::result(rc).map(drop)
+/// What connections inherit from the socket that listens. Without any of it they work all the same, so what the kernel
+/// refuses (a congestion control whose module is not loaded) is said and goes without.
+fn set_inherited(socket: &Socket, options: &ListenOptions) {
+    let tcp = &options.tcp;
+    let said = |what: &str, done: io::Result<()>| {
+        if let Err(error) = done {
+            tracing::warn!(listener = %options.addr, %error, "cannot set {what}");
+        }
+    };
+    let number = |option, value| set_int(socket, libc::IPPROTO_TCP, option, value);
+    if tcp.defer_accept {
+        // Seconds the kernel waits for the first byte.
+        said("defer-accept", number(libc::TCP_DEFER_ACCEPT, 1));
     }
+    if tcp.fast_open {
+        said("tfo", number(libc::TCP_FASTOPEN, options.backlog));
+    }
+    if let Some(bytes) = tcp.max_segment.filter(|bytes| *bytes > 0) {
+        said("mss", number(libc::TCP_MAXSEG, bytes));
+    }
+    if tcp.save_syn > 0 {
+        said("tcp-ss", number(libc::TCP_SAVE_SYN, tcp.save_syn.into()));
+    }
+    if let Some(name) = &tcp.congestion {
+        said("cc", set_congestion(socket, name));
+    }
+}
+
+/// `cc`: the congestion control of a socket.
+///
+/// # Errors
+/// The kernel does not have it, or this process may not use it.
+pub fn set_congestion(socket: &impl std::os::fd::AsFd, name: &str) -> io::Result<()> {
+    let option = nix::sys::socket::sockopt::TcpCongestion;
+    nix::sys::socket::setsockopt(socket, option, &name.into()).map_err(io::Error::from)
+}
+
+/// `mss` below zero: makes the segments of an accepted connection `less` bytes smaller than the kernel would.
+pub fn shrink_segments(stream: &impl std::os::fd::AsFd, less: i32) {
+    use nix::sys::socket::{getsockopt, sockopt::TcpMaxSeg};
+    if let Ok(bytes) = getsockopt(stream, TcpMaxSeg) {
+        let _ = set_int(stream, libc::IPPROTO_TCP, libc::TCP_MAXSEG, (bytes as i32).saturating_sub(less));
+    }
+}
+
+/// The headers of the packet that opened a connection, if its listener keeps them (`tcp-ss`). The kernel gives them away
+/// once.
+#[must_use]
+pub fn saved_syn(socket: std::os::fd::RawFd) -> Option<Vec<u8>> {
+    // Ethernet, IP and TCP with all their options are less.
+    let mut packet = vec![0_u8; 256];
+    let mut len = packet.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes into `packet`, which has as many. A descriptor that is none is answered
+    // with an error.
+    let got = unsafe {
+        libc::getsockopt(
+            socket,
+            libc::IPPROTO_TCP,
+            libc::TCP_SAVED_SYN,
+            packet.as_mut_ptr().cast(),
+            &raw mut len,
+        )
+    };
+    packet.truncate(len as usize);
+    (got == 0 && len > 0).then_some(packet)
+}
+
+/// Sets an option whose value is a number.
+fn set_int(socket: &impl std::os::fd::AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+    // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
+    let rc = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            option,
+            std::ptr::from_ref(&value).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    nix::errno::Errno::result(rc).map(drop).map_err(io::Error::from)
 }
 
 /// Where a connection comes from.
@@ -259,7 +315,7 @@ pub fn outgoing(to: SocketAddr, source: Source<'_>, keepalive: Option<&Keepalive
         socket.set_reuse_address(true)?;
         if source.port() == 0 {
             // Lets the kernel choose the port at connect, when it knows the whole 4-tuple: many more ports.
-            nix::sys::socket::setsockopt(&socket, BindAddressNoPort, &1).map_err(io::Error::from)?;
+            set_int(&socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
         }
         socket.bind(&SockAddr::from(source))?;
     }
@@ -271,53 +327,7 @@ fn foreign(socket: &Socket, to: SocketAddr) -> io::Result<()> {
     if to.is_ipv4() {
         return socket.set_ip_transparent_v4(true);
     }
-    nix::sys::socket::setsockopt(socket, Transparent6, &1).map_err(io::Error::from)
-}
-
-/// `IPV6_TRANSPARENT`.
-#[derive(Clone, Copy, Debug)]
-struct Transparent6;
-
-impl nix::sys::socket::SetSockOpt for Transparent6 {
-    type Val = i32;
-
-    fn set<F: std::os::fd::AsFd>(&self, fd: &F, val: &i32) -> nix::Result<()> {
-        use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
-        let rc = unsafe {
-            libc::setsockopt(
-                fd.as_fd().as_raw_fd(),
-                libc::IPPROTO_IPV6,
-                libc::IPV6_TRANSPARENT,
-                std::ptr::from_ref(val).cast(),
-                size_of::<i32>() as libc::socklen_t,
-            )
-        };
-        nix::errno::Errno::result(rc).map(drop)
-    }
-}
-
-/// `IP_BIND_ADDRESS_NO_PORT`.
-#[derive(Clone, Copy, Debug)]
-struct BindAddressNoPort;
-
-impl nix::sys::socket::SetSockOpt for BindAddressNoPort {
-    type Val = i32;
-
-    fn set<F: std::os::fd::AsFd>(&self, fd: &F, val: &i32) -> nix::Result<()> {
-        use std::os::fd::AsRawFd;
-        // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
-        let rc = unsafe {
-            libc::setsockopt(
-                fd.as_fd().as_raw_fd(),
-                libc::IPPROTO_IP,
-                libc::IP_BIND_ADDRESS_NO_PORT,
-                std::ptr::from_ref(val).cast(),
-                size_of::<i32>() as libc::socklen_t,
-            )
-        };
-        nix::errno::Errno::result(rc).map(drop)
-    }
+    set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT, 1)
 }
 
 /// Type of service and mark of what a socket sends. The kernel may refuse either; nothing depends on them here.

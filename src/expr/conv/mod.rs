@@ -85,6 +85,7 @@ pub fn types(conv: &Conv) -> (SampleType, SampleType) {
             | PacketField::EthHdr
             | PacketField::EthSrc
             | PacketField::IpData
+            | PacketField::IpFingerprint(_)
             | PacketField::IpHdr
             | PacketField::TcpOptions => (T::Bin, T::Bin),
             PacketField::IpSrc | PacketField::IpDst => (T::Bin, T::Addr),

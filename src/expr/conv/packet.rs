@@ -12,6 +12,7 @@ pub(super) fn apply(field: P, packet: &[u8]) -> Option<Sample<'static>> {
         P::IpData
         | P::IpDf
         | P::IpDst
+        | P::IpFingerprint(_)
         | P::IpHdr
         | P::IpProto
         | P::IpSrc
@@ -72,6 +73,7 @@ fn ip(field: P, packet: &[u8]) -> Option<Sample<'static>> {
         P::IpTos => int(packet.get(..2)).and_then(|s| Some(Sample::Int((s.as_int()? >> 4) & 0xff))),
         // Routers never fragment IPv6.
         P::IpDf => Some(Sample::Int(if v4 { i64::from((packet.get(6)? >> 6) & 1) } else { 1 })),
+        P::IpFingerprint(mode) => fingerprint(packet, header, mode).map(|b| Sample::Bin(Bytes::Own(b))),
         P::IpSrc | P::IpDst => {
             let second = field == P::IpDst;
             if v4 {
@@ -86,6 +88,61 @@ fn ip(field: P, packet: &[u8]) -> Option<Sample<'static>> {
         }
         _ => None,
     }
+}
+
+/// The layout is that of `ip.fp` in HAProxy's manual, byte for byte.
+fn fingerprint(packet: &[u8], header: usize, mode: u8) -> Option<smallvec::SmallVec<[u8; 64]>> {
+    let segment = packet.get(header..)?;
+    let number = |field| ip(field, packet)?.as_int();
+    let of_tcp = |field| tcp(field, segment).and_then(|s| s.as_int()).unwrap_or(0);
+    let v4 = packet[0] >> 4 == 4;
+    let length = be(packet.get(if v4 { 2..4 } else { 4..6 })?) as usize + if v4 { 0 } else { 40 };
+    let (offset, flags) = (*segment.get(12)? >> 4, *segment.get(13)?);
+    let ttl = number(P::IpTtl)?;
+    let hops = match ttl {
+        ..=32 => 0,
+        33..=64 => 1,
+        65..=128 => 2,
+        _ => 3,
+    };
+    let bare = if v4 { 20 } else { 40 };
+    let options = segment.get(20..usize::from(offset) * 4)?;
+    let (mut present, mut kinds) = (0_u8, Vec::new());
+    walk(options, |kind, _| {
+        kinds.push(kind);
+        present |= match kind {
+            2..=8 => 1 << (kind - 2),
+            9.. => 0x80,
+            _ => 0,
+        };
+        false
+    });
+    let has_scale = of_tcp(P::TcpWsOpt) != 0;
+    let scale = if has_scale { (of_tcp(P::TcpWscale) + 1).min(15) } else { 0 };
+    let mut out = smallvec::SmallVec::new();
+    out.push(number(P::IpTos)? as u8);
+    out.push(
+        u8::from(!v4) << 7
+            | (number(P::IpDf)? as u8) << 6
+            | hops << 4
+            | u8::from(header > bare) << 3
+            | u8::from(length > header + usize::from(offset) * 4) << 2
+            | (flags >> 6) & 3,
+    );
+    out.push(offset << 4 | scale as u8);
+    out.extend_from_slice(&(of_tcp(P::TcpWin) as u16).to_be_bytes());
+    out.extend_from_slice(&(of_tcp(P::TcpMss) as u16).to_be_bytes());
+    out.push(present);
+    if mode & 1 != 0 {
+        out.push(ttl as u8);
+    }
+    if mode & 2 != 0 {
+        out.extend_from_slice(&kinds);
+    }
+    if mode & 4 != 0 {
+        out.extend_from_slice(packet.get(if v4 { 12..16 } else { 8..24 })?);
+    }
+    Some(out)
 }
 
 /// Length of the header with its extensions, and the protocol behind them.

@@ -42,6 +42,10 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             let is_time = matches!(number, TcpNumber::Rtt | TcpNumber::RttVar);
             Ok(Sample::Int(if is_time && !micros { (value + 500) / 1000 } else { value }))
         }
+        Fetch::SavedSyn => {
+            let packet = ctx.live.saved_syn().ok_or(ABSENT)?;
+            Ok(Sample::Bin(Bytes::Own(packet.into())))
+        }
         Fetch::QueuedBefore(in_server) => {
             let Progress { server_queue, backend_queue, .. } = ctx.progress;
             Ok(Sample::Int(if *in_server { server_queue } else { backend_queue }.into()))

@@ -76,6 +76,7 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::ServerReused
         | Fetch::MaxRetries(_)
         | Fetch::Tcp { .. }
+        | Fetch::SavedSyn
         | Fetch::QueuedBefore(_)
         | Fetch::FrontHttpMajor
         | Fetch::BackHttpMajor

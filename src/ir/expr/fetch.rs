@@ -204,6 +204,8 @@ pub enum Fetch {
         /// Times in microseconds, not in milliseconds.
         micros: bool,
     },
+    /// `fc_saved_syn`: the headers of the packet that opened the client's connection (`tcp-ss`).
+    SavedSyn,
     /// `bc_srv_queue`, and with `false` `bc_be_queue`: requests before this one in the queue.
     QueuedBefore(bool),
     /// `fc_http_major`.

@@ -110,6 +110,10 @@ pub(super) const ROWS: &[ConvRow] = &[
     plain("ip.data", |_, _| Some(C::Packet(P::IpData))),
     plain("ip.df", |_, _| Some(C::Packet(P::IpDf))),
     plain("ip.dst", |_, _| Some(C::Packet(P::IpDst))),
+    row("ip.fp", "([<mode>])", (0, 1), |l, a| {
+        let mode = if a.filled(0).is_some() { a.int(l, 0)? } else { 0 };
+        Some(C::Packet(P::IpFingerprint((mode & 7) as u8)))
+    }),
     plain("ip.hdr", |_, _| Some(C::Packet(P::IpHdr))),
     plain("ip.proto", |_, _| Some(C::Packet(P::IpProto))),
     plain("ip.src", |_, _| Some(C::Packet(P::IpSrc))),

@@ -59,7 +59,6 @@ const FETCHES_LATER: &[(&str, &str)] = &[
     ("cpu_ns_tot", INTERNAL),
     ("lat_ns_avg", INTERNAL),
     ("lat_ns_tot", INTERNAL),
-    ("fc_saved_syn", LATER),
     ("fcgi.docroot", LATER),
     ("fcgi.index", LATER),
     ("res.cache_hit", CACHE),

@@ -8,6 +8,7 @@ use tandem_parser::haproxy::Statement;
 use tandem_parser::value::{Address, Port, Transport};
 
 use super::context::{Context, span_at};
+use crate::ir::bind::TcpSettings;
 use crate::ir::global::Level;
 use crate::ir::{Bind, BindAddr};
 
@@ -29,8 +30,7 @@ pub(super) struct Settings {
     namespace: Option<String>,
     accept_proxy: bool,
     v6only: Option<bool>,
-    defer_accept: bool,
-    user_timeout: Option<std::time::Duration>,
+    tcp: TcpSettings,
 }
 
 /// `unix-bind`: what unix sockets have where their line says nothing.
@@ -71,8 +71,8 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "accept-proxy" => out.accept_proxy = true,
             "v4v6" => out.v6only = Some(false),
             "v6only" => out.v6only = Some(true),
-            "defer-accept" => out.defer_accept = true,
-            "tcp-ut" => out.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
+            "defer-accept" => out.tcp.defer_accept = true,
+            "tcp-ut" => out.tcp.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "mode" => out.mode = mode(context, setting),
             "user" => out.uid = text.and_then(|name| context.user(name, span)),
             "group" => out.gid = text.and_then(|name| context.group(name, span)),
@@ -105,11 +105,26 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
                 let message = "'mss' : expects an MSS with and absolute value between 1 and 65535";
                 context.alert(Reason::OutOfRange, span, message);
             }
+            "mss" => out.tcp.max_segment = setting.number(0),
+            "tfo" => out.tcp.fast_open = true,
+            "cc" => out.tcp.congestion = owned(),
+            "tcp-ss" => out.tcp.save_syn = saved_syn(context, setting),
             "proto" => protocol(context, setting),
             _ => {}
         }
     }
     out
+}
+
+/// `tcp-ss`: 0, 1 or 2.
+fn saved_syn(context: &mut Context<'_>, setting: &Statement) -> u8 {
+    let text = setting.text(0).unwrap_or_default();
+    let mode = text.parse().ok().filter(|mode| *mode <= 2);
+    if mode.is_none() {
+        let message = "'tcp-ss' : TCP Save SYN option expects an integer argument from 0 to 2";
+        context.alert(Reason::OutOfRange, span_at(setting, 0), message);
+    }
+    mode.unwrap_or(0)
 }
 
 /// `all`, `odd`, `even`, numbers and ranges, each within a group: `2/1-4`.
@@ -174,8 +189,7 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
                 namespace: settings.namespace.clone(),
                 accept_proxy: settings.accept_proxy,
                 v6only: settings.v6only,
-                defer_accept: settings.defer_accept,
-                user_timeout: settings.user_timeout,
+                tcp: settings.tcp.clone(),
                 mode: settings.mode,
                 uid: settings.uid,
                 gid: settings.gid,

@@ -206,6 +206,8 @@ impl Template {
             "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
             "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
             "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
+            "cc" => server.congestion = setting.text(0).map(Into::into),
+            "strict-maxconn" => server.strict_maxconn = true,
             "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
             TLV_FORMAT => self.has_formats = true,
             "namespace" => server.namespace = owned(),

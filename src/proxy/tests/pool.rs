@@ -188,3 +188,28 @@ fn long_bodies_arrive_whole() {
         }
     }
 }
+
+#[test]
+fn idle_connections_give_way_where_they_count() {
+    for (line, left) in [("", 2), (" strict-maxconn", 1)] {
+        let origin = Origin::new(|mut c| {
+            let mut line = Vec::new();
+            while line.last() != Some(&b'\n') {
+                line.extend(c.client.bytes(1));
+            }
+            while c.request().is_some() {
+                c.reply(ok("x"));
+            }
+        });
+        let server = format!(" server s @0 send-proxy maxconn 1 pool-low-conn 1{line}");
+        let p = with(&origin, " nbthread 1", &server);
+        visit(&p);
+        // What waits announced its client: it is not for this one.
+        let mut c = p.connect();
+        c.send(GET).response();
+        let counters = &p.backend().servers()[0].clone().counters;
+        eventually("kept", || {
+            connections(&p).0 == 2 && counters.used.get() == 0 && counters.idle.get() == left
+        });
+    }
+}

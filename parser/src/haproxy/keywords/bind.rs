@@ -7,7 +7,6 @@ const WORD: &[Arg] = &[Arg::Word("value")];
 const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
 const CLEAR: &str = "clients would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
-const KERNEL: &str = "the kernel's setting is used";
 
 const fn tls(name: &'static str, args: &'static [Arg]) -> Keyword {
     moot(name, NONE, args, TLS_DETAIL, "TLS setting")
@@ -50,12 +49,12 @@ pub const BIND: &[Keyword] = &[
     moot("process", NONE, WORD, "every thread serves every listener", "processes that listen"),
     moot("thread", NONE, WORD, "every thread serves every listener", "threads that listen"),
     moot("shards", NONE, WORD, "sockets are shared as it measures best", "sockets per listener"),
-    inert("tfo", NONE, FLAG, KERNEL, "TCP fast open"),
-    inert("mss", NONE, &[Arg::Int("mss", i32::MIN as i64, 65535)], KERNEL, "largest segment"),
+    full("tfo", NONE, FLAG, "TCP fast open"),
+    full("mss", NONE, &[Arg::Int("mss", i32::MIN as i64, 65535)], "largest segment"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
-    inert("tcp-ss", NONE, WORD, KERNEL, "TCP save syn"),
+    full("tcp-ss", NONE, WORD, "keep the packet that opens a connection"),
     refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
-    inert("cc", NONE, WORD, KERNEL, "congestion control"),
+    full("cc", NONE, WORD, "congestion control"),
     inert("label", NONE, WORD, "it is not shown", "label"),
     inert("idle-ping", NONE, &[MS], "idle connections are not probed", "probe idle connections"),
     full("namespace", NONE, &[NAME], "network namespace to listen in"),

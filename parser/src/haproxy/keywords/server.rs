@@ -31,7 +31,7 @@ pub const SERVER: &[Keyword] = &[
     full("slowstart", NONE, &[MS], "time to full load after a return"),
     full("cookie", NONE, &[Arg::Word("value")], "its value of the cookie"),
     full("redir", NONE, &[Arg::Word("prefix")], "redirect clients to it"),
-    inert("strict-maxconn", NONE, FLAG, "maxconn counts requests", "count connections"),
+    full("strict-maxconn", NONE, FLAG, "maxconn counts idle connections too"),
     full(
         "hash-key",
         NONE,
@@ -127,7 +127,7 @@ pub const SERVER: &[Keyword] = &[
     inert("tfo", NONE, FLAG, KERNEL, "TCP fast open"),
     moot("no-tfo", NONE, FLAG, "it is the default", "no TCP fast open"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
-    inert("cc", NONE, WORD, KERNEL, "congestion control"),
+    full("cc", NONE, WORD, "congestion control"),
     refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
     full("namespace", NONE, &[NAME], "network namespace to connect in"),
     refused(

@@ -108,6 +108,9 @@ pub enum PacketField {
     IpDf,
     /// `ip.dst`.
     IpDst,
+    /// `ip.fp(MODE)`: what tells hosts behind one address apart. Bits: 1 appends the TTL, 2 the kinds of TCP options, 4 the
+    /// source address.
+    IpFingerprint(u8),
     /// `ip.hdr`.
     IpHdr,
     /// `ip.proto`.

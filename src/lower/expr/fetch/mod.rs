@@ -163,6 +163,7 @@ const CONNECTION: &[FetchRow] = &[
     row("fc_rttvar", "([<unit>])", (0, 1), Any, |l, a| round_trip(l, a, Dir::Req, TcpNumber::RttVar)),
     row("bc_rtt", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::Rtt)),
     row("bc_rttvar", "([<unit>])", (0, 1), Server, |l, a| round_trip(l, a, Dir::Res, TcpNumber::RttVar)),
+    plain("fc_saved_syn", Any, |_, _| Some(F::SavedSyn)),
     row("fc_unacked", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Unacked))),
     row("fc_sacked", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Sacked))),
     row("fc_lost", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Lost))),

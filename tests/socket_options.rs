@@ -1,0 +1,127 @@
+//! What the kernel is asked to do with connections, as `ss` and the kernel's own counters show it: beside HAProxy.
+
+use std::time::Duration;
+
+use crate::lab::{Config, Connection, Host, Lab, Part, Program, proxy, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const CONFIG: &str = "\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend origin
+    bind 127.0.0.1:9000
+    http-request return status 200
+listen plain
+    bind 127.0.0.1:8000
+    server s 127.0.0.1:9000
+listen set
+    bind 127.0.0.1:8001 mss 1000 tfo CONTROL
+    server s 127.0.0.1:9000 CONTROL
+";
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Congestion control and largest segment of the only connection that `filter` finds.
+fn seen(host: &Host, filter: &str) -> (String, u64) {
+    let line = wait_for(filter, PATIENCE, || {
+        let list = host.sh(&format!("ss -Htin state established '{filter}'"));
+        // A line about the connection and one with what the kernel knows of it.
+        (list.lines().count() == 2).then(|| list.lines().last().unwrap().to_owned())
+    });
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let control = words.iter().find(|w| matches!(**w, "reno" | "cubic" | "bbr")).unwrap_or(&"");
+    let bytes = words.iter().find_map(|w| w.strip_prefix("mss:")).and_then(|n| n.parse().ok());
+    ((*control).to_owned(), bytes.unwrap_or_else(|| panic!("no mss in {line}")))
+}
+
+/// Connections that came with data in their first packet.
+fn opened_fast(host: &Host) -> u64 {
+    let counter = host.sh("nstat -asz TcpExtTCPFastOpenPassive | tail -1");
+    counter.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap()
+}
+
+#[test]
+fn the_kernel_is_told_what_haproxy_tells_it() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let mut found = Vec::new();
+    // Debian's HAProxy has no `cc` yet.
+    for (name, program, control) in
+        [("theirs", Program::reference("haproxy"), ""), ("ours", proxy(), "cc reno")]
+    {
+        let host = lab.host(name);
+        host.sh("sysctl -qw net.ipv4.tcp_fastopen=3");
+        let config = Config::written(&host, "options.cfg", &CONFIG.replace("CONTROL", control));
+        let _proxy = host.haproxy(&program, &config);
+        let mut facts = Vec::new();
+        for port in [8000, 8001] {
+            let mut client = wait_for("the proxy", PATIENCE, || {
+                let mut client = Connection::open(&host, &format!("127.0.0.1:{port}")).ok()?;
+                client.exchange(GET).ok().map(|_| client)
+            });
+            let (of_client, bytes) = seen(&host, &format!("sport = :{port}"));
+            facts.push(bytes);
+            if !control.is_empty() && port == 8001 {
+                // The idle connection of the first client is there too.
+                let controls = host.sh("ss -Htin state established 'dport = :9000'");
+                assert!(of_client == "reno" && controls.contains("reno"), "{of_client} {controls}");
+            }
+            client.exchange(GET).unwrap();
+        }
+        // The first visit gets a cookie, the second one uses it.
+        for port in [8000, 8001] {
+            let before = opened_fast(&host);
+            for _ in 0..2 {
+                host.sh(&format!("curl -s --tcp-fastopen http://127.0.0.1:{port}/"));
+            }
+            facts.push(opened_fast(&host) - before);
+        }
+        found.push(facts);
+    }
+    assert_eq!(found[0], found[1], "largest segments and fast openings of HAProxy, and ours");
+    assert!(found[0][1] < 1000 && found[0][2..] == [0, 1], "{found:?}");
+}
+
+#[test]
+fn the_packet_that_opened_a_connection_is_kept() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("kept");
+    let text = "\
+defaults
+    mode http
+    timeout client 5s
+frontend f
+    bind 127.0.0.1:8001 tcp-ss 1
+    bind 127.0.0.1:8002 tcp-ss 2
+    bind 127.0.0.1:8003
+    tcp-request connection set-var(sess.syn) fc_saved_syn
+    http-request set-var(sess.ip) var(sess.syn),eth.data if { dst_port 8002 }
+    http-request set-var(sess.ip) var(sess.syn) if { dst_port 8001 }
+    http-request return status 200 hdr x-src %[var(sess.ip),ip.src] hdr x-port %[var(sess.ip),ip.data,tcp.dst] \
+hdr x-fp %[var(sess.ip),ip.fp(5),hex] hdr x-options %[var(sess.ip),ip.fp(2),bytes(8),hex] \
+hdr x-again %[fc_saved_syn,length]
+";
+    let _proxy = host.haproxy(&proxy(), &Config::written(&host, "syn.cfg", text));
+    for (port, source) in [(8001, Some("127.0.0.1")), (8002, Some("127.0.0.1")), (8003, None)] {
+        let answer = wait_for("the proxy", PATIENCE, || {
+            Connection::open(&host, &format!("127.0.0.1:{port}")).ok()?.exchange(GET).ok()
+        });
+        let header = |name: &str| answer.header(name).filter(|value| !value.is_empty());
+        assert_eq!(header("x-src"), source, "{port}");
+        assert_eq!(header("x-again"), None, "the kernel gives it away once");
+        let Some(print) = header("x-fp") else {
+            assert_eq!(source, None);
+            continue;
+        };
+        assert_eq!(header("x-port"), Some(&*port.to_string()));
+        // TOS 0; not to be fragmented and a TTL up to 64; 40 bytes of header; at the end TTL and address.
+        assert!(print.starts_with("0050A") && print.ends_with("407F000001"), "{print}");
+        // Linux offers MSS, selective acknowledgement, timestamps, one filler and window scaling.
+        assert_eq!(header("x-options"), Some("0204080103"));
+        // The same kinds as bits, in byte 7.
+        assert_eq!(&print[14..16], "47");
+    }
+}
