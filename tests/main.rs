@@ -27,6 +27,7 @@ mod bombs;
 mod check;
 mod check_services;
 mod check_side_by_side;
+mod check_ways;
 mod cli;
 mod compat;
 mod full_stack;

@@ -80,7 +80,10 @@ impl Proxy {
             server.mirror(&state);
             (effects, state.op())
         };
-        self.perform(server, effects, op);
+        // Most checks say what is known already; nobody is to be woken for that.
+        if !effects.is_empty() {
+            self.perform(server, effects, op);
+        }
     }
 
     /// Does what a state machine that now is in `op` said.

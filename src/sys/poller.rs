@@ -29,14 +29,21 @@ impl Poller {
         Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
     }
 
-    /// Tell every time that something new can be done with a socket: bytes have come, there is room, the end, an error.
+    /// Tell every time that something new can be done with a socket: bytes have come, the end, an error, and, if `room`
+    /// matters, that there is some.
     ///
     /// # Errors
     /// What the kernel says.
-    pub fn add_edges(&self, fd: impl AsFd, key: usize) -> io::Result<()> {
-        let interest =
-            EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
-        Ok(self.0.add(fd, EpollEvent::new(interest, key as u64))?)
+    pub fn add_edges(&self, fd: impl AsFd, key: usize, room: bool) -> io::Result<()> {
+        Ok(self.0.add(fd, EpollEvent::new(edges(room), key as u64))?)
+    }
+
+    /// From now on room matters, see [`Self::add_edges`].
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_room(&self, fd: impl AsFd, key: usize) -> io::Result<()> {
+        Ok(self.0.modify(fd, &mut EpollEvent::new(edges(true), key as u64))?)
     }
 
     /// What is new, each key at most once. Whether there may be more. Does not wait.
@@ -77,6 +84,11 @@ impl Poller {
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) };
         Ok(Watch(fd.map_err(|e| e.into_parts().1)?))
     }
+}
+
+fn edges(room: bool) -> EpollFlags {
+    let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
+    if room { interest | EpollFlags::EPOLLOUT } else { interest }
 }
 
 /// What is new about a socket.

@@ -89,6 +89,19 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((stream, addr.as_socket().ok_or(io::ErrorKind::InvalidData)?))
 }
 
+/// Resets the connection of a socket, which can be connected again afterwards; its options stay.
+///
+/// # Errors
+/// What the kernel says.
+pub fn disconnect(socket: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
+    let nowhere = libc::sockaddr { sa_family: libc::AF_UNSPEC as libc::sa_family_t, sa_data: [0; 14] };
+    // SAFETY: the descriptor is borrowed for the call, which reads as many bytes of the address as it is told.
+    let rc = unsafe {
+        libc::connect(socket.as_raw_fd(), &raw const nowhere, size_of::<libc::sockaddr>() as libc::socklen_t)
+    };
+    if rc == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// What the kernel counts for a connection (`TCP_INFO`); times in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Info {

@@ -29,6 +29,16 @@ pub(super) enum Kind {
     Agent,
 }
 
+impl Kind {
+    /// The other of the two.
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Check => Self::Agent,
+            Self::Agent => Self::Check,
+        }
+    }
+}
+
 /// A check.
 pub(super) struct Entry {
     pub(super) kind: Kind,
@@ -36,6 +46,8 @@ pub(super) struct Entry {
     pub(super) server: Arc<Server>,
     script: Arc<Script>,
     pub(super) machine: Machine,
+    /// Number of the entry of the server's other check.
+    pub(super) partner: Option<usize>,
     /// Timers with another number are void.
     pub(super) armed: u64,
     /// When the timer fires.
@@ -105,6 +117,7 @@ impl Entry {
             server: server.clone(),
             script,
             machine,
+            partner: None,
             armed: 0,
             due: sys::clock::now(),
             running: None,
@@ -205,6 +218,9 @@ impl Entry {
     }
 
     pub(super) fn change(&self, op: Op) {
+        if self.server.with_state(|state| state.ignores(op)) {
+            return;
+        }
         // With `option log-health-checks` the check's own line has said why.
         let cause = if self.machine.logs_all() { Cause::Tracking } else { self.cause() };
         self.proxy.change_server(&self.server, |state, now| state.set_op(op, &cause, now));

@@ -1,19 +1,19 @@
 //! All checks of all servers on one thread.
 //!
-//! A server between two checks costs one entry in a heap of timers; a check on the wire is a socket in a poller and what is
+//! A server between two checks costs one entry in a queue of timers; a check on the wire is a socket in a poller and what is
 //! known of its dialogue. Only programs (`external-check`) are tasks.
 //! Slow starts tick here too.
 
 mod entry;
 mod external;
 mod probe;
+mod spare;
 mod stage;
 mod talk;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,9 +32,10 @@ use crate::sys;
 use crate::sys::poller::{Edge, Poller, Watch};
 use crate::sys::profile::{Work, measured};
 use entry::{Entry, Job, Kind, Run};
+use spare::Wire;
 use talk::Talk;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 enum Timer {
     /// Check this entry, if its timer still has this number.
     Check(usize, u64),
@@ -54,13 +55,13 @@ pub struct Runner {
     by_server: HashMap<(ProxyIdx, usize, Kind), usize>,
     /// Entries of servers that were deleted.
     vacant: Vec<usize>,
-    timers: BinaryHeap<Reverse<(Instant, Timer)>>,
+    /// By moment; most share theirs, see [`Self::together`].
+    timers: BTreeMap<Instant, Vec<Timer>>,
     orders: mpsc::UnboundedReceiver<AddressedOrder>,
     ended: mpsc::UnboundedReceiver<Ended>,
     ends: mpsc::UnboundedSender<Ended>,
     numbers: u64,
-    /// The sockets of all checks, under the numbers of their entries.
-    poller: Poller,
+    wire: Wire,
     /// Tells when the poller has something to tell.
     watch: Watch,
     /// What it has told last; empty in between.
@@ -116,13 +117,13 @@ impl Runner {
             entries: Vec::new(),
             by_server: HashMap::new(),
             vacant: Vec::new(),
-            timers: BinaryHeap::new(),
+            timers: BTreeMap::new(),
             orders,
             ended,
             ends,
             numbers: 0,
             watch: poller.watch()?,
-            poller,
+            wire: Wire::new(poller),
             told: Vec::new(),
             node: node.into(),
             started: sys::clock::now(),
@@ -145,6 +146,7 @@ impl Runner {
     /// Adds a check, in the place of one that is gone if there is any; its number.
     fn add(&mut self, entry: Entry) -> usize {
         let key = (entry.proxy.idx, entry.server.index, entry.kind);
+        let other = (key.0, key.1, entry.kind.other());
         let index = self.vacant.pop().unwrap_or(self.entries.len());
         if index == self.entries.len() {
             self.entries.push(entry);
@@ -152,6 +154,10 @@ impl Runner {
             self.entries[index] = entry;
         }
         self.by_server.insert(key, index);
+        if let Some(&partner) = self.by_server.get(&other) {
+            self.entries[partner].partner = Some(index);
+            self.entries[index].partner = Some(partner);
+        }
         index
     }
 
@@ -165,7 +171,7 @@ impl Runner {
             self.arm(index, at);
         }
         loop {
-            let next = self.timers.peek().map(|Reverse((at, _))| *at);
+            let next = self.timers.first_key_value().map(|(at, _)| *at);
             let timer = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -189,7 +195,11 @@ impl Runner {
     fn arm(&mut self, index: usize, at: Instant) {
         self.numbers += 1;
         (self.entries[index].armed, self.entries[index].due) = (self.numbers, at);
-        self.timers.push(Reverse((at, Timer::Check(index, self.numbers))));
+        self.set_timer(at, Timer::Check(index, self.numbers));
+    }
+
+    fn set_timer(&mut self, at: Instant, timer: Timer) {
+        self.timers.entry(at).or_default().push(timer);
     }
 
     /// The moment on a grid after `at`: checks of thousands of servers then start a few at once, and wake the thread once.
@@ -206,25 +216,25 @@ impl Runner {
 
     fn fire(&mut self) {
         let now = sys::clock::now();
-        while self.timers.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((_, timer))) = self.timers.pop() else { return };
-            match timer {
-                // A process that only finishes its sessions leaves the checks to the next one.
-                Timer::Check(..) if self.live.is_stopping() => {}
-                Timer::Check(index, number) if self.entries[index].armed == number => {
-                    self.step(index, Input::Due);
+        while let Some(due) = self.timers.first_entry().filter(|first| *first.key() <= now) {
+            for timer in due.remove() {
+                match timer {
+                    // A process that only finishes its sessions leaves the checks to the next one.
+                    Timer::Check(..) if self.live.is_stopping() => {}
+                    Timer::Check(index, number) if self.entries[index].armed == number => {
+                        self.step(index, Input::Due);
+                    }
+                    Timer::Check(..) => {}
+                    Timer::Late(index, number) => self.give_up(index, number, now),
+                    Timer::WarmUp(proxy, server) => self.warm_up(proxy, server),
                 }
-                Timer::Check(..) => {}
-                Timer::Late(index, number) => self.give_up(index, number, now),
-                Timer::WarmUp(proxy, server) => self.warm_up(proxy, server),
             }
         }
     }
 
     fn obey(&mut self, (proxy, server, order): AddressedOrder) {
         if let CheckOrder::WarmUpIn(after) = order {
-            self.timers.push(Reverse((sys::clock::now() + after, Timer::WarmUp(proxy, server))));
-            return;
+            return self.set_timer(sys::clock::now() + after, Timer::WarmUp(proxy, server));
         }
         if order == CheckOrder::Join {
             return self.join(proxy, server);
@@ -273,6 +283,9 @@ impl Runner {
         // Timers of the entry are void; its place is kept for the next server that joins.
         self.entries[index].armed = 0;
         self.entries[index].running = None;
+        if let Some(partner) = self.entries[index].partner.take() {
+            self.entries[partner].partner = None;
+        }
         self.vacant.push(index);
     }
 
@@ -287,7 +300,7 @@ impl Runner {
         let entry = &mut self.entries[index];
         // A run that was given up may have ended at the same moment. Whoever sees its connection end may look what has come
         // of it: it lives as long as `run`.
-        if let Some(run) = entry.running.take_if(|run| run.number == number) {
+        if let Some(mut run) = entry.running.take_if(|run| run.number == number) {
             let duration = sys::clock::now().saturating_duration_since(run.started);
             if verdict.status.outcome() != Outcome::Failed {
                 entry.server.forgive();
@@ -316,18 +329,16 @@ impl Runner {
                 },
             );
             self.step(index, Input::Ended(verdict, duration));
+            if let Job::Talk(talk) = &mut run.job {
+                talk.hang_up(&mut self.wire);
+            }
         }
     }
 
     /// Whether nothing but this check keeps its server down.
     fn others_up(&self, index: usize) -> bool {
         let entry = &self.entries[index];
-        let other = match entry.kind {
-            Kind::Check => Kind::Agent,
-            Kind::Agent => Kind::Check,
-        };
-        let key = (entry.proxy.idx, entry.server.index, other);
-        let other = self.by_server.get(&key).map(|&at| &self.entries[at].machine);
+        let other = entry.partner.map(|at| &self.entries[at].machine);
         let agreed = other.is_none_or(|machine| !machine.is_enabled() || machine.is_up());
         let stopping = entry.server.with_state(|s| s.op() == Op::Stopping);
         agreed && !(entry.kind == Kind::Agent && stopping)
@@ -385,17 +396,17 @@ impl Runner {
         entry.running = Some(Run { number, started, late: None, job });
         CHECK.tell(0, || self.entries[index].about(index), |_| self.entries[index].whose());
         if talks {
-            self.go_on(index, |talk, poller| talk.go_on(poller, index));
+            self.go_on(index, |talk, wire| talk.go_on(wire, index));
         }
     }
 
     /// Goes on with the run of an entry, to its end or until it has to wait.
-    fn go_on(&mut self, index: usize, go: impl FnOnce(&mut Talk, &Poller) -> Option<Verdict>) {
+    fn go_on(&mut self, index: usize, go: impl FnOnce(&mut Talk, &mut Wire) -> Option<Verdict>) {
         let Some(Run { number, late, job: Job::Talk(talk), .. }) = &mut self.entries[index].running else {
             return;
         };
         let number = *number;
-        if let Some(verdict) = go(talk, &self.poller) {
+        if let Some(verdict) = go(talk, &mut self.wire) {
             let reply = talk.take_agent_reply();
             return self.finish(index, number, verdict, reply);
         }
@@ -409,7 +420,7 @@ impl Runner {
     fn expect_end(&mut self, index: usize, number: u64, deadline: Instant) {
         let left = deadline.saturating_duration_since(sys::clock::now());
         let at = self.together(deadline, left);
-        self.timers.push(Reverse((at, Timer::Late(index, number))));
+        self.set_timer(at, Timer::Late(index, number));
     }
 
     /// Takes what has come to the sockets.
@@ -417,9 +428,9 @@ impl Runner {
         let mut told = std::mem::take(&mut self.told);
         // One look at a time: what a check does may close a socket that a second look would still tell of.
         loop {
-            let more = self.poller.edges(&mut told);
+            let more = self.wire.poller.edges(&mut told);
             for edge in told.drain(..) {
-                self.go_on(edge.key, |talk, poller| talk.wake(edge, poller));
+                self.go_on(edge.key, |talk, wire| talk.wake(edge, wire));
             }
             if !more {
                 break;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use socket2::{Domain, Socket, Type};
 
 use super::external::Call;
+use super::spare::Make;
 use crate::health::dialogue::Way;
 use crate::health::script::{Script, Step};
 use crate::ir::check;
@@ -73,6 +74,22 @@ impl Plan {
         self.relay.filter(|_| way.via_socks4 || way.as_server && self.via_relay)
     }
 
+    /// Whether something is sent behind something that was sent.
+    fn speaks_twice(&self, way: &Way) -> bool {
+        let sends = self
+            .script
+            .steps
+            .iter()
+            .filter(|step| matches!(step, Step::Send(_) | Step::SendHttp(_) | Step::SendHello));
+        sends.count() + usize::from(self.proxy_version(way).is_some()) > 1
+    }
+
+    /// What a socket of another check has to be to serve this one; `None`: it needs one of its own.
+    pub(super) fn make(&self, addr: SocketAddr, way: &Way) -> Option<Make> {
+        let common = !way.linger && self.source.is_none() && self.server.ir.namespace.is_none();
+        common.then(|| Make { ipv4: addr.is_ipv4(), nodelay: self.speaks_twice(way) })
+    }
+
     /// A socket that does not block, with the options of the check.
     pub(super) fn socket_for(&self, addr: SocketAddr, way: &Way) -> Result<Socket, Failure> {
         let namespace = self.server.ir.namespace.as_deref();
@@ -118,6 +135,11 @@ pub(super) fn reason(error: &io::Error) -> String {
     format!("{kind} ({})", words(error))
 }
 
+/// The same for a socket of this host's file system, of which HAProxy tells no kinds.
+pub(super) fn local_reason(error: &io::Error) -> String {
+    format!("General socket error ({})", words(error))
+}
+
 /// Why there is no connection.
 pub(super) enum Failure {
     NoSocket(String),
@@ -142,16 +164,7 @@ fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<Socket> {
         // A reset frees the port at once; thousands of checks would leave thousands in TIME-WAIT.
         socket.set_linger(Some(Duration::ZERO))?;
     }
-    if way.speaks_first {
-        // The handshake's last ACK may go with what is sent or with the reset: one packet less for both.
-        socket.set_tcp_quickack(false)?;
-    }
-    let sends = plan
-        .script
-        .steps
-        .iter()
-        .filter(|step| matches!(step, Step::Send(_) | Step::SendHttp(_) | Step::SendHello));
-    if sends.count() + usize::from(plan.proxy_version(way).is_some()) > 1 {
+    if plan.speaks_twice(way) {
         socket.set_tcp_nodelay(true)?;
     }
     if let Some(source) = plan.source.filter(|s| s.is_ipv4() == addr.is_ipv4()) {

@@ -9,7 +9,8 @@ use std::time::Instant;
 use nix::libc;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::probe::{Failure, Plan, Target, reason};
+use super::probe::{Failure, Plan, Target, local_reason, reason};
+use super::spare::{Make, Wire};
 use super::stage::Stage;
 use crate::handshake::{proxy_protocol, socks4};
 use crate::health::Verdict;
@@ -17,7 +18,7 @@ use crate::health::dialogue::{Action, Dialogue, Subject, Way};
 use crate::health::proto::agent::Reply;
 use crate::ir::server::SendProxy;
 use crate::sys;
-use crate::sys::poller::{Edge, Poller};
+use crate::sys::poller::Edge;
 
 /// Most bytes read at once.
 const READ_SIZE: usize = 4096;
@@ -30,6 +31,10 @@ pub(super) struct Talk {
     /// How the connection was made, or is being made.
     way: Way,
     socket: Option<Socket>,
+    /// It can serve another check as well.
+    make: Option<Make>,
+    /// What the poller tells of the socket.
+    told: Told,
     /// There may be something to read, which nobody will tell again.
     readable: bool,
     /// After what can be read comes the end.
@@ -60,6 +65,17 @@ enum Wait {
     Answer,
 }
 
+/// What a poller tells of a socket. One whose connection stands at once, as it does within a host, may never need it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    /// Nothing.
+    Nothing,
+    /// What comes.
+    Input,
+    /// That, and when there is room.
+    Everything,
+}
+
 /// Whether something can be done at once.
 enum Progress {
     Done,
@@ -74,12 +90,35 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
+/// Begins a connection. Whether it stands already: the second call asks, as whoever is on this host has answered by then.
+fn connect_to(socket: &Socket, addr: &SockAddr) -> io::Result<bool> {
+    for under_way in [libc::EINPROGRESS, libc::EALREADY] {
+        match socket.connect(addr) {
+            Err(e) if e.raw_os_error() == Some(under_way) => {}
+            done => return done.map(|()| true),
+        }
+    }
+    Ok(false)
+}
+
 impl Talk {
     pub(super) fn new(plan: Plan, stage: Stage, subject: Subject, now: Instant) -> Self {
         let dialogue = Dialogue::new(plan.script.clone(), subject, stage);
         let deadline = now + plan.connect_time();
-        let (wait, way, socket, out) = (Wait::Nothing, Way::default(), None, Default::default());
-        Self { plan, dialogue, wait, way, socket, readable: false, over: false, ended: false, deadline, out }
+        Self {
+            plan,
+            dialogue,
+            wait: Wait::Nothing,
+            way: Way::default(),
+            socket: None,
+            make: None,
+            told: Told::Nothing,
+            readable: false,
+            over: false,
+            ended: false,
+            deadline,
+            out: Default::default(),
+        }
     }
 
     /// What an agent said, if it was one and said something.
@@ -93,7 +132,7 @@ impl Talk {
     }
 
     /// Something is new about the socket. A verdict, if that was all.
-    pub(super) fn wake(&mut self, edge: Edge, poller: &Poller) -> Option<Verdict> {
+    pub(super) fn wake(&mut self, edge: Edge, wire: &mut Wire) -> Option<Verdict> {
         self.readable |= edge.readable;
         self.over |= edge.over;
         if matches!(self.wait, Wait::Connection) {
@@ -104,18 +143,18 @@ impl Talk {
             }
             self.connected();
         }
-        self.go_on(poller, edge.key)
+        self.go_on(wire, edge.key)
     }
 
     /// Goes as far as it can without waiting. A verdict, if that was to the end.
-    pub(super) fn go_on(&mut self, poller: &Poller, key: usize) -> Option<Verdict> {
+    pub(super) fn go_on(&mut self, wire: &mut Wire, key: usize) -> Option<Verdict> {
         loop {
             let done = match self.wait {
-                Wait::Connection => return None,
+                Wait::Connection => Ok(Progress::NotYet),
                 Wait::Nothing => match self.dialogue.action() {
                     Action::Finish(verdict) => return Some(verdict),
                     Action::Connect(way) => {
-                        if let Err(failure) = self.connect(way, poller, key) {
+                        if let Err(failure) = self.connect(way, wire) {
                             return Some(match failure {
                                 Failure::NoSocket(text) => self.dialogue.no_socket(&text),
                                 Failure::Connect(error) => self.dialogue.failed(&reason(&error)),
@@ -137,7 +176,7 @@ impl Talk {
                 Wait::Answer => self.hear(),
             };
             match done {
-                Ok(Progress::NotYet) => return None,
+                Ok(Progress::NotYet) => return self.listen(wire, key),
                 Ok(Progress::Done) => self.wait = self.after(),
                 Err(failure) => return Some(failure),
             }
@@ -156,18 +195,43 @@ impl Talk {
         Wait::Nothing
     }
 
-    fn connect(&mut self, way: Way, poller: &Poller, key: usize) -> Result<(), Failure> {
+    /// Sees to it that the poller tells when it can go on. A verdict, if it cannot.
+    fn listen(&mut self, wire: &Wire, key: usize) -> Option<Verdict> {
+        let wanted = match self.wait {
+            Wait::Relay(..) | Wait::Answer => Told::Input,
+            _ => Told::Everything,
+        };
+        let socket = self.socket.as_ref().filter(|_| self.told < wanted)?;
+        let done = match self.told {
+            Told::Nothing => wire.poller.add_edges(socket.as_fd(), key, wanted == Told::Everything),
+            _ => wire.poller.add_room(socket.as_fd(), key),
+        };
+        self.told = wanted;
+        done.err().map(|e| self.dialogue.no_socket(&reason(&e)))
+    }
+
+    /// The check is over: its connection ends, and the socket may serve another one.
+    pub(super) fn hang_up(&mut self, wire: &mut Wire) {
+        if let Some((make, socket)) = self.make.zip(self.socket.take()) {
+            wire.keep(make, socket, self.told != Told::Nothing);
+        }
+    }
+
+    fn connect(&mut self, way: Way, wire: &mut Wire) -> Result<(), Failure> {
         // Closed before the next one is opened: it may need the same port.
         self.socket = None;
         self.deadline = sys::clock::now() + self.plan.connect_time();
         let relay = self.plan.relay(&way);
         let no_socket = |e: io::Error| Failure::NoSocket(reason(&e));
+        let mut made = None;
         let (socket, standing) = match self.plan.destination(&way) {
             Target::Unix(path) if relay.is_none() => {
                 let socket =
                     Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).map_err(no_socket)?;
                 // It fails at once or not at all: no connection was ever under way.
-                SockAddr::unix(path).and_then(|addr| socket.connect(&addr)).map_err(no_socket)?;
+                SockAddr::unix(path)
+                    .and_then(|addr| socket.connect(&addr))
+                    .map_err(|e| Failure::NoSocket(local_reason(&e)))?;
                 (socket, true)
             }
             Target::Ip(addr) if addr.port() != 0 => {
@@ -175,19 +239,24 @@ impl Talk {
                     return Err(Failure::Connect(io::Error::from_raw_os_error(libc::EINVAL)));
                 }
                 let addr = relay.unwrap_or(addr);
-                let socket = self.plan.socket_for(addr, &way)?;
-                match socket.connect(&addr.into()) {
-                    Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => return Err(Failure::Connect(e)),
-                    _ => (socket, false),
+                made = self.plan.make(addr, &way);
+                let socket = match made.and_then(|make| wire.take(make)) {
+                    Some(socket) => socket,
+                    None => self.plan.socket_for(addr, &way)?,
+                };
+                if way.speaks_first {
+                    // The handshake's last ACK may go with what is sent or with the reset: one packet less for both.
+                    socket.set_tcp_quickack(false).map_err(no_socket)?;
                 }
+                let standing = connect_to(&socket, &addr.into()).map_err(Failure::Connect)?;
+                (socket, standing)
             }
             Target::Ip(_) | Target::Unix(_) | Target::Nowhere => {
                 return Err(Failure::NoSocket(String::new()));
             }
         };
-        (self.readable, self.over, self.ended) = (false, false, false);
-        poller.add_edges(socket.as_fd(), key).map_err(no_socket)?;
-        (self.socket, self.way, self.wait) = (Some(socket), way, Wait::Connection);
+        (self.readable, self.over, self.ended, self.told) = (false, false, false, Told::Nothing);
+        (self.socket, self.make, self.way, self.wait) = (Some(socket), made, way, Wait::Connection);
         if standing {
             self.connected();
         }

@@ -4,7 +4,7 @@ use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
-use tandem_parser::value::{Address, Host};
+use tandem_parser::value::{self, Address, Host};
 
 use super::super::expr::{Language, LfUse, Site};
 use super::context::span_at;
@@ -235,7 +235,15 @@ fn connect(language: &mut Language<'_>, line: &Statement) -> Read {
             "linger" => how.linger = true,
             "comment" => comment = setting.text(0).map(Into::into),
             "addr" => {
-                how.addr = setting.addresses(0).first().and_then(|addr| target(language, addr, setting))
+                let addr = setting.addresses(0).first();
+                how.addr = addr.and_then(|addr| target(language, line.name(), addr, setting));
+            }
+            // A check over HTTP goes on with HTTP/1, which is told where it stands.
+            "proto" if line.name().starts_with("tcp") && setting.text(0) != Some("none") => {
+                let word = setting.word(0)?;
+                let message =
+                    format!("'{}' : 'proto' : invalid MUX protocol '{word}' for tcp-check.", line.name());
+                return language.alert(Reason::InvalidValue, word.span, message);
             }
             "port" => how.port = Some(port(language, line.name(), setting.word(0)?)?),
             // The others are reported where they stand.
@@ -259,10 +267,21 @@ fn port(language: &mut Language<'_>, keyword: &str, word: &Word) -> Option<Port>
     Some(Port::Computed(Box::new(expr)))
 }
 
-fn target(language: &mut Language<'_>, addr: &Address, setting: &Statement) -> Option<Target> {
+fn target(language: &mut Language<'_>, keyword: &str, addr: &Address, setting: &Statement) -> Option<Target> {
     if let Some(socket) = addr.socket(0) {
         return Some(socket.into());
     }
+    let port = match addr {
+        Address::Inet { port: value::Port::None, .. } => None,
+        Address::Inet { port: value::Port::One(port), .. } => Some(*port).filter(|port| *port != 0),
+        Address::Inet { port: several, .. } => {
+            let what = if matches!(several, value::Port::Offset(_)) { "offset" } else { "range" };
+            let written = setting.text(0).unwrap_or_default();
+            let message = format!("'{keyword}' : 'addr' : port {what} not permitted here in '{written}'.");
+            return language.alert(Reason::InvalidValue, span_at(setting, 0), message);
+        }
+        _ => None,
+    };
     match addr {
         Address::Unix { path, .. } => Some(Target::Unix(path.into())),
         Address::Inet { host: Host::Name(name), .. } => {
@@ -276,7 +295,7 @@ fn target(language: &mut Language<'_>, addr: &Address, setting: &Statement) -> O
                 language.say(Diagnostic::new(severity, Reason::Environment, span_at(setting, 0), message));
                 return None;
             };
-            Some(Target::Ip(ip, None))
+            Some(Target::Ip(ip, port))
         }
         _ => None,
     }

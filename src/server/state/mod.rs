@@ -136,12 +136,17 @@ impl ServerState {
         self.settings.label.track.as_ref().map(|(b, s)| (b.as_str(), s.as_str()))
     }
 
+    /// Whether [`Self::set_op`] with this state would change nothing.
+    #[must_use]
+    pub fn ignores(&self, op: Op) -> bool {
+        op == self.op || (op.is_up() && self.op.is_up()) || self.admin.any(Admin::MAINT)
+    }
+
     /// A check came to a verdict (or a command spoke for it): the operational state changes unless it is that
     /// already, or the server is in maintenance. [`Op::Starting`] and [`Op::Running`] both mean up.
     pub fn set_op(&mut self, op: Op, cause: &Cause, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
-        let same = op == self.op || (op.is_up() && self.op.is_up());
-        if same || self.admin.any(Admin::MAINT) {
+        if self.ignores(op) {
             return effects;
         }
         let was_stopping = self.was_stopping();

@@ -1,0 +1,162 @@
+//! Where checks go and how they begin, beside HAProxy: `connect` with its address, port and PROXY header, the server's own
+//! settings, and what of them `connect` takes over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::lab::{Config, Host, Lab, Part, Program, proxy, wait_for};
+
+/// Rules, and settings of the server. `P2` is another port than the server's.
+const CASES: &[(&str, &str)] = &[
+    ("tcp-check connect;SAY", "check"),
+    ("tcp-check connect port P2;SAY", "check"),
+    ("tcp-check connect port int(P2);SAY", "check"),
+    ("tcp-check connect addr 127.0.0.2;SAY", "check"),
+    ("tcp-check connect addr 127.0.0.2:P2;SAY", "check"),
+    ("tcp-check connect addr localhost:P2;SAY", "check"),
+    ("tcp-check connect addr 127.0.0.2 port P2;SAY", "check"),
+    ("tcp-check connect send-proxy;SAY", "check"),
+    ("tcp-check connect linger;SAY", "check"),
+    ("tcp-check connect;SAY", "check check-send-proxy"),
+    ("tcp-check connect default;SAY", "check check-send-proxy"),
+    ("tcp-check connect default;SAY", "check port P2 addr 127.0.0.2"),
+    ("tcp-check connect;SAY", "check port P2 addr 127.0.0.2"),
+    ("tcp-check connect addr 127.0.0.2;SAY", "check port P2"),
+    ("tcp-check connect;SAY;tcp-check connect port P2 linger;SAY", "check"),
+    ("tcp-check connect default;SAY", "check send-proxy-v2"),
+    ("tcp-check connect default;SAY", "check send-proxy-v2 port P2"),
+    ("tcp-check connect linger send-proxy default;SAY", "check send-proxy-v2"),
+    ("http-check connect port P2 send-proxy linger;ASK", "check"),
+    ("http-check connect addr 127.0.0.2;ASK", "check"),
+    ("http-check connect;ASK", "check send-proxy"),
+    ("http-check connect default;ASK", "check send-proxy"),
+];
+
+/// First of the ports, two for each case.
+const FIRST_PORT: usize = 9400;
+
+/// How often each must have been checked.
+const TIMES: usize = 3;
+
+fn config() -> String {
+    let mut out =
+        "global\n    stats socket /run/ways.sock\ndefaults\n    mode tcp\n    timeout connect 10s\n"
+            .to_owned();
+    out += "    timeout client 10s\n    timeout server 10s\n    timeout check 10s\n";
+    for (at, (rules, server)) in CASES.iter().enumerate() {
+        let port = FIRST_PORT + 2 * at;
+        let of_port = |text: &str| text.replace("P2", &(port + 1).to_string());
+        let option = if rules.starts_with("http") { "option httpchk" } else { "option tcp-check" };
+        out += &format!("backend b{at}\n    {option}\n");
+        let rules = rules
+            .replace("SAY", "tcp-check send PING;tcp-check expect string PONG")
+            .replace("ASK", "http-check send meth GET uri /;http-check expect status 200");
+        rules.split(';').for_each(|rule| out += &format!("    {}\n", of_port(rule)));
+        out += &format!("    server s 127.0.0.1:{port} inter 200ms {}\n", of_port(server));
+    }
+    out
+}
+
+/// What came to `address`, ports of clients left out, and whether it ended without a reset.
+type Came = BTreeMap<String, (usize, BTreeSet<String>, bool)>;
+
+fn serve(address: &str, mut stream: TcpStream, came: &Mutex<Came>) {
+    // A client that has gone already is none that said something.
+    let (Ok(()), Ok(peer)) = (stream.set_read_timeout(Some(Duration::from_secs(20))), stream.peer_addr())
+    else {
+        return;
+    };
+    let (mut said, mut piece) = (Vec::new(), [0; 1024]);
+    let clean = loop {
+        match stream.read(&mut piece) {
+            Ok(0) => break true,
+            Ok(n) => said.extend_from_slice(&piece[..n]),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break false,
+        }
+        let answer: &[u8] = match &said {
+            s if s.ends_with(b"PING") => b"PONG",
+            s if s.ends_with(b"\r\n\r\n") && s.windows(4).any(|w| w == b"GET ") => b"HTTP/1.0 200 OK\r\n\r\n",
+            _ => b"",
+        };
+        // Whoever does not want it has gone.
+        let _ = stream.write_all(answer);
+    };
+    let text = String::from_utf8_lossy(&said).replace(&format!(" {} ", peer.port()), " PORT ");
+    let mut came = came.lock().unwrap();
+    let (times, texts, ends) = came.entry(address.to_owned()).or_default();
+    *times += 1;
+    texts.insert(text);
+    *ends |= clean;
+}
+
+/// What each place heard of the program's checks.
+fn observe(lab: &Lab, name: &str, program: &Program) -> Came {
+    let host = lab.host(name);
+    let came: Arc<Mutex<Came>> = Arc::default();
+    for port in FIRST_PORT..FIRST_PORT + 2 * CASES.len() {
+        for ip in ["127.0.0.1", "127.0.0.2"] {
+            let address = format!("{ip}:{port}");
+            let listener = host.run(|| TcpListener::bind(&address)).unwrap();
+            let came = came.clone();
+            std::thread::spawn(move || {
+                for stream in listener.incoming().flatten() {
+                    let (address, came) = (address.clone(), came.clone());
+                    std::thread::spawn(move || serve(&address, stream, &came));
+                }
+            });
+        }
+    }
+    let _proxy = host.haproxy(program, &Config::written(&host, "ways.cfg", &config()));
+    wait_for("all checks", Duration::from_secs(40), || {
+        let came = came.lock().unwrap();
+        let seen = |at: usize| {
+            let of_case = |address: &str| {
+                let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or(0);
+                (port - FIRST_PORT) / 2 == at
+            };
+            came.iter().any(|(address, (times, ..))| of_case(address) && *times >= TIMES)
+        };
+        (0..CASES.len()).all(seen).then_some(())
+    });
+    up(&host);
+    came.lock().unwrap().clone()
+}
+
+/// Nobody is down: each check came to its end.
+fn up(host: &Host) {
+    let stat = host.tell("/run/ways.sock", "show stat -1 4 -1");
+    let down: Vec<&str> = stat.lines().filter(|line| line.contains(",DOWN,")).collect();
+    assert!(down.is_empty(), "{down:#?}");
+}
+
+#[test]
+fn checks_go_where_haproxys_go() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let reference = Program::reference("haproxy");
+    let (ours, theirs) = std::thread::scope(|scope| {
+        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
+        let theirs = observe(&lab, "theirs", &reference);
+        (ours.join().unwrap(), theirs)
+    });
+    let texts = |came: &Came| -> BTreeMap<String, BTreeSet<String>> {
+        came.iter().map(|(address, (_, texts, _))| (address.clone(), texts.clone())).collect()
+    };
+    assert_eq!(texts(&ours), texts(&theirs));
+    // With `linger` connections end, all others are reset.
+    for (at, (rules, _)) in CASES.iter().enumerate() {
+        let lingers = rules.contains("linger");
+        let port = FIRST_PORT + 2 * at;
+        let ended = |came: &Came| {
+            let of_case = |address: &&String| {
+                address.ends_with(&format!(":{port}")) || address.ends_with(&format!(":{}", port + 1))
+            };
+            came.keys().filter(of_case).any(|address| came[address].2)
+        };
+        assert_eq!(ended(&ours), lingers, "{rules}");
+        assert!(ended(&theirs) || !lingers, "{rules}");
+    }
+}
