@@ -147,7 +147,7 @@ fn settle(sides: &[Side; 2], when: &str, backend: &str, addresses: &[&str]) {
 }
 
 fn wait_for_some(mut holds: impl FnMut() -> bool) -> bool {
-    (0..150).any(|_| {
+    (0..400).any(|_| {
         holds() || {
             std::thread::sleep(Duration::from_millis(100));
             false
@@ -247,4 +247,136 @@ fn names_are_followed_as_by_haproxy() {
         assert!(of("stream", "valid") + of("stream", "outdated") > 0, "{text}");
         assert!(of("dead", "sent") > 0 && of("dead", "valid") == 0, "{text}");
     }
+}
+
+/// What each `hold` is for: the name server's behaviour, and its port.
+const HOLDS: [(&str, Behaviour, u16); 5] = [
+    ("nx", Behaviour::Denies, 61),
+    ("refused", Behaviour::Refuses, 62),
+    ("timeout", Behaviour::Silent, 63),
+    ("other", Behaviour::Truncates, 64),
+    ("obsolete", Behaviour::Answers, 65),
+];
+
+/// For each a section in which it alone is short, and one in which it alone is long.
+fn held() -> String {
+    let mut out =
+        "global\n    stats socket /run/names.sock level admin\ndefaults\n    timeout connect 1s\n".to_owned();
+    out += "    timeout client 10s\n    timeout server 10s\n";
+    for (kind, _, port) in HOLDS {
+        for (section, this, others) in [("short", "1s", "1h"), ("long", "1h", "1s")] {
+            let name = format!("{section}-{kind}");
+            out += &format!("resolvers {name}\n    nameserver ns 127.0.0.1:{port}\n    resolve_retries 1\n");
+            out += "    timeout resolve 200ms\n    timeout retry 200ms\n";
+            for (other, ..) in HOLDS {
+                out += &format!("    hold {other} {}\n", if other == kind { this } else { others });
+            }
+            out += &format!(
+                "backend {name}\n    server-template s 2 held.lab:80 resolvers {name} init-addr none"
+            );
+            out += " resolve-prefer ipv4\n";
+        }
+    }
+    out
+}
+
+/// A server keeps its address for as long as the `hold` of just this trouble says.
+#[test]
+fn addresses_are_held_as_long_as_by_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let sides = [("theirs", Program::reference("haproxy")), ("ours", proxy())].map(|(name, program)| {
+        let host = lab.host(name);
+        let servers = HOLDS.map(|(_, _, port)| {
+            let dns = Dns::start(&host, &format!("127.0.0.1:{port}"), Behaviour::Answers);
+            dns.set_all("held.lab", &["10.1.0.1", "10.1.0.2"]);
+            dns
+        });
+        let running = host.haproxy(&program, &Config::written(&host, "names.cfg", &held()));
+        (host, servers, running)
+    });
+    let addresses = |host: &Host| -> Servers {
+        let asked = host.try_sh("echo 'show servers state' | socat stdio /run/names.sock").stdout;
+        let mut out = Servers::new();
+        for row in String::from_utf8_lossy(&asked).lines().filter(|row| row.contains(" s")) {
+            let cells: Vec<&str> = row.split(' ').collect();
+            if let [_, backend, _, _, address, ..] = cells[..] {
+                out.entry(backend.to_owned()).or_default().push(address.to_owned());
+            }
+        }
+        out.values_mut().for_each(|all| all.sort_unstable());
+        out
+    };
+    let come_to = |what: &str, expected: &dyn Fn(&str, &str) -> [&'static str; 2]| {
+        let mut wrong = Vec::new();
+        let done = wait_for_some(|| {
+            wrong.clear();
+            for (host, ..) in &sides {
+                let seen = addresses(host);
+                for (kind, ..) in HOLDS {
+                    for section in ["short", "long"] {
+                        let name = format!("{section}-{kind}");
+                        let (want, has) =
+                            (expected(section, kind), seen.get(&name).cloned().unwrap_or_default());
+                        if has != want {
+                            wrong.push(format!("{}: {name}: {has:?} instead of {want:?}", host.name()));
+                        }
+                    }
+                }
+            }
+            wrong.is_empty()
+        });
+        assert!(done, "{what}: {wrong:#?}");
+    };
+    come_to("resolved", &|_, _| ["10.1.0.1", "10.1.0.2"]);
+    for (_, servers, _) in &sides {
+        for (dns, (_, behaviour, _)) in servers.iter().zip(HOLDS) {
+            dns.behave(behaviour);
+        }
+        servers[4].set("held.lab", "10.1.0.1");
+    }
+    let after = |section: &str, kind: &str| match (section, kind) {
+        ("long", _) => ["10.1.0.1", "10.1.0.2"],
+        (_, "obsolete") => ["-", "10.1.0.1"],
+        _ => ["-", "-"],
+    };
+    come_to("held", &after);
+    // And however often they ask.
+    for (_, servers, _) in &sides {
+        let asked: Vec<usize> = servers.iter().map(Dns::questions).collect();
+        wait_for("more questions", Duration::from_secs(20), || {
+            servers.iter().zip(&asked).all(|(dns, before)| dns.questions() > before + 10).then_some(())
+        });
+    }
+    come_to("held on", &after);
+}
+
+/// `parse-resolv-conf`, and the section that is there without being written.
+#[test]
+fn the_name_servers_of_the_system_are_haproxys() {
+    let system = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    if !system.lines().any(|line| line.starts_with("nameserver")) {
+        println!("skipped: this machine knows no name servers");
+        return;
+    }
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let config = "global\n    stats socket /run/names.sock level admin\ndefaults\n    timeout connect 1s\n    timeout client 1s\n    \
+                  timeout server 1s\nresolvers mine\n    parse-resolv-conf\nbackend b\n    \
+                  server s x.lab:80 resolvers default init-addr none\n";
+    let known = [("theirs", Program::reference("haproxy")), ("ours", proxy())].map(|(name, program)| {
+        let host = lab.host(name);
+        let running = host.haproxy(&program, &Config::written(&host, "names.cfg", config));
+        let asked = wait_for("an answer", Duration::from_secs(10), || {
+            let asked = host.try_sh("echo 'show resolvers' | socat stdio /run/names.sock").stdout;
+            (!asked.is_empty()).then_some(asked)
+        });
+        drop(running);
+        let text = String::from_utf8_lossy(&asked).into_owned();
+        text.lines()
+            .filter(|line| line.contains("section") || line.contains("nameserver"))
+            .map(str::to_owned)
+            .collect()
+    });
+    let [theirs, ours]: [Vec<String>; 2] = known;
+    assert_eq!(theirs, ours);
+    assert!(ours.contains(&"Resolvers section default".to_owned()), "{ours:?}");
 }

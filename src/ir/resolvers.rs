@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Resolvers {
     /// Section name.
     pub name: String,
+    /// It is there without being written (`default`).
+    pub implied: bool,
     /// `nameserver NAME ADDR`, in order (`parse-resolv-conf` is expanded).
     pub nameservers: Vec<Nameserver>,
     /// `resolve_retries`, default 3.
@@ -50,6 +52,7 @@ impl Resolvers {
         let s = Duration::from_secs;
         Self {
             name,
+            implied: false,
             nameservers: Vec::new(),
             resolve_retries: 3,
             timeout_resolve: s(1),

@@ -16,7 +16,8 @@ pub(super) fn summary(config: &Config) -> String {
             line(&mut out, 1, format!("{} {:?} groups {:?}", user.name, user.password, user.groups));
         }
     }
-    for resolvers in &config.resolvers {
+    // What is there without being written depends on the machine.
+    for resolvers in config.resolvers.iter().filter(|section| !section.implied) {
         line(&mut out, 0, format!("resolvers {}", resolvers.name));
         for server in &resolvers.nameservers {
             line(&mut out, 1, format!("{} {} tcp {}", server.name, server.addr, server.tcp));

@@ -181,6 +181,7 @@ impl<'a> Context<'a> {
                 _ => {}
             }
         }
+        resolvers::complete(self, &mut config.resolvers);
         global::finish(&mut config.global);
         let pages = http_errors::lower(self, tree);
         references::check(self, tree);

@@ -1,5 +1,6 @@
 //! `resolvers`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
@@ -13,6 +14,9 @@ use crate::ir::resolvers::Nameserver;
 /// Where the system keeps its nameservers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const DNS_PORT: u16 = 53;
+
+/// The section that is there without being written (manual section 5.3.2).
+const DEFAULT: &str = "default";
 
 pub(super) fn lower(context: &mut Context<'_>, section: &Section, all: &mut Vec<Resolvers>) {
     let Some(name) = &section.name else { return };
@@ -77,10 +81,29 @@ fn nameserver(context: &mut Context<'_>, line: &Statement, out: &mut Resolvers) 
     }
 }
 
-/// `parse-resolv-conf`: each server is named by its address.
+/// The section `default` of the system's nameservers, unless one is written. Nobody is told that it cannot be had.
+pub(super) fn complete(context: &Context<'_>, all: &mut Vec<Resolvers>) {
+    if all.iter().any(|section| section.name == DEFAULT) {
+        return;
+    }
+    let mut out = Resolvers { implied: true, ..Resolvers::new(DEFAULT.to_owned()) };
+    take(&context.env.read(Path::new(RESOLV_CONF)).unwrap_or_default(), &mut out);
+    // What another machine has is not known here.
+    if !out.nameservers.is_empty() || context.env.offline() {
+        all.push(out);
+    }
+}
+
+/// `parse-resolv-conf`.
 fn system(context: &mut Context<'_>, line: &Statement, out: &mut Resolvers) {
-    let Some(text) = context.read("parse-resolv-conf", RESOLV_CONF, line.span) else { return };
-    for line in String::from_utf8_lossy(&text).lines() {
+    if let Some(text) = context.read("parse-resolv-conf", RESOLV_CONF, line.span) {
+        take(&text, out);
+    }
+}
+
+/// Takes the nameservers of a `resolv.conf`: each is named by its address.
+fn take(text: &[u8], out: &mut Resolvers) {
+    for line in String::from_utf8_lossy(text).lines() {
         let mut words = line.split_whitespace();
         let (Some("nameserver"), Some(address)) = (words.next(), words.next()) else { continue };
         let Ok(ip) = address.parse() else { continue };
