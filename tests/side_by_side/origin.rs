@@ -27,7 +27,8 @@ pub(super) fn start(host: &Host) -> Received {
 }
 
 fn serve(mut stream: TcpStream, received: &Received) -> Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(3)))?;
+    // Longer than any proxy waits: who gives up first decides what the client is told.
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     stream.set_nodelay(true)?;
     let (mut number, mut pending) = (None, Vec::new());
     let result = requests(&mut stream, received, &mut number, &mut pending);

@@ -497,7 +497,9 @@ fn finish(txn: &mut Txn, logged: bool) {
     let status = txn.status;
     let who = txn.failure.who;
     let by_client = matches!(who, Who::Client | Who::ClientTimeout) && txn.failure.phase != Phase::Request;
-    let by_server = who == Who::Server && txn.failure.phase == Phase::Data;
+    let by_server = matches!(who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
+    // The end came before that of the response.
+    let broken = by_server && who == Who::Server && txn.times.data.is_some();
     txn.count_bytes();
     txn.count_spliced();
     if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| status > 0) {
@@ -517,6 +519,9 @@ fn finish(txn: &mut Txn, logged: bool) {
             } else if by_server {
                 c.srv_abrt.inc();
             }
+            if broken {
+                c.eresp.inc();
+            }
             add_times(&c.times, txn, &timers, c.req_tot.get());
         }
         if let Some(server) = &txn.server {
@@ -532,6 +537,9 @@ fn finish(txn: &mut Txn, logged: bool) {
                 c.cli_abrt.inc();
             } else if by_server {
                 c.srv_abrt.inc();
+            }
+            if broken {
+                c.eresp.inc();
             }
             add_times(&c.times, txn, &timers, c.req_tot.get());
         }

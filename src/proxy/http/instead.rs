@@ -38,6 +38,9 @@ pub(super) async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &An
     if let Some(be) = &txn.be.backend {
         be.counters.dresp.inc();
     }
+    if let Some(server) = &txn.server {
+        server.counters.dresp.inc();
+    }
     send(conn, txn, facts, a, Who::Proxy).await
 }
 
@@ -47,8 +50,12 @@ pub(super) async fn replaced(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &
 }
 
 async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Who) -> Flow {
-    // What is not to be passed on was no response.
+    // What is not to be passed on was no response to the client, but one of the server's.
     txn.times.data = None;
+    if let (Some(server), Some(resp)) = (&txn.server, &txn.resp) {
+        server.counters.req_tot.inc();
+        server.counters.hrsp.count(resp.status());
+    }
     txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, a);
     let keep = facts.body.is_empty() && may_keep(conn, txn, facts);

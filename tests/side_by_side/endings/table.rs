@@ -53,7 +53,7 @@ backend hole
 
 backend patient
     option abortonclose
-    timeout connect 5s
+    timeout connect 20s
     server deep 127.0.0.1:9001
 
 backend crowded
