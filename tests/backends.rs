@@ -30,6 +30,9 @@ backend spare
     default-server name other weight 7
     server fixed 127.0.0.1:8002 from srv:other
     server bare 127.0.0.1:8002 from none
+backend lines
+    mode log
+    server l udp@127.0.0.1:8003
 defaults plain
     timeout server 5s
 defaults web
@@ -115,6 +118,21 @@ fn backends_come_and_go() {
         ("add backend plain1 from plain mode tcp", "New backend registered."),
         ("add server new/s1 127.0.0.1:8002", "New server registered."),
         ("enable server new/s1", ""),
+        (
+            "add server lines/x 127.0.0.1:8003",
+            "Backend does not support dynamic servers : backend 'lines' uses mode log.",
+        ),
+        (
+            "add server spare/x 127.0.0.1:8002 check track spare/bare",
+            "unable to enable checks and tracking at the same time!",
+        ),
+        ("add server spare/k 127.0.0.1:8002 cookie k", "New server registered."),
+        ("debug counters", ""),
+        (
+            "show pools x",
+            "Expects either 'byname', 'bysize', 'byusage', 'match <pfx>', 'detailed', or a max number of output \
+             lines.",
+        ),
     ] {
         assert_eq!(side.ask(command), answer, "{command}");
     }
@@ -130,7 +148,7 @@ fn backends_come_and_go() {
     assert_eq!(side.get("new", ""), (200, Some("from-defaults".into())));
     let stat = side.ask("show stat new 6 -1");
     assert!(stat.contains("\nnew,s1,") && stat.contains("\nnew,BACKEND,"), "{stat}");
-    assert!(side.ask("show backend").ends_with("spare\nnew\nplain1"));
+    assert!(side.ask("show backend").ends_with("spare\nlines\nnew\nplain1"));
     for (command, answer) in [
         ("del backend new", "Backend must be unpublished prior to its deletion."),
         ("unpublish backend new", "Backend unpublished."),

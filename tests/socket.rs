@@ -534,6 +534,8 @@ backend be
 \tserver  c  127.0.0.1:8093 maxconn 10 check
 backend other
 \tserver  d  127.0.0.1:8094
+defaults web   # for what comes later
+\tmode tcp
 ";
 
 #[test]
@@ -581,6 +583,29 @@ fn what_was_changed_is_written_back() {
     side.ask("commit config");
     let expected = expected.replace("8094\n", "8094 weight 9\n").replace("weight 3 disabled", "weight 3");
     let expected = expected.replace("server  c  127", "server  third  127");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    // Backends that came and went.
+    side.ask(
+        "add backend late from web;add server late/x 127.0.0.1:8096 weight 4;add server be/y 127.0.0.1:8097",
+    );
+    side.ask("commit config");
+    let with_both = expected.replace(
+        "maxconn 7 check disabled\n",
+        "maxconn 7 check disabled\n\tserver y 127.0.0.1:8097 disabled\n",
+    ) + "\nbackend late from web\n    mode tcp\n    server x 127.0.0.1:8096 weight 4 disabled\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), with_both);
+    assert_eq!(side.ask("commit config"), "Nothing was changed.\n\n");
+    side.ask("enable server late/x;del server be/y;commit config");
+    let with_one =
+        expected.clone() + "\nbackend late from web\n    mode tcp\n    server x 127.0.0.1:8096 weight 4\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), with_one);
+    side.ask("disable server late/x;del server late/x;del backend late;commit config");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{expected}\n"));
+    side.ask("disable server other/d;disable server other/e;del server other/e;commit config");
+    let expected = expected
+        .replace("weight 9\n", "weight 9 disabled\n")
+        .replace("\tserver e 127.0.0.1:8095 weight 3\n", "")
+        + "\n";
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
     // What somebody else wrote is not lost.
     let later = std::time::SystemTime::now() + Duration::from_secs(10);

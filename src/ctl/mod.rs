@@ -16,6 +16,7 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -58,6 +59,8 @@ pub struct Control {
     orphaned: watch::Sender<bool>,
     /// When the configuration files were read, or written by `commit config`.
     written: Mutex<SystemTime>,
+    /// What commands had added when the configuration was written last: backends, and servers with their backends.
+    committed: Mutex<HashSet<(String, Option<String>)>>,
     /// Held while the list of servers or a file of patterns changes: such commands take turns.
     turn: Mutex<()>,
     /// What is known of the last minutes.
@@ -77,6 +80,7 @@ impl Control {
             stopping: watch::Sender::new(false),
             orphaned: watch::Sender::new(false),
             written: Mutex::new(crate::sys::clock::wall()),
+            committed: Mutex::default(),
             turn: Mutex::new(()),
             watch: Arc::default(),
             meter: Meter::default(),

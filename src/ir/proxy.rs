@@ -278,6 +278,8 @@ impl Default for StatsPage {
 pub struct Proxy {
     /// Name.
     pub name: String,
+    /// The `defaults` section that it was made from by command; `None`: it is in the configuration.
+    pub added_from: Option<String>,
     /// `id` (numbered from 1... as HAProxy does; it is `iid` in statistics).
     pub id: u32,
     /// Kind of section.
@@ -543,6 +545,7 @@ impl Proxy {
         let backend = Backend { retries: 3, ..Backend::default() };
         Self {
             name: name.to_owned(),
+            added_from: None,
             id: 0,
             caps,
             mode: Mode::Tcp,

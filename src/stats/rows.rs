@@ -109,7 +109,11 @@ fn is_http(proxy: &Proxy) -> bool {
 }
 
 fn mode_name(proxy: &Proxy) -> &'static str {
-    if is_http(proxy) { "http" } else { "tcp" }
+    match &proxy.ir.backend {
+        _ if is_http(proxy) => "http",
+        Some(half) if half.takes_logs => "syslog",
+        _ => "tcp",
+    }
 }
 
 fn classes(row: &mut Row, hrsp: &HttpClasses) {

@@ -110,6 +110,7 @@ fn add(call: &mut Call<'_>) -> Result<Reply, String> {
         }
     }
     name.clone_into(&mut ir.name);
+    ir.added_from = Some(base.name.clone());
     ir.guid = guid;
     ir.mode = mode.unwrap_or(ir.mode);
     ir.place = crate::ir::Place { file: "CLI".into(), line: 0 };

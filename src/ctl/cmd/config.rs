@@ -3,7 +3,7 @@
 //! Commands change servers, limits and lists of patterns while running, and a restart forgets it. `show config running`
 //! shows the files with those changes in them, `commit config` writes them. Only lines that have to change do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use super::super::reply::Reply;
 use super::super::{Control, rewrite};
 use crate::ir::global::Level;
 use crate::ir::reference::{Origin, Reference};
-use crate::ir::{Place, ServerAddr};
-use crate::live::{Address, FrontendState, Proxy, Server};
+use crate::ir::{Mode, Place, ServerAddr};
+use crate::live::{Address, FrontendState, Live, Proxy, Server};
 use crate::server::Admin;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -139,6 +139,13 @@ impl File {
         head + 1..next
     }
 
+    /// Takes a section away, but for what stands behind its last line and may belong to the next one.
+    fn remove_section(&mut self, head: usize) {
+        let says = |at: &usize| !rewrite::keyword(self.line(*at)).is_empty();
+        let last = self.section(head).rev().find(says).unwrap_or(head);
+        (head..=last).for_each(|at| self.remove(at));
+    }
+
     /// Sets `keyword value` in a section.
     fn set(&mut self, head: usize, keyword: &str, value: &str) {
         let found = self.section(head).rev().find(|at| rewrite::keyword(self.line(*at)) == keyword);
@@ -178,6 +185,23 @@ fn starts_section(line: &str) -> bool {
     SECTIONS.contains(&rewrite::keyword(line))
 }
 
+/// Backends, and servers with their backends.
+type Names = HashSet<(String, Option<String>)>;
+
+/// What commands have added.
+fn added(live: &Live) -> Names {
+    let mut names = Names::new();
+    for proxy in live.proxies() {
+        if proxy.ir.added_from.is_some() {
+            names.insert((proxy.ir.name.clone(), None));
+        }
+        for server in proxy.backend.iter().flat_map(|half| half.servers()).filter(|s| s.added.is_some()) {
+            names.insert((proxy.ir.name.clone(), Some(server.name().to_owned())));
+        }
+    }
+    names
+}
+
 /// The files of a configuration with what was changed.
 struct Files {
     all: Vec<File>,
@@ -199,6 +223,11 @@ impl Files {
         Ok((&mut self.all[at], (place.line as usize).saturating_sub(1)))
     }
 
+    /// The file in which a proxy stands, and the first line of its section.
+    fn section(&mut self, name: &str) -> Option<(&mut File, usize)> {
+        self.all.iter_mut().find_map(|file| file.head(usize::MAX, name).ok().map(|head| (file, head)))
+    }
+
     /// What somebody else wrote since is not to be lost.
     fn check_age(&self, path: &Path) -> Result<(), String> {
         let modified = std::fs::metadata(path).and_then(|m| m.modified());
@@ -216,7 +245,18 @@ impl Files {
 fn plan(control: &Control) -> Result<Vec<File>, String> {
     let live = &control.live;
     let mut files = Files { all: Vec::new(), since: *control.written.lock() };
-    for proxy in live.proxies() {
+    let running = live.proxies();
+    for ir in live.config.proxies.iter().filter(|ir| Path::new(&*ir.place.file).is_file()) {
+        if running.iter().all(|proxy| proxy.ir.name != ir.name || proxy.ir.caps != ir.caps) {
+            let (file, line) = files.at(&ir.place)?;
+            // It may be gone from there already.
+            if let Ok(head) = file.head(line, &ir.name) {
+                file.remove_section(head);
+            }
+        }
+    }
+    let committed = control.committed.lock().clone();
+    for proxy in running {
         if !Path::new(&*proxy.ir.place.file).is_file() {
             // Standard input, or a proxy that the program made itself.
             continue;
@@ -224,8 +264,9 @@ fn plan(control: &Control) -> Result<Vec<File>, String> {
         let (file, line) = files.at(&proxy.ir.place)?;
         let head = file.head(line, &proxy.ir.name)?;
         frontend(control, &proxy, file, head);
-        servers(&proxy, file, head);
+        servers(&proxy, file, head, &committed);
     }
+    added_backends(live, &mut files, &committed);
     let maxconn = live.maxconn();
     if maxconn != control.program.hard_maxconn
         && let Some((file, head)) = files.all.iter_mut().find_map(|file| {
@@ -254,7 +295,44 @@ fn frontend(control: &Control, proxy: &Proxy, file: &mut File, head: usize) {
     }
 }
 
-fn servers(proxy: &Proxy, file: &mut File, head: usize) {
+/// Backends that commands added, and those that were written and deleted since.
+fn added_backends(live: &Live, files: &mut Files, committed: &Names) {
+    for (name, _) in
+        committed.iter().filter(|(name, server)| server.is_none() && live.backend_named(name).is_none())
+    {
+        if let Some((file, head)) = files.section(name) {
+            file.remove_section(head);
+        }
+    }
+    for proxy in live.proxies() {
+        let Some(base) = &proxy.ir.added_from else { continue };
+        let name = &proxy.ir.name;
+        if let Some((file, head)) = files.section(name) {
+            servers(&proxy, file, head, committed);
+            continue;
+        }
+        // Behind what it starts from.
+        let defines = |file: &File| {
+            let mut lines = file.lines.iter();
+            lines.any(|line| rewrite::keyword(line) == "defaults" && rewrite::word(line, 1) == base)
+        };
+        let at = files.all.iter().rposition(defines).unwrap_or(files.all.len().saturating_sub(1));
+        let Some(file) = files.all.get_mut(at) else { continue };
+        let last = file.lines.len().saturating_sub(1);
+        let mode = if proxy.ir.mode == Mode::Http { "http" } else { "tcp" };
+        let mut lines =
+            vec![String::new(), format!("backend {name} from {base}"), format!("    mode {mode}")];
+        lines.extend(proxy.ir.guid.iter().map(|guid| format!("    guid {guid}")));
+        let running = proxy.backend.as_ref().map(|half| half.servers());
+        for server in running.iter().flat_map(|servers| servers.iter()) {
+            let words = server.added.as_deref().unwrap_or_default();
+            lines.push(server_line(server, &format!("    server {} {words}", server.name())));
+        }
+        lines.into_iter().for_each(|line| file.insert(last, line));
+    }
+}
+
+fn servers(proxy: &Proxy, file: &mut File, head: usize, committed: &Names) {
     let (Some(backend), Some(ir)) = (&proxy.backend, &proxy.ir.backend) else { return };
     let line_of = |file: &File, name: &str| {
         file.section(head).find(|at| {
@@ -270,6 +348,13 @@ fn servers(proxy: &Proxy, file: &mut File, head: usize) {
             Some(server) => file.edit(at, |line| server_line(server, line)),
             None if running.iter().all(|server| server.ir.name != written.name) => file.remove(at),
             None => {}
+        }
+    }
+    // Written by an earlier commit, deleted since.
+    for (_, name) in committed.iter().filter(|(backend, _)| *backend == proxy.ir.name) {
+        let gone = |name: &&String| running.iter().all(|server| server.name() != **name);
+        if let Some(at) = name.as_ref().filter(gone).and_then(|name| line_of(file, name)) {
+            file.remove(at);
         }
     }
     let last = file.section(head).rev().find(|at| rewrite::keyword(file.line(*at)) == "server");
@@ -373,6 +458,7 @@ fn commit(call: &mut Call<'_>) -> Reply {
     }
     // What was written by us is no reason to refuse the next time: it is compared with what is in the file.
     *call.control.written.lock() = crate::sys::clock::wall();
+    *call.control.committed.lock() = added(&call.control.live);
     Reply::info(if out.is_empty() { "Nothing was changed.\n".to_owned() } else { out })
 }
 

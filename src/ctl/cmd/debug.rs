@@ -55,11 +55,25 @@ pub(super) const COMMANDS: &[Command] = &[
         Level::Admin,
         "debug counters [?|all|bug|cnt|chk|glt]*",
         "dump/reset rare event counters",
-        |_| {
-            Reply::error("'debug counters' is refused: this program counts no rare events of its own code.\n")
-        },
+        counters,
     ),
 ];
+
+/// There is nothing to count: this program has no places in its code that should never be reached and go on.
+fn counters(call: &mut Call<'_>) -> Reply {
+    const WORDS: [&str; 9] = ["show", "reset", "on", "off", "all", "bug", "cnt", "chk", "glt"];
+    if call.args.iter().any(|word| !word.is_empty() && !WORDS.contains(&word.as_str())) {
+        return Reply::error(
+            "Expects an optional action ('reset','show','on','off'), optional types ('bug','chk','cnt','glt') and \
+             optionally 'all' to even dump null counters.\n",
+        );
+    }
+    Reply::list(if call.has("all") {
+        "Count     Type Location function(): \"condition\" [comment]\n"
+    } else {
+        ""
+    })
+}
 
 fn for_experts(call: &mut Call<'_>, run: impl FnOnce(&mut Call<'_>) -> Reply) -> Reply {
     if !call.session.expert {

@@ -48,9 +48,15 @@ fn add(call: &mut Call<'_>) -> Reply {
         Err(refusal) => return refusal,
     };
     let Some(backend) = &proxy.backend else { return Reply::error("No such backend.\n") };
-    if !backend.is_dynamic() {
+    let takes_logs = proxy.ir.backend.as_ref().is_some_and(|half| half.takes_logs);
+    let unfit = match backend.is_dynamic() {
+        _ if takes_logs => "mode log",
+        false => "a non dynamic load balancing method",
+        true => "",
+    };
+    if !unfit.is_empty() {
         return Reply::error(format!(
-            "Backend does not support dynamic servers : backend '{}' uses a non dynamic load balancing method.\n",
+            "Backend does not support dynamic servers : backend '{}' uses {unfit}.\n",
             proxy.ir.name
         ));
     }
@@ -116,15 +122,15 @@ fn trackable(live: &Live, ir: &crate::ir::Server) -> Result<(), String> {
     let Some(tracked): Option<Arc<Server>> = found else {
         return Err(format!("unable to find required server '{name}' for tracking.\n"));
     };
+    if ir.check.is_some() {
+        return Err("unable to enable checks and tracking at the same time!\n".into());
+    }
     let what = format!("unable to use {backend}/{name} for tracking as it");
     if tracked.added.is_some() {
         return Err(format!("{what} is a dynamic server.\n"));
     }
     if tracked.ir.check.is_none() && tracked.ir.track.is_none() {
         return Err(format!("{what} does not have any check nor agent enabled.\n"));
-    }
-    if ir.check.is_some() {
-        return Err("'track' and 'check' can not be used together.\n".into());
     }
     Ok(())
 }

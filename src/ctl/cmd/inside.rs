@@ -30,6 +30,8 @@ pub(super) const COMMANDS: &[Command] = &[
         show_pools,
     ),
     command(&["show", "tasks"], Level::Operator, "show tasks", "show running tasks", show_tasks),
+    command(&["show", "threads"], Level::Operator, "show threads", "state of each thread", show_threads),
+    command(&["show", "dev"], Level::Operator, "show dev", "the machine and the program", show_dev),
     command(
         &["get", "var"],
         Level::User,
@@ -48,38 +50,63 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// A thread of the process, as the system counts it.
 struct Thread {
+    id: i32,
     name: String,
-    /// User and system time, in clock ticks.
-    ticks: u64,
+    /// `R` runs, `S` sleeps.
+    state: char,
+    /// Nanoseconds on a processor, and waiting for one.
+    ran: u64,
+    waited: u64,
     voluntary: u64,
     forced: u64,
 }
 
 fn threads() -> Vec<Thread> {
     let read = |entry: std::fs::DirEntry| {
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-        let status = std::fs::read_to_string(entry.path().join("status")).ok()?;
-        // The name stands in parentheses and may hold anything.
-        let (head, tail) = stat.rsplit_once(')')?;
-        let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
-        let number = |at: usize| fields.get(at).and_then(|n| n.parse::<u64>().ok());
-        let count = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.trim_start_matches(':').trim().parse().ok()
+        let read = |file: &str| std::fs::read_to_string(entry.path().join(file)).ok();
+        let (status, times) = (read("status")?, read("schedstat").unwrap_or_default());
+        let mut times = times.split_ascii_whitespace().filter_map(|n| n.parse().ok());
+        let text = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+            Some(line.trim())
         };
-        let thread = Thread {
-            name: head.split_once('(')?.1.to_owned(),
-            ticks: number(11)? + number(12)?,
+        let count = |name: &str| text(name)?.parse().ok();
+        Some(Thread {
+            id: entry.file_name().to_str()?.parse().ok()?,
+            name: text("Name")?.to_owned(),
+            state: text("State")?.chars().next()?,
+            ran: times.next().unwrap_or_default(),
+            waited: times.next().unwrap_or_default(),
             voluntary: count("voluntary_ctxt_switches")?,
             forced: count("nonvoluntary_ctxt_switches")?,
-        };
-        Some((id, thread))
+        })
     };
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let mut all: Vec<(u32, Thread)> = tasks.filter_map(read).collect();
-    all.sort_unstable_by_key(|(id, _)| *id);
-    all.into_iter().map(|(_, thread)| thread).collect()
+    let mut all: Vec<Thread> = tasks.filter_map(read).collect();
+    all.sort_unstable_by_key(|thread| thread.id);
+    all
+}
+
+/// Each thread; the star marks the one that answers.
+fn show_threads(_: &mut Call<'_>) -> Reply {
+    let own = nix::unistd::gettid().as_raw();
+    let mut out = String::new();
+    for (number, thread) in (1..).zip(threads()) {
+        let star = if thread.id == own { '*' } else { ' ' };
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{star} Thread {number:<2}: id={} act={} name={} state={} ctxsw={}\n             cpu_ns: now={} wait={}",
+            thread.id,
+            u8::from(thread.state == 'R'),
+            thread.name,
+            thread.state,
+            thread.voluntary + thread.forced,
+            thread.ran,
+            thread.waited,
+        );
+    }
+    Reply::list(out)
 }
 
 fn show_activity(call: &mut Call<'_>) -> Reply {
@@ -93,24 +120,39 @@ fn show_activity(call: &mut Call<'_>) -> Reply {
     };
     let now = clock::wall().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     let names = threads.iter().map(|t| t.name.as_str()).collect::<Vec<_>>().join(" ");
+    let uptime = clock::now().saturating_duration_since(control.live.started);
     let mut out = format!(
-        "thread_id: 1 (1..{})\ndate_now: {}.{:06}\nthread_names: {names}\n",
+        "thread_id: 1 (1..{})\ndate_now: {}.{:06}\nuptime_now: {}.{:06}\nthread_names: {names}\n",
         threads.len(),
         now.as_secs(),
         now.subsec_micros(),
+        uptime.as_secs(),
+        uptime.subsec_micros(),
     );
     out.push_str(&row("ctxsw", |t| t.voluntary + t.forced));
     out.push_str(&row("ctxsw_forced", |t| t.forced));
-    // The kernel's clock of such counts is 100 Hz on every Linux.
-    out.push_str(&row("cpu_ms", |t| t.ticks * 10));
+    out.push_str(&row("cpu_ms", |t| t.ran / 1_000_000));
+    out.push_str(&row("cpust_ms_tot", |t| t.waited / 1_000_000));
+    let share = |t: &Thread| (u128::from(t.ran) * 100 / uptime.as_nanos().max(1)).to_string();
+    let shares: Vec<String> = threads.iter().map(share).collect();
+    let cpu = threads.iter().map(|t| u128::from(t.ran)).sum::<u128>() * 100 / uptime.as_nanos().max(1);
     // Writing into a String cannot fail.
+    let _ = writeln!(out, "avg_cpu_pct: {cpu} [ {} ]", shares.join(" "));
     let _ = writeln!(out, "accepted: {}", process.cum_conns.get());
     let _ = writeln!(out, "connections: {}", process.connections.get());
     Reply::list(out)
 }
 
 /// Memory as the system counts it: there is one allocator, no pool by type of object.
-fn show_pools(_: &mut Call<'_>) -> Reply {
+fn show_pools(call: &mut Call<'_>) -> Reply {
+    const WORDS: [&str; 5] = ["byname", "bysize", "byusage", "match", "detailed"];
+    let known = |word: &str| word.is_empty() || WORDS.contains(&word) || word.parse::<u32>().is_ok();
+    if !known(call.arg(0)) {
+        return Reply::error(
+            "Expects either 'byname', 'bysize', 'byusage', 'match <pfx>', 'detailed', or a max number of output \
+             lines.\n",
+        );
+    }
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kilobytes = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
@@ -122,6 +164,46 @@ fn show_pools(_: &mut Call<'_>) -> Reply {
          needed_avg {resident}, 0 failures, 1 users\n\
          Total: 1 pools, {data} bytes allocated, {resident} used.\n"
     ))
+}
+
+/// The program, the machine and the process, in HAProxy's form as far as there is anything to tell.
+fn show_dev(call: &mut Call<'_>) -> Reply {
+    let program = &call.control.program;
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let kernel = |what: &str| read(&format!("/proc/sys/kernel/{what}"));
+    let features = ["EPOLL", "THREAD", "NS", "PROMEX", "TFO"].map(|f| format!("+{f}")).join(" ");
+    let mut out = format!("HAProxy version {}\nFeatures:\n  {features}\nPlatform info:\n", program.version);
+    let processors = read("/proc/cpuinfo");
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    for (name, value) in [
+        ("machine vendor", read("/sys/class/dmi/id/sys_vendor")),
+        ("machine family", read("/sys/class/dmi/id/product_family")),
+        ("cpu model", model.map_or_else(String::new, |(_, model)| model.to_owned())),
+        ("OS name", kernel("ostype")),
+        ("OS release", kernel("osrelease")),
+        ("OS version", kernel("version")),
+        ("OS architecture", std::env::consts::ARCH.to_owned()),
+    ] {
+        if !value.is_empty() {
+            // Writing into a String cannot fail.
+            let _ = writeln!(out, "  {name}: {value}");
+        }
+    }
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let uptime = clock::now().saturating_duration_since(call.control.live.started).as_secs();
+    let _ = writeln!(
+        out,
+        "Process info:\n  pid: {}\n  uid: {uid}\n  gid: {gid}\n  threads: {}\n  uptime: {uptime}s",
+        program.pid, program.threads
+    );
+    let limits = read("/proc/self/limits");
+    let of = |name: &str| limits.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    for (name, limit) in [("fd limit", of("Max open files")), ("ram limit", of("Max data size"))] {
+        let mut words = limit.split_ascii_whitespace();
+        let (soft, hard) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let _ = writeln!(out, "  {name} (soft): {soft}\n  {name} (hard): {hard}");
+    }
+    Reply::list(out)
 }
 
 fn show_tasks(call: &mut Call<'_>) -> Reply {

@@ -1,7 +1,5 @@
 //! Small commands: text, time, modes, and looks at the process as the system sees it.
 
-use std::time::Duration;
-
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use super::backends;
@@ -46,10 +44,6 @@ pub(super) const COMMANDS: &[Command] = &[
         "files mapped as programs and libraries",
         |_| Reply::list(libraries()),
     ),
-    command(&["show", "threads"], Level::Operator, "show threads", "state of each thread", |_| {
-        Reply::list(threads())
-    }),
-    command(&["show", "dev"], Level::Operator, "show dev", "the machine and the program", show_dev),
 ];
 
 fn switch(call: &mut Call<'_>, name: &str) -> Reply {
@@ -190,45 +184,4 @@ fn libraries() -> String {
     mapped
         .map(|(path, from, to, _)| format!("0x{from:012x}-0x{to:012x} (0x{:07x}) {path}\n", to - from))
         .collect()
-}
-
-/// Name, state and processor time of each thread.
-fn threads() -> String {
-    let mut tasks: Vec<(u32, String)> = std::fs::read_dir("/proc/self/task")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            let id = entry.file_name().to_str()?.parse().ok()?;
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The name stands in parentheses and may hold anything.
-            let (head, tail) = stat.rsplit_once(')')?;
-            let name = head.split_once('(')?.1;
-            let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
-            let (state, user, system) = (fields.first()?, fields.get(11)?, fields.get(12)?);
-            Some((id, format!("id={id} name={name} state={state} user_ticks={user} system_ticks={system}\n")))
-        })
-        .collect();
-    tasks.sort_unstable();
-    tasks.into_iter().map(|(_, line)| line).collect()
-}
-
-fn show_dev(call: &mut Call<'_>) -> Reply {
-    let program = &call.control.program;
-    let kernel = |what: &str| {
-        let text = std::fs::read_to_string(format!("/proc/sys/kernel/{what}")).unwrap_or_default();
-        text.trim().to_owned()
-    };
-    let system = format!("{} {} {}", kernel("ostype"), kernel("osrelease"), std::env::consts::ARCH);
-    let features = ["EPOLL", "THREAD", "NS", "PROMEX", "TFO"].map(|f| format!(" +{f}")).concat();
-    let uptime = clock::now().saturating_duration_since(call.control.live.started);
-    Reply::list(format!(
-        "HAProxy version {}\nFeatures\n {features}\nProcess info\n  pid: {}\n  threads: {}\n  uptime: {}s\n\
-         Platform info\n  os: {}\n",
-        program.version,
-        program.pid,
-        program.threads,
-        Duration::as_secs(&uptime),
-        system,
-    ))
 }

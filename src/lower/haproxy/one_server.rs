@@ -14,7 +14,6 @@ use crate::lower::env::Env;
 /// Settings of `server` lines that a server may not have that is added while running (manual of the stats socket,
 /// `add server help`): they refer to what is made at the start.
 const REFUSED: &[&str] = &[
-    "cookie",
     "enabled",
     "init-addr",
     "log-bufsize",
@@ -123,7 +122,7 @@ mod tests {
         for (line, said) in [
             ("d1", "'server' expects <name> and <addr>[:<port>] as arguments."),
             ("d1 127.0.0.1:80 chek", "unknown keyword 'chek'; did you mean 'check' maybe ?"),
-            ("d1 127.0.0.1:80 cookie x", "'cookie' option is not accepted for dynamic server"),
+            ("d1 127.0.0.1:80 redir x", "'redir' option is not accepted for dynamic server"),
             ("d!1 127.0.0.1:80", "character '!' is not permitted in server name 'd!1'."),
         ] {
             let error = read(line).unwrap_err();

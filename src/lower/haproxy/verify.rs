@@ -365,7 +365,7 @@ impl Subject<'_, '_, '_> {
                         )
                     }
                     Some(_) if server.check.is_some() => {
-                        "'track' and 'check' can not be used together.".to_owned()
+                        format!("{id} : unable to enable checks and tracking at the same time!")
                     }
                     Some(_) => continue,
                 },
