@@ -1,6 +1,10 @@
 //! What the kernel is asked to do with connections, as `ss` and the kernel's own counters show it: beside HAProxy.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
+
+use socket2::SockRef;
 
 use crate::lab::{Config, Connection, Host, Lab, Part, Program, proxy, wait_for};
 
@@ -124,4 +128,72 @@ hdr x-again %[fc_saved_syn,length]
         // The same kinds as bits, in byte 7.
         assert_eq!(&print[14..16], "47");
     }
+}
+
+/// The origin keeps connections for longer than anybody here: who closes them is the proxy.
+const CLOSING: &str = "\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend origin
+    bind 127.0.0.1:9000
+    http-request return status 200 content-type text/plain string hello
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 1s
+listen safe
+    bind 127.0.0.1:8001
+    server s 127.0.0.1:9000
+listen never
+    bind 127.0.0.1:8002
+    http-reuse never
+    server s 127.0.0.1:9000
+listen purged
+    bind 127.0.0.1:8003
+    server s 127.0.0.1:9000 pool-purge-delay 100ms
+listen small
+    bind 127.0.0.1:8004
+    server s 127.0.0.1:9000 pool-max-conn 1
+listen bytes
+    bind 127.0.0.1:8005
+    mode tcp
+    server s 127.0.0.1:9000
+";
+
+#[test]
+fn no_port_is_kept_from_use_by_connections_that_the_proxy_closes() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let mut waiting = Vec::new();
+    for (name, program) in [("theirs", Program::reference("haproxy")), ("ours", proxy())] {
+        let host = lab.host(name);
+        let _proxy = host.haproxy(&program, &Config::written(&host, "closing.cfg", CLOSING));
+        let open = |port: u16| {
+            wait_for("the proxy", PATIENCE, || Connection::open(&host, &format!("127.0.0.1:{port}")).ok())
+        };
+        let left = |state: &str| host.sh(&format!("ss -Htn state {state} '( dport = :9000 )'"));
+        for port in [8001, 8002, 8003, 8004] {
+            let mut clients: Vec<Connection> = (0..8).map(|_| open(port)).collect();
+            for client in &mut clients {
+                assert_eq!(client.exchange(GET).unwrap().status, 200, "{name}: {port}");
+            }
+        }
+        // `timeout server` ends one, a client's reset another.
+        let silent = open(8005);
+        let mut gone = host.run(|| TcpStream::connect("127.0.0.1:8005")).unwrap();
+        gone.write_all(GET).unwrap();
+        assert_ne!(gone.read(&mut [0; 64]).unwrap(), 0);
+        SockRef::from(&gone).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(gone);
+        wait_for("connections to be closed", PATIENCE, || {
+            let with_bytes = host.sh("ss -Htn state established '( sport = :8005 )'");
+            (with_bytes.is_empty() && left("established").lines().count() < 10).then_some(())
+        });
+        waiting.push(left("time-wait"));
+        drop(silent);
+    }
+    assert_eq!(waiting, ["", ""], "HAProxy's, and ours");
 }

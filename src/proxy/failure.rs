@@ -35,6 +35,13 @@ pub(super) enum Who {
 }
 
 impl Who {
+    /// Is it over while the server could go on?
+    #[must_use]
+    pub(super) fn ends_early(self) -> bool {
+        use Who::{Client, ClientTimeout, Down, Killed, ServerTimeout, Up};
+        matches!(self, Client | ClientTimeout | ServerTimeout | Down | Up | Killed)
+    }
+
     /// Who ends the sessions of a server.
     #[must_use]
     pub(super) fn by(cause: Shutdown) -> Self {

@@ -20,6 +20,7 @@ mod numbers;
 mod outbound;
 mod pool;
 mod pump;
+mod route;
 mod rules;
 pub mod service;
 mod shape;

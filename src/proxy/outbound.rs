@@ -1,12 +1,10 @@
 //! Getting a connection to a server: pick, queue, reuse, connect, retry, redispatch.
 
 use std::future::{Future, poll_fn};
-use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,6 +12,7 @@ use tokio::net::UnixStream;
 
 use super::failure::{Failure, Phase, Who};
 use super::pool::{Kept, Want};
+use super::route::{Target, bond, on_some_port, own_tlvs, source, source_from, target};
 use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
@@ -22,8 +21,7 @@ use crate::expr::ctx::ConnectError;
 use crate::expr::{Ctx, Session as _, eval};
 use crate::handshake::{proxy_protocol, socks4};
 use crate::ir::expr::{Fetch, SampleType, Value};
-use crate::ir::proxy::HashFunction;
-use crate::ir::server::{SourceFrom, UseSrc};
+use crate::ir::proxy::{HashFunction, Mode};
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
 
@@ -362,125 +360,6 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
     conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
 }
 
-/// What else `source` says, of the server or of its backend.
-fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> Option<&'t SourceFrom> {
-    match (server.ir.source, txn.be.ir.backend.as_ref()) {
-        (None, Some(half)) => Some(&half.source_from),
-        _ => server.ir.source_from.as_deref(),
-    }
-}
-
-/// Where connections to `server` come from.
-fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
-    let from = source_from(txn, server);
-    let addr = server.ir.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
-    let used = from.and_then(|from| from.usesrc.as_ref()).and_then(|how| match how {
-        UseSrc::Client => txn.src,
-        UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
-        UseSrc::Addr(addr) => Some(*addr),
-        UseSrc::Header(name, nth) => {
-            header_ip(&txn.req, name.as_bytes(), *nth).map(|ip| SocketAddr::new(ip, 0))
-        }
-    });
-    let interface = from.and_then(|from| from.interface.as_deref());
-    sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface }
-}
-
-/// The address in the `nth` value of a header, from 1; negative numbers count from the end.
-fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> {
-    let mut values = head.values(name).flat_map(|v| v.split(|c| *c == b','));
-    let at = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
-    let value = if nth > 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) };
-    std::str::from_utf8(value?).ok()?.trim().parse().ok()
-}
-
-/// What a connection to `server` depends on beside the server: the addresses in its PROXY header, where the client
-/// wanted to go, marks. Only connections with the same number can carry this client's requests. 0: on nothing.
-fn bond(txn: &Txn, server: &Server) -> u64 {
-    let follows = match server.address() {
-        Address::Ip(addr) => {
-            addr.ip().is_unspecified() || addr.port() == 0 || server.ir.port_offset.is_some()
-        }
-        Address::Unix(_) | Address::Unknown => false,
-    };
-    let tagged = txn.tags.server != (None, None);
-    let source = source(txn, server);
-    let elsewhere = server.ir.namespace.as_deref() == Some("*");
-    if server.ir.send_proxy.is_none() && !follows && !tagged && !source.foreign && !elsewhere {
-        return 0;
-    }
-    let mut hasher = std::hash::DefaultHasher::new();
-    if elsewhere || server.ir.send_proxy.is_some() {
-        txn.client_namespace().hash(&mut hasher);
-    }
-    txn.tags.server.hash(&mut hasher);
-    if source.foreign {
-        source.addr.hash(&mut hasher);
-    }
-    if follows {
-        txn.dst.hash(&mut hasher);
-    }
-    if server.ir.send_proxy.is_some() {
-        (txn.src, txn.dst).hash(&mut hasher);
-        txn.unique_id.as_ref().filter(|_| server.ir.proxy_v2.unique_id).hash(&mut hasher);
-        own_tlvs(txn, server).for_each(|tlv| tlv.hash(&mut hasher));
-    }
-    hasher.finish() | 1
-}
-
-/// Where `server` is for this client.
-fn target(txn: &Txn, server: &Server) -> Option<Target> {
-    match server.address() {
-        Address::Unknown => None,
-        Address::Unix(path) => Some(Target::Unix(path)),
-        Address::Ip(mut addr) => {
-            // `*` and `option transparent`: where the client wanted to go.
-            if let Some(dst) = txn.dst.filter(|_| addr.ip().is_unspecified()) {
-                addr.set_ip(dst.ip());
-            }
-            if let Some(offset) = server.ir.port_offset {
-                let port = i32::from(txn.dst.map_or(0, |d| d.port())) + offset;
-                addr.set_port(u16::try_from(port).ok()?);
-            } else if addr.port() == 0 {
-                addr.set_port(txn.dst.map_or(0, |d| d.port()));
-            }
-            Some(Target::Tcp(addr))
-        }
-    }
-}
-
-/// `set-proxy-v2-tlv-fmt`.
-fn own_tlvs<'t>(txn: &'t Txn, server: &'t Server) -> impl Iterator<Item = proxy_protocol::Tlv> + 't {
-    server.ir.proxy_tlvs.iter().map(|tlv| {
-        let value = tlv.format.as_ref().map(|format| crate::expr::logformat::to_vec(format, &txn.ctx()));
-        (tlv.kind, value.unwrap_or_default().into())
-    })
-}
-
-enum Target {
-    Tcp(SocketAddr),
-    Unix(std::path::PathBuf),
-}
-
-/// So many ports of a range are tried for one connection.
-const PORT_TRIES: usize = 10;
-
-/// Begin with the next port of a range, and go on with those behind it while they are taken.
-fn on_some_port<T>((first, last): (u16, u16), begin: impl Fn(u16) -> io::Result<T>) -> io::Result<T> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let count = u32::from(last - first) + 1;
-    let mut result = Err(io::ErrorKind::AddrInUse.into());
-    for _ in 0..PORT_TRIES.min(count as usize) {
-        let port = first + (NEXT.fetch_add(1, Relaxed) % count) as u16;
-        result = begin(port);
-        match &result {
-            Err(e) if matches!(e.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable) => {}
-            _ => break,
-        }
-    }
-    result
-}
-
 /// One attempt.
 async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
@@ -495,6 +374,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             let source = source(txn, server);
             let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
             let of_client = txn.client_namespace();
+            let in_messages = be_ir.mode == Mode::Http;
             let ports =
                 source_from(txn, server).and_then(|from| from.ports).filter(|_| source.addr.is_some());
             let begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
@@ -507,6 +387,10 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                     other => other,
                 };
                 let socket = sys::netns::within(namespace, || sys::tcp::outgoing(addr, source, keepalive))?;
+                if in_messages {
+                    // Who closes first keeps the port from use for a minute; a reset keeps none. Tunnels end politely.
+                    socket.set_linger(Some(Duration::ZERO))?;
+                }
                 if server.ir.user_timeout.is_some() {
                     socket.set_tcp_user_timeout(server.ir.user_timeout)?;
                 }

@@ -267,6 +267,13 @@ impl Stream {
         }
     }
 
+    /// Make closing say so, and what was written arrive before.
+    pub(super) fn end_on_close(&self) {
+        if let Some(s) = self.tcp() {
+            let _ = s.set_linger(None);
+        }
+    }
+
     /// Make closing hide the end of the connection from the other side (`silent-drop`).
     pub(super) fn vanish_on_close(&self, hops: Option<u8>) {
         if let Some(s) = self.tcp() {

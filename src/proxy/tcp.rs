@@ -93,9 +93,6 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     let failure = tunnel::run(conn, txn, &mut io, &mut early, limits, &server).await;
     server.counters.used.dec();
     txn.sockets.1 = None;
-    if be.ir.nolinger {
-        io.reset_on_close();
-    }
     Ok(Some(failure))
 }
 

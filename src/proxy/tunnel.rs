@@ -335,6 +335,10 @@ pub(super) async fn run(
     for buf in [up.buf, down.buf].into_iter().flatten() {
         with(|w| w.bufs.give(buf));
     }
+    // Closing before the server does would keep the port from use for a minute.
+    if txn.be.ir.nolinger || failure.who.ends_early() {
+        server.reset_on_close();
+    }
     failure
 }
 

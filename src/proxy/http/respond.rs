@@ -209,6 +209,7 @@ async fn run_tunnel(
         client_fin: txn.fe.ir.timeouts.client_fin,
         server_fin: txn.be.ir.timeouts.server_fin,
     };
+    io.end_on_close();
     txn.failure = tunnel::run(conn, txn, io, &mut x.server_in, limits, server).await;
     Flow::Done(Next::Close)
 }
