@@ -324,3 +324,120 @@ fn signal_numbers_and_exit_codes_are_those_of_the_real_one() {
         assert_eq!(code(&keepalived()), code(&real), "{path}");
     }
 }
+
+/// Settings, routes and rules of every kind, in the order in which they are printed.
+const SETTINGS: &str = "global_defs {
+    router_id lb1
+    enable_script_security
+    script_user root
+    vrrp_garp_master_delay 3
+    vrrp_garp_master_repeat 2
+    vrrp_garp_master_refresh 30
+    vrrp_garp_master_refresh_repeat 3
+    vrrp_garp_lower_prio_delay 4
+    vrrp_garp_lower_prio_repeat 1
+    vrrp_lower_prio_no_advert true
+    vrrp_higher_prio_send_advert true
+    vrrp_version 3
+    vrrp_mcast_group4 224.0.0.19
+    vrrp_mcast_group6 ff02::13
+    vrrp_check_unicast_src
+    vrrp_notify_priority_changes true
+    smtp_alert false
+    smtp_alert_vrrp true
+    vrrp_rx_bufs_policy ADVERT
+    vrrp_rx_bufs_multiplier 7
+    vrrp_netlink_cmd_rcv_bufs 200000
+    vrrp_netlink_monitor_rcv_bufs 300000
+    vrrp_netlink_monitor_rcv_bufs_force true
+    process_monitor_rcv_bufs 100000
+    process_monitor_rcv_bufs_force on
+    nftables mine
+    nftables_counters
+    umask 022
+}
+track_group T {
+    group {
+        VI_1
+    }
+}
+static_ipaddress {
+    10.79.0.50/24 dev eth1 scope link track_group T
+}
+static_routes {
+    10.91.0.0/16 via 10.79.0.9 dev eth1 metric 4 track_group T
+}
+static_rules {
+    from 10.0.0.0/8 table 100 priority 500
+    iif eth1 to 10.92.0.0/16 table 100 priority 501 track_group T
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 60
+    priority 120
+    advert_int 0.5
+    kernel_rx_buf_size 20000
+    garp_master_delay 7
+    use_vmac
+    vmac_xmit_base
+    virtual_ipaddress {
+        10.77.0.60/24
+    }
+    virtual_routes {
+        10.95.0.0/16 via 10.77.0.1 dev eth0 table 200 mtu lock 1400 advmss 1000 rtt 300ms initcwnd 9 quickack 1
+        default via 10.77.0.1 dev eth0 table 201 onlink realms 3/4
+        10.96.0.0/16 table 202 nexthop via 10.77.0.2 dev eth0 weight 3 nexthop via 10.77.0.3 dev eth0
+    }
+    virtual_rules {
+        from 10.77.0.60 table 200 priority 600
+        fwmark 5/0xff table 201 priority 601 suppress_prefixlength 8
+        not to 10.97.0.0/16 oif eth0 uidrange 1-5 ipproto tcp dport 80-90 goto 700 priority 602
+        to 10.98.0.0/16 blackhole priority 700
+    }
+}
+";
+
+#[test]
+fn settings_routes_and_rules_are_dumped_as_by_the_real_one() {
+    let Some((ours, theirs)) = both_dumped() else { return };
+    assert!(theirs.len() > 50, "{theirs:#?}");
+    let missing: Vec<_> = theirs.iter().filter(|line| !ours.contains(line)).collect();
+    let added: Vec<_> = ours.iter().filter(|line| !theirs.contains(line)).collect();
+    assert!(missing.is_empty() && added.is_empty(), "only the real one: {missing:#?}\nonly ours: {added:#?}");
+    assert_eq!(ours, theirs, "the same lines in another order");
+}
+
+fn both_dumped() -> Option<(Vec<String>, Vec<String>)> {
+    let lab = Lab::open(&[Part::Program("keepalived")])?;
+    Some((dumped(&lab, "ours", &keepalived()), dumped(&lab, "real", &Program::reference("keepalived"))))
+}
+
+/// What `-d` says of settings, static items, and the routes and rules of the instance.
+fn dumped(lab: &Lab, name: &str, program: &Program) -> Vec<String> {
+    let net = lab.network(&format!("{name}-net"), "10.77.0.1/24");
+    let host = lab.host(&format!("{name}-one"));
+    net.plug(&host, "eth0", "10.77.0.11/24");
+    net.plug(&host, "eth1", "10.79.0.11/24");
+    let config = Config::written(&host, "k.conf", SETTINGS);
+    let mut command = program.command();
+    command.args(["-n", "-l", "-d", "-f"]).arg(config.path());
+    let mut daemon = host.spawn(command);
+    daemon.wait_log("------< Interfaces >------", 10 * SECOND);
+    let log = daemon.log();
+    assert!(daemon.stop().success());
+    let text = log.iter().map(|line| line.find(": ").map_or("", |at| &line[at + 2..]));
+    let until = |end: &'static str| move |line: &&str| !line.contains(end);
+    let mut lines: Vec<&str> =
+        text.skip_while(until("< Global definitions >")).take_while(until("< Interfaces >")).collect();
+    let instance = lines.iter().position(|line| line.contains("< VRRP Topology >")).unwrap();
+    let own = |line: &str| {
+        let item = [" proto 18", " protocol 18", "Kernel rx", "xmit", "Gratuitous", "Advert int"];
+        item.iter().any(|word| line.contains(word))
+    };
+    let behind = lines.split_off(instance);
+    lines.retain(|line| !OWN.iter().any(|own| line.trim_start().starts_with(own)));
+    lines.extend(behind.into_iter().filter(|line| own(line)));
+    // What is set already is a matter of the moment.
+    let settled = |line: &str| line.replace(" [installed ifindex 0]", "").trim_end_matches(" set").to_owned();
+    lines.into_iter().map(|line| settled(line.trim_end())).collect()
+}

@@ -189,3 +189,34 @@ fn peer() -> String {
         "    version 3\n    unicast_src_ip 10.78.0.12\n    unicast_peer {\n        10.78.0.11\n    }\n",
     )
 }
+
+#[test]
+fn options_of_the_command_line_do_what_those_of_the_real_one_do() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let mut heard = Vec::new();
+    for program in [Program::reference("keepalived"), keepalived()] {
+        // What somebody left behind; with `-X` nobody keeps it who is not master.
+        pair.one.sh(&format!("ip address add {VIP}/24 dev eth0"));
+        let text = CONFIG.replace("PRIORITY", "50").replace("advert_int 0.2", "advert_int 2");
+        let config = Config::written(&pair.one, "keepalived.conf", &text);
+        let mut command = program.command();
+        command.args(["-n", "-l", "-d", "-a", "-X", "-f"]).arg(config.path());
+        let mut daemon = pair.one.spawn(command);
+        daemon.wait_log("Entering BACKUP STATE", 10 * SECOND);
+        eventually("the address to go", 2 * SECOND, || !pair.one.has_address(VIP));
+        pair.one.sh("ip address add 10.99.0.1/24 dev eth0 && ip address del 10.99.0.1/24 dev eth0");
+        daemon.wait_log("Netlink reflector reports IP 10.99.0.1 removed from eth0", 5 * SECOND);
+        let log = daemon.log();
+        let about = |line: &&String| {
+            let reported = line.contains("Netlink reflector reports IP 10.99.0.1");
+            reported || line.contains(" = VI_1") || line.contains("Virtual Router ID =")
+        };
+        heard.push(
+            log.iter().filter(about).map(|l| l[l.find(": ").unwrap_or(0)..].to_owned()).collect::<Vec<_>>(),
+        );
+        assert!(daemon.stop().success());
+    }
+    assert!(heard[0].len() > 2, "{heard:?}");
+    assert_eq!(heard[0], heard[1], "the real one, and ours");
+}

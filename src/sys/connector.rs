@@ -1,7 +1,7 @@
 //! The kernel's process connector: who forks, executes or changes its name, as it happens.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::socket::{MsgFlags, NetlinkAddr, bind, recv, send};
 use tokio::io::unix::AsyncFd;
@@ -39,19 +39,21 @@ impl ProcessEvents {
     /// Opens it.
     ///
     /// # Errors
-    /// `PermissionDenied` without CAP_NET_ADMIN, `ConnectionRefused` outside the first network namespace,
-    /// `Unsupported` where process ids are not the kernel's own.
+    /// `PermissionDenied` without CAP_NET_ADMIN, `ConnectionRefused` where the process did not begin in the first
+    /// network namespace, or may not go back there, `Unsupported` where process ids are not the kernel's own.
     pub fn open() -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt;
         if std::fs::metadata("/proc/self/ns/pid")?.ino() != FIRST_PID_NAMESPACE {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // SAFETY: no memory is passed; the result is checked before it is taken as a descriptor.
-        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, CONNECTOR) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let fd = super::netns::at_home(|| {
+            // SAFETY: no memory is passed; the result is checked before it is taken as a descriptor.
+            match unsafe { libc::socket(libc::AF_NETLINK, kind, CONNECTOR) } {
+                fd if fd < 0 => Err(io::Error::last_os_error()),
+                fd => Ok(fd),
+            }
+        })?;
         // SAFETY: the kernel just gave this descriptor to us and nobody else knows it.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         bind(fd.as_raw_fd(), &NetlinkAddr::new(0, PROC))?;
@@ -62,6 +64,14 @@ impl ProcessEvents {
         }
         send(fd.as_raw_fd(), &message, MsgFlags::empty())?;
         Ok(Self(fd))
+    }
+
+    /// Bytes of events that may wait; `force`: beyond the limit of the system.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn set_buffer(&self, bytes: u32, force: bool) -> io::Result<()> {
+        super::fd::receive_buffer(self.0.as_fd(), bytes, force)
     }
 
     /// Registers it with the runtime of the calling thread.

@@ -56,3 +56,20 @@ pub fn socket_facts(fd: i32) -> Option<SocketFacts> {
     let listens = nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
     Some(SocketFacts { listens, local: socket.local_addr().ok(), peer: socket.peer_addr().ok() })
 }
+
+/// Bytes that may wait to be read from a socket (`SO_RCVBUF`; the kernel counts twice as many, for what it keeps of each).
+/// `force`: beyond the limit of the system, which takes CAP_NET_ADMIN.
+///
+/// # Errors
+/// Whatever the kernel says.
+pub fn receive_buffer(socket: BorrowedFd<'_>, bytes: u32, force: bool) -> std::io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    // The kernel takes an int; no limit of a system is beyond it.
+    let bytes = usize::try_from(bytes.min(i32::MAX as u32)).unwrap_or(usize::MAX);
+    if force {
+        setsockopt(&socket, sockopt::RcvBufForce, &bytes)?;
+    } else {
+        setsockopt(&socket, sockopt::RcvBuf, &bytes)?;
+    }
+    Ok(())
+}

@@ -162,6 +162,14 @@ impl Rtnl {
         Ok(Self { fd: open(0)?, sequence: 0, buffer: vec![0; 64 * 1024] })
     }
 
+    /// Bytes of answers that may wait; `force`: beyond the limit of the system.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn set_buffer(&self, bytes: u32, force: bool) -> io::Result<()> {
+        super::fd::receive_buffer(self.fd.as_fd(), bytes, force)
+    }
+
     /// Sends a request and hands every answer to `each` until the acknowledgement or the end of the dump.
     pub(super) fn request(
         &mut self,
@@ -301,6 +309,14 @@ impl Monitor {
     /// Whatever the kernel says.
     pub fn open() -> io::Result<Self> {
         Ok(Self { fd: open(GROUPS)? })
+    }
+
+    /// Bytes of changes that may wait; `force`: beyond the limit of the system.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn set_buffer(&self, bytes: u32, force: bool) -> io::Result<()> {
+        super::fd::receive_buffer(self.fd.as_fd(), bytes, force)
     }
 
     /// Registers it with the runtime of the calling thread.

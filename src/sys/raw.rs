@@ -10,10 +10,12 @@ use nix::sys::socket::{recvmsg, sendmsg};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
+use super::fd::receive_buffer;
+
 /// Traffic class of the queueing disciplines for control traffic (`TC_PRIO_CONTROL`).
 const PRIORITY_CONTROL: u32 = 7;
 /// Bytes of packets that may wait; the kernel counts about a thousand for the smallest.
-const RECEIVE_BUFFER: i32 = 1 << 20;
+const RECEIVE_BUFFER: u32 = 1 << 20;
 
 /// What a raw socket listens to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,8 +70,6 @@ impl RawSocket {
         }
         let index = key.interface.as_ref().map_or(0, |i| i.1);
         set_priority(&socket)?;
-        // Room for a burst while we are busy; without the right to it the system's default has to do.
-        let _ = set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER);
         if key.v6 {
             socket.set_multicast_loop_v6(false)?;
             socket.set_multicast_hops_v6(255)?;
@@ -104,6 +104,21 @@ impl RawSocket {
     pub fn watch(self) -> io::Result<AsyncFd<Self>> {
         // SAFETY: the descriptor is owned, valid, and neither replaced nor closed while `self` lives.
         Ok(unsafe { AsyncFd::register(self) }?)
+    }
+
+    /// Bytes of packets that may wait. `None`: room for a burst while we are busy; without the right to it the system's
+    /// default has to do.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub fn set_buffer(&self, bytes: Option<u32>) -> io::Result<()> {
+        match bytes {
+            Some(bytes) => receive_buffer(self.socket.as_fd(), bytes, false),
+            None => {
+                let _ = receive_buffer(self.socket.as_fd(), RECEIVE_BUFFER, true);
+                Ok(())
+            }
+        }
     }
 
     /// Sends an IPv4 packet, header included.

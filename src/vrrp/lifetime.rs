@@ -30,6 +30,16 @@ pub fn lifetime(setting: VipLifetime, instance: &Instance) -> u32 {
     }
 }
 
+/// Whether every advert renews the life of the addresses, and nothing else does: it ends when the others take over, or
+/// the quarter of a second later that the kernel allows itself, which is less than they wait for their skew at the
+/// usual priorities. A life renewed after the last advert would outlast that. False: it is renewed now and then.
+#[must_use]
+pub fn renewed_by_adverts(setting: VipLifetime, instance: &Instance) -> bool {
+    setting == VipLifetime::Auto
+        && Duration::from_secs(u64::from(lifetime(setting, instance)))
+            <= instance.advert_interval * instance.down_timer_adverts
+}
+
 /// How long after an advert the kernel goes on answering for the addresses, where the others take over before a
 /// [`lifetime()`] can end. `None`: the lifetime is enough, or not wanted.
 #[must_use]
@@ -60,6 +70,21 @@ mod tests {
         assert_eq!(lifetime(VipLifetime::Seconds(7), &with(1.0, 3, 100)), 7);
         assert_eq!(lifetime(VipLifetime::Off, &with(1.0, 3, 100)), u32::MAX);
         assert_eq!(lifetime(VipLifetime::Auto, &with(1.0, 3, 255)), u32::MAX, "the owner's own address");
+    }
+
+    #[test]
+    fn adverts_renew_lives_that_end_with_the_patience_of_others() {
+        let with = |interval: f64, priority| Instance {
+            advert_interval: Duration::from_secs_f64(interval),
+            priority,
+            ..Instance::new("VI_1")
+        };
+        assert!(renewed_by_adverts(VipLifetime::Auto, &with(1.0, 100)));
+        assert!(renewed_by_adverts(VipLifetime::Auto, &with(10.0, 100)));
+        assert!(!renewed_by_adverts(VipLifetime::Auto, &with(0.9, 100)), "three seconds are longer");
+        assert!(!renewed_by_adverts(VipLifetime::Auto, &with(1.0, 255)), "nothing ends");
+        assert!(!renewed_by_adverts(VipLifetime::Seconds(2), &with(1.0, 100)), "who knows how long that is");
+        assert!(!renewed_by_adverts(VipLifetime::Off, &with(1.0, 100)));
     }
 
     #[test]

@@ -33,11 +33,25 @@ pub enum Voice {
     Plain,
 }
 
+/// When keepalived prints a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// While the files are read, at this line, if one file is all there is. (Its parent process reads first: what it says
+    /// is about blocks that files begin with.)
+    Line(u32),
+    /// When they have been read.
+    Behind,
+    /// Never with `--config-test`: it is only logged, or Tandem's own.
+    Own,
+}
+
 /// Collects messages. (keepalived's processes each read the files and repeat some of them; here each is said once.)
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// In the order they were said.
     pub diagnostics: Vec<Diagnostic>,
+    /// Of each of them.
+    turns: Vec<Turn>,
     /// The heaviest class so far.
     pub worst: Class,
     /// A parameter was missing: keepalived ends with exit code 2 at that line.
@@ -86,7 +100,23 @@ impl Report {
         if voice == Voice::Plain && span == Span::default() {
             diagnostic.span = None;
         }
-        self.push(diagnostic)
+        let turn = match (class, voice) {
+            (Class::Ok, _) => Turn::Own,
+            (_, Voice::Plain) => Turn::Behind,
+            _ => Turn::Line(sources.line(span)),
+        };
+        self.keep(diagnostic, turn)
+    }
+
+    /// All messages, in the order in which keepalived prints them.
+    #[must_use]
+    pub fn in_order(self) -> Vec<Diagnostic> {
+        let mut all: Vec<(Turn, Diagnostic)> = self.turns.into_iter().zip(self.diagnostics).collect();
+        all.sort_by_key(|(turn, _)| match turn {
+            Turn::Line(_) if self.several_files => Turn::Line(0),
+            turn => *turn,
+        });
+        all.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 
     /// Further warnings would not be kept.
@@ -95,13 +125,18 @@ impl Report {
         self.diagnostics.len() >= MOST
     }
 
-    /// Adds a ready diagnostic.
+    /// Adds a message of Tandem's own.
     pub fn push(&mut self, diagnostic: Diagnostic) -> Said<'_> {
+        self.keep(diagnostic, Turn::Own)
+    }
+
+    fn keep(&mut self, diagnostic: Diagnostic, turn: Turn) -> Said<'_> {
         let room = if diagnostic.severity == Severity::Alert { MOST + MORE_ALERTS } else { MOST };
         if self.diagnostics.len() >= room {
             return Said(None);
         }
         self.diagnostics.push(diagnostic);
+        self.turns.push(turn);
         Said(self.diagnostics.last_mut())
     }
 }

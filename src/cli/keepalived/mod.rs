@@ -15,8 +15,8 @@ use crate::ir::vrrp::Config;
 use crate::lower::keepalived::{Loaded, System, load_file, render};
 use crate::process::supervisor::{self, Plan, exit};
 use crate::process::vrrp;
-use crate::sys::fork;
 use crate::sys::shared::Slots;
+use crate::sys::{fork, netns};
 use crate::vrrp::runner::{self, Journal};
 
 use self::options::{Options, Stop, USAGE};
@@ -91,7 +91,7 @@ fn namespace(options: &Options, loaded: &Loaded) -> Option<String> {
 fn load_inside(options: &Options, config_test: bool) -> Result<Loaded, String> {
     let loaded = load(options, config_test);
     let Some(name) = namespace(options, &loaded) else { return Ok(loaded) };
-    enter_namespace(&name).map_err(|e| format!("Unable to set network namespace {name} - exiting: {e}"))?;
+    netns::enter(&name).map_err(|e| format!("Unable to set network namespace {name} - exiting: {e}"))?;
     Ok(load(options, config_test))
 }
 
@@ -230,6 +230,8 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         let [data_file, stats_file, json_file] = vrrp::dump_files(config);
         let run = runner::Options {
             dont_release: options.dont_release,
+            report_addresses: options.report_addresses,
+            dump_config: options.dump_config,
             data_file,
             stats_file,
             json_file,
@@ -319,9 +321,4 @@ fn running(pid_file: &Path) -> bool {
             && u32::try_from(pid) != Ok(std::process::id())
             && nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None).is_ok()
     })
-}
-
-fn enter_namespace(name: &str) -> std::io::Result<()> {
-    let file = std::fs::File::open(Path::new("/run/netns").join(name))?;
-    Ok(nix::sched::setns(file, nix::sched::CloneFlags::CLONE_NEWNET)?)
 }

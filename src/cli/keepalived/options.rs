@@ -22,6 +22,10 @@ pub(super) struct Options {
     pub(super) dont_respawn: bool,
     /// `-V`.
     pub(super) dont_release: bool,
+    /// `-a`.
+    pub(super) report_addresses: bool,
+    /// `-d`.
+    pub(super) dump_config: bool,
     /// `-p`.
     pub(super) pid_file: Option<PathBuf>,
     /// `-r`.
@@ -47,6 +51,8 @@ impl Default for Options {
             checkers_only: false,
             dont_respawn: false,
             dont_release: false,
+            report_addresses: false,
+            dump_config: false,
             pid_file: None,
             vrrp_pid_file: None,
             namespace: None,
@@ -190,7 +196,10 @@ fn apply(options: &mut Options, letter: char, value: Option<String>) -> Result<(
         't' => options.config_test = Some(path()),
         'n' => options.dont_fork = true,
         'C' => options.checkers_only = true,
-        'P' | 'B' | '3' => {}
+        // No router keeps what it took over when it stops being master: `-X` is always so.
+        'P' | 'B' | '3' | 'X' => {}
+        'a' => options.report_addresses = true,
+        'd' => options.dump_config = true,
         'R' => options.dont_respawn = true,
         'V' => options.dont_release = true,
         'p' => options.pid_file = path(),
@@ -268,11 +277,14 @@ pub(super) const USAGE: &str = "\
                                Set syslog facility to LOG_LOCAL[0-7], user or daemon (default)
   -G, --no-syslog              Don't log via syslog
   -u, --umask=MASK             umask for file creation (in numeric form)
+  -X, --release-vips           Drop VIP on transition from signal (always so)
   -V, --dont-release-vrrp      Don't remove VRRP VIPs on daemon stop
   -R, --dont-respawn           Don't respawn child processes
   -n, --dont-fork              Don't fork the daemon process
+  -d, --dump-conf              Dump the configuration data
   -p, --pid=FILE               Use specified pidfile for parent process
   -r, --vrrp_pid=FILE          Use specified pidfile for VRRP child process
+  -a, --address-monitoring     Report all address additions/deletions notified via netlink
   -s, --namespace=NAME         Run in network namespace NAME (overrides config)
   -i, --config-id id           Skip any configuration lines beginning '@' that don't match id
                                 or any lines beginning @^ that do match.
@@ -281,7 +293,7 @@ pub(super) const USAGE: &str = "\
                                 stderr by default
   -v, --version                Display the version number
   -h, --help                   Display this help message
-Accepted without effect: -d -C -B --all -c -b -I -X -a -e -g -m -M -x -A -T
+Accepted without effect: -C -B --all -c -b -I -e -g -m -M -x -A -T
 ";
 
 #[cfg(test)]

@@ -122,10 +122,12 @@ pub struct GlobalDefs {
     pub vrrp_tuning: ChildTuning,
     /// `vrrp_rx_bufs_policy`, `vrrp_rx_bufs_multiplier`.
     pub rx_bufs: RxBufs,
-    /// `vrrp_netlink_cmd_rcv_bufs`, bytes.
-    pub netlink_cmd_rcv_bufs: Option<u32>,
-    /// `vrrp_netlink_monitor_rcv_bufs`, bytes.
-    pub netlink_monitor_rcv_bufs: Option<u32>,
+    /// `vrrp_netlink_cmd_rcv_bufs`.
+    pub netlink_cmd: ReceiveBuffer,
+    /// `vrrp_netlink_monitor_rcv_bufs`.
+    pub netlink_monitor: ReceiveBuffer,
+    /// `process_monitor_rcv_bufs`.
+    pub process_monitor: ReceiveBuffer,
     /// `vmac_prefix`: interface name prefix of VMACs; `None`: `vrrp`.
     pub vmac_prefix: Option<String>,
     /// `vmac_addr_prefix`: the same for address VMACs; `None`: `vrrp_prefix`.
@@ -207,8 +209,9 @@ impl Default for GlobalDefs {
             dbus: false,
             vrrp_tuning: ChildTuning::default(),
             rx_bufs: RxBufs::default(),
-            netlink_cmd_rcv_bufs: None,
-            netlink_monitor_rcv_bufs: None,
+            netlink_cmd: ReceiveBuffer::default(),
+            netlink_monitor: ReceiveBuffer::default(),
+            process_monitor: ReceiveBuffer::default(),
             vmac_prefix: None,
             vmac_addr_prefix: None,
             json_version: 1,
@@ -371,14 +374,23 @@ pub struct ChildTuning {
     pub min_auto_priority_delay: Option<Duration>,
 }
 
+/// A pair of lines `..._rcv_bufs` and `..._rcv_bufs_force`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReceiveBuffer {
+    /// Bytes; 0: what the system gives.
+    pub size: u32,
+    /// Beyond the limit of the system (`SO_RCVBUFFORCE`).
+    pub force: bool,
+}
+
 /// `vrrp_rx_bufs_*`: receive buffer of the VRRP sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RxBufs {
-    /// `MTU`.
+    /// `MTU`: so many of the largest packets of the interface.
     pub mtu: bool,
-    /// `ADVERT`.
+    /// `ADVERT`: so many adverts of the instance.
     pub advert: bool,
-    /// `N`, bytes.
+    /// `N`: so many bytes for each instance; the two above do not count then.
     pub size: Option<u32>,
     /// `vrrp_rx_bufs_multiplier`, default 3.
     pub multiplier: u32,

@@ -286,6 +286,8 @@ pub struct Instance {
     pub garp: GarpSettings,
     /// `track_interface`.
     pub track_interfaces: Vec<TrackInterface>,
+    /// Interfaces of static addresses, routes and rules that name a `track_group` it belongs to.
+    pub static_interfaces: Vec<String>,
     /// `track_script`.
     pub track_scripts: Vec<TrackedScript>,
     /// `track_file`.
@@ -331,8 +333,8 @@ impl Instance {
         link.map(|l| l.name.as_str()).or(self.interface.as_deref()).or(self.vrf.as_deref())
     }
 
-    /// Interfaces besides its own, and those made for it, that its addresses, routes and rules are on: without them it
-    /// cannot do its work as master. `no_track` leaves one out.
+    /// Interfaces besides its own, and those made for it, that its addresses, routes and rules are on, and the static
+    /// ones of its `track_group`: without them it cannot do its work as master. `no_track` leaves one out.
     #[must_use]
     pub fn interfaces_in_use(&self) -> Vec<&str> {
         let vips = self.vips.iter().chain(&self.excluded_vips).filter(|vip| !vip.no_track);
@@ -341,7 +343,8 @@ impl Instance {
         let names = vips
             .filter_map(|vip| vip.dev.as_deref())
             .chain(routes.filter_map(|route| route.dev.as_deref()))
-            .chain(rules.flat_map(|rule| rule.iif.as_deref().into_iter().chain(rule.oif.as_deref())));
+            .chain(rules.flat_map(|rule| rule.iif.as_deref().into_iter().chain(rule.oif.as_deref())))
+            .chain(self.static_interfaces.iter().map(String::as_str));
         let mut all: Vec<&str> = Vec::new();
         for name in names {
             let own =
@@ -391,6 +394,7 @@ impl Instance {
             timer_expired_backup: 254,
             garp: GarpSettings::default(),
             track_interfaces: Vec::new(),
+            static_interfaces: Vec::new(),
             track_scripts: Vec::new(),
             track_files: Vec::new(),
             track_processes: Vec::new(),

@@ -16,8 +16,8 @@ pub use address::{
     Vip,
 };
 pub use global::{
-    ChildTuning, Firewall, GarpDefaults, GlobalDefs, LvsSyncDaemon, NotifyFifo, ProcessNames, RxBufs,
-    ScriptSecurity, SmtpServer, Snmp, VipLifetime,
+    ChildTuning, Firewall, GarpDefaults, GlobalDefs, LvsSyncDaemon, NotifyFifo, ProcessNames, ReceiveBuffer,
+    RxBufs, ScriptSecurity, SmtpServer, Snmp, VipLifetime,
 };
 pub use hmac::{AuthHmac, HmacKey, HmacMode};
 pub use instance::{
@@ -67,7 +67,7 @@ pub struct Config {
     pub static_routes: Vec<StaticRoute>,
     /// `static_rules`.
     pub static_rules: Vec<StaticRule>,
-    /// Root `track_group` blocks: static items of a group are restored with these instances.
+    /// Root `track_group` blocks.
     pub static_track_groups: Vec<StaticTrackGroup>,
     /// `garp_group` blocks: pacing of gratuitous ARP per interface.
     pub garp_groups: Vec<GarpGroup>,
@@ -103,7 +103,8 @@ impl Config {
     }
 }
 
-/// Root `track_group NAME { group { INSTANCE ... } }`.
+/// Root `track_group NAME { group { INSTANCE ... } }`: without the interfaces of the static items that name it, its
+/// members cannot do their work ([`Instance::static_interfaces`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaticTrackGroup {
     /// Name.

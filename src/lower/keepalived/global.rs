@@ -240,6 +240,9 @@ impl Cx<'_> {
             "json_dump_file" => {
                 self.config.global.json_dump_file = second.map(|word| PathBuf::from(&word.text))
             }
+            _ if name.ends_with("_rcv_bufs") => self.receive_buffer(words),
+            "vrrp_rx_bufs_policy" => self.rx_bufs_policy(words),
+            "vrrp_rx_bufs_multiplier" => self.rx_bufs_multiplier(words),
             _ if name.starts_with("enable_snmp") => self.config.global.snmp.vrrp = true,
             _ if name.starts_with("vrrp_garp")
                 || name.starts_with("vrrp_gna")
@@ -321,7 +324,12 @@ impl Cx<'_> {
                     "data_use_instance" => global.data_use_instance = on,
                     "vrrp_lower_prio_no_advert" => global.lower_prio_no_advert = on,
                     "vrrp_higher_prio_send_advert" => global.higher_prio_send_advert = on,
-                    _ => {}
+                    _ => {
+                        if let Some(buffer) = name.strip_suffix("_force").and_then(|name| global.buffer(name))
+                        {
+                            buffer.force = on;
+                        }
+                    }
                 }
             }
         }

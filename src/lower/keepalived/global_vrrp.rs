@@ -8,7 +8,7 @@ use tandem_parser::keepalived::Word;
 
 use super::context::Cx;
 use super::script::LONGEST_SECONDS;
-use crate::ir::vrrp::VipLifetime;
+use crate::ir::vrrp::{GlobalDefs, ReceiveBuffer, VipLifetime};
 
 const GARP_REPEAT: u32 = 5;
 
@@ -32,6 +32,73 @@ impl Cx<'_> {
             }
         };
         self.error(Reason::InvalidValue, span, problem);
+    }
+
+    /// `..._rcv_bufs BYTES`.
+    pub(super) fn receive_buffer(&mut self, words: &[Word]) {
+        let name = words[0].text.clone();
+        let Some(word) = words.get(1).cloned() else {
+            self.complain(Reason::MissingArgument, format!("{name} size missing"));
+            return;
+        };
+        match self.unsigned(&word, 0, u32::MAX, false) {
+            Some(size) => {
+                if let Some(buffer) = self.config.global.buffer(&name) {
+                    buffer.size = size;
+                }
+            }
+            None => {
+                let text = format!("{name} size ({}) invalid", word.text);
+                self.error(Reason::InvalidValue, word.span, text);
+            }
+        }
+    }
+
+    /// `vrrp_rx_bufs_policy MTU|ADVERT|BYTES`.
+    pub(super) fn rx_bufs_policy(&mut self, words: &[Word]) {
+        if words.len() < 2 {
+            self.complain(Reason::MissingArgument, "vrrp_rx_bufs_policy missing");
+            return;
+        }
+        for word in &words[1..] {
+            let policy = &mut self.config.global.rx_bufs;
+            if word.text.eq_ignore_ascii_case("MTU") {
+                policy.mtu = true;
+            } else if word.text.eq_ignore_ascii_case("ADVERT") {
+                policy.advert = true;
+            } else if let Some(size) = self.unsigned(word, 0, u32::MAX, false) {
+                self.config.global.rx_bufs.size = Some(size);
+            } else {
+                let text = format!("Invalid vrrp_rx_bufs_policy {}", word.text);
+                self.error(Reason::InvalidValue, word.span, text);
+            }
+        }
+        let policy = &mut self.config.global.rx_bufs;
+        let problem = if policy.size.is_some() && (policy.mtu || policy.advert) {
+            (policy.mtu, policy.advert) = (false, false);
+            "Cannot set vrrp_rx_bufs_policy size and policy, ignoring policy"
+        } else if policy.mtu && policy.advert {
+            policy.advert = false;
+            "Cannot set both vrrp_rx_bufs_policy MTU and ADVERT, ignoring ADVERT"
+        } else {
+            return;
+        };
+        self.complain(Reason::Conflict, problem);
+    }
+
+    /// `vrrp_rx_bufs_multiplier N`.
+    pub(super) fn rx_bufs_multiplier(&mut self, words: &[Word]) {
+        let [_, word] = words else {
+            self.complain(Reason::MissingArgument, "Invalid vrrp_rx_bufs_multiplier");
+            return;
+        };
+        match self.unsigned(word, 1, u32::MAX, false) {
+            Some(count) => self.config.global.rx_bufs.multiplier = count,
+            None => {
+                let text = format!("Invalid vrrp_rx_bufs_multiplier {}", word.text);
+                self.error(Reason::InvalidValue, word.span, text);
+            }
+        }
     }
 
     pub(super) fn startup_delay(&mut self, words: &[Word]) {
@@ -301,6 +368,18 @@ impl Cx<'_> {
         } else {
             let delay = Duration::from_micros(u64::try_from(value).unwrap_or(1));
             self.config.global.vrrp_tuning.min_auto_priority_delay = Some(delay);
+        }
+    }
+}
+
+impl GlobalDefs {
+    /// What a `..._rcv_bufs` keyword sets; `None`: it is of a process there is none of here.
+    pub(super) fn buffer(&mut self, keyword: &str) -> Option<&mut ReceiveBuffer> {
+        match keyword {
+            "vrrp_netlink_cmd_rcv_bufs" => Some(&mut self.netlink_cmd),
+            "vrrp_netlink_monitor_rcv_bufs" => Some(&mut self.netlink_monitor),
+            "process_monitor_rcv_bufs" => Some(&mut self.process_monitor),
+            _ => None,
         }
     }
 }

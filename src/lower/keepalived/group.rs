@@ -177,6 +177,45 @@ impl Cx<'_> {
             }
         }
         self.config.static_track_groups.retain(|group| !group.instances.is_empty());
+        self.track_static_items();
+    }
+
+    /// Members of a group need the interfaces of the static items that name it.
+    fn track_static_items(&mut self) {
+        let config = &mut self.config;
+        let addresses = config
+            .static_addresses
+            .iter()
+            .map(|item| (&item.track_group, item.address.no_track, item.address.dev.as_ref(), "address"));
+        let routes = config
+            .static_routes
+            .iter()
+            .map(|item| (&item.track_group, item.route.no_track, item.route.dev.as_ref(), "route"));
+        let rules = config
+            .static_rules
+            .iter()
+            .map(|item| (&item.track_group, item.rule.no_track, item.rule.iif.as_ref(), "rule"));
+        let mut contradictions = Vec::new();
+        for (group, no_track, interface, what) in addresses.chain(routes).chain(rules) {
+            let named = |known: &&StaticTrackGroup| group.as_ref() == Some(&known.name);
+            let Some(group) = config.static_track_groups.iter().find(named) else { continue };
+            if no_track {
+                contradictions.push(what);
+                continue;
+            }
+            let Some(interface) = interface else { continue };
+            for index in &group.instances {
+                if let Some(instance) = config.instances.get_mut(index.0 as usize)
+                    && !instance.static_interfaces.contains(interface)
+                {
+                    instance.static_interfaces.push(interface.clone());
+                }
+            }
+        }
+        for what in contradictions {
+            let text = format!("Static {what} has both track_group and no_track set - not tracking");
+            self.log(self.here, text);
+        }
     }
 
     /// `garp_group { ... }`.

@@ -98,7 +98,7 @@ pub fn load_file(path: &str, env: &dyn Env) -> Loaded {
     }
     if report.worst != Class::Ok {
         let verdict = Verdict { exit_code: exit_code(&report), runs: false };
-        return Loaded { config: Config::default(), sources, diagnostics: report.diagnostics, verdict };
+        return Loaded { config: Config::default(), sources, diagnostics: report.in_order(), verdict };
     }
     if found.files.len() > 1 {
         let first = &found.files[0].name;
@@ -140,20 +140,19 @@ pub fn load(name: &str, text: impl Into<Vec<u8>>, env: &dyn Env) -> Loaded {
 fn lower(statements: Vec<Statement>, sources: Sources, report: Report, env: &dyn Env) -> Loaded {
     let mut cx = Cx::new(env, &sources, report);
     let runs = statements_to_config(&mut cx, &statements);
-    let (config, report) = (cx.config, cx.report);
+    let (config, mut report) = (cx.config, cx.report);
     let refused = report.diagnostics.iter().any(|diagnostic| diagnostic.reason == Reason::Refused);
     let verdict = Verdict {
         exit_code: exit_code(&report),
         runs: runs && !report.missing_parameter && !refused && !report.file_error,
     };
-    let mut diagnostics = report.diagnostics;
     if !verdict.runs
-        && !diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Alert)
-        && let Some(last) = diagnostics.last_mut()
+        && !report.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Alert)
+        && let Some(last) = report.diagnostics.last_mut()
     {
         last.severity = Severity::Alert;
     }
-    Loaded { config, sources, diagnostics, verdict }
+    Loaded { config, sources, diagnostics: report.in_order(), verdict }
 }
 
 fn exit_code(report: &Report) -> u8 {

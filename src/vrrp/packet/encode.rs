@@ -17,8 +17,7 @@ pub fn encode(profile: &Profile, packet: &Outgoing, out: &mut Vec<u8>) {
     let ah = matches!(profile.auth, Auth::Ah(_));
     let mut at = 0;
     if let (IpAddr::V4(source), IpAddr::V4(destination)) = (packet.source, packet.destination) {
-        let total =
-            IP_HEADER + if ah { AH_HEADER } else { 0 } + profile.payload_len() + profile.trailer_len();
+        let total = profile.advert_len();
         out.extend_from_slice(&[0x45, TOS]);
         out.extend_from_slice(&u16::try_from(total).unwrap_or(u16::MAX).to_be_bytes());
         out.extend_from_slice(&packet.ip_id.to_be_bytes());

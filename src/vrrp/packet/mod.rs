@@ -165,6 +165,17 @@ impl Profile {
     pub fn payload_len(&self) -> usize {
         payload_len(self.version, self.group.is_ipv6(), self.addresses.len())
     }
+
+    /// Bytes of an advertisement as its socket sees it: of IPv4 with the headers before it, with its signature.
+    #[must_use]
+    pub fn advert_len(&self) -> usize {
+        let headers = match (self.group.is_ipv4(), &self.auth) {
+            (true, Auth::Ah(_)) => IP_HEADER + AH_HEADER,
+            (true, _) => IP_HEADER,
+            (false, _) => 0,
+        };
+        headers + self.payload_len() + self.trailer_len()
+    }
 }
 
 fn payload_len(version: Version, v6: bool, count: usize) -> usize {

@@ -41,6 +41,11 @@ impl Kernel {
         if unlinked { self.unlinked.insert(name.to_owned()) } else { self.unlinked.remove(name) }
     }
 
+    /// Every address.
+    pub(crate) fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
     /// Every interface.
     pub(crate) fn links(&self) -> impl Iterator<Item = &Link> {
         self.links.values()

@@ -9,7 +9,7 @@ use crate::vrrp::fsm::State;
 
 use super::Core;
 use super::addresses;
-use super::state_file::{address, quoted, route};
+use super::state_file::{address, items, quoted};
 
 /// `keepalived.stats`.
 pub(super) fn stats(core: &Core) -> String {
@@ -199,7 +199,8 @@ fn instances(core: &Core) -> Vec<serde_json::Value> {
             "script_master_rx_lower_pri": script(&instance.notify.master_rx_lower_pri),
             "vips": list(vips(&instance.vips)),
             "evips": list(vips(&instance.excluded_vips)),
-            "vroutes": list(instance.routes.iter().map(route).collect()),
+            "vroutes": list(instance.routes.iter().map(|item| items::route(item, None)).collect()),
+            "vrules": list(instance.rules.iter().map(|item| items::rule(item, None)).collect()),
             "track_ifp": list(instance.track_interfaces.iter().map(|t| t.name.clone()).collect()),
             "track_script": list(instance.track_scripts.iter().map(tracked).collect()),
             "track_process": list(instance.track_processes.iter().map(process).collect()),

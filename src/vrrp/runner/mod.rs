@@ -66,6 +66,10 @@ pub enum Command {
 pub struct Options {
     /// `-V`: leave the addresses when the process ends.
     pub dont_release: bool,
+    /// `-a`: a log line for every address that comes or goes.
+    pub report_addresses: bool,
+    /// `-d`: the state file goes to the log at the start.
+    pub dump_config: bool,
     /// Where SIGUSR1 writes.
     pub data_file: PathBuf,
     /// Where SIGUSR2 writes.
@@ -105,10 +109,11 @@ pub async fn run_local(
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) -> io::Result<()> {
     // First listen, then read: a change in between is heard twice rather than not at all.
-    let monitor = Monitor::open()?.watch()?;
+    let monitor = Rc::new(Monitor::open()?.watch()?);
     journal.info("Registering Kernel netlink reflector");
     let wake = Rc::new(Notify::new());
-    let core = Rc::new(RefCell::new(Core::open(config, options, journal, Rc::clone(&wake))?));
+    let core =
+        Rc::new(RefCell::new(Core::open(config, options, journal, Rc::clone(&wake), Rc::clone(&monitor))?));
     core.borrow_mut().attach(&core);
     core.borrow_mut().start(clock::now());
     let monitor = tokio::task::spawn_local(watch_kernel(Rc::clone(&core), monitor));
@@ -142,7 +147,7 @@ pub async fn run_local(
 }
 
 /// Hears of links and addresses for as long as the engine runs.
-async fn watch_kernel(core: Rc<RefCell<Core>>, monitor: AsyncFd<Monitor>) {
+async fn watch_kernel(core: Rc<RefCell<Core>>, monitor: Rc<AsyncFd<Monitor>>) {
     let mut changes = Vec::new();
     while let Ok(mut ready) = monitor.readable().await {
         loop {

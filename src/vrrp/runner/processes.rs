@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 
-use crate::ir::vrrp::{ParamMatch, TrackProcess};
+use crate::ir::vrrp::{Config, ParamMatch, TrackProcess};
 use crate::sys::clock;
 use crate::sys::connector::{ProcessEvent, ProcessEvents};
 use crate::sys::process::{self, Process, ProcessFd};
 
 use super::Core;
+use super::journal::Journal;
 
 /// Between two looks at all processes where the kernel does not tell.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,7 +39,8 @@ pub(super) struct Processes {
 
 impl Processes {
     /// Follows these from now on. False: new ones are found by looking.
-    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, wanted: &[TrackProcess]) -> bool {
+    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, config: &Config, journal: &Journal) -> bool {
+        let (wanted, buffer) = (&config.track_processes[..], config.global.process_monitor);
         self.stop();
         self.core = Weak::clone(core);
         self.wanted = wanted.to_vec();
@@ -46,7 +48,15 @@ impl Processes {
             return true;
         }
         // First listen, then look.
-        let events = ProcessEvents::open().and_then(ProcessEvents::watch).ok();
+        let events = ProcessEvents::open();
+        if let Ok(events) = &events
+            && buffer.size > 0
+            && let Err(e) = events.set_buffer(buffer.size, buffer.force)
+        {
+            let force = if buffer.force { "FORCE" } else { "" };
+            journal.warn(format!("Cannot set process monitor SO_RCVBUF{force} option. ({e})"));
+        }
+        let events = events.and_then(ProcessEvents::watch).ok();
         let told = events.is_some();
         self.feed = Some(match events {
             Some(events) => tokio::task::spawn_local(hear(Weak::clone(core), events)),

@@ -32,6 +32,8 @@ pub(super) const BUFFER: usize = 4608;
 struct Open {
     socket: Rc<AsyncFd<RawSocket>>,
     reader: JoinHandle<()>,
+    /// Bytes it was told to hold.
+    buffer: Option<u32>,
 }
 
 /// All open sockets.
@@ -61,10 +63,23 @@ impl Pool {
         if let Some(open) = self.open.get(key) {
             return Ok((Rc::clone(&open.socket), false));
         }
-        let socket = Rc::new(RawSocket::open(key)?.watch()?);
+        let socket = RawSocket::open(key)?;
+        socket.set_buffer(None)?;
+        let socket = Rc::new(socket.watch()?);
         let reader = tokio::task::spawn_local(read(core.clone(), key.clone(), Rc::clone(&socket)));
-        self.open.insert(key.clone(), Open { socket: Rc::clone(&socket), reader });
+        self.open.insert(key.clone(), Open { socket: Rc::clone(&socket), reader, buffer: None });
         Ok((socket, true))
+    }
+
+    /// The socket for `key`, if it is open, holds so many bytes from now on; `None`: what is right for most.
+    pub(super) fn set_buffer(&mut self, key: &RawKey, bytes: Option<u32>) -> io::Result<()> {
+        match self.open.get_mut(key) {
+            Some(open) if open.buffer != bytes => {
+                open.buffer = bytes;
+                open.socket.get_ref().set_buffer(bytes)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Every open socket.

@@ -6,7 +6,6 @@ const LVS: &str = "virtual servers (LVS) are not done yet";
 const SNMP: &str = "there is no SNMP agent yet";
 const DBUS: &str = "there is no D-Bus interface yet";
 const ONE: &str = "Tandem has one VRRP process and no checker or BFD process";
-const TUNING: &str = "Tandem sizes its own buffers";
 
 pub(super) const ROOT: &[Keyword] = &[
     line("linkbeat_use_polling", "Poll the link state of every interface."),
@@ -134,20 +133,20 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
         .inert("paths of scripts are always used as they are written")
         .since("2.3"),
     line("enable_script_security", "Refuse scripts of root that others could change."),
-    line("vrrp_netlink_cmd_rcv_bufs", "Receive buffer of netlink commands, bytes.").inert(TUNING),
-    line("vrrp_netlink_cmd_rcv_bufs_force", "Set it beyond the system limit.").inert(TUNING),
-    line("vrrp_netlink_monitor_rcv_bufs", "Receive buffer of netlink events, bytes.").inert(TUNING),
-    line("vrrp_netlink_monitor_rcv_bufs_force", "Set it beyond the system limit.").inert(TUNING),
-    line("process_monitor_rcv_bufs", "Receive buffer of process events, bytes.").inert(TUNING),
-    line("process_monitor_rcv_bufs_force", "Set it beyond the system limit.").inert(TUNING),
+    line("vrrp_netlink_cmd_rcv_bufs", "Receive buffer of netlink commands, bytes."),
+    line("vrrp_netlink_cmd_rcv_bufs_force", "Set it beyond the system limit."),
+    line("vrrp_netlink_monitor_rcv_bufs", "Receive buffer of netlink events, bytes."),
+    line("vrrp_netlink_monitor_rcv_bufs_force", "Set it beyond the system limit."),
+    line("process_monitor_rcv_bufs", "Receive buffer of process events, bytes."),
+    line("process_monitor_rcv_bufs_force", "Set it beyond the system limit."),
     line("lvs_netlink_cmd_rcv_bufs", "Receive buffer of the checker process.").inert(LVS),
     line("lvs_netlink_cmd_rcv_bufs_force", "Set it beyond the system limit.").inert(LVS),
     line("lvs_netlink_monitor_rcv_bufs", "Receive buffer of the checker process.").inert(LVS),
     line("lvs_netlink_monitor_rcv_bufs_force", "Set it beyond the system limit.").inert(LVS),
     line("rs_init_notifies", "Notify of real servers at start.").inert(LVS),
     line("no_checker_emails", "No mails of checkers.").inert(LVS),
-    line("vrrp_rx_bufs_policy", "Receive buffer of adverts: MTU, ADVERT or bytes.").inert(TUNING),
-    line("vrrp_rx_bufs_multiplier", "Adverts it must hold; default 3.").inert(TUNING),
+    line("vrrp_rx_bufs_policy", "Receive buffer of adverts: MTU, ADVERT or bytes."),
+    line("vrrp_rx_bufs_multiplier", "Adverts it must hold; default 3."),
     line("vrrp_startup_delay", "Seconds before instances start."),
     line("vrrp_delay_after_boot", "Seconds since boot before instances start.").since("2.3"),
     line("vrrp_owner_ignore_adverts", "A priority 255 master ignores adverts.").since("2.3"),

@@ -5,7 +5,7 @@ use super::{Keyword, Section, block, line, values};
 const NOBFD: &str = "BFD is not done yet";
 
 pub(super) const ROOT: &[Keyword] = &[
-    block("track_group", Section::TrackGroup, "Instances whose state static items follow."),
+    block("track_group", Section::TrackGroup, "Instances that need the interfaces of static items."),
     values("static_ipaddress", "Addresses set for the life of the daemon."),
     values("static_routes", "Routes set for the life of the daemon."),
     values("static_rules", "Routing rules set for the life of the daemon."),
@@ -124,7 +124,7 @@ pub(super) const INSTANCE: &[Keyword] = &[
         .instead("garp_extra_if"),
     line("lower_prio_no_advert", "Do not answer a lower priority advert at once."),
     line("higher_prio_send_advert", "Send one advert before giving way."),
-    line("kernel_rx_buf_size", "Receive buffer, bytes.").inert("Tandem sizes its own buffers"),
+    line("kernel_rx_buf_size", "Receive buffer, bytes."),
     block("authentication", Section::Authentication, "VRRPv2 authentication."),
     block("auth_hmac", Section::AuthHmac, "Adverts signed with HMAC-SHA256 and protected from replay.")
         .since("2.4"),

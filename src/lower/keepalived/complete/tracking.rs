@@ -30,25 +30,31 @@ impl Cx<'_> {
         }
         let name = instance.name.clone();
         let why = if grouped { "SYNC group" } else { "address_owner" };
-        instance.track_interfaces.retain_mut(|tracked| {
+        // keepalived says so of a group, and counts the weight of the interface nevertheless.
+        instance.track_interfaces.retain(|tracked| {
             if tracked.weight != 0 {
                 let (what, why) = if grouped { ("weight ", "SYNC group") } else { ("", "address owner") };
                 let text = format!("({name}) ignoring {} tracked interface {what}due to {why}", tracked.name);
                 self.late(Reason::Conflict, span, text);
-                tracked.weight = 0;
-                return grouped;
             }
-            true
+            tracked.weight == 0 || grouped
         });
         let scripts: Vec<String> = self.config.scripts.iter().map(|script| script.name.clone()).collect();
-        instance.track_scripts.retain(|tracked| {
-            if tracked.weight != 0 {
-                let script = scripts.get(tracked.script.0 as usize).map_or("?", String::as_str);
-                let text = format!("({name}) ignoring tracked script {script} with weights due to {why}");
+        let proxies: Vec<String> = self.config.track_proxies.iter().map(|proxy| proxy.name.clone()).collect();
+        let mut weightless = |weight: i32, names: &[String], at: u32, kind: &str| {
+            if weight != 0 {
+                let tracked = names.get(at as usize).map_or("?", String::as_str);
+                let text = format!("({name}) ignoring tracked {kind} {tracked} with weights due to {why}");
                 self.late(Reason::Conflict, span, text);
             }
-            tracked.weight == 0
-        });
+            weight == 0
+        };
+        instance
+            .track_scripts
+            .retain(|tracked| weightless(tracked.weight, &scripts, tracked.script.0, "script"));
+        instance
+            .track_proxies
+            .retain(|tracked| weightless(tracked.weight, &proxies, tracked.proxy.0, "proxy"));
         let files: Vec<String> = self.config.track_files.iter().map(|file| file.name.clone()).collect();
         instance.track_files.retain_mut(|tracked| {
             let file = files.get(tracked.file.0 as usize).map_or("?", String::as_str);
@@ -69,15 +75,6 @@ impl Cx<'_> {
                     false
                 }
             }
-        });
-        let proxies: Vec<String> = self.config.track_proxies.iter().map(|proxy| proxy.name.clone()).collect();
-        instance.track_proxies.retain(|tracked| {
-            if tracked.weight != 0 {
-                let proxy = proxies.get(tracked.proxy.0 as usize).map_or("?", String::as_str);
-                let text = format!("({name}) ignoring tracked proxy {proxy} with weights due to {why}");
-                self.late(Reason::Conflict, span, text);
-            }
-            tracked.weight == 0
         });
         instance.track_bfd.retain(|tracked| {
             if tracked.weight != 0 {

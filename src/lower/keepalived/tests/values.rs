@@ -280,7 +280,7 @@ fn numbers_are_strict_in_a_test_and_lenient_when_running() {
 }
 
 #[test]
-fn sync_groups_join_instances_and_drop_weights() {
+fn sync_groups_join_instances_and_say_what_they_think_of_weights() {
     let two = format!(
         "{}{}",
         one_instance(""),
@@ -294,7 +294,8 @@ fn sync_groups_join_instances_and_drop_weights() {
     );
     assert_eq!(loaded.config.sync_groups[0].instances, [InstanceIdx(0), InstanceIdx(1)]);
     assert_eq!(loaded.config.instances[1].sync_group, Some(SyncGroupIdx(0)));
-    assert_eq!(loaded.config.instances[1].track_interfaces[0].weight, 0);
+    // It says so, and counts it.
+    assert_eq!(loaded.config.instances[1].track_interfaces[0].weight, 10);
     assert_eq!(
         messages(&loaded),
         [

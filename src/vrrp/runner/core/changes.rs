@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use crate::sys::netlink::Change;
+use crate::sys::netlink::{Address, Change};
 
 use super::super::addresses::{self, Kernel};
 use super::{Core, interfaces};
@@ -34,6 +34,7 @@ impl Core {
             Change::Address(address) => {
                 // Renewed lifetimes are no news.
                 if self.kernel.set_address(address.clone()) {
+                    self.report_address(address, "added to");
                     if address.address.is_ipv6() {
                         self.give_sources(address.index);
                     }
@@ -42,6 +43,7 @@ impl Core {
             }
             Change::AddressGone(address) => {
                 self.kernel.drop_address(address);
+                self.report_address(address, "removed from");
                 self.refresh_index(address.index, now);
                 self.address_lost(address.index, address.address, now);
                 self.restore_static_addresses(address.index, "was removed by somebody else");
@@ -49,6 +51,19 @@ impl Core {
             }
             Change::RouteGone | Change::RuleGone => self.routes_gone = true,
             Change::Lost => self.reread(now),
+        }
+    }
+
+    /// `-a`, of those that are there at the start.
+    pub(super) fn report_addresses(&self) {
+        self.kernel.addresses().iter().for_each(|address| self.report_address(address, "added to"));
+    }
+
+    /// `-a`.
+    fn report_address(&self, address: &Address, what: &str) {
+        if let Some(link) = self.kernel.by_index(address.index).filter(|_| self.options.report_addresses) {
+            let text = format!("Netlink reflector reports IP {} {what} {}", address.address, link.name);
+            self.journal.info(text);
         }
     }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::ir::vrrp::{Instance, VipLifetime};
 use crate::sys::clock;
-use crate::vrrp::lifetime::{FOREVER, lifetime};
+use crate::vrrp::lifetime::{FOREVER, lifetime, renewed_by_adverts};
+use crate::vrrp::packet::PRIORITY_STOP;
 
 use super::super::addresses;
 use super::Core;
@@ -25,7 +26,7 @@ impl Core {
 
     /// Sets when to renew next; call it when something was installed, removed or reconfigured.
     pub(super) fn plan_renewal(&mut self) {
-        let installed = (0..self.sides.len()).filter(|at| self.sides[*at].installed);
+        let installed = (0..self.sides.len()).filter(|at| self.renews_now_and_then(*at));
         let shortest = installed.map(|at| self.lifetime(self.instance(at))).filter(|l| *l != FOREVER).min();
         let next = shortest.map(|life| clock::now() + Duration::from_secs(u64::from(life)) / RENEWALS);
         let sooner = match (next, self.renew_at) {
@@ -38,6 +39,24 @@ impl Core {
         }
     }
 
+    /// Is there something whose life adverts do not renew?
+    fn renews_now_and_then(&self, at: usize) -> bool {
+        let setting = self.engine.config().global.vip_lifetime;
+        self.sides[at].installed && !renewed_by_adverts(setting, self.instance(at))
+    }
+
+    /// An advert has been sent.
+    pub(super) fn renew_with_advert(&mut self, at: usize, priority: u8) {
+        let setting = self.engine.config().global.vip_lifetime;
+        if priority != PRIORITY_STOP
+            && self.sides[at].installed
+            && renewed_by_adverts(setting, self.instance(at))
+        {
+            let instance = self.instance(at).clone();
+            self.set_lives(&instance, self.lifetime(&instance));
+        }
+    }
+
     /// Renews if it is time.
     pub(super) fn renew_due(&mut self, now: Instant) {
         if self.renew_at.is_none_or(|at| at > now) {
@@ -47,7 +66,7 @@ impl Core {
         for at in 0..self.sides.len() {
             let instance = self.instance(at);
             let life = self.lifetime(instance);
-            if self.sides[at].installed && life != FOREVER {
+            if self.renews_now_and_then(at) && life != FOREVER {
                 self.set_lives(&instance.clone(), life);
             }
         }

@@ -1,6 +1,7 @@
 //! The state of a running engine and everything that happens in answer to an event, without waiting.
 
 mod announce;
+mod buffers;
 mod changes;
 mod firewall;
 mod flood;
@@ -29,7 +30,7 @@ use tokio::sync::Notify;
 use crate::ir::vrrp::{Config, Instance, Vip};
 use crate::sys::clock;
 use crate::sys::lease::Lease;
-use crate::sys::netlink::Rtnl;
+use crate::sys::netlink::{Monitor, Rtnl};
 use crate::sys::nft::{Channel, Filter};
 use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
@@ -89,6 +90,7 @@ pub struct Core {
     me: Weak<RefCell<Core>>,
     wake: Rc<Notify>,
     rtnl: Rtnl,
+    monitor: Rc<AsyncFd<Monitor>>,
     pub(super) kernel: Kernel,
     frames: Option<FrameSocket>,
     pool: Pool,
@@ -144,6 +146,7 @@ impl Core {
         options: Options,
         journal: Journal,
         wake: Rc<Notify>,
+        monitor: Rc<AsyncFd<Monitor>>,
     ) -> io::Result<Self> {
         let global = &mut config.global;
         let since_boot = global.delay_after_boot.saturating_sub(clock::since_boot());
@@ -178,6 +181,7 @@ impl Core {
             me: Weak::new(),
             wake,
             rtnl,
+            monitor,
             kernel,
             frames,
             pool: Pool::default(),
@@ -228,6 +232,8 @@ impl Core {
 
     pub(super) fn start(&mut self, now: Instant) {
         self.log_addresses();
+        self.report_addresses();
+        self.size_netlink_buffers();
         let config = self.engine.config().clone();
         self.make_links();
         self.update_filter(None);
@@ -242,6 +248,9 @@ impl Core {
         self.open_sockets(now);
         self.apply(now, Engine::start);
         self.journal.info("Startup complete");
+        if self.options.dump_config {
+            super::state_file::text(self).lines().for_each(|line| self.journal.info(line));
+        }
         self.checks.start(&self.me, &config.scripts, &self.running.spawner());
     }
 
@@ -309,6 +318,7 @@ impl Core {
         }
         let wanted: Vec<RawKey> = self.sides.iter().filter_map(|s| s.key.clone()).collect();
         self.pool.retain(|key| wanted.contains(key));
+        self.size_buffers();
         self.update_sieves(now);
         self.report_blocked(now);
     }
@@ -339,7 +349,10 @@ impl Core {
                 self.wake.notify_one();
             }
             Effect::Disarm(timer) => self.timers.retain(|t| !(t.1 == at && t.2 == timer)),
-            Effect::SendAdvert { priority } => self.send_advert(at, priority),
+            Effect::SendAdvert { priority } => {
+                self.send_advert(at, priority);
+                self.renew_with_advert(at, priority);
+            }
             Effect::AddAddresses => self.set_addresses(at, true),
             Effect::RemoveAddresses => self.set_addresses(at, false),
             Effect::RestoreAddress(address) => self.restore(at, address, now),

@@ -47,15 +47,17 @@ impl Core {
         for (name, link) in kernel_links {
             self.engine.note_link(&name, link);
         }
-        if (&old_config.track_processes, &old_config.track_files)
-            != (&config.track_processes, &config.track_files)
-        {
+        let followed = |config: &Config| {
+            (config.track_processes.clone(), config.track_files.clone(), config.global.process_monitor)
+        };
+        if followed(&old_config) != followed(&config) {
             self.follow(&config, false);
         } else {
             self.engine.keep_tracked();
         }
         let mut fresh = Vec::new();
         self.apply(now, |engine, now, out| fresh = engine.adopt(adopted, &moved, now, out));
+        self.size_netlink_buffers();
         if old_config.track_proxies != config.track_proxies {
             self.ask_proxies(&config.track_proxies, now);
         }

@@ -15,7 +15,7 @@ impl Core {
     /// Follows what `config` tracks from now on, and tells the engine how it stands.
     pub(super) fn follow(&mut self, config: &Config, at_start: bool) {
         self.delays.clear();
-        if !self.processes.start(&self.me, &config.track_processes) {
+        if !self.processes.start(&self.me, config, &self.journal) {
             self.journal.detail("No process events here: looking for new tracked processes once a second");
         }
         files::initialise(&config.track_files, at_start, &self.journal);

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::ir::vrrp::{Config, NotifyFifo, NotifyScript, Version};
+use crate::ir::vrrp::{Config, NotifyFifo, NotifyScript, ReceiveBuffer, Version};
 
 use super::{Lines, quoted};
 
@@ -95,14 +95,22 @@ pub(super) fn write(config: &Config, lines: &mut Lines) {
     line("Gratuitous ARP interval", &seconds(global.garp_interval));
     line("Gratuitous NA interval", &seconds(global.gna_interval));
     line("VRRP default protocol version", &if global.vrrp_version == Version::V3 { 3 } else { 2 });
-    lines.push(" nftables without counters".into());
+    let firewall = &global.firewall;
+    if let Some(table) = &firewall.nftables {
+        lines.push(format!(" nftables table name = {table}"));
+        lines.push(format!(" nftables base chain priority = {}", firewall.nftables_priority.unwrap_or(-1)));
+        let force = if firewall.nftables_ifindex { "" } else { "don't " };
+        lines.push(format!(" nftables {force}force use ifindex for link local IPv6"));
+    }
+    lines.push(format!(" nftables with{} counters", if firewall.nftables_counters { "" } else { "out" }));
     let mut line = |name: &str, value: &dyn Display| lines.push(format!(" {name} = {value}"));
     line("VRRP check unicast_src", &yes(global.check_unicast_src));
     line("VRRP skip check advert addresses", &yes(global.skip_check_adv_addr));
     line("VRRP strict mode", &yes(global.vrrp_strict));
-    line("Max auto priority", &0);
-    line("Min auto priority delay", &"1000000 usecs");
     let tuning = &global.vrrp_tuning;
+    line("Max auto priority", &tuning.max_auto_priority);
+    let delay = tuning.min_auto_priority_delay.unwrap_or(std::time::Duration::from_secs(1));
+    line("Min auto priority delay", &format_args!("{} usecs", delay.as_micros()));
     line("VRRP process priority", &tuning.nice.map_or(0, i32::from));
     line("VRRP don't swap", &yes(tuning.no_swap));
     line("VRRP realtime priority", &tuning.rt_priority.map_or(0, i32::from));
@@ -124,19 +132,27 @@ pub(super) fn write(config: &Config, lines: &mut Lines) {
     if let Some(user) = security.default_user {
         lines.push(format!(" Default script uid:gid {}:{}", user.uid, user.gid));
     }
-    for buffer in [
-        "vrrp_netlink_cmd",
-        "vrrp_netlink_monitor",
-        "process_monitor",
-        "lvs_netlink_cmd",
-        "lvs_netlink_monitor",
+    for (name, buffer) in [
+        ("vrrp_netlink_cmd", global.netlink_cmd),
+        ("vrrp_netlink_monitor", global.netlink_monitor),
+        ("process_monitor", global.process_monitor),
+        ("lvs_netlink_cmd", ReceiveBuffer::default()),
+        ("lvs_netlink_monitor", ReceiveBuffer::default()),
     ] {
-        lines.push(format!(" {buffer}_rcv_bufs = 0"));
-        lines.push(format!(" {buffer}_rcv_bufs_force = 0"));
+        lines.push(format!(" {name}_rcv_bufs = {}", buffer.size));
+        lines.push(format!(" {name}_rcv_bufs_force = {}", u8::from(buffer.force)));
     }
     lines.push(" rs_init_notifies = 0".into());
     lines.push(" no_checker_emails = 0".into());
-    lines.push(" rx_bufs_multiples = 3".into());
+    let policy = &global.rx_bufs;
+    if policy.mtu {
+        lines.push(" rx_bufs_policy = MTU".into());
+    } else if policy.advert {
+        lines.push(" rx_bufs_policy = ADVERT".into());
+    } else if let Some(size) = policy.size {
+        lines.push(format!(" rx_bufs_size = {size}"));
+    }
+    lines.push(format!(" rx_bufs_multiples = {}", policy.multiplier));
     lines.push(format!(" umask = 0{:o}", global.umask.unwrap_or(0o177)));
     if !global.startup_delay.is_zero() {
         lines.push(format!(" vrrp_startup_delay = {}", global.startup_delay.as_secs_f64()));

@@ -9,7 +9,7 @@ use crate::vrrp::runner::addresses;
 use crate::vrrp::track::Health;
 
 use super::super::Core;
-use super::{Lines, address, quoted, route, stamp, tracked, yes};
+use super::{Lines, address, items, quoted, stamp, tracked, yes};
 
 pub(super) fn write(core: &Core, at: usize, lines: &mut Lines) {
     standing(core, at, lines);
@@ -44,7 +44,11 @@ fn standing(core: &Core, at: usize, lines: &mut Lines) {
     if instance.unicast.is_some() {
         lines.push("   Flags:".into());
         lines.push("     Using unicast".into());
-    } else if instance.dont_track_primary || instance.skip_check_adv_addr || !instance.preempt {
+    } else if instance.dont_track_primary
+        || instance.skip_check_adv_addr
+        || !instance.preempt
+        || instance.vmac.is_some()
+    {
         lines.push("   Flags:".into());
     } else {
         lines.push("   Flags: none".into());
@@ -70,7 +74,17 @@ fn settings(core: &Core, at: usize, lines: &mut Lines) {
     let instance = &core.engine.config().instances[at];
     let router = core.engine.router(at);
     let settings = router.settings();
-    lines.push(format!("   Interface = {}", instance.interface.as_deref().unwrap_or("not configured")));
+    let interface = instance.interface.as_deref().unwrap_or("not configured");
+    match (&instance.vmac, instance.links.first()) {
+        (Some(vmac), Some(link)) => {
+            let up = core.kernel.link(&link.name).is_some();
+            let (name, base) = (&link.name, yes(vmac.xmit_base));
+            lines.push(format!("   Use VMAC, i/f name {name}, is_up = {}, xmit_base = {base}", yes(up)));
+            let base = if vmac.xmit_base { ", xmit base i/f" } else { "" };
+            lines.push(format!("   Interface = {name}, vmac on {interface}{base}"));
+        }
+        _ => lines.push(format!("   Interface = {interface}")),
+    }
     for (on, text) in [
         (instance.dont_track_primary, "VRRP interface tracking disabled"),
         (instance.skip_check_adv_addr, "Skip checking advert IP addresses"),
@@ -134,6 +148,9 @@ fn settings(core: &Core, at: usize, lines: &mut Lines) {
         // keepalived 2.2.7 prints it; newer ones hide it, too.
         lines.push("   Password = ********".into());
     }
+    if let Some(bytes) = instance.kernel_rx_buf_size.filter(|bytes| *bytes > 0) {
+        lines.push(format!("   Kernel rx buffer size = {bytes}"));
+    }
 }
 
 /// What it has, watches and calls.
@@ -177,7 +194,11 @@ fn belongings(core: &Core, at: usize, lines: &mut Lines) {
     lines.push("   fd_in -1, fd_out -1".into());
     if !instance.routes.is_empty() {
         lines.push("   Virtual Routes :".into());
-        lines.extend(instance.routes.iter().map(|item| format!("     {}", route(item))));
+        lines.extend(instance.routes.iter().map(|item| format!("     {}", items::route(item, None))));
+    }
+    if !instance.rules.is_empty() {
+        lines.push("   Virtual Rules :".into());
+        lines.extend(instance.rules.iter().map(|item| format!("     {}", items::rule(item, None))));
     }
     tracked(
         core,

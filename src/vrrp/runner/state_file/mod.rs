@@ -2,6 +2,7 @@
 
 mod globals;
 mod instance;
+pub(super) mod items;
 
 use std::net::IpAddr;
 use std::time::SystemTime;
@@ -10,8 +11,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::ir::vrrp::{
-    Config, GarpGroup, NotifyScript, Route, TrackInterface, TrackedFile, TrackedProcess, TrackedProxy,
-    TrackedScript, Vip,
+    Config, GarpGroup, NotifyScript, TrackInterface, TrackedFile, TrackedProcess, TrackedProxy,
+    TrackedScript, Vip, VirtualLinkKind,
 };
 use crate::vrrp::packet::PROTO_AH;
 use crate::vrrp::track::Health;
@@ -103,12 +104,30 @@ fn statics(core: &Core, lines: &mut Lines) {
         lines.push("------< Static Addresses >------".into());
         for item in &config.static_addresses {
             let name = item.address.dev.as_deref().unwrap_or("(none)");
-            lines.push(format!("     {}", address(&item.address, name, true)));
+            let group = item.track_group.as_ref();
+            let group = group.map_or_else(String::new, |name| format!(" track_group {name}"));
+            lines.push(format!("     {}{group} set", address(&item.address, name, false)));
         }
     }
     if !config.static_routes.is_empty() {
         lines.push("------< Static Routes >------".into());
-        config.static_routes.iter().for_each(|item| lines.push(format!("     {}", route(&item.route))));
+        for item in &config.static_routes {
+            lines.push(format!("     {}", items::route(&item.route, item.track_group.as_deref())));
+        }
+    }
+    if !config.static_rules.is_empty() {
+        lines.push("------< Static Rules >------".into());
+        for item in &config.static_rules {
+            lines.push(format!("     {}", items::rule(&item.rule, item.track_group.as_deref())));
+        }
+    }
+    if !config.static_track_groups.is_empty() {
+        lines.push("------< Static Track groups >------".into());
+        for group in &config.static_track_groups {
+            lines.push(format!(" Static Track Group = {}", group.name));
+            lines.push("   VRRP member instances :".into());
+            lines.extend(group.instances.iter().map(|at| format!("     {}", config.instance(*at).name)));
+        }
     }
 }
 
@@ -167,26 +186,6 @@ pub(super) fn address(vip: &Vip, interface: &str, set: bool) -> String {
     text
 }
 
-/// A route, with the options most have.
-pub(super) fn route(route: &Route) -> String {
-    let mut text = String::from("prepend ");
-    text += &route.dst.map_or_else(|| "default".to_owned(), |to| to.to_string());
-    if let Some(via) = route.via {
-        text += &format!(" via inet{} {via}", if via.is_ipv6() { "6" } else { "" });
-    }
-    if let Some(dev) = &route.dev {
-        text += &format!(" dev {dev}");
-    }
-    if let Some(table) = route.table {
-        text += &format!(" table {table}");
-    }
-    text += &format!(" proto {}", route.protocol.unwrap_or(18));
-    if let Some(metric) = route.metric {
-        text += &format!(" metric {metric}");
-    }
-    text
-}
-
 fn sockets(core: &Core, lines: &mut Lines) {
     let config = core.engine.config();
     lines.push("------< VRRP Sockpool >------".into());
@@ -201,7 +200,7 @@ fn sockets(core: &Core, lines: &mut Lines) {
         if let Some(bound) = key.bound {
             lines.push(format!("   Address = {bound}"));
         }
-        lines.push("   Rx buf size = 0".into());
+        lines.push(format!("   Rx buf size = {}", core.wanted_buffer(key).unwrap_or(0)));
         lines.push("   VRRP instances".into());
         for (other, instance) in config.instances.iter().enumerate() {
             if core.socket_key(other) == Some(key) {
@@ -452,6 +451,18 @@ fn interfaces(core: &Core, lines: &mut Lines) {
         let delay = config.interface_delays.iter().find(|delay| delay.interface == link.name);
         lines.push(format!("   Up debounce timer = {}us", delay.map_or(0, |d| d.up.as_micros())));
         lines.push(format!("   Down debounce timer = {}us", delay.map_or(0, |d| d.down.as_micros())));
+        let made = config.instances.iter().flat_map(|i| &i.links).find(|made| made.name == link.name);
+        if let Some(made) = made {
+            let base = core.kernel.link(&made.base);
+            let state = if base.is_some_and(|base| base.up) { "UP, RUNNING" } else { "DOWN" };
+            if let VirtualLinkKind::Vmac(_) = made.kind {
+                lines.push(format!(
+                    "   VMAC type private, underlying interface = {}, state = {state}",
+                    made.base
+                ));
+            }
+            lines.push("   I/f created by keepalived".into());
+        }
         lines.push(format!("   MTU = {}", link.mtu));
         lines.push(format!("   HW Type = {}", if ethernet { "ETHERNET" } else { "LOOPBACK" }));
         lines.push("   NIC netlink status update".into());
