@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::live::{Nameserver, Resolvers};
 
-/// The counters of a nameserver, in HAProxy's order.
+/// The counters of a nameserver, in HAProxy's order. `timeout` counts what the manual says; HAProxy's never
+/// moves.
 pub(super) fn counters(ns: &Nameserver) -> [(&'static str, u64); 15] {
     let c = &ns.counters;
     [

@@ -7,8 +7,8 @@ use socket2::Socket;
 use crate::sys::poller::Poller;
 use crate::sys::tcp;
 
-/// How many are kept at most; most checks are over before the next one starts.
-const MOST: usize = 32;
+/// How many are kept at most: about as many as thousands of checks have on the wire at a time.
+const MOST: usize = 128;
 
 /// What a socket was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
