@@ -109,6 +109,10 @@ fn wrong_lines_are_reported_in_haproxys_words() {
             "argument number 1 at position 9 is empty and marks the end of the argument list.",
         ),
         (
+            "global\n \"\" daemon\n",
+            "argument number 0 at position 2 is empty and marks the end of the argument list.",
+        ),
+        (
             "global\n no maxconn 3\n",
             "negation/default currently supported only for options, log, busy-polling, set-dumpable, strict-limits, insecure-fork-wanted and numa-cpu-mapping.",
         ),

@@ -151,15 +151,16 @@ impl Parser<'_> {
     }
 
     fn words(&mut self, words: &[Word]) {
-        let alone = words.first().map(|word| word.span);
-        let (modifier, words) = match words[0].text() {
+        // An empty first word ends the line where it begins.
+        let Some(alone) = words.first() else { return };
+        let (modifier, words) = match alone.text() {
             "no" => (Modifier::No, &words[1..]),
             "default" => (Modifier::Default, &words[1..]),
             _ => (Modifier::None, words),
         };
         let Some(first) = words.first() else {
-            if let (Modifier::No, Some(span)) = (modifier, alone) {
-                self.say(Diagnostic::alert(Reason::MissingArgument, span, NEGATION));
+            if modifier == Modifier::No {
+                self.say(Diagnostic::alert(Reason::MissingArgument, alone.span, NEGATION));
             }
             return;
         };
