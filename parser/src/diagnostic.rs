@@ -66,6 +66,8 @@ pub enum Head {
     /// `config : parsing [FILE:LINE] : MESSAGE`
     #[default]
     Parsing,
+    /// `config : parsing [FILE:LINE]: MESSAGE`
+    Close,
     /// `config : [FILE:LINE] : MESSAGE`
     At,
     /// `config : MESSAGE`

@@ -20,6 +20,7 @@ pub fn headline(diagnostic: &Diagnostic, sources: &Sources, pid: u32) -> String 
     let message = &diagnostic.message;
     match (diagnostic.head, place) {
         (Head::Parsing, Some(place)) => format!("{label} ({pid}) : config : parsing {place} : {message}"),
+        (Head::Close, Some(place)) => format!("{label} ({pid}) : config : parsing {place}: {message}"),
         (Head::At, Some(place)) => format!("{label} ({pid}) : config : {place} : {message}"),
         _ => format!("{label} ({pid}) : config : {message}"),
     }

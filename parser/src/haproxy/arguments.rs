@@ -6,13 +6,16 @@ use std::fmt;
 
 use super::grammar::{Arg, Keyword};
 use super::lenient;
-use super::messages::{Fault, message};
-use super::tree::{Condition, Modifier, Statement, Value};
+use super::messages::{Fault, Parts, message};
+use super::tree::{Condition, Modifier, Section, Statement, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{Variables, Word, span_of};
 use crate::span::Span;
 use crate::suggest::nearest;
 use crate::value::{self, ValueError};
+
+/// What a time looks like.
+const TIMES: &str = "a time is a number and one of the units us, ms, s, m, h, d";
 
 /// What messages start with. It is put into words only where there is something to say: a large file has a setting for
 /// every few bytes.
@@ -28,6 +31,15 @@ pub(super) enum Title<'a> {
 }
 
 impl Title<'_> {
+    /// `server app/s1`, if it is one.
+    fn server(&self) -> Option<String> {
+        match self {
+            Self::Server { .. } => Some(self.to_string()),
+            Self::Setting { line, .. } => line.server(),
+            Self::Keyword(_) | Self::Bind { .. } => None,
+        }
+    }
+
     /// The first word of the line.
     pub(super) fn line(&self) -> &str {
         match self {
@@ -60,13 +72,20 @@ pub(super) struct Subject<'a> {
     pub span: Span,
     /// For `$NAME` inside addresses.
     pub vars: &'a dyn Variables,
+    /// Where the line stands.
+    pub section: Option<&'a Section>,
     /// What is worth saying although the line is good.
     pub warnings: RefCell<Vec<Diagnostic>>,
 }
 
 impl<'a> Subject<'a> {
     pub(super) fn new(name: Title<'a>, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
-        Self { name, head, span, vars, warnings: RefCell::default() }
+        Self { name, head, span, vars, section: None, warnings: RefCell::default() }
+    }
+
+    /// The same for a line of `section`.
+    pub(super) fn of(self, section: Option<&'a Section>) -> Self {
+        Self { section, ..self }
     }
 
     /// `15min`: a character after a complete time.
@@ -99,26 +118,66 @@ impl<'a> Subject<'a> {
         span: Span,
         word: &str,
     ) -> Option<Diagnostic> {
-        // Settings of a server share names with lines, whose words are not theirs.
-        if self.head == Head::At && self.name.to_string().starts_with("server ") {
-            return None;
-        }
-        let message = message(keyword.name, fault, word)?;
-        Some(Diagnostic::alert(reason, span, message).head(self.head))
+        self.own_after(keyword, fault, reason, span, word, "")
+    }
+
+    /// The same, where the message says what stands `before` the word.
+    fn own_after(
+        &self,
+        keyword: &Keyword,
+        fault: Fault,
+        reason: Reason,
+        span: Span,
+        word: &str,
+        before: &str,
+    ) -> Option<Diagnostic> {
+        let (at, server) = (self.name.to_string(), self.name.server().unwrap_or_default());
+        let section = self.section.map(|section| {
+            let name = section.name.as_ref().map(Word::text).unwrap_or_default();
+            format!("{} '{name}'", section.kind.name)
+        });
+        let line = format!("{} {before}", keyword.name);
+        let parts = Parts {
+            word,
+            at: &at,
+            server: &server,
+            key: keyword.name,
+            line: line.trim_end(),
+            section: section.as_deref().unwrap_or_default(),
+        };
+        let path = match &self.name {
+            Title::Setting { line, name } => {
+                let line = if line.line() == "default-server" { "server" } else { line.line() };
+                Cow::Owned(format!("{line}/{name}"))
+            }
+            _ => Cow::Borrowed(keyword.name),
+        };
+        let (message, spaced) = message(&path, fault, &parts)?;
+        let head = if spaced { self.head } else { Head::Close };
+        Some(Diagnostic::alert(reason, span, message).head(head))
+    }
+
+    /// Times of most lines of proxies are spoken of in another way than those of others.
+    fn is_timeout_of_proxy(&self, keyword: &Keyword) -> bool {
+        keyword.name.starts_with("timeout ") && self.section.is_some_and(|section| section.kind.is_proxy())
     }
 
     fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
         if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, self.span, "") {
-            return own;
+            return own.help(format!("usage: {} {}", keyword.name, keyword.usage()));
         }
         let cause = match arg {
             Arg::Int(..) => "expects an integer argument.".to_owned(),
-            Arg::Time(_) if self.name.to_string().starts_with("timeout ") => {
+            Arg::Time(_) if self.is_timeout_of_proxy(keyword) => {
                 "expects an integer value (in milliseconds)".to_owned()
             }
-            Arg::Time(_) => "expects a time as argument.".to_owned(),
+            Arg::Time(_) => "expects <time> as argument.".to_owned(),
+            Arg::Word("value") | Arg::Size if keyword.name.starts_with("tune.") => {
+                "expects an integer argument.".to_owned()
+            }
             Arg::Choice(words) => format!("expects {}.", one_of(words)),
             Arg::MustCond => "requires either 'if' or 'unless' followed by a condition.".to_owned(),
+            _ if keyword.args.len() == 1 => format!("expects {} as argument.", keyword.usage()),
             _ => format!("expects {} as arguments.", keyword.usage()),
         };
         self.alert(Reason::MissingArgument, self.span, &cause)
@@ -128,12 +187,40 @@ impl<'a> Subject<'a> {
         Diagnostic::alert(reason, span, message).head(self.head)
     }
 
-    fn invalid(&self, arg: &Arg, word: &Word, error: &ValueError) -> Diagnostic {
+    fn invalid(&self, keyword: &Keyword, arg: &Arg, word: &Word, error: &ValueError) -> Diagnostic {
         let reason = match error {
             ValueError::Overflow | ValueError::Underflow => Reason::OutOfRange,
             _ => Reason::InvalidValue,
         };
+        let fault = match (arg, error) {
+            (Arg::Int(..), ValueError::Overflow) => Some(Fault::Range),
+            (Arg::Int(..), _) => Some(Fault::Wrong),
+            (Arg::Time(_), ValueError::Overflow) => Some(Fault::Overflow),
+            (Arg::Time(_) | Arg::Size, ValueError::Unexpected(_)) => Some(Fault::Character),
+            _ => None,
+        };
+        if let Some(own) = fault.and_then(|fault| self.own(keyword, fault, reason, word.span, word)) {
+            return match arg {
+                Arg::Time(_) => own.label(error.cause()).help(TIMES),
+                _ => own.label(error.cause()),
+            };
+        }
+        // Settings and the lines of proxies have words of their own.
+        let plain = !self.is_timeout_of_proxy(keyword) && matches!(self.name, Title::Keyword(_));
         let diagnostic = match (arg, error) {
+            (Arg::Time(_), ValueError::Overflow) if plain => {
+                let name = keyword.name;
+                let message = format!(
+                    "timer overflow in argument <{word}> to <{name}>, maximum value is 2147483647 ms (~24.8 days)."
+                );
+                self.plain(reason, word.span, message).head(Head::Close)
+            }
+            (Arg::Time(_), ValueError::Unexpected(c)) if plain => {
+                let message = format!("unexpected character '{c}' in argument to <{}>.", keyword.name);
+                self.plain(reason, word.span, message)
+                    .head(Head::Close)
+                    .help(TIMES)
+            }
             (Arg::Time(_), ValueError::Overflow) => self.plain(
                 reason,
                 word.span,
@@ -155,7 +242,7 @@ impl<'a> Subject<'a> {
             }
             (Arg::Time(_), ValueError::Unexpected(c)) => self
                 .plain(reason, word.span, format!("unexpected character '{c}' in '{}'", self.name))
-                .help("a time is a number and one of the units us, ms, s, m, h, d"),
+                .help(TIMES),
             (Arg::Size, ValueError::Unexpected(c)) => self
                 .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
                 .help("a size is a number and one of the units k, m, g"),
@@ -184,12 +271,21 @@ impl<'a> Subject<'a> {
     }
 
     /// Words where nothing may follow.
-    fn extra(&self, keyword: &Keyword, rest: &[Word], word: &Word) -> Diagnostic {
+    fn extra(&self, keyword: &Keyword, before: &[Word], rest: &[Word], word: &Word) -> Diagnostic {
         let reason = Reason::TooManyArguments;
         let span = span_of(rest, word.span);
-        let own = self.own(keyword, Fault::Wrong, reason, word.span, word);
+        let said = before.iter().map(Word::text).collect::<Vec<_>>().join(" ");
+        // Behind the address of a log stands the facility.
+        let fault = if keyword.name == "log" && before.len() < 2 { Fault::Wrong } else { Fault::Extra };
+        let own = self.own_after(keyword, fault, reason, word.span, word, &said);
         let diagnostic = own.unwrap_or_else(|| {
-            self.alert(reason, span, &format!("cannot handle unexpected argument '{word}'."))
+            let cause = match before.last() {
+                Some(value) if self.is_timeout_of_proxy(keyword) => {
+                    format!(": unexpected extra argument '{word}' after value '{value}'.")
+                }
+                _ => format!("cannot handle unexpected argument '{word}'."),
+            };
+            self.alert(reason, span, &cause)
         });
         let candidates: &[&str] = match keyword.args.last() {
             Some(Arg::Cond) => &["if", "unless"],
@@ -253,7 +349,10 @@ pub(super) fn read(
             Ok(values)
         }
         (Some(word), Some(Arg::Settings(table))) => Err(subject.unknown_setting(keyword, word, table).into()),
-        (Some(word), _) => Err(subject.extra(keyword, reader.rest, word).into()),
+        (Some(word), _) => {
+            let before = &words[..words.len() - reader.rest.len()];
+            Err(subject.extra(keyword, before, reader.rest, word).into())
+        }
     }
 }
 
@@ -330,8 +429,8 @@ impl<'w> Reader<'_, 'w> {
     ) -> Result<i64, Box<Diagnostic>> {
         let strict = match value::integer(word) {
             Ok(number) if (low..=high).contains(&number) => return Ok(number),
-            Ok(number) => self.out_of_range(word, number, low, high),
-            Err(error) => self.subject.invalid(arg, word, &error),
+            Ok(number) => self.out_of_range(keyword, word, number, low, high),
+            Err(error) => self.subject.invalid(keyword, arg, word, &error),
         };
         let loose = lenient::loosely(keyword, self.subject.name.line());
         let Some(number) = loose.and_then(|loose| loose.read(word, low, high)) else {
@@ -343,7 +442,7 @@ impl<'w> Reader<'_, 'w> {
     }
 
     fn scalar(&self, keyword: &Keyword, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
-        let invalid = |error: ValueError| Box::new(self.subject.invalid(arg, word, &error));
+        let invalid = |error: ValueError| Box::new(self.subject.invalid(keyword, arg, word, &error));
         match arg {
             Arg::Int(_, low, high) => {
                 Ok(Value::Int(self.number(keyword, arg, word, *low, *high)?, word.span))
@@ -410,7 +509,20 @@ impl<'w> Reader<'_, 'w> {
         Some(read)
     }
 
-    fn out_of_range(&self, word: &Word, number: i64, low: i64, high: i64) -> Diagnostic {
+    fn out_of_range(&self, keyword: &Keyword, word: &Word, number: i64, low: i64, high: i64) -> Diagnostic {
+        let reason = Reason::OutOfRange;
+        let possible = || match high >= i64::from(i32::MAX) {
+            true => format!("{low} or more"),
+            false => format!("{low} to {high}"),
+        };
+        if let Some(own) = self.subject.own(keyword, Fault::Range, reason, word.span, word) {
+            // Less than that is no limit, but what the message says.
+            return if low > i64::from(i32::MIN) {
+                own.label(format!("possible: {}", possible()))
+            } else {
+                own
+            };
+        }
         let cause = if high >= i64::from(i32::MAX) {
             format!("value must be at least {low} (was {number}).")
         } else {
@@ -442,7 +554,8 @@ impl<'w> Reader<'_, 'w> {
             self.rest = &self.rest[1..];
             let args = {
                 let name = Title::Setting { line: &self.subject.name, name: row.name };
-                let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars);
+                let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars)
+                    .of(self.subject.section);
                 let mut reader = Reader { subject: &subject, rest: self.rest };
                 let mut args = reader.all(row)?;
                 self.rest = reader.rest;

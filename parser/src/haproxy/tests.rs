@@ -137,7 +137,7 @@ fn conditional_lines_count_or_do_not() {
 #[test]
 fn what_has_no_effect_is_said_once_and_what_would_be_unsafe_is_refused() {
     let (_, said) = parse_text(
-        "frontend a\n bind :80 tfo\n bind :81 tfo\n bind :82 tfo\n bind :443 ssl crt /x\n compression offload\n",
+        "frontend a\n bind :80 label a\n bind :81 label b\n bind :82 label c\n bind :443 ssl crt /x\n compression offload\n",
     );
     let seen: Vec<_> = said.iter().map(|d| (d.severity, d.reason)).collect();
     assert_eq!(

@@ -150,8 +150,9 @@ fn pattern(
     };
     let keyword = words.keyword;
     if !known {
+        // The quotes are HAProxy's.
         let known = if http {
-            "min-recv, [!]string, [!]rstring, [!]string-lf, [!]status, [!]rstatus, [!]hdr, [!]fhdr or comment"
+            "min-recv, [!]string', '[!]rstring', '[!]string-lf', '[!]status', '[!]rstatus', [!]hdr, [!]fhdr or comment"
         } else {
             "min-recv, [!]binary, [!]rbinary, [!]binary-lf, [!]string, [!]rstring, [!]string-lf or comment"
         };
@@ -248,7 +249,11 @@ fn statuses(language: &mut Language<'_>, keyword: &str, pattern: &Word) -> Optio
     };
     let ranges: Option<Vec<_>> = pattern.split(',').map(range).collect();
     if ranges.is_none() {
-        let message = format!("'{keyword} status' : invalid status codes '{pattern}'.");
+        let odd = pattern.chars().find(|c| !c.is_ascii_digit() && !matches!(c, ',' | '-'));
+        let message = match odd {
+            Some(c) => format!("'{keyword}' : invalid character '{c}' in the list of status codes."),
+            None => format!("'{keyword} status' : invalid status codes '{pattern}'."),
+        };
         language.say(
             Diagnostic::alert(Reason::InvalidValue, pattern.span, message)
                 .help("codes and ranges are separated by commas: 200,204,300-399"),

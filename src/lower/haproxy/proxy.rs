@@ -406,7 +406,12 @@ pub(super) fn finish<'t>(
         frontend.default_backend = default.or_else(|| (caps == Caps::Listen).then_some(own));
         proxy.frontend = Some(frontend);
     }
-    if caps != Caps::Frontend {
+    if caps == Caps::Frontend {
+        // They do nothing here, and are read all the same.
+        let (_, lines) = draft.check.finish(false);
+        let own = |line: &&Statement| begin <= (line.span.file, line.span.start);
+        pending.extend(lines.into_iter().filter(own));
+    } else {
         let mut backend = draft.backend;
         duplicate_servers(context, section, &mut backend.servers);
         // `dispatch` and `option transparent` are one unchecked server.

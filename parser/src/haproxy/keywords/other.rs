@@ -56,7 +56,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "a node",
     ),
     moot("table", PEERS, &[NAME, Arg::Settings(TABLE)], "the section is reported", "a shared table"),
-    moot("shards", PEERS, &[COUNT], "the section is reported", "shards"),
+    moot("shards", PEERS, &[Arg::Int("number", 1, i32::MAX as i64)], "the section is reported", "shards"),
     moot("disabled", PEERS, &[], "the section is reported", "disable it"),
     moot("enabled", PEERS, &[], "the section is reported", "enable it"),
     // mailers and cache, reported as sections

@@ -102,7 +102,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "which state file to use",
     ),
     full("server-state-file-name", SERVER_SIDE, &[Arg::Maybe(&FILE)], "name of the state file"),
-    full("force-be-switch", CLIENT_SIDE, &[Arg::Cond], "use unpublished backends"),
+    full("force-be-switch", FRONTEND | LISTEN, &[Arg::MustCond], "use unpublished backends"),
     // Errors.
     full("errorfile", PROXIES, &[Arg::Int("code", 200, 599), FILE], "what to answer, head included"),
     full("errorloc", PROXIES, &[Arg::Int("code", 200, 599), Arg::Word("url")], "where to redirect"),
@@ -146,5 +146,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("email-alert myhostname", PROXIES, WORD, "'email-alert mailers' is reported", "own name"),
     full("external-check command", SERVER_SIDE, WORD, "program that checks"),
     full("external-check path", SERVER_SIDE, WORD, "its PATH"),
-    refused("ssl-f-use", FRONTEND | LISTEN, REST, "clients would be spoken to in clear", "certificates"),
+    refused(
+        "ssl-f-use",
+        FRONTEND | LISTEN,
+        &[Arg::Some("certificate")],
+        "clients would be spoken to in clear",
+        "certificates",
+    ),
 ];

@@ -16,7 +16,7 @@ pub(super) const TABLE: &[Keyword] = &[
     full("srvkey", NONE, &[Arg::Choice(&["name", "addr"])], "how servers are remembered"),
     full("store", NONE, &[Arg::Word("types")], "what an entry holds"),
     full("write-to", NONE, &[NAME], "table to copy to"),
-    full("brates-factor", NONE, &[COUNT], "scale of byte rates"),
+    full("brates-factor", NONE, &[Arg::Int("factor", 1, 1024)], "scale of byte rates"),
     full("recv-only", NONE, &[], "never send updates"),
 ];
 
@@ -36,7 +36,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("tcp-request inspect-delay", PROXIES, &[MS], "how long to wait for first bytes"),
     full("tcp-response content", SERVER_SIDE, RULE, "what to do with a server's first bytes"),
     full("tcp-response inspect-delay", SERVER_SIDE, &[MS], "how long to wait for a server's first bytes"),
-    moot("quic-initial", CLIENT_SIDE, REST, "QUIC is not spoken", "what to do with QUIC packets"),
+    moot(
+        "quic-initial",
+        CLIENT_SIDE,
+        &[Arg::Some("action")],
+        "QUIC is not spoken",
+        "what to do with QUIC packets",
+    ),
     inert(
         "stick-table",
         FRONTEND | LISTEN | BACKEND,
@@ -112,7 +118,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "use a filter",
     ),
     full("be-unpublished", LISTEN | BACKEND, &[], "keep it from 'use_backend'"),
-    inert("filter-sequence", FRONTEND | LISTEN | BACKEND, REST, "data passes unfiltered", "order of filters"),
+    inert(
+        "filter-sequence",
+        FRONTEND | LISTEN | BACKEND,
+        &[Arg::Some("direction and filters")],
+        "data passes unfiltered",
+        "order of filters",
+    ),
     refused(
         "use-fcgi-app",
         LISTEN | BACKEND,

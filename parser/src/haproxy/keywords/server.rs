@@ -155,7 +155,13 @@ pub const SERVER: &[Keyword] = &[
         "it is no log server",
         "protocol of log servers",
     ),
-    moot("log-bufsize", NONE, &[COUNT], "it is no log server", "buffer of log servers"),
+    moot(
+        "log-bufsize",
+        NONE,
+        &[Arg::Int("bytes", 1, i32::MAX as i64)],
+        "it is no log server",
+        "buffer of log servers",
+    ),
     // TLS.
     refused("ssl", NONE, FLAG, CLEAR, "speak TLS"),
     moot("no-ssl", NONE, FLAG, "it is the default", "do not speak TLS"),

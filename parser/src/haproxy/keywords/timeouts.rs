@@ -17,7 +17,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("timeout client-fin", CLIENT_SIDE, T, "how long a half-closed client may say nothing"),
     full("timeout server-fin", SERVER_SIDE, T, "how long a half-closed server may say nothing"),
     inert("timeout client-hs", CLIENT_SIDE, T, "TLS is not spoken", "how long a TLS handshake may take"),
-    inert("timeout handshake", CLIENT_SIDE, T, "TLS is not spoken", "how long a TLS handshake may take"),
     moot(
         "timeout appsession",
         SERVER_SIDE,

@@ -293,7 +293,7 @@ impl Parser<'_> {
         let bare = modifier != Modifier::None && arguments.is_empty();
         let name = subject_name(keyword, arguments, self.tree.sections.last());
         let head = if is_server(keyword) { Head::At } else { Head::Parsing };
-        let subject = Subject::new(name, head, head_span, &self.env);
+        let subject = Subject::new(name, head, head_span, &self.env).of(self.tree.sections.last());
         let args = if bare { Ok(Vec::new()) } else { arguments::read(&subject, keyword, arguments) };
         let warnings = subject.warnings.into_inner();
         self.diagnostics.extend(warnings);
@@ -406,13 +406,15 @@ impl Parser<'_> {
         };
         let (cause, near) = did_you_mean(second, known.iter().copied());
         let own = if kind.is_proxy() { super::messages::second(first, second) } else { None };
-        let message = own.unwrap_or_else(|| match first.text() {
+        let (message, spaced) = own.map_or((None, true), |(message, spaced)| (Some(message), spaced));
+        let message = message.unwrap_or_else(|| match first.text() {
             "option" if near.is_some() => format!("unknown option '{second}'{cause}"),
             "option" => format!("unknown option '{second}'."),
             "stats" => format!("unknown stats parameter '{second}', expects {}.", one_of(&known)),
             _ => format!("'{first}' supports {} (got '{second}')", one_of(&known)),
         });
-        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message);
+        let head = if spaced { Head::Parsing } else { Head::Close };
+        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message).head(head);
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("did you mean '{near}'?")).edit(second.span, near);
         }
@@ -432,8 +434,8 @@ impl Parser<'_> {
             _ => "",
         };
         let other_half = keyword.sections & section::LISTEN != 0 && !half.is_empty();
-        let diagnostic = if name == "retry-on" && other_half {
-            let message = format!("'{name}' only available in backend or listen section");
+        let diagnostic = if matches!(name, "retry-on" | "force-be-switch") && other_half {
+            let message = format!("'{name}' only available in {half} or listen section");
             Diagnostic::alert(Reason::NotAllowedHere, span, message)
         } else if kind.bit == section::DEFAULTS && keyword.sections & section::LISTEN != 0 {
             let message = format!("'{name}' not allowed in 'defaults' section.");
