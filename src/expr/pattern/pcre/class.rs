@@ -1,6 +1,6 @@
 //! `[...]`.
 
-use super::Fault::{self, Missing, Wrong};
+use super::Fault::{self, Wrong};
 use super::{AT_END, Reader};
 
 pub(super) const BAD_RANGE: &str = "invalid range in character class";
@@ -113,7 +113,7 @@ impl Reader<'_> {
             'v' => self.out.push_str("\\n\\x0b\\x0c\\r"),
             'H' => self.out.push_str("[^\\t ]"),
             'V' => self.out.push_str("[^\\n\\x0b\\x0c\\r]"),
-            'p' | 'P' => return Err(Missing("a Unicode property")),
+            'p' | 'P' => return Err(self.property()),
             'B' | 'R' | 'X' | 'N' => {
                 return Err(Wrong("escape sequence is invalid in character class", self.at));
             }

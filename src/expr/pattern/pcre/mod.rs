@@ -5,6 +5,7 @@
 //! and noted; what only PCRE can do is told apart from what is wrong everywhere, which is said in PCRE2's words and with
 //! its offsets (pcre2pattern(3)).
 
+mod beyond;
 mod class;
 
 /// Why a text cannot be used.
@@ -201,7 +202,7 @@ impl Reader<'_> {
     /// What follows `(`; `None`: it was a comment or switched flags.
     fn group(&mut self) -> Result<Option<bool>, Fault> {
         if self.rest().starts_with('*') {
-            return Err(Missing("a verb"));
+            return Err(self.verb());
         }
         if !self.eat("?") {
             self.out.push('(');
@@ -221,14 +222,23 @@ impl Reader<'_> {
                 return Ok(Some(true));
             }
         }
-        for (mark, what) in [
-            ("|", "a group whose branches count anew"),
-            ("(", "a condition"),
-            ("R", "recursion"),
-            ("&", "recursion"),
-            ("P>", "recursion"),
-            ("C", "a callout"),
-        ] {
+        if self.rest().starts_with('(') {
+            return Err(self.condition());
+        }
+        if let Some(mark) = ["&", "P>"].iter().find(|mark| self.rest().starts_with(**mark)) {
+            return Err(self.call(mark.len()));
+        }
+        if self.rest().starts_with(|c: char| c.is_ascii_digit() || c == '+')
+            || self
+                .rest()
+                .strip_prefix('-')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        {
+            return Err(self.numbered_call());
+        }
+        for (mark, what) in
+            [("|", "a group whose branches count anew"), ("R", "recursion"), ("C", "a callout")]
+        {
             if self.rest().starts_with(mark) {
                 return Err(Missing(what));
             }
@@ -275,7 +285,6 @@ impl Reader<'_> {
                     self.out.push_str(if flags == "(?)" { "" } else { &flags });
                     return Ok((c == ':').then_some(true));
                 }
-                Some(c) if c.is_ascii_digit() || c == '+' => return Err(Missing("recursion")),
                 Some(_) => return Err(Wrong("unrecognized character after (? or (?-", self.at - 1)),
                 None => return Err(Wrong(UNCLOSED, self.text.len())),
             }
@@ -321,7 +330,7 @@ impl Reader<'_> {
             }
             'G' => return Err(Missing("\\G")),
             'X' => return Err(Missing("\\X")),
-            'p' | 'P' => return Err(Missing("a Unicode property")),
+            'p' | 'P' => return Err(self.property()),
             'g' | 'k' => self.reference(c)?,
             '1'..='9' => {
                 let digits = self.digits(Some(c));

@@ -96,8 +96,43 @@ fn faults_are_told_in_pcres_words_and_places() {
 
 #[test]
 fn what_only_pcre_can_do_is_no_fault() {
-    for pattern in ["(?|a|b)", "(?R)", r"\X", r"\p{L}", "(*UTF)a", "(?(1)a|b)"] {
+    for pattern in [
+        "(?|a|b)",
+        "(?R)",
+        r"\X",
+        r"\p{L}",
+        r"[\pZ]",
+        r"\p{Xan}",
+        "(*UTF)a",
+        "(*UTF)(*UCP)a",
+        "a(*SKIP:x)b",
+        "(*pla:a)b",
+        "(?(?=a)a|b)",
+        "(?P>n)(?<n>a)",
+    ] {
         assert!(matches!(translate(pattern, false), Err(Missing(_))), "{pattern}");
+    }
+    for pattern in ["(a)?(?(1)a|b)", "(?1)(a)", "(a)(?-1)", "(?+1)(a)"] {
+        assert!(matches!(translate(pattern, true), Err(Missing(_))), "{pattern}");
+    }
+    let verb = "(*VERB) not recognized or malformed";
+    let property = "unknown property after \\P or \\p";
+    for (pattern, what, at) in [
+        ("(*FOO)a", verb, 5),
+        ("a(*UTF)", verb, 6),
+        ("(*MARK)a", "(*MARK) must have an argument", 6),
+        (r"\p{Foo}+", property, 7),
+        (r"[\p{Foo}]", property, 8),
+        (r"\pQ", property, 3),
+        (r"a\p", "malformed \\P or \\p sequence", 3),
+        ("^(a)?(?(1)a|b)$", NO_GROUP, 7),
+        ("(?(<n>)a)", NO_GROUP, 4),
+        ("(?1)(a)", NO_GROUP, 3),
+        ("(?+1)(a)", NO_GROUP, 4),
+        ("(?-1)", NO_GROUP, 4),
+        ("(?&n)", NO_GROUP, 3),
+    ] {
+        assert_eq!(translate(pattern, false), Err(Wrong(what, at)), "{pattern}");
     }
     assert!(translate(r"(a)\1", true).unwrap().backtracks);
     assert_eq!(translate(r"(a)\2", true), Err(Wrong(NO_GROUP, 4)));
