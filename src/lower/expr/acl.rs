@@ -352,20 +352,14 @@ impl Language<'_> {
         if let Some((fetch, _)) = derived {
             fetch.clone_into(&mut sample.fetch.name);
         }
-        let before = self.said.len();
-        let found = self.fetch(&sample.fetch, word);
-        if let Some(said) =
-            self.said.get_mut(before).filter(|said| said.diagnostic.message.starts_with("unknown fetch"))
-        {
-            let message = said.diagnostic.message.trim_end_matches('.');
-            said.diagnostic.message = format!("{message} in ACL expression '{word}'.");
+        if !self.is_fetch(&sample.fetch.name) {
             let criteria: Vec<String> = criteria().map(|(name, ..)| name).collect();
             let fetches = known::fetch_names().map(|name| -> &str { name });
-            let known = fetches.chain(criteria.iter().map(String::as_str));
-            let near = suggest::nearest(&written, known).map(|near| format!("did you mean '{near}'?"));
-            said.diagnostic.help = near.into_iter().collect();
+            let near = suggest::nearest(&written, fetches.chain(criteria.iter().map(String::as_str)));
+            let place = format!(" in ACL expression '{word}'");
+            return self.unknown_fetch(&sample.fetch, word, &place, near);
         }
-        let found = found?;
+        let found = self.fetch(&sample.fetch, word)?;
         let valid = found.phases;
         let expr = self.converted(found, &sample, word, word.text().to_owned())?;
         // A converter makes the name's own method void.

@@ -234,9 +234,42 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
             }
             _ => {}
         }
+        if let Some(why) = wrong_value(&a.call.name, nth, &text) {
+            return a.invalid(l, nth, why.to_owned());
+        }
+    }
+    if needed == 0 && a.filled(0).is_none() && a.call.name.starts_with("internal.htx_blk.") {
+        return a.invalid(l, 0, BLOCK.to_owned());
     }
     Some(())
 }
+
+const BLOCK: &str = "a block position is expected (> 0) or a special block name (head, tail, first)";
+
+/// What else HAProxy asks of an argument, where its type does not say it.
+fn wrong_value(name: &str, nth: usize, text: &str) -> Option<&'static str> {
+    let is_variable =
+        || text.split_once('.').is_some_and(|(scope, rest)| SCOPES.contains(&scope) && !rest.is_empty());
+    match (name, nth) {
+        (name, 0) if name.starts_with("internal.htx_blk.") => {
+            let known = matches!(text, "head" | "tail" | "first") || text.parse::<u32>().is_ok();
+            (!known).then_some("invalid block position")
+        }
+        (name, 2) if name.starts_with("ssl_") && name.ends_with("_dn") => (text != "rfc2253")
+            .then_some("only rfc2253 or a blank value are currently supported as the format argument"),
+        ("jwt_decrypt_secret", 0) => {
+            let digit = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+            let encoded = text.len().is_multiple_of(4) && text.trim_end_matches('=').bytes().all(digit);
+            (!encoded && !is_variable()).then_some("the secret has to be base64 encoded, or a variable")
+        }
+        ("jwt_decrypt_jwk", 0) => (!text.contains("kty") && !is_variable())
+            .then_some("missing key type (expected 'oct', 'RSA' or 'EC')"),
+        _ => None,
+    }
+}
+
+/// Where variables live.
+const SCOPES: &[&str] = &["proc", "sess", "txn", "req", "res", "check"];
 
 #[cfg(test)]
 mod tests {

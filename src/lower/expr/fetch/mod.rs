@@ -416,12 +416,28 @@ impl Language<'_> {
             ));
             return Some(Found { fetch: F::Pid, out, phases, either: false });
         }
-        let d = Diagnostic::alert(
-            Reason::UnknownKeyword,
-            args.name_span(),
-            format!("unknown fetch method '{name}'."),
-        );
         let near = suggest::nearest(name, known::fetch_names());
+        self.unknown_fetch(call, word, "", near)
+    }
+
+    /// Is there a fetch of that name?
+    pub(super) fn is_fetch(&self, name: &str) -> bool {
+        names::fetch_row(name).is_some()
+            || known::fetch(name).is_some()
+            || name.starts_with("lua.") && self.world.lua()
+    }
+
+    /// Says that there is none, `where_` it is named, and what may be meant.
+    pub(super) fn unknown_fetch<T>(
+        &mut self,
+        call: &Call,
+        word: &Word,
+        where_: &str,
+        near: Option<&str>,
+    ) -> Read<T> {
+        let span = Args::new(call, word).name_span();
+        let message = format!("unknown fetch method '{}'{where_}.", call.name);
+        let d = Diagnostic::alert(Reason::UnknownKeyword, span, message);
         self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
         None
     }
