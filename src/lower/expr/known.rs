@@ -238,7 +238,7 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
             return a.invalid(l, nth, why.to_owned());
         }
     }
-    if needed == 0 && a.filled(0).is_none() && a.call.name.starts_with("internal.htx_blk.") {
+    if a.filled(0).is_none() && a.call.name.starts_with("internal.htx_blk.") {
         return a.invalid(l, 0, BLOCK.to_owned());
     }
     Some(())

@@ -137,7 +137,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot(
         "max-threads-per-group",
         GLOBAL,
-        &[Arg::Int("number", 1, 64)],
+        &[Arg::Int("number", 0, 64)],
         "threads need no groups",
         "most threads of a group",
     ),
