@@ -292,8 +292,8 @@ pub struct Proxy {
     pub description: Option<String>,
     /// `guid`.
     pub guid: Option<String>,
-    /// `timeout`.
-    pub timeouts: Timeouts,
+    /// `timeout`. Proxies that have them from one `defaults` share them.
+    pub timeouts: Arc<Timeouts>,
     /// `log`, with `log global` expanded.
     pub logs: Vec<LogTarget>,
     /// `log-tag`.
@@ -303,9 +303,9 @@ pub struct Proxy {
     /// Line format.
     pub log_format: LogFormatKind,
     /// `log-format-sd`: structured data of RFC 5424 lines.
-    pub log_format_sd: Option<LogFormat>,
+    pub log_format_sd: Option<Box<LogFormat>>,
     /// `error-log-format`: of lines about what never became a session.
-    pub error_log_format: Option<LogFormat>,
+    pub error_log_format: Option<Box<LogFormat>>,
     /// `log-steps`; empty: one line per session.
     pub log_steps: Vec<LogStep>,
     /// `option dontlognull`.
@@ -319,9 +319,9 @@ pub struct Proxy {
     /// `option http-*close`.
     pub http_conn_mode: HttpConnMode,
     /// `option forwardfor`.
-    pub forwardfor: Option<ForwardFor>,
+    pub forwardfor: Option<Arc<ForwardFor>>,
     /// `option originalto`.
-    pub originalto: Option<OriginalTo>,
+    pub originalto: Option<Arc<OriginalTo>>,
     /// `option forwarded`.
     pub forwarded: Option<Box<Forwarded>>,
     /// `option http-pretend-keepalive`.
@@ -331,9 +331,9 @@ pub struct Proxy {
     /// `option srvtcpka`.
     pub srvtcpka: bool,
     /// `clitcpka-idle`, `-intvl`, `-cnt`.
-    pub client_keepalive: Keepalive,
+    pub client_keepalive: Arc<Keepalive>,
     /// `srvtcpka-idle`, `-intvl`, `-cnt`.
-    pub server_keepalive: Keepalive,
+    pub server_keepalive: Arc<Keepalive>,
     /// `option nolinger`.
     pub nolinger: bool,
     /// `option abortonclose`.
@@ -466,7 +466,7 @@ pub struct Backend {
     /// `hash-preserve-affinity`.
     pub hash_affinity: HashAffinity,
     /// What `balance hash` hashes.
-    pub hash_expr: Option<Expr>,
+    pub hash_expr: Option<Box<Expr>>,
     /// `cookie`.
     pub cookie: Option<Cookie>,
     /// `retries`, default 3.
@@ -474,7 +474,7 @@ pub struct Backend {
     /// `option redispatch`: `None` off; `Some(n)`: on, interval n (1 is plain `option redispatch`... -1 last try only).
     pub redispatch: Option<i32>,
     /// `retry-on`.
-    pub retry_on: RetryOn,
+    pub retry_on: Arc<RetryOn>,
     /// Which state file its servers continue from.
     pub state_file: StateFile,
     /// `mode log`: its servers take log lines, and nothing else.
@@ -516,7 +516,7 @@ pub struct Backend {
     /// `ignore-persist`.
     pub ignore_persist: Vec<Cond>,
     /// `unique-id-format` of the requests that checks send.
-    pub unique_id_format: Option<LogFormat>,
+    pub unique_id_format: Option<Box<LogFormat>>,
     /// `be-unpublished`: at the start, no rule of another section leads here.
     pub unpublished: bool,
     /// `dispatch ADDR` (`option transparent` is 0.0.0.0:0); without servers it is lowered to one of that name.
@@ -524,7 +524,7 @@ pub struct Backend {
     /// `source` of the backend.
     pub source: Option<std::net::SocketAddr>,
     /// What else `source` says.
-    pub source_from: super::server::SourceFrom,
+    pub source_from: Option<Box<super::server::SourceFrom>>,
 }
 
 /// A named `defaults` section, for backends that are added while running.
@@ -552,7 +552,7 @@ impl Proxy {
             disabled: false,
             description: None,
             guid: None,
-            timeouts: Timeouts::default(),
+            timeouts: Arc::default(),
             logs: Vec::new(),
             log_tag: None,
             reads_server_addresses: false,
@@ -571,8 +571,8 @@ impl Proxy {
             http_pretend_keepalive: false,
             clitcpka: false,
             srvtcpka: false,
-            client_keepalive: Keepalive::default(),
-            server_keepalive: Keepalive::default(),
+            client_keepalive: Arc::default(),
+            server_keepalive: Arc::default(),
             nolinger: false,
             abortonclose: false,
             http_ignore_probes: false,

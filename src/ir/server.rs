@@ -125,7 +125,61 @@ pub enum HashKey {
     AddrPort,
 }
 
-/// One server.
+/// How the name of a server is looked up. Servers that have it from one `default-server` share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lookup {
+    /// `resolvers`.
+    pub resolvers: Option<String>,
+    /// `resolve-prefer ipv4`.
+    pub resolve_prefer_ipv4: bool,
+    /// `resolve-net`: networks whose addresses are preferred.
+    pub resolve_net: Vec<ipnet::IpNet>,
+    /// `resolve-opts ignore-weight`: weights of SRV records are nothing to it.
+    pub ignore_dns_weight: bool,
+    /// No two servers of a backend that follow the same name get the same address: the default;
+    /// `resolve-opts allow-dup-ip` turns it off.
+    pub prevent_dup_ip: bool,
+    /// `init-addr`; empty means HAProxy's default `last,libc` (failure to resolve is an error at start).
+    pub init_addr: Vec<InitAddr>,
+}
+
+impl Default for Lookup {
+    fn default() -> Self {
+        Self {
+            resolvers: None,
+            resolve_prefer_ipv4: false,
+            resolve_net: Vec::new(),
+            ignore_dns_weight: false,
+            prevent_dup_ip: true,
+            init_addr: Vec::new(),
+        }
+    }
+}
+
+/// How connections to a server are made. Servers that have it from one `default-server` share it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Link {
+    /// `send-proxy*`.
+    pub send_proxy: Option<SendProxy>,
+    /// `proxy-v2-options`.
+    pub proxy_v2: ProxyV2,
+    /// `socks4`: connections are made through this relay.
+    pub socks4: Option<SocketAddr>,
+    /// `namespace`.
+    pub namespace: Option<String>,
+    /// `set-proxy-v2-tlv-fmt`.
+    pub proxy_tlvs: Vec<ProxyTlv>,
+    /// `tcp-ut`: how long sent data may stay unacknowledged.
+    pub user_timeout: Option<Duration>,
+    /// `cc`: name of the congestion control.
+    pub congestion: Option<Box<str>>,
+    /// `source`.
+    pub source: Option<SocketAddr>,
+    /// What else `source` says.
+    pub source_from: Option<Box<SourceFrom>>,
+}
+
+/// One server. Most of thousands say little: what is rarely said is kept apart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
     /// Name.
@@ -164,41 +218,14 @@ pub struct Server {
     pub agent: Option<Box<Agent>>,
     /// `track BACKEND/SERVER` as (backend name, server name).
     pub track: Option<(String, String)>,
-    /// `resolvers`.
-    pub resolvers: Option<String>,
-    /// `resolve-prefer ipv4`.
-    pub resolve_prefer_ipv4: bool,
-    /// `resolve-net`: networks whose addresses are preferred.
-    pub resolve_net: Vec<ipnet::IpNet>,
-    /// `resolve-opts ignore-weight`: weights of SRV records are nothing to it.
-    pub ignore_dns_weight: bool,
-    /// No two servers of a backend that follow the same name get the same address: the default;
-    /// `resolve-opts allow-dup-ip` turns it off.
-    pub prevent_dup_ip: bool,
-    /// `init-addr`; empty means HAProxy's default `last,libc` (failure to resolve is an error at start).
-    pub init_addr: Vec<InitAddr>,
+    /// How its name is looked up.
+    pub lookup: Arc<Lookup>,
     /// `slowstart`.
     pub slowstart: Option<Duration>,
-    /// `send-proxy*`.
-    pub send_proxy: Option<SendProxy>,
-    /// `proxy-v2-options`.
-    pub proxy_v2: ProxyV2,
-    /// `socks4`: connections are made through this relay.
-    pub socks4: Option<SocketAddr>,
-    /// `namespace`.
-    pub namespace: Option<String>,
-    /// `set-proxy-v2-tlv-fmt`.
-    pub proxy_tlvs: Vec<ProxyTlv>,
-    /// `tcp-ut`: how long sent data may stay unacknowledged.
-    pub user_timeout: Option<Duration>,
-    /// `cc`: name of the congestion control.
-    pub congestion: Option<Box<str>>,
+    /// How connections to it are made.
+    pub link: Arc<Link>,
     /// `strict-maxconn`: idle connections count for `maxconn`.
     pub strict_maxconn: bool,
-    /// `source`.
-    pub source: Option<SocketAddr>,
-    /// What else `source` says.
-    pub source_from: Option<Box<SourceFrom>>,
     /// `redir PREFIX`.
     pub redir: Option<String>,
     /// `observe`/`on-error`/`error-limit`.
@@ -482,6 +509,16 @@ impl Named {
 }
 
 impl Server {
+    /// How connections to it are made, to be changed for this server alone.
+    pub fn link_mut(&mut self) -> &mut Link {
+        Arc::make_mut(&mut self.link)
+    }
+
+    /// How its name is looked up, to be changed for this server alone.
+    pub fn lookup_mut(&mut self) -> &mut Lookup {
+        Arc::make_mut(&mut self.lookup)
+    }
+
     /// A server with HAProxy's defaults: weight 1, not checked.
     #[must_use]
     pub fn new(name: &str, addr: ServerAddr) -> Self {
@@ -503,24 +540,11 @@ impl Server {
             rise: 2,
             agent: None,
             track: None,
-            resolvers: None,
-            resolve_prefer_ipv4: false,
-            resolve_net: Vec::new(),
-            ignore_dns_weight: false,
-            prevent_dup_ip: true,
-            init_addr: Vec::new(),
+            lookup: Arc::default(),
             slowstart: None,
-            send_proxy: None,
-            proxy_v2: ProxyV2::default(),
-            socks4: None,
-            namespace: None,
-            proxy_tlvs: Vec::new(),
-            user_timeout: None,
-            congestion: None,
+            link: Arc::default(),
             strict_maxconn: false,
-            source: None,
             datagrams: false,
-            source_from: None,
             redir: None,
             observe: None,
             on_marked_down: OnMark::None,

@@ -48,7 +48,7 @@ impl Live {
     /// Gives a server another name, which its `resolvers` section follows from now on. `None`: it has no such section, or
     /// SRV records name it.
     pub fn rename_server(&self, proxy: &Arc<Proxy>, server: &Arc<Server>, fqdn: &str) -> Option<()> {
-        let name = server.ir.resolvers.as_ref().filter(|_| !server.follows_service())?;
+        let name = server.ir.lookup.resolvers.as_ref().filter(|_| !server.follows_service())?;
         let section = self.resolvers.iter().find(|section| section.name == *name)?;
         server.set_fqdn(Some(fqdn.to_owned()));
         proxy.change_server(server, |state, _| state.named_by_command());
@@ -58,7 +58,7 @@ impl Live {
 
     /// A check could not connect to a server: if it follows a name, it may be somewhere else by now.
     pub fn doubt_address(&self, proxy: &Proxy, server: &Server) {
-        let Some(name) = &server.ir.resolvers else { return };
+        let Some(name) = &server.ir.lookup.resolvers else { return };
         if let Some(section) = self.resolvers.iter().find(|section| section.name == *name) {
             section.doubt(proxy.idx, server.index);
         }

@@ -208,7 +208,7 @@ impl Name {
 
 /// A name of a service begins with an underscore (RFC 2782); only resolvers know what to do with it.
 fn names_service(ir: &ir::Server, host: &str) -> bool {
-    ir.resolvers.is_some() && host.starts_with('_')
+    ir.lookup.resolvers.is_some() && host.starts_with('_')
 }
 
 impl Server {

@@ -142,7 +142,7 @@ fn open_namespaces(live: &Live) {
         }
     }
     let servers = live.config.proxies.iter().flat_map(|proxy| &proxy.backend).flat_map(|half| &half.servers);
-    let named = servers.filter_map(|server| server.namespace.as_ref().map(|name| (server, name)));
+    let named = servers.filter_map(|server| server.link.namespace.as_ref().map(|name| (server, name)));
     for (server, name) in named.filter(|(_, name)| *name != "*") {
         if let Err(error) = sys::netns::open(name) {
             tracing::error!(server = server.name, namespace = name, %error, "namespace cannot be opened");

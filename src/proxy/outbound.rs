@@ -370,9 +370,9 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     let mut io = match target {
         Target::Tcp(addr) => {
             txn.server_addr = Some(addr);
-            let addr = server.ir.socks4.unwrap_or(addr);
+            let addr = server.ir.link.socks4.unwrap_or(addr);
             let source = source(txn, server);
-            let keepalive = be_ir.srvtcpka.then_some(&be_ir.server_keepalive);
+            let keepalive = be_ir.srvtcpka.then_some(&*be_ir.server_keepalive);
             let of_client = txn.client_namespace();
             let in_messages = be_ir.mode == Mode::Http;
             let ports =
@@ -382,7 +382,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 if let (Some(addr), Some(port)) = (&mut source.addr, port) {
                     addr.set_port(port);
                 }
-                let namespace = match server.ir.namespace.as_deref() {
+                let namespace = match server.ir.link.namespace.as_deref() {
                     Some("*") => of_client.as_deref(),
                     other => other,
                 };
@@ -391,10 +391,10 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                     // Who closes first keeps the port from use for a minute; a reset keeps none. Tunnels end politely.
                     socket.set_linger(Some(Duration::ZERO))?;
                 }
-                if server.ir.user_timeout.is_some() {
-                    socket.set_tcp_user_timeout(server.ir.user_timeout)?;
+                if server.ir.link.user_timeout.is_some() {
+                    socket.set_tcp_user_timeout(server.ir.link.user_timeout)?;
                 }
-                if let Some(name) = &server.ir.congestion {
+                if let Some(name) = &server.ir.link.congestion {
                     // Without the module, the kernel's own.
                     let _ = sys::tcp::set_congestion(&socket, name);
                 }
@@ -425,7 +425,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             stream
         }
         // What a relay cannot reach is not reached around it.
-        Target::Unix(_) if server.ir.socks4.is_some() => return Err(refused),
+        Target::Unix(_) if server.ir.link.socks4.is_some() => return Err(refused),
         Target::Unix(path) => {
             txn.server_addr = None;
             Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
@@ -435,15 +435,15 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
         }
     };
     txn.server_connection = Some(ConnectError::None);
-    if server.ir.socks4.is_some() {
+    if server.ir.link.socks4.is_some() {
         through_relay(conn, txn.server_addr, watches_client(txn), &mut io).await?;
     }
-    if let Some(version) = server.ir.send_proxy {
+    if let Some(version) = server.ir.link.send_proxy {
         let addresses = txn.src.zip(txn.dst);
         let header = match version {
             crate::ir::server::SendProxy::V1 => proxy_protocol::v1(addresses),
             crate::ir::server::SendProxy::V2 => {
-                let options = server.ir.proxy_v2;
+                let options = server.ir.link.proxy_v2;
                 let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
                 let mut tlvs: Vec<_> =
                     id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();

@@ -14,16 +14,16 @@ use crate::sys;
 
 /// What else `source` says, of the server or of its backend.
 pub(super) fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> Option<&'t SourceFrom> {
-    match (server.ir.source, txn.be.ir.backend.as_ref()) {
-        (None, Some(half)) => Some(&half.source_from),
-        _ => server.ir.source_from.as_deref(),
+    match (server.ir.link.source, txn.be.ir.backend.as_ref()) {
+        (None, Some(half)) => half.source_from.as_deref(),
+        _ => server.ir.link.source_from.as_deref(),
     }
 }
 
 /// Where connections to `server` come from.
 pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
     let from = source_from(txn, server);
-    let addr = server.ir.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
+    let addr = server.ir.link.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
     let used = from.and_then(|from| from.usesrc.as_ref()).and_then(|how| match how {
         UseSrc::Client => txn.src,
         UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
@@ -55,12 +55,12 @@ pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     };
     let tagged = txn.tags.server != (None, None);
     let source = source(txn, server);
-    let elsewhere = server.ir.namespace.as_deref() == Some("*");
-    if server.ir.send_proxy.is_none() && !follows && !tagged && !source.foreign && !elsewhere {
+    let elsewhere = server.ir.link.namespace.as_deref() == Some("*");
+    if server.ir.link.send_proxy.is_none() && !follows && !tagged && !source.foreign && !elsewhere {
         return 0;
     }
     let mut hasher = std::hash::DefaultHasher::new();
-    if elsewhere || server.ir.send_proxy.is_some() {
+    if elsewhere || server.ir.link.send_proxy.is_some() {
         txn.client_namespace().hash(&mut hasher);
     }
     txn.tags.server.hash(&mut hasher);
@@ -70,9 +70,9 @@ pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     if follows {
         txn.dst.hash(&mut hasher);
     }
-    if server.ir.send_proxy.is_some() {
+    if server.ir.link.send_proxy.is_some() {
         (txn.src, txn.dst).hash(&mut hasher);
-        txn.unique_id.as_ref().filter(|_| server.ir.proxy_v2.unique_id).hash(&mut hasher);
+        txn.unique_id.as_ref().filter(|_| server.ir.link.proxy_v2.unique_id).hash(&mut hasher);
         own_tlvs(txn, server).for_each(|tlv| tlv.hash(&mut hasher));
     }
     hasher.finish() | 1
@@ -104,7 +104,7 @@ pub(super) fn own_tlvs<'t>(
     txn: &'t Txn,
     server: &'t Server,
 ) -> impl Iterator<Item = proxy_protocol::Tlv> + 't {
-    server.ir.proxy_tlvs.iter().map(|tlv| {
+    server.ir.link.proxy_tlvs.iter().map(|tlv| {
         let value = tlv.format.as_ref().map(|format| crate::expr::logformat::to_vec(format, &txn.ctx()));
         (tlv.kind, value.unwrap_or_default().into())
     })

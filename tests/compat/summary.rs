@@ -154,14 +154,14 @@ fn server(out: &mut String, server: &Server) {
     some(&mut text, "offset", server.port_offset.as_ref());
     some(&mut text, "cookie", server.cookie.as_ref());
     some(&mut text, "slowstart", server.slowstart.as_ref());
-    some(&mut text, "resolvers", server.resolvers.as_ref());
+    some(&mut text, "resolvers", server.lookup.resolvers.as_ref());
     some(&mut text, "track", server.track.as_ref());
     some(&mut text, "observe", server.observe.as_ref());
-    some(&mut text, "proxy", server.send_proxy.as_ref());
+    some(&mut text, "proxy", server.link.send_proxy.as_ref());
     flag(&mut text, "backup", server.backup);
     flag(&mut text, "disabled", server.disabled);
-    if !server.init_addr.is_empty() {
-        let _ = write!(text, " init {:?}", server.init_addr);
+    if !server.lookup.init_addr.is_empty() {
+        let _ = write!(text, " init {:?}", server.lookup.init_addr);
     }
     if server.maxconn + server.maxqueue > 0 {
         let _ = write!(text, " maxconn {} maxqueue {}", server.maxconn, server.maxqueue);

@@ -590,6 +590,7 @@ impl<'w> Reader<'_, 'w> {
             self.subject.doubt(Reason::MissingArgument, word.span, &cause);
         }
         self.rest = &[];
-        Ok(Value::Cond(Condition { unless: word == "unless", span: word.span, words }))
+        let condition = Condition { unless: word == "unless", span: word.span, words };
+        Ok(Value::Cond(Box::new(condition)))
     }
 }

@@ -73,7 +73,7 @@ fn duration(time: Duration) -> String {
 /// A word whose bytes survive being read again.
 fn escaped(word: &Word) -> String {
     let mut out = String::new();
-    if std::str::from_utf8(word.bytes()).is_ok() {
+    if std::str::from_utf8(&word.bytes()).is_ok() {
         for c in word.chars() {
             match c {
                 ' ' | '"' | '\'' | '#' | '\\' => out.extend(['\\', c]),
@@ -84,7 +84,7 @@ fn escaped(word: &Word) -> String {
             }
         }
     } else {
-        for byte in word.bytes() {
+        for byte in &*word.bytes() {
             let _ = write!(out, "\\x{byte:02x}");
         }
     }

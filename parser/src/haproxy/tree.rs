@@ -79,7 +79,7 @@ pub enum Value {
     /// Words to the end of the line.
     Words(Vec<Word>),
     /// A condition.
-    Cond(Condition),
+    Cond(Box<Condition>),
     /// Settings in the order written.
     Settings(Vec<Statement>),
 }
@@ -195,7 +195,7 @@ impl Statement {
     #[must_use]
     pub fn condition(&self) -> Option<&Condition> {
         self.args.iter().find_map(|arg| match arg {
-            Value::Cond(condition) => Some(condition),
+            Value::Cond(condition) => Some(&**condition),
             _ => None,
         })
     }

@@ -44,7 +44,7 @@ fn words_follow_the_manual() {
 #[test]
 fn bytes_that_are_no_text_survive() {
     let line = split(FileId(0), 0, br"send \x00\xff", &env).expect("well formed");
-    assert_eq!(line.words[1].bytes(), b"\x00\xff");
+    assert_eq!(*line.words[1].bytes(), *b"\x00\xff");
 }
 
 #[test]

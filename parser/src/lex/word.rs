@@ -13,12 +13,8 @@ use crate::span::Span;
 pub struct Word {
     /// Most words are short, and kept without memory of their own.
     text: CompactString,
-    /// The bytes, where they are not UTF-8 (`\xHH` can make any byte).
-    #[allow(
-        clippy::box_collection,
-        reason = "words are many, such words are rare: one pointer is enough for each"
-    )]
-    bytes: Option<Box<Vec<u8>>>,
+    /// `text` has characters that stand for bytes (`\xHH` can make any byte).
+    stands_for_bytes: bool,
     /// Where it stands in the source, quotes included.
     pub span: Span,
     /// The source shows exactly `text`: no quote, escape or variable was involved.
@@ -29,20 +25,15 @@ impl Word {
     /// A word that stands in the source exactly as `text`.
     #[must_use]
     pub fn verbatim(text: &str, span: Span) -> Self {
-        Self { text: text.into(), bytes: None, span, verbatim: true }
+        Self { text: text.into(), stands_for_bytes: false, span, verbatim: true }
     }
 
     /// A word of any bytes that was written differently.
     #[must_use]
     pub fn resolved(bytes: &[u8], span: Span, verbatim: bool) -> Self {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self { text: text.into(), bytes: None, span, verbatim },
-            Err(_) => Self {
-                text: text_of(bytes).into(),
-                bytes: Some(Box::new(bytes.to_vec())),
-                span,
-                verbatim: false,
-            },
+            Ok(text) => Self { text: text.into(), stands_for_bytes: false, span, verbatim },
+            Err(_) => Self { text: text_of(bytes).into(), stands_for_bytes: true, span, verbatim: false },
         }
     }
 
@@ -54,8 +45,8 @@ impl Word {
 
     /// The exact bytes.
     #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_deref().map_or(self.text.as_bytes(), Vec::as_slice)
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        if self.stands_for_bytes { bytes_of(&self.text) } else { Cow::Borrowed(self.text.as_bytes()) }
     }
 
     /// The span of a part of the text, if the source shows the text as it is; else the whole word.

@@ -216,7 +216,7 @@ fn fqdn(call: &mut Call<'_>) -> Reply {
     if wanted.is_empty() {
         return Reply::error("set server <b>/<s> fqdn requires a FQDN.\n");
     }
-    if server.ir.resolvers.is_none() {
+    if server.ir.lookup.resolvers.is_none() {
         return Reply::error("set server <b>/<s> fqdn failed because no resolution is configured.\n");
     }
     if server.follows_service() {

@@ -217,7 +217,7 @@ impl Section {
             self.join(follower, &service.target, sys::clock::now());
         }
         let weight = services::weight(service.weight);
-        if !server.ir.ignore_dns_weight && server.with_state(|state| state.user_weight()) != weight {
+        if !server.ir.lookup.ignore_dns_weight && server.with_state(|state| state.user_weight()) != weight {
             proxy.change_server(server, |state, now| state.set_weight(weight, now));
         }
     }
@@ -257,15 +257,15 @@ impl Follower {
         Member {
             backend: self.proxy.idx.0 as usize,
             prefer: self.prefer(),
-            networks: ir.resolve_net.clone(),
-            prevent_dup: ir.prevent_dup_ip,
+            networks: ir.lookup.resolve_net.clone(),
+            prevent_dup: ir.lookup.prevent_dup_ip,
             current: ip_of(&self.server),
             given: None,
         }
     }
 
     fn prefer(&self) -> Family {
-        if self.server.ir.resolve_prefer_ipv4 { Family::V4 } else { Family::V6 }
+        if self.server.ir.lookup.resolve_prefer_ipv4 { Family::V4 } else { Family::V6 }
     }
 
     fn name(&self) -> String {

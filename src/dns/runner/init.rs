@@ -60,8 +60,8 @@ pub fn init_addresses(live: &Live, saved: &Saved<'_>) -> Outcome {
             let (last, last_port) = saved(&proxy.ir.name, &server.ir.name);
             let port = &last_port.unwrap_or(*port);
             let last = || last;
-            let methods = match server.ir.init_addr.as_slice() {
-                [] if server.ir.resolvers.is_some() => DEFAULT_FOLLOWED,
+            let methods = match server.ir.lookup.init_addr.as_slice() {
+                [] if server.ir.lookup.resolvers.is_some() => DEFAULT_FOLLOWED,
                 [] => DEFAULT,
                 methods => methods,
             };

@@ -89,7 +89,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
         let mut wanted = live.proxies().iter().any(|proxy| asks(&proxy.ir, &ir.name));
         for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
             for server in proxy.backend.iter().flat_map(|b| b.servers()) {
-                if server.ir.resolvers.as_ref() != Some(&ir.name) {
+                if server.ir.lookup.resolvers.as_ref() != Some(&ir.name) {
                     continue;
                 }
                 // One with an address may be given a name by command.

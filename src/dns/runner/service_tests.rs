@@ -14,6 +14,7 @@ use super::*;
 use crate::dns::services::{Change, Slot, share, weight};
 use crate::dns::{Ask, Service, wire};
 use crate::ir::resolvers::Nameserver;
+use crate::ir::server::Lookup;
 use crate::log::{Identity, Logger};
 use crate::server::Admin;
 
@@ -79,8 +80,11 @@ impl Bench {
         });
         let mut proxy = ir::Proxy::new("b", ir::Caps::Backend);
         let server = |name: &str| ir::Server {
-            resolvers: Some("lab".into()),
-            resolve_prefer_ipv4: true,
+            lookup: Arc::new(Lookup {
+                resolvers: Some("lab".into()),
+                resolve_prefer_ipv4: true,
+                ..Lookup::default()
+            }),
             ..ir::Server::new(name, ir::ServerAddr::Name { host: SERVICE.into(), port: 0 })
         };
         proxy.backend.as_mut().unwrap().servers = ["s1", "s2", "s3"].map(server).into();

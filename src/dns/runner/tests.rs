@@ -13,7 +13,7 @@ use super::*;
 use crate::dns::tests::reply;
 use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget};
 use crate::ir::resolvers::Nameserver;
-use crate::ir::server::InitAddr;
+use crate::ir::server::{InitAddr, Lookup};
 use crate::log::{Identity, Logger};
 
 type Zone = Arc<Mutex<HashMap<String, Vec<IpAddr>>>>;
@@ -86,8 +86,11 @@ impl Bench {
             .iter()
             .enumerate()
             .map(|(i, name)| ir::Server {
-                resolvers: Some("docker".into()),
-                init_addr: vec![InitAddr::None],
+                lookup: Arc::new(Lookup {
+                    resolvers: Some("docker".into()),
+                    init_addr: vec![InitAddr::None],
+                    ..Lookup::default()
+                }),
                 ..ir::Server::new(
                     &format!("s{}", i + 1),
                     ir::ServerAddr::Name { host: (*name).into(), port: 80 },
@@ -225,8 +228,9 @@ fn addresses_at_start_come_from_the_methods_in_turn() {
         let mut proxy = ir::Proxy::new("a", ir::Caps::Backend);
         let addr = ir::ServerAddr::Name { host: host.into(), port: 80 };
         let place = ir::Place { file: "x.cfg".into(), line: 7 };
+        let lookup = Lookup { init_addr: methods.to_vec(), ..Lookup::default() };
         proxy.backend.as_mut().unwrap().servers =
-            vec![ir::Server { init_addr: methods.to_vec(), place, ..ir::Server::new("s1", addr) }];
+            vec![ir::Server { lookup: lookup.into(), place, ..ir::Server::new("s1", addr) }];
         let config = ir::Config { proxies: vec![Arc::new(proxy)], ..ir::Config::default() };
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);

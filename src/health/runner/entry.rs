@@ -262,7 +262,7 @@ impl Entry {
         };
         // A check that goes where the traffic goes speaks as the traffic does.
         let same_place = addr.is_none() && port.is_none();
-        let version = self.server.ir.send_proxy;
+        let version = self.server.ir.link.send_proxy;
         let asked = self.kind == Kind::Check && self.server.ir.check.as_ref().is_some_and(|c| c.send_proxy);
         let send_proxy =
             if asked { Some(version.unwrap_or(SendProxy::V1)) } else { version.filter(|_| same_place) };
@@ -284,9 +284,9 @@ impl Entry {
             server: self.server.clone(),
             call,
             target,
-            source: self.server.ir.source.or_else(|| half.and_then(|h| h.source)),
+            source: self.server.ir.link.source.or_else(|| half.and_then(|h| h.source)),
             send_proxy,
-            relay: self.server.ir.socks4,
+            relay: self.server.ir.link.socks4,
             via_relay: self.kind == Kind::Check
                 && self.server.ir.check.as_ref().is_some_and(|check| check.via_socks4),
             inter: self.inter(),

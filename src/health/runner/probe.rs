@@ -86,13 +86,13 @@ impl Plan {
 
     /// What a socket of another check has to be to serve this one; `None`: it needs one of its own.
     pub(super) fn make(&self, addr: SocketAddr, way: &Way) -> Option<Make> {
-        let common = !way.linger && self.source.is_none() && self.server.ir.namespace.is_none();
+        let common = !way.linger && self.source.is_none() && self.server.ir.link.namespace.is_none();
         common.then(|| Make { ipv4: addr.is_ipv4(), nodelay: self.speaks_twice(way) })
     }
 
     /// A socket that does not block, with the options of the check.
     pub(super) fn socket_for(&self, addr: SocketAddr, way: &Way) -> Result<Socket, Failure> {
-        let namespace = self.server.ir.namespace.as_deref();
+        let namespace = self.server.ir.link.namespace.as_deref();
         crate::sys::netns::within(namespace, || socket(self, addr, way))
             .map_err(|e| Failure::NoSocket(reason(&e)))
     }

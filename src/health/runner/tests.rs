@@ -26,7 +26,7 @@ impl Bench {
         let mut proxy = ir::Proxy::new("b", ir::Caps::Backend);
         proxy.logs =
             vec![LogTarget::new(LogDest::Udp(lines.local_addr().unwrap()), LogFraming::Raw, Facility(16))];
-        proxy.timeouts.check = Some(Duration::from_secs(5));
+        Arc::make_mut(&mut proxy.timeouts).check = Some(Duration::from_secs(5));
         let half = proxy.backend.as_mut().unwrap();
         half.check = check;
         let inter = Duration::from_millis(50);
@@ -157,7 +157,10 @@ async fn a_silent_server_times_out_and_delays_nobody() {
     let (good, _task) = origin("127.0.0.1:0", b"+PONG\r\n").await;
     let check = Check { kind: CheckKind::Redis, ..Check::default() };
     let addrs = [silent.local_addr().unwrap(), good];
-    let bench = Bench::new(&addrs, check, |p| p.timeouts.check = Some(Duration::from_millis(200))).await;
+    let bench = Bench::new(&addrs, check, |p| {
+        Arc::make_mut(&mut p.timeouts).check = Some(Duration::from_millis(200))
+    })
+    .await;
     let line = bench.line().await;
     assert!(line.starts_with("Server b/s1 is DOWN, reason: Layer7 timeout, check duration: Nms."), "{line}");
     until(|| bench.server(1).check.read().info == "Redis server is ok").await;
@@ -289,9 +292,9 @@ async fn a_relay_that_does_not_connect_fails_the_check_in_haproxys_words() {
     let mut addrs = [nobody().await; 6];
     addrs[5] = "[::1]:9".parse().unwrap();
     let bench = Bench::new(&addrs, check, |p| {
-        p.timeouts.check = Some(Duration::from_millis(300));
+        Arc::make_mut(&mut p.timeouts).check = Some(Duration::from_millis(300));
         for (server, relay) in p.backend.as_mut().unwrap().servers.iter_mut().zip(relays) {
-            server.socks4 = Some(relay);
+            server.link_mut().socks4 = Some(relay);
             server.check.as_mut().unwrap().via_socks4 = true;
         }
     })

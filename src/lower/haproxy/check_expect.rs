@@ -161,7 +161,7 @@ fn pattern(
     }
     let word = words.argument(language, name, "a pattern")?;
     Some(match name {
-        "string" => Matcher::Text(word.bytes().to_vec()),
+        "string" => Matcher::Text(word.bytes().into_owned()),
         "rstring" => Matcher::Regex(regex(language, keyword, word, false)?),
         "string-lf" => Matcher::TextFormat(format(language, word)?),
         "binary" => Matcher::Binary(hex(language, keyword, word)?),
@@ -236,7 +236,7 @@ fn part(
     Some(match method {
         None => Pattern::Regex(regex(language, keyword, word, any_case)?),
         Some(method) if is_format => Pattern::Text(method, Text::Format(format(language, word)?)),
-        Some(method) => Pattern::Text(method, Text::Plain(word.bytes().to_vec())),
+        Some(method) => Pattern::Text(method, Text::Plain(word.bytes().into_owned())),
     })
 }
 

@@ -167,7 +167,7 @@ impl List {
             let mut format = |used, word| language.log_format(word, used, Site::Check);
             match setting.name() {
                 "meth" => word.text().clone_into(&mut request.method),
-                "uri" => request.uri = Text::Plain(word.bytes().to_vec()),
+                "uri" => request.uri = Text::Plain(word.bytes().into_owned()),
                 "uri-lf" => request.uri = format(LfUse::Http, word).map_or(request.uri, Text::Format),
                 "ver" => word.text().clone_into(&mut request.version),
                 "hdr" => {
@@ -177,7 +177,7 @@ impl List {
                         headers.push((word.text().to_owned(), value));
                     }
                 }
-                "body" => request.body = Text::Plain(word.bytes().to_vec()),
+                "body" => request.body = Text::Plain(word.bytes().into_owned()),
                 "body-lf" => request.body = format(LfUse::Plain, word).map_or(request.body, Text::Format),
                 _ => comment = Some(word.text().into()),
             }
@@ -313,7 +313,7 @@ fn payload(language: &mut Language<'_>, line: &Statement, what: &str) -> Read {
         _ => None,
     };
     let payload = match what {
-        "send" => Payload::Bytes(word.bytes().to_vec()),
+        "send" => Payload::Bytes(word.bytes().into_owned()),
         "send-lf" => Payload::Text(language.log_format(word, LfUse::Plain, Site::Check)?),
         "send-binary-lf" => Payload::Hex(language.log_format(word, LfUse::Plain, Site::Check)?),
         _ => Payload::Bytes(hex(language, line.name(), word)?),

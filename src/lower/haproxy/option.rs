@@ -67,8 +67,8 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
         "http-server-close" => conn_mode(draft, on, HttpConnMode::ServerClose),
         "http-keep-alive" => conn_mode(draft, on, HttpConnMode::KeepAlive),
         "httpclose" => conn_mode(draft, on, HttpConnMode::Close),
-        "forwardfor" => draft.common.forwardfor = on.then(|| forwardfor(context, line)),
-        "originalto" => draft.common.originalto = on.then(|| originalto(context, line)),
+        "forwardfor" => draft.common.forwardfor = on.then(|| forwardfor(context, line).into()),
+        "originalto" => draft.common.originalto = on.then(|| originalto(context, line).into()),
         "http-restrict-req-hdr-names" => {
             draft.common.restrict_names = match line.text(0).filter(|_| on) {
                 Some("delete") => Some(RestrictNames::Delete),

@@ -187,7 +187,11 @@ fn apply_all<'t>(
 }
 
 /// `timeout`. Zero is "none".
-fn timeout(line: &Statement, timeouts: &mut Timeouts) -> bool {
+fn timeout(line: &Statement, timeouts: &mut Arc<Timeouts>) -> bool {
+    if !line.name().starts_with("timeout ") {
+        return false;
+    }
+    let timeouts = Arc::make_mut(timeouts);
     let field: &mut Option<Duration> = match line.name() {
         "timeout client" => &mut timeouts.client,
         "timeout server" => &mut timeouts.server,
@@ -250,19 +254,19 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         // -1 is no limit.
         "max-keep-alive-queue" => backend.max_keep_alive_queue = line.number(0),
         "retries" => backend.retries = line.number(0).unwrap_or(backend.retries),
-        "clitcpka-idle" => common.client_keepalive.idle = line.time(0),
-        "clitcpka-intvl" => common.client_keepalive.interval = line.time(0),
-        "clitcpka-cnt" => common.client_keepalive.count = line.number(0),
-        "srvtcpka-idle" => common.server_keepalive.idle = line.time(0),
-        "srvtcpka-intvl" => common.server_keepalive.interval = line.time(0),
-        "srvtcpka-cnt" => common.server_keepalive.count = line.number(0),
+        "clitcpka-idle" => Arc::make_mut(&mut common.client_keepalive).idle = line.time(0),
+        "clitcpka-intvl" => Arc::make_mut(&mut common.client_keepalive).interval = line.time(0),
+        "clitcpka-cnt" => Arc::make_mut(&mut common.client_keepalive).count = line.number(0),
+        "srvtcpka-idle" => Arc::make_mut(&mut common.server_keepalive).idle = line.time(0),
+        "srvtcpka-intvl" => Arc::make_mut(&mut common.server_keepalive).interval = line.time(0),
+        "srvtcpka-cnt" => Arc::make_mut(&mut common.server_keepalive).count = line.number(0),
         "persist rdp-cookie" => backend.persist_rdp_cookie = Some(rdp_cookie(line)),
         "dynamic-cookie-key" => backend.dynamic_cookie_key = text.map(str::to_owned),
         "http-send-name-header" => backend.send_name_header = text.map(str::to_owned),
         "dispatch" => backend.dispatch = dispatch(context, line),
         "source" => {
             backend.source = server::source(context, line);
-            backend.source_from = server::source_from(context, line);
+            backend.source_from = Some(Box::new(server::source_from(context, line)));
         }
         "default-server" => {
             origin::default_server(context, line.settings(0), draft, config);

@@ -317,13 +317,13 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
     proxy.http_after_response = lists.http_after_response;
     proxy.forwarded = lists.forwarded.map(Box::new);
     proxy.http_errors = lists.http_errors;
-    proxy.log_format_sd = lists.log_format_sd;
-    proxy.error_log_format = lists.error_log_format;
+    proxy.log_format_sd = lists.log_format_sd.map(Box::new);
+    proxy.error_log_format = lists.error_log_format.map(Box::new);
     if let Some(format) = lists.log_format {
         proxy.log_format = LogFormatKind::Custom(format);
     }
     if let Some(backend) = &mut proxy.backend {
-        backend.unique_id_format.clone_from(&lists.unique_id);
+        backend.unique_id_format = lists.unique_id.clone().map(Box::new);
     }
     if let Some(stats) = &mut proxy.stats {
         stats.admin = lists.stats_admin;
@@ -347,9 +347,13 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
             let is_numbered = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
             let named =
                 |server: &&mut crate::ir::Server| server.name.strip_prefix(&name).is_some_and(is_numbered);
-            backend.servers.iter_mut().filter(named).for_each(|server| server.proxy_tlvs.clone_from(&tlvs));
+            backend
+                .servers
+                .iter_mut()
+                .filter(named)
+                .for_each(|server| server.link_mut().proxy_tlvs.clone_from(&tlvs));
         }
-        backend.hash_expr = lists.hash_expr;
+        backend.hash_expr = lists.hash_expr.map(Box::new);
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
     }

@@ -161,7 +161,7 @@ impl Template {
             "agent-inter" => agent.inter = setting.time(0).filter(|time| !time.is_zero()),
             "agent-port" => agent.port = setting.number(0),
             "agent-send" => {
-                agent.send = setting.word(0).map_or_else(Vec::new, |word| word.bytes().to_vec());
+                agent.send = setting.word(0).map_or_else(Vec::new, |word| word.bytes().into_owned());
             }
             "agent-addr" => self.agent_addr(context, setting),
             "check-send-proxy" => check.send_proxy = true,
@@ -187,10 +187,10 @@ impl Template {
             "on-marked-down" => server.on_marked_down = OnMark::ShutdownSessions,
             "on-marked-up" => server.on_marked_up = OnMark::ShutdownSessions,
             "resolvers" => {
-                server.resolvers = owned();
+                server.lookup_mut().resolvers = owned();
                 self.resolvers_at = Some(span_at(setting, 0));
             }
-            "resolve-prefer" => server.resolve_prefer_ipv4 = text == Some("ipv4"),
+            "resolve-prefer" => server.lookup_mut().resolve_prefer_ipv4 = text == Some("ipv4"),
             "resolve-opts" => resolve_opts(context, setting, server),
             "resolve-net" => resolve_net(context, setting, server),
             "init-state" => {
@@ -201,21 +201,21 @@ impl Template {
                     _ => InitState::Up,
                 }
             }
-            "init-addr" => server.init_addr = init_addr(context, setting),
-            "send-proxy" => server.send_proxy = Some(SendProxy::V1),
-            "send-proxy-v2" => server.send_proxy = Some(SendProxy::V2),
-            "no-send-proxy" | "no-send-proxy-v2" => server.send_proxy = None,
-            "tcp-ut" => server.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
-            "cc" => server.congestion = setting.text(0).map(Into::into),
+            "init-addr" => server.lookup_mut().init_addr = init_addr(context, setting),
+            "send-proxy" => server.link_mut().send_proxy = Some(SendProxy::V1),
+            "send-proxy-v2" => server.link_mut().send_proxy = Some(SendProxy::V2),
+            "no-send-proxy" | "no-send-proxy-v2" => server.link_mut().send_proxy = None,
+            "tcp-ut" => server.link_mut().user_timeout = setting.time(0).filter(|time| !time.is_zero()),
+            "cc" => server.link_mut().congestion = setting.text(0).map(Into::into),
             "strict-maxconn" => server.strict_maxconn = true,
-            "proxy-v2-options" => server.proxy_v2 = proxy_v2(context, setting),
+            "proxy-v2-options" => server.link_mut().proxy_v2 = proxy_v2(context, setting),
             TLV_FORMAT => self.has_formats = true,
-            "namespace" => server.namespace = owned(),
-            "socks4" => server.socks4 = relay(context, setting),
+            "namespace" => server.link_mut().namespace = owned(),
+            "socks4" => server.link_mut().socks4 = relay(context, setting),
             "proto" | "check-proto" => super::bind::protocol(context, setting),
             "source" => {
-                server.source = source(context, setting);
-                server.source_from = Some(Box::new(source_from(context, setting)));
+                server.link_mut().source = source(context, setting);
+                server.link_mut().source_from = Some(Box::new(source_from(context, setting)));
             }
             "pool-max-conn" => server.pool_max_conn = setting.number(0),
             "pool-low-conn" => server.pool_low_conn = setting.number(0).unwrap_or_default(),
@@ -368,9 +368,9 @@ fn proxy_v2(context: &mut Context<'_>, setting: &Statement) -> ProxyV2 {
 fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
     for option in setting.text(0).unwrap_or_default().split(',') {
         match option {
-            "prevent-dup-ip" => server.prevent_dup_ip = true,
-            "allow-dup-ip" => server.prevent_dup_ip = false,
-            "ignore-weight" => server.ignore_dns_weight = true,
+            "prevent-dup-ip" => server.lookup_mut().prevent_dup_ip = true,
+            "allow-dup-ip" => server.lookup_mut().prevent_dup_ip = false,
+            "ignore-weight" => server.lookup_mut().ignore_dns_weight = true,
             _ => {
                 let message = format!(
                     "'resolve-opts' : unknown option '{option}', expects 'allow-dup-ip', 'ignore-weight' or \
@@ -387,7 +387,7 @@ fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Serv
     for word in setting.text(0).unwrap_or_default().split(',') {
         let one = || word.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from);
         match word.parse().ok().or_else(one) {
-            Some(network) => server.resolve_net.push(network),
+            Some(network) => server.lookup_mut().resolve_net.push(network),
             None => {
                 let message = format!("'resolve-net' : invalid network '{word}'.");
                 alert(context, span_at(setting, 0), message);
@@ -440,7 +440,7 @@ pub(super) fn lower(
     server.place = context.place(line.span);
     let Some(addr) = address(context, line, at, &mut template) else { return Vec::new() };
     template.apply(context, origin::rest(line.settings(settings)));
-    if let (Some(wanted), Some(span)) = (&template.settings.server.resolvers, template.resolvers_at)
+    if let (Some(wanted), Some(span)) = (&template.settings.server.lookup.resolvers, template.resolvers_at)
         && !resolvers.iter().any(|section| section.name == *wanted)
     {
         let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
@@ -454,14 +454,14 @@ pub(super) fn lower(
             context.unverified.push((name.text().to_owned(), line.span));
         }
     }
-    if let (None, ServerAddr::Name { host, .. }) = (&template.settings.server.resolvers, &addr)
+    if let (None, ServerAddr::Name { host, .. }) = (&template.settings.server.lookup.resolvers, &addr)
         && host.starts_with('_')
     {
         let proxy = &context.proxy;
         let message = format!("'server {proxy}/{name}' : no method found to resolve address '{host}'.");
         alert(context, span_at(line, at), message);
     }
-    if let (Some(_), ServerAddr::Name { host, .. }) = (&template.settings.server.resolvers, &addr) {
+    if let (Some(_), ServerAddr::Name { host, .. }) = (&template.settings.server.lookup.resolvers, &addr) {
         followed(context, line, at, host);
     }
     if !is_template {

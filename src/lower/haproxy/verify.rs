@@ -264,7 +264,7 @@ impl Subject<'_, '_, '_> {
                 ServerAddr::Ip(addr) => addr.port() != 0 || addr.ip().is_unspecified(),
                 // The port of a service is told with its place.
                 ServerAddr::Name { host, port } => {
-                    *port != 0 || server.resolvers.is_some() && host.starts_with('_')
+                    *port != 0 || server.lookup.resolvers.is_some() && host.starts_with('_')
                 }
                 ServerAddr::Unix(_) => true,
             };

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::ir::proxy::{Caps, Frontend, Mode, Proxy};
-use crate::ir::server::{Server, ServerAddr};
+use crate::ir::server::{Lookup, Server, ServerAddr};
 use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
 use crate::live::Live;
 use crate::log::{Identity, Logger};
@@ -54,7 +54,8 @@ fn bind() -> Bind {
 
 /// A server line.
 pub(super) fn server(name: &str, addr: SocketAddr) -> Server {
-    Server { id: 1, prevent_dup_ip: false, ..Server::new(name, ServerAddr::Ip(addr)) }
+    let lookup = Arc::new(Lookup { prevent_dup_ip: false, ..Lookup::default() });
+    Server { id: 1, lookup, ..Server::new(name, ServerAddr::Ip(addr)) }
 }
 
 /// Run sections written in HAProxy's language. `@0`, `@1`... are the addresses of `servers`; the first section is the

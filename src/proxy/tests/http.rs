@@ -198,9 +198,9 @@ fn an_upgrade_becomes_a_tunnel() {
         let _ = std::io::copy(&mut from, &mut c.client.stream);
     });
     let p = http(&[origin.addr], |p| {
-        p.timeouts.client = Some(Duration::from_millis(500));
-        p.timeouts.server = Some(Duration::from_millis(500));
-        p.timeouts.tunnel = Some(PATIENCE);
+        Arc::make_mut(&mut p.timeouts).client = Some(Duration::from_millis(500));
+        Arc::make_mut(&mut p.timeouts).server = Some(Duration::from_millis(500));
+        Arc::make_mut(&mut p.timeouts).tunnel = Some(PATIENCE);
     });
     let mut c = p.connect();
     c.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly");
@@ -253,7 +253,7 @@ fn a_silent_server_becomes_504() {
         c.request();
         c.client.is_closed();
     });
-    let p = http(&[origin.addr], |p| p.timeouts.server = Some(Duration::from_millis(50)));
+    let p = http(&[origin.addr], |p| Arc::make_mut(&mut p.timeouts).server = Some(Duration::from_millis(50)));
     let mut c = p.connect();
     assert!(c.send(GET).response().0.starts_with("HTTP/1.1 504 Gateway Time-out\r\n"));
 }
@@ -264,7 +264,7 @@ fn no_server_becomes_503() {
     let mut c = p.connect();
     assert!(c.send(GET).response().0.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
     let refused = http(&[nobody()], |p| {
-        p.timeouts.connect = Some(Duration::from_millis(20));
+        Arc::make_mut(&mut p.timeouts).connect = Some(Duration::from_millis(20));
         if let Some(b) = &mut p.backend {
             b.retries = 2;
         }
@@ -316,7 +316,8 @@ fn smuggled_requests_do_not_reach_a_server() {
 
 #[test]
 fn a_request_that_does_not_come_is_answered_408() {
-    let p = http(&[nobody()], |p| p.timeouts.http_request = Some(Duration::from_millis(40)));
+    let p =
+        http(&[nobody()], |p| Arc::make_mut(&mut p.timeouts).http_request = Some(Duration::from_millis(40)));
     assert!(p.connect().rest().starts_with("HTTP/1.1 408 Request Time-out\r\nContent-length: 110\r\n"));
     let mut c = p.connect();
     assert!(c.send("GET / HTT").rest().starts_with("HTTP/1.1 408"));
@@ -325,7 +326,9 @@ fn a_request_that_does_not_come_is_answered_408() {
 #[test]
 fn an_idle_connection_closes_without_a_word() {
     let origin = Origin::named("x");
-    let p = http(&[origin.addr], |p| p.timeouts.http_keep_alive = Some(Duration::from_millis(40)));
+    let p = http(&[origin.addr], |p| {
+        Arc::make_mut(&mut p.timeouts).http_keep_alive = Some(Duration::from_millis(40))
+    });
     let mut c = p.connect();
     c.send(GET).response();
     assert_eq!(c.rest(), "");
@@ -392,12 +395,12 @@ fn retries_after_failures_that_were_asked_for() {
     });
     let p = http(&[origin.addr], |p| {
         if let Some(b) = &mut p.backend {
-            b.retry_on = RetryOn {
+            b.retry_on = Arc::new(RetryOn {
                 empty_response: true,
                 junk_response: true,
                 statuses: vec![503],
                 ..RetryOn::default()
-            };
+            });
         }
     });
     let mut c = p.connect();
@@ -418,7 +421,7 @@ fn a_full_server_queues_and_the_queue_times_out() {
         }
     });
     let p = http(&[origin.addr], |p| {
-        p.timeouts.queue = Some(Duration::from_millis(200));
+        Arc::make_mut(&mut p.timeouts).queue = Some(Duration::from_millis(200));
         if let Some(b) = &mut p.backend {
             b.servers[0].maxconn = 1;
         }
@@ -484,11 +487,11 @@ fn an_inserted_cookie_sticks() {
 fn forwardfor_adds_the_client() {
     let origin = Origin::named("x");
     let p = http(&[origin.addr], |p| {
-        p.forwardfor = Some(crate::ir::proxy::ForwardFor {
+        p.forwardfor = Some(Arc::new(crate::ir::proxy::ForwardFor {
             header: "X-Forwarded-For".into(),
             except: vec!["10.0.0.0/8".parse().unwrap()],
             if_none: false,
-        });
+        }));
     });
     p.connect().send(GET).response();
     assert_eq!(origin.saw(), "GET / HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 127.0.0.1\r\n\r\n");

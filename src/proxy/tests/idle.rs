@@ -1,5 +1,6 @@
 //! Connections that are silent for so long that they lose their task.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::harness::*;
@@ -34,8 +35,8 @@ fn a_silent_connection_is_parked_and_goes_on_where_it_was() {
 fn timeouts_of_parked_connections_are_kept() {
     let origin = Origin::named("x");
     let p = http(&[origin.addr], |p| {
-        p.timeouts.http_request = Some(Duration::from_secs(4));
-        p.timeouts.http_keep_alive = Some(Duration::from_secs(4));
+        Arc::make_mut(&mut p.timeouts).http_request = Some(Duration::from_secs(4));
+        Arc::make_mut(&mut p.timeouts).http_keep_alive = Some(Duration::from_secs(4));
     });
     let (mut used, mut unused) = (p.connect(), p.connect());
     used.send(GET).response();

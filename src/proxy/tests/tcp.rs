@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::harness::*;
@@ -60,7 +61,7 @@ fn a_dead_server_is_retried_and_redispatched() {
 #[test]
 fn silence_longer_than_the_client_timeout_ends_a_session() {
     let origin = echo();
-    let p = tcp(&[origin.addr], |p| p.timeouts.client = Some(Duration::from_millis(50)));
+    let p = tcp(&[origin.addr], |p| Arc::make_mut(&mut p.timeouts).client = Some(Duration::from_millis(50)));
     let mut c = p.connect();
     c.send("x");
     assert_eq!(c.bytes(1), b"x");
@@ -77,7 +78,7 @@ fn the_proxy_protocol_goes_in_and_out() {
     let p = tcp(&[origin.addr], |p| {
         if let (Some(f), Some(b)) = (&mut p.frontend, &mut p.backend) {
             f.binds[0].accept_proxy = true;
-            b.servers[0].send_proxy = Some(SendProxy::V1);
+            b.servers[0].link_mut().send_proxy = Some(SendProxy::V1);
         }
     });
     let mut c = p.connect();
