@@ -149,13 +149,16 @@ fn what_happens_is_traced_and_followed() {
     stream.write_all(b"show events buf0 -nw\n").unwrap();
     let mut seen = String::new();
     let mut buffer = [0; 4096];
-    while !seen.contains("target=/after") {
-        // Until it is known that he is there.
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    wait_for("news", Duration::from_secs(20), || {
+        // Again until it is known that he is there.
         get(&side.host, "127.0.0.1:8001", "/after").unwrap();
-        let n = stream.read(&mut buffer).expect("news before the time is up");
+        let n = stream.read(&mut buffer).ok()?;
         assert!(n > 0, "it ended: {seen}");
         seen.push_str(&String::from_utf8_lossy(&buffer[..n]));
-    }
+        seen.contains("target=/after").then_some(())
+    });
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert!(!seen.contains("/before"), "{seen}");
     stream.write_all(b"x").unwrap();
     stream.read_to_string(&mut seen).unwrap();
