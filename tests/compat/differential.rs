@@ -34,7 +34,7 @@ const REASONS: &[(&str, &str)] = &[
     ("tune.ssl.force-private-cache", TLS),
     (" sni one", TLS),
     ("namespace one", "it is refused here, whether it exists or not"),
-    ("httpclient.", "there is no HTTP client, its section and files are not looked for"),
+    ("httpclient.", "the command 'httpclient' asks once, its section and files are not looked for"),
     ("thread-group", "threads need no groups"),
     ("tune.fd.edge-triggered", "an experiment of the poller, which is another one here"),
     ("tune.http.maxhdr 1", "the reference cannot read its own pages with so few headers"),

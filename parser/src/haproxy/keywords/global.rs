@@ -7,6 +7,7 @@ const REST: &[Arg] = &[Arg::Rest];
 const VALUE: &[Arg] = &[Arg::Some("value")];
 const FLAG: &[Arg] = &[];
 const COUNTS: &[Arg] = &[COUNT];
+const CLIENT: &str = "the command 'httpclient' asks once, in clear, and the system's resolver";
 const NO_TLS: &str = "TLS is not spoken";
 
 const UNIX_BIND: &[Keyword] = &[
@@ -264,31 +265,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("limited-quic", GLOBAL, FLAG, "QUIC is not spoken", "QUIC without a full library"),
     moot("no-quic", GLOBAL, FLAG, "QUIC is not spoken", "no QUIC"),
     moot("pp2-never-send-local", GLOBAL, FLAG, "checks never send LOCAL", "PROXY v2 of checks"),
-    inert(
-        "httpclient.resolvers.disabled",
-        GLOBAL,
-        &[Arg::Choice(&["on", "off"])],
-        "there is no HTTP client",
-        "HTTP client",
-    ),
-    inert("httpclient.resolvers.id", GLOBAL, VALUE, "there is no HTTP client", "HTTP client"),
-    inert(
-        "httpclient.resolvers.prefer",
-        GLOBAL,
-        &[Arg::Choice(&["ipv4", "ipv6"])],
-        "there is no HTTP client",
-        "HTTP client",
-    ),
-    inert("httpclient.retries", GLOBAL, COUNTS, "there is no HTTP client", "HTTP client"),
-    inert("httpclient.ssl.ca-file", GLOBAL, REST, "there is no HTTP client", "HTTP client"),
-    inert(
-        "httpclient.ssl.verify",
-        GLOBAL,
-        &[Arg::Choice(&["none", "required"])],
-        "there is no HTTP client",
-        "HTTP client",
-    ),
-    inert("httpclient.timeout.connect", GLOBAL, &[MS], "there is no HTTP client", "HTTP client"),
+    inert("httpclient.resolvers.disabled", GLOBAL, &[Arg::Choice(&["on", "off"])], CLIENT, "HTTP client"),
+    inert("httpclient.resolvers.id", GLOBAL, VALUE, CLIENT, "HTTP client"),
+    inert("httpclient.resolvers.prefer", GLOBAL, &[Arg::Choice(&["ipv4", "ipv6"])], CLIENT, "HTTP client"),
+    inert("httpclient.retries", GLOBAL, COUNTS, CLIENT, "HTTP client"),
+    inert("httpclient.ssl.ca-file", GLOBAL, REST, CLIENT, "HTTP client"),
+    inert("httpclient.ssl.verify", GLOBAL, &[Arg::Choice(&["none", "required"])], CLIENT, "HTTP client"),
+    inert("httpclient.timeout.connect", GLOBAL, &[MS], CLIENT, "HTTP client"),
     // Lua and vendors.
     inert("lua-load", GLOBAL, &[Arg::Some("file")], "the script is not run", "load a script"),
     inert(
