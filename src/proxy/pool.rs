@@ -151,18 +151,23 @@ impl Pools {
         if list.len() <= server.index {
             list.resize_with(server.index + 1, Vec::new);
         }
-        // This one is no longer in use, but counts as if it were.
-        let used = server.counters.used.get() + 1;
-        let enough = used.max(server.need.get()) + server.ir.pool_low_conn;
-        // The first of its kind is always kept; one that has served several requests is worth more than others.
-        let mut kinds = list[server.index].iter().map(|idle| idle.kept.requests > 1);
-        let first = if kept.requests > 1 { !kinds.any(|proven| proven) } else { kinds.next().is_none() };
-        if !first && used + idle > enough {
-            return;
+        let list = &mut list[server.index];
+        // What the server has closed takes nobody's place, though nobody may have noticed yet.
+        if !is_wanted(list, server, &kept) {
+            list.retain(|idle| {
+                let lives = is_silent(&idle.kept.io);
+                if !lives {
+                    idle.server.counters.idle.dec();
+                }
+                lives
+            });
+            if !is_wanted(list, server, &kept) {
+                return;
+            }
         }
         server.counters.idle.inc();
         let generation = server.generation();
-        list[server.index].push(Idle { kept, server: server.clone(), since: now, generation });
+        list.push(Idle { kept, server: server.clone(), since: now, generation });
     }
 
     /// Drop of thread `me` what the server closed, what is of an old generation, and half of what lay unused for
@@ -197,6 +202,17 @@ impl Pools {
             }
         }
     }
+}
+
+/// Is one more connection of use beside these, which are idle already?
+fn is_wanted(list: &[Idle], server: &Server, kept: &Kept) -> bool {
+    // This one is no longer in use, but counts as if it were.
+    let used = server.counters.used.get() + 1;
+    let enough = used.max(server.need.get()) + server.ir.pool_low_conn;
+    // The first of its kind is always kept; one that has served several requests is worth more than others.
+    let mut kinds = list.iter().map(|idle| idle.kept.requests > 1);
+    let first = if kept.requests > 1 { !kinds.any(|proven| proven) } else { kinds.next().is_none() };
+    first || used + server.counters.idle.get() <= enough
 }
 
 /// A number may have passed on from a deleted server to a new one, and the server may have moved.
