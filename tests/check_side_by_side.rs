@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, Stats, before_3_1, proxy, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, Stats, before_3_1, beside, proxy, wait_for};
 
 /// What a server does with a connection.
 #[derive(Clone, Copy)]
@@ -349,12 +349,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> BTreeMap<String, String>
 #[test]
 fn checks_come_to_what_haproxys_come_to() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
-    let reference = Program::reference("haproxy");
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
-        let theirs = observe(&lab, "theirs", &reference);
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| observe(&lab, name, program));
     let known = |name: &str| DIFFERENT.iter().any(|(different, _)| *different == name);
     let differing: Vec<String> = ours
         .iter()

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, proxy, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, beside, proxy, wait_for};
 
 /// Rules, and settings of the server. `P2` is another port than the server's.
 const CASES: &[(&str, &str)] = &[
@@ -136,12 +136,7 @@ fn up(host: &Host) {
 #[test]
 fn checks_go_where_haproxys_go() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
-    let reference = Program::reference("haproxy");
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
-        let theirs = observe(&lab, "theirs", &reference);
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| observe(&lab, name, program));
     let texts = |came: &Came| -> BTreeMap<String, BTreeSet<String>> {
         came.iter().map(|(address, (_, texts, _))| (address.clone(), texts.clone())).collect()
     };

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 
-use crate::lab::{Config, Host, Lab, Part, Program, Signal, eventually, keepalived, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, Signal, beside, eventually, keepalived, wait_for};
 use crate::vrrp_process::SECOND;
 
 const CONFIG: &str = r#"global_defs {
@@ -205,14 +205,9 @@ fn said(lab: &Lab, name: &str, program: &Program) -> Said {
     Said { data, stats, json, mails }
 }
 
-fn both(what: fn(&Lab, &str, &Program) -> Said) -> Option<(Said, Said)> {
+fn both<T: Send>(what: fn(&Lab, &str, &Program) -> T) -> Option<(T, T)> {
     let lab = Lab::open(&[Part::Program("keepalived")])?;
-    let real = Program::reference("keepalived");
-    Some(std::thread::scope(|scope| {
-        let ours = scope.spawn(|| what(&lab, "ours", &keepalived()));
-        let theirs = scope.spawn(|| what(&lab, "real", &real));
-        (ours.join().unwrap(), theirs.join().unwrap())
-    }))
+    Some(beside(&keepalived(), "keepalived", |name, program| what(&lab, name, program)))
 }
 
 /// Lines whose value is a moment, a descriptor, a secret, a path of the lab, or the build's.
@@ -399,17 +394,12 @@ vrrp_instance VI_1 {
 
 #[test]
 fn settings_routes_and_rules_are_dumped_as_by_the_real_one() {
-    let Some((ours, theirs)) = both_dumped() else { return };
+    let Some((ours, theirs)) = both(dumped) else { return };
     assert!(theirs.len() > 50, "{theirs:#?}");
     let missing: Vec<_> = theirs.iter().filter(|line| !ours.contains(line)).collect();
     let added: Vec<_> = ours.iter().filter(|line| !theirs.contains(line)).collect();
     assert!(missing.is_empty() && added.is_empty(), "only the real one: {missing:#?}\nonly ours: {added:#?}");
     assert_eq!(ours, theirs, "the same lines in another order");
-}
-
-fn both_dumped() -> Option<(Vec<String>, Vec<String>)> {
-    let lab = Lab::open(&[Part::Program("keepalived")])?;
-    Some((dumped(&lab, "ours", &keepalived()), dumped(&lab, "real", &Program::reference("keepalived"))))
 }
 
 /// What `-d` says of settings, static items, and the routes and rules of the instance.

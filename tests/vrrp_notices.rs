@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::lab::{Config, Host, Lab, Part, Program, Signal, eventually, keepalived, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, Signal, beside, eventually, keepalived, wait_for};
 use crate::vrrp_process::{Pair, SECOND, VIP};
 
 const INSTANCES: &str = "\
@@ -146,12 +146,7 @@ fn about(lines: &[String], name: &str) -> Vec<String> {
 #[test]
 fn scripts_and_pipes_hear_what_the_real_one_tells_them() {
     let Some(lab) = Lab::open(&[Part::Program("keepalived")]) else { return };
-    let real = Program::reference("keepalived");
-    let (ours, mut theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| heard(&lab, "ours", &keepalived()));
-        let theirs = scope.spawn(|| heard(&lab, "real", &real));
-        (ours.join().unwrap(), theirs.join().unwrap())
-    });
+    let (ours, mut theirs) = beside(&keepalived(), "keepalived", |name, program| heard(&lab, name, program));
     println!("pipe: {:#?}\nscripts: {:#?}", theirs.0, theirs.1);
     // When it reloads the real one computes every priority anew, as if it were a backup; for ours nothing changed.
     theirs.0.retain(|line| !line.contains("BACKUP_PRIORITY"));

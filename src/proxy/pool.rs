@@ -30,9 +30,43 @@ pub(super) struct Kept {
 #[derive(Debug)]
 struct Idle {
     kept: Kept,
-    server: Arc<Server>,
+    server: Counted,
     since: Instant,
     generation: u64,
+}
+
+/// A server, which counts an idle connection as long as this lives.
+#[derive(Debug)]
+struct Counted(Arc<Server>);
+
+impl Counted {
+    fn new(server: &Arc<Server>) -> Self {
+        server.counters.idle.inc();
+        Self(server.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.counters.idle.dec();
+    }
+}
+
+impl Idle {
+    /// Its server has not moved since.
+    fn is_current(&self) -> bool {
+        self.generation == self.server.0.generation()
+    }
+
+    /// Goes to `server`; a number may have passed on from a deleted server to a new one.
+    fn leads_to(&self, server: &Arc<Server>) -> bool {
+        Arc::ptr_eq(&self.server.0, server) && self.is_current()
+    }
+
+    /// The server has neither moved nor closed it.
+    fn lives(&self) -> bool {
+        self.is_current() && is_silent(&self.kept.io)
+    }
 }
 
 /// Which connections will do.
@@ -87,8 +121,7 @@ impl Pools {
             if let Some(list) = list {
                 while let Some(at) = list.iter().rposition(|idle| want.fits(idle)) {
                     let idle = list.remove(at);
-                    idle.server.counters.idle.dec();
-                    if is_current(&idle, server) && is_silent(&idle.kept.io) {
+                    if idle.leads_to(server) && is_silent(&idle.kept.io) {
                         return Some(idle.kept);
                     }
                 }
@@ -113,8 +146,7 @@ impl Pools {
                 let Some(at) = list.iter().position(|idle| want.fits(idle)) else { break };
                 let idle = list.remove(at);
                 drop(lists);
-                idle.server.counters.idle.dec();
-                if is_current(&idle, server)
+                if idle.leads_to(server)
                     && let Some(kept) = adopt(idle.kept)
                 {
                     return Some(kept);
@@ -134,7 +166,7 @@ impl Pools {
             let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
             let Some(list) = list else { continue };
             while server.maxconn() > 0 && !within() && !list.is_empty() {
-                list.remove(0).server.counters.idle.dec();
+                list.remove(0);
             }
         }
     }
@@ -154,42 +186,31 @@ impl Pools {
         let list = &mut list[server.index];
         // What the server has closed takes nobody's place, though nobody may have noticed yet.
         if !is_wanted(list, server, &kept) {
-            list.retain(|idle| {
-                let lives = is_silent(&idle.kept.io);
-                if !lives {
-                    idle.server.counters.idle.dec();
-                }
-                lives
-            });
+            list.retain(Idle::lives);
             if !is_wanted(list, server, &kept) {
                 return;
             }
         }
-        server.counters.idle.inc();
-        let generation = server.generation();
-        list.push(Idle { kept, server: server.clone(), since: now, generation });
+        list.push(Idle { kept, server: Counted::new(server), since: now, generation: server.generation() });
     }
 
     /// Drop of thread `me` what the server closed, what is of an old generation, and half of what lay unused for
     /// `pool-purge-delay`.
     pub(super) fn expire(&self, me: usize, now: Instant) {
         for list in self.threads[me].lock().iter_mut().flatten() {
-            let old = |i: &Idle| now.duration_since(i.since) >= i.server.ir.pool_purge_delay;
+            let old = |i: &Idle| now.duration_since(i.since) >= i.server.0.ir.pool_purge_delay;
             // The list is in order of age of last use only at its front half; counting is enough.
             let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
             if surplus > 0
                 && let Some(idle) = list.first()
             {
-                idle.server.need.settle(idle.server.counters.used.get());
+                idle.server.0.need.settle(idle.server.0.counters.used.get());
             }
             list.retain(|idle| {
-                let dead = idle.generation != idle.server.generation() || !is_silent(&idle.kept.io);
-                let purge = !dead && surplus > 0 && old(idle);
+                let lives = idle.lives();
+                let purge = lives && surplus > 0 && old(idle);
                 surplus -= usize::from(purge);
-                if dead || purge {
-                    idle.server.counters.idle.dec();
-                }
-                !(dead || purge)
+                lives && !purge
             });
         }
     }
@@ -197,9 +218,7 @@ impl Pools {
     /// Drop everything of thread `me`.
     pub(super) fn clear(&self, me: usize) {
         for list in self.threads[me].lock().iter_mut().flatten() {
-            for idle in list.drain(..) {
-                idle.server.counters.idle.dec();
-            }
+            list.clear();
         }
     }
 }
@@ -213,11 +232,6 @@ fn is_wanted(list: &[Idle], server: &Server, kept: &Kept) -> bool {
     let mut kinds = list.iter().map(|idle| idle.kept.requests > 1);
     let first = if kept.requests > 1 { !kinds.any(|proven| proven) } else { kinds.next().is_none() };
     first || used + server.counters.idle.get() <= enough
-}
-
-/// A number may have passed on from a deleted server to a new one, and the server may have moved.
-fn is_current(idle: &Idle, server: &Arc<Server>) -> bool {
-    Arc::ptr_eq(&idle.server, server) && idle.generation == server.generation()
 }
 
 /// Nothing has come in since the last response, neither bytes nor the end.

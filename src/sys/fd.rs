@@ -1,6 +1,6 @@
 //! Bare descriptors.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 
@@ -55,6 +55,24 @@ pub fn socket_facts(fd: i32) -> Option<SocketFacts> {
     socket.r#type().ok()?;
     let listens = nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::AcceptConn).unwrap_or(false);
     Some(SocketFacts { listens, local: socket.local_addr().ok(), peer: socket.peer_addr().ok() })
+}
+
+/// Sets a socket option whose value is a number.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn set_int(socket: &impl AsFd, level: i32, option: i32, value: i32) -> std::io::Result<()> {
+    // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
+    let rc = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    nix::errno::Errno::result(rc).map(drop).map_err(std::io::Error::from)
 }
 
 /// Bytes that may wait to be read from a socket (`SO_RCVBUF`; the kernel counts twice as many, for what it keeps of each).

@@ -10,7 +10,7 @@ use nix::sys::socket::{recvmsg, sendmsg};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockAddrStorage, Socket, Type};
 use tokio::io::unix::AsyncFd;
 
-use super::fd::receive_buffer;
+use super::fd::{receive_buffer, set_int};
 
 /// Traffic class of the queueing disciplines for control traffic (`TC_PRIO_CONTROL`).
 const PRIORITY_CONTROL: u32 = 7;
@@ -75,7 +75,7 @@ impl RawSocket {
             socket.set_multicast_hops_v6(255)?;
             socket.set_multicast_if_v6(index)?;
             socket.set_recv_hoplimit_v6(true)?;
-            set_option(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
+            set_int(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)?;
         } else {
             socket.set_header_included_v4(true)?;
             socket.set_multicast_loop_v4(false)?;
@@ -263,19 +263,5 @@ fn link_local(address: Ipv6Addr) -> bool {
 }
 
 fn set_priority(socket: &Socket) -> io::Result<()> {
-    set_option(socket, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL as _)
-}
-
-fn set_option(socket: &Socket, level: i32, name: i32, value: i32) -> io::Result<()> {
-    // SAFETY: the value pointer and length describe a live i32 for the length of the call.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size_of::<i32>() as libc::socklen_t,
-        )
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    set_int(socket, libc::SOL_SOCKET, libc::SO_PRIORITY, PRIORITY_CONTROL as _)
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::task::{Poll, ready};
 
+use super::fd::set_int;
 use crate::ir::bind::TcpSettings;
 use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
@@ -279,21 +280,6 @@ pub fn saved_syn(socket: std::os::fd::RawFd) -> Option<Vec<u8>> {
     };
     packet.truncate(len as usize);
     (got == 0 && len > 0).then_some(packet)
-}
-
-/// Sets an option whose value is a number.
-fn set_int(socket: &impl std::os::fd::AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
-    // SAFETY: the descriptor is borrowed for the call, and the option's value is one int.
-    let rc = unsafe {
-        libc::setsockopt(
-            socket.as_fd().as_raw_fd(),
-            level,
-            option,
-            std::ptr::from_ref(&value).cast(),
-            size_of::<i32>() as libc::socklen_t,
-        )
-    };
-    nix::errno::Errno::result(rc).map(drop).map_err(io::Error::from)
 }
 
 /// Where a connection comes from.

@@ -56,6 +56,21 @@ pub(crate) fn keepalived() -> Program {
     chosen("TANDEM_TEST_KEEPALIVED", "keepalived")
 }
 
+/// Does the same with `ours` and with the installed program it is compared with, at the same time; they are called `ours`
+/// and `theirs`, and so are their hosts.
+pub(crate) fn beside<T: Send>(
+    ours: &Program,
+    reference: &str,
+    what: impl Fn(&str, &Program) -> T + Sync,
+) -> (T, T) {
+    let theirs = Program::reference(reference);
+    std::thread::scope(|scope| {
+        let ours = scope.spawn(|| what("ours", ours));
+        let theirs = what("theirs", &theirs);
+        (ours.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), theirs)
+    })
+}
+
 fn chosen(variable: &str, name: &str) -> Program {
     std::env::var_os(variable).map_or_else(
         || Program { path: links().join(name), ours: true },

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Config, Host, Lab, Part, Program, Stats, eventually, holds_for, proxy};
+use crate::lab::{Config, Host, Lab, Part, Program, Stats, beside, eventually, holds_for, proxy};
 
 const DEFAULTS: &str = "
 defaults
@@ -181,10 +181,7 @@ fn levels_hold(lab: &Lab, name: &str, program: &Program) {
 #[test]
 fn each_level_stops_where_haproxys_does() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
-    std::thread::scope(|scope| {
-        scope.spawn(|| levels_hold(&lab, "ours", &proxy()));
-        levels_hold(&lab, "theirs", &Program::reference("haproxy"));
-    });
+    beside(&proxy(), "haproxy", |name, program| levels_hold(&lab, name, program));
 }
 
 /// `maxconn` of the global section.
@@ -215,10 +212,7 @@ listen all
             });
         });
     };
-    std::thread::scope(|scope| {
-        scope.spawn(|| stops("ours", &proxy()));
-        stops("theirs", &Program::reference("haproxy"));
-    });
+    beside(&proxy(), "haproxy", stops);
 }
 
 /// Sessions per second: of a frontend, of the process, and its connections.
@@ -259,11 +253,7 @@ listen all
             running.into_iter().map(|run| run.join().unwrap()).collect()
         })
     };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| took("ours", &proxy()));
-        let theirs = took("theirs", &Program::reference("haproxy"));
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", took);
     for ((name, ..), (ours, theirs)) in rates.iter().zip(ours.iter().zip(&theirs)) {
         println!("{name}: 12 sessions at 4 a second took {ours:?}, with HAProxy {theirs:?}");
         // Four at once, then four a second.

@@ -15,7 +15,7 @@ mod wire;
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::lab::{Config, Lab, Part, Program, proxy};
+use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 
 use cases::{CASES, Case};
 use watch::{Bench, Seen};
@@ -120,12 +120,7 @@ fn bad_input_gets_the_right_answer() {
 #[test]
 fn the_same_bytes_as_haproxy() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
-    let reference = Program::reference("haproxy");
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
-        let theirs = observe(&lab, "theirs", &reference);
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| observe(&lab, name, program));
     let (known, unknown): (Vec<_>, Vec<_>) = CASES
         .iter()
         .filter_map(|case| ours[case.name].differs(&theirs[case.name], case.name).map(|text| (case, text)))
@@ -146,11 +141,7 @@ fn the_same_rules_as_haproxy() {
         let config = Config::written(&host, "haproxy.cfg", rules::CONFIG);
         Bench::start(host, program, &config, &["8003"]).run(rules::CASES)
     };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe("ours", &proxy()));
-        let theirs = observe("theirs", &Program::reference("haproxy"));
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", observe);
     let wrong = rules::CASES.iter().filter(|case| theirs[case.name].status() != case.status);
     let wrong: Vec<_> = wrong.map(|case| (case.name, theirs[case.name].status())).collect();
     assert!(wrong.is_empty(), "the reference does not answer as the table says: {wrong:?}");

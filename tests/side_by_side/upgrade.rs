@@ -1,7 +1,7 @@
 //! Connections that come to a TCP proxy and go on as HTTP, the log lines of `option httpslog`, and trailers that end at
 //! the proxy.
 
-use crate::lab::{Config, Lab, Part, Program, proxy};
+use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 
 use super::cases::{Case, get};
 use super::watch::Bench;
@@ -95,11 +95,7 @@ fn connections_become_http_as_haproxys_do() {
         let config = Config::written(&host, "haproxy.cfg", CONFIG);
         Bench::start(host, program, &config, &["8304"]).run(CASES)
     };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe("ours", &proxy()));
-        let theirs = observe("theirs", &Program::reference("haproxy"));
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", observe);
     let text: Vec<String> =
         CASES.iter().filter_map(|case| ours[case.name].differs(&theirs[case.name], case.name)).collect();
     assert!(text.is_empty(), "{} of {} differ\n{}", text.len(), CASES.len(), text.join("\n"));

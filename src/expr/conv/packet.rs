@@ -94,7 +94,6 @@ fn ip(field: P, packet: &[u8]) -> Option<Sample<'static>> {
 fn fingerprint(packet: &[u8], header: usize, mode: u8) -> Option<smallvec::SmallVec<[u8; 64]>> {
     let segment = packet.get(header..)?;
     let number = |field| ip(field, packet)?.as_int();
-    let of_tcp = |field| tcp(field, segment).and_then(|s| s.as_int()).unwrap_or(0);
     let v4 = packet[0] >> 4 == 4;
     let length = be(packet.get(if v4 { 2..4 } else { 4..6 })?) as usize + if v4 { 0 } else { 40 };
     let (offset, flags) = (*segment.get(12)? >> 4, *segment.get(13)?);
@@ -117,8 +116,9 @@ fn fingerprint(packet: &[u8], header: usize, mode: u8) -> Option<smallvec::Small
         };
         false
     });
-    let has_scale = of_tcp(P::TcpWsOpt) != 0;
-    let scale = if has_scale { (of_tcp(P::TcpWscale) + 1).min(15) } else { 0 };
+    // One more than it says, so that none can be told from zero.
+    let scale = option(options, 3).map_or(0, |data| (be(data) + 1).min(15));
+    let max_segment = option(options, 2).map_or(0, be);
     let mut out = smallvec::SmallVec::new();
     out.push(number(P::IpTos)? as u8);
     out.push(
@@ -130,8 +130,8 @@ fn fingerprint(packet: &[u8], header: usize, mode: u8) -> Option<smallvec::Small
             | (flags >> 6) & 3,
     );
     out.push(offset << 4 | scale as u8);
-    out.extend_from_slice(&(of_tcp(P::TcpWin) as u16).to_be_bytes());
-    out.extend_from_slice(&(of_tcp(P::TcpMss) as u16).to_be_bytes());
+    out.extend_from_slice(segment.get(14..16)?);
+    out.extend_from_slice(&(max_segment as u16).to_be_bytes());
     out.push(present);
     if mode & 1 != 0 {
         out.push(ttl as u8);

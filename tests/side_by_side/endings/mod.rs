@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{origin, watch::settle};
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, beside, eventually, proxy};
 use table::{CASES, CONFIG, Case, DIFFERENT, MORE, QUEUE, Then};
 
 struct Bench {
@@ -197,12 +197,7 @@ fn source(at: usize) -> Ipv4Addr {
 #[test]
 fn sessions_end_as_haproxys_do() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
-    let reference = Program::reference("haproxy");
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| Bench::start(&lab, "ours", &proxy()).run());
-        let theirs = Bench::start(&lab, "theirs", &reference).run();
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| Bench::start(&lab, name, program).run());
     let mut wrong = Vec::new();
     for case in CASES.iter().chain(MORE).chain(QUEUE.iter().flatten()) {
         let (ours, theirs) = (&ours[case.name], &theirs[case.name]);
