@@ -62,6 +62,7 @@ mod vrrp_buffers;
 mod vrrp_dead_node;
 mod vrrp_dumps;
 mod vrrp_frr;
+mod vrrp_globals;
 mod vrrp_groups;
 mod vrrp_hostile;
 mod vrrp_input;

@@ -17,11 +17,11 @@ use nix::unistd::Pid;
 use crate::ir::vrrp::Config;
 use crate::process::daemon::{PidFile, notify_systemd};
 use crate::process::schedule::{self, Schedule};
-use crate::process::{scripts, vrrp};
+use crate::process::scripts;
 use crate::sys::clock;
 use crate::sys::fork::{self, Ended, Signals};
 use crate::sys::shared::Slots;
-use crate::vrrp::runner::{self, Journal, release_orphans};
+use crate::vrrp::runner::{self, Journal, places, release_orphans};
 
 /// keepalived's exit codes.
 pub mod exit {
@@ -71,8 +71,8 @@ pub struct Plan {
     pub shared: Arc<Slots>,
 }
 
-/// Reads the configuration again, for the parent's own use after a reload. `None`: it does not parse.
-pub type Reload<'a> = &'a dyn Fn() -> Option<Config>;
+/// Reads the configuration again, for the parent's own use after a reload, in the place of this one. `None`: it cannot be.
+pub type Reload<'a> = &'a dyn Fn(&Config) -> Option<Config>;
 
 struct Child {
     pid: Pid,
@@ -109,6 +109,7 @@ pub fn supervise(
     reload: Reload<'_>,
     child: &dyn Fn(&Config) -> u8,
 ) -> io::Result<u8> {
+    journal.name_process(config.global.process_names.parent.as_deref());
     let pid_file = PidFile::write(&plan.pid_file, std::process::id())?;
     let signals = Signals::open(&signals_read())?;
     let start = |config: &Config| start_child(plan, journal, &signals, config, child);
@@ -141,8 +142,12 @@ pub fn supervise(
                 }
                 libc::SIGHUP => {
                     journal.info("Reloading ...");
-                    match reload() {
+                    match reload(&config) {
                         Some(new) => {
+                            let name = &new.global.process_names.parent;
+                            if *name != config.global.process_names.parent {
+                                journal.name_process(name.as_deref());
+                            }
                             config = new;
                             schedule.set(&config);
                         }
@@ -156,7 +161,7 @@ pub fn supervise(
                 }
                 libc::SIGCHLD => {}
                 libc::SIGUSR1 => {
-                    let path = vrrp::parent_data_file(&config);
+                    let path = places::parent_data_file(&config);
                     if let Err(e) = std::fs::write(&path, runner::parent_text(&config)) {
                         journal.warn(format!("Can't open dump file {} ({e})", path.display()));
                     }

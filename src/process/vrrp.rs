@@ -1,6 +1,5 @@
 //! The VRRP process: the engine on its own thread, and the signals it answers.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,9 +27,8 @@ pub type Load = Arc<dyn Fn() -> Result<Config, String> + Send + Sync>;
 #[must_use]
 pub fn run(config: Config, options: Options, log: LogOptions, load: &Load) -> u8 {
     let journal = Journal::new(log, "Keepalived_vrrp");
-    let name = config.global.process_names.vrrp.clone().unwrap_or_else(|| "keepalived".to_owned());
-    if let Err(e) = sched::set_name(&name) {
-        journal.detail(format!("cannot set the process name: {e}"));
+    if let Some(name) = &config.global.process_names.vrrp {
+        journal.name_process(Some(name));
     }
     prioritise(&config, &journal);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -80,36 +78,6 @@ fn prioritise(config: &Config, journal: &Journal) {
         let text = format!("cannot lock memory: {e}");
         if tuning.no_swap { journal.warn(text) } else { journal.detail(text) }
     }
-}
-
-/// Where the parent writes what it was told.
-#[must_use]
-pub fn parent_data_file(config: &Config) -> PathBuf {
-    usual_place(config, "keepalived_parent", "data")
-}
-
-fn usual_place(config: &Config, name: &str, ending: &str) -> PathBuf {
-    let dir = std::env::var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-    let global = &config.global;
-    let suffix = if global.data_use_instance {
-        let parts = [&config.net_namespace, &config.instance_name];
-        let parts: Vec<&str> = parts.into_iter().filter_map(|part| part.as_deref()).collect();
-        if parts.is_empty() { String::new() } else { format!(".{}", parts.join("_")) }
-    } else {
-        String::new()
-    };
-    dir.join(format!("{name}{suffix}.{ending}"))
-}
-
-/// Where the state, the counters and the JSON go, for this configuration.
-#[must_use]
-pub fn dump_files(config: &Config) -> [PathBuf; 3] {
-    let global = &config.global;
-    let place = |name: &str, ending: &str| usual_place(config, name, ending);
-    let data = global.state_dump_file.clone().unwrap_or_else(|| place("keepalived", "data"));
-    let stats = global.stats_dump_file.clone().unwrap_or_else(|| place("keepalived", "stats"));
-    let json = global.json_dump_file.clone().unwrap_or_else(|| place("keepalived", "json"));
-    [data, stats, json]
 }
 
 fn answer_signals(commands: &mpsc::UnboundedSender<Command>, load: &Load) -> std::io::Result<()> {

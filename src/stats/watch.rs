@@ -3,17 +3,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::Read;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use parking_lot::{Mutex, RwLock};
+use socket2::Socket;
 
 use super::row::{Kind, Row};
 use crate::ir::Mode;
 use crate::live::Live;
+use crate::sys::doors::Doors;
 use crate::vrrp::status::{Status, windows};
 
 /// How often sessions are counted.
@@ -53,14 +53,19 @@ impl Watch {
     pub async fn run(self: Arc<Self>, live: Arc<Live>) {
         let mut sessions = tokio::time::interval(INTERVAL);
         let mut vrrp = tokio::time::interval(VRRP_INTERVAL);
+        let mut doors = Doors::new(windows()).ok();
         loop {
             tokio::select! {
                 _ = sessions.tick() => self.count(&live),
                 _ = vrrp.tick() => {
-                    // A thread of its own: an engine that hangs must not keep the signals waiting.
-                    if let Ok(found) = tokio::task::spawn_blocking(ask_vrrp).await {
-                        *self.vrrp.write() = found;
-                    }
+                    let engines = doors.as_mut().map(|doors| doors.knock(false, |_| false)).unwrap_or_default();
+                    let found = if engines.is_empty() {
+                        Vec::new()
+                    } else {
+                        // A thread of its own: an engine that hangs must not keep the signals waiting.
+                        tokio::task::spawn_blocking(|| hear(engines)).await.unwrap_or_default()
+                    };
+                    *self.vrrp.write() = found;
                 }
             }
         }
@@ -125,27 +130,24 @@ impl Watch {
 /// Asks every engine of this network.
 #[must_use]
 pub fn ask_vrrp() -> Vec<Status> {
-    let mut found = Vec::new();
-    for name in windows() {
-        // Names are taken in order: behind the first that nobody has there may only be one whose elder has ended.
-        if let Some(answer) = ask(&name) {
-            found.extend(answer);
-        }
-    }
-    found
+    Doors::new(windows()).map(|mut doors| hear(doors.knock(true, |_| false))).unwrap_or_default()
 }
 
-fn ask(name: &str) -> Option<Vec<Status>> {
-    let address = SocketAddr::from_abstract_name(name.as_bytes()).ok()?;
-    let mut stream = UnixStream::connect_addr(&address).ok()?;
+/// What those say who listen at the names of engines.
+fn hear(engines: Vec<(usize, Socket)>) -> Vec<Status> {
+    engines.into_iter().filter_map(|(_, socket)| told(socket)).flatten().collect()
+}
+
+fn told(socket: Socket) -> Option<Vec<Status>> {
     // Anybody can take a name, but not everybody can be a VRRP engine.
-    let peer = getsockopt(&stream, PeerCredentials).ok()?;
+    let peer = getsockopt(&socket, PeerCredentials).ok()?;
     if peer.uid() != 0 && peer.uid() != nix::unistd::geteuid().as_raw() && !may_speak(peer.pid()) {
         return None;
     }
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    socket.set_nonblocking(false).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut text = Vec::new();
-    stream.by_ref().take(LONGEST).read_to_end(&mut text).ok()?;
+    socket.take(LONGEST).read_to_end(&mut text).ok()?;
     Status::parse(&text)
 }
 

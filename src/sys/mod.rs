@@ -5,6 +5,7 @@ pub mod clock;
 pub mod connector;
 pub mod datagrams;
 pub mod detach;
+pub mod doors;
 pub mod fd;
 pub mod fork;
 pub mod inotify;

@@ -40,6 +40,9 @@
 //! | mails; `keepalived.data`, `.stats`, `.json`; signals, `--signum`; exit codes | `tests/vrrp_dumps.rs` `files_and_mails_are_those_of_the_real_one`, `settings_routes_and_rules_are_dumped_as_by_the_real_one`, `signal_numbers_and_exit_codes_are_those_of_the_real_one`, `tests/vrrp_process.rs` `signals_write_the_files_exporters_read` |
 //! | `-a`, `-d`, `-X` | `tests/vrrp_settings.rs` `options_of_the_command_line_do_what_those_of_the_real_one_do` |
 //! | pid files, `instance`, `net_namespace`, `--namespace` | `tests/vrrp_keywords.rs` `a_named_instance_lives_in_the_namespace_it_names`, `tests/vrrp_process.rs` `it_is_called_keepalived_and_cleans_up` |
+//! | `vmac_prefix`, `vmac_addr_prefix`; `process_names`, `process_name`, `vrrp_process_name`; `state_dump_file`, `stats_dump_file`, `json_dump_file` | `tests/vrrp_globals.rs` `virtual_interfaces_are_called_as_the_file_says`, `processes_are_called_as_the_file_says_also_after_a_reload`, `dumps_go_where_the_file_says_also_after_a_reload` |
+//! | `vrrp_mcast_group6`; `vrrp_delay_after_boot` | `tests/vrrp_globals.rs` `the_group_of_version_6_is_that_of_the_file`, `a_machine_that_booted_long_ago_waits_for_nothing_and_a_young_one_does` |
+//! | a reload that changes namespace or instance name is refused | `tests/vrrp_globals.rs` `what_a_running_process_cannot_change_is_refused_and_named` |
 //! | `--config-id` | `tests/vrrp_keywords.rs` `lines_for_other_nodes_are_left_out` |
 //! | `--dont-release-vrrp` | `tests/vrrp_keywords.rs` `addresses_stay_where_the_end_is_not_to_release_them` |
 //! | reload: nothing sent, nothing dropped; a file that does not load changes nothing | `tests/vrrp_process.rs` `a_reload_of_an_unchanged_file_sends_nothing_and_drops_nothing`, `a_reload_applies_what_changed_and_refuses_what_does_not_load` |

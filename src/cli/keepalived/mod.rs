@@ -87,6 +87,21 @@ fn namespace(options: &Options, loaded: &Loaded) -> Option<String> {
     options.namespace.clone().or_else(|| loaded.config.net_namespace.clone())
 }
 
+/// What the command line says of the namespace counts more than what the file says.
+fn name_namespace(options: &Options, config: &mut Config) {
+    if options.namespace.is_some() {
+        config.net_namespace.clone_from(&options.namespace);
+    }
+}
+
+/// What of the new configuration a process that runs already cannot take, in keepalived's words.
+fn settled(old: &Config, new: &Config) -> Option<&'static str> {
+    if old.net_namespace != new.net_namespace {
+        return Some("network namespace");
+    }
+    (old.instance_name != new.instance_name).then_some("instance name")
+}
+
 /// Reads the file, in the network namespace it wants: its interfaces are those there.
 fn load_inside(options: &Options, config_test: bool) -> Result<Loaded, String> {
     let loaded = load(options, config_test);
@@ -176,9 +191,7 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         Ok(config) => config,
         Err(status) => return status,
     };
-    if options.namespace.is_some() {
-        config.net_namespace.clone_from(&options.namespace);
-    }
+    name_namespace(options, &mut config);
     if let Some(mask) = options.umask.or(config.global.umask) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
@@ -217,7 +230,8 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
     let reading = Arc::new(Mutex::new(reload_file(&config, &place)));
     let (child_reading, child_place) = (Arc::clone(&reading), place.clone());
     let again: vrrp::Load = Arc::new(move || {
-        let loaded = load(&reload_options, false);
+        let mut loaded = load(&reload_options, false);
+        name_namespace(&reload_options, &mut loaded.config);
         let next = if loaded.verdict.runs { reload_file(&loaded.config, &child_place) } else { None };
         end_reading(&child_reading, loaded.verdict.runs.then_some(next));
         if loaded.verdict.runs {
@@ -227,26 +241,29 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         Err(first.map_or_else(|| "it cannot be run".to_owned(), |d| d.message.clone()))
     });
     let child = |config: &Config| {
-        let [data_file, stats_file, json_file] = vrrp::dump_files(config);
         let run = runner::Options {
             dont_release: options.dont_release,
             report_addresses: options.report_addresses,
             dump_config: options.dump_config,
-            data_file,
-            stats_file,
-            json_file,
             shared: Some(Arc::clone(&shared)),
         };
         vrrp::run(config.clone(), run, log.clone(), &again)
     };
-    let parent_reload = || {
+    let parent_reload = |old: &Config| {
         let file = reading.lock().ok().and_then(|file| file.clone());
         if let Some(file) = &file
             && let Err(e) = std::fs::write(file, "")
         {
             journal.info(format!("Failed to create reload file ({}) {e}", file.display()));
         }
-        let loaded = to_run(load(&options, false), journal).ok();
+        let mut loaded = to_run(load(&options, false), journal).ok();
+        if let Some(new) = &mut loaded {
+            name_namespace(&options, new);
+            if let Some(what) = settled(old, new) {
+                journal.warn(format!("Cannot change {what} at a reload - please restart keepalived"));
+                loaded = None;
+            }
+        }
         match &loaded {
             Some(config) => {
                 if let Ok(mut reading) = reading.lock() {

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::sys::clock;
+use crate::sys::{clock, sched};
 
 /// What the command line says about logging.
 #[derive(Clone, Debug)]
@@ -60,6 +60,14 @@ impl Journal {
     #[must_use]
     pub fn detail_wanted(&self) -> bool {
         self.options.detail
+    }
+
+    /// Gives the calling process, which logs here, the name that `ps` and `killall` know; `None`: the usual one.
+    pub fn name_process(&self, name: Option<&str>) {
+        let name = name.unwrap_or("keepalived");
+        if let Err(e) = sched::set_name(name) {
+            self.info(format!("Failed to set process name '{name}' ({e})"));
+        }
     }
 
     /// A line for everybody.

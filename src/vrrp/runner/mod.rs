@@ -13,6 +13,7 @@ mod files;
 mod journal;
 mod mail;
 mod orphans;
+pub mod places;
 mod processes;
 mod proxies;
 mod sockets;
@@ -21,7 +22,6 @@ mod window;
 
 use std::cell::RefCell;
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,12 +70,6 @@ pub struct Options {
     pub report_addresses: bool,
     /// `-d`: the state file goes to the log at the start.
     pub dump_config: bool,
-    /// Where SIGUSR1 writes.
-    pub data_file: PathBuf,
-    /// Where SIGUSR2 writes.
-    pub stats_file: PathBuf,
-    /// Where the JSON goes.
-    pub json_file: PathBuf,
     /// State shared with the supervising parent.
     pub shared: Option<Arc<Slots>>,
 }

@@ -2,18 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::rc::Weak;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::Socket;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 
 use crate::ir::vrrp::TrackProxy;
 use crate::sys::clock;
+use crate::sys::doors::Doors;
 use crate::vrrp::proxy::{HEARTBEAT, Question, Report, failure, names};
 
 use super::core::Core;
@@ -49,6 +49,7 @@ pub(super) struct Proxies {
     core: Weak<RefCell<Core>>,
     wanted: Vec<TrackProxy>,
     question: String,
+    doors: Option<Doors>,
     /// By position of their name.
     connections: BTreeMap<usize, Connection>,
     /// Users whose processes have a name of a proxy and are not believed; said once.
@@ -67,12 +68,13 @@ impl Proxies {
         }
         let Ok(question) = serde_json::to_string(&Question::of(wanted)) else { return };
         self.question = question + "\n";
+        self.doors = Doors::new(names()).ok();
         let core = Weak::clone(core);
         self.look = Some(tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(PAUSE).await;
                 let Some(core) = core.upgrade() else { return };
-                core.borrow_mut().look_for_proxies(None);
+                core.borrow_mut().look_for_proxies(false, None);
             }
         }));
     }
@@ -87,18 +89,18 @@ impl Proxies {
         }
     }
 
-    /// Connects to proxies that were not there before, but not by the name at `except`. Users who are not believed come
-    /// back.
-    pub(super) fn look(&mut self, except: Option<usize>) -> Vec<u32> {
+    /// Connects to proxies that were not there before, but not by the name at `except`; `all`: even to those that no proxy
+    /// would have now. Users who are not believed come back.
+    fn look(&mut self, all: bool, except: Option<usize>) -> Vec<u32> {
         let mut refused = Vec::new();
         if self.wanted.is_empty() {
             return refused;
         }
-        for (at, name) in names().enumerate() {
-            if self.connections.contains_key(&at) || except == Some(at) {
-                continue;
-            }
-            match connect(&name) {
+        let Self { doors, connections, .. } = self;
+        let known = |at: usize| connections.contains_key(&at) || except == Some(at);
+        let found = doors.as_mut().map(|doors| doors.knock(all, known)).unwrap_or_default();
+        for (at, socket) in found {
+            match believed(socket) {
                 Ok(stream) => {
                     let (core, question) = (Weak::clone(&self.core), self.question.clone());
                     let task = tokio::task::spawn_local(listen(core, at, stream, question));
@@ -140,16 +142,9 @@ impl Drop for Proxies {
     }
 }
 
-/// A connection to the proxy of this name, if there is one. `Err(Some)`: a process of this user is there, and not
+/// The connection, if it leads to a proxy that is to be believed. `Err(Some)`: a process of this user is there, and not
 /// believed: anybody can take a name.
-fn connect(name: &str) -> Result<UnixStream, Option<u32>> {
-    let open = || -> io::Result<Socket> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        // A path that begins with NUL is an abstract name.
-        socket.connect(&SockAddr::unix(format!("\0{name}"))?)?;
-        Ok(socket)
-    };
-    let socket = open().map_err(|_| None)?;
+fn believed(socket: Socket) -> Result<UnixStream, Option<u32>> {
     let peer = getsockopt(&socket, PeerCredentials).map_err(|_| None)?;
     if peer.uid() != 0 && peer.uid() != nix::unistd::geteuid().as_raw() {
         return Err(Some(peer.uid()));
@@ -206,12 +201,12 @@ impl Core {
     /// Follows what the configuration asks for from now on; before the engine starts, it is told what is known.
     pub(super) fn ask_proxies(&mut self, wanted: &[TrackProxy], now: Instant) {
         self.proxies.start(&self.me(), wanted);
-        self.look_for_proxies(None);
+        self.look_for_proxies(true, None);
         self.judge_proxies(now);
     }
 
-    fn look_for_proxies(&mut self, except: Option<usize>) {
-        for user in self.proxies.look(except) {
+    fn look_for_proxies(&mut self, all: bool, except: Option<usize>) {
+        for user in self.proxies.look(all, except) {
             self.journal().warn(format!(
                 "a process of user {user} has the name of a proxy and is not believed: start the proxy as root, it may \
                  drop its rights then"
@@ -222,7 +217,7 @@ impl Core {
     fn proxy_said(&mut self, at: usize, heard: Heard, now: Instant) {
         if matches!(&heard, Heard::Report(report) if report.leaving) {
             // Whoever takes over serves already.
-            self.look_for_proxies(Some(at));
+            self.look_for_proxies(true, Some(at));
         }
         self.proxies.heard(at, heard);
         self.judge_proxies(now);
@@ -230,7 +225,7 @@ impl Core {
 
     fn proxy_gone(&mut self, at: usize, now: Instant) {
         self.proxies.connections.remove(&at);
-        self.look_for_proxies(Some(at));
+        self.look_for_proxies(true, Some(at));
         self.judge_proxies(now);
     }
 

@@ -49,7 +49,7 @@ use super::mail::Mailer;
 use super::processes::Processes;
 use super::proxies::Proxies;
 use super::sockets::{self, Pool};
-use super::{Options, exec};
+use super::{Options, exec, places};
 
 /// What the runner keeps per instance beside the engine.
 #[derive(Debug, Default)]
@@ -569,17 +569,17 @@ impl Core {
 
     pub(super) fn write_data(&mut self) {
         let text = super::state_file::text(self);
-        self.write_file(&self.options.data_file.clone(), &text, "data");
+        self.write_file(&places::data_file(self.engine.config()), &text, "data");
     }
 
     pub(super) fn write_json(&mut self) {
         let text = super::dump::json_file(self);
-        self.write_file(&self.options.json_file.clone(), &text, "json");
+        self.write_file(&places::json_file(self.engine.config()), &text, "json");
     }
 
     pub(super) fn write_stats(&mut self, clear: bool) {
         let text = super::dump::stats(self);
-        self.write_file(&self.options.stats_file.clone(), &text, "stats");
+        self.write_file(&places::stats_file(self.engine.config()), &text, "stats");
         if clear {
             self.engine.clear_stats();
         }

@@ -20,6 +20,10 @@ impl Core {
         let mut moved = Vec::new();
         self.apply(now, |engine, now, out| moved = engine.retire(&config, now, out));
         let old_config = self.engine.config().clone();
+        let name = &config.global.process_names.vrrp;
+        if *name != old_config.global.process_names.vrrp {
+            self.journal.name_process(name.as_deref());
+        }
         let mut old: Vec<Option<Side>> = std::mem::take(&mut self.sides).into_iter().map(Some).collect();
         self.sides = moved.iter().map(|m| m.and_then(|from| old[from].take()).unwrap_or_default()).collect();
         let timers = std::mem::take(&mut self.timers);
