@@ -109,26 +109,14 @@ impl<'a> Subject<'a> {
         Diagnostic::alert(reason, span, format!("'{}' {cause}", self.name)).head(self.head)
     }
 
-    /// An alert in HAProxy's own words, if it has them for this keyword.
+    /// An alert in HAProxy's own words, if it has them for this keyword: about a word, and what stands before it in the
+    /// line, or about a word that is not there.
     fn own(
         &self,
         keyword: &Keyword,
         fault: Fault,
         reason: Reason,
-        span: Span,
-        word: &str,
-    ) -> Option<Diagnostic> {
-        self.own_after(keyword, fault, reason, span, word, "")
-    }
-
-    /// The same, where the message says what stands `before` the word.
-    fn own_after(
-        &self,
-        keyword: &Keyword,
-        fault: Fault,
-        reason: Reason,
-        span: Span,
-        word: &str,
+        word: Option<&Word>,
         before: &str,
     ) -> Option<Diagnostic> {
         let (at, server) = (self.name.to_string(), self.name.server().unwrap_or_default());
@@ -138,13 +126,14 @@ impl<'a> Subject<'a> {
         });
         let line = format!("{} {before}", keyword.name);
         let parts = Parts {
-            word,
+            word: word.map(Word::text).unwrap_or_default(),
             at: &at,
             server: &server,
             key: keyword.name,
             line: line.trim_end(),
             section: section.as_deref().unwrap_or_default(),
         };
+        let span = word.map_or(self.span, |word| word.span);
         let path = match &self.name {
             Title::Setting { line, name } => {
                 let line = if line.line() == "default-server" { "server" } else { line.line() };
@@ -163,7 +152,7 @@ impl<'a> Subject<'a> {
     }
 
     fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
-        if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, self.span, "") {
+        if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, None, "") {
             return own.help(format!("usage: {} {}", keyword.name, keyword.usage()));
         }
         let cause = match arg {
@@ -199,7 +188,7 @@ impl<'a> Subject<'a> {
             (Arg::Time(_) | Arg::Size, ValueError::Unexpected(_)) => Some(Fault::Character),
             _ => None,
         };
-        if let Some(own) = fault.and_then(|fault| self.own(keyword, fault, reason, word.span, word)) {
+        if let Some(own) = fault.and_then(|fault| self.own(keyword, fault, reason, Some(word), "")) {
             return match arg {
                 Arg::Time(_) => own.label(error.cause()).help(TIMES),
                 _ => own.label(error.cause()),
@@ -256,7 +245,7 @@ impl<'a> Subject<'a> {
 
     fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
         let (cause, near) = did_you_mean(word, table.iter().map(|row| row.name));
-        let own = self.own(keyword, Fault::Wrong, Reason::UnknownKeyword, word.span, word);
+        let own = self.own(keyword, Fault::Wrong, Reason::UnknownKeyword, Some(word), "");
         let is_own = own.is_some();
         let diagnostic = own.unwrap_or_else(|| {
             let colon = if keyword.name == "bind" { ":" } else { " :" };
@@ -277,7 +266,7 @@ impl<'a> Subject<'a> {
         let said = before.iter().map(Word::text).collect::<Vec<_>>().join(" ");
         // Behind the address of a log stands the facility.
         let fault = if keyword.name == "log" && before.len() < 2 { Fault::Wrong } else { Fault::Extra };
-        let own = self.own_after(keyword, fault, reason, word.span, word, &said);
+        let own = self.own(keyword, fault, reason, Some(word), &said);
         let diagnostic = own.unwrap_or_else(|| {
             let cause = match before.last() {
                 Some(value) if self.is_timeout_of_proxy(keyword) => {
@@ -452,6 +441,12 @@ impl<'w> Reader<'_, 'w> {
                 if let Some(c) = rest.chars().next() {
                     self.subject.trailing(word, c);
                 }
+                if lenient::time_is_out_of_range(keyword, self.subject.name.line(), time) {
+                    let reason = Reason::OutOfRange;
+                    let own = self.subject.own(keyword, Fault::Range, reason, Some(word), "");
+                    let general = || self.subject.alert(reason, word.span, "is out of range.");
+                    return Err(own.unwrap_or_else(general).into());
+                }
                 Ok(Value::Time(time, word.span))
             }
             Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
@@ -515,7 +510,7 @@ impl<'w> Reader<'_, 'w> {
             true => format!("{low} or more"),
             false => format!("{low} to {high}"),
         };
-        if let Some(own) = self.subject.own(keyword, Fault::Range, reason, word.span, word) {
+        if let Some(own) = self.subject.own(keyword, Fault::Range, reason, Some(word), "") {
             // Less than that is no limit, but what the message says.
             return if low > i64::from(i32::MIN) {
                 own.label(format!("possible: {}", possible()))
@@ -534,7 +529,7 @@ impl<'w> Reader<'_, 'w> {
     fn wrong_choice(&self, keyword: &Keyword, word: &Word, words: &[&'static str]) -> Diagnostic {
         let (cause, near) = did_you_mean(word, words.iter().copied());
         let reason = Reason::InvalidValue;
-        let own = self.subject.own(keyword, Fault::Wrong, reason, word.span, word);
+        let own = self.subject.own(keyword, Fault::Wrong, reason, Some(word), "");
         let diagnostic = own.unwrap_or_else(|| {
             self.subject.alert(reason, word.span, &format!("does not support '{word}'{cause}"))
         });

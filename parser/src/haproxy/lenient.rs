@@ -4,6 +4,8 @@
 //! looked at. Others never look at the words behind their argument. Such lines are valid there, so they are here, with a
 //! warning that says what is read.
 
+use std::time::Duration;
+
 use super::grammar::Keyword;
 
 /// How a number is read.
@@ -90,6 +92,15 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("server", "rise", loose(false, false, true, false)),
 ];
 
+/// Times that have limits of their own: line (empty: the keyword begins it), keyword, least and greatest.
+const TIMES: &[(&str, &str, Duration, Duration)] = &[
+    ("server", "inter", Duration::from_millis(1), Duration::MAX),
+    ("server", "fastinter", Duration::from_millis(1), Duration::MAX),
+    ("server", "downinter", Duration::from_millis(1), Duration::MAX),
+    ("server", "agent-inter", Duration::from_millis(1), Duration::MAX),
+    ("", "warn-blocked-traffic-after", Duration::from_millis(1), Duration::from_secs(1)),
+];
+
 /// Keywords of one argument, or of none, that never look behind it.
 const HEEDLESS: &[&str] = &[
     "clitcpka-cnt",
@@ -134,6 +145,7 @@ const HEEDLESS: &[&str] = &[
     "log-tag",
     "guid",
     "unique-id-header",
+    "warn-blocked-traffic-after",
     "errorloc",
     "errorfile",
     "email-alert to",
@@ -155,13 +167,25 @@ pub(super) fn heedless(keyword: &Keyword) -> bool {
 
 /// How a keyword reads its number, if loosely. `line` is the first word of the line.
 pub(super) fn loosely(keyword: &Keyword, line: &str) -> Option<Loose> {
-    let line = match keyword.sections {
-        0 if line.starts_with("bind") || line.starts_with("stats socket") => "bind",
-        0 if line.starts_with("server") || line.starts_with("default-server") => "server",
-        0 => return None,
-        _ => "",
-    };
+    let line = kind_of_line(keyword, line)?;
     NUMBERS.iter().find(|(at, name, _)| *at == line && *name == keyword.name).map(|(.., loose)| *loose)
+}
+
+/// The kind of line that a setting is of; empty for a keyword that begins its line.
+fn kind_of_line(keyword: &Keyword, line: &str) -> Option<&'static str> {
+    match keyword.sections {
+        0 if line.starts_with("bind") || line.starts_with("stats socket") => Some("bind"),
+        0 if line.starts_with("server") || line.starts_with("default-server") => Some("server"),
+        0 => None,
+        _ => Some(""),
+    }
+}
+
+/// Whether a keyword refuses a time that others would take. `line` is the first word of the line.
+pub(super) fn time_is_out_of_range(keyword: &Keyword, line: &str, time: Duration) -> bool {
+    let Some(line) = kind_of_line(keyword, line) else { return false };
+    let limits = TIMES.iter().find(|(at, name, ..)| *at == line && *name == keyword.name);
+    limits.is_some_and(|(_, _, low, high)| time < *low || time > *high)
 }
 
 impl Loose {
@@ -214,7 +238,8 @@ mod tests {
     #[test]
     fn every_name_is_a_keywords() {
         let known = |table: &[Keyword], name: &str| table.iter().any(|row| row.name == name);
-        for (line, name, _) in NUMBERS {
+        let times = TIMES.iter().map(|(line, name, ..)| (line, name));
+        for (line, name) in NUMBERS.iter().map(|(line, name, _)| (line, name)).chain(times) {
             let found = match *line {
                 "bind" => known(keywords::BIND, name),
                 "server" => known(keywords::SERVER, name),

@@ -442,6 +442,20 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
         Fault::Overflow,
         "'{srv}' : overflow in argument <{}> to <slowstart> of server {server}, maximum value is 2147483647 ms (~24.8 days).",
     ),
+    ("server/inter", Fault::Range, ZERO),
+    ("server/fastinter", Fault::Range, ZERO),
+    ("server/downinter", Fault::Range, ZERO),
+    ("server/agent-inter", Fault::Range, ZERO),
+    (
+        "warn-blocked-traffic-after",
+        Fault::Range,
+        "timer out of range in argument '{}' to '{key}' (value must be between 1 and 1000 ms)",
+    ),
+    (
+        "warn-blocked-traffic-after",
+        Fault::Missing,
+        "'{key}' expects <time> as argument between 1 and 1000 ms.",
+    ),
     ("server/weight", Fault::Range, "'{srv}' : weight of server {server} is not within 0 and 256 ({})."),
     ("server/rise", Fault::Range, "'{srv}' : 'rise' has to be > 0."),
     ("server/rise", Fault::Wrong, "'{srv}' : 'rise' has to be > 0."),
@@ -485,6 +499,9 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
     ("server/ws", Fault::Missing, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),
     ("server/ws", Fault::Wrong, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),
 ];
+
+/// A time of a check that is 0.
+const ZERO: &str = "'{srv}' : invalid value {} for argument '{key}' of server {server}.";
 
 /// First words that need one of some second words: what is said about another, `{}`.
 const FAMILIES: &[(&str, &str)] = &[

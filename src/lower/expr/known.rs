@@ -238,6 +238,10 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
             return a.invalid(l, nth, why.to_owned());
         }
     }
+    let certificate = a.filled(0).unwrap_or_default();
+    if a.call.name == "jwt_decrypt_cert" && !is_variable(certificate) && !l.world.certificates() {
+        return a.invalid(l, 0, format!("unknown certificate {certificate}"));
+    }
     if a.filled(0).is_none() && a.call.name.starts_with("internal.htx_blk.") {
         return a.invalid(l, 0, BLOCK.to_owned());
     }
@@ -248,8 +252,7 @@ const BLOCK: &str = "a block position is expected (> 0) or a special block name 
 
 /// What else HAProxy asks of an argument, where its type does not say it.
 fn wrong_value(name: &str, nth: usize, text: &str) -> Option<&'static str> {
-    let is_variable =
-        || text.split_once('.').is_some_and(|(scope, rest)| SCOPES.contains(&scope) && !rest.is_empty());
+    let is_variable = || is_variable(text);
     match (name, nth) {
         (name, 0) if name.starts_with("internal.htx_blk.") => {
             let known = matches!(text, "head" | "tail" | "first") || text.parse::<u32>().is_ok();
@@ -266,6 +269,11 @@ fn wrong_value(name: &str, nth: usize, text: &str) -> Option<&'static str> {
             .then_some("missing key type (expected 'oct', 'RSA' or 'EC')"),
         _ => None,
     }
+}
+
+/// Is it the name of a variable?
+fn is_variable(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(scope, rest)| SCOPES.contains(&scope) && !rest.is_empty())
 }
 
 /// Where variables live.

@@ -64,6 +64,10 @@ pub trait World {
     fn server(&self, backend: ProxyIdx, name: &str) -> Option<u32>;
     /// A `userlist`.
     fn userlist(&self, name: &str) -> Option<Arc<Userlist>>;
+    /// Whether the configuration names files with certificates.
+    fn certificates(&self) -> bool {
+        true
+    }
     /// Whether there is a stick table of that name.
     fn table(&self, name: &str) -> bool {
         let _ = name;

@@ -8,6 +8,7 @@ use tandem_parser::haproxy::Statement;
 use tandem_parser::value::{Address, Port, Transport};
 
 use super::context::{Context, span_at};
+use super::threads;
 use crate::ir::bind::TcpSettings;
 use crate::ir::global::Level;
 use crate::ir::{Bind, BindAddr};
@@ -86,17 +87,14 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
                 }
             }
             "expose-fd" => out.expose_fd = true,
-            "process" | "thread" if !text.is_some_and(threads) => {
-                let message = format!(
-                    "'{}' : '{}' is not a valid number/range.",
-                    setting.name(),
-                    text.unwrap_or_default()
-                );
-                context.alert(Reason::InvalidValue, span, message);
+            "process" | "thread" => {
+                if let Some(message) = threads::check(setting) {
+                    context.alert(Reason::InvalidValue, span, message);
+                }
             }
             "shards" if !text.is_some_and(shards) => {
                 let message = format!(
-                    "'shards' : invalid value '{}', allowed range is 1..64 or 'by-thread'",
+                    "'shards' : invalid value '{}', allowed range is 1..1024 or 'by-thread'",
                     text.unwrap_or_default()
                 );
                 context.alert(Reason::InvalidValue, span, message);
@@ -127,20 +125,9 @@ fn saved_syn(context: &mut Context<'_>, setting: &Statement) -> u8 {
     mode.unwrap_or(0)
 }
 
-/// `all`, `odd`, `even`, numbers and ranges, each within a group: `2/1-4`.
-fn threads(text: &str) -> bool {
-    let number = |text: &str| text.parse::<u16>().is_ok_and(|number| (1..=4096).contains(&number));
-    let range = |text: &str| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        number(first) && (number(last) || last.is_empty())
-    };
-    let set = |text: &str| matches!(text, "all" | "odd" | "even") || range(text);
-    text.split(',')
-        .all(|part| part.split_once('/').map_or(set(part), |(group, within)| set(group) && set(within)))
-}
-
 fn shards(text: &str) -> bool {
-    matches!(text, "by-thread" | "by-group") || text.parse::<u32>().is_ok_and(|number| number >= 1)
+    matches!(text, "by-thread" | "by-group")
+        || text.parse::<u32>().is_ok_and(|number| (1..=1024).contains(&number))
 }
 
 /// `proto` of a listener or a server: HTTP/1 is what is spoken.
@@ -173,6 +160,12 @@ fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
 pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
     certificate(context, line);
     let settings = settings(context, line.settings(1));
+    threads::exist(context, line);
+    let reverse = line.addresses(0).iter().any(|address| matches!(address, Address::ReverseHttp(_)));
+    if let Some(setting) = line.settings(1).iter().find(|setting| setting.name() == "nbconn" && !reverse) {
+        let message = "'nbconn' : only valid for reverse HTTP listeners.";
+        context.alert(Reason::Conflict, setting.span, message);
+    }
     let span = span_at(line, 0);
     let mut binds = Vec::new();
     for address in line.addresses(0) {

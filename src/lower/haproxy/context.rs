@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::{Effect, Statement, Tree, Value, section};
+use tandem_parser::haproxy::{Effect, Section, Statement, Tree, Value, section};
 use tandem_parser::span::{Sources, Span};
 use tandem_parser::value::{Address, Host};
 
@@ -69,6 +69,12 @@ pub(super) struct Switches {
     pub(super) no_server_verify: bool,
     /// `external-check`
     pub(super) external_check: bool,
+    /// `nbthread`
+    pub(super) threads: Option<u32>,
+    /// `thread-groups`
+    pub(super) thread_groups: Option<u32>,
+    /// Lines bring certificates.
+    pub(super) certificates: bool,
 }
 
 impl Switches {
@@ -79,6 +85,9 @@ impl Switches {
             stick_counters: 3,
             no_server_verify: false,
             external_check: false,
+            threads: None,
+            thread_groups: None,
+            certificates: false,
         };
         let global = tree.sections.iter().filter(|section| section.kind.bit == section::GLOBAL);
         for line in global.flat_map(|section| &section.statements) {
@@ -89,11 +98,24 @@ impl Switches {
                 "tune.stick-counters" => out.stick_counters = first.parse().unwrap_or(out.stick_counters),
                 "ssl-server-verify" => out.no_server_verify = first == "none",
                 "external-check" => out.external_check = true,
+                "nbthread" => out.threads = first.parse().ok(),
+                "thread-groups" => out.thread_groups = first.parse().ok(),
                 _ => {}
             }
         }
+        let settings =
+            |line: &Statement| line.args.iter().any(|arg| arg.settings().iter().any(brings_certificate));
+        let certificates = |section: &Section| {
+            section.kind.bit == section::CRT_STORE || section.statements.iter().any(settings)
+        };
+        out.certificates = tree.sections.iter().any(certificates);
         out
     }
+}
+
+/// Is it a setting that files with certificates are named by?
+fn brings_certificate(setting: &Statement) -> bool {
+    matches!(setting.name(), "crt" | "crt-list" | "default-crt")
 }
 
 /// The stick tables that the text defines.

@@ -8,7 +8,7 @@ use tandem_parser::value::{Address, Port};
 
 use super::context::{Context, span_at};
 use super::log::{self, LogLine};
-use super::{bind, stats};
+use super::{bind, stats, threads};
 use crate::ir::Global;
 use crate::ir::global::{ExternalCheck, StatsAddr, StatsSocket};
 use crate::ir::log::RingConf;
@@ -89,32 +89,6 @@ fn captures(context: &mut Context<'_>, section: &Section) {
     }
 }
 
-/// `cpu-map [auto:]PROCESSES[/THREADS] CPUS...`: nothing is made of it, but it has a form.
-fn cpu_map(context: &mut Context<'_>, line: &Statement) {
-    let range = |text: &str, least: u32| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let number = |text: &str| text.parse::<u32>().is_ok_and(|number| number >= least && number <= 4096);
-        number(first) && (number(last) || last.is_empty())
-    };
-    let set = |text: &str| matches!(text, "all" | "odd" | "even") || range(text, 1);
-    let [which, cpus @ ..] = line.words(0) else { return };
-    let threads = which.strip_prefix("auto:").unwrap_or(which);
-    let (group, within) = threads.split_once('/').unwrap_or((threads, "1"));
-    let wrong = if !set(group) || !set(within) {
-        Some((which, format!("cpu-map : '{which}' is not a valid number/range.")))
-    } else {
-        let bad = cpus.iter().find(|word| !word.split(',').all(|part| range(part, 0)));
-        bad.map(|word| (word, format!("cpu-map : '{word}' is not a CPU range.")))
-    };
-    if cpus.is_empty() {
-        let message = "cpu-map expects a process number ('all', 'odd', 'even', a number or a range), followed by a \
-                       list of CPU ranges.";
-        context.alert(Reason::MissingArgument, line.span, message);
-    } else if let Some((word, message)) = wrong {
-        context.alert(Reason::InvalidValue, word.span, message);
-    }
-}
-
 /// `http-err-codes [+-]CODES[,CODES...]...`: codes and ranges of codes.
 fn status_codes(context: &mut Context<'_>, line: &Statement) {
     let code = |text: &str| text.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
@@ -143,7 +117,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
     let path = || text.map(PathBuf::from);
     match line.name() {
         "ssl-default-bind-options" | "ssl-default-server-options" => tls_options(context, line),
-        "cpu-map" => cpu_map(context, line),
+        "cpu-map" => threads::cpu_map(context, line),
+        "thread-group" => threads::group(context, line),
         "http-err-codes" | "http-fail-codes" => status_codes(context, line),
         "daemon" => global.daemon = true,
         // Zero is HAProxy's way to say "compute it".

@@ -189,6 +189,24 @@ fn stored(context: &mut Context<'_>, keyword: &str, item: &str, word: &Word) {
     }
 }
 
+/// `len` stands behind the type of the key, if that is text.
+fn key_length(context: &mut Context<'_>, keyword: &str, settings: &[Statement]) -> bool {
+    for (nth, setting) in settings.iter().enumerate().filter(|(_, setting)| setting.name() == "len") {
+        let before = nth.checked_sub(1).map(|before| &settings[before]);
+        let of_text = before.is_some_and(|before| {
+            before.name() == "type" && matches!(before.text(0), Some("string" | "binary"))
+        });
+        let message = match setting.number(0) {
+            _ if !of_text => format!("{keyword}: unknown argument 'len'."),
+            Some(0_i64) => "'len' expects a positive integer argument.".to_owned(),
+            _ => continue,
+        };
+        context.alert(Reason::InvalidValue, setting.span, message);
+        return false;
+    }
+    true
+}
+
 /// A stick table has a type and a size.
 fn table(context: &mut Context<'_>, line: &Statement, keyword: &str, settings: &[Statement]) {
     for setting in settings {
@@ -206,6 +224,9 @@ fn table(context: &mut Context<'_>, line: &Statement, keyword: &str, settings: &
                 .for_each(|item| stored(context, keyword, item.trim_end_matches(','), word)),
             _ => {}
         }
+    }
+    if !key_length(context, keyword, settings) {
+        return;
     }
     for wanted in ["size", "type"] {
         let written = |setting: &&Statement| setting.name() == wanted && setting.size(0) != Some(0);

@@ -12,12 +12,14 @@ use tandem_parser::suggest::nearest;
 use super::super::expr::{Language, LfUse, Owner, Site};
 use super::super::rules::RuleSet;
 use super::check_rules::CheckRules;
+use super::connection::{Tlvs, connection_names, tlvs};
 use super::context::Context;
 use super::http_errors::Pages;
 use super::introduction;
 use super::log_profile;
 use super::names::Names;
 use super::origin::{self, Origin};
+use super::server;
 use super::surroundings::Surroundings;
 use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
@@ -25,7 +27,6 @@ use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
-use crate::ir::server::ProxyTlv;
 use crate::ir::{Config, Proxy, ProxyIdx};
 
 /// Lines that wait until all proxies stand, because their expressions may speak of any of them.
@@ -64,9 +65,6 @@ pub(super) fn is_rule(name: &str) -> bool {
     RULES.contains(&name)
 }
 
-/// Extensions of a PROXY header.
-type Tlvs = Vec<ProxyTlv>;
-
 /// Where the rules of a proxy go once they are read.
 #[derive(Default)]
 struct Lists {
@@ -86,6 +84,8 @@ struct Lists {
     default_tlvs: HashMap<String, Tlvs>,
     /// And those of servers, by the first word of their lines.
     server_tlvs: Vec<(String, Tlvs)>,
+    /// `sni` and `pool-conn-name` of `default-server`.
+    default_names: HashMap<String, Word>,
     force_persist: Vec<Cond>,
     ignore_persist: Vec<Cond>,
     monitor_fail: Vec<Cond>,
@@ -405,24 +405,6 @@ fn condition(language: &mut Language<'_>, line: &Statement, site: Site) -> Optio
     }
 }
 
-/// Extensions of the PROXY header that a line asks for.
-fn tlvs(language: &mut Language<'_>, line: &Statement) -> Tlvs {
-    let mut out = Tlvs::new();
-    for (kind, word) in super::server::tlv_formats(line) {
-        match kind {
-            Ok(kind) => {
-                let format = word.map(|word| language.log_format(word, LfUse::Plain, Site::ServerConnection));
-                match format {
-                    None => out.push(ProxyTlv { kind, format: None }),
-                    Some(format) => out.extend(format.map(|format| ProxyTlv { kind, format: Some(format) })),
-                }
-            }
-            Err(message) => drop(language.alert::<()>(Reason::InvalidValue, line.span, message)),
-        }
-    }
-    out
-}
-
 struct Reader<'w> {
     language: Language<'w>,
     lists: Lists,
@@ -516,12 +498,16 @@ impl Reader<'_> {
                 let settings = line.settings(0);
                 let name = settings.first().filter(|first| first.name() == "name");
                 let name = name.and_then(|name| name.text(0)).unwrap_or_default();
+                for (setting, word) in server::names(line) {
+                    lists.default_names.insert(setting.to_owned(), word.clone());
+                }
                 let mut all = lists.origin_tlvs(settings, name);
                 all.extend(tlvs(language, line));
                 lists.default_tlvs.insert(name.to_owned(), all);
             }
             "server" | "server-template" => {
                 let mut all = lists.origin_tlvs(line.args.last().map_or(&[][..], Value::settings), "");
+                connection_names(language, line, &lists.default_names);
                 all.extend(tlvs(language, line));
                 let name = line.text(0).unwrap_or_default();
                 // A template's name may be the beginning of a later server's.

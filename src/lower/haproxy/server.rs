@@ -20,18 +20,30 @@ use crate::ir::server::{
 /// An extension of the header of the PROXY protocol.
 const TLV_FORMAT: &str = "set-proxy-v2-tlv-fmt";
 
+/// Settings with expressions that say what a connection to the server is for.
+const NAMES: &[&str] = &["sni", "pool-conn-name"];
+
+/// Is this setting read with the rules?
+fn is_format(setting: &Statement) -> bool {
+    setting.name() == TLV_FORMAT || NAMES.contains(&setting.name())
+}
+
 /// Are there settings among these that are read with the rules?
 pub(super) fn has_formats(settings: &Value) -> bool {
-    matches!(settings, Value::Settings(list) if list.iter().any(|setting| setting.name() == TLV_FORMAT))
+    matches!(settings, Value::Settings(list) if list.iter().any(is_format))
+}
+
+/// The expressions of a line that are only judged: TLS is not spoken, and pools belong to servers.
+pub(super) fn names(line: &Statement) -> impl Iterator<Item = (&str, &Word)> {
+    let settings = line.args.iter().flat_map(Value::settings);
+    let names = settings.filter(|setting| NAMES.contains(&setting.name()));
+    names.filter_map(|setting| Some((setting.name(), setting.word(0)?)))
 }
 
 /// Extensions of a line's PROXY header: type, and the format of the value where it has one.
 pub(super) fn tlv_formats(line: &Statement) -> impl Iterator<Item = (Result<u8, String>, Option<&Word>)> {
-    let settings = line.args.iter().filter_map(|arg| match arg {
-        Value::Settings(list) => Some(list),
-        _ => None,
-    });
-    settings.flatten().filter(|setting| setting.name() == TLV_FORMAT).map(|setting| {
+    let settings = line.args.iter().flat_map(Value::settings);
+    settings.filter(|setting| setting.name() == TLV_FORMAT).map(|setting| {
         let named = setting.word(0).filter(|word| word.starts_with(&format!("{TLV_FORMAT}(")));
         let kind = named.map_or(Ok(0), |word| tlv_type(word.text()));
         (kind, setting.word(usize::from(named.is_some())))
@@ -111,12 +123,6 @@ impl Template {
     fn setting(&mut self, context: &mut Context<'_>, setting: &Statement) {
         let text = setting.text(0);
         let owned = || text.map(str::to_owned);
-        if matches!(setting.name(), "inter" | "fastinter" | "downinter" | "agent-inter")
-            && setting.time(0).is_some_and(|time| time.is_zero())
-        {
-            let message = format!("invalid value 0 for argument '{}' of a server.", setting.name());
-            alert(context, span_at(setting, 0), message);
-        }
         self.written = true;
         let settings = Arc::make_mut(&mut self.settings);
         let (server, check, agent) = (&mut settings.server, &mut settings.check, &mut settings.agent);
@@ -209,7 +215,7 @@ impl Template {
             "cc" => server.link_mut().congestion = setting.text(0).map(Into::into),
             "strict-maxconn" => server.strict_maxconn = true,
             "proxy-v2-options" => server.link_mut().proxy_v2 = proxy_v2(context, setting),
-            TLV_FORMAT => self.has_formats = true,
+            TLV_FORMAT | "sni" | "pool-conn-name" => self.has_formats = true,
             "namespace" => server.link_mut().namespace = owned(),
             "socks4" => server.link_mut().socks4 = relay(context, setting),
             "proto" | "check-proto" => super::bind::protocol(context, setting),

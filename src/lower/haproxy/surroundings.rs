@@ -58,6 +58,10 @@ impl World for Surroundings<'_, '_> {
         u32::try_from(at).ok()
     }
 
+    fn certificates(&self) -> bool {
+        self.context.switches.certificates
+    }
+
     fn table(&self, name: &str) -> bool {
         self.context.tables.contains(name)
     }

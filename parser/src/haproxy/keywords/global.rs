@@ -126,7 +126,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "threads to processors",
     ),
     moot("numa-cpu-mapping", GLOBAL, FLAG, "threads run where the system puts them", "stay on one node"),
-    moot("thread-groups", GLOBAL, COUNTS, "threads need no groups", "groups of threads"),
+    moot(
+        "thread-groups",
+        GLOBAL,
+        &[Arg::Int("number", 1, 32)],
+        "threads need no groups",
+        "groups of threads",
+    ),
     moot("thread-group", GLOBAL, VALUE, "threads need no groups", "one group of threads"),
     moot(
         "thread-hard-limit",

@@ -8,7 +8,7 @@ const REST: &[Arg] = &[Arg::Rest];
 /// `stick-table`, and `table` of `peers`.
 pub(super) const TABLE: &[Keyword] = &[
     full("type", NONE, &[Arg::Word("type")], "type of the key"),
-    full("len", NONE, &[COUNT], "longest key"),
+    full("len", NONE, &[Arg::Int("length", i32::MIN as i64, i32::MAX as i64)], "longest key"),
     full("size", NONE, &[Arg::Size], "most entries"),
     full("expire", NONE, &[MS], "life of an unused entry"),
     full("nopurge", NONE, &[], "refuse new entries when full"),

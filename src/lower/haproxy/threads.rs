@@ -1,0 +1,182 @@
+//! `thread` of a listener, `thread-group`, `cpu-map`: nothing is made of them here, but they have a form and limits.
+
+use tandem_parser::Word;
+use tandem_parser::diagnostic::{Reason, Severity};
+use tandem_parser::haproxy::Statement;
+
+use super::context::{Context, span_at};
+
+/// Most threads, groups of threads, and threads of a group that HAProxy can be built with.
+const THREADS: u32 = 1024;
+const GROUPS: u32 = 32;
+const PER_GROUP: u32 = 64;
+
+/// Greatest number of a processor.
+const MOST_CPU: u32 = 4096;
+
+/// What a `thread` setting names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Set {
+    /// The groups it names; none where threads are counted through all groups.
+    groups: Vec<u32>,
+    /// The lowest of the threads.
+    lowest: Option<u32>,
+}
+
+/// `all`, `odd`, `even`, numbers and ranges; with a group in front of them, numbers are those within the group: `2/1-4`.
+fn read(text: &str) -> Result<Set, String> {
+    let leading = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let relative = text[leading..].starts_with('/');
+    let most = if relative { PER_GROUP } else { THREADS };
+    let mut set = Set::default();
+    for part in text.split(',') {
+        let within = match part.split_once('/') {
+            Some((group, within)) if relative => {
+                let known = group.parse().ok().filter(|group| (1..=GROUPS).contains(group));
+                let Some(group) = known else {
+                    return Err(format!(
+                        "invalid thread group number '{group}', permitted range is 1..{GROUPS} in '{part}'."
+                    ));
+                };
+                set.groups.push(group);
+                within
+            }
+            Some(_) => {
+                return Err(format!(
+                    "group-relative thread specification '{part}' is not permitted after a absolute thread range."
+                ));
+            }
+            None => part,
+        };
+        let lowest = range(within, most)?;
+        set.lowest = Some(set.lowest.map_or(lowest, |other| other.min(lowest)));
+    }
+    Ok(set)
+}
+
+/// The lowest thread of `all`, `odd`, `even`, `N`, `N-`, `N-M` or nothing at all.
+fn range(text: &str, most: u32) -> Result<u32, String> {
+    if matches!(text, "" | "all" | "odd" | "even") {
+        return Ok(1);
+    }
+    let (first, last) = text.split_once('-').unwrap_or((text, ""));
+    let number = |text: &str| text.parse::<u32>().ok().filter(|number| (1..=most).contains(number));
+    let Some(first) = number(first) else {
+        return Err(format!(
+            "invalid first thread number '{text}', permitted range is 1..{most}, or 'all', 'odd', 'even'."
+        ));
+    };
+    match number(last) {
+        Some(last) if last < first => Ok(last),
+        None if !last.is_empty() => {
+            Err(format!("invalid last thread number '{last}', permitted range is 1..{most}."))
+        }
+        _ => Ok(first),
+    }
+}
+
+/// `thread`, or `process` of older files: what is wrong with it, if anything.
+pub(super) fn check(setting: &Statement) -> Option<String> {
+    let text = setting.text(0).unwrap_or_default();
+    if setting.name() == "thread" {
+        return read(text).err();
+    }
+    let (processes, threads) = text.split_once('/').unwrap_or((text, ""));
+    let wrong = [processes, threads].into_iter().find(|set| range(set, PER_GROUP).is_err())?;
+    Some(format!(
+        "'process' : '{wrong}' is not a valid number/range. It supports numbers from 1 to {PER_GROUP}."
+    ))
+}
+
+/// Whether a `thread` setting of a `bind` line names threads that there are.
+pub(super) fn exist(context: &mut Context<'_>, line: &Statement) {
+    let Some(setting) = line.settings(1).iter().rfind(|setting| setting.name() == "thread") else { return };
+    let Ok(set) = read(setting.text(0).unwrap_or_default()) else { return };
+    // How many there are otherwise depends on the machine.
+    let (threads, groups) = (context.switches.threads, context.switches.thread_groups);
+    let most = threads.unwrap_or(PER_GROUP * groups.unwrap_or(1));
+    let absent = match set.groups.iter().find(|group| **group > groups.unwrap_or(GROUPS)) {
+        Some(group) => format!("'thread' directive references non-existing thread group {group}"),
+        None if set.groups.is_empty() && set.lowest.is_some_and(|lowest| lowest > most) => {
+            "'thread' directive only references non-existing threads".to_owned()
+        }
+        None => return,
+    };
+    let (proxy, written, spot) = (&context.proxy, line.text(0).unwrap_or_default(), context.spot(line.span));
+    let message = format!("Proxy '{proxy}': {absent} in 'bind {written}' at [{spot}].");
+    context.about(Severity::Alert, Reason::OutOfRange, span_at(setting, 0), message);
+}
+
+/// `thread-group NUMBER [THREADS]...`
+pub(super) fn group(context: &mut Context<'_>, line: &Statement) {
+    let Some((group, ranges)) = line.words(0).split_first() else { return };
+    if !group.parse().is_ok_and(|number| (1..=GROUPS).contains(&number)) {
+        let message =
+            format!("'thread-group' thread-group number must be between 1 and {GROUPS} (was {group})");
+        return context.alert(Reason::OutOfRange, group.span, message);
+    }
+    let wrong = |word: &&Word| word.split('-').any(|end| range(end, THREADS).is_err());
+    if let Some(word) = ranges.iter().find(wrong) {
+        let message = format!(
+            "'thread-group {group}' passed an unparsable or invalid thread number '{word}' (valid range is 1 to \
+             {THREADS})"
+        );
+        context.alert(Reason::OutOfRange, word.span, message);
+    }
+}
+
+/// `cpu-map [auto:]PROCESSES[/THREADS] CPUS...`
+pub(super) fn cpu_map(context: &mut Context<'_>, line: &Statement) {
+    let [which, cpus @ ..] = line.words(0) else { return };
+    let threads = which.strip_prefix("auto:").unwrap_or(which);
+    let (group, within) = threads.split_once('/').unwrap_or((threads, "1"));
+    let is_set = |text: &str| !text.is_empty() && range(text, PER_GROUP).is_ok();
+    let cpu = |text: &str| text.parse::<u32>().is_ok_and(|number| number <= MOST_CPU);
+    let cpus_of = |text: &str| {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        cpu(first) && (cpu(last) || last.is_empty())
+    };
+    let wrong = if !is_set(group) || !is_set(within) {
+        let message = format!(
+            "cpu-map : '{which}' is not a valid number/range. It supports numbers from 1 to {PER_GROUP}."
+        );
+        Some((which, message))
+    } else {
+        let bad = cpus.iter().find(|word| !word.split(',').all(cpus_of));
+        bad.map(|word| (word, format!("cpu-map : '{word}' is not a CPU range.")))
+    };
+    if cpus.is_empty() {
+        let message = "cpu-map expects a process number ('all', 'odd', 'even', a number or a range), followed by a \
+                       list of CPU ranges.";
+        context.alert(Reason::MissingArgument, line.span, message);
+    } else if let Some((word, message)) = wrong {
+        context.alert(Reason::InvalidValue, word.span, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_are_read_as_haproxy_reads_them() {
+        let set = |groups: &[u32], lowest| Ok(Set { groups: groups.to_vec(), lowest: Some(lowest) });
+        assert_eq!(read("all"), set(&[], 1));
+        assert_eq!(read("7,3-5"), set(&[], 3));
+        assert_eq!(read("9-4"), set(&[], 4));
+        assert_eq!(read("5-"), set(&[], 5));
+        assert_eq!(read("1/odd,2/7-9"), set(&[1, 2], 1));
+        assert_eq!(read("2/7,9"), set(&[2], 7));
+        for (wrong, why) in [
+            ("1/65", "invalid first thread number '65', permitted range is 1..64"),
+            ("33/1", "invalid thread group number '33', permitted range is 1..32"),
+            ("1,2/1", "group-relative thread specification '2/1' is not permitted"),
+            ("foo", "invalid first thread number 'foo'"),
+            ("0", "invalid first thread number '0'"),
+            ("1-2000", "invalid last thread number '2000', permitted range is 1..1024."),
+        ] {
+            let said = read(wrong).unwrap_err();
+            assert!(said.starts_with(why), "{wrong}: {said}");
+        }
+    }
+}
