@@ -27,6 +27,25 @@ listen set
     server s 127.0.0.1:9000 CONTROL
 ";
 
+const FAST: &str = "\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend fast_origin
+    bind 127.0.0.1:9001 tfo
+    http-request return status 200
+listen fast
+    bind 127.0.0.1:8002
+    option http-server-close
+    server s 127.0.0.1:9001 tfo
+listen not_fast
+    bind 127.0.0.1:8003
+    option http-server-close
+    server s 127.0.0.1:9001 tfo no-tfo
+";
+
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// Congestion control and largest segment of the only connection that `filter` finds.
@@ -196,4 +215,23 @@ fn no_port_is_kept_from_use_by_connections_that_the_proxy_closes() {
         drop(silent);
     }
     assert_eq!(waiting, ["", ""], "HAProxy's, and ours");
+}
+
+/// Debian's HAProxy does so never; 3.5 does.
+#[test]
+fn the_first_request_goes_with_the_first_packet_to_a_server_that_is_known() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("fast");
+    host.sh("sysctl -qw net.ipv4.tcp_fastopen=3");
+    let config = Config::written(&host, "fast.cfg", FAST);
+    let _proxy = host.haproxy(&proxy(), &config);
+    // The first connection brings a cookie, which the others use.
+    for (port, expected) in [(8002, 2), (8003, 0)] {
+        wait_for("the proxy", PATIENCE, || host.reaches(&format!("127.0.0.1:{port}")).then_some(()));
+        let before = opened_fast(&host);
+        for _ in 0..3 {
+            host.sh(&format!("curl -sf http://127.0.0.1:{port}/"));
+        }
+        assert_eq!(opened_fast(&host) - before, expected, "port {port}");
+    }
 }

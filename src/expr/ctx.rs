@@ -20,6 +20,10 @@ pub trait Head {
     fn version(&self) -> (u8, u8);
     /// Status of a response; 0 for a request.
     fn status(&self) -> u16;
+    /// Reason of a response; empty for a request.
+    fn reason(&self) -> &[u8] {
+        &[]
+    }
     /// Number of header lines.
     fn header_count(&self) -> usize;
     /// Name (any case) and value (outer blanks removed) of a header line.

@@ -26,6 +26,10 @@ impl Head for http::Head {
         self.status()
     }
 
+    fn reason(&self) -> &[u8] {
+        self.reason()
+    }
+
     fn header_count(&self) -> usize {
         self.len()
     }

@@ -34,13 +34,10 @@ use crate::ir::expr::Expr;
 /// # Errors
 /// If it has none (yet).
 pub fn eval<'a>(expr: &'a Expr, ctx: &Ctx<'a>) -> Result<Sample<'a>, Missing> {
-    let sample = fetch::one(&expr.fetch, ctx)?;
-    match conv::chain(&expr.convs, sample, ctx) {
+    let value = |ctx: &Ctx<'a>| conv::chain(&expr.convs, fetch::one(&expr.fetch, ctx)?, ctx);
+    match value(ctx) {
         // A value that is asked for is made of what is there; only conditions wait.
-        Err(Missing::NotYet) if !ctx.is_final => {
-            let ctx = Ctx { is_final: true, ..*ctx };
-            conv::chain(&expr.convs, fetch::one(&expr.fetch, &ctx)?, &ctx)
-        }
+        Err(Missing::NotYet) if !ctx.is_final => value(&Ctx { is_final: true, ..*ctx }),
         result => result,
     }
 }

@@ -173,6 +173,8 @@ pub struct Link {
     pub user_timeout: Option<Duration>,
     /// `cc`: name of the congestion control.
     pub congestion: Option<Box<str>>,
+    /// `tfo`: the first data goes with the first packet, to a server that was connected to before (RFC 7413).
+    pub fast_open: bool,
     /// `source`.
     pub source: Option<SocketAddr>,
     /// What else `source` says.

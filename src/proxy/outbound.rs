@@ -398,6 +398,10 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                     // Without the module, the kernel's own.
                     let _ = sys::tcp::set_congestion(&socket, name);
                 }
+                // A refusal shows when the data is sent, too late for another attempt to connect.
+                if server.ir.link.fast_open && txn.retries == 0 && (in_messages || txn.payload.is_some()) {
+                    let _ = sys::tcp::fast_open(&socket);
+                }
                 sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);
                 match socket.connect(&addr.into()) {
                     Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => Err(e),

@@ -252,6 +252,14 @@ pub fn set_congestion(socket: &impl std::os::fd::AsFd, name: &str) -> io::Result
     nix::sys::socket::setsockopt(socket, option, &name.into()).map_err(io::Error::from)
 }
 
+/// `tfo` of a server: the first data that is written opens the connection, if the server has given a cookie before.
+///
+/// # Errors
+/// What the kernel says.
+pub fn fast_open(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
+    set_int(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT, 1)
+}
+
 /// `mss` below zero: makes the segments of an accepted connection `less` bytes smaller than the kernel would.
 pub fn shrink_segments(stream: &impl std::os::fd::AsFd, less: i32) {
     use nix::sys::socket::{getsockopt, sockopt::TcpMaxSeg};

@@ -7,6 +7,7 @@ mod endings;
 mod limits;
 mod origin;
 mod rules;
+mod samples;
 mod sources;
 mod upgrade;
 mod watch;

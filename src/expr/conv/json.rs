@@ -1,5 +1,9 @@
 //! `json` (text into a JSON string) and `json_query` (a value out of a document).
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use crate::ir::expr::{JsonInput, JsonStep};
@@ -76,29 +80,83 @@ fn push(c: char, out: &mut SmallVec<[u8; 64]>) {
     push_display(out, format_args!("\\{short}"));
 }
 
-/// The value at `path`; nothing for null, arrays, objects and what is not there.
+/// The value at `path`, an array as its text; nothing for null, objects and what is not there.
 pub(super) fn query(path: &[JsonStep], as_int: bool, text: &[u8]) -> Option<Sample<'static>> {
-    let document: serde_json::Value = serde_json::from_slice(text).ok()?;
-    let mut at = &document;
+    let mut at: &RawValue = serde_json::from_slice(text).ok()?;
     for step in path {
         at = match step {
-            JsonStep::Member(name) => at.get(&**name)?,
-            JsonStep::Index(index) => at.get(*index)?,
+            JsonStep::Member(name) => {
+                serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(at.get()).ok()?.remove(&**name)?
+            }
+            JsonStep::Index(index) => *serde_json::from_str::<Vec<&RawValue>>(at.get()).ok()?.get(*index)?,
         };
     }
-    match at {
-        serde_json::Value::Bool(b) => Some(Sample::Bool(*b)),
-        serde_json::Value::String(s) => Some(Sample::Str(Bytes::copy(s.as_bytes()))),
-        serde_json::Value::Number(n) if as_int => {
-            // Beyond 2^53 a JSON number is not exact everywhere.
+    let token = at.get();
+    match token.as_bytes().first()? {
+        b't' => Some(Sample::Bool(true)),
+        b'f' => Some(Sample::Bool(false)),
+        b'"' => Some(Sample::Str(Bytes::copy(serde_json::from_str::<String>(token).ok()?.as_bytes()))),
+        b'[' => Some(Sample::Str(Bytes::copy(token.as_bytes()))),
+        b'n' | b'{' => None,
+        _ if as_int => {
+            // Beyond 2^53 a JSON number is not exact everywhere. Of a fraction the whole part counts.
             const EXACT: i64 = (1 << 53) - 1;
-            n.as_i64().filter(|i| (-EXACT..=EXACT).contains(i)).map(Sample::Int)
+            let whole = token.find(['.', 'e', 'E']).map_or(token, |end| &token[..end]);
+            whole.parse().ok().filter(|i| (-EXACT..=EXACT).contains(i)).map(Sample::Int)
         }
-        serde_json::Value::Number(n) => {
+        _ => {
             let mut out = SmallVec::new();
-            push_display(&mut out, n);
+            write_general(token.parse().ok()?, &mut out);
             Some(Sample::Str(Bytes::Own(out)))
         }
-        _ => None,
+    }
+}
+
+/// A number as `%g` of C writes it: six digits, without zeroes at the end, and with an exponent where that is shorter.
+fn write_general(number: f64, out: &mut SmallVec<[u8; 64]>) {
+    if number == 0.0 {
+        return push_display(out, if number.is_sign_negative() { "-0" } else { "0" });
+    }
+    let rounded = format!("{number:.5e}");
+    let Some((digits, exponent)) = rounded.split_once('e') else { return };
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trimmed = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    match usize::try_from(5 - exponent) {
+        Ok(decimals) if exponent >= -4 => push_display(out, trimmed(&format!("{number:.decimals$}"))),
+        _ => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            push_display(out, format_args!("{}e{sign}{:02}", trimmed(digits), exponent.unsigned_abs()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_look_as_in_c() {
+        let text = |number| {
+            let mut out = SmallVec::new();
+            write_general(number, &mut out);
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        for (number, expected) in [
+            (0.0, "0"),
+            (7.0, "7"),
+            (-2.5, "-2.5"),
+            (0.1, "0.1"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.23457e+06"),
+            (999_999.5, "1e+06"),
+            (0.0001, "0.0001"),
+            (0.000_012_345_678, "1.23457e-05"),
+            (1e300, "1e+300"),
+        ] {
+            assert_eq!(text(number), expected);
+        }
     }
 }

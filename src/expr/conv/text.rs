@@ -268,8 +268,8 @@ fn preferred<'l>(accept: &[u8], list: &'l [Box<[u8]>]) -> Option<&'l [u8]> {
     for item in accept.split(|b| *b == b',') {
         let mut parts = item.split(|b| *b == b';');
         let range = parts.next().unwrap_or_default().trim_ascii();
-        let range = range.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        if range.is_empty() {
+        // Two words are no range.
+        if range.is_empty() || range.iter().any(u8::is_ascii_whitespace) {
             continue;
         }
         let Some(language) = list.iter().find(|l| language_matches(range, l)) else { continue };

@@ -86,6 +86,8 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::HttpAuthType => {
             let (scheme, _) = credentials(head, header_of(ctx)).ok_or(ABSENT)?;
             let known: &'static str = if scheme.eq_ignore_ascii_case(b"basic") {
+                // Of what cannot be read nothing is known.
+                Basic::of(head, ctx).ok_or(ABSENT)?;
                 "Basic"
             } else if scheme.eq_ignore_ascii_case(b"bearer") {
                 "Bearer"

@@ -53,7 +53,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         // Both sides speak HTTP/1 where they speak HTTP at all.
         Fetch::FrontHttpMajor => Ok(Sample::Int(1)),
         Fetch::BackHttpMajor => ctx.server.map(|_| Sample::Int(1)).ok_or(ABSENT),
-        Fetch::Timeout(name) => ctx.live.timeout(*name).map(Sample::Int).ok_or(ABSENT),
+        Fetch::Timeout(name) => Ok(Sample::Int(ctx.live.timeout(*name).unwrap_or(0))),
         Fetch::IsTls(Dir::Req) => Ok(Sample::Bool(ctx.client.tls)),
         Fetch::IsTls(Dir::Res) => Ok(Sample::Bool(false)),
         Fetch::Retries => Ok(Sample::Int(ctx.progress.retries.into())),

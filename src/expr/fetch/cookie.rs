@@ -9,29 +9,44 @@ use super::super::sample::{Bytes, Sample, leading_int};
 use super::{ABSENT, Fetched, Missing, head};
 
 /// Values of the cookie `name` (of all cookies without one) in the order of the message. Names are
-/// case-sensitive. In Set-Cookie only the first pair of each header is a cookie.
+/// case-sensitive. In Set-Cookie only the first pair of each header is a cookie; as in HAProxy the attributes behind it that
+/// have a value count too where they have that name, or no name is asked for.
 pub(super) fn values<'a>(
     head: &'a dyn Head,
     dir: Dir,
     name: Option<&'a [u8]>,
 ) -> impl Iterator<Item = &'a [u8]> {
-    pairs(head, dir).filter(move |(n, _)| name.is_none_or(|name| name == *n)).map(|(_, value)| value)
+    let is_it = move |(n, _): &(&[u8], &[u8])| name.is_none_or(|name| name == *n);
+    lines(head, dir)
+        .flat_map(move |pairs| {
+            let ends = pairs.is_response;
+            pairs.map_while(move |pair| (is_it(&pair) || !ends).then_some(pair)).filter(is_it)
+        })
+        .map(|(_, value)| value)
 }
 
 /// Every cookie with its value.
-fn pairs(head: &dyn Head, dir: Dir) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let header: &[u8] = match dir {
-        Dir::Req => b"cookie",
-        Dir::Res => b"set-cookie",
-    };
-    // A request may hold several pairs, separated by semicolons or (old) commas; a response line holds one.
-    super::header_values(head, Some(header), dir == Dir::Res)
-        .flat_map(move |line| Pairs { rest: Some(line), list: dir == Dir::Req })
+fn cookies(head: &dyn Head, dir: Dir) -> impl Iterator<Item = (&[u8], &[u8])> {
+    lines(head, dir).flat_map(|pairs| {
+        let most = if pairs.is_response { 1 } else { usize::MAX };
+        pairs.take(most)
+    })
 }
 
+/// What each header of cookies holds.
+fn lines(head: &dyn Head, dir: Dir) -> impl Iterator<Item = Pairs<'_>> {
+    let (header, is_response): (&[u8], bool) = match dir {
+        Dir::Req => (b"cookie", false),
+        Dir::Res => (b"set-cookie", true),
+    };
+    super::header_values(head, Some(header), is_response)
+        .map(move |line| Pairs { rest: Some(line), is_response })
+}
+
+/// Names with their values: cookies of a request, separated by semicolons or (old) commas, or a cookie and its attributes.
 struct Pairs<'a> {
     rest: Option<&'a [u8]>,
-    list: bool,
+    is_response: bool,
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -42,17 +57,17 @@ impl<'a> Iterator for Pairs<'a> {
             let rest = rest.trim_ascii_start();
             let name_end = rest
                 .iter()
-                .position(|b| matches!(b, b'=' | b';') || (self.list && *b == b','))
+                .position(|b| matches!(b, b'=' | b';') || (!self.is_response && *b == b','))
                 .unwrap_or(rest.len());
             let name = rest[..name_end].trim_ascii();
             if rest.get(name_end) != Some(&b'=') {
                 // No value: not a cookie.
-                self.rest = rest.get(name_end + 1..).filter(|_| self.list);
+                self.rest = rest.get(name_end + 1..);
                 continue;
             }
             let after = &rest[name_end + 1..];
             let end = value_end(after);
-            self.rest = after.get(end + 1..).filter(|_| self.list);
+            self.rest = after.get(end + 1..);
             // `$Version` and its like are attributes of RFC 2109.
             if name.first() != Some(&b'$') {
                 return Some((name, after[..end].trim_ascii()));
@@ -80,7 +95,7 @@ fn value_end(value: &[u8]) -> usize {
 pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     if let Fetch::CookNames(dir, delim) = fetch {
         let mut out = smallvec::SmallVec::new();
-        for (name, _) in pairs(head(*dir, ctx)?, *dir) {
+        for (name, _) in cookies(head(*dir, ctx)?, *dir) {
             if !out.is_empty() {
                 out.push(*delim);
             }

@@ -39,11 +39,10 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::BaseQ => base(head(Dir::Req, ctx)?, true),
         Fetch::Base32 => Ok(Sample::Int(base32(head(Dir::Req, ctx)?))),
         Fetch::Url32 => Ok(Sample::Int(url32(head(Dir::Req, ctx)?))),
-        Fetch::UrlIp => match url_host(head(Dir::Req, ctx)?.uri()).0 {
-            Some(ip) => Ok(Sample::Ipv4(ip)),
-            None => Err(ABSENT),
-        },
-        Fetch::UrlPort => Ok(Sample::Int(url_host(head(Dir::Req, ctx)?.uri()).1.into())),
+        Fetch::UrlIp => url_host(head(Dir::Req, ctx)?.uri()).map(|(ip, _)| Sample::Ipv4(ip)).ok_or(ABSENT),
+        Fetch::UrlPort => {
+            url_host(head(Dir::Req, ctx)?.uri()).map(|(_, port)| Sample::Int(port.into())).ok_or(ABSENT)
+        }
         Fetch::UrlParam { .. } | Fetch::UrlParamInt { .. } | Fetch::BodyParam(..) => {
             let mut found = Err(ABSENT);
             each_param(fetch, ctx, &mut |sample| {
@@ -54,6 +53,8 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         }
         Fetch::Version(dir) => Ok(version(head(*dir, ctx)?, "")),
         Fetch::Status => Ok(Sample::Int(head(Dir::Res, ctx)?.status().into())),
+        // Once there is a response the request has left.
+        Fetch::ProtoHttp if ctx.response.is_some() => Err(ABSENT),
         Fetch::ProtoHttp => head(Dir::Req, ctx).map(|_| Sample::Bool(true)),
         Fetch::FirstRequest => Ok(Sample::Bool(ctx.client.first_request)),
         Fetch::Body(dir) => {
@@ -337,15 +338,14 @@ fn url32(head: &dyn Head) -> i64 {
     crate::balance::hash::avalanche(sdbm(hash, path)).into()
 }
 
-/// IPv4 address and port of an absolute target; port 80 (443 for https) where it has none, 0 where the target
-/// has no authority.
-fn url_host(target: &[u8]) -> (Option<Ipv4Addr>, u16) {
-    let Some(authority) = uri::authority(target) else { return (None, 0) };
+/// IPv4 address and port of an absolute target; port 80 (443 for https) where it has none. `None`: it names no such host.
+fn url_host(target: &[u8]) -> Option<(Ipv4Addr, u16)> {
+    let authority = uri::authority(target)?;
     let default = if target.starts_with(b"https://") { 443 } else { 80 };
     let host = uri::until(authority, b':');
     let port =
         authority.get(host.len() + 1..).map_or(default, |p| u16::try_from(leading_int(p)).unwrap_or(0));
-    (std::str::from_utf8(host).ok().and_then(|h| h.parse().ok()), port)
+    Some((std::str::from_utf8(host).ok()?.parse().ok()?, port))
 }
 
 pub(super) fn each_param<'a>(

@@ -4,7 +4,7 @@
 
 use crate::ir::expr::{Dir, Fetch, HelloList};
 
-use super::super::ctx::{Buffered, Ctx};
+use super::super::ctx::{Buffered, Ctx, Head};
 use super::super::sample::{Bytes, Sample};
 use super::{ABSENT, Fetched, Missing};
 
@@ -14,7 +14,15 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     }
     match fetch {
         Fetch::BufferLen(dir) => {
-            let len = buffered(*dir, ctx)?.data.len();
+            let len = if ctx.frontend.http {
+                let (head, body) = match dir {
+                    Dir::Req => (ctx.request, ctx.request_data),
+                    Dir::Res => (ctx.response, ctx.response_data),
+                };
+                head.map_or(0, |head| message_len(head, &body))
+            } else {
+                buffered(*dir, ctx)?.data.len()
+            };
             Ok(Sample::Int(i64::try_from(len).unwrap_or(i64::MAX)))
         }
         Fetch::Payload(dir, offset, len) => {
@@ -87,6 +95,17 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         },
         _ => Err(ABSENT),
     }
+}
+
+/// Bytes of a message that is here as far as `body` says. HAProxy counts what it keeps of one: twenty bytes for the first
+/// line beside its words, names and values of headers without what is between them, and one byte for each end.
+fn message_len(head: &dyn Head, body: &Buffered<'_>) -> usize {
+    let first =
+        if head.status() == 0 { head.method().len() + head.uri().len() } else { 3 + head.reason().len() };
+    let headers =
+        (0..head.header_count()).map(|i| head.header(i)).map(|(name, value)| name.len() + value.len());
+    let ends = 1 + usize::from(body.complete && body.announced.is_none() && !body.data.is_empty());
+    20 + first + "HTTP/1.1".len() + headers.sum::<usize>() + body.data.len() + ends
 }
 
 fn buffered<'a>(dir: Dir, ctx: &Ctx<'a>) -> Result<Buffered<'a>, Missing> {

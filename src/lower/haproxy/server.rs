@@ -213,6 +213,8 @@ impl Template {
             "no-send-proxy" | "no-send-proxy-v2" => server.link_mut().send_proxy = None,
             "tcp-ut" => server.link_mut().user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "cc" => server.link_mut().congestion = setting.text(0).map(Into::into),
+            "tfo" => server.link_mut().fast_open = true,
+            "no-tfo" if server.link.fast_open => server.link_mut().fast_open = false,
             "strict-maxconn" => server.strict_maxconn = true,
             "proxy-v2-options" => server.link_mut().proxy_v2 = proxy_v2(context, setting),
             TLV_FORMAT | "sni" | "pool-conn-name" => self.has_formats = true,

@@ -8,7 +8,6 @@ const WORD: &[Arg] = &[Arg::Word("value")];
 const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
 const CLEAR: &str = "the server would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
-const KERNEL: &str = "the kernel's setting is used";
 const STATES: &[&str] = &["shutdown-sessions"];
 const SHUT_BACKUP: &[&str] = &["shutdown-backup-sessions"];
 
@@ -124,8 +123,8 @@ pub const SERVER: &[Keyword] = &[
         "protocol of websockets",
     ),
     full("socks4", NONE, &[Arg::Addr], "connect through a SOCKS4 relay"),
-    inert("tfo", NONE, FLAG, KERNEL, "TCP fast open"),
-    moot("no-tfo", NONE, FLAG, "it is the default", "no TCP fast open"),
+    full("tfo", NONE, FLAG, "TCP fast open"),
+    full("no-tfo", NONE, FLAG, "no TCP fast open"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     full("cc", NONE, WORD, "congestion control"),
     refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
