@@ -31,6 +31,8 @@ backend be
     server named localhost:8002 resolvers r init-addr libc check inter 300ms
     server follows 127.0.0.1:8002 track be/full
     server port 127.0.0.1:8002 check port 8002 inter 300ms
+    server off 127.0.0.1:8002 disabled
+    server moved 127.0.0.1:+5
 ";
 
 /// One after the other; what one leaves is what the next one finds.
@@ -97,6 +99,15 @@ const COMMANDS: &[&str] = &[
     "set server be/plain addr",
     "set server be/plain addr ::1 port 8",
     "set server be/plain addr 127.0.0.1 port 8002",
+    "set server be/moved addr 127.0.0.2 port +6",
+    "set server be/moved addr 127.0.0.2",
+    "set server be/moved addr 127.0.0.2 port 9",
+    "set server be/moved health down",
+    "set server be/moved health stopping",
+    "set server be/moved state maint",
+    "set server be/moved state ready",
+    "enable server be/off",
+    "disable server be/off",
     "set server be/port addr 127.0.0.1 port 9",
     "set server be/port addr 127.0.0.1 port 8002",
     "set server be/named fqdn other.lab",
@@ -183,12 +194,21 @@ const NEWER: &[(&str, &str)] = &[
         "Server name updated.\n\n\n\nServer name updated.",
     ),
     ("clear counters server be/full", "Server counters cleared."),
-    // Neither HAProxy's wrap around (70000 is 4464 there) nor a port that follows the client's is put in silently.
+    // HAProxy wraps around: 70000 is 4464 there.
     ("set server be/plain addr 127.0.0.1 port 70000", "Invalid port '70000' by 'stats socket command'"),
+    // 2.6 wants a port for checks of servers that are not checked, too.
     (
         "set server be/plain addr 127.0.0.1 port +7",
-        "can't change <port> to port map '+7': the ports of this server do not follow the client's by 'stats socket \
-         command'",
+        "no need to change the addr, port changed from '8002' to '+7' by 'stats socket command'",
+    ),
+    (
+        "set server be/plain addr 127.0.0.1 port 8002",
+        "no need to change the addr, port changed from '+7' to '8002' by 'stats socket command'",
+    ),
+    (
+        "set server be/named addr 127.0.0.1 port +7",
+        "no need to change the addr, can't change <port> to port map because it is incompatible with current health \
+         check port configuration (use 'port' statement from the 'server' directive). by 'stats socket command'",
     ),
 ];
 
@@ -210,12 +230,18 @@ impl Side {
         self.host.tell(SOCKET, command).trim().to_owned()
     }
 
-    /// Name, address, administrative state, weights and port of each server.
+    /// Name, address, administrative state, weights and port of each server; health and check state where only
+    /// commands change them.
     fn states(&self) -> Vec<String> {
         let text = self.ask("show servers state be");
         let rows = text.lines().skip(2).map(|row| row.split(' ').collect::<Vec<_>>());
-        rows.map(|row| [3, 4, 6, 7, 8, 18].map(|at| row.get(at).copied().unwrap_or_default()).join(" "))
-            .collect()
+        rows.map(|row| {
+            let unchecked = row.get(3).is_some_and(|name| ["plain", "moved", "off"].contains(name));
+            let columns: &[usize] =
+                if unchecked { &[3, 4, 5, 6, 7, 8, 12, 13, 18] } else { &[3, 4, 6, 7, 8, 18] };
+            columns.iter().map(|at| row.get(*at).copied().unwrap_or_default()).collect::<Vec<_>>().join(" ")
+        })
+        .collect()
     }
 }
 
@@ -242,6 +268,9 @@ fn servers_are_changed_by_commands_as_haproxys() {
         assert_eq!(ours.ask(command), *answer, "{command}");
     }
     assert_eq!(before, ours.states());
+    // In maintenance, too, a new weight is shown at once; by 2.6 on the return.
+    ours.ask("set server be/moved state maint;set server be/moved weight 3");
+    assert_eq!(Stats::parse(&ours.ask("show stat")).cell("be", "moved", "weight"), "3");
 }
 
 /// Name and what the agent says. A line that does not end is left out: what HAProxy says of it when the time is up, ours says at

@@ -188,6 +188,7 @@ fn every_column_and_answer_equals_haproxys() {
         "set server be/up2 state drain",
         "set server be/drain state maint",
         "set server be/down state maint",
+        "show env HAPROXY_CLI",
         "disable server be/plain",
         "disable health be/spare",
         "enable health be/plain",

@@ -35,6 +35,8 @@ const FILES_PER_THREAD: u64 = 4;
 /// What the command line adds to the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
+    /// Configuration files, as they were named.
+    pub files: Vec<String>,
     /// Go to the background.
     pub daemon: bool,
     /// Where the process id is written.
@@ -232,6 +234,7 @@ fn program(live: &Live, settings: &Settings, threads: usize, capacity: &Capacity
         node: live.config.global.node.clone().unwrap_or_else(host_name),
         threads: threads as u32,
         pid: std::process::id(),
+        files: settings.files.clone(),
         ulimit_n: capacity.files.min(u64::from(u32::MAX)) as u32,
         hard_maxconn: capacity.maxconn,
         warnings: settings.warnings,

@@ -119,6 +119,7 @@ fn serve(
         .any(|p| !p.disabled && p.frontend.as_ref().is_some_and(|f| !f.binds.is_empty()))
         || !config.global.stats_sockets.is_empty();
     let settings = Settings {
+        files: options.files.iter().map(|file| file.display().to_string()).collect(),
         daemon: (options.daemon || config.global.daemon) && !options.foreground,
         pidfile: options.pidfile.clone(),
         maxconn: options.maxconn,

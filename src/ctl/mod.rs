@@ -30,7 +30,6 @@ use crate::stats::meter::Meter;
 use crate::stats::watch::Watch;
 use crate::sys::rights::Handed;
 
-pub use cmd::session::sockets_variable;
 pub use reply::Reply;
 
 /// A listening socket that another process may take over.

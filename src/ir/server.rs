@@ -192,7 +192,7 @@ pub struct Server {
     pub addr: ServerAddr,
     /// `udp@`: lines go to it as datagrams (`mode log`).
     pub datagrams: bool,
-    /// Port is an offset to the client's port (`server s ADDR:+N`); then the address' port is the offset.
+    /// Port is an offset to the client's port (`server s ADDR:+N`); the address' port is 0 then.
     pub port_offset: Option<i32>,
     /// `weight`, 0..256, default 1.
     pub weight: u16,

@@ -75,7 +75,8 @@ pub enum Pick {
 impl Backend {
     pub(super) fn new(proxy: &ir::Proxy, half: &ir::Backend) -> Self {
         let mut balancer = Balancer::new(half);
-        let dynamic = balancer.is_dynamic();
+        let hashed_lines = half.takes_logs && half.log_balance == ir::proxy::LogBalance::Hash;
+        let dynamic = balancer.is_dynamic() && !hashed_lines;
         let servers = (half.servers.iter().enumerate())
             .map(|(i, ir)| Arc::new(Server::new(proxy, ir, i, dynamic)))
             .collect::<Vec<_>>();

@@ -101,6 +101,7 @@ impl Proxy {
                 Effect::DropIdle => server.drop_idle(),
                 Effect::RedistributeQueue => requeued = server.queue.flush() as u32,
                 Effect::GrabQueue => requeued = self.serve_queue_of(server),
+                Effect::PauseChecks if server.ir.check.is_none() => server.check.write().health = 0,
                 Effect::PauseChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Pause)),
                 Effect::ResumeChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Resume)),
                 Effect::WarmUpIn(after) => {

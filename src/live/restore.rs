@@ -188,7 +188,7 @@ fn apply(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) {
         // Nobody runs the checks yet who could be told.
         match request {
             AdminRequest::Maint => server.check.write().health = 0,
-            AdminRequest::Ready => server.check.write().health = rise_and_fall(server).0,
+            AdminRequest::Ready => server.check.write().health = server.rise_and_fall().0,
             AdminRequest::Drain => {}
         }
     };
@@ -259,14 +259,9 @@ fn name(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) -> Result<(), S
     Ok(())
 }
 
-/// Of its check, or what they are without one.
-fn rise_and_fall(server: &Server) -> (u32, u32) {
-    server.ir.check.as_ref().map_or((2, 3), |check| (check.rise, check.fall))
-}
-
 /// Operational state and health.
 fn operate(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) {
-    let (rise, fall) = rise_and_fall(server);
+    let (rise, fall) = server.rise_and_fall();
     let full = rise + fall - 1;
     let (op, health) = match saved.op {
         Op::Stopped => (Some(Op::Stopped), 0),

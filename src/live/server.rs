@@ -141,6 +141,7 @@ pub struct Server {
     /// State; change it through [`Proxy::change_server`].
     pub(super) state: Mutex<ServerState>,
     address: RwLock<Address>,
+    ports_follow: AtomicBool,
     maxconn: AtomicU32,
     /// Errors in a row, with `observe`.
     pub(super) errors: AtomicU32,
@@ -214,7 +215,13 @@ fn names_service(ir: &ir::Server, host: &str) -> bool {
 impl Server {
     pub(super) fn new(proxy: &ir::Proxy, ir: &ir::Server, index: usize, dynamic: bool) -> Self {
         let address = match &ir.addr {
-            ir::ServerAddr::Ip(addr) => Address::Ip(*addr),
+            ir::ServerAddr::Ip(addr) => {
+                let mut addr = *addr;
+                if let Some(offset) = ir.port_offset {
+                    addr.set_port(offset as u16);
+                }
+                Address::Ip(addr)
+            }
             ir::ServerAddr::Name { .. } => Address::Unknown,
             ir::ServerAddr::Unix(path) => Address::Unix(path.clone()),
         };
@@ -227,6 +234,9 @@ impl Server {
             queue: Queue::default(),
             served: Gauge::default(),
             state: Mutex::new(ServerState::new(&proxy.name, ir, dynamic, sys::clock::now())),
+            ports_follow: AtomicBool::new(
+                ir.port_offset.is_some() || matches!(&address, Address::Ip(addr) if addr.port() == 0),
+            ),
             address: RwLock::new(address),
             maxconn: AtomicU32::new(ir.maxconn),
             errors: AtomicU32::new(0),
@@ -248,7 +258,11 @@ impl Server {
             }),
             check: RwLock::new(CheckReport {
                 // Unless told otherwise it starts one failure away from down, as HAProxy's does.
-                health: ir.check.as_ref().map_or(ir.rise, ir::server::ServerCheck::first_health),
+                health: match &ir.check {
+                    Some(check) => check.first_health(),
+                    None if ir.disabled => 0,
+                    None => ir.rise,
+                },
                 ..CheckReport::default()
             }),
             fqdn: RwLock::new(match &ir.addr {
@@ -338,6 +352,17 @@ impl Server {
         matches!(&self.ir.addr, ir::ServerAddr::Name { host, .. } if names_service(&self.ir, host))
     }
 
+    /// Whether the port of its address is added to that of the client's connection (modulo 65536), instead of being its own.
+    #[must_use]
+    pub fn ports_follow(&self) -> bool {
+        self.ports_follow.load(Relaxed)
+    }
+
+    /// `set server ... addr ... port`, with or without a sign. Call it before [`Self::set_address`].
+    pub fn set_ports_follow(&self, follow: bool) {
+        self.ports_follow.store(follow, Relaxed);
+    }
+
     /// Moves it: idle connections to the old address are closed.
     pub fn set_address(&self, address: Address) {
         *self.address.write() = address;
@@ -419,6 +444,12 @@ impl Server {
             2 => Shutdown::Up,
             _ => Shutdown::Command,
         }
+    }
+
+    /// Of its check, or what they are without one.
+    #[must_use]
+    pub fn rise_and_fall(&self) -> (u32, u32) {
+        self.ir.check.as_ref().map_or((self.ir.rise, 3), |check| (check.rise, check.fall))
     }
 
     /// Downtime so far.

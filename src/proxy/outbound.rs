@@ -121,9 +121,9 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
     let be = txn.be.clone();
     let Some(backend) = &be.backend else { return Err(Failure::new(Who::Server, Phase::Connect)) };
     loop {
-        let slot = take_slot(conn, txn, plan).await?;
+        let (slot, waited) = take_slot(conn, txn, plan).await?;
         let server = slot.server().clone();
-        note_server(txn, backend, &server, plan);
+        note_server(txn, backend, &server, plan.wanted.is_none() && !waited);
         if server.ir.redir.is_some() && matches!(txn.req.method(), b"GET" | b"HEAD") {
             return Err(Failure {
                 who: Who::Local,
@@ -252,8 +252,9 @@ pub(super) async fn retry(
     false
 }
 
-/// A new server for the transaction: counted, and as redispatch if it had another one.
-fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Plan) {
+/// A new server for the transaction: counted, and as redispatch if it had another one. `balanced`: it is the
+/// algorithm's choice, not that of a cookie, and not the server that took it out of the queue.
+fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced: bool) {
     let now = clock::now_ms();
     if let Some(old) = &txn.server {
         if Arc::ptr_eq(old, server) {
@@ -271,7 +272,7 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, plan: &Pl
     server.counters.stot.inc();
     server.counters.rate.add(1, now);
     server.counters.last_session.set(now / 1000 + 1);
-    if plan.wanted.is_none() {
+    if balanced {
         server.counters.lbtot.inc();
         backend.counters.lbtot.inc();
     }
@@ -290,8 +291,8 @@ fn may_stay(be: &Proxy, server: &Server) -> bool {
     most.is_none_or(|most| be.has_room(server) || server.counters.queued.get() < most)
 }
 
-/// A place on a server, after waiting in line if need be.
-async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, Failure> {
+/// A place on a server, after waiting in line if need be; and whether it was the queue that gave it.
+async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot, bool), Failure> {
     let be = txn.be.clone();
     loop {
         let pick = match &plan.wanted {
@@ -304,7 +305,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
         let mut ticket = match pick {
             Pick::Slot(slot) => {
                 txn.times.queue = Some(clock::now());
-                return Ok(slot);
+                return Ok((slot, false));
             }
             Pick::Nobody => {
                 if let Some(backend) = &be.backend {
@@ -334,7 +335,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<Slot, 
         match woken {
             Ok(Some(slot)) => {
                 txn.times.queue = Some(clock::now());
-                return Ok(slot);
+                return Ok((slot, true));
             }
             Ok(None) => {}
             Err(failure) => {

@@ -48,9 +48,7 @@ fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> 
 /// wanted to go, marks. Only connections with the same number can carry this client's requests. 0: on nothing.
 pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     let follows = match server.address() {
-        Address::Ip(addr) => {
-            addr.ip().is_unspecified() || addr.port() == 0 || server.ir.port_offset.is_some()
-        }
+        Address::Ip(addr) => addr.ip().is_unspecified() || addr.port() == 0 || server.ports_follow(),
         Address::Unix(_) | Address::Unknown => false,
     };
     let tagged = txn.tags.server != (None, None);
@@ -88,11 +86,8 @@ pub(super) fn target(txn: &Txn, server: &Server) -> Option<Target> {
             if let Some(dst) = txn.dst.filter(|_| addr.ip().is_unspecified()) {
                 addr.set_ip(dst.ip());
             }
-            if let Some(offset) = server.ir.port_offset {
-                let port = i32::from(txn.dst.map_or(0, |d| d.port())) + offset;
-                addr.set_port(u16::try_from(port).ok()?);
-            } else if addr.port() == 0 {
-                addr.set_port(txn.dst.map_or(0, |d| d.port()));
+            if server.ports_follow() || addr.port() == 0 {
+                addr.set_port(txn.dst.map_or(0, |d| d.port()).wrapping_add(addr.port()));
             }
             Some(Target::Tcp(addr))
         }

@@ -194,6 +194,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
             c.cli_abrt.inc();
         } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
             c.srv_abrt.inc();
+            c.eresp.inc();
         }
         add_times(&c.times, txn, &timers, c.stot.get());
     }
@@ -204,6 +205,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
             c.cli_abrt.inc();
         } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
             c.srv_abrt.inc();
+            c.eresp.inc();
         }
         add_times(&c.times, txn, &timers, c.stot.get());
     }

@@ -149,7 +149,7 @@ pub enum Effect {
     RedistributeQueue,
     /// Let this server take requests from the backend's queue; their number is [`Counts::requeued`].
     GrabQueue,
-    /// Stop checking, health is 0.
+    /// Stop checking, health is 0; also of a server that is not checked, whose health only commands change.
     PauseChecks,
     /// Check again at once, beginning just good enough to be up.
     ResumeChecks,

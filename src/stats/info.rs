@@ -35,6 +35,8 @@ pub struct Program {
     pub threads: u32,
     /// Process id.
     pub pid: u32,
+    /// Configuration files, as they were named.
+    pub files: Vec<String>,
     /// Limit of open files.
     pub ulimit_n: u32,
     /// Connection limit at the start.

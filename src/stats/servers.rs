@@ -88,7 +88,8 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server, shown: &dyn Show
     let (health, mut check_bits) = match &ir.check {
         Some(_) if server.is_checked() => (report.health, check_state::CONFIGURED | check_state::ENABLED),
         Some(_) => (report.health, check_state::CONFIGURED),
-        None if server.with_state(|state| state.admin().any(Admin::MAINT)) => (0, 0),
+        // `disabled` pauses checks that there are none of, and nothing takes them up again.
+        None if ir.disabled => (report.health, check_state::PAUSED),
         None => (report.health, 0),
     };
     let state = server.with_state(|state| {

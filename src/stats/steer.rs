@@ -13,9 +13,10 @@ pub fn force_health(proxy: &Arc<Proxy>, server: &Arc<Server>, op: Op, who: &str)
         return false;
     }
     let cause = Cause::Words(format!("changed from {who}"));
-    if let Some(check) = &server.ir.check {
-        let up = op != Op::Stopped;
-        server.check.write().health = if up { check.rise + check.fall - 1 } else { 0 };
+    let up = op != Op::Stopped;
+    let (rise, fall) = server.rise_and_fall();
+    server.check.write().health = if up { rise + fall - 1 } else { 0 };
+    if server.ir.check.is_some() {
         proxy.order_check(server, CheckOrder::Force(up));
     }
     proxy.change_server(server, |state, now| state.set_op(op, &cause, now));

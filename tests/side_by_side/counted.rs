@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
+use socket2::Socket;
+
 use super::origin;
-use crate::lab::{Config, Host, Lab, Part, Process, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, eventually, proxy};
 
 const SOCKET: &str = "/run/counted.sock";
 
@@ -22,6 +24,8 @@ defaults
 frontend fe
     bind 127.0.0.1:8401
     use_backend impatient if { path_end /stalls }
+    use_backend narrow if { path_beg /narrow }
+    use_backend whole if { path_beg /whole }
     default_backend be
 backend be
     http-response deny if { status 299 }
@@ -29,11 +33,21 @@ backend be
 backend impatient
     timeout server 500ms
     server s 127.0.0.1:9000
+backend narrow
+    server s 127.0.0.1:9000 maxconn 1
+backend whole
+    option http-buffer-request
+    timeout http-request 500ms
+    server s 127.0.0.1:9000
+listen raw
+    mode tcp
+    bind 127.0.0.1:8402
+    server s 127.0.0.1:9001
 ";
 
-const COUNTED: [&str; 12] = [
-    "stot", "dresp", "econ", "eresp", "cli_abrt", "srv_abrt", "req_tot", "hrsp_2xx", "hrsp_4xx", "hrsp_5xx",
-    "lbtot", "connect",
+const COUNTED: [&str; 13] = [
+    "stot", "ereq", "dresp", "econ", "eresp", "cli_abrt", "srv_abrt", "req_tot", "hrsp_2xx", "hrsp_4xx",
+    "hrsp_5xx", "lbtot", "connect",
 ];
 
 /// What the origin does, by its own words.
@@ -48,19 +62,54 @@ impl Side {
     fn start(lab: &Lab, name: &str, program: &Program) -> Self {
         let host = lab.host(name);
         origin::start(&host);
+        start_resetting(&host);
         let proxy = host.haproxy(program, &Config::written(&host, "counted.cfg", CONFIG));
         eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:8401"));
         host.wait_told(SOCKET);
         Self { host, _proxy: proxy }
     }
 
+    fn number(&self, backend: &str, column: &str) -> u64 {
+        Stats::parse(&self.host.tell(SOCKET, "show stat")).number(backend, "BACKEND", column)
+    }
+
     fn ask(&self, wish: &str) {
+        self.ask_at(&format!("1/{wish}"));
+    }
+
+    fn ask_at(&self, path: &str) {
         self.host.run(|| {
             let mut stream = TcpStream::connect("127.0.0.1:8401").unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-            write!(stream, "GET /1/{wish} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n").unwrap();
+            write!(stream, "GET /{path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n").unwrap();
             // However it ends.
             let _ = stream.read_to_end(&mut Vec::new());
+        });
+    }
+
+    /// Sends this, and leaves once the proxy has done with it what can be done: that many sessions are there, and
+    /// the server has been reached.
+    fn leave(&self, case: &Leaving) {
+        self.host.run(|| {
+            let mut stream = TcpStream::connect(("127.0.0.1", case.port)).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            stream.write_all(case.sends.as_bytes()).unwrap();
+            match case.then {
+                Then::Stays => {
+                    let _ = stream.read_to_end(&mut Vec::new());
+                }
+                Then::Leaves(backend) | Then::Resets(backend) => {
+                    eventually("the session to be there", Duration::from_secs(20), || {
+                        self.number(backend, "scur") == 1
+                    });
+                    if case.sends.contains("/endless") {
+                        stream.read_exact(&mut [0; 100]).unwrap();
+                    }
+                    if matches!(case.then, Then::Resets(_)) {
+                        Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+                    }
+                }
+            }
         });
     }
 
@@ -80,31 +129,138 @@ impl Side {
     }
 }
 
+/// What a client does once it has asked.
+#[derive(Clone, Copy)]
+enum Then {
+    /// Reads to the end.
+    Stays,
+    /// Closes once its session is in this backend.
+    Leaves(&'static str),
+    /// The same, with a reset.
+    Resets(&'static str),
+}
+
+struct Leaving {
+    name: &'static str,
+    port: u16,
+    sends: &'static str,
+    then: Then,
+    /// Columns in which 2.6 differs from 3.5, which counts as we do.
+    newer: &'static [&'static str],
+}
+
+const fn leaving(name: &'static str, port: u16, sends: &'static str, then: Then) -> Leaving {
+    Leaving { name, port, sends, then, newer: &[] }
+}
+
+const HALF: &str = "POST /1/plain HTTP/1.1\r\nHost: lab\r\nContent-Length: 9\r\n\r\nhalf";
+const CHUNKS: &str = "POST /1/plain HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n";
+const WHOLE: &str = "POST /whole/1/plain HTTP/1.1\r\nHost: lab\r\nContent-Length: 9\r\n\r\nhalf";
+const ENDLESS: &str = "GET /1/endless HTTP/1.1\r\nHost: lab\r\n\r\n";
+
+/// Clients that leave, and servers of connections that break off.
+const LEAVING: [Leaving; 9] = [
+    // 2.6 says -1 and counts it in no class.
+    Leaving { newer: &["hrsp_4xx"], ..leaving("in its body", 8401, HALF, Then::Leaves("be")) },
+    Leaving { newer: &["hrsp_4xx"], ..leaving("in its body, reset", 8401, HALF, Then::Resets("be")) },
+    Leaving { newer: &["hrsp_4xx"], ..leaving("between chunks", 8401, CHUNKS, Then::Leaves("be")) },
+    leaving("in the response", 8401, ENDLESS, Then::Leaves("be")),
+    leaving("in the response, reset", 8401, ENDLESS, Then::Resets("be")),
+    Leaving {
+        newer: &["hrsp_4xx", "ereq"],
+        ..leaving("before its body is whole", 8401, WHOLE, Then::Leaves("whole"))
+    },
+    leaving("body not whole in time", 8401, WHOLE, Then::Stays),
+    leaving("server resets at once", 8402, "at once", Then::Stays),
+    leaving("server resets behind some bytes", 8402, "later", Then::Stays),
+];
+
+/// Resets each connection on port 9001, at once or behind some bytes.
+fn start_resetting(host: &Host) {
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9001")).unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut asked = [0; 64];
+            let n = stream.read(&mut asked).unwrap_or(0);
+            if asked[..n].starts_with(b"later") {
+                let _ = stream.write_all(b"some bytes");
+                // The proxy has them: it has passed them on.
+                let _ = stream.read(&mut asked);
+            }
+            let _ = Socket::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    });
+}
+
+/// Waits until both sides count the same; fails with what differs.
+fn assert_same(what: &str, sides: &[Side; 2], newer: &[&str]) {
+    let mut apart = Vec::new();
+    // The last of it is counted after the client has seen the end.
+    for _ in 0..150 {
+        let [theirs, ours] = sides.each_ref().map(Side::counters);
+        apart = theirs
+            .iter()
+            .filter(|(name, value)| {
+                ours.get(*name) != Some(value) && !newer.iter().any(|n| name.ends_with(n))
+            })
+            .map(|(name, value)| format!("{name}: {:?} instead of {value}", ours.get(name)))
+            .collect();
+        if apart.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("after {what}: {apart:#?}");
+}
+
+fn on_both(sides: &[Side; 2], act: impl Fn(&Side) + Sync) {
+    std::thread::scope(|scope| {
+        for side in sides {
+            let act = &act;
+            scope.spawn(move || act(side));
+        }
+    });
+}
+
 #[test]
 fn what_breaks_off_is_counted_as_by_haproxy() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
     let sides =
         [Side::start(&lab, "theirs", &Program::reference("haproxy")), Side::start(&lab, "ours", &proxy())];
     for wish in WISHES {
-        std::thread::scope(|scope| {
-            for side in &sides {
-                scope.spawn(move || side.ask(wish));
-            }
-        });
-        let mut apart = Vec::new();
-        // The last of it is counted after the client has seen the end.
-        for _ in 0..150 {
-            let [theirs, ours] = sides.each_ref().map(Side::counters);
-            apart = theirs
-                .iter()
-                .filter(|(name, value)| ours.get(*name) != Some(value))
-                .map(|(name, value)| format!("{name}: {:?} instead of {value}", ours.get(name)))
-                .collect();
-            if apart.is_empty() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        on_both(&sides, |side| side.ask(wish));
+        assert_same(wish, &sides, &[]);
+    }
+    for case in &LEAVING {
+        for side in &sides {
+            side.host.tell(SOCKET, "clear counters all");
         }
-        assert!(apart.is_empty(), "after {wish}: {apart:#?}");
+        on_both(&sides, |side| side.leave(case));
+        assert_same(case.name, &sides, case.newer);
+    }
+}
+
+#[test]
+fn who_waited_is_not_counted_as_chosen() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let sides =
+        [Side::start(&lab, "theirs", &Program::reference("haproxy")), Side::start(&lab, "ours", &proxy())];
+    on_both(&sides, |side| {
+        let keeper = side.host.run(|| {
+            let mut stream = TcpStream::connect("127.0.0.1:8401").unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            stream.write_all(b"GET /narrow/1/endless HTTP/1.1\r\nHost: lab\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0; 100]).unwrap();
+            stream
+        });
+        std::thread::scope(|scope| {
+            scope.spawn(|| side.ask_at("narrow/1/plain"));
+            eventually("the second to wait", Duration::from_secs(20), || side.number("narrow", "qcur") == 1);
+            Socket::from(keeper).set_linger(Some(Duration::ZERO)).unwrap();
+        });
+    });
+    assert_same("one that waited for the server", &sides, &[]);
+    for side in &sides {
+        assert_eq!((side.number("narrow", "lbtot"), side.number("narrow", "connect")), (1, 2));
     }
 }

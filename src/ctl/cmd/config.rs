@@ -380,10 +380,15 @@ fn server_line(server: &Server, line: &str) -> String {
         line = rewrite::replace_word(&line, 1, server.name());
     }
     let (weight, initial, admin) = server.with_state(|s| (s.user_weight(), s.initial_weight(), s.admin()));
-    if let (ServerAddr::Ip(before), Address::Ip(now)) = (&ir.addr, server.address())
-        && *before != now
-    {
-        line = rewrite::replace_word(&line, 2, &now.to_string());
+    if let (ServerAddr::Ip(before), Address::Ip(now)) = (&ir.addr, server.address()) {
+        let written = ir.port_offset.map_or(before.port(), |offset| offset as u16);
+        let followed = ir.port_offset.is_some() || before.port() == 0;
+        if (before.ip(), written, followed) != (now.ip(), now.port(), server.ports_follow()) {
+            let sign = if server.ports_follow() { "+" } else { "" };
+            let place = now.to_string();
+            let end = place.rfind(':').map_or(place.len(), |at| at + 1);
+            line = rewrite::replace_word(&line, 2, &format!("{}{sign}{}", &place[..end], &place[end..]));
+        }
     }
     if weight != initial {
         line = rewrite::set_argument(&line, 3, "weight", &weight.to_string());

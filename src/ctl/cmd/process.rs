@@ -1,7 +1,9 @@
 //! The process: environment, backends, messages of the start.
 
+use super::super::Control;
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use super::session::sockets_variable;
 use crate::ir::global::Level;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -28,15 +30,31 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn show_env(call: &mut Call<'_>) -> Reply {
-    let name = call.arg(0);
-    if !name.is_empty() {
-        return match std::env::var_os(name) {
-            Some(value) => Reply::list(format!("{name}={}\n", value.to_string_lossy())),
-            None => Reply::error("Variable not found\n"),
-        };
+    let own = own_variables(call.control);
+    let set = std::env::vars_os()
+        .map(|(k, v)| (k.to_string_lossy().into_owned(), v.to_string_lossy().into_owned()));
+    let set = set.filter(|(name, _)| own.iter().all(|(own, _)| own != name));
+    let all: Vec<(String, String)> =
+        set.chain(own.iter().map(|(name, value)| ((*name).to_owned(), value.clone()))).collect();
+    let line = |(name, value): &(String, String)| format!("{name}={value}\n");
+    let wanted = call.arg(0);
+    if wanted.is_empty() {
+        return Reply::list(all.iter().map(line).collect::<String>());
     }
-    let line = |(k, v): (std::ffi::OsString, std::ffi::OsString)| {
-        format!("{}={}\n", k.to_string_lossy(), v.to_string_lossy())
-    };
-    Reply::list(std::env::vars_os().map(line).collect::<String>())
+    match all.iter().find(|(name, _)| name == wanted) {
+        Some(found) => Reply::list(line(found)),
+        None => Reply::error("Variable not found\n"),
+    }
+}
+
+/// What the program adds to its environment (manual, 2.4).
+fn own_variables(control: &Control) -> Vec<(&'static str, String)> {
+    let global = &control.live.config.global;
+    vec![
+        ("HAPROXY_BRANCH", crate::HAPROXY_VERSION.split('.').take(2).collect::<Vec<_>>().join(".")),
+        ("HAPROXY_STARTUP_VERSION", crate::HAPROXY_VERSION.to_owned()),
+        ("HAPROXY_LOCALPEER", global.localpeer.clone().unwrap_or_else(|| control.program.node.clone())),
+        ("HAPROXY_CFGFILES", control.program.files.join(";")),
+        ("HAPROXY_CLI", sockets_variable(&control.live)),
+    ]
 }

@@ -250,7 +250,15 @@ fn health(proxy: &Arc<Proxy>, server: &Arc<Server>, value: &str) -> Reply {
     }
 }
 
-/// `addr ADDRESS [port PORT]`.
+const PORTLESS_CHECK: &str = ", can't change <port> to port map because it is incompatible with current health check \
+     port configuration (use 'port' statement from the 'server' directive).";
+
+/// Its check goes to the server's own port.
+fn lacks_check_port(server: &Server) -> bool {
+    server.is_checked() && server.probing.read().check_port.is_none()
+}
+
+/// `addr ADDRESS [port PORT]`; a port with a sign is added to that of the client's connection.
 fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
     const BY: &str = " by 'stats socket command'\n";
     if arg(args, 0).is_empty() {
@@ -264,20 +272,22 @@ fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
         Address::Unix(_) | Address::Unknown => None,
     };
     let mut port = before.map_or(0, |b| b.port());
+    let followed = server.ports_follow();
+    let mut follow = followed;
     let port_asked = arg(args, 1) == "port";
+    let mut kept = None;
     if port_asked {
         let text = arg(args, 2);
-        match text.parse::<u16>() {
-            _ if text.starts_with(['+', '-']) => {
-                return Reply::error(format!(
-                    "can't change <port> to port map '{text}': the ports of this server do not follow the client's{BY}"
-                ));
+        let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
+        let whole = !digits.is_empty() && digits.bytes().all(|c| c.is_ascii_digit());
+        match digits.parse::<u16>() {
+            _ if !whole => return Reply::error(format!("problem converting port '{text}' to an int\n")),
+            Err(_) => return Reply::error(format!("Invalid port '{text}'{BY}")),
+            Ok(_) if !sign.is_empty() && !followed && lacks_check_port(server) => kept = Some(PORTLESS_CHECK),
+            Ok(number) => {
+                port = if sign == "-" { number.wrapping_neg() } else { number };
+                follow = !sign.is_empty();
             }
-            Ok(number) => port = number,
-            Err(_) if !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit()) => {
-                return Reply::error(format!("Invalid port '{text}'{BY}"));
-            }
-            Err(_) => return Reply::error(format!("problem converting port '{text}' to an int\n")),
         }
     }
     let mut message = match before {
@@ -285,15 +295,21 @@ fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
         Some(b) => format!("IP changed from '{}' to '{wanted}'", b.ip()),
         None => format!("IP changed from '(none)' to '{wanted}'"),
     };
-    if port_asked {
-        match before {
-            Some(b) if b.port() == port => message.push_str(", no need to change the port"),
-            Some(b) => message.push_str(&format!(", port changed from '{}' to '{port}'", b.port())),
-            None => message.push_str(&format!(", port changed from '0' to '{port}'")),
+    let after = SocketAddr::new(wanted, port);
+    let shown = |port: u16, follow: bool| format!("{}{port}", if follow { "+" } else { "" });
+    let was = before.map_or(0, |b| b.port());
+    match kept {
+        Some(why) => message.push_str(why),
+        None if !port_asked => {}
+        None if (was, followed) == (port, follow) => message.push_str(", no need to change the port"),
+        None => {
+            let change =
+                format!(", port changed from '{}' to '{}'", shown(was, followed), shown(port, follow));
+            message.push_str(&change);
         }
     }
-    let after = SocketAddr::new(wanted, port);
-    if before != Some(after) {
+    if before != Some(after) || follow != followed {
+        server.set_ports_follow(follow);
         server.set_address(Address::Ip(after));
         if server.with_state(|s| s.admin().any(Admin::RESOLUTION_MAINT)) {
             proxy.change_server(server, |s, now| s.clear_flag(Admin::RESOLUTION_MAINT, None, now));

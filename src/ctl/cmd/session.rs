@@ -165,6 +165,6 @@ fn sockets(live: &Live) -> String {
 
 /// What `HAPROXY_CLI` holds: the sockets, for programs that are started from here.
 #[must_use]
-pub fn sockets_variable(live: &Live) -> String {
+pub(super) fn sockets_variable(live: &Live) -> String {
     live.config.global.stats_sockets.iter().map(|s| address(&s.addr)).collect::<Vec<_>>().join(";")
 }

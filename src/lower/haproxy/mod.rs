@@ -17,6 +17,7 @@ mod context;
 mod draft;
 mod dynamic_bases;
 mod errors;
+mod extensions;
 mod global;
 mod healthcheck;
 mod http_errors;

@@ -56,7 +56,7 @@ pub fn server_line(
     let line: String = words.iter().map(|word| format!(" {}", quoted(word))).collect();
     let text = format!("backend {}\n mode {mode}\n server{line}\n", quoted(name));
     let source = Source { name: "CLI".into(), text: text.into_bytes() };
-    let loaded = load_from(vec![source], env, origin);
+    let loaded = load_from(vec![source], env, origin.clone());
     let alerts = loaded.diagnostics.iter().filter(|d| d.severity == Severity::Alert);
     let about = format!("'server {name}/{}' : ", words[0]);
     let said: Vec<&str> =
@@ -64,6 +64,12 @@ pub fn server_line(
     let server =
         loaded.config.and_then(|mut c| Arc::unwrap_or_clone(c.proxies.pop()?).backend?.servers.pop());
     let Some(mut server) = server else { return Err(said.join("\n")) };
+    if let Some(tlvs) =
+        origin.map(|origin| origin.server.link.proxy_tlvs.clone()).filter(|tlvs| !tlvs.is_empty())
+    {
+        // Those of the line are further ones.
+        server.link_mut().proxy_tlvs.splice(0..0, tlvs);
+    }
     // The number is given when it joins, unless the line has one.
     if !words.iter().any(|word| word == "id") {
         server.id = 0;

@@ -113,7 +113,12 @@ fn start(
         origin.settings(&context.proxy, half, standing)
     });
     match found {
-        Ok(settings) => Ok(settings.map_or_else(Template::default, Template::starting_from)),
+        Ok(settings) => {
+            let mut template = settings.map_or_else(Template::default, Template::starting_from);
+            // What it starts from may have some; they are known when the rules are.
+            template.notice_formats(true);
+            Ok(template)
+        }
         Err(message) => {
             let span = span_at(setting, 0);
             context.say(Diagnostic::alert(Reason::UnknownReference, span, message).head(Head::At));

@@ -275,9 +275,9 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "be-unpublished" => backend.unpublished = true,
         "server" | "server-template" => {
             let own = line.args.last().is_some_and(server::has_formats);
-            draft.rules.extend((own || draft.template.has_formats()).then_some(line));
             let settings = line.args.last().map_or(&[][..], Value::settings);
             let template = origin::of_server(context, settings, draft, config);
+            draft.rules.extend((own || template.has_formats()).then_some(line));
             draft.backend.servers.extend(server::lower(context, line, &template, &config.resolvers));
         }
         "tcp-request inspect-delay" => common.tcp_request_inspect_delay = line.time(0),

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
-use tandem_parser::haproxy::{Modifier, Statement, Tree, Value, section};
+use tandem_parser::haproxy::{Modifier, Statement, Tree, section};
 use tandem_parser::span::Span;
 use tandem_parser::suggest::nearest;
 
 use super::super::expr::{Language, LfUse, Owner, Site};
 use super::super::rules::RuleSet;
 use super::check_rules::CheckRules;
-use super::connection::{Tlvs, connection_names, tlvs};
+use super::connection::connection_names;
 use super::context::Context;
+use super::extensions::Extensions;
 use super::http_errors::Pages;
 use super::introduction;
 use super::log_profile;
 use super::names::Names;
-use super::origin::{self, Origin};
 use super::server;
 use super::surroundings::Surroundings;
 use crate::ir::check::Check;
@@ -80,10 +80,7 @@ struct Lists {
     use_backends: Vec<UseBackend>,
     use_servers: Vec<UseServer>,
     force_be_switch: Vec<Cond>,
-    /// Extensions of the PROXY header that `default-server` has, by its name.
-    default_tlvs: HashMap<String, Tlvs>,
-    /// And those of servers, by the first word of their lines.
-    server_tlvs: Vec<(String, Tlvs)>,
+    extensions: Extensions,
     /// `sni` and `pool-conn-name` of `default-server`.
     default_names: HashMap<String, Word>,
     force_persist: Vec<Cond>,
@@ -98,23 +95,6 @@ struct Lists {
     hash_expr: Option<Expr>,
     log_format_sd: Option<LogFormat>,
     error_log_format: Option<LogFormat>,
-}
-
-impl Lists {
-    /// Extensions that a line starts with: those of what it names with `from`, which is here, or of the `default-server`
-    /// called `name`.
-    fn origin_tlvs(&self, settings: &[Statement], name: &str) -> Tlvs {
-        let named = |name: &str| self.default_tlvs.get(name).cloned().unwrap_or_default();
-        let Some(word) = origin::from(settings).and_then(|from| from.text(0)) else { return named(name) };
-        match Origin::read(word) {
-            Ok(Origin::Backend(None)) => named(""),
-            Ok(Origin::Server(None, name)) => {
-                let server = self.server_tlvs.iter().rfind(|(server, _)| server == name);
-                server.map_or_else(|| named(name), |(_, tlvs)| tlvs.clone())
-            }
-            _ => Tlvs::new(),
-        }
-    }
 }
 
 /// `stick` rules are only judged: an expression, a table that is looked for elsewhere, a condition.
@@ -162,6 +142,7 @@ pub(super) fn lower(
             inherited: false,
         };
         let mut reader = Reader {
+            proxies: &config.proxies,
             language: Language::new(&world, owner, Default::default()),
             lists: Lists::default(),
             unknown: Vec::new(),
@@ -341,18 +322,8 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
     }
     if let Some(backend) = &mut proxy.backend {
         lists.check.store(&mut backend.check);
+        lists.extensions.store(backend);
         backend.use_servers = lists.use_servers;
-        for (name, tlvs) in lists.server_tlvs {
-            // `server-template` writes numbers behind the name.
-            let is_numbered = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-            let named =
-                |server: &&mut crate::ir::Server| server.name.strip_prefix(&name).is_some_and(is_numbered);
-            backend
-                .servers
-                .iter_mut()
-                .filter(named)
-                .for_each(|server| server.link_mut().proxy_tlvs.clone_from(&tlvs));
-        }
         backend.hash_expr = lists.hash_expr.map(Box::new);
         backend.force_persist = lists.force_persist;
         backend.ignore_persist = lists.ignore_persist;
@@ -407,6 +378,8 @@ fn condition(language: &mut Language<'_>, line: &Statement, site: Site) -> Optio
 
 struct Reader<'w> {
     language: Language<'w>,
+    /// All of the configuration; those that stand above have their rules.
+    proxies: &'w [Arc<Proxy>],
     lists: Lists,
     /// Backends that do not exist.
     unknown: Vec<(String, Span)>,
@@ -448,7 +421,7 @@ impl Reader<'_> {
         }
         let words = line.words(0);
         let span = line.span;
-        let Self { language, lists, .. } = self;
+        let Self { language, lists, proxies, .. } = self;
         match line.name() {
             "acl" => {
                 let all: Vec<_> = line.word(0).into_iter().chain(line.words(1)).cloned().collect();
@@ -494,24 +467,15 @@ impl Reader<'_> {
             "force-be-switch" => {
                 lists.force_be_switch.extend(condition(language, line, Site::UseBackend).flatten());
             }
-            "default-server" => {
-                let settings = line.settings(0);
-                let name = settings.first().filter(|first| first.name() == "name");
-                let name = name.and_then(|name| name.text(0)).unwrap_or_default();
-                for (setting, word) in server::names(line) {
-                    lists.default_names.insert(setting.to_owned(), word.clone());
+            "default-server" | "server" | "server-template" => {
+                if line.name() == "default-server" {
+                    for (setting, word) in server::names(line) {
+                        lists.default_names.insert(setting.to_owned(), word.clone());
+                    }
+                } else {
+                    connection_names(language, line, &lists.default_names);
                 }
-                let mut all = lists.origin_tlvs(settings, name);
-                all.extend(tlvs(language, line));
-                lists.default_tlvs.insert(name.to_owned(), all);
-            }
-            "server" | "server-template" => {
-                let mut all = lists.origin_tlvs(line.args.last().map_or(&[][..], Value::settings), "");
-                connection_names(language, line, &lists.default_names);
-                all.extend(tlvs(language, line));
-                let name = line.text(0).unwrap_or_default();
-                // A template's name may be the beginning of a later server's.
-                lists.server_tlvs.push((name.to_owned(), all));
+                lists.extensions.read(language, line, proxies);
             }
             "force-persist" => {
                 lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())

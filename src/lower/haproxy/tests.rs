@@ -7,7 +7,8 @@ use std::path::Path;
 use tandem_parser::diagnostic::Reason;
 use tandem_parser::haproxy::{Arg, Effect, keywords, section};
 
-use super::{Loaded, Source, load};
+use super::{Loaded, Source, load, server_line};
+use crate::ir::Mode;
 use crate::ir::check::{Rule, Step};
 use crate::lower::Env;
 
@@ -119,6 +120,29 @@ fn rules_of_a_check_take_nothing_from_the_request_of_defaults() {
     assert!(steps("sends").concat().starts_with("OPTIONS"), "{:?}", steps("sends"));
     assert!(steps("none").concat().starts_with("GET"), "{:?}", steps("none"));
     assert_eq!(steps("none").len(), 2);
+}
+
+#[test]
+fn extensions_of_the_proxy_header_pass_on_to_servers_that_start_from_others() {
+    let loaded = load_text(
+        "defaults\n mode http\n\
+         backend far\n default-server weight 3 send-proxy-v2 set-proxy-v2-tlv-fmt(0xE1) one\n\
+         default-server name special set-proxy-v2-tlv-fmt(0xE2) two\n\
+         server standing 127.0.0.1:1 set-proxy-v2-tlv-fmt(0xE3) three\n\
+         backend near\n server a 127.0.0.1:1 from be:far\n server b 127.0.0.1:1 from srv:far/special\n\
+         server c 127.0.0.1:1 from srv:far/standing set-proxy-v2-tlv-fmt(0xE4) four\n server d 127.0.0.1:1\n",
+    );
+    let config = loaded.config.expect("valid");
+    let half = |at: usize| config.proxies[at].backend.as_deref().unwrap();
+    let kinds =
+        |server: &crate::ir::Server| server.link.proxy_tlvs.iter().map(|tlv| tlv.kind).collect::<Vec<_>>();
+    let of_near: Vec<_> = half(1).servers.iter().map(kinds).collect();
+    assert_eq!(of_near, [vec![0xe1], vec![0xe2], vec![0xe1, 0xe3, 0xe4], vec![]]);
+    let words = ["x", "127.0.0.1:1", "set-proxy-v2-tlv-fmt(0xE5)", "five"].map(str::to_owned);
+    let origin = half(0).default_server.clone();
+    let added = server_line("near", Mode::Http, &words, origin, &Anything).unwrap();
+    assert_eq!(kinds(&added), [0xe1, 0xe5]);
+    assert_eq!(added.weight, 3);
 }
 
 #[test]

@@ -253,6 +253,7 @@ impl Subject<'_, '_, '_> {
         }
         self.external_check();
         self.check_sections();
+        self.log_servers();
         let needs_port = |server: &&Server| {
             let check = server.check.as_ref();
             let section = check.and_then(|check| self.config.healthchecks.get(check.section.as_ref()?));
@@ -286,6 +287,22 @@ impl Subject<'_, '_, '_> {
             let severity = if literal { Severity::Alert } else { Severity::Warning };
             self.say(severity, Reason::Incomplete, span, message);
         }
+    }
+
+    /// Lines go to all servers of a backend in the same way.
+    fn log_servers(&mut self) {
+        let Some(backend) = self.proxy.backend.as_ref().filter(|backend| backend.takes_logs) else { return };
+        let Some(pair) = backend.servers.windows(2).find(|pair| pair[0].datagrams != pair[1].datagrams)
+        else {
+            return;
+        };
+        let message = format!(
+            "log backend '{}': failed to initialize: cannot mix server types within a log backend, '{}' srv's network \
+             type differs from previous server.",
+            self.proxy.name, pair[1].name
+        );
+        let span = self.server_span(&pair[1]);
+        self.say(Severity::Alert, Reason::InvalidValue, span, message);
     }
 
     /// Sections whose rules servers are checked by.

@@ -215,9 +215,22 @@ pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) ->
         // The end of the chunks may be on its way; the next read tells.
         Waited::Enough => Ok(!matches!(facts.body, Body::Chunked) || !was_cut(conn, facts)),
         Waited::Left => Ok(false),
-        Waited::TimedOut => Err(Failure::new(Who::ClientTimeout, Phase::Request)),
+        Waited::TimedOut => {
+            count_late(conn, txn);
+            Err(Failure::new(Who::ClientTimeout, Phase::Request))
+        }
         Waited::Malformed => Err(Failure::new(Who::Proxy, Phase::Request)),
     }
+}
+
+/// The client's time was up before its request was whole.
+fn count_late(conn: &Conn, txn: &mut Txn) {
+    // There never was a whole request.
+    txn.times.request = None;
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.ereq.inc();
+    }
+    conn.listener.counters.ereq.inc();
 }
 
 /// Did the client close before the last line of its chunks?

@@ -496,7 +496,12 @@ fn finish(txn: &mut Txn, logged: bool) {
     txn.ended = Some(clock::now());
     let status = txn.status;
     let who = txn.failure.who;
-    let by_client = matches!(who, Who::Client | Who::ClientTimeout) && txn.failure.phase != Phase::Request;
+    let by_client = match who {
+        // One that leaves before its request is whole has left this backend, if it was in one.
+        Who::Client => true,
+        Who::ClientTimeout => txn.failure.phase != Phase::Request,
+        _ => false,
+    };
     let by_server = matches!(who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
     // The end came before that of the response.
     let broken = by_server && who == Who::Server && txn.times.data.is_some();

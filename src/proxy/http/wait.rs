@@ -147,7 +147,7 @@ pub(super) fn poll_upload(
             Ok(())
         }
         Poll::Ready(Err(PumpError::Truncated | PumpError::Read)) => {
-            Err((Failure::new(Who::Client, Phase::Headers).status(0), Loss::Empty))
+            Err((Failure::new(Who::Client, Phase::Headers), Loss::Empty))
         }
         Poll::Ready(Err(PumpError::Malformed)) => {
             Err((Failure::new(Who::Proxy, Phase::Headers).status(400), Loss::Empty))

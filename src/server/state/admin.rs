@@ -95,6 +95,9 @@ impl ServerState {
             return;
         }
         let was_stopping = self.op == Op::Stopping || before.any(Admin::DRAIN);
+        if !self.settings.checked {
+            effects.push(Effect::PauseChecks);
+        }
         self.last_change = now;
         self.go_down(now);
         effects.push(Effect::CountDown);

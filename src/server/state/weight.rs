@@ -93,13 +93,14 @@ impl ServerState {
     }
 
     fn reweigh(&mut self, now: Instant) -> Vec<Effect> {
-        if self.admin.any(Admin::MAINT) {
-            // It counts from the return on.
-            return Vec::new();
-        }
         let before = (self.weight, self.op);
         self.recompute_weight(now);
-        if (self.weight, self.op) == before { Vec::new() } else { vec![Effect::Rebalance] }
+        // It is shown at once, and counts from the return on.
+        if self.admin.any(Admin::MAINT) || (self.weight, self.op) == before {
+            Vec::new()
+        } else {
+            vec![Effect::Rebalance]
+        }
     }
 
     pub(super) fn recompute_weight(&mut self, now: Instant) {
