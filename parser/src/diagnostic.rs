@@ -70,6 +70,8 @@ pub enum Head {
     Close,
     /// `config : [FILE:LINE] : MESSAGE`
     At,
+    /// `config : Parsing [FILE:LINE]: MESSAGE`
+    Format,
     /// `config : MESSAGE`
     Plain,
 }

@@ -21,6 +21,7 @@ pub fn headline(diagnostic: &Diagnostic, sources: &Sources, pid: u32) -> String 
     match (diagnostic.head, place) {
         (Head::Parsing, Some(place)) => format!("{label} ({pid}) : config : parsing {place} : {message}"),
         (Head::Close, Some(place)) => format!("{label} ({pid}) : config : parsing {place}: {message}"),
+        (Head::Format, Some(place)) => format!("{label} ({pid}) : config : Parsing {place}: {message}"),
         (Head::At, Some(place)) => format!("{label} ({pid}) : config : {place} : {message}"),
         _ => format!("{label} ({pid}) : config : {message}"),
     }

@@ -127,9 +127,9 @@ fn word(arg: &Arg) -> String {
         .into(),
         Arg::Int(_, low, high) => (*low).max(1).min(*high).to_string(),
         Arg::Time(_) => "10s".into(),
-        Arg::Size => "16384".into(),
+        Arg::Size | Arg::SizeIn(..) => "65536".into(),
         Arg::Addr | Arg::Addrs => "127.0.0.1:8003".into(),
-        Arg::Choice(words) => words[0].into(),
+        Arg::Choice(words) | Arg::List(words) => words[0].into(),
         Arg::MustCond => "if local".into(),
         Arg::Maybe(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),
     }

@@ -168,7 +168,12 @@ impl Reader<'_> {
             return Ok(None);
         }
         let inside = self.pos + 1;
-        let Some(len) = self.text[inside..].find('}') else { return Err(self.truncated(start)) };
+        let Some(len) = self.text[inside..].find('}') else {
+            return Err(ShapeError::new(
+                Fault::Truncated(self.text[inside..].to_owned()),
+                start..self.text.len(),
+            ));
+        };
         self.pos = inside + len + 1;
         let mut out = Vec::new();
         let mut at = inside;
@@ -208,7 +213,8 @@ impl Reader<'_> {
             }
             other => {
                 let end = (at.end + 1).min(self.text.len());
-                Err(ShapeError::new(Fault::UnclosedExpression(other), at.end..end))
+                let text = self.text[at.clone()].to_owned();
+                Err(ShapeError::new(Fault::UnclosedExpression(text, other), at.end..end))
             }
         }
     }

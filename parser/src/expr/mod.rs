@@ -44,8 +44,8 @@ pub enum Fault {
     ModifierWithoutItem(String),
     /// An item that is cut off by the end of the text.
     Truncated(String),
-    /// A `%[` whose expression is followed by this instead of `]`.
-    UnclosedExpression(Option<char>),
+    /// A `%[` with this expression, which is followed by that instead of `]`.
+    UnclosedExpression(String, Option<char>),
     /// A character that may not stand in the name of `%(name)`.
     BadItemName(char),
     /// More pieces than a line can need.
@@ -73,13 +73,13 @@ impl fmt::Display for Fault {
                 "unexpected alias name near '{c}'. Maybe you want to write a single '%', use the syntax '%%'"
             ),
             Self::ModifierWithoutItem(text) => {
-                write!(f, "argument modifier without alias name near '%{{{text}}}'")
+                write!(f, "parse argument modifier without alias name near '%{{{text}}}'")
             }
             Self::Truncated(text) => write!(f, "truncated line after '{text}'"),
-            Self::UnclosedExpression(Some(c)) => {
-                write!(f, "expected ']' after the expression, but found '{c}'")
+            Self::UnclosedExpression(text, Some(c)) => {
+                write!(f, "expected ']' after '{text}', but found '{c}'")
             }
-            Self::UnclosedExpression(None) => f.write_str("missing ']' after the expression"),
+            Self::UnclosedExpression(text, None) => write!(f, "missing ']' after '{text}'"),
             Self::TooManyItems(most) => write!(f, "more than {most} items"),
             Self::BadItemName(c) => write!(f, "invalid character in custom name near '{c}'"),
         }

@@ -113,10 +113,10 @@ fn log_formats_are_text_and_items() {
         ("100% sure", Fault::StrayPercent(' ')),
         ("%5", Fault::StrayPercent('5')),
         ("a %", Fault::Truncated("%".into())),
-        ("%{+Q", Fault::Truncated("%{+Q".into())),
+        ("%{+Q", Fault::Truncated("+Q".into())),
         ("%{+Q} r", Fault::ModifierWithoutItem("+Q".into())),
-        ("%[src", Fault::UnclosedExpression(None)),
-        ("%[src lower]", Fault::UnclosedExpression(Some(' '))),
+        ("%[src", Fault::UnclosedExpression("src".into(), None)),
+        ("%[src lower]", Fault::UnclosedExpression("src".into(), Some(' '))),
         ("%[hdr(a]", Fault::UnclosedParenthesis),
         ("%(a b)ci", Fault::BadItemName(' ')),
     ];

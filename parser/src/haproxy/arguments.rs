@@ -1,320 +1,15 @@
 //! Words of a line into typed values, as a keyword's grammar says.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fmt;
 
 use super::grammar::{Arg, Keyword};
 use super::lenient;
-use super::messages::{Fault, Parts, message};
-use super::tree::{Condition, Modifier, Section, Statement, Value};
-use crate::diagnostic::{Diagnostic, Head, Reason};
-use crate::lex::{Variables, Word, span_of};
-use crate::span::Span;
-use crate::suggest::nearest;
+use super::messages::Fault;
+use super::subject::{Subject, Title, did_you_mean, one_of};
+use super::tree::{Condition, Modifier, Statement, Value};
+use crate::diagnostic::{Diagnostic, Reason};
+use crate::lex::{Word, span_of};
 use crate::value::{self, ValueError};
-
-/// What a time looks like.
-const TIMES: &str = "a time is a number and one of the units us, ms, s, m, h, d";
-
-/// What messages start with. It is put into words only where there is something to say: a large file has a setting for
-/// every few bytes.
-pub(super) enum Title<'a> {
-    /// `maxconn`
-    Keyword(&'a str),
-    /// `server app/s1`
-    Server { proxy: &'a str, name: &'a str },
-    /// `bind :80' in section 'frontend`
-    Bind { addresses: &'a str, kind: &'a str },
-    /// `server app/s1' : 'inter`
-    Setting { line: &'a Title<'a>, name: &'a str },
-}
-
-impl Title<'_> {
-    /// `server app/s1`, if it is one.
-    fn server(&self) -> Option<String> {
-        match self {
-            Self::Server { .. } => Some(self.to_string()),
-            Self::Setting { line, .. } => line.server(),
-            Self::Keyword(_) | Self::Bind { .. } => None,
-        }
-    }
-
-    /// The first word of the line.
-    pub(super) fn line(&self) -> &str {
-        match self {
-            Self::Keyword(name) => name,
-            Self::Server { .. } => "server",
-            Self::Bind { .. } => "bind",
-            Self::Setting { line, .. } => line.line(),
-        }
-    }
-}
-
-impl fmt::Display for Title<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Keyword(name) => f.write_str(name),
-            Self::Server { proxy, name } => write!(f, "server {proxy}/{name}"),
-            Self::Bind { addresses, kind } => write!(f, "bind {addresses}' in section '{kind}"),
-            Self::Setting { line, name } => write!(f, "{line}' : '{name}"),
-        }
-    }
-}
-
-/// What is being read, for messages.
-pub(super) struct Subject<'a> {
-    /// What messages start with.
-    pub name: Title<'a>,
-    /// Form of the first line.
-    pub head: Head,
-    /// Where the line stands, when no word does.
-    pub span: Span,
-    /// For `$NAME` inside addresses.
-    pub vars: &'a dyn Variables,
-    /// Where the line stands.
-    pub section: Option<&'a Section>,
-    /// What is worth saying although the line is good.
-    pub warnings: RefCell<Vec<Diagnostic>>,
-}
-
-impl<'a> Subject<'a> {
-    pub(super) fn new(name: Title<'a>, head: Head, span: Span, vars: &'a dyn Variables) -> Self {
-        Self { name, head, span, vars, section: None, warnings: RefCell::default() }
-    }
-
-    /// The same for a line of `section`.
-    pub(super) fn of(self, section: Option<&'a Section>) -> Self {
-        Self { section, ..self }
-    }
-
-    /// `15min`: a character after a complete time.
-    fn trailing(&self, word: &Word, c: char) {
-        let message = format!(
-            "unexpected character '{c}' after the timer value '{word}', only (us=microseconds,ms=milliseconds,\
-             s=seconds,m=minutes,h=hours,d=days) are supported."
-        );
-        let diagnostic = Diagnostic::warning(Reason::Retired, word.span, message).head(self.head);
-        self.warnings.borrow_mut().push(diagnostic.help("newer versions of HAProxy refuse it"));
-    }
-
-    /// Something that HAProxy takes and that cannot be meant.
-    fn doubt(&self, reason: Reason, span: Span, cause: &str) {
-        let diagnostic =
-            Diagnostic::warning(reason, span, format!("'{}' {cause}", self.name)).head(self.head);
-        self.warnings.borrow_mut().push(diagnostic);
-    }
-
-    fn alert(&self, reason: Reason, span: Span, cause: &str) -> Diagnostic {
-        Diagnostic::alert(reason, span, format!("'{}' {cause}", self.name)).head(self.head)
-    }
-
-    /// An alert in HAProxy's own words, if it has them for this keyword: about a word, and what stands before it in the
-    /// line, or about a word that is not there.
-    fn own(
-        &self,
-        keyword: &Keyword,
-        fault: Fault,
-        reason: Reason,
-        word: Option<&Word>,
-        before: &str,
-    ) -> Option<Diagnostic> {
-        let (at, server) = (self.name.to_string(), self.name.server().unwrap_or_default());
-        let section = self.section.map(|section| {
-            let name = section.name.as_ref().map(Word::text).unwrap_or_default();
-            format!("{} '{name}'", section.kind.name)
-        });
-        let line = format!("{} {before}", keyword.name);
-        let parts = Parts {
-            word: word.map(Word::text).unwrap_or_default(),
-            at: &at,
-            server: &server,
-            key: keyword.name,
-            line: line.trim_end(),
-            section: section.as_deref().unwrap_or_default(),
-        };
-        let span = word.map_or(self.span, |word| word.span);
-        let path = match &self.name {
-            Title::Setting { line, name } => {
-                let line = if line.line() == "default-server" { "server" } else { line.line() };
-                Cow::Owned(format!("{line}/{name}"))
-            }
-            _ => Cow::Borrowed(keyword.name),
-        };
-        let (message, spaced) = message(&path, fault, &parts)?;
-        let head = if spaced { self.head } else { Head::Close };
-        Some(Diagnostic::alert(reason, span, message).head(head))
-    }
-
-    /// Times of most lines of proxies are spoken of in another way than those of others.
-    fn is_timeout_of_proxy(&self, keyword: &Keyword) -> bool {
-        keyword.name.starts_with("timeout ") && self.section.is_some_and(|section| section.kind.is_proxy())
-    }
-
-    fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
-        if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, None, "") {
-            return own.help(format!("usage: {} {}", keyword.name, keyword.usage()));
-        }
-        let cause = match arg {
-            Arg::Int(..) => "expects an integer argument.".to_owned(),
-            Arg::Time(_) if self.is_timeout_of_proxy(keyword) => {
-                "expects an integer value (in milliseconds)".to_owned()
-            }
-            Arg::Time(_) => "expects <time> as argument.".to_owned(),
-            Arg::Word("value") | Arg::Size if keyword.name.starts_with("tune.") => {
-                "expects an integer argument.".to_owned()
-            }
-            Arg::Choice(words) => format!("expects {}.", one_of(words)),
-            Arg::MustCond => "requires either 'if' or 'unless' followed by a condition.".to_owned(),
-            _ if keyword.args.len() == 1 => format!("expects {} as argument.", keyword.usage()),
-            _ => format!("expects {} as arguments.", keyword.usage()),
-        };
-        self.alert(Reason::MissingArgument, self.span, &cause)
-    }
-
-    fn plain(&self, reason: Reason, span: Span, message: String) -> Diagnostic {
-        Diagnostic::alert(reason, span, message).head(self.head)
-    }
-
-    fn invalid(&self, keyword: &Keyword, arg: &Arg, word: &Word, error: &ValueError) -> Diagnostic {
-        let reason = match error {
-            ValueError::Overflow | ValueError::Underflow => Reason::OutOfRange,
-            _ => Reason::InvalidValue,
-        };
-        let fault = match (arg, error) {
-            (Arg::Int(..), ValueError::Overflow) => Some(Fault::Range),
-            (Arg::Int(..), _) => Some(Fault::Wrong),
-            (Arg::Time(_), ValueError::Overflow) => Some(Fault::Overflow),
-            (Arg::Time(_) | Arg::Size, ValueError::Unexpected(_)) => Some(Fault::Character),
-            _ => None,
-        };
-        if let Some(own) = fault.and_then(|fault| self.own(keyword, fault, reason, Some(word), "")) {
-            return match arg {
-                Arg::Time(_) => own.label(error.cause()).help(TIMES),
-                _ => own.label(error.cause()),
-            };
-        }
-        // Settings and the lines of proxies have words of their own.
-        let plain = !self.is_timeout_of_proxy(keyword) && matches!(self.name, Title::Keyword(_));
-        let diagnostic = match (arg, error) {
-            (Arg::Time(_), ValueError::Overflow) if plain => {
-                let name = keyword.name;
-                let message = format!(
-                    "timer overflow in argument <{word}> to <{name}>, maximum value is 2147483647 ms (~24.8 days)."
-                );
-                self.plain(reason, word.span, message).head(Head::Close)
-            }
-            (Arg::Time(_), ValueError::Unexpected(c)) if plain => {
-                let message = format!("unexpected character '{c}' in argument to <{}>.", keyword.name);
-                self.plain(reason, word.span, message)
-                    .head(Head::Close)
-                    .help(TIMES)
-            }
-            (Arg::Time(_), ValueError::Overflow) => self.plain(
-                reason,
-                word.span,
-                format!(
-                    "timer overflow in argument '{word}' to '{}' (maximum value is 2147483647 ms or ~24.8 days)",
-                    self.name
-                ),
-            ),
-            (Arg::Time(unit), ValueError::Underflow) => {
-                let unit = format!("{unit:?}").to_lowercase();
-                self.plain(
-                    reason,
-                    word.span,
-                    format!(
-                        "timer underflow in argument '{word}' to '{}' (minimum non-null value is 1 {unit})",
-                        self.name
-                    ),
-                )
-            }
-            (Arg::Time(_), ValueError::Unexpected(c)) => self
-                .plain(reason, word.span, format!("unexpected character '{c}' in '{}'", self.name))
-                .help(TIMES),
-            (Arg::Size, ValueError::Unexpected(c)) => self
-                .alert(reason, word.span, &format!(": unexpected character '{c}' in '{word}'."))
-                .help("a size is a number and one of the units k, m, g"),
-            (Arg::Int(..), _) => {
-                self.alert(reason, word.span, &format!("expects an integer argument (got '{word}')."))
-            }
-            (_, error) => self.alert(reason, word.span, &format!(": {}", error.cause())),
-        };
-        diagnostic.label(error.cause())
-    }
-
-    fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
-        let (cause, near) = did_you_mean(word, table.iter().map(|row| row.name));
-        let own = self.own(keyword, Fault::Wrong, Reason::UnknownKeyword, Some(word), "");
-        let is_own = own.is_some();
-        let diagnostic = own.unwrap_or_else(|| {
-            let colon = if keyword.name == "bind" { ":" } else { " :" };
-            let message = format!("'{}'{colon} unknown keyword '{word}'{cause}", self.name);
-            self.plain(Reason::UnknownKeyword, word.span, message)
-        });
-        match near {
-            Some(near) if is_own => diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near),
-            Some(near) => diagnostic.edit(word.span, near),
-            None => diagnostic,
-        }
-    }
-
-    /// Words where nothing may follow.
-    fn extra(&self, keyword: &Keyword, before: &[Word], rest: &[Word], word: &Word) -> Diagnostic {
-        let reason = Reason::TooManyArguments;
-        let span = span_of(rest, word.span);
-        let said = before.iter().map(Word::text).collect::<Vec<_>>().join(" ");
-        // Behind the address of a log stands the facility.
-        let fault = if keyword.name == "log" && before.len() < 2 { Fault::Wrong } else { Fault::Extra };
-        let own = self.own(keyword, fault, reason, Some(word), &said);
-        let diagnostic = own.unwrap_or_else(|| {
-            let cause = match before.last() {
-                Some(value) if self.is_timeout_of_proxy(keyword) => {
-                    format!(": unexpected extra argument '{word}' after value '{value}'.")
-                }
-                _ => format!("cannot handle unexpected argument '{word}'."),
-            };
-            self.alert(reason, span, &cause)
-        });
-        let candidates: &[&str] = match keyword.args.last() {
-            Some(Arg::Cond) => &["if", "unless"],
-            Some(Arg::Maybe(Arg::Choice(_))) => {
-                keyword.args.iter().find_map(Arg::choices).unwrap_or_default()
-            }
-            _ => &[],
-        };
-        if let Some(near) = nearest(word, candidates.iter().copied()) {
-            return diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near);
-        }
-        match keyword.usage() {
-            usage if usage.is_empty() => diagnostic,
-            usage => diagnostic.help(format!("usage: {} {usage}", keyword.name)),
-        }
-    }
-}
-
-/// `; did you mean 'X' maybe ?` or nothing, and X.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> (String, Option<&'a str>) {
-    match nearest(word, candidates) {
-        Some(near) => (format!("; did you mean '{near}' maybe ?"), Some(near)),
-        None => (String::new(), None),
-    }
-}
-
-/// `'a', 'b' or 'c'`
-pub(super) fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => format!("'{only}'"),
-        [first @ .., last] => {
-            let first = first.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>();
-            format!("{} or '{last}'", first.join(", "))
-        }
-    }
-}
 
 /// Reads the arguments of `keyword`. A list that has no settings at its end must be used up.
 ///
@@ -324,7 +19,7 @@ pub(super) fn read(
     keyword: &'static Keyword,
     words: &[Word],
 ) -> Result<Vec<Value>, Box<Diagnostic>> {
-    let mut reader = Reader { subject, rest: words };
+    let mut reader = Reader { subject, rest: words, before: None };
     let values = reader.all(keyword)?;
     match (reader.rest.first(), keyword.args.last()) {
         (None, _) => Ok(values),
@@ -348,6 +43,8 @@ pub(super) fn read(
 struct Reader<'a, 'w> {
     subject: &'a Subject<'a>,
     rest: &'w [Word],
+    /// The word before the one that is read, the keyword apart.
+    before: Option<&'w Word>,
 }
 
 impl<'w> Reader<'_, 'w> {
@@ -378,7 +75,9 @@ impl<'w> Reader<'_, 'w> {
             _ => {}
         }
         let Some(word) = self.take() else { return self.missing(keyword, arg) };
-        self.scalar(keyword, arg, word)
+        let value = self.scalar(keyword, arg, word);
+        self.before = Some(word);
+        value
     }
 
     /// An optional argument is absent if the line ends, or if the next word is none of its choices.
@@ -419,7 +118,7 @@ impl<'w> Reader<'_, 'w> {
         let strict = match value::integer(word) {
             Ok(number) if (low..=high).contains(&number) => return Ok(number),
             Ok(number) => self.out_of_range(keyword, word, number, low, high),
-            Err(error) => self.subject.invalid(keyword, arg, word, &error),
+            Err(error) => self.subject.invalid(keyword, arg, word, "", &error),
         };
         let loose = lenient::loosely(keyword, self.subject.name.line());
         let Some(number) = loose.and_then(|loose| loose.read(word, low, high)) else {
@@ -430,8 +129,43 @@ impl<'w> Reader<'_, 'w> {
         Ok(number)
     }
 
+    fn size(
+        &self,
+        keyword: &Keyword,
+        arg: &Arg,
+        word: &Word,
+        low: u64,
+        high: u64,
+    ) -> Result<Value, Box<Diagnostic>> {
+        let size = match value::size(word) {
+            Ok(size) => size,
+            Err(_) if lenient::takes_any_size(keyword) && !word.starts_with('-') => {
+                let digits = word.find(|c: char| !c.is_ascii_digit()).unwrap_or(word.len());
+                let size = word[..digits].parse().unwrap_or_default();
+                self.subject.doubt(Reason::InvalidValue, word.span, &format!("reads '{word}' as {size}."));
+                size
+            }
+            Err(error) => return Err(self.subject.invalid(keyword, arg, word, "", &error).into()),
+        };
+        if (low..=high).contains(&size) {
+            return Ok(Value::Size(size, word.span));
+        }
+        let reason = Reason::OutOfRange;
+        let own = self.subject.own(keyword, Fault::Range, reason, Some(word), "");
+        let general = || {
+            let cause = match high {
+                _ if size == 0 => "expects a positive integer argument.".to_owned(),
+                u64::MAX => format!("value must be at least {low} (was {size})."),
+                _ => format!("value must be between {low} and {high} (was {size})."),
+            };
+            self.subject.alert(reason, word.span, &cause)
+        };
+        Err(own.unwrap_or_else(general).into())
+    }
+
     fn scalar(&self, keyword: &Keyword, arg: &Arg, word: &Word) -> Result<Value, Box<Diagnostic>> {
-        let invalid = |error: ValueError| Box::new(self.subject.invalid(keyword, arg, word, &error));
+        let before = self.before.map(Word::text).unwrap_or_default();
+        let invalid = |error: ValueError| Box::new(self.subject.invalid(keyword, arg, word, before, &error));
         match arg {
             Arg::Int(_, low, high) => {
                 Ok(Value::Int(self.number(keyword, arg, word, *low, *high)?, word.span))
@@ -449,7 +183,12 @@ impl<'w> Reader<'_, 'w> {
                 }
                 Ok(Value::Time(time, word.span))
             }
-            Arg::Size => Ok(Value::Size(value::size(word).map_err(invalid)?, word.span)),
+            Arg::Size => self.size(keyword, arg, word, 0, u64::from(u32::MAX)),
+            Arg::SizeIn(low, high) => self.size(keyword, arg, word, *low, *high),
+            Arg::List(words) => match word.split(',').find(|item| !words.contains(item)) {
+                Some(item) => Err(self.wrong_choice(keyword, word, item, words).into()),
+                None => Ok(Value::Word(word.clone())),
+            },
             Arg::Addr => {
                 let text = self.expand(word);
                 let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
@@ -464,7 +203,7 @@ impl<'w> Reader<'_, 'w> {
             }
             Arg::Choice(words) => match words.iter().find(|choice| **choice == word.text()) {
                 Some(choice) => Ok(Value::Choice(choice, word.span)),
-                None => Err(self.wrong_choice(keyword, word, words).into()),
+                None => Err(self.wrong_choice(keyword, word, word, words).into()),
             },
             _ => Ok(Value::Word(word.clone())),
         }
@@ -526,14 +265,16 @@ impl<'w> Reader<'_, 'w> {
         self.subject.alert(Reason::OutOfRange, word.span, &cause)
     }
 
-    fn wrong_choice(&self, keyword: &Keyword, word: &Word, words: &[&'static str]) -> Diagnostic {
-        let (cause, near) = did_you_mean(word, words.iter().copied());
+    /// `item`: the word, or the part of it that is none of the possible ones.
+    fn wrong_choice(&self, keyword: &Keyword, word: &Word, item: &str, words: &[&'static str]) -> Diagnostic {
+        let (cause, near) = did_you_mean(item, words.iter().copied());
         let reason = Reason::InvalidValue;
         let own = self.subject.own(keyword, Fault::Wrong, reason, Some(word), "");
         let diagnostic = own.unwrap_or_else(|| {
-            self.subject.alert(reason, word.span, &format!("does not support '{word}'{cause}"))
+            self.subject.alert(reason, word.span, &format!("does not support '{item}'{cause}"))
         });
         match near {
+            Some(near) if item != word.text() => diagnostic.help(format!("did you mean '{near}'?")),
             Some(near) => diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near),
             None => diagnostic.help(format!("possible: {}", one_of(words))),
         }
@@ -551,7 +292,7 @@ impl<'w> Reader<'_, 'w> {
                 let name = Title::Setting { line: &self.subject.name, name: row.name };
                 let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars)
                     .of(self.subject.section);
-                let mut reader = Reader { subject: &subject, rest: self.rest };
+                let mut reader = Reader { subject: &subject, rest: self.rest, before: None };
                 let mut args = reader.all(row)?;
                 self.rest = reader.rest;
                 if name_has_parentheses {

@@ -12,14 +12,18 @@ pub enum Arg {
     Int(&'static str, i64, i64),
     /// A time; a bare number has this unit.
     Time(Unit),
-    /// A size in bytes.
+    /// A size in bytes, of four gigabytes at the most.
     Size,
+    /// A size in bytes within limits.
+    SizeIn(u64, u64),
     /// An address.
     Addr,
     /// Addresses separated by commas.
     Addrs,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Several of these words, with commas between them.
+    List(&'static [&'static str]),
     /// The argument may be missing. Nothing but optional arguments may follow.
     Maybe(&'static Arg),
     /// Any number of words.
@@ -147,23 +151,25 @@ const POSITIVE: &[&str] = &[
     "tcplog",
 ];
 
+/// Whether `no` and `default` may stand before a line that begins with this word.
+pub(super) fn may_be_negated(word: &str) -> bool {
+    matches!(
+        word,
+        "option"
+            | "log"
+            | "busy-polling"
+            | "set-dumpable"
+            | "strict-limits"
+            | "insecure-fork-wanted"
+            | "numa-cpu-mapping"
+    )
+}
+
 impl Keyword {
     /// Whether `no` and `default` may stand before it.
     #[must_use]
     pub fn negatable(&self) -> bool {
-        !self.positive_option()
-            && matches!(
-                self.name.split(' ').next(),
-                Some(
-                    "option"
-                        | "log"
-                        | "busy-polling"
-                        | "set-dumpable"
-                        | "strict-limits"
-                        | "insecure-fork-wanted"
-                        | "numa-cpu-mapping"
-                )
-            )
+        !self.positive_option() && self.name.split(' ').next().is_some_and(may_be_negated)
     }
 
     /// An option that is only ever switched on.
@@ -186,12 +192,13 @@ impl Arg {
         match self {
             Self::Word(what) | Self::Int(what, ..) => format!("<{what}>"),
             Self::Time(_) => "<time>".into(),
-            Self::Size => "<size>".into(),
+            Self::Size | Self::SizeIn(..) => "<size>".into(),
             Self::Addr => "<addr>[:<port>]".into(),
             Self::Addrs => "<addr>:<port>[,...]".into(),
             // Facilities and levels would fill the screen.
             Self::Choice(words) if words.len() > 6 => format!("<{}...>", words[..3].join("|")),
             Self::Choice(words) => words.join("|"),
+            Self::List(words) => format!("<{}>[,...]", words.join("|")),
             Self::Maybe(arg) => format!("[{}]", arg.usage()),
             Self::Rest => "[...]".into(),
             Self::Some(what) => format!("<{what}>..."),

@@ -32,8 +32,82 @@ const fn number(below: bool, above: bool) -> Loose {
     Loose { word: false, tail: false, below, above, missing: false }
 }
 
+/// A number and nothing else, or nothing at all.
+const OPTIONAL: Loose = Loose { word: false, tail: false, below: false, above: false, missing: true };
+
 /// Line (empty: the keyword begins it), keyword, how its number is read.
 const NUMBERS: &[(&str, &str, Loose)] = &[
+    ("", "tune.http.cookielen", loose(true, true, true, false)),
+    ("", "tune.http.logurilen", loose(true, true, true, false)),
+    ("", "tune.runqueue-depth", loose(true, true, true, false)),
+    ("", "tune.buffers.limit", loose(true, false, true, true)),
+    ("", "tune.buffers.reserve", loose(true, false, true, true)),
+    ("", "tune.h1.be.glitches-threshold", loose(true, false, true, true)),
+    ("", "tune.h1.fe.glitches-threshold", loose(true, false, true, true)),
+    ("", "tune.h2.be.glitches-threshold", loose(true, false, true, true)),
+    ("", "tune.h2.be.initial-window-size", loose(true, false, true, true)),
+    ("", "tune.h2.be.max-concurrent-streams", loose(true, false, true, true)),
+    ("", "tune.h2.fe.glitches-threshold", loose(true, false, true, true)),
+    ("", "tune.h2.fe.initial-window-size", loose(true, false, true, true)),
+    ("", "tune.h2.fe.max-concurrent-streams", loose(true, false, true, true)),
+    ("", "tune.h2.fe.max-total-streams", loose(true, false, true, true)),
+    ("", "tune.h2.initial-window-size", loose(true, false, true, true)),
+    ("", "tune.h2.max-concurrent-streams", loose(true, false, true, true)),
+    ("", "tune.max-rules-at-once", loose(true, false, true, false)),
+    ("", "tune.pattern.cache-size", loose(true, false, true, false)),
+    ("", "tune.ssl.cachesize", loose(true, false, true, false)),
+    ("", "tune.ssl.hard-maxrecord", loose(true, false, true, false)),
+    ("", "tune.ssl.keyupdate-rate-limit", loose(true, false, true, false)),
+    ("", "tune.ssl.maxrecord", loose(true, false, true, false)),
+    ("", "tune.ssl.ssl-ctx-cache-size", loose(true, false, true, false)),
+    ("", "tune.ssl.ocsp-update.mindelay", loose(true, false, true, false)),
+    ("", "tune.ssl.ocsp-update.maxdelay", loose(true, false, true, false)),
+    ("", "tune.h2.be.max-frames-at-once", loose(true, true, true, true)),
+    ("", "tune.h2.fe.max-frames-at-once", loose(true, true, true, true)),
+    ("", "tune.h2.fe.max-rst-at-once", loose(true, true, true, true)),
+    ("", "tune.max-checks-per-thread", loose(true, true, true, true)),
+    ("", "tune.quic.be.cc.cubic-min-losses", loose(false, false, true, false)),
+    ("", "tune.quic.be.cc.max-frame-loss", loose(false, false, true, false)),
+    ("", "tune.quic.be.cc.reorder-ratio", loose(false, false, true, false)),
+    ("", "tune.quic.be.sec.glitches-threshold", loose(false, false, true, false)),
+    ("", "tune.quic.be.stream.max-concurrent", loose(false, false, true, false)),
+    ("", "tune.quic.fe.cc.cubic-min-losses", loose(false, false, true, false)),
+    ("", "tune.quic.fe.cc.max-frame-loss", loose(false, false, true, false)),
+    ("", "tune.quic.fe.cc.reorder-ratio", loose(false, false, true, false)),
+    ("", "tune.quic.fe.sec.glitches-threshold", loose(false, false, true, false)),
+    ("", "tune.quic.fe.sec.retry-threshold", loose(false, false, true, false)),
+    ("", "tune.quic.fe.stream.max-concurrent", loose(false, false, true, false)),
+    ("", "tune.quic.fe.stream.max-total", loose(false, false, true, false)),
+    ("", "tune.memory.hot-size", loose(false, false, true, false)),
+    ("", "tune.peers.max-updates-at-once", loose(false, false, true, false)),
+    ("", "tune.glitches.kill.cpu-usage", loose(true, false, false, false)),
+    ("", "tune.pool-high-fd-ratio", loose(true, false, false, false)),
+    ("", "tune.pool-low-fd-ratio", loose(true, false, false, false)),
+    ("", "tune.maxpollevents", loose(true, false, false, false)),
+    ("", "tune.fail-alloc", loose(true, false, false, true)),
+    ("", "tune.ring.queues", loose(true, false, false, true)),
+    ("", "tune.events.max-events-at-once", loose(false, false, false, false)),
+    ("", "tune.quic.be.stream.data-ratio", loose(false, false, false, false)),
+    ("", "tune.quic.fe.stream.data-ratio", loose(false, false, false, false)),
+    ("", "tune.comp.maxlevel", loose(false, false, false, false)),
+    ("", "tune.http.maxhdr", loose(false, false, false, false)),
+    ("", "tune.lua.maxmem", number(true, true)),
+    ("", "tune.vars.check-max-size", OPTIONAL),
+    ("", "tune.vars.global-max-size", OPTIONAL),
+    ("", "tune.vars.proc-max-size", OPTIONAL),
+    ("", "tune.vars.reqres-max-size", OPTIONAL),
+    ("", "tune.vars.sess-max-size", OPTIONAL),
+    ("", "tune.vars.txn-max-size", OPTIONAL),
+    ("", "tune.lua.forced-yield", OPTIONAL),
+    ("", "tune.renice.runtime", OPTIONAL),
+    ("", "tune.renice.startup", OPTIONAL),
+    ("", "tune.stick-counters", OPTIONAL),
+    ("", "tune.streams-elasticity", number(false, true)),
+    ("", "httpclient.retries", loose(true, true, true, false)),
+    ("", "anonkey", loose(true, false, false, false)),
+    ("", "ocsp-update.mindelay", loose(true, false, true, false)),
+    ("", "ocsp-update.maxdelay", loose(true, false, true, false)),
+    ("", "shm-stats-file-max-objects", loose(true, true, true, false)),
     ("", "max-age", loose(true, true, true, true)),
     ("", "maxconn", loose(true, true, true, false)),
     ("", "mworker-max-reloads", loose(true, true, true, true)),
@@ -70,6 +144,7 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("", "max-keep-alive-queue", number(false, true)),
     ("", "stats maxconn", loose(false, false, true, false)),
     ("", "id", loose(false, false, true, false)),
+    ("bind", "mss", loose(false, false, false, false)),
     ("bind", "backlog", loose(true, false, true, false)),
     ("bind", "gid", loose(true, true, true, false)),
     ("bind", "maxconn", loose(true, false, true, false)),
@@ -77,6 +152,8 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("bind", "uid", loose(true, true, true, false)),
     ("bind", "id", number(false, true)),
     ("bind", "accept-netscaler-cip", loose(false, true, true, false)),
+    ("server", "log-bufsize", loose(false, false, true, false)),
+    ("server", "shard", loose(true, true, true, true)),
     ("server", "agent-port", loose(true, true, true, false)),
     ("server", "max-reuse", loose(true, false, true, false)),
     ("server", "maxconn", loose(true, true, true, true)),
@@ -92,12 +169,16 @@ const NUMBERS: &[(&str, &str, Loose)] = &[
     ("server", "rise", loose(false, false, true, false)),
 ];
 
+/// Sizes of which any text is taken for one.
+const SIZES: &[&str] = &["tune.maxrewrite"];
+
 /// Times that have limits of their own: line (empty: the keyword begins it), keyword, least and greatest.
 const TIMES: &[(&str, &str, Duration, Duration)] = &[
     ("server", "inter", Duration::from_millis(1), Duration::MAX),
     ("server", "fastinter", Duration::from_millis(1), Duration::MAX),
     ("server", "downinter", Duration::from_millis(1), Duration::MAX),
     ("server", "agent-inter", Duration::from_millis(1), Duration::MAX),
+    ("", "tune.idletimer", Duration::ZERO, Duration::from_millis(65_535)),
     ("", "warn-blocked-traffic-after", Duration::from_millis(1), Duration::from_secs(1)),
 ];
 
@@ -146,6 +227,29 @@ const HEEDLESS: &[&str] = &[
     "guid",
     "unique-id-header",
     "warn-blocked-traffic-after",
+    "anonkey",
+    "log-send-hostname",
+    "ocsp-update.mindelay",
+    "server-state-base",
+    "server-state-file",
+    "shm-stats-file",
+    "shm-stats-file-max-objects",
+    "ssl-security-level",
+    "stats-file",
+    "tune.lua.burst-timeout",
+    "tune.lua.forced-yield",
+    "tune.lua.maxmem",
+    "tune.lua.service-timeout",
+    "tune.lua.session-timeout",
+    "tune.lua.task-timeout",
+    "tune.ssl.ocsp-update.mindelay",
+    "tune.stick-counters",
+    "tune.vars.check-max-size",
+    "tune.vars.global-max-size",
+    "tune.vars.proc-max-size",
+    "tune.vars.reqres-max-size",
+    "tune.vars.sess-max-size",
+    "tune.vars.txn-max-size",
     "errorloc",
     "errorfile",
     "email-alert to",
@@ -163,6 +267,11 @@ const HEEDLESS: &[&str] = &[
 /// Whether what stands behind the keyword's arguments is not looked at.
 pub(super) fn heedless(keyword: &Keyword) -> bool {
     keyword.sections != 0 && HEEDLESS.contains(&keyword.name)
+}
+
+/// Whether a keyword takes any text for a size.
+pub(super) fn takes_any_size(keyword: &Keyword) -> bool {
+    SIZES.contains(&keyword.name)
 }
 
 /// How a keyword reads its number, if loosely. `line` is the first word of the line.

@@ -15,6 +15,7 @@ mod parse;
 mod preprocess;
 mod print;
 pub mod section;
+mod subject;
 mod tree;
 
 pub use condition::{Facts, evaluate};

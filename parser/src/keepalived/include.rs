@@ -66,7 +66,14 @@ pub struct IncludeMatch {
 pub trait Includes {
     /// Files that match `pattern` (wildcards and braces), seen from `directory`.
     fn find(&mut self, pattern: &str, directory: &str) -> IncludeMatch;
+    /// How many lines definitions and repetitions may bring in.
+    fn most_expanded(&self) -> usize {
+        MOST_EXPANDED
+    }
 }
+
+/// More lines than definitions and repetitions bring in where somebody means them.
+pub const MOST_EXPANDED: usize = 100_000;
 
 /// Includes nothing.
 #[derive(Clone, Copy, Debug, Default)]

@@ -29,7 +29,7 @@ mod seq;
 #[cfg(test)]
 mod tests;
 
-pub use include::{IncludeKind, IncludeMatch, IncludedFile, Includes, NoIncludes};
+pub use include::{IncludeKind, IncludeMatch, IncludedFile, Includes, MOST_EXPANDED, NoIncludes};
 pub use keywords::{Effect, Keyword, Section, Shape};
 pub use print::print;
 pub use report::{Class, Report, Voice};

@@ -43,8 +43,6 @@ enum Feed {
 const MOST_NESTED: usize = 64;
 /// How many files may be read.
 const MOST_FILES: usize = 2000;
-/// Lines that definitions and repetitions may bring in.
-const MOST_EXPANDED: usize = 100_000;
 
 /// Reads logical lines.
 pub struct Reader<'a> {
@@ -173,19 +171,18 @@ impl<'a> Reader<'a> {
 
     fn count_expanded(&mut self) -> bool {
         self.expanded += 1;
-        if self.expanded == MOST_EXPANDED {
-            let text = format!(
-                "Definitions and sequences expand to more than {MOST_EXPANDED} lines - stopping here"
-            );
+        let most = self.includes.most_expanded();
+        if self.expanded == most {
+            let text = format!("Definitions and sequences expand to more than {most} lines - stopping here");
             self.report
                 .say(self.sources, Voice::Parent, Class::Fatal, Reason::Syntax, self.last, text)
                 .done();
             self.report.file_error = true;
         }
-        if self.expanded >= MOST_EXPANDED {
+        if self.expanded >= most {
             self.feeds.clear();
         }
-        self.expanded < MOST_EXPANDED
+        self.expanded < most
     }
 
     /// The next line of the file on top; `None`: it was empty, or the file has ended.
@@ -258,7 +255,7 @@ impl<'a> Reader<'a> {
                 Some(text) => (text.trim_end_matches([' ', '\t']), true),
                 None => (piece.text.as_str(), false),
             };
-            if !text.is_empty() && lines.len() <= MOST_EXPANDED {
+            if !text.is_empty() && lines.len() <= self.includes.most_expanded() {
                 // One more than may ever be brought in: using it is an error then.
                 lines.push(text.to_owned());
             }

@@ -12,15 +12,11 @@ use super::forms;
 
 /// Names that the lists hold and this program does not know, with the reason for each.
 const EXCEPTIONS: &[(&str, &str)] = &[
-    ("filter opentracing", "a library of a vendor"),
     ("listen: tcp-request content ot-group", "belongs to that library"),
     ("listen: tcp-response content ot-group", "belongs to that library"),
     ("listen: http-request ot-group", "belongs to that library"),
     ("listen: http-response ot-group", "belongs to that library"),
     ("listen: http-after-response ot-group", "belongs to that library"),
-    ("filter fcgi-app", "added by 'use-fcgi-app', never written"),
-    ("filter comp-req", "added by 'compression direction', never written"),
-    ("filter comp-res", "added by 'compression direction', never written"),
 ];
 
 /// Commands of the stats socket that are not known; the families and why.

@@ -168,11 +168,9 @@ impl Language<'_> {
         };
         if !is_acl_name(name) {
             let bad = name.chars().find(|c| !is_acl_name(&c.to_string())).unwrap_or(' ');
-            let message = format!(
-                "character '{bad}' is not permitted in acl name '{name}'. Only letters, digits, '-', '_', '.' and \
-                 ':' are."
-            );
-            self.alert::<()>(Reason::InvalidValue, name.span, message);
+            let message = format!("character '{bad}' is not permitted in acl name '{name}'.");
+            let diagnostic = Diagnostic::alert(Reason::InvalidValue, name.span, message);
+            self.say_whole(diagnostic.help("names are made of letters, digits, '-', '_', '.' and ':'"));
             return;
         }
         if name.eq_ignore_ascii_case("or") {

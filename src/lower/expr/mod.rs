@@ -135,6 +135,18 @@ pub struct Owner {
     pub inherited: bool,
 }
 
+impl Owner {
+    /// The kind of section that it is of.
+    pub(in crate::lower) fn side(&self) -> &'static str {
+        match (self.frontend, self.backend) {
+            _ if self.inherited => "defaults",
+            (true, true) => "listen",
+            (true, false) => "frontend",
+            _ => "backend",
+        }
+    }
+}
+
 /// A named ACL and where its criteria have values.
 struct Named {
     acl: Arc<Acl>,
@@ -144,6 +156,8 @@ struct Named {
 /// A message, and whether it is about the condition of a line.
 struct Said {
     diagnostic: Diagnostic,
+    /// It says itself what was being read.
+    whole: bool,
     in_condition: bool,
 }
 
@@ -211,14 +225,20 @@ impl<'w> Language<'w> {
 
     /// Puts HAProxy's words about what it was reading in front of the alerts since `from`. `words` is told whether the
     /// condition is meant. What shows only when all of a file is read, HAProxy says without them.
-    pub(in crate::lower) fn introduce(&mut self, from: usize, words: impl Fn(bool) -> Option<String>) {
+    pub(in crate::lower) fn introduce(
+        &mut self,
+        from: usize,
+        words: impl Fn(bool) -> Option<(Head, String)>,
+    ) {
         for said in self.said.iter_mut().skip(from) {
             let alert = &mut said.diagnostic;
-            let late = alert.head != Head::Parsing || alert.message.starts_with("unable to find ");
+            let late =
+                said.whole || alert.head != Head::Parsing || alert.message.starts_with("unable to find ");
             if alert.severity != Severity::Alert || alert.reason == Reason::Refused || late {
                 continue;
             }
-            if let Some(words) = words(said.in_condition) {
+            if let Some((head, words)) = words(said.in_condition) {
+                alert.head = head;
                 alert.message.insert_str(0, &words);
             }
         }
@@ -237,7 +257,12 @@ impl<'w> Language<'w> {
     }
 
     pub(in crate::lower) fn say(&mut self, diagnostic: Diagnostic) {
-        self.said.push(Said { diagnostic, in_condition: self.in_condition });
+        self.said.push(Said { diagnostic, whole: false, in_condition: self.in_condition });
+    }
+
+    /// Says something that nothing is put in front of.
+    pub(in crate::lower) fn say_whole(&mut self, diagnostic: Diagnostic) {
+        self.said.push(Said { diagnostic, whole: true, in_condition: self.in_condition });
     }
 
     pub(in crate::lower) fn alert<T>(
@@ -252,7 +277,15 @@ impl<'w> Language<'w> {
 
     /// A shape that could not be read from the text of `word`.
     fn misshapen<T>(&mut self, what: &str, word: &Word, error: &shape::ShapeError) -> Read<T> {
-        let message = format!("{what} '{word}' : {error}.");
+        let message = match (what, &error.fault) {
+            ("log-format", shape::Fault::StrayPercent(c)) => format!(
+                "unexpected alias name near '{c}' at position {} line : '{word}'. Maybe you want to write a single '%', \
+                 use the syntax '%%'.",
+                error.at.start + 1
+            ),
+            ("log-format", _) => format!("{error}."),
+            _ => format!("{what} '{word}' : {error}."),
+        };
         self.say(Diagnostic::alert(Reason::Syntax, word.part(error.at.clone()), message).label("here"));
         None
     }

@@ -206,9 +206,9 @@ impl<'a> Context<'a> {
         resolvers::complete(self, &mut config.resolvers);
         global::finish(&mut config.global);
         let pages = http_errors::lower(self, tree);
-        references::check(self, tree);
         proxy::lower(self, tree, &pages, &mut config);
         log_forward::lower(self, tree, &mut config);
+        references::check(self, tree);
         config.rings.append(&mut self.streams);
         config
     }

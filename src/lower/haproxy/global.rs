@@ -89,6 +89,26 @@ fn captures(context: &mut Context<'_>, section: &Section) {
     }
 }
 
+/// Kinds of files beside a certificate.
+const EXTRA_FILES: &[&str] = &["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"];
+
+fn extra_files(context: &mut Context<'_>, line: &Statement) {
+    if let Some(word) = line.words(0).iter().find(|word| !EXTRA_FILES.contains(&word.text())) {
+        let message = "'ssl-load-extra-files' expects one or multiple arguments (none, all, bundle, sctl, ocsp, \
+                       issuer).";
+        context.alert(Reason::InvalidValue, word.span, message);
+    }
+}
+
+fn node_name(context: &mut Context<'_>, line: &Statement) {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    if line.text(0).is_some_and(|name| name.is_empty() || !name.bytes().all(letter)) {
+        let message = "'node' requires valid node name - non-empty string with digits(0-9), letters(A-Z, a-z), \
+                       dot(.), hyphen(-) or underscode(_).";
+        context.alert(Reason::InvalidValue, span_at(line, 0), message);
+    }
+}
+
 /// `http-err-codes [+-]CODES[,CODES...]...`: codes and ranges of codes.
 fn status_codes(context: &mut Context<'_>, line: &Statement) {
     let code = |text: &str| text.parse::<u16>().ok().filter(|code| (100..=599).contains(code));
@@ -119,6 +139,21 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "ssl-default-bind-options" | "ssl-default-server-options" => tls_options(context, line),
         "cpu-map" => threads::cpu_map(context, line),
         "thread-group" => threads::group(context, line),
+        "cpu-set" => threads::cpu_set(context, line),
+        "ssl-load-extra-files" => extra_files(context, line),
+        "node" => {
+            node_name(context, line);
+            global.node = text.map(str::to_owned);
+        }
+        "tune.streams-elasticity" if matches!(line.number(0), Some(1..=99_i64)) => {
+            let message =
+                "'tune.streams-elasticity' expects 0 or a positive percentage value of 100 or above";
+            context.alert(Reason::OutOfRange, span_at(line, 0), message);
+        }
+        "stats timeout" if line.time(0).is_some_and(|time| time.is_zero()) => {
+            let message = "'stats timeout' expects a positive value";
+            context.alert(Reason::OutOfRange, span_at(line, 0), message);
+        }
         "http-err-codes" | "http-fail-codes" => status_codes(context, line),
         "daemon" => global.daemon = true,
         // Zero is HAProxy's way to say "compute it".
@@ -127,7 +162,11 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "maxsessrate" => global.maxsessrate = line.number(0).unwrap_or(0),
         "master-worker" => {
             global.master_worker = line.modifier != Modifier::No;
-            global.no_exit_on_failure = line.words(0).iter().any(|word| *word == "no-exit-on-failure");
+            global.no_exit_on_failure = text == Some("no-exit-on-failure");
+            if text.is_some() && !global.no_exit_on_failure {
+                let message = "'master-worker' only supports 'no-exit-on-failure' option";
+                context.alert(Reason::InvalidValue, span_at(line, 0), message);
+            }
         }
         "mworker-max-reloads" => global.max_reloads = line.number(0),
         "nbthread" => global.nbthread = line.number(0),
@@ -143,7 +182,6 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "log" => log_line(context, line, rings, global),
         "log-tag" => global.log_tag = text.unwrap_or_default().to_owned(),
         "log-send-hostname" => global.log_send_hostname = Some(text.unwrap_or_default().to_owned()),
-        "node" => global.node = text.map(str::to_owned),
         "description" => global.description = Some(stats::joined(line.words(0))),
         "localpeer" => global.localpeer = text.map(str::to_owned),
         "unix-bind" => context.unix = bind::unix_defaults(context, line),
@@ -151,7 +189,10 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "stats timeout" => global.stats_timeout = line.time(0).unwrap_or(global.stats_timeout),
         "stats maxconn" => global.stats_maxconn = line.number(0).unwrap_or(global.stats_maxconn),
         "tune.bufsize" => global.bufsize = bytes(context, line).unwrap_or(global.bufsize),
-        "tune.maxrewrite" => global.maxrewrite = bytes(context, line).unwrap_or(global.maxrewrite),
+        "tune.maxrewrite" => {
+            let size = line.size(0).and_then(|size| usize::try_from(size).ok());
+            global.maxrewrite = size.unwrap_or(global.maxrewrite);
+        }
         "nosplice" => global.nosplice = line.modifier != Modifier::No,
         "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
         "noreuseport" => global.noreuseport = line.modifier != Modifier::No,

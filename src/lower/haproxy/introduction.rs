@@ -1,18 +1,23 @@
 //! What HAProxy says it was reading when something in a rule is wrong.
 
 use tandem_parser::Word;
+use tandem_parser::diagnostic::Head;
 use tandem_parser::haproxy::Statement;
 
 use super::super::expr::Owner;
 
-/// The first words about a line that is wrong, or about its condition.
-pub(super) fn of(line: &Statement, owner: &Owner, in_condition: bool) -> Option<String> {
-    let side = match (owner.frontend, owner.backend) {
-        _ if owner.inherited => "defaults",
-        (true, true) => "listen",
-        (true, false) => "frontend",
-        _ => "backend",
+/// The first words about a line that is wrong, or about its condition, and how they name the place.
+pub(super) fn of(line: &Statement, owner: &Owner, in_condition: bool) -> Option<(Head, String)> {
+    let head = match line.name() {
+        "unique-id-format" | "log-format" | "log-format-sd" | "error-log-format" => Head::Format,
+        "server" | "server-template" => Head::At,
+        _ => Head::Parsing,
     };
+    Some((head, words(line, owner, in_condition)?))
+}
+
+fn words(line: &Statement, owner: &Owner, in_condition: bool) -> Option<String> {
+    let side = owner.side();
     let (name, proxy) = (line.name(), &owner.name);
     let first = line.words(0).first().map(Word::text).unwrap_or_default();
     Some(match name {
@@ -29,7 +34,11 @@ pub(super) fn of(line: &Statement, owner: &Owner, in_condition: bool) -> Option<
             format!("error detected while parsing a '{name}' rule : ")
         }
         "unique-id-format" => "failed to parse unique-id : ".to_owned(),
-        "log-format" | "log-format-sd" | "error-log-format" => "failed to parse log-format : ".to_owned(),
+        "log-format" | "log-format-sd" | "error-log-format" => format!("failed to parse {name} : "),
+        "server" | "server-template" => format!(
+            "'{name} {proxy}/{}' : error detected while parsing sni or pool-conn-name expressions : ",
+            line.text(0).unwrap_or_default()
+        ),
         "monitor fail" => "error detected while parsing a 'monitor fail' condition : ".to_owned(),
         name if name.starts_with("stick ") && in_condition => {
             "'stick': error detected while parsing sticking condition : ".to_owned()

@@ -61,8 +61,13 @@ pub(super) fn check(context: &mut Context<'_>, tree: &Tree) {
             continue;
         };
         for line in &section.statements {
-            if line.name() == "stick-table" {
-                table(context, line, "stick-table", line.settings(0));
+            match line.name() {
+                "stick-table" => table(context, line, "stick-table", line.settings(0)),
+                "filter spoe" if !line.settings(0).iter().any(|setting| setting.name() == "config") => {
+                    let message = "'filter' : 'spoe' : missing config file";
+                    context.alert(Reason::MissingArgument, line.span, message);
+                }
+                _ => {}
             }
             let Some((what, bit, name, span)) = reference(line, proxy) else { continue };
             let other = |name: &str| section.statements.iter().any(|line| line.name() == name);
@@ -260,7 +265,9 @@ fn reference<'t>(
         "stick on" | "stick match" | "stick store-request" | "stick store-response" => {
             let words = line.words(0);
             let named = words.iter().position(|word| word == "table").and_then(|at| words.get(at + 1));
-            let (name, span) = named.map_or((proxy.text(), line.span), at);
+            // Where none is named: at the end of the line, behind what may be wrong with its expression.
+            let end = words.last().map_or(line.span, |last| last.span);
+            let (name, span) = named.map_or((proxy.text(), end), at);
             Some(("stick-table", None, name, span))
         }
         "http-request" | "http-response" | "filter cache" => {

@@ -154,6 +154,39 @@ pub(super) fn cpu_map(context: &mut Context<'_>, line: &Statement) {
     }
 }
 
+/// What `cpu-set` may be told.
+const CPU_SETS: &[&str] = &[
+    "reset",
+    "only-cpu",
+    "drop-cpu",
+    "only-node",
+    "drop-node",
+    "only-cluster",
+    "drop-cluster",
+    "only-core",
+    "drop-core",
+    "only-thread",
+    "drop-thread",
+];
+
+/// `cpu-set DIRECTIVE [SET]...`
+pub(super) fn cpu_set(context: &mut Context<'_>, line: &Statement) {
+    let mut words = line.words(0).iter();
+    while let Some(word) = words.next() {
+        if !CPU_SETS.contains(&word.text()) {
+            let message = format!(
+                "'cpu-set' passed an unknown directive '{word}' (only {} supported).",
+                CPU_SETS.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+            );
+            return context.alert(Reason::InvalidValue, word.span, message);
+        }
+        if word != "reset" && words.next().is_none() {
+            let message = format!("missing CPU set after '{word}'");
+            return context.alert(Reason::MissingArgument, word.span, message);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

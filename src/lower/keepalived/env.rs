@@ -104,6 +104,10 @@ pub trait Env {
     fn route_name(&self, kind: RouteName, name: &str) -> Option<u32>;
     /// Files that match an include pattern.
     fn find(&self, pattern: &str, directory: &str) -> IncludeMatch;
+    /// How many lines definitions and repetitions may bring in.
+    fn most_expanded(&self) -> usize {
+        tandem_parser::keepalived::MOST_EXPANDED
+    }
 }
 
 /// Kinds of names iproute2 keeps.

@@ -77,6 +77,10 @@ impl Includes for EnvIncludes<'_> {
     fn find(&mut self, pattern: &str, directory: &str) -> IncludeMatch {
         self.0.find(pattern, directory)
     }
+
+    fn most_expanded(&self) -> usize {
+        self.0.most_expanded()
+    }
 }
 
 /// Reads the file (or files, if `path` is a pattern) keepalived would read for `--use-file path`.

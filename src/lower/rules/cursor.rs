@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::lex::{Word, span_of};
 use tandem_parser::span::Span;
 
@@ -14,6 +14,8 @@ use crate::ir::regex::Regex;
 pub(super) struct Cursor<'w> {
     words: &'w [Word],
     at: usize,
+    /// `http-request` and the like.
+    keyword: &'w str,
     /// The whole line.
     pub(super) line: Span,
     pub(super) site: Site,
@@ -23,7 +25,7 @@ impl<'w> Cursor<'w> {
     /// After the action's word. `None`: there is none, which has been said.
     pub(super) fn new(
         language: &mut Language<'_>,
-        keyword: &str,
+        keyword: &'w str,
         words: &'w [Word],
         line: Span,
         site: Site,
@@ -31,7 +33,7 @@ impl<'w> Cursor<'w> {
         if words.is_empty() {
             return language.alert(Reason::MissingArgument, line, format!("'{keyword}' expects an action."));
         }
-        Some(Self { words, at: 1, line, site })
+        Some(Self { words, at: 1, keyword, line, site })
     }
 
     /// The action's word.
@@ -151,14 +153,39 @@ impl<'w> Cursor<'w> {
     /// The condition, and nothing after it.
     pub(super) fn cond(&self, language: &mut Language<'_>) -> Read<Option<Cond>> {
         let rest = &self.words[self.at..];
-        if let Some(word) = rest.first().filter(|w| !matches!(w.text(), "if" | "unless")) {
-            let message = format!(
-                "'{}' expects 'if' or 'unless' followed by a condition, or the end of the line, got '{word}'.",
-                self.action()
-            );
-            return language.alert(Reason::TooManyArguments, span_of(rest, self.line), message);
+        match rest.first().filter(|word| !matches!(word.text(), "if" | "unless")) {
+            Some(word) => self.left_over(language, word, span_of(rest, self.line), ""),
+            None => language.cond(rest, self.site),
         }
-        language.cond(rest, self.site)
+    }
+
+    /// Words that nothing asks for.
+    pub(super) fn left_over<T>(
+        &self,
+        language: &mut Language<'_>,
+        word: &Word,
+        span: Span,
+        help: &str,
+    ) -> Read<T> {
+        let (keyword, action, owner) = (self.keyword, self.action(), &language.owner);
+        let message = if keyword.starts_with("tcp-") {
+            let side = owner.side();
+            let name = &owner.name;
+            format!("'{keyword} {action}' only accepts 'if' or 'unless', in {side} '{name}' (got '{word}')")
+        } else if keyword.starts_with("http-") {
+            format!(
+                "'{keyword} {action}' expects either 'if' or 'unless' followed by a condition but found '{word}'."
+            )
+        } else {
+            let message = format!(
+                "'{action}' expects 'if' or 'unless' followed by a condition, or the end of the line, got '{word}'."
+            );
+            return language.alert(Reason::TooManyArguments, span, message);
+        };
+        let head = if keyword.starts_with("http-") { Head::Close } else { Head::Parsing };
+        let diagnostic = Diagnostic::alert(Reason::TooManyArguments, span, message).head(head);
+        language.say_whole(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+        None
     }
 }
 

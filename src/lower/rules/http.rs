@@ -246,10 +246,7 @@ impl Language<'_> {
                     };
                     at_least = bytes;
                 }
-                other => {
-                    let message = format!("'wait-for-body' expects 'time' or 'at-least', got '{other}'.");
-                    return self.alert(Reason::InvalidValue, word.span, message);
-                }
+                _ => return cursor.left_over(self, word, word.span, "there are: time, at-least"),
             }
         }
         match time {

@@ -96,13 +96,7 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
     }
     match cursor.peek() {
         None => Some(()),
-        Some(word) => {
-            let message = format!(
-                "'{}' expects 'if' or 'unless' followed by a condition, or the end of the line, got '{word}'.",
-                cursor.action()
-            );
-            language.alert(Reason::TooManyArguments, word.span, message)
-        }
+        Some(word) => cursor.left_over(language, word, word.span, ""),
     }
 }
 

@@ -11,7 +11,7 @@ mod reply;
 mod shared;
 mod tcp;
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::suggest;
 
 use super::expr::{Language, Read};
@@ -83,7 +83,8 @@ fn no_such_action<T>(language: &mut Language<'_>, cursor: &mut Cursor<'_>, set: 
                 Some(near) => d.help(format!("did you mean '{near}'?")),
                 None => d.help(format!("there are: {}", known.join(", "))),
             };
-            language.say(d);
+            let http = set.keyword().starts_with("http-");
+            language.say_whole(d.head(if http { Head::Close } else { Head::Parsing }));
         }
     }
     None

@@ -101,13 +101,10 @@ fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16, deny:
                     reply.headers.push((name.text().into(), value));
                 }
             }
-            other => {
-                let message = format!("'{}' : unknown argument '{other}'.", cursor.action());
-                let d = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
+            _ => {
                 let help = "there are: status, content-type, errorfile, errorfiles, default-errorfiles, file, \
                             lf-file, string, lf-string, hdr";
-                language.say(d.help(help));
-                return None;
+                return cursor.left_over(language, word, word.span, help);
             }
         }
     }

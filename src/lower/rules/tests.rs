@@ -392,11 +392,15 @@ fn rules_are_refused_with_reasons() {
             "Alert: sample fetch <status> may not be reliably used here",
         ),
         (RuleSet::HttpRequest, "deny status 99", "Alert: Unexpected status code '99'."),
-        (RuleSet::HttpRequest, "deny iff { src 10.0.0.1 }", "Alert: 'deny' : unknown argument 'iff'."),
+        (
+            RuleSet::HttpRequest,
+            "deny iff { src 10.0.0.1 }",
+            "Alert: 'http-request deny' expects either 'if' or 'unless' followed by a condition but found 'iff'.",
+        ),
         (
             RuleSet::HttpRequest,
             "allow iff TRUE",
-            "Alert: 'allow' expects 'if' or 'unless' followed by a condition, or the end of the line, got 'iff'.",
+            "Alert: 'http-request allow' expects either 'if' or 'unless' followed by a condition but found 'iff'.",
         ),
         (
             RuleSet::HttpRequest,

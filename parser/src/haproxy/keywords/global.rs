@@ -7,6 +7,45 @@ const REST: &[Arg] = &[Arg::Rest];
 const VALUE: &[Arg] = &[Arg::Some("value")];
 const FLAG: &[Arg] = &[];
 const COUNTS: &[Arg] = &[COUNT];
+const SWITCH: &[Arg] = &[Arg::Choice(&["on", "off"])];
+const CPU_POLICIES: &[&str] = &[
+    "none",
+    "performance",
+    "group-by-ccx",
+    "group-by-2-ccx",
+    "group-by-3-ccx",
+    "group-by-4-ccx",
+    "group-by-cluster",
+    "group-by-2-clusters",
+    "group-by-3-clusters",
+    "group-by-4-clusters",
+    "efficiency",
+    "resource",
+    "first-usable-node",
+];
+const CAPABILITIES: &[&str] =
+    &["cap_net_raw", "cap_net_admin", "cap_net_bind_service", "cap_sys_admin", "none"];
+const TOKEN_ALGORITHMS: &[&str] = &[
+    "RSA1_5",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "A128KW",
+    "A192KW",
+    "A256KW",
+    "dir",
+    "ECDH-ES",
+    "ECDH-ES+A128KW",
+    "ECDH-ES+A192KW",
+    "ECDH-ES+A256KW",
+    "A128GCMKW",
+    "A192GCMKW",
+    "A256GCMKW",
+    "PBES2-HS256+A128KW",
+    "PBES2-HS384+A192KW",
+    "PBES2-HS512+A256KW",
+];
+const TOKEN_ENCRYPTIONS: &[&str] =
+    &["A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"];
 const CLIENT: &str = "the command 'httpclient' asks once, in clear, and the system's resolver";
 const NO_TLS: &str = "TLS is not spoken";
 
@@ -33,7 +72,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("localpeer", GLOBAL, &[NAME], "name of this node among peers"),
     full("ulimit-n", GLOBAL, COUNTS, "open files"),
     full("hard-stop-after", GLOBAL, &[MS], "longest soft stop"),
-    full("master-worker", GLOBAL, REST, "run under a master"),
+    full("master-worker", GLOBAL, &[Arg::Maybe(&Arg::Word("no-exit-on-failure"))], "run under a master"),
     moot("quiet", GLOBAL, FLAG, "use -q", "say nothing at start"),
     moot("zero-warning", GLOBAL, FLAG, "use -dW", "refuse to start on warnings"),
     full(
@@ -43,7 +82,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "what names of files are relative to",
     ),
     inert("cluster-secret", GLOBAL, WORD, "nothing is derived from it", "secret shared by a cluster"),
-    inert("setcap", GLOBAL, REST, "the capabilities kept are the ones needed", "capabilities to keep"),
+    inert(
+        "setcap",
+        GLOBAL,
+        &[Arg::List(CAPABILITIES)],
+        "the capabilities kept are the ones needed",
+        "capabilities to keep",
+    ),
     moot(
         "set-dumpable",
         GLOBAL,
@@ -105,7 +150,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert("maxsslconn", GLOBAL, COUNTS, NO_TLS, "TLS connections at a time"),
     inert("maxsslrate", GLOBAL, COUNTS, NO_TLS, "TLS sessions per second"),
     moot("maxcomprate", GLOBAL, COUNTS, "'compression' itself is reported", "compression rate"),
-    moot("maxcompcpuusage", GLOBAL, COUNTS, "'compression' itself is reported", "compression CPU"),
+    moot(
+        "maxcompcpuusage",
+        GLOBAL,
+        &[Arg::Int("percent", 0, 100)],
+        "'compression' itself is reported",
+        "compression CPU",
+    ),
     moot("maxzlibmem", GLOBAL, COUNTS, "'compression' itself is reported", "compression memory"),
     full("maxpipes", GLOBAL, COUNTS, "pipes for splicing"),
     full("fd-hard-limit", GLOBAL, COUNTS, "open files at the most"),
@@ -113,7 +164,17 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("max-spread-checks", GLOBAL, &[MS], "largest spread of checks"),
     // Threads and processors.
     inert("cpu-map", GLOBAL, VALUE, "threads run where the system puts them", "threads to processors"),
-    inert("cpu-policy", GLOBAL, VALUE, "threads run where the system puts them", "how to use processors"),
+    inert(
+        "cpu-policy",
+        GLOBAL,
+        &[
+            Arg::Choice(CPU_POLICIES),
+            Arg::Maybe(&Arg::Choice(&["threads-per-core"])),
+            Arg::Maybe(&Arg::Word("threads")),
+        ],
+        "threads run where the system puts them",
+        "how to use processors",
+    ),
     inert("cpu-set", GLOBAL, VALUE, "threads run where the system puts them", "processors to use"),
     inert(
         "cpu-affinity",
@@ -169,21 +230,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert(
         "dns-accept-family",
         GLOBAL,
-        &[Arg::Word("families")],
+        &[Arg::List(&["ipv4", "ipv6", "auto"])],
         "both families are used",
         "families of answers",
     ),
     inert(
         "harden.reject-privileged-ports.tcp",
         GLOBAL,
-        WORD,
+        SWITCH,
         "such clients are served",
         "reject low source ports",
     ),
     moot(
         "harden.reject-privileged-ports.quic",
         GLOBAL,
-        WORD,
+        SWITCH,
         "QUIC is not spoken",
         "reject low source ports",
     ),
@@ -227,8 +288,20 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("ocsp-update.maxdelay", GLOBAL, COUNTS, NO_TLS, "OCSP updates"),
     moot("ocsp-update.mindelay", GLOBAL, COUNTS, NO_TLS, "OCSP updates"),
     moot("ocsp-update.mode", GLOBAL, REST, NO_TLS, "OCSP updates"),
-    moot("jwt.decrypt_alg_list", GLOBAL, WORD, "tokens are not decrypted", "algorithms of encrypted tokens"),
-    moot("jwt.decrypt_enc_list", GLOBAL, WORD, "tokens are not decrypted", "encryptions of encrypted tokens"),
+    moot(
+        "jwt.decrypt_alg_list",
+        GLOBAL,
+        &[Arg::Maybe(&Arg::List(TOKEN_ALGORITHMS))],
+        "tokens are not decrypted",
+        "algorithms of encrypted tokens",
+    ),
+    moot(
+        "jwt.decrypt_enc_list",
+        GLOBAL,
+        &[Arg::Maybe(&Arg::List(TOKEN_ENCRYPTIONS))],
+        "tokens are not decrypted",
+        "encryptions of encrypted tokens",
+    ),
     moot("acme.scheduler", GLOBAL, &[Arg::Choice(&["auto", "off"])], NO_TLS, "ordering of certificates"),
     // Protocol details.
     full("h1-case-adjust", GLOBAL, &[Arg::Word("from"), Arg::Word("to")], "spelling of header names"),
@@ -290,7 +363,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert("lua-prepend-path", GLOBAL, VALUE, "scripts are not run", "where scripts look for modules"),
     // Debugging.
     moot("debug", GLOBAL, FLAG, "use -d", "debug mode"),
-    moot("anonkey", GLOBAL, COUNTS, "dumps are not anonymised", "key of anonymous dumps"),
+    moot(
+        "anonkey",
+        GLOBAL,
+        &[Arg::Int("key", 0, u32::MAX as i64)],
+        "dumps are not anonymised",
+        "key of anonymous dumps",
+    ),
     moot("debug.counters", GLOBAL, REST, "there are none", "debug counters"),
     moot(
         "profiling.tasks",
@@ -301,6 +380,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     moot("profiling.memory", GLOBAL, REST, "memory is not profiled", "profile memory"),
     moot("quick-exit", GLOBAL, FLAG, "the process always exits quickly", "exit without cleaning"),
-    moot("stress-level", GLOBAL, &[Arg::Word("level")], "there is none", "stress level"),
+    moot("stress-level", GLOBAL, &[Arg::Int("level", 0, 9)], "there is none", "stress level"),
     moot("force-cfg-parser-pause", GLOBAL, REST, "parsing never pauses", "pause while parsing"),
 ];

@@ -20,6 +20,22 @@ pub(super) const TABLE: &[Keyword] = &[
     full("recv-only", NONE, &[], "never send updates"),
 ];
 
+/// `filter trace`.
+const TRACE: &[Keyword] = &[
+    full("name", NONE, &[NAME], "what its lines begin with"),
+    full("quiet", NONE, &[], "say less"),
+    full("random-parsing", NONE, &[], "parse a random part"),
+    full("random-forwarding", NONE, &[], "forward a random part"),
+    full("hexdump", NONE, &[], "dump what is forwarded"),
+    full("max-fwd", NONE, &[COUNT], "bytes forwarded at a time"),
+];
+
+/// `filter spoe`.
+const SPOE: &[Keyword] = &[
+    full("config", NONE, &[FILE], "file that describes the agents"),
+    full("engine", NONE, &[NAME], "which of its scopes is meant"),
+];
+
 const STICK: &str = "requests are balanced without regard to where earlier ones went";
 
 pub(super) const KEYWORDS: &[Keyword] = &[
@@ -98,24 +114,33 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         ],
         "a capture slot that rules fill",
     ),
-    inert("filter compression", FRONTEND | LISTEN | BACKEND, REST, "nothing is compressed", "compress"),
-    inert("filter cache", FRONTEND | LISTEN | BACKEND, REST, "nothing is cached", "cache"),
-    inert("filter trace", FRONTEND | LISTEN | BACKEND, REST, "nothing is traced", "trace"),
+    inert("filter compression", FRONTEND | LISTEN | BACKEND, &[], "nothing is compressed", "compress"),
+    inert("filter comp-req", FRONTEND | LISTEN | BACKEND, &[], "nothing is compressed", "compress requests"),
+    inert("filter comp-res", FRONTEND | LISTEN | BACKEND, &[], "nothing is compressed", "compress responses"),
+    inert("filter cache", FRONTEND | LISTEN | BACKEND, &[Arg::Some("name")], "nothing is cached", "cache"),
+    inert("filter trace", FRONTEND | LISTEN | BACKEND, &[Arg::Settings(TRACE)], "nothing is traced", "trace"),
     full("filter bwlim-in", FRONTEND | LISTEN | BACKEND, REST, "a limit for uploads, set by rules"),
     full("filter bwlim-out", FRONTEND | LISTEN | BACKEND, REST, "a limit for downloads, set by rules"),
     refused(
         "filter spoe",
         FRONTEND | LISTEN | BACKEND,
-        &[Arg::Some("engine and config file")],
+        &[Arg::Settings(SPOE)],
         "agents would not be asked, and they may deny",
         "ask agents about requests",
     ),
     refused(
-        "filter",
+        "filter fcgi-app",
         FRONTEND | LISTEN | BACKEND,
-        &[Arg::Some("filter")],
-        "what it should stop would pass",
-        "use a filter",
+        &[NAME],
+        "applications would not be reached",
+        "the filter of 'use-fcgi-app'",
+    ),
+    refused(
+        "filter opentracing",
+        FRONTEND | LISTEN | BACKEND,
+        &[Arg::Some("configuration")],
+        "what it should trace would pass unseen",
+        "send traces to a collector",
     ),
     full("be-unpublished", LISTEN | BACKEND, &[], "keep it from 'use_backend'"),
     inert(

@@ -189,7 +189,7 @@ pub const SERVER: &[Keyword] = &[
     tls("renegotiate", FLAG),
     tls("no-renegotiate", FLAG),
     tls("allow-0rtt", FLAG),
-    tls("ktls", WORD),
+    tls("ktls", &[Arg::Choice(&["on", "off"])]),
     tls("force-sslv3", FLAG),
     tls("force-tlsv10", FLAG),
     tls("force-tlsv11", FLAG),

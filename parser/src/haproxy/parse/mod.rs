@@ -4,13 +4,14 @@ mod old;
 
 use std::collections::HashMap;
 
-use super::arguments::{self, Subject, Title, did_you_mean, one_of};
+use super::arguments;
 use super::condition::Facts;
 use super::environment::Environment;
-use super::grammar::{Effect, Keyword};
+use super::grammar::{self, Effect, Keyword};
 use super::keywords::{self, Lookup};
 use super::preprocess::Preprocessor;
 use super::section::{self, KINDS, Naming, SectionKind};
+use super::subject::{Subject, Title, did_you_mean, one_of};
 use super::tree::{Modifier, Section, Statement, Tree, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason, Severity};
 use crate::lex::{LineError, Variables, Word, span_of, split};
@@ -159,11 +160,11 @@ impl Parser<'_> {
             _ => (Modifier::None, words),
         };
         let Some(first) = words.first() else {
-            if modifier == Modifier::No {
-                self.say(Diagnostic::alert(Reason::MissingArgument, alone.span, NEGATION));
-            }
-            return;
+            return self.say(negation(Reason::MissingArgument, alone.span));
         };
+        if modifier != Modifier::None && !grammar::may_be_negated(first) {
+            return self.say(negation(Reason::NotAllowedHere, alone.span));
+        }
         if let (Modifier::None, Some(kind)) = (modifier, section::kind_of(first)) {
             // `user`, `default-server` and the like never collide; `cache`, `ring` and `peers` name settings
             // only after another word.
@@ -267,13 +268,14 @@ impl Parser<'_> {
         let head_span = span_of(&words[..count], words[0].span);
         let span = span_of(words, head_span);
         if modifier != Modifier::None && !keyword.negatable() {
-            let message = match keyword.name.strip_prefix("option ") {
+            let diagnostic = match keyword.name.strip_prefix("option ") {
                 Some(option) if keyword.positive_option() => {
-                    format!("negation/default is not supported for option '{option}'.")
+                    let message = format!("negation/default is not supported for option '{option}'.");
+                    Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message)
                 }
-                _ => NEGATION.to_owned(),
+                _ => negation(Reason::NotAllowedHere, words[0].span),
             };
-            return self.say(Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message));
+            return self.say(diagnostic);
         }
         if let Effect::Renamed { to, since } = keyword.effect {
             return self.renamed(keyword, to, since, modifier, words);
@@ -400,20 +402,29 @@ impl Parser<'_> {
     fn unknown_second(&mut self, words: &[Word], kind: &SectionKind) {
         let first = &words[0];
         let known = keywords::second_words(first, kind.bit);
+        let name = self.tree.sections.last().and_then(|section| section.name.as_ref());
+        let place = format!("{} '{}'", kind.name, name.map(Word::text).unwrap_or_default());
+        let own = |second: Option<&str>| match kind.is_proxy() {
+            true => super::messages::second(first, second, &place),
+            false => None,
+        };
+        let head = |spaced| if spaced { Head::Parsing } else { Head::Close };
         let Some(second) = words.get(1) else {
-            let message = format!("'{first}' expects {}.", one_of(&known));
-            return self.say(Diagnostic::alert(Reason::MissingArgument, first.span, message));
+            let general = || (format!("'{first}' expects {}.", one_of(&known)), true);
+            let (message, spaced) = own(None).unwrap_or_else(general);
+            let diagnostic = Diagnostic::alert(Reason::MissingArgument, first.span, message);
+            return self.say(diagnostic.head(head(spaced)).help(format!("possible: {}", known.join(", "))));
         };
         let (cause, near) = did_you_mean(second, known.iter().copied());
-        let own = if kind.is_proxy() { super::messages::second(first, second) } else { None };
-        let (message, spaced) = own.map_or((None, true), |(message, spaced)| (Some(message), spaced));
-        let message = message.unwrap_or_else(|| match first.text() {
-            "option" if near.is_some() => format!("unknown option '{second}'{cause}"),
-            "option" => format!("unknown option '{second}'."),
-            "stats" => format!("unknown stats parameter '{second}', expects {}.", one_of(&known)),
-            _ => format!("'{first}' supports {} (got '{second}')", one_of(&known)),
-        });
-        let head = if spaced { Head::Parsing } else { Head::Close };
+        let (message, spaced) = match first.text() {
+            "option" if near.is_some() => (format!("unknown option '{second}'{cause}"), true),
+            "stats" if kind.bit == section::GLOBAL => {
+                (format!("'stats' only supports {} (got '{second}')", one_of(&known)), true)
+            }
+            _ => own(Some(second))
+                .unwrap_or_else(|| (format!("'{first}' supports {} (got '{second}')", one_of(&known)), true)),
+        };
+        let head = head(spaced);
         let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message).head(head);
         if let Some(near) = near {
             diagnostic = diagnostic.help(format!("did you mean '{near}'?")).edit(second.span, near);
@@ -439,7 +450,8 @@ impl Parser<'_> {
             Diagnostic::alert(Reason::NotAllowedHere, span, message)
         } else if kind.bit == section::DEFAULTS && keyword.sections & section::LISTEN != 0 {
             let message = format!("'{name}' not allowed in 'defaults' section.");
-            Diagnostic::alert(Reason::NotAllowedHere, span, message)
+            let head = if is_server(keyword) { Head::At } else { Head::Parsing };
+            Diagnostic::alert(Reason::NotAllowedHere, span, message).head(head)
         } else if !other_half {
             let message = format!("unknown keyword '{}' in '{}' section", words[0], kind.name);
             let places = KINDS.iter().filter(|kind| kind.bit & keyword.sections != 0);
@@ -449,8 +461,15 @@ impl Parser<'_> {
         } else if matches!(name, "server" | "server-template" | "default-server" | "declare capture")
             || name.starts_with("tcp-re")
         {
-            let message =
-                format!("'{name}' not allowed because {} '{id}' has no {half} capability.", kind.name);
+            let message = match name {
+                "tcp-request connection" | "tcp-request session" => {
+                    format!("{name} is not allowed because {} {id} is not a frontend", kind.name)
+                }
+                "tcp-response content" => {
+                    format!("{name} is only allowed in 'backend' sections or 'defaults' section with a name")
+                }
+                _ => format!("'{name}' not allowed because {} '{id}' has no {half} capability.", kind.name),
+            };
             Diagnostic::alert(Reason::NotAllowedHere, span, message)
         } else {
             let hint = match name {
@@ -480,6 +499,11 @@ fn is_log_format(name: &str) -> bool {
     matches!(name, "log-format" | "log-format-sd" | "error-log-format")
 }
 
+/// `no` or `default` before something that cannot have it.
+fn negation(reason: Reason, span: Span) -> Diagnostic {
+    Diagnostic::alert(reason, span, NEGATION).head(Head::Close)
+}
+
 /// Messages about servers have their own form.
 fn is_server(keyword: &Keyword) -> bool {
     matches!(keyword.name, "server" | "server-template" | "default-server")
@@ -490,7 +514,9 @@ fn subject_name<'w>(keyword: &Keyword, arguments: &'w [Word], section: Option<&'
     let kind = section.map_or("", |section| section.kind.name);
     let proxy = section.and_then(|section| section.name.as_ref()).map(Word::text).unwrap_or_default();
     match (keyword.name, arguments) {
-        ("server", [name, _, ..]) => Title::Server { proxy, name },
+        ("server", [name, _, ..]) => Title::Server { line: "server", proxy, name },
+        ("server-template", [name, _, _, ..]) => Title::Server { line: "server-template", proxy, name },
+        ("default-server", _) => Title::Default,
         ("bind", [addresses, _, ..]) => Title::Bind { addresses, kind },
         (name, _) => Title::Keyword(name),
     }

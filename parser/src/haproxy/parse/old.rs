@@ -1,10 +1,11 @@
 //! What older versions wrote: the modern lines are read in its place.
 
-use super::super::arguments::{self, Subject, Title};
+use super::super::arguments;
 use super::super::grammar::Keyword;
 use super::super::header_rules::OldRule;
 use super::super::keywords::{self, Lookup};
 use super::super::section::SectionKind;
+use super::super::subject::{Subject, Title};
 use super::super::tree::{Modifier, Statement, Value};
 use super::Parser;
 use crate::diagnostic::{Diagnostic, Head, Reason};

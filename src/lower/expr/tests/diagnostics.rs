@@ -107,12 +107,12 @@ fn log_formats_are_refused_with_reasons() {
     let table = [
         ("%foo", "no such format variable 'foo'."),
         ("%hT", "no such format variable 'hT'."),
-        ("100% sure", "log-format '100% sure' : unexpected alias name near ' '."),
+        ("100% sure", "unexpected alias name near ' ' at position 4 line : '100% sure'."),
         (
             "%[path]",
             "sample fetch <path> may not be reliably used here because it needs 'HTTP request headers' which is not available here.",
         ),
-        ("%[src", "log-format '%[src' : missing ']' after the expression."),
+        ("%[src", "missing ']' after 'src'."),
         ("%[nope]", "failed to parse sample expression <nope]> : unknown fetch method 'nope'."),
     ];
     let machine = Machine::default();

@@ -1,27 +1,12 @@
-//! HAProxy's own words, where they differ from the general ones.
+//! HAProxy's words about lines.
 
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// An argument is missing.
-    Missing,
-    /// An argument is none of those that are possible.
-    Wrong,
-    /// A number is too small or too large.
-    Range,
-    /// A character may not stand in a time or a size.
-    Character,
-    /// A time is too long.
-    Overflow,
-    /// Something follows where nothing may.
-    Extra,
-}
+use super::Fault;
 
 /// Keyword, or line and setting (`server/inter`, `server/*` for all of them); fault; message. `{}` is the word at fault,
 /// `{c}` the first character of it that is none of a number, `{at}` what is being read, `{srv}` and `{server}` the server,
 /// `{key}` the setting, `{line}` the line up to the word, `{in}` kind and name of the section. A `~` before a message: no
 /// space before the colon after the place.
-const MESSAGES: &[(&str, Fault, &str)] = &[
+pub(super) const MESSAGES: &[(&str, Fault, &str)] = &[
     ("mode", Fault::Wrong, "unknown proxy mode '{}'."),
     ("hash-type", Fault::Wrong, "'hash-type' only supports 'consistent' and 'map-based'."),
     ("http-reuse", Fault::Wrong, "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
@@ -33,7 +18,7 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
     ),
     ("cookie", Fault::Missing, "'cookie' expects <cookie_name> as argument."),
     ("log", Fault::Wrong, "log : unknown log facility '{}'"),
-    ("log", Fault::Missing, "log : expects <address> and <facility> or global as arguments"),
+    ("log", Fault::Missing, "log : expects <address> and <facility>{or}as arguments"),
     (
         "use_backend",
         Fault::Extra,
@@ -154,7 +139,6 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
     ("http-fail-codes", Fault::Missing, "Missing status codes range for 'http-fail-codes'."),
     ("ssl-security-level", Fault::Missing, "'ssl-security-level' : missing value"),
     ("stress-level", Fault::Missing, "'stress-level' expects a level as an argument."),
-    ("server/log-bufsize", Fault::Range, "'{srv}' : log-bufsize has to be > 0."),
     (
         "stick-table/brates-factor",
         Fault::Range,
@@ -381,71 +365,150 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
     ("maxlen", Fault::Wrong, "invalid size '{}' for new sink buffer."),
     ("size", Fault::Missing, "invalid size '' for new sink buffer."),
     ("size", Fault::Character, "invalid size '{}' for new sink buffer."),
-    ("bind/ca-file", Fault::Missing, "'{at}' : missing CAfile path"),
-    ("bind/ca-verify-file", Fault::Missing, "'{at}' : missing CAfile path"),
-    ("bind/ca-sign-file", Fault::Missing, "'{at}' : missing CAfile path"),
-    ("bind/ca-sign-pass", Fault::Missing, "'{at}' : missing CAkey password"),
-    ("bind/crl-file", Fault::Missing, "'{at}' : missing CRLfile path"),
-    ("bind/mss", Fault::Missing, "'{at}' : missing MSS value"),
-    ("bind/tcp-md5sig", Fault::Missing, "'{at}' : missing TCP MD5 signature password"),
-    ("bind/tcp-ut", Fault::Missing, "'{at}' : missing TCP User Timeout value"),
-    ("bind/cc", Fault::Missing, "'{at}' : missing TCP congestion control algorithm"),
-    ("bind/tls-ticket-keys", Fault::Missing, "'{at}' : missing TLS ticket keys file path"),
-    ("bind/quic-socket", Fault::Missing, "'{at}' : missing argument, use either connection or listener."),
-    ("bind/crt", Fault::Missing, "'{at}' : missing certificate location"),
-    ("bind/ciphers", Fault::Missing, "'{at}' : missing cipher suite"),
-    ("bind/ciphersuites", Fault::Missing, "'{at}' : missing cipher suite"),
-    ("bind/quic-cc-algo", Fault::Missing, "'{at}' : missing control congestion algorithm"),
-    ("bind/curves", Fault::Missing, "'{at}' : missing curve suite"),
-    ("bind/ca-ignore-err", Fault::Missing, "'{at}' : missing error IDs list"),
-    ("bind/crt-ignore-err", Fault::Missing, "'{at}' : missing error IDs list"),
-    ("bind/expose-fd", Fault::Missing, "'{at}' : missing fd type"),
-    ("bind/interface", Fault::Missing, "'{at}' : missing interface name"),
-    ("bind/namespace", Fault::Missing, "'{at}' : missing namespace id"),
-    ("bind/guid-prefix", Fault::Missing, "'{at}' : expects an argument"),
-    ("bind/id", Fault::Missing, "'{at}' : expects an integer argument"),
-    ("bind/backlog", Fault::Missing, "'{at}' : missing value"),
-    ("bind/maxconn", Fault::Missing, "'{at}' : missing value"),
-    ("bind/nice", Fault::Missing, "'{at}' : missing value"),
-    ("bind/nbconn", Fault::Missing, "'{at}' : missing value"),
-    ("bind/accept-netscaler-cip", Fault::Missing, "'{at}' : missing value"),
-    ("bind/tcp-ut", Fault::Character, "'{at}' : expects a positive delay in milliseconds"),
-    ("bind/id", Fault::Range, "'{at}' : custom id has to be > 0"),
-    ("bind/id", Fault::Wrong, "'{at}' : expects an integer argument, found '{}'"),
-    ("bind/mss", Fault::Wrong, "'{at}' : expects an MSS with and absolute value between 1 and 65535"),
-    ("bind/mss", Fault::Range, "'{at}' : expects an MSS with and absolute value between 1 and 65535"),
-    ("bind/backlog", Fault::Range, "'{at}' : invalid value {}, must be > 0"),
-    ("bind/maxconn", Fault::Range, "'{at}' : invalid value {}, must be >= 0"),
-    ("bind/nice", Fault::Range, "'{at}' : invalid value {}, allowed range is -1024..1024"),
-    ("server/inter", Fault::Missing, "'{srv}' : 'inter' expects a delay as argument."),
-    ("server/fastinter", Fault::Missing, "'{srv}' : 'fastinter' expects a delay as argument."),
-    ("server/downinter", Fault::Missing, "'{srv}' : 'downinter' expects a delay as argument."),
-    ("server/agent-inter", Fault::Missing, "'{srv}' : 'agent-inter' expects a delay as argument."),
+    ("log", Fault::Address, "log : {cause}"),
+    ("server", Fault::Address, "'{srv}' : {cause}"),
+    ("server-template", Fault::Address, "'{srv}' : {cause}"),
+    ("source", Fault::Address, "'source {}' : {cause}"),
+    ("nameserver", Fault::Address, "'nameserver {before}' : {cause}"),
+    ("mailer", Fault::Address, "'mailer {before}' : {cause}"),
+    ("http-request", Fault::Missing, "~'http-request' expects an action, but got '' (missing argument)."),
+    ("http-response", Fault::Missing, "~'http-response' expects an action, but got '' (missing argument)."),
     (
-        "server/*",
-        Fault::Character,
-        "'{srv}' : unexpected character '{c}' in '{key}' argument of server {server}.",
+        "http-after-response",
+        Fault::Missing,
+        "~'http-after-response' expects an action, but got '' (missing argument).",
+    ),
+    ("filter compression", Fault::Extra, "'filter compression' : unknown keyword '{}'."),
+    ("filter trace", Fault::Wrong, "'filter trace' : unknown keyword '{}'."),
+    ("filter fcgi-app", Fault::Missing, "'filter' : fcgi-app : expects a <name> argument"),
+    ("filter cache", Fault::Missing, "'filter' : cache : expects a <name> argument"),
+    ("filter spoe/config", Fault::Missing, "'filter' : 'spoe' : 'config' option without value"),
+    ("filter spoe/engine", Fault::Missing, "'filter' : 'spoe' : 'engine' option without value"),
+    ("declare capture", Fault::Missing, "'declare capture' requires a direction ('request' or 'response')"),
+    ("declare capture", Fault::Wrong, "'declare capture' requires a direction ('request' or 'response')"),
+    ("node", Fault::Missing, NODE),
+    ("maxcompcpuusage", Fault::Missing, "'maxcompcpuusage' expects an integer argument between 0 and 100."),
+    ("maxcompcpuusage", Fault::Range, "'maxcompcpuusage' expects an integer argument between 0 and 100."),
+    ("spread-checks", Fault::Range, "~'spread-checks' needs a positive value in range 0..50."),
+    ("stats maxconn", Fault::Range, "'stats maxconn' expects a positive value"),
+    ("server-state-base", Fault::Missing, "'server-state-base' expects one argument: a directory path."),
+    ("server-state-file", Fault::Missing, "'server-state-file' expect one argument: a file path."),
+    ("ssl-server-verify", Fault::Missing, "'ssl-server-verify' expects 'none' or 'required' as argument."),
+    ("ssl-server-verify", Fault::Wrong, "'ssl-server-verify' expects 'none' or 'required' as argument."),
+    (
+        "ssl-default-bind-options",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-options' expects an option as an argument.",
     ),
     (
-        "server/*",
-        Fault::Overflow,
-        "'{srv}' : timer overflow in argument <{}> to <{key}> of server {server}, maximum value is 2147483647 ms (~24.8 days).",
-    ),
-    ("server/tcp-ut", Fault::Character, "'{srv}' : 'tcp-ut' : expects a positive delay in milliseconds."),
-    (
-        "server/tcp-ut",
-        Fault::Overflow,
-        "'{srv}' : timer overflow in argument '{}' to 'tcp-ut' (maximum value is 2147483647 ms or ~24.8 days).",
+        "ssl-default-server-options",
+        Fault::Missing,
+        "global statement 'ssl-default-server-options' expects an option as an argument.",
     ),
     (
-        "server/slowstart",
-        Fault::Overflow,
-        "'{srv}' : overflow in argument <{}> to <slowstart> of server {server}, maximum value is 2147483647 ms (~24.8 days).",
+        "ssl-default-bind-ciphers",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-ciphers' expects a cipher suite as an argument.",
     ),
-    ("server/inter", Fault::Range, ZERO),
-    ("server/fastinter", Fault::Range, ZERO),
-    ("server/downinter", Fault::Range, ZERO),
-    ("server/agent-inter", Fault::Range, ZERO),
+    (
+        "ssl-default-server-ciphers",
+        Fault::Missing,
+        "global statement 'ssl-default-server-ciphers' expects a cipher suite as an argument.",
+    ),
+    ("tune.http.maxhdr", Fault::Wrong, "'tune.http.maxhdr' expects a numeric value between 1 and 32767"),
+    ("tune.http.maxhdr", Fault::Range, "'tune.http.maxhdr' expects a numeric value between 1 and 32767"),
+    ("tune.comp.maxlevel", Fault::Wrong, "'tune.comp.maxlevel' expects a numeric value between 1 and 9"),
+    ("tune.comp.maxlevel", Fault::Range, "'tune.comp.maxlevel' expects a numeric value between 1 and 9"),
+    ("tune.idletimer", Fault::Range, "'tune.idletimer' expects a timer value between 0 and 65535 ms."),
+    ("tune.sched.low-latency", Fault::Wrong, ON_OFF_BUT),
+    ("tune.sched.low-latency", Fault::Missing, ON_OFF_BUT),
+    ("tune.idle-pool.shared", Fault::Wrong, ON_OFF_BUT),
+    ("tune.idle-pool.shared", Fault::Missing, ON_OFF_BUT),
+    ("tune.fail-alloc", Fault::Range, "'tune.fail-alloc' expects a numeric value between 0 and 100."),
+    (
+        "tune.glitches.kill.cpu-usage",
+        Fault::Range,
+        "'tune.glitches.kill.cpu-usage' expects a numeric value between 0 and 100",
+    ),
+    ("tune.renice.runtime", Fault::Range, RENICE),
+    ("tune.renice.startup", Fault::Range, RENICE),
+    ("tune.ring.queues", Fault::Range, "'tune.ring.queues' expects a number between 0 and 16 but got '{}'."),
+    (
+        "tune.stick-counters",
+        Fault::Range,
+        "tune.stick-counters: the number of stick-counters must be between 1 and 100 (was {})",
+    ),
+    ("tune.stick-counters", Fault::Wrong, "tune.stick-counters: '{}' is an invalid number"),
+    (
+        "tune.events.max-events-at-once",
+        Fault::Range,
+        "'tune.events.max-events-at-once' expects an integer argument between 1 and 10000.",
+    ),
+    (
+        "tune.events.max-events-at-once",
+        Fault::Wrong,
+        "'tune.events.max-events-at-once' expects an integer argument between 1 and 10000.",
+    ),
+    ("tune.memory.hot-size", Fault::Range, "'tune.memory.hot-size' expects a strictly positive value."),
+    ("tune.memory.hot-size", Fault::Wrong, "'tune.memory.hot-size' expects a strictly positive value."),
+    (
+        "tune.peers.max-updates-at-once",
+        Fault::Wrong,
+        "'tune.peers.max-updates-at-once' expects an integer argument greater than 0.",
+    ),
+    (
+        "tune.peers.max-updates-at-once",
+        Fault::Range,
+        "'tune.peers.max-updates-at-once' expects an integer argument greater than 0.",
+    ),
+    (
+        "tune.h2.fe.max-concurrent-streams",
+        Fault::Wrong,
+        "'tune.h2.fe.max-concurrent-streams' only supports 'rq-load' or 'min' after the numeric value, but found '{}'.",
+    ),
+    ("tune.h2.log-errors", Fault::Wrong, "'tune.h2.log-errors' expects 'none', 'connection', or 'stream'"),
+    (
+        "tune.listener.default-shards",
+        Fault::Wrong,
+        "'tune.listener.default-shards' expects either 'by-process', 'by-group', or 'by-thread' but got '{}'.",
+    ),
+    (
+        "tune.takeover-other-tg-connections",
+        Fault::Wrong,
+        "'tune.takeover-other-tg-connections' expects 'none', 'restricted', or 'full', got '{}'",
+    ),
+    (
+        "tune.epoll.mask-events",
+        Fault::Wrong,
+        "'tune.epoll.mask-events' expects a comma-delimited list of 'err', 'hup' and 'rdhup' but got '{}'.",
+    ),
+    (
+        "dns-accept-family",
+        Fault::Wrong,
+        "'dns-accept-family' expects a comma-delimited list of 'ipv4' and 'ipv6' but got '{}'.",
+    ),
+    ("stress-level", Fault::Range, "'stress-level' level must be between 0 and 9 inclusive."),
+    ("stress-level", Fault::Wrong, "'stress-level' level must be between 0 and 9 inclusive."),
+    ("cpu-policy", Fault::Wrong, "'cpu-policy' passed an unknown CPU policy '{}'."),
+    (
+        "harden.reject-privileged-ports.tcp",
+        Fault::Wrong,
+        "'harden.reject-privileged-ports.tcp' expects either 'on' or 'off'.",
+    ),
+    (
+        "harden.reject-privileged-ports.quic",
+        Fault::Wrong,
+        "'harden.reject-privileged-ports.quic' expects either 'on' or 'off'.",
+    ),
+    ("hash-balance-factor", Fault::Range, "'hash-balance-factor' must be 0 or greater than 100."),
+    ("id", Fault::Wrong, "~custom id has to be > 0."),
+    (
+        "load-server-state-from-file",
+        Fault::Wrong,
+        "'load-server-state-from-file' expects 'global', 'local' or 'none'. Got '{}'",
+    ),
+    ("retry-on", Fault::Missing, "'retry-on' needs at least one keyword to specify when to retry"),
+    ("compression algo", Fault::Missing, "'compression' expects <algorithm>."),
     (
         "warn-blocked-traffic-after",
         Fault::Range,
@@ -456,125 +519,11 @@ const MESSAGES: &[(&str, Fault, &str)] = &[
         Fault::Missing,
         "'{key}' expects <time> as argument between 1 and 1000 ms.",
     ),
-    ("server/weight", Fault::Range, "'{srv}' : weight of server {server} is not within 0 and 256 ({})."),
-    ("server/rise", Fault::Range, "'{srv}' : 'rise' has to be > 0."),
-    ("server/rise", Fault::Wrong, "'{srv}' : 'rise' has to be > 0."),
-    ("server/fall", Fault::Range, "'{srv}' : 'fall' has to be > 0."),
-    ("server/fall", Fault::Wrong, "'{srv}' : 'fall' has to be > 0."),
-    ("server/agent-port", Fault::Missing, "'{srv}' : 'agent-port' expects a port number as argument."),
-    ("server/port", Fault::Missing, "'{srv}' : 'port' expects a port number as argument."),
-    ("server/max-reuse", Fault::Missing, "'{srv}' : 'max-reuse' expects <value> as argument."),
-    ("server/ca-file", Fault::Missing, "'{srv}' : 'ca-file' : missing CAfile path."),
-    ("server/crl-file", Fault::Missing, "'{srv}' : 'crl-file' : missing CRLfile path."),
-    ("server/crt", Fault::Missing, "'{srv}' : 'crt' : missing certificate file path."),
-    ("server/ciphers", Fault::Missing, "'{srv}' : 'ciphers' : missing cipher suite."),
-    ("server/sigalgs", Fault::Missing, "'{srv}' : 'sigalgs' : missing signature algorithm list."),
-    ("server/sni", Fault::Missing, "'{srv}' : 'sni' : missing sni expression."),
-    ("server/verify", Fault::Missing, "'{srv}' : 'verify' : missing verify method."),
-    ("server/verifyhost", Fault::Missing, "'{srv}' : 'verifyhost' : missing hostname to verify against."),
-    ("server/ssl-max-ver", Fault::Missing, "'{srv}' : 'ssl-max-ver' : missing the ssl/tls version."),
-    ("server/ssl-min-ver", Fault::Missing, "'{srv}' : 'ssl-min-ver' : missing the ssl/tls version."),
-    ("server/tcp-md5sig", Fault::Missing, "'{srv}' : 'tcp-md5sig' : missing TCP MD5 signature password."),
-    ("server/tcp-ut", Fault::Missing, "'{srv}' : 'tcp-ut' : missing TCP User Timeout value."),
-    (
-        "server/verify",
-        Fault::Wrong,
-        "'{srv}' : 'verify' : unknown verify method '{}', only 'none' and 'required' are supported.",
-    ),
-    ("server/ssl-min-ver", Fault::Wrong, "'{srv}' : '{}' : unknown ssl/tls version."),
-    ("server/ssl-max-ver", Fault::Wrong, "'{srv}' : '{}' : unknown ssl/tls version."),
-    ("server/resolve-net", Fault::Missing, "'{srv}' : 'resolve-net' expects a list of networks."),
-    (
-        "server/resolve-prefer",
-        Fault::Missing,
-        "'{srv}' : 'resolve-prefer' expects either ipv4 or ipv6 as argument.",
-    ),
-    ("server/socks4", Fault::Missing, "'{srv}' : 'socks4' expects <addr>:<port> as argument."),
-    (
-        "server/source",
-        Fault::Missing,
-        "'{srv}' : 'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument.",
-    ),
-    ("server/track", Fault::Missing, "'{srv}' : 'track' expects [<proxy>/]<server> as argument."),
-    ("server/ws", Fault::Missing, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),
-    ("server/ws", Fault::Wrong, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),
 ];
 
-/// A time of a check that is 0.
-const ZERO: &str = "'{srv}' : invalid value {} for argument '{key}' of server {server}.";
+const NODE: &str = "~'node' requires valid node name - non-empty string with digits(0-9), letters(A-Z, a-z), dot(.), \
+                    hyphen(-) or underscode(_).";
 
-/// First words that need one of some second words: what is said about another, `{}`.
-const FAMILIES: &[(&str, &str)] = &[
-    (
-        "timeout",
-        "'timeout' supports 'client', 'server', 'connect', 'check', 'queue', 'handshake', 'http-keep-alive', \
-         'http-request', 'tunnel', 'tarpit', 'client-fin' and 'server-fin' (got '{}')",
-    ),
-    (
-        "stats",
-        "~unknown stats parameter '{}', expects 'admin', 'uri', 'realm', 'auth', 'scope', 'enable', 'hide-version', \
-         'show-node', 'show-desc' , 'show-legends' or 'show-version'.",
-    ),
-    (
-        "compression",
-        "'compression' expects 'algo', 'type', 'direction', 'offload', 'minsize-req' or 'minsize-res'.",
-    ),
-    ("monitor", "'monitor' only supports 'fail'."),
-    ("rate-limit", "'rate-limit' only supports 'sessions' (got '{}')"),
-    ("external-check", "'external-check' only supports 'command' and 'path'. but got '{}'."),
-    ("email-alert", "email-alert: unknown argument '{}'."),
-    (
-        "http-check",
-        "'http-check' only supports 'disable-on-404', 'send-state', 'comment', 'connect', 'send', 'expect', \
-         'set-var-fmt(*)', 'set-var(*)', 'unset-var(*)'. but got '{}'",
-    ),
-    (
-        "tcp-check",
-        "'tcp-check' only supports 'comment', 'connect', 'send', 'send-binary', 'expect', 'set-var-fmt(*)', \
-         'set-var(*)', 'unset-var(*)'. but got '{}'",
-    ),
-];
+const ON_OFF_BUT: &str = "'{key}' expects either 'on' or 'off' but got '{}'.";
 
-/// HAProxy's message about a second word that a first one does not go with.
-pub(super) fn second(first: &str, word: &str) -> Option<(String, bool)> {
-    let (_, own) = FAMILIES.iter().find(|(name, _)| *name == first)?;
-    let text = own.strip_prefix('~').unwrap_or(own);
-    Some((text.replace("{}", word), !own.starts_with('~')))
-}
-
-/// What goes into a message.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Parts<'a> {
-    /// The word at fault.
-    pub word: &'a str,
-    /// What is being read: `bind :80' in section 'frontend' : 'mss`.
-    pub at: &'a str,
-    /// `server app/s1`.
-    pub server: &'a str,
-    /// The setting.
-    pub key: &'a str,
-    /// The line up to the word at fault.
-    pub line: &'a str,
-    /// Kind and name of the section: `backend 'app'`.
-    pub section: &'a str,
-}
-
-/// HAProxy's message, if it has one of its own, and whether there is a space before the colon after the place.
-pub(super) fn message(path: &str, fault: Fault, parts: &Parts<'_>) -> Option<(String, bool)> {
-    let find = |path: &str| MESSAGES.iter().find(|(name, about, _)| *name == path && *about == fault);
-    let any = || find(&format!("{}/*", path.split_once('/')?.0));
-    let (_, _, own) = find(path).or_else(any)?;
-    let odd = parts.word.chars().find(|c| !c.is_ascii_digit()).unwrap_or_default();
-    let server = parts.server.rsplit_once('/').map_or("", |(_, server)| server);
-    let text = own.strip_prefix('~').unwrap_or(own);
-    let text = text
-        .replace("{at}", parts.at)
-        .replace("{srv}", parts.server)
-        .replace("{server}", server)
-        .replace("{key}", parts.key)
-        .replace("{line}", parts.line)
-        .replace("{in}", parts.section)
-        .replace("{c}", odd.encode_utf8(&mut [0; 4]))
-        .replace("{}", parts.word);
-    Some((text, !own.starts_with('~')))
-}
+const RENICE: &str = "'{key}' only supports values between -20 and 19 inclusive (was given {})";
