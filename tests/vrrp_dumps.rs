@@ -226,6 +226,8 @@ const OWN: &[&str] = &[
     "Smtp HELO",
     "Current processes",
     "Not IPv6 forwarding",
+    // Of the other process, in between.
+    "Startup complete",
     // Of a script, which may run just then.
     "State = idle",
     "State = running",
@@ -430,4 +432,125 @@ fn dumped(lab: &Lab, name: &str, program: &Program) -> Vec<String> {
     // What is set already is a matter of the moment.
     let settled = |line: &str| line.replace(" [installed ifindex 0]", "").trim_end_matches(" set").to_owned();
     lines.into_iter().map(|line| settled(line.trim_end())).collect()
+}
+
+/// Interfaces of every kind: virtual ones, one that is missing, one that is down, with several addresses.
+const INTERFACES: &str = "\
+global_defs {
+    router_id x
+    dynamic_interfaces
+    nftables
+}
+vrrp_script idle {
+    script /bin/true
+}
+vrrp_instance VI_1 {
+    interface eth0
+    virtual_router_id 51
+    advert_int 1
+    no_accept
+    promote_secondaries
+    skip_check_adv_addr
+    track_interface {
+        eth1 weight -4
+    }
+    virtual_ipaddress {
+        10.77.0.100/24
+    }
+    virtual_ipaddress_excluded {
+        2001:db8::100/64
+    }
+}
+vrrp_instance VI_2 {
+    interface nope0
+    virtual_router_id 52
+    virtual_ipaddress {
+        10.78.0.100/24
+    }
+}
+vrrp_instance VI_3 {
+    interface eth2
+    virtual_router_id 53
+    use_vmac
+    virtual_ipaddress {
+        10.80.0.100/24
+    }
+}
+vrrp_instance VI_4 {
+    interface eth2
+    virtual_router_id 54
+    use_ipvlan ipvl54 10.80.0.54/24 private
+    virtual_ipaddress {
+        10.80.0.104/24
+    }
+}
+vrrp_sync_group G {
+    group {
+        VI_5
+        VI_6
+    }
+}
+vrrp_instance VI_5 {
+    interface eth0
+    version 3
+    virtual_router_id 55
+    track_interface {
+        eth1 weight 4
+    }
+    virtual_ipaddress {
+        fe80::105/64
+    }
+}
+vrrp_instance VI_6 {
+    interface eth0
+    virtual_router_id 56
+    virtual_ipaddress {
+        10.77.0.106/24
+    }
+}
+";
+
+#[test]
+fn interfaces_are_dumped_as_by_the_real_one() {
+    let Some((ours, theirs)) = both(interfaces_dumped) else { return };
+    assert!(theirs.len() > 10, "{theirs:?}");
+    let missing: Vec<_> = theirs.iter().filter(|part| !ours.contains(part)).collect();
+    let added: Vec<_> = ours.iter().filter(|part| !theirs.contains(part)).collect();
+    assert!(missing.is_empty() && added.is_empty(), "only the real one: {missing:#?}\nonly ours: {added:#?}");
+}
+
+/// What SIGUSR1 says of instances and interfaces, without what is a matter of the moment.
+fn interfaces_dumped(lab: &Lab, name: &str, program: &Program) -> Vec<Vec<String>> {
+    let net = lab.network(&format!("{name}-net"), "10.77.0.1/24");
+    let host = lab.host(&format!("{name}-one"));
+    host.sh("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.all.accept_dad=0");
+    net.plug(&host, "eth0", "10.77.0.11/24");
+    net.plug(&host, "eth1", "10.79.0.11/24");
+    net.plug(&host, "eth2", "10.80.0.11/24");
+    host.sh(
+        "ip addr add 10.77.0.12/24 dev eth0 && ip addr add 10.81.0.12/24 dev eth0 && ip link set eth1 down",
+    );
+    for (at, eth) in ["eth0", "eth2"].iter().enumerate() {
+        host.sh(&format!("ip -6 addr flush dev {eth} && ip addr add fe80::{}/64 dev {eth}", at + 1));
+    }
+    let config = Config::written(&host, "k.conf", INTERFACES);
+    let mut daemon = host.keepalived(program, &config);
+    eventually("the addresses", 20 * SECOND, || {
+        ["10.77.0.100", "10.80.0.100", "fe80::105", "10.77.0.106"].iter().all(|a| host.has_address(a))
+    });
+    let path = "/tmp/keepalived.data";
+    host.sh("kill -USR1 $(cat /run/keepalived.pid)");
+    let text = wait_for("the state", 5 * SECOND, || {
+        let text = String::from_utf8_lossy(&host.try_sh(&format!("cat {path}")).stdout).into_owned();
+        text.contains("Tracking VRRP instances").then_some(text)
+    });
+    assert!(daemon.stop().success());
+    let own = ["Last transition", "Read timeout", "fd_in", "MAC =", "Not IPv6 forwarding", "index ="];
+    let behind = text.lines().skip_while(|line| !line.contains("< VRRP Topology >"));
+    let keep = |line: &&str| !own.iter().any(|own| line.trim_start().starts_with(own));
+    let lines: Vec<String> = behind.filter(keep).map(|line| line.trim_end().to_owned()).collect();
+    // A part for each instance, socket and interface: those that are missing have no place among those that are there.
+    let begins =
+        |line: &str| line.starts_with(" VRRP Instance") || line.contains("Name =") || line.contains("----<");
+    lines.chunk_by(|_, next| !begins(next)).map(<[String]>::to_vec).collect()
 }

@@ -1,5 +1,7 @@
 //! Settings of the process and of the machine around it: memory, priorities, membership reports, polled links,
-//! repeated reloads, VRFs.
+//! repeated reloads, VRFs; options of the command line.
+
+use std::process::Command;
 
 use crate::lab::{Config, Host, Lab, Part, Process, Program, Signal, eventually, keepalived};
 use crate::vrrp_process::{CONFIG, Pair, SECOND, VIP, pid};
@@ -219,4 +221,57 @@ fn options_of_the_command_line_do_what_those_of_the_real_one_do() {
     }
     assert!(heard[0].len() > 2, "{heard:?}");
     assert_eq!(heard[0], heard[1], "the real one, and ours");
+}
+
+#[test]
+fn a_log_file_has_every_line_and_a_missing_include_may_be_an_error() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let dir = pair.one.dir().display().to_string();
+    let config = written(&pair.one, "instance left", "");
+    let mut command = keepalived().command();
+    command.args(["-n", "-D", "-G", &format!("-g{dir}/k.log"), "--flush-log-file", "-f"]).arg(config.path());
+    let mut daemon = pair.one.spawn(command);
+    let said = |file: &str, what: &str| {
+        let text = std::fs::read_to_string(format!("{dir}/{file}")).unwrap_or_default();
+        text.contains(what)
+    };
+    eventually("the line", 10 * SECOND, || said("k_vrrp_left.log", ": (VI_1) Entering MASTER STATE\n"));
+    assert!(said("k.log", ": Starting VRRP child process, pid="));
+    assert!(daemon.stop().success());
+    assert!(said("k_vrrp_left.log", ": (VI_1) sent 0 priority\n"));
+    assert_eq!(daemon.log(), [""; 0], "nothing on the console");
+    // Who wants every file there says so.
+    let missing =
+        Config::written(&pair.one, "more.conf", &format!("include nothing.conf\n{}", config.text()));
+    for program in [Program::reference("keepalived"), keepalived()] {
+        for (options, code) in [(&["-t"][..], 0), (&["-t", "-e"][..], 6)] {
+            let mut check = program.command();
+            check.args(options).arg("-f").arg(missing.path());
+            let output = pair.one.output(check);
+            assert_eq!(output.status.code(), Some(code), "{program:?} {options:?} {output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_core_is_left_where_that_is_asked_for() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let config = written(&pair.one, "", "");
+    for program in [Program::reference("keepalived"), keepalived()] {
+        let mut command = Command::new("sh");
+        let line = format!(
+            "ulimit -S -c 0; exec {} -n -l -m -f {}",
+            program.command().get_program().display(),
+            config.path().display()
+        );
+        command.args(["-c", &line]);
+        let mut daemon = pair.one.spawn(command);
+        let engine = pid(&pair.one, "/run/vrrp.pid");
+        let limits = pair.one.sh(&format!("cat /proc/{engine}/limits"));
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert!(core.contains("unlimited"), "{program:?}: {core}");
+        assert!(daemon.stop().success());
+    }
 }

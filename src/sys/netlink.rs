@@ -50,6 +50,10 @@ pub struct Link {
     pub name: String,
     /// Administratively up and with a carrier.
     pub up: bool,
+    /// `IFF_*`.
+    pub flags: u32,
+    /// `ARPHRD_*`.
+    pub hardware: u16,
     /// Hardware address, six bytes for Ethernet.
     pub mac: Vec<u8>,
     /// ARP works on it.
@@ -410,6 +414,8 @@ fn to_link(message: &LinkMessage) -> Link {
     let mut link = Link {
         index: message.header.index,
         up: flags.contains(LinkFlags::Up) && flags.contains(LinkFlags::Running),
+        flags: flags.bits(),
+        hardware: message.header.link_layer_type.into(),
         arp: !flags.contains(LinkFlags::Noarp),
         ..Link::default()
     };

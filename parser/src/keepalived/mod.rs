@@ -43,4 +43,6 @@ pub struct Options {
     pub config_id: Option<String>,
     /// Seed of `${_RANDOM}`.
     pub seed: u64,
+    /// What every include must satisfy, until an `include_check` says otherwise.
+    pub include_check: IncludeKind,
 }

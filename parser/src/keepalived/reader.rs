@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
         let defs = Defs::new(config_id.as_deref().unwrap_or(""), directory, options.seed);
         let feeds = vec![Feed::File { id: main, at: 0, directory: directory.to_owned() }];
         let last = Span::new(main, 0..0);
-        let include_check = IncludeKind::default();
+        let include_check = options.include_check;
         Self {
             sources,
             report,

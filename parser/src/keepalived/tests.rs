@@ -129,7 +129,7 @@ fn a_near_miss_is_suggested() {
 
 #[test]
 fn definitions_conditions_and_sequences() {
-    let options = Options { config_id: Some("node1".into()), seed: 1 };
+    let options = Options { config_id: Some("node1".into()), seed: 1, ..Options::default() };
     let show_with = |text: &str| {
         let read = read_with(text, &options, &[]);
         assert!(read.messages.is_empty(), "{:?}", read.messages);

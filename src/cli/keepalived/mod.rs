@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
 use tandem_parser::Severity;
 
 use crate::ir::vrrp::Config;
@@ -17,7 +18,7 @@ use crate::process::supervisor::{self, Plan, exit};
 use crate::process::vrrp;
 use crate::sys::shared::Slots;
 use crate::sys::{fork, netns};
-use crate::vrrp::runner::{self, Journal};
+use crate::vrrp::runner::{self, Journal, places};
 
 use self::options::{Options, Stop, USAGE};
 
@@ -78,7 +79,7 @@ fn kernel() -> String {
 }
 
 fn load(options: &Options, config_test: bool) -> Loaded {
-    let system = System::new(options.config_id.clone(), config_test);
+    let system = System::new(options.config_id.clone(), config_test).every_include(options.all_config);
     load_file(&options.config.to_string_lossy(), &system)
 }
 
@@ -160,6 +161,8 @@ fn run(options: &Options, called: &std::ffi::OsStr, args: &[String]) -> u8 {
     let mut log = options.log.clone();
     // A daemon has no console.
     log.console &= options.dont_fork;
+    let log_file = log.file.take();
+    log.file = log_file.as_deref().map(|name| places::log_file(name, None, None));
     let journal = Journal::new(log.clone(), "Keepalived");
     journal.info(format!("Starting Tandem {} as Keepalived v2.2.7", env!("CARGO_PKG_VERSION")));
     journal.info(format!("Running on {}", kernel()));
@@ -169,6 +172,7 @@ fn run(options: &Options, called: &std::ffi::OsStr, args: &[String]) -> u8 {
     for option in &options.idle {
         journal.detail(format!("option --{option} has no effect here"));
     }
+    log.file = log_file;
     let status = start(options, &journal, log);
     journal.info("Stopped Keepalived");
     status
@@ -192,6 +196,11 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
         Err(status) => return status,
     };
     name_namespace(options, &mut config);
+    if options.core_dump
+        && let Err(e) = setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY)
+    {
+        journal.info(format!("Failed to set core file size: {e}"));
+    }
     if let Some(mask) = options.umask.or(config.global.umask) {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
     }
@@ -247,7 +256,8 @@ fn start(options: &Options, journal: &Journal, log: runner::LogOptions) -> u8 {
             dump_config: options.dump_config,
             shared: Some(Arc::clone(&shared)),
         };
-        vrrp::run(config.clone(), run, log.clone(), &again)
+        let file = log.file.as_deref().map(|name| places::log_file(name, Some("vrrp"), Some(config)));
+        vrrp::run(config.clone(), run, runner::LogOptions { file, ..log.clone() }, &again)
     };
     let parent_reload = |old: &Config| {
         let file = reading.lock().ok().and_then(|file| file.clone());

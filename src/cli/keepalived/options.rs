@@ -34,8 +34,12 @@ pub(super) struct Options {
     pub(super) namespace: Option<String>,
     /// `-i`.
     pub(super) config_id: Option<String>,
-    /// `-l`, `-D`, `-S`, `-G`.
+    /// `-l`, `-D`, `-S`, `-G`, `-g`.
     pub(super) log: LogOptions,
+    /// `-e`: every include must find a file.
+    pub(super) all_config: bool,
+    /// `-m`.
+    pub(super) core_dump: bool,
     /// `-u`.
     pub(super) umask: Option<u32>,
     /// Options that are understood and change nothing here, for one line in the log.
@@ -58,6 +62,8 @@ impl Default for Options {
             namespace: None,
             config_id: None,
             log: LogOptions::default(),
+            all_config: false,
+            core_dump: false,
             umask: None,
             idle: Vec::new(),
         }
@@ -209,6 +215,14 @@ fn apply(options: &mut Options, letter: char, value: Option<String>) -> Result<(
         'l' => options.log.console = true,
         'D' => options.log.detail = true,
         'G' => options.log.syslog = false,
+        'g' => {
+            let named = path().filter(|path| !path.as_os_str().is_empty());
+            options.log.file = Some(named.unwrap_or_else(|| "keepalived.log".into()));
+        }
+        // Nothing waits in memory: every line is written when it is said.
+        '2' => {}
+        'e' => options.all_config = true,
+        'm' => options.core_dump = true,
         'S' => {
             let text = value.unwrap_or_default();
             options.log.facility =
@@ -276,11 +290,16 @@ pub(super) const USAGE: &str = "\
   -S, --log-facility=([0-7]|local[0-7]|user|daemon)
                                Set syslog facility to LOG_LOCAL[0-7], user or daemon (default)
   -G, --no-syslog              Don't log via syslog
+  -g, --log-file[=FILE]        Also log to FILE, and to FILE_vrrp for the VRRP process;
+                                default keepalived.log, relative names are below /tmp
+      --flush-log-file         Flush the log file after every message (always so)
+  -e, --all-config             Error if any configuration file missing (same as includea)
   -u, --umask=MASK             umask for file creation (in numeric form)
   -X, --release-vips           Drop VIP on transition from signal (always so)
   -V, --dont-release-vrrp      Don't remove VRRP VIPs on daemon stop
   -R, --dont-respawn           Don't respawn child processes
   -n, --dont-fork              Don't fork the daemon process
+  -m, --core-dump              Produce core dump if terminate abnormally
   -d, --dump-conf              Dump the configuration data
   -p, --pid=FILE               Use specified pidfile for parent process
   -r, --vrrp_pid=FILE          Use specified pidfile for VRRP child process
@@ -293,7 +312,7 @@ pub(super) const USAGE: &str = "\
                                 stderr by default
   -v, --version                Display the version number
   -h, --help                   Display this help message
-Accepted without effect: -C -B --all -c -b -I -e -g -m -M -x -A -T
+Accepted without effect: -C -B --all -c -b -I -M -x -A -T
 ";
 
 #[cfg(test)]

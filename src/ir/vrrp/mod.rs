@@ -96,6 +96,14 @@ impl Config {
         &self.instances[idx.0 as usize]
     }
 
+    /// Does anybody follow the script at `idx`? keepalived does not run the others.
+    #[must_use]
+    pub fn is_tracked(&self, idx: ScriptIdx) -> bool {
+        let instances = self.instances.iter().flat_map(|i| &i.track_scripts);
+        let groups = self.sync_groups.iter().flat_map(|g| &g.track_scripts);
+        instances.chain(groups).any(|tracked| tracked.script == idx)
+    }
+
     /// The script at `idx`.
     #[must_use]
     pub fn script(&self, idx: ScriptIdx) -> &Script {

@@ -3,7 +3,7 @@
 use tandem_parser::{Diagnostic, Head, Reason};
 
 use super::context::Cx;
-use crate::ir::vrrp::Instance;
+use crate::ir::vrrp::{Instance, ScriptIdx};
 
 impl Cx<'_> {
     /// All advice about a complete configuration.
@@ -17,12 +17,7 @@ impl Cx<'_> {
             self.weight_trap(instance, &mut note);
         }
         for (index, script) in self.config.scripts.iter().enumerate() {
-            let used = |list: &[crate::ir::vrrp::TrackedScript]| {
-                list.iter().any(|tracked| tracked.script.0 as usize == index)
-            };
-            let instances = self.config.instances.iter().any(|instance| used(&instance.track_scripts));
-            let groups = self.config.sync_groups.iter().any(|group| used(&group.track_scripts));
-            if !instances && !groups {
+            if !self.config.is_tracked(ScriptIdx(u32::try_from(index).unwrap_or(u32::MAX))) {
                 let text = format!("Warning - script {} is not used", script.name);
                 notes.push(
                     Diagnostic::notice(Reason::NoEffect, self.script_spans[index], text)

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tandem_parser::keepalived::IncludeMatch;
+use tandem_parser::keepalived::{IncludeKind, IncludeMatch};
 
 use crate::ir::vrrp::RunAs;
 
@@ -72,6 +72,10 @@ pub trait Env {
     }
     /// `--config-id`, by default the host name.
     fn config_id(&self) -> Option<String>;
+    /// What every include must satisfy (`--all-config`).
+    fn include_check(&self) -> IncludeKind {
+        IncludeKind::default()
+    }
     /// An interface by name.
     fn interface(&self, name: &str) -> Option<Interface>;
     /// User id and primary group of a user.

@@ -111,7 +111,7 @@ pub fn load_file(path: &str, env: &dyn Env) -> Loaded {
         report.several_files = true;
     }
     let mut statements = Vec::new();
-    let options = Options { config_id: env.config_id(), seed: 1 };
+    let options = Options { config_id: env.config_id(), seed: 1, include_check: env.include_check() };
     for file in found.files {
         let id = sources.add(file.name, file.text.unwrap_or_default());
         let mut includes = EnvIncludes(env);
@@ -135,7 +135,7 @@ pub fn load(name: &str, text: impl Into<Vec<u8>>, env: &dyn Env) -> Loaded {
     let directory = Path::new(name).parent().map_or_else(String::new, |parent| parent.display().to_string());
     let directory = if directory.is_empty() { ".".to_owned() } else { directory };
     let main = sources.add(name, text);
-    let options = Options { config_id: env.config_id(), seed: 1 };
+    let options = Options { config_id: env.config_id(), seed: 1, include_check: env.include_check() };
     let statements =
         language::parse(&mut sources, main, &directory, &options, &mut EnvIncludes(env), &mut report);
     lower(statements, sources, report, env)

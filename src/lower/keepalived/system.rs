@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::net::if_::InterfaceFlags;
-use tandem_parser::keepalived::{IncludeMatch, IncludedFile};
+use tandem_parser::keepalived::{IncludeKind, IncludeMatch, IncludedFile};
 
 use super::env::{Env, FileError, FileInfo, Interface, RouteName};
 use super::glob;
@@ -19,6 +19,7 @@ pub struct System {
     config_id: Option<String>,
     config_test: bool,
     offline: bool,
+    include_check: IncludeKind,
 }
 
 impl System {
@@ -36,7 +37,20 @@ impl System {
             interfaces.insert(address.interface_name, found);
         }
         let host = || nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-        Self { interfaces, config_id: config_id.or_else(host), config_test, offline: false }
+        Self {
+            interfaces,
+            config_id: config_id.or_else(host),
+            config_test,
+            offline: false,
+            include_check: IncludeKind::default(),
+        }
+    }
+
+    /// As if every include were an `includea` (`-e`).
+    #[must_use]
+    pub fn every_include(mut self, all: bool) -> Self {
+        self.include_check = IncludeKind::of(all.then_some('a'));
+        self
     }
 
     /// Judges the text alone: what this machine lacks becomes a note.
@@ -70,6 +84,10 @@ impl Env for System {
 
     fn config_id(&self) -> Option<String> {
         self.config_id.clone()
+    }
+
+    fn include_check(&self) -> IncludeKind {
+        self.include_check
     }
 
     fn interface(&self, name: &str) -> Option<Interface> {

@@ -92,18 +92,28 @@ impl Kernel {
 
     /// First own addresses of an interface: virtual ones do not count, they come and go.
     pub(crate) fn own(&self, index: u32, config: &Config) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-        let is_virtual = |address: IpAddr| {
-            config.instances.iter().any(|i| i.vips.iter().chain(&i.excluded_vips).any(|v| v.addr == address))
-        };
         let (mut v4, mut v6) = (None, None);
-        for address in self.addresses.iter().filter(|a| a.index == index && !is_virtual(a.address)) {
-            match address.address {
-                IpAddr::V4(a) if v4.is_none() => v4 = Some(a),
-                IpAddr::V6(a) if v6.is_none() && !address.tentative && is_link_local(a) => v6 = Some(a),
-                _ => {}
+        for address in self.own_all(index, config) {
+            match address {
+                IpAddr::V4(a) => v4 = v4.or(Some(a)),
+                IpAddr::V6(a) => v6 = v6.or(Some(a)),
             }
         }
         (v4, v6)
+    }
+
+    /// Own addresses of an interface that adverts may come from: of IPv6, those of the link.
+    pub(crate) fn own_all(&self, index: u32, config: &Config) -> impl Iterator<Item = IpAddr> {
+        let is_virtual = |address: IpAddr| {
+            let mut moving = config.instances.iter().flat_map(|i| i.vips.iter().chain(&i.excluded_vips));
+            moving.any(|v| v.addr == address)
+        };
+        let usable = |a: &&Address| match a.address {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(v6) => !a.tentative && is_link_local(v6),
+        };
+        let here = self.addresses.iter().filter(move |a| a.index == index);
+        here.filter(usable).map(|a| a.address).filter(move |address| !is_virtual(*address))
     }
 
     /// The engine's view of an interface.

@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::ir::vrrp::{ExecMode, NameMatch, NotifyScript, Script, WatchedProcess};
+use crate::ir::vrrp::{Config, ExecMode, NameMatch, NotifyScript, Script, ScriptIdx, WatchedProcess};
 use crate::sys::clock;
 use crate::sys::process::{self, Process, ProcessFd};
 use crate::vrrp::track::Outcome;
@@ -320,6 +320,12 @@ impl Running {
     }
 }
 
+/// The scripts that somebody follows, with their positions.
+pub(super) fn tracked_scripts(config: &Config) -> impl Iterator<Item = (usize, &Script)> {
+    let tracked = |at: usize| u32::try_from(at).is_ok_and(|at| config.is_tracked(ScriptIdx(at)));
+    config.scripts.iter().enumerate().filter(move |(at, _)| tracked(*at))
+}
+
 /// Keeps the check tasks of a configuration; dropping it ends them.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
@@ -327,12 +333,12 @@ pub(super) struct Checks {
 }
 
 impl Checks {
-    /// Starts the loops of all scripts.
-    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, scripts: &[Script], spawner: &Spawner) {
+    /// Starts the loops of all scripts that somebody follows.
+    pub(super) fn start(&mut self, core: &Weak<RefCell<Core>>, config: &Config, spawner: &Spawner) {
         self.stop();
-        let start =
-            |(at, script): (usize, &Script)| check(Weak::clone(core), at, script.clone(), spawner.clone());
-        self.tasks = scripts.iter().enumerate().map(start).collect();
+        let tracked = tracked_scripts(config).map(|(at, script)| (at, script.clone()));
+        self.tasks =
+            tracked.map(|(at, script)| check(Weak::clone(core), at, script, spawner.clone())).collect();
     }
 
     /// Ends them.

@@ -1,8 +1,10 @@
 //! Where the VRRP process writes its lines: the system log, and with `-l` the console.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,11 +22,13 @@ pub struct Options {
     pub syslog: bool,
     /// `-S`: facility number, default 3 (daemon).
     pub facility: u8,
+    /// `-g`: also to this file, with the time in front.
+    pub file: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { console: false, detail: false, syslog: true, facility: 3 }
+        Self { console: false, detail: false, syslog: true, facility: 3, file: None }
     }
 }
 
@@ -45,6 +49,7 @@ pub struct Journal {
     options: Options,
     ident: &'static str,
     syslog: Option<UnixDatagram>,
+    file: Option<File>,
     zone: TimeZone,
 }
 
@@ -53,7 +58,16 @@ impl Journal {
     #[must_use]
     pub fn new(options: Options, ident: &'static str) -> Self {
         let syslog = options.syslog.then(connect).flatten();
-        Self { options, ident, syslog, zone: TimeZone::system() }
+        let open = |path: &PathBuf| File::options().create(true).append(true).open(path);
+        let (file, refused) = match options.file.as_ref().map(open).transpose() {
+            Ok(file) => (file, None),
+            Err(e) => (None, Some(e)),
+        };
+        let journal = Self { options, ident, syslog, file, zone: TimeZone::system() };
+        if let (Some(e), Some(path)) = (refused, &journal.options.file) {
+            journal.warn(format!("cannot write to the log file {}: {e}", path.display()));
+        }
+        journal
     }
 
     /// Are detail lines written?
@@ -95,6 +109,11 @@ impl Journal {
             let text = format!("{}: {line}\n", time.strftime("%a %b %e %H:%M:%S %Y"));
             // Nobody is left to tell that stderr is gone.
             let _ = std::io::stderr().write_all(text.as_bytes());
+        }
+        if let Some(mut file) = self.file.as_ref() {
+            let text = format!("{}: {line}\n", time.strftime("%a %b %d %H:%M:%S.%9f %Y"));
+            // A full disk must not end the daemon.
+            let _ = file.write_all(text.as_bytes());
         }
         if let Some(socket) = &self.syslog {
             let level = match severity {

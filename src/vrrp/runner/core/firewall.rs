@@ -9,7 +9,7 @@ use crate::vrrp::packet::PRIORITY_OWNER;
 use super::Core;
 
 /// The owner of addresses accepts packets to them in any case (RFC 5798, 6.1).
-fn guarded(instance: &Instance) -> bool {
+pub(in crate::vrrp::runner) fn guarded(instance: &Instance) -> bool {
     !instance.accept && instance.priority != PRIORITY_OWNER
 }
 

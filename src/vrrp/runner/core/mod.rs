@@ -3,7 +3,7 @@
 mod announce;
 mod buffers;
 mod changes;
-mod firewall;
+pub(super) mod firewall;
 mod flood;
 mod lease;
 mod lifetime;
@@ -20,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::time::{Instant, SystemTime};
@@ -251,7 +252,7 @@ impl Core {
         if self.options.dump_config {
             super::state_file::text(self).lines().for_each(|line| self.journal.info(line));
         }
-        self.checks.start(&self.me, &config.scripts, &self.running.spawner());
+        self.checks.start(&self.me, &config, &self.running.spawner());
     }
 
     fn log_addresses(&self) {
@@ -380,6 +381,11 @@ impl Core {
     /// The socket the instance at `at` uses.
     pub(super) fn socket_key(&self, at: usize) -> Option<&RawKey> {
         self.sides[at].key.as_ref()
+    }
+
+    /// The descriptor of that socket; -1: none.
+    pub(super) fn descriptor(&self, at: usize) -> i32 {
+        self.sides[at].socket.as_ref().map_or(-1, |socket| socket.as_raw_fd())
     }
 
     fn instance(&self, at: usize) -> &Instance {
@@ -594,7 +600,7 @@ impl Core {
 }
 
 /// Every interface a configuration names.
-fn interfaces(config: &Config, _: &Kernel) -> Vec<String> {
+pub(super) fn interfaces(config: &Config, _: &Kernel) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let instances = config.instances.iter().flat_map(|i| {
         let watched = i.interface.iter().chain(i.track_interfaces.iter().map(|t| &t.name)).cloned();

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::ir::vrrp::{Config, Instance};
 
+use super::super::exec::tracked_scripts;
 use super::super::mail::Mailer;
 use super::{Core, Side, interfaces};
 
@@ -37,8 +38,10 @@ impl Core {
         self.set_statics(&old_config, &config);
         self.fifos.update(&config.global, &mut self.running, &self.journal);
         self.mailer = Mailer::new(&config.global, Rc::clone(&self.journal));
-        let scripts_changed = old_config.scripts != config.scripts;
-        let scripts = config.scripts.clone();
+        let followed_scripts = |config: &Config| {
+            tracked_scripts(config).map(|(at, script)| (at, script.clone())).collect::<Vec<_>>()
+        };
+        let scripts_changed = followed_scripts(&old_config) != followed_scripts(&config);
         self.update_addresses(&old_config, &config, &moved, now);
         let adopted = config.clone();
         let kernel_links: Vec<_> = interfaces(&config, &self.kernel)
@@ -83,7 +86,7 @@ impl Core {
         }
         self.apply(now, |engine, now, out| engine.start_fresh(&fresh, now, out));
         if scripts_changed {
-            self.checks.start(&self.me, &scripts, &self.running.spawner());
+            self.checks.start(&self.me, &config, &self.running.spawner());
         }
         self.renew_all(old_config.global.vip_lifetime);
         if self.engine.config().global.fifo_write_vrrp_states_on_reload {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::ir::vrrp::{Config, NotifyFifo, NotifyScript, ReceiveBuffer, Version};
+use crate::ir::vrrp::{Config, NotifyFifo, NotifyScript, ReceiveBuffer, RunAs, Version};
 
 use super::{Lines, quoted};
 
@@ -15,6 +15,13 @@ fn yes(on: bool) -> &'static str {
 
 fn unset(on: Option<bool>) -> &'static str {
     on.map_or("unset", |on| if on { "on" } else { "off" })
+}
+
+/// Who runs scripts where nobody is named.
+fn usual_user() -> RunAs {
+    let own = || RunAs { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() };
+    let user = nix::unistd::User::from_name("keepalived_script").ok().flatten();
+    user.map_or_else(own, |user| RunAs { uid: user.uid.as_raw(), gid: user.gid.as_raw() })
 }
 
 fn host_name() -> String {
@@ -129,9 +136,8 @@ pub(super) fn write(config: &Config, lines: &mut Lines) {
     lines.push(" DBus service name = ".into());
     let security = &global.script_security;
     lines.push(format!(" Script security {}", if security.enabled { "enabled" } else { "disabled" }));
-    if let Some(user) = security.default_user {
-        lines.push(format!(" Default script uid:gid {}:{}", user.uid, user.gid));
-    }
+    let user = security.default_user.unwrap_or_else(usual_user);
+    lines.push(format!(" Default script uid:gid {}:{}", user.uid, user.gid));
     for (name, buffer) in [
         ("vrrp_netlink_cmd", global.netlink_cmd),
         ("vrrp_netlink_monitor", global.netlink_monitor),

@@ -2,14 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::ir::vrrp::{Auth, Notify, UnicastChecksum};
+use crate::ir::vrrp::{Auth, Notify, UnicastChecksum, VirtualLinkKind};
 use crate::vrrp::fsm::{State, Timer};
 use crate::vrrp::packet::Version;
 use crate::vrrp::runner::addresses;
 use crate::vrrp::track::Health;
 
 use super::super::Core;
-use super::{Lines, address, items, quoted, stamp, tracked, yes};
+use super::super::core::firewall::guarded;
+use super::{Lines, address, interfaces, items, quoted, stamp, tracked, yes};
 
 pub(super) fn write(core: &Core, at: usize, lines: &mut Lines) {
     standing(core, at, lines);
@@ -48,6 +49,7 @@ fn standing(core: &Core, at: usize, lines: &mut Lines) {
         || instance.skip_check_adv_addr
         || !instance.preempt
         || instance.vmac.is_some()
+        || instance.ipvlan.is_some()
     {
         lines.push("   Flags:".into());
     } else {
@@ -55,7 +57,9 @@ fn standing(core: &Core, at: usize, lines: &mut Lines) {
     }
     lines.push(format!("   Wantstate = {}", router.state()));
     lines.push(format!("   Number of config faults = {}", instance.config_faults.len()));
-    let faults = u8::from(router.state() == State::Fault);
+    // An interface that is missing has no address either.
+    let missing = instance.interface.as_ref().is_some_and(|name| core.kernel.link(name).is_none());
+    let faults = u8::from(router.state() == State::Fault) + u8::from(missing);
     lines.push(format!("   Number of interface and track script faults = {faults}"));
     let waiting = instance.track_scripts.iter().filter(|tracked| {
         tracked.weight == 0 && core.engine.script(tracked.script.0 as usize).health() == Health::Unknown
@@ -83,6 +87,16 @@ fn settings(core: &Core, at: usize, lines: &mut Lines) {
             let base = if vmac.xmit_base { ", xmit base i/f" } else { "" };
             lines.push(format!("   Interface = {name}, vmac on {interface}{base}"));
         }
+        (None, Some(link)) if instance.ipvlan.is_some() => {
+            let (name, up) = (&link.name, yes(core.kernel.link(&link.name).is_some()));
+            if let VirtualLinkKind::Ipvlan { mode, address } = link.kind {
+                let address =
+                    address.map_or_else(String::new, |(a, len)| format!(", i/f address = {a}/{len}"));
+                let mode = interfaces::mode_name(mode);
+                lines.push(format!("   Use IPVLAN, i/f {name}, is_up = {up}{address}, type {mode}"));
+            }
+            lines.push(format!("   Interface = {name}, ipvlan on {interface}"));
+        }
         _ => lines.push(format!("   Interface = {interface}")),
     }
     for (on, text) in [
@@ -101,7 +115,10 @@ fn settings(core: &Core, at: usize, lines: &mut Lines) {
     };
     lines.push(format!("   Using src_ip = {source}{from}"));
     if instance.unicast.is_none() {
-        lines.push(format!("   Multicast address {}", core.engine.profile(at).group));
+        let group = core.engine.profile(at).group;
+        let index = instance.speaks_on().and_then(|name| core.kernel.link(name)).map_or(0, |link| link.index);
+        let on = if group.is_ipv6() { format!(", ifindex {index}") } else { String::new() };
+        lines.push(format!("   Multicast address {group}{on}"));
     }
     let garp = settings.garp;
     for (name, value) in [
@@ -157,9 +174,15 @@ fn settings(core: &Core, at: usize, lines: &mut Lines) {
 fn belongings(core: &Core, at: usize, lines: &mut Lines) {
     let instance = &core.engine.config().instances[at];
     let installed = core.sides[at].installed;
+    let filtered = if installed && guarded(instance) { " nftable_set" } else { "" };
     let vip = |vip| {
-        let interface = addresses::interface_of(instance, vip).unwrap_or("(none)");
-        format!("     {}", address(vip, interface, installed))
+        let name = addresses::interface_of(instance, vip).unwrap_or("(none)");
+        let full = match instance.links.iter().find(|link| link.name == name) {
+            Some(made) if core.kernel.link(name).is_some() => format!("{name}@{}", made.base),
+            Some(made) => made.base.clone(),
+            None => name.to_owned(),
+        };
+        format!("     {}{filtered}", address(vip, &full, installed))
     };
     if !instance.vips.is_empty() {
         lines.push(format!("   Virtual IP ({}):", instance.vips.len()));
@@ -191,7 +214,8 @@ fn belongings(core: &Core, at: usize, lines: &mut Lines) {
         };
         lines.push(format!("   Unicast checksum compatibility = {old}"));
     }
-    lines.push("   fd_in -1, fd_out -1".into());
+    let fd = core.descriptor(at);
+    lines.push(format!("   fd_in {fd}, fd_out {fd}"));
     if !instance.routes.is_empty() {
         lines.push("   Virtual Routes :".into());
         lines.extend(instance.routes.iter().map(|item| format!("     {}", items::route(item, None))));
@@ -200,8 +224,10 @@ fn belongings(core: &Core, at: usize, lines: &mut Lines) {
         lines.push("   Virtual Rules :".into());
         lines.extend(instance.rules.iter().map(|item| format!("     {}", items::rule(item, None))));
     }
+    let group = instance.sync_group.map(|group| &core.engine.config().sync_groups[group.0 as usize]);
     tracked(
         core,
+        group.is_some_and(|group| !group.tracking_weight),
         &instance.track_interfaces,
         &instance.track_scripts,
         &instance.track_files,

@@ -2,9 +2,9 @@
 
 mod globals;
 mod instance;
+mod interfaces;
 pub(super) mod items;
 
-use std::net::IpAddr;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -12,12 +12,13 @@ use jiff::tz::TimeZone;
 
 use crate::ir::vrrp::{
     Config, GarpGroup, NotifyScript, TrackInterface, TrackedFile, TrackedProcess, TrackedProxy,
-    TrackedScript, Vip, VirtualLinkKind,
+    TrackedScript, Vip,
 };
 use crate::vrrp::packet::PROTO_AH;
 use crate::vrrp::track::Health;
 
 use super::Core;
+use super::exec::tracked_scripts;
 
 /// The lines of the file.
 type Lines = Vec<String>;
@@ -39,7 +40,7 @@ pub(super) fn text(core: &Core) -> String {
     files(core, &mut lines);
     processes(core, &mut lines);
     proxies(core, &mut lines);
-    interfaces(core, &mut lines);
+    interfaces::write(core, &mut lines);
     lines.push(String::new());
     lines.join("\n")
 }
@@ -191,8 +192,16 @@ fn sockets(core: &Core, lines: &mut Lines) {
     lines.push("------< VRRP Sockpool >------".into());
     let mut told = Vec::new();
     for at in 0..config.instances.len() {
-        let Some(key) = core.socket_key(at).filter(|key| !told.contains(key)) else { continue };
-        lines.push(" fd_in -1 fd_out = -1".into());
+        let key = match core.socket_key(at) {
+            Some(key) => key.clone(),
+            // Without its interface it has none yet.
+            None => super::sockets::key(&config.instances[at], core.engine.profile(at), 0),
+        };
+        if told.contains(&key) {
+            continue;
+        }
+        let fd = core.descriptor(at);
+        lines.push(format!(" fd_in {fd} fd_out = {fd}"));
         lines.push(format!("   Interface = {}", key.interface.as_ref().map_or("(none)", |i| i.0.as_str())));
         lines.push(format!("   Family = {}", if key.v6 { "IPv6" } else { "IPv4" }));
         lines.push(format!("   Protocol = {}", if key.protocol == PROTO_AH { "AH" } else { "VRRP" }));
@@ -200,10 +209,10 @@ fn sockets(core: &Core, lines: &mut Lines) {
         if let Some(bound) = key.bound {
             lines.push(format!("   Address = {bound}"));
         }
-        lines.push(format!("   Rx buf size = {}", core.wanted_buffer(key).unwrap_or(0)));
+        lines.push(format!("   Rx buf size = {}", core.wanted_buffer(&key).unwrap_or(0)));
         lines.push("   VRRP instances".into());
         for (other, instance) in config.instances.iter().enumerate() {
-            if core.socket_key(other) == Some(key) {
+            if other == at || core.socket_key(other) == Some(&key) {
                 lines.push(format!("     {} vrid {}", instance.name, instance.vrid));
             }
         }
@@ -232,6 +241,7 @@ fn groups(core: &Core, lines: &mut Lines) {
         lines.push(format!("   Using smtp notification = {}", if group.smtp_alert { "yes" } else { "no" }));
         tracked(
             core,
+            false,
             &group.track_interfaces,
             &group.track_scripts,
             &group.track_files,
@@ -243,9 +253,14 @@ fn groups(core: &Core, lines: &mut Lines) {
     }
 }
 
-/// What an instance or a group tracks.
+/// What an instance or a group tracks. `unweighed`: the weights of interfaces do not count.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "instances and groups have these lists, and nothing around them in common"
+)]
 fn tracked(
     core: &Core,
+    unweighed: bool,
     interfaces: &[TrackInterface],
     scripts: &[TrackedScript],
     files: &[TrackedFile],
@@ -261,7 +276,8 @@ fn tracked(
         }
     };
     let named = |name: &str, weight, reverse| format!("{name} {}", weighed(weight, reverse));
-    list("interfaces", interfaces.iter().map(|t| named(&t.name, t.weight, t.reverse)).collect());
+    let interface = |t: &TrackInterface| named(&t.name, if unweighed { 0 } else { t.weight }, t.reverse);
+    list("interfaces", interfaces.iter().map(interface).collect());
     let script = |t: &TrackedScript| named(&config.script(t.script).name, t.weight, t.reverse);
     list("scripts", scripts.iter().map(script).collect());
     let file = |t: &TrackedFile| {
@@ -312,11 +328,12 @@ struct Follower<'a> {
 
 fn scripts(core: &Core, lines: &mut Lines) {
     let config = core.engine.config();
-    if config.scripts.is_empty() {
+    let mut scripts = tracked_scripts(config).peekable();
+    if scripts.peek().is_none() {
         return;
     }
     lines.push("------< VRRP Scripts >------".into());
-    for (at, script) in config.scripts.iter().enumerate() {
+    for (at, script) in scripts {
         let state = core.engine.script(at);
         lines.push(format!(" VRRP Script = {}", script.name));
         lines.push(format!("   Command = {}", quoted(&script.command)));
@@ -423,89 +440,6 @@ fn processes(core: &Core, lines: &mut Lines) {
             Some((tracked.weight, tracked.reverse))
         };
         followers(core, weight, lines);
-    }
-}
-
-fn interfaces(core: &Core, lines: &mut Lines) {
-    let config = core.engine.config();
-    lines.push("------< Interfaces >------".into());
-    for link in core.kernel.links() {
-        let (v4, v6) = core.kernel.own(link.index, config);
-        let or_none =
-            |address: Option<IpAddr>| address.map_or_else(|| "(none)".to_owned(), |a| a.to_string());
-        lines.push(format!(" Name = {}", link.name));
-        lines.push(format!("   index = {}", link.index));
-        lines.push(format!("   IPv4 address = {}", or_none(v4.map(IpAddr::V4))));
-        lines.push(format!("   IPv6 address = {}", or_none(v6.map(IpAddr::V6))));
-        let ethernet = link.mac.iter().any(|byte| *byte != 0);
-        if ethernet {
-            let mac: Vec<String> = link.mac.iter().map(|byte| format!("{byte:02x}")).collect();
-            lines.push(format!("   MAC = {}", mac.join(":")));
-            lines.push("   MAC broadcast = ff:ff:ff:ff:ff:ff".into());
-        }
-        let state = if link.up { "UP, RUNNING" } else { "DOWN" };
-        let kind = if ethernet { "" } else { ", no broadcast, loopback, no multicast" };
-        lines.push(format!("   State = {state}{kind}"));
-        lines.push(format!("   Seen up = {}", u8::from(link.up)));
-        lines.push("   Delayed state change running = false".into());
-        let delay = config.interface_delays.iter().find(|delay| delay.interface == link.name);
-        lines.push(format!("   Up debounce timer = {}us", delay.map_or(0, |d| d.up.as_micros())));
-        lines.push(format!("   Down debounce timer = {}us", delay.map_or(0, |d| d.down.as_micros())));
-        let made = config.instances.iter().flat_map(|i| &i.links).find(|made| made.name == link.name);
-        if let Some(made) = made {
-            let base = core.kernel.link(&made.base);
-            let state = if base.is_some_and(|base| base.up) { "UP, RUNNING" } else { "DOWN" };
-            if let VirtualLinkKind::Vmac(_) = made.kind {
-                lines.push(format!(
-                    "   VMAC type private, underlying interface = {}, state = {state}",
-                    made.base
-                ));
-            }
-            lines.push("   I/f created by keepalived".into());
-        }
-        lines.push(format!("   MTU = {}", link.mtu));
-        lines.push(format!("   HW Type = {}", if ethernet { "ETHERNET" } else { "LOOPBACK" }));
-        lines.push("   NIC netlink status update".into());
-        for (what, v6) in [("ARP", false), ("NA", true)] {
-            let pause = core.pause(&link.name, v6);
-            if !pause.is_zero() && ethernet {
-                lines.push(format!("   Gratuitous {what} interval {}ms", pause.as_millis()));
-            }
-        }
-        let group = config.garp_groups.iter().position(|g| g.aggregated && g.interfaces.contains(&link.name));
-        if let Some(at) = group {
-            lines.push(format!("   Gratuitous ARP aggregation group {}", at + 1));
-        }
-        for what in [
-            "Reset ARP config counter",
-            "Original arp_ignore",
-            "Original arp_filter",
-            "Original promote_secondaries",
-            "Reset promote_secondaries counter",
-        ] {
-            lines.push(format!("   {what} 0"));
-        }
-        let tracking = config.instances.iter().filter_map(|instance| {
-            let own = instance.interface.as_deref() == Some(&link.name)
-                || instance.interfaces_in_use().contains(&link.name.as_str());
-            let listed = instance.track_interfaces.iter().find(|t| t.name == link.name);
-            match (own, listed) {
-                (true, _)
-                    if instance.dont_track_primary && instance.interface.as_ref() == Some(&link.name) =>
-                {
-                    Some((instance, "weight 255".to_owned()))
-                }
-                (true, _) => Some((instance, "weight 0".to_owned())),
-                (false, Some(tracked)) => Some((instance, weighed(tracked.weight, tracked.reverse))),
-                (false, None) => None,
-            }
-        });
-        let tracking: Vec<String> =
-            tracking.map(|(instance, weight)| format!("     {}, {weight}", instance.name)).collect();
-        if !tracking.is_empty() {
-            lines.push("   Tracking VRRP instances :".into());
-            lines.extend(tracking);
-        }
     }
 }
 
