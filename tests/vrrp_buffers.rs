@@ -103,3 +103,27 @@ fn the_kernel_s_news_wait_as_the_file_says() {
         }
     }
 }
+
+/// Sizes of the netlink sockets for interfaces and addresses that a program on this host has open.
+fn sizes(host: &Host) -> Vec<u64> {
+    let list = host.sh("ss -Hf netlink -m");
+    let rows = list.lines().filter(|row| row.contains("rtnl:") && !row.contains("rtnl:kernel"));
+    let size = |row: &str| row.split(",rb").nth(1)?.split(',').next()?.parse().ok();
+    let mut sizes: Vec<u64> = rows.filter_map(size).collect();
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
+#[test]
+fn answers_of_the_kernel_have_the_room_the_file_says() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let pair = Pair::new(&lab);
+    let global = "    vrrp_netlink_cmd_rcv_bufs 100000\n    vrrp_netlink_monitor_rcv_bufs 150000\n";
+    for (name, program) in [("real", Program::reference("keepalived")), ("ours", keepalived())] {
+        let mut daemon = backup(&pair.one, &program, global, "");
+        // The kernel counts twice as many.
+        eventually(&format!("{name}: the sizes"), PATIENCE, || sizes(&pair.one) == [200_000, 300_000]);
+        assert!(daemon.stop().success());
+    }
+}

@@ -123,6 +123,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn as_many_events_wait_as_are_asked_for() {
+        use nix::sys::socket::{getsockopt, sockopt::RcvBuf};
+
+        let Ok(events) = ProcessEvents::open() else { return };
+        events.set_buffer(100_000, false).unwrap();
+        // The kernel counts twice as many, for what it keeps of each.
+        assert_eq!(getsockopt(&events.0, RcvBuf).unwrap(), 200_000);
+    }
+
+    #[test]
     fn a_new_program_is_heard_of_where_the_kernel_tells() {
         let Ok(events) = ProcessEvents::open() else { return };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

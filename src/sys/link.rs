@@ -84,6 +84,10 @@ pub fn create_macvlan(name: &str, base: u32, mac: [u8; 6]) -> io::Result<()> {
 /// # Errors
 /// What the kernel says.
 pub fn create_ipvlan(name: &str, base: u32, mode: IpvlanMode) -> io::Result<()> {
+    send(RouteNetlinkMessage::NewLink(ipvlan(name, base, mode)), NEW)
+}
+
+fn ipvlan(name: &str, base: u32, mode: IpvlanMode) -> LinkMessage {
     let flags = match mode {
         IpvlanMode::Bridge => IpVlanFlags::empty(),
         IpvlanMode::Private => IpVlanFlags::Private,
@@ -101,7 +105,7 @@ pub fn create_ipvlan(name: &str, base: u32, mode: IpvlanMode) -> io::Result<()> 
             ])),
         ]),
     ];
-    send(RouteNetlinkMessage::NewLink(link), NEW)
+    link
 }
 
 /// Removes an interface.
@@ -166,4 +170,59 @@ pub fn add_address(name: &str, address: &str) -> io::Result<()> {
         AddressAttribute::Broadcast(network.broadcast()),
     ];
     send(RouteNetlinkMessage::NewAddress(message), NEW)
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_core::Emitable;
+
+    use super::*;
+
+    /// An attribute as `linux/netlink.h` has it: length and type, the value, up to four bytes of nothing.
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(4 + value.len()).unwrap();
+        let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    #[test]
+    fn an_ipvlan_is_asked_for_in_the_kernels_numbers() {
+        // linux/if_link.h
+        const IFLA_IFNAME: u16 = 3;
+        const IFLA_LINK: u16 = 5;
+        const IFLA_LINKINFO: u16 = 18;
+        const IFLA_INFO_KIND: u16 = 1;
+        const IFLA_INFO_DATA: u16 = 2;
+        const IFLA_IPVLAN_MODE: u16 = 1;
+        const IFLA_IPVLAN_FLAGS: u16 = 2;
+        const IPVLAN_MODE_L2: u16 = 0;
+        let expected = |flags: u16| {
+            let mode = attribute(IFLA_IPVLAN_MODE, &IPVLAN_MODE_L2.to_ne_bytes());
+            let data = [mode, attribute(IFLA_IPVLAN_FLAGS, &flags.to_ne_bytes())].concat();
+            let info = [attribute(IFLA_INFO_KIND, b"ipvlan\0"), attribute(IFLA_INFO_DATA, &data)].concat();
+            // struct ifinfomsg: nothing of it is set.
+            let parts = [
+                vec![0; 16],
+                attribute(IFLA_IFNAME, b"ipvl51\0"),
+                attribute(IFLA_LINK, &7u32.to_ne_bytes()),
+                attribute(IFLA_LINKINFO, &info),
+            ];
+            parts.concat()
+        };
+        // IPVLAN_F_PRIVATE, IPVLAN_F_VEPA
+        for (mode, flags) in [(IpvlanMode::Bridge, 0), (IpvlanMode::Private, 1), (IpvlanMode::Vepa, 2)] {
+            let message = ipvlan("ipvl51", 7, mode);
+            let mut bytes = vec![0; message.buffer_len()];
+            message.emit(&mut bytes);
+            // Whether the kernel is told that an attribute has others in it is up to the sender.
+            for at in 0..bytes.len() - 1 {
+                if at % 4 == 2 && bytes[at..at + 2] == (0x8000u16 | 18).to_ne_bytes() {
+                    bytes[at..at + 2].copy_from_slice(&18u16.to_ne_bytes());
+                }
+            }
+            assert_eq!(bytes, expected(flags), "{mode:?}");
+        }
+    }
 }
