@@ -48,6 +48,9 @@ fn run(
             let mut words = script.argv.iter();
             let mut command = Command::new(words.next().map_or("", String::as_str));
             command.args(words);
+            if let Some(name) = &script.called {
+                command.arg0(name);
+            }
             command
         }
         ExecMode::Shell => {

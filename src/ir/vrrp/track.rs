@@ -45,6 +45,8 @@ pub enum ExecMode {
 pub struct NotifyScript {
     /// Words; the first is the program, with its path resolved where the machine could tell.
     pub argv: Vec<String>,
+    /// What the file calls the program, where its path was resolved to another: programs of several names (`pidof`) see it.
+    pub called: Option<String>,
     /// The command as one line, for messages and for [`ExecMode::Shell`].
     pub line: String,
     /// How it is started.

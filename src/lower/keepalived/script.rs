@@ -104,7 +104,7 @@ impl Cx<'_> {
                 found?
             }
         };
-        Some(NotifyScript { line: join(&argv), argv, mode: ExecMode::Direct, user: run_as })
+        Some(NotifyScript { line: join(&argv), argv, called: None, mode: ExecMode::Direct, user: run_as })
     }
 
     /// `vrrp_script NAME { ... }`.

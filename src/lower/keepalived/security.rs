@@ -262,6 +262,7 @@ impl Cx<'_> {
         };
         if !self.config.global.use_symlink_paths {
             command.argv[0] = run.display().to_string();
+            command.called = (command.argv[0] != first).then_some(first);
             command.line = super::script::join(&command.argv);
         }
         let mut outcome = Outcome { is_script: true, ..Outcome::default() };

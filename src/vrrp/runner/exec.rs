@@ -74,6 +74,9 @@ fn command(script: &NotifyScript, extra: &[&str]) -> std::process::Command {
         ExecMode::Direct => {
             let mut command = std::process::Command::new(words.next().unwrap_or_default());
             command.args(words).args(extra);
+            if let Some(name) = &script.called {
+                command.arg0(name);
+            }
             command
         }
         ExecMode::Shell => {

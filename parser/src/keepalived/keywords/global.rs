@@ -129,9 +129,7 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("dbus_service_name", "Name on the bus.").inert(DBUS),
     line("dbus_no_interface_name", "Leave the interface out of object paths.").inert(DBUS).since("2.3"),
     line("script_user", "User and group scripts run as."),
-    line("use_symlink_paths", "Keep symbolic links in paths of scripts.")
-        .inert("paths of scripts are always used as they are written")
-        .since("2.3"),
+    line("use_symlink_paths", "Keep symbolic links in paths of scripts.").since("2.3"),
     line("enable_script_security", "Refuse scripts of root that others could change."),
     line("vrrp_netlink_cmd_rcv_bufs", "Receive buffer of netlink commands, bytes."),
     line("vrrp_netlink_cmd_rcv_bufs_force", "Set it beyond the system limit."),

@@ -281,7 +281,7 @@ impl Cx<'_> {
             self.complain(Reason::Environment, text);
             return;
         };
-        scripts.push(NotifyScript { line: argv.join(" "), argv, mode: ExecMode::Direct, user });
+        scripts.push(NotifyScript { line: argv.join(" "), argv, called: None, mode: ExecMode::Direct, user });
     }
 
     fn session(&mut self, line: &Statement, server: &Checked, known: &Known, draft: &mut Draft) {
