@@ -134,6 +134,8 @@ print(f"{sys.argv[1]:9} {a:10.1f} {b:10.1f} {c if c else chr(45):>10} {ratio:8.2
 }
 failed=0
 heading() { printf '%-9s %10s %10s %10s %8s\n' "$1" Tandem HAProxy nginx ratio; }
+# A control that paces (bbr) costs more than the bytes do where bodies are long.
+echo "congestion control: $(sysctl -n net.ipv4.tcp_congestion_control)"
 echo "$(date -u +%F), $(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $("$ref" -v | head -1 | cut -d' ' -f3), $(nginx -v 2>&1 | cut -d/ -f2)"
 heading 'us/req'
 for s in "${scenarios[@]}"; do case " ${parts[*]} " in *" $s "*) table "$s" 1 || failed=1 ;; esac; done

@@ -133,7 +133,7 @@ pub(super) fn fill(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take)
+    fill_with(io, input, cx, Pool::take, usize::MAX)
 }
 
 /// The same with a large buffer: for what servers send.
@@ -142,7 +142,19 @@ pub(super) fn fill_large(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large)
+    fill_with(io, input, cx, Pool::take_large, usize::MAX)
+}
+
+/// As long as the line that announces a chunk is, where it has no extensions; and a little of the chunk.
+const LITTLE: usize = 64;
+
+/// The same where no more than the beginning of a chunk is wanted in a buffer.
+pub(super) fn fill_little(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take, LITTLE)
 }
 
 fn fill_with(
@@ -150,13 +162,16 @@ fn fill_with(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
     take: fn(&Pool) -> Buf,
+    most: usize,
 ) -> Poll<io::Result<usize>> {
     if input.is_none() {
         ready!(io.poll_readable(cx))?;
         *input = Some(with(|w| take(&w.bufs)));
     }
     let Some(buf) = input else { unreachable!("just made") };
-    let result = io.poll_read(cx, buf.space());
+    let space = buf.space();
+    let most = most.min(space.len());
+    let result = io.poll_read(cx, &mut space[..most]);
     if let Poll::Ready(Ok(n)) = result {
         buf.commit(n);
     }

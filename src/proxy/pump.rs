@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use super::splice::{self, Splice};
 use super::stream::Stream;
-use super::worker::{fill_large, with};
+use super::worker::{fill_large, fill_little, with};
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder};
 
@@ -57,6 +57,8 @@ pub(super) struct Pump {
     splice: Option<Splice>,
     /// There is no pipe for it.
     copies: bool,
+    /// A long chunk went through a pipe, and the next one may be as long: of what announces it little is read.
+    after_long: bool,
     /// Bytes of the body that may be moved now; `None`: any number.
     pub(super) budget: Option<u64>,
     /// There is more to move than the budget let through.
@@ -85,6 +87,7 @@ impl Pump {
             progress: false,
             splice: None,
             copies: false,
+            after_long: false,
             budget: None,
             starved: false,
         };
@@ -297,7 +300,8 @@ impl Pump {
             }
             Left::Chunked(decoder) => {
                 decoder.passed(n, &mut self.out);
-                decoder.chunk_left() == 0
+                self.after_long = decoder.chunk_left() == 0;
+                self.after_long
             }
             Left::UntilClose => held == 0 && !self.bulk,
         };
@@ -344,7 +348,10 @@ impl Pump {
         from: &mut Stream,
         input: &mut Option<Buf>,
     ) -> Poll<Result<(), PumpError>> {
-        let Ok(n) = ready!(fill_large(from, input, cx)) else { return Poll::Ready(Err(PumpError::Read)) };
+        let little = self.after_long && input.is_none();
+        let filled = ready!(if little { fill_little(from, input, cx) } else { fill_large(from, input, cx) });
+        self.after_long = false;
+        let Ok(n) = filled else { return Poll::Ready(Err(PumpError::Read)) };
         if n == 0 {
             if !matches!(self.left, Left::UntilClose) {
                 return Poll::Ready(Err(PumpError::Truncated));
