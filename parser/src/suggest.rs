@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// The candidate nearest to `word`, if it is near enough to be worth saying: at most a third of the letters
-/// differ. Of equally near ones the first wins.
+/// differ, their case apart. Of equally near ones the first wins.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // No keyword is that long, and comparing takes time of the product of lengths.
     if word.len() > LONGEST {
@@ -29,7 +29,7 @@ fn distance(a: &str, b: &str) -> usize {
     for i in 1..=a.len() {
         let mut row = vec![i; b.len() + 1];
         for j in 1..=b.len() {
-            let differs = usize::from(a[i - 1] != b[j - 1]);
+            let differs = usize::from(!a[i - 1].eq_ignore_ascii_case(&b[j - 1]));
             row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + differs);
             if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
                 row[j] = row[j].min(before[j - 2] + 1);

@@ -1,9 +1,9 @@
 //! `.if`, `.elif`, `.else`, `.endif` and the messages a configuration gives itself.
 
 use super::condition::{Facts, evaluate};
-use crate::diagnostic::{Diagnostic, Reason, Severity};
+use crate::diagnostic::{Diagnostic, Head, Reason, Severity};
 use crate::lex::{Variables, Word, span_of};
-use crate::span::Span;
+use crate::span::{SourceFile, Span};
 
 /// State of one open `.if`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,12 +137,13 @@ impl Preprocessor {
         }
     }
 
-    /// At the end of a file every `.if` must be closed; the outermost is told.
-    pub(super) fn finish(&mut self, out: &mut Vec<Diagnostic>) {
+    /// At the end of a file every `.if` must be closed; the last line is at fault, and the outermost is told.
+    pub(super) fn finish(&mut self, file: &SourceFile, last: Span, out: &mut Vec<Diagnostic>) {
         for open in self.open.drain(..).take(1) {
             let message = "non-terminated '.if' block.";
-            let diagnostic = Diagnostic::alert(Reason::Conditional, open.span, message);
-            out.push(diagnostic.help("close it with '.endif'"));
+            let diagnostic = Diagnostic::alert(Reason::Conditional, last, message).head(Head::Close);
+            let (line, _) = file.line_column(open.span.start);
+            out.push(diagnostic.help(format!("close the one of line {line} with '.endif'")));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What every part of lowering shares: the sources, the world, and what is said.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
@@ -11,7 +11,7 @@ use tandem_parser::value::{Address, Host};
 use super::super::env::Env;
 use super::bases::Bases;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, log_forward, proxy, references, resolvers, ring, userlist};
+use super::{global, http_errors, log_forward, order, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
 use crate::ir::server::ServerSettings;
 use crate::ir::{Config, Place};
@@ -45,6 +45,8 @@ pub(in crate::lower) struct Context<'a> {
     pub(super) profiles: HashSet<String>,
     /// What names of files are relative to.
     pub(super) bases: Bases,
+    /// What lines of `global` have settled for good, and where.
+    pub(super) settled: HashMap<&'static str, Span>,
     said: Vec<Diagnostic>,
     /// Rings behind log targets that are streams.
     pub(super) streams: Vec<RingConf>,
@@ -152,6 +154,7 @@ impl<'a> Context<'a> {
             profiles: HashSet::new(),
             log_backends: HashSet::new(),
             bases: Bases::default(),
+            settled: HashMap::new(),
             said,
             streams: Vec::new(),
         }
@@ -209,6 +212,7 @@ impl<'a> Context<'a> {
         proxy::lower(self, tree, &pages, &mut config);
         log_forward::lower(self, tree, &mut config);
         references::check(self, tree);
+        order::check(self, tree);
         config.rings.append(&mut self.streams);
         config
     }

@@ -16,8 +16,46 @@ use crate::ir::log::RingConf;
 pub(super) fn lower(context: &mut Context<'_>, section: &Section, rings: &[RingConf], global: &mut Global) {
     captures(context, section);
     for line in &section.statements {
-        apply(context, line, rings, global);
+        if !settled(context, line) {
+            apply(context, line, rings, global);
+        }
     }
+}
+
+/// Lines of which the first counts, by what they settle.
+const ONCE: &[(&str, &str)] = &[
+    ("chroot", "'chroot'"),
+    ("cluster-secret", "'cluster-secret'"),
+    ("fd-hard-limit", "'fd-hard-limit'"),
+    ("gid", "group/gid"),
+    ("group", "group/gid"),
+    ("maxconn", "'maxconn'"),
+    ("maxconnrate", "'maxconnrate'"),
+    ("maxpipes", "'maxpipes'"),
+    ("maxsessrate", "'maxsessrate'"),
+    ("maxsslrate", "'maxsslrate'"),
+    ("pidfile", "'pidfile'"),
+    ("uid", "user/uid"),
+    ("ulimit-n", "'ulimit-n'"),
+    ("user", "user/uid"),
+];
+
+/// Has an earlier line settled this?
+fn settled(context: &mut Context<'_>, line: &Statement) -> bool {
+    let Some((_, what)) = ONCE.iter().find(|(name, _)| *name == line.name()) else { return false };
+    if let Some(first) = context.settled.get(what).copied() {
+        let (message, spot) = (format!("{what} already specified. Continuing."), context.spot(first));
+        context.say(
+            Diagnostic::warning(Reason::Duplicate, line.span, message)
+                .help(format!("the first one counts, at {spot}")),
+        );
+        return true;
+    }
+    // Of the limits zero settles nothing.
+    if matches!(line.name(), "uid" | "gid") || line.number(0) != Some(0_i64) {
+        context.settled.insert(what, line.span);
+    }
+    false
 }
 
 /// After all `global` sections.

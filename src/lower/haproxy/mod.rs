@@ -31,6 +31,7 @@ mod log_profile;
 mod names;
 mod one_server;
 mod option;
+mod order;
 mod origin;
 mod proxy;
 mod references;

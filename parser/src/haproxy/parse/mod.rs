@@ -80,14 +80,14 @@ impl Parser<'_> {
         self.in_section = false;
         self.env.file = file.name.as_ref().to_owned();
         let mut preprocessor = Preprocessor::default();
-        let mut offset = 0;
+        let (mut offset, mut last) = (0, 0);
         for (nth, raw) in file.text.split_inclusive(|b| *b == b'\n').enumerate() {
             self.env.line = u32::try_from(nth + 1).unwrap_or(u32::MAX);
             let line = raw.strip_suffix(b"\n").unwrap_or(raw);
             self.line(id, offset, line, &mut preprocessor);
-            offset += raw.len();
+            (last, offset) = (offset, offset + raw.len());
         }
-        preprocessor.finish(&mut self.diagnostics);
+        preprocessor.finish(file, Span::new(id, last..offset), &mut self.diagnostics);
         if file.text.last().is_some_and(|b| *b != b'\n') {
             let end = Span::new(id, file.text.len()..file.text.len());
             let column = file.line_column(end.start).1;
@@ -102,6 +102,11 @@ impl Parser<'_> {
     }
 
     fn line(&mut self, id: FileId, offset: usize, line: &[u8], preprocessor: &mut Preprocessor) {
+        if let Some(at) = line.iter().position(|b| *b == 0) {
+            let message = format!("Stray NUL character at position {}.", at + 1);
+            let span = Span::new(id, offset + at..offset + at + 1);
+            return self.say(Diagnostic::alert(Reason::Syntax, span, message).head(Head::Close));
+        }
         let words = match split(id, offset, line, &self.env) {
             Ok(line) => line,
             // Lines that do not count are split into words like others.
@@ -539,6 +544,10 @@ fn syntax(error: LineError, offset: usize) -> Diagnostic {
         LineError::TooLong(span) => ("line too long", span, "its variables bring in more than a megabyte"),
         LineError::Expansion(span) => ("truncated or invalid word expansion sequence", span, "write [*]"),
     };
-    let at = span.start as usize - offset + 1;
-    Diagnostic::alert(Reason::Syntax, span, format!("{what} at position {at}:")).help(help)
+    // Of a variable the character is meant that is wrong: the last one.
+    let at = match error {
+        LineError::UnmatchedBrace(_) | LineError::VariableName(_) => span.end as usize - offset,
+        _ => span.start as usize - offset + 1,
+    };
+    Diagnostic::alert(Reason::Syntax, span, format!("{what} at position {at}:")).head(Head::Close).help(help)
 }
