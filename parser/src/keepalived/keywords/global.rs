@@ -39,7 +39,8 @@ pub(super) const GLOBAL_DEFS: &[Keyword] = &[
     line("shutdown_script_timeout", "Seconds that script may take, 1 to 1000; default 10."),
     line("max_auto_priority", "How far late timers may raise the real-time priority.")
         .inert("the VRRP process has real-time priority from its start"),
-    line("min_auto_priority_delay", "How late a timer must be for that, microseconds."),
+    line("min_auto_priority_delay", "How late a timer must be for that, microseconds.")
+        .inert("the VRRP process has real-time priority from its start"),
     line("smtp_alert_vrrp", "Default of smtp_alert for VRRP."),
     line("smtp_alert_checker", "Default of smtp_alert for checkers.").inert(LVS),
     line("checker_log_all_failures", "Log every failed check.").inert(LVS),
