@@ -10,9 +10,9 @@ use super::PATIENCE;
 
 /// Of a request.
 const REQUEST: &[&str] = &[
-    "always_false always_true be_sess_rate(o) bin(616263) bool(true) bool(false) avg_queue(o) be_conn_free(o) connslots(o)",
+    "always_false always_true bin(616263) bool(true) bool(false) avg_queue(o)",
     "env(HOME) env(NOT_SET) int(7) int(-7) ipv4(10.0.0.1) ipv6(::1) ipv6(::ffff:10.0.0.1) meth(GET) meth(FOO) nbsrv(o)",
-    "queue(o) srv_conn(o/one) srv_conn_free(o/one) srv_is_up(o/one) srv_queue(o/one) srv_weight(o/one) srv_uweight(o/one)",
+    "queue(o) srv_is_up(o/one) srv_queue(o/one) srv_weight(o/one) srv_uweight(o/one)",
     "srv_iweight(o/one) str(abc) str() stopping var(txn.a) var(txn.none) var(proc.p) dst",
     "dst_port dst_is_local fe_defbe fe_id fe_name so_name so_id src src_is_local src_port,bool fc_src fc_dst fc_http_major",
     "fc_rcvd_proxy fc_pp_authority fc_pp_unique_id fc_err fc_err_str fe_client_timeout",
@@ -22,7 +22,7 @@ const REQUEST: &[&str] = &[
     "hdr_cnt hdr_cnt(x-b) hdr_ip(x-ip) hdr_ip(x-ips,2) hdr_ip(x-ips,-1) hdr_val(x-n) hdr_val(x-b) hdr(host)",
     "hdr(host),host_only hdr(host),port_only http_auth_type http_auth_user http_auth_pass http_auth_bearer",
     "http_auth_bearer(x-b) http_auth(u) http_auth_group(u) http_first_req method path pathq query url_param(x)",
-    "url_param(none) url_param urlp(x) urlp(y) urlp(z) urlp(x,;) urlp(z,;) urlp_val(x) url url32 url_ip url_port req.body",
+    "url_param(none) url_param urlp(x) urlp(y) urlp(z) urlp(x,;) urlp(z,;) urlp_val(x) url url32 base32+src,hex url32+src,hex url_ip url_port req.body",
     "req.body_len req.body_size req.body_param(a) req.body_param(b) req.body_param req.cook(A) req.cook_cnt(A)",
     "req.cook_val(N) req.fhdr(x-b) req.fhdr(x-b,1) req.fhdr(x-b,-1) req.fhdr(x-b,2) req.fhdr_cnt(x-b) req.fhdr_cnt",
     "req.hdr(x-b) req.hdr(none) req.hdr_cnt(x-b) req.hdr_ip(x-ip) req.hdr_val(x-n) req.hdr_names req.hdr_names(|)",

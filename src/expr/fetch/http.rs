@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::ir::expr::{Dir, Fetch, HdrArg};
 
-use super::super::ctx::{Buffered, Ctx, Head};
+use super::super::ctx::{Buffered, Ctx, Head, Peer};
 use super::super::sample::{Bytes, Sample, leading_int, push_display};
 use super::super::uri;
 use super::{ABSENT, Fetched, Missing, head};
@@ -39,6 +39,8 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::BaseQ => base(head(Dir::Req, ctx)?, true),
         Fetch::Base32 => Ok(Sample::Int(base32(head(Dir::Req, ctx)?))),
         Fetch::Url32 => Ok(Sample::Int(url32(head(Dir::Req, ctx)?))),
+        Fetch::Base32Src => with_source(base32(head(Dir::Req, ctx)?), ctx),
+        Fetch::Url32Src => with_source(url32(head(Dir::Req, ctx)?), ctx),
         Fetch::UrlIp => url_host(head(Dir::Req, ctx)?.uri()).map(|(ip, _)| Sample::Ipv4(ip)).ok_or(ABSENT),
         Fetch::UrlPort => {
             url_host(head(Dir::Req, ctx)?.uri()).map(|(_, port)| Sample::Int(port.into())).ok_or(ABSENT)
@@ -330,6 +332,18 @@ fn base32(head: &dyn Head) -> i64 {
         hash = sdbm(hash, path);
     }
     crate::balance::hash::avalanche(hash).into()
+}
+
+/// A hash in network order and the client's address: the key under which stick tables keep one client's use of one target.
+fn with_source<'a>(hash: i64, ctx: &Ctx<'_>) -> Fetched<'a> {
+    let source = ctx.client.src.and_then(Peer::ip).ok_or(ABSENT)?;
+    let mut out = SmallVec::new();
+    out.extend_from_slice(&(hash as u32).to_be_bytes());
+    match source.ip() {
+        IpAddr::V4(addr) => out.extend_from_slice(&addr.octets()),
+        IpAddr::V6(addr) => out.extend_from_slice(&addr.octets()),
+    }
+    Ok(Sample::Bin(Bytes::Own(out)))
 }
 
 fn url32(head: &dyn Head) -> i64 {

@@ -189,6 +189,8 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Body(_)
         | Fetch::BodyParam(..)
         | Fetch::TlsHelloList(_)
+        | Fetch::Base32Src
+        | Fetch::Url32Src
         | Fetch::HdrsBin(_) => SampleType::Bin,
         Fetch::Method => SampleType::Meth,
         Fetch::Uuid

@@ -284,8 +284,12 @@ pub enum Fetch {
     BaseQ,
     /// `base32`.
     Base32,
+    /// `base32+src`: the hash in network order, and the address.
+    Base32Src,
     /// `url32`.
     Url32,
+    /// `url32+src`, likewise.
+    Url32Src,
     /// `url_ip`.
     UrlIp,
     /// `url_port`.

@@ -52,8 +52,6 @@ const CACHE: &str = "the cache and compression are not implemented yet";
 
 /// Fetches that are known and not evaluated.
 const FETCHES_LATER: &[(&str, &str)] = &[
-    ("base32+src", TABLES),
-    ("url32+src", TABLES),
     ("cpu_calls", INTERNAL),
     ("cpu_ns_avg", INTERNAL),
     ("cpu_ns_tot", INTERNAL),

@@ -64,7 +64,9 @@ pub(super) const HTTP: &[FetchRow] = &[
     plain("base", Request, |_, _| Some(F::Base)),
     plain("baseq", Request, |_, _| Some(F::BaseQ)),
     plain("base32", Request, |_, _| Some(F::Base32)),
+    plain("base32+src", Request, |_, _| Some(F::Base32Src)),
     plain("url32", Request, |_, _| Some(F::Url32)),
+    plain("url32+src", Request, |_, _| Some(F::Url32Src)),
     plain("url_ip", Request, |_, _| Some(F::UrlIp)),
     plain("url_port", Request, |_, _| Some(F::UrlPort)),
     row("url_param", URLP, (0, 3), Request, |l, a| {
