@@ -2,11 +2,13 @@
 //! HAProxy's checks of the same servers.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::lab::{
-    Config, Host, Lab, Part, Postgres, Process, Program, Signal, Stats, eventually, proxy, wait_for,
+    Config, Host, Lab, Part, Postgres, Process, Program, Signal, Stats, eventually, proxy, sql, wait_for,
 };
 
 /// How long a server may take to come up on a busy machine.
@@ -17,13 +19,20 @@ const CASES: &[(&str, &str, u16, &str, &str)] = &[
     ("mysql", "mysql-check", 3306, "L7OK", "0"),
     ("mysql_user", "mysql-check user hap", 3306, "L7OK", "0"),
     ("mysql_unknown", "mysql-check user nobody", 3306, "L7STS", "1045"),
+    ("mysql_locked", "mysql-check user locked", 3306, "L7STS", "4151"),
+    ("mysql_crowded", "mysql-check user crowded", 3306, "L7STS", "1226"),
+    ("mysql_password", "mysql-check user secret", 3306, "L7STS", "1045"),
     ("mysql_absent", "mysql-check user hap", 3307, "L4CON", ""),
     ("pgsql", "pgsql-check user postgres", 5432, "L7OK", "0"),
     ("pgsql_unknown", "pgsql-check user nobody", 5432, "", ""),
+    ("pgsql_crowded", "pgsql-check user crowded", 5432, "", ""),
+    ("pgsql_no_login", "pgsql-check user visitor", 5432, "", ""),
     ("pgsql_absent", "pgsql-check user postgres", 5433, "L4CON", ""),
     ("redis", "redis-check", 6379, "L7OK", "0"),
     // An answer that is none is waited on.
     ("redis_password", "redis-check", 6380, "L7TOUT", ""),
+    ("redis_unheard", "redis-check", 6382, "L7TOUT", ""),
+    ("redis_full", "redis-check", 6383, "", ""),
     ("redis_absent", "redis-check", 6381, "L4CON", ""),
     ("ldap", "ldap-check", 389, "L7OK", "0"),
     ("ldap_no_anonymous", "ldap-check", 390, "L7STS", "48"),
@@ -31,12 +40,17 @@ const CASES: &[(&str, &str, u16, &str, &str)] = &[
     ("smtp", "smtpchk", 2525, "L7OK", "221"),
     ("smtp_ehlo", "smtpchk EHLO lab", 2525, "L7OK", "221"),
     ("smtp_refused", "smtpchk", 2526, "L7STS", "550"),
+    ("smtp_later", "smtpchk", 2529, "L7STS", "451"),
+    ("smtp_slow", "smtpchk", 2530, "L7TOUT", ""),
     ("smtp_absent", "smtpchk", 2527, "L4CON", ""),
     // Another service than expected.
     ("redis_is_smtp", "redis-check", 2525, "", ""),
     ("smtp_is_redis", "smtpchk", 6379, "", ""),
     ("mysql_is_smtp", "mysql-check user hap", 2525, "", ""),
     ("ldap_is_redis", "ldap-check", 6379, "", ""),
+    ("pgsql_is_smtp", "pgsql-check user postgres", 2525, "", ""),
+    ("redis_is_mysql", "redis-check", 3306, "", ""),
+    ("smtp_is_mysql", "smtpchk", 3306, "", ""),
 ];
 
 fn config(socket: &str) -> String {
@@ -53,10 +67,14 @@ fn config(socket: &str) -> String {
 }
 
 struct Services {
-    _mariadb: Process,
-    _postgres: Postgres,
+    mariadb: Process,
+    postgres: Postgres,
     redis: Process,
+    ldap: Process,
+    smtp: Process,
     _others: Vec<Process>,
+    /// The one client that a server takes.
+    _only: TcpStream,
 }
 
 fn mariadb(host: &Host) -> Process {
@@ -73,7 +91,10 @@ fn mariadb(host: &Host) -> Process {
     command.arg(format!("--datadir={}", data.display()));
     let process = host.spawn(command);
     eventually("MariaDB to take a user", PATIENCE, || {
-        let sql = "create or replace user hap@'127.0.0.1'";
+        let sql = "create or replace user hap@'127.0.0.1';
+            create or replace user locked@'127.0.0.1' account lock;
+            create or replace user secret@'127.0.0.1' identified by 'word';
+            create or replace user crowded@'127.0.0.1' with max_user_connections 1";
         host.try_sh(&format!("mariadb --no-defaults -S /tmp/mysql.sock -u root -e \"{sql}\""))
             .status
             .success()
@@ -103,6 +124,7 @@ fn slapd(host: &Host, port: u16, more: &str) -> Process {
     process
 }
 
+/// `verdict`: on whoever connects.
 fn exim(host: &Host, port: u16, verdict: &str) -> Process {
     let dir = host.dir().join(format!("exim{port}"));
     std::fs::create_dir_all(&dir).unwrap();
@@ -111,7 +133,8 @@ fn exim(host: &Host, port: u16, verdict: &str) -> Process {
     let dir = dir.display();
     let text = format!(
         "primary_hostname = lab\nkeep_environment =\nspool_directory = {dir}\nlog_file_path = {dir}/%slog\nhost_lookup =\n\
-         rfc1413_query_timeout = 0s\nacl_smtp_connect = whoever\nbegin acl\nwhoever:\n  {verdict}\n"
+         rfc1413_query_timeout = 0s\nsmtp_accept_max = 100\nacl_smtp_connect = whoever\nbegin acl\n\
+         whoever:\n  {verdict}\n"
     );
     let file = host.file(&format!("exim{port}.conf"), text);
     let mut command = Command::new("exim4");
@@ -123,18 +146,48 @@ fn exim(host: &Host, port: u16, verdict: &str) -> Process {
 
 impl Services {
     fn start(host: &Host) -> Self {
-        Self {
-            _mariadb: mariadb(host),
-            _postgres: Postgres::primary(host),
-            redis: redis(host, 6379, &[]),
-            _others: vec![
-                redis(host, 6380, &["--requirepass", "secret"]),
-                slapd(host, 389, ""),
-                slapd(host, 390, "disallow bind_anon\n"),
-                exim(host, 2525, "accept"),
-                exim(host, 2526, "deny message = not you"),
-            ],
+        let (mariadb, postgres) = (mariadb(host), Postgres::primary(host));
+        for role in ["crowded login connection limit 0", "visitor nologin"] {
+            sql(host, "127.0.0.1", 5432, &format!("create role {role}")).unwrap();
         }
+        // It stays as long as the server does.
+        let mut session = Command::new("mariadb");
+        session.args(["--no-defaults", "-h", "127.0.0.1", "-u", "crowded", "-e", "select sleep(3600)"]);
+        let session = host.spawn(session);
+        let full = redis(host, 6383, &["--maxclients", "1"]);
+        let only = wait_for("the only client of a server to be in", PATIENCE, || {
+            let mut stream = host.run(|| TcpStream::connect("127.0.0.1:6383")).ok()?;
+            stream.set_read_timeout(Some(PATIENCE)).ok()?;
+            stream.write_all(b"PING\r\n").ok()?;
+            let mut answer = [0; 7];
+            stream.read_exact(&mut answer).ok().filter(|()| answer == *b"+PONG\r\n").map(|()| stream)
+        });
+        Self {
+            mariadb,
+            postgres,
+            redis: redis(host, 6379, &[]),
+            ldap: slapd(host, 389, ""),
+            smtp: exim(host, 2525, "accept"),
+            _others: vec![
+                session,
+                full,
+                redis(host, 6380, &["--requirepass", "secret"]),
+                redis(host, 6382, &["--rename-command", "PING", ""]),
+                slapd(host, 390, "disallow bind_anon\n"),
+                exim(host, 2526, "deny message = not you"),
+                exim(host, 2529, "defer message = later"),
+                exim(host, 2530, "accept delay = 6s"),
+            ],
+            _only: only,
+        }
+    }
+
+    /// All that are healthy.
+    fn signal(&self, signal: Signal) {
+        for process in [&self.mariadb, &self.redis, &self.ldap, &self.smtp] {
+            process.signal(signal);
+        }
+        self.postgres.signal(signal);
     }
 }
 
@@ -192,8 +245,13 @@ fn real_servers_are_judged_as_haproxy_judges_them() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     // A server that hangs still takes connections, and is down for its silence.
-    services.redis.signal(Signal::SIGSTOP);
-    ours.wait_log("Server redis/s is DOWN, reason: Layer7 timeout", PATIENCE);
-    services.redis.signal(Signal::SIGCONT);
-    ours.wait_log("Server redis/s is UP, reason: Layer7 check passed", PATIENCE);
+    const HEALTHY: [&str; 5] = ["mysql_user", "pgsql", "redis", "ldap", "smtp"];
+    services.signal(Signal::SIGSTOP);
+    for name in HEALTHY {
+        ours.wait_log(&format!("Server {name}/s is DOWN, reason: Layer7 timeout"), PATIENCE);
+    }
+    services.signal(Signal::SIGCONT);
+    for name in HEALTHY {
+        ours.wait_log(&format!("Server {name}/s is UP, reason: Layer7 check passed"), PATIENCE);
+    }
 }

@@ -19,6 +19,23 @@ pub struct Reply {
     pub as_json: bool,
     /// The answer comes later, and the commands behind it wait.
     pub waiting: Option<Waiting>,
+    /// What follows the text, a piece at a time.
+    pub rest: Option<Rest>,
+}
+
+/// The further pieces of a long answer; `None`: that was all. The next one is made once those before were taken.
+pub struct Rest(Box<dyn FnMut() -> Option<String> + Send + Sync>);
+
+impl Rest {
+    pub(super) fn next(&mut self) -> Option<String> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Rest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rest").finish_non_exhaustive()
+    }
 }
 
 /// What has come since the last look.
@@ -97,6 +114,15 @@ impl Reply {
     #[must_use]
     pub fn list(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A listing that may be long: its beginning, and what gives the rest.
+    #[must_use]
+    pub fn pieces(
+        beginning: impl Into<String>,
+        rest: impl FnMut() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { text: beginning.into(), rest: Some(Rest(Box::new(rest))), ..Self::default() }
     }
 
     /// Something to tell.

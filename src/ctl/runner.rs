@@ -256,8 +256,10 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>, 
     let mut buffer = vec![0; 16 * 1024];
     let mut reading = true;
     let mut resume_at: Option<std::time::Instant> = None;
+    let mut more = false;
     loop {
         let output = match resume_at {
+            _ if more => session.resume(control),
             // A command waits: input is taken meanwhile, up to a measure, and silence is no reason to end.
             Some(at) => tokio::select! {
                 () = tokio::time::sleep_until(at.into()) => session.resume(control),
@@ -292,7 +294,7 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>, 
         if output.close {
             break;
         }
-        resume_at = output.resume_at;
+        (resume_at, more) = (output.resume_at, output.more);
     }
     linger(&mut *stream, &mut buffer).await;
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cmd::anon::Anon;
 use super::registry;
-use super::reply::{LOOK_EVERY, Reply, SeverityOutput, Waiting};
+use super::reply::{LOOK_EVERY, Reply, Rest, SeverityOutput, Waiting};
 use super::{Control, words};
 use crate::ir::global::Level;
 use crate::sys::clock;
@@ -14,6 +14,8 @@ use crate::sys::clock;
 const MAX_LINE: usize = 16 * 1024;
 /// Longest payload, bytes.
 const MAX_PAYLOAD: usize = 1024 * 1024;
+/// Bytes of output after which it is to be taken before anything else is answered.
+const ENOUGH: usize = 64 * 1024;
 
 /// How answers are ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +77,10 @@ pub struct Session {
     queue: VecDeque<Command>,
     /// What the last command waits for.
     waiting: Option<Waiting>,
+    /// What the last command has still to say.
+    rest: Option<Rest>,
+    /// It was [`Output::more`]: something was answered already.
+    interrupted: bool,
     /// The client sends no more.
     ended: bool,
     /// When a command that goes on telling last had something to tell, or somebody to tell it to.
@@ -90,6 +96,8 @@ pub struct Output {
     pub close: bool,
     /// Call [`Session::resume`] then.
     pub resume_at: Option<Instant>,
+    /// Call [`Session::resume`] once this has been taken, and read nothing before.
+    pub more: bool,
 }
 
 impl Session {
@@ -112,6 +120,8 @@ impl Session {
             pending: None,
             queue: VecDeque::new(),
             waiting: None,
+            rest: None,
+            interrupted: false,
             ended: false,
             last_news: clock::now(),
         }
@@ -129,7 +139,7 @@ impl Session {
         self.go_on(control)
     }
 
-    /// The time that [`Output::resume_at`] named has come.
+    /// The time that [`Output::resume_at`] named has come, or what was before [`Output::more`] is taken.
     pub fn resume(&mut self, control: &Control) -> Output {
         self.go_on(control)
     }
@@ -142,7 +152,7 @@ impl Session {
 
     fn go_on(&mut self, control: &Control) -> Output {
         let mut out = Output::default();
-        let mut answered = self.waiting.is_some();
+        let mut answered = self.waiting.is_some() || std::mem::take(&mut self.interrupted);
         if let Some(mut waiting) = self.waiting.take() {
             if let Some(news) = waiting.news() {
                 if self.tell(news, &mut out) {
@@ -167,6 +177,23 @@ impl Session {
             }
         }
         while !out.close {
+            if out.text.len() >= ENOUGH {
+                self.interrupted = answered;
+                out.more = true;
+                return out;
+            }
+            if let Some(rest) = &mut self.rest {
+                answered = true;
+                match rest.next() {
+                    Some(piece) => out.text.push_str(&piece),
+                    None => {
+                        self.rest = None;
+                        out.text.push('\n');
+                        self.prompt(control, &mut out);
+                    }
+                }
+                continue;
+            }
             if let Some(command) = self.queue.pop_front() {
                 answered = true;
                 self.run(control, &command, &mut out);
@@ -226,6 +253,7 @@ impl Session {
         self.pending = None;
         self.queue.clear();
         self.waiting = None;
+        self.rest = None;
         out.text.push_str(&self.message(Reply::error(why)));
         out.close = true;
         out
@@ -301,9 +329,12 @@ impl Session {
         if reply.close {
             return;
         }
+        self.rest = reply.rest.take();
         out.text.push_str(&reply.rendered(self.settings.severity));
-        out.text.push('\n');
-        self.prompt(control, out);
+        if self.rest.is_none() {
+            out.text.push('\n');
+            self.prompt(control, out);
+        }
     }
 
     fn prompt(&self, control: &Control, out: &mut Output) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::registry::commands;
-use super::session::Session;
+use super::session::{Output, Session};
 use super::*;
 use crate::ir::global::{Level, StatsAddr, StatsSocket};
 use crate::stats::tests::{live, live_with};
@@ -18,9 +18,29 @@ fn control() -> Arc<Control> {
 
 fn ask_at(control: &Control, level: Level, input: &str) -> String {
     let mut session = Session::new(level, Duration::from_secs(10));
-    let mut text = session.feed(control, input.as_bytes()).text;
-    text.push_str(&session.finish(control).text);
-    text
+    let mut text = String::new();
+    let mut output = session.feed(control, input.as_bytes());
+    loop {
+        text.push_str(&output.text);
+        output = match output {
+            Output { more: true, .. } => session.resume(control),
+            Output { close: true, .. } => return text,
+            _ => session.finish(control),
+        };
+    }
+}
+
+#[test]
+fn long_answers_come_in_pieces_and_whole() {
+    let control = control();
+    let line = format!("{};show version\n", vec!["show stat json"; 40].join(";"));
+    let mut session = Session::new(Level::Admin, Duration::from_secs(10));
+    let first = session.feed(&control, line.as_bytes());
+    assert!(first.more && !first.close && first.text.len() < 256 * 1024, "{} bytes", first.text.len());
+    let all = ask_at(&control, Level::Admin, &line);
+    assert!(all.len() > first.text.len() && all.starts_with(&first.text[..1000]));
+    let arrays = all.strip_suffix("\n1.2.3\n\n").unwrap();
+    assert_eq!(arrays.matches("]]\n\n").count() + 1, 40, "the last one's newline is the version's");
 }
 
 fn ask(control: &Control, command: &str) -> String {

@@ -47,10 +47,16 @@ fn push_quoted(out: &mut String, value: &str) {
     out.push('"');
 }
 
+/// Rows.
+#[must_use]
+pub fn lines(rows: &[Row]) -> String {
+    let mut out = String::new();
+    rows.iter().for_each(|row| push_row(&mut out, row));
+    out
+}
+
 /// Header and rows.
 #[must_use]
 pub fn render(rows: &[Row]) -> String {
-    let mut out = header();
-    rows.iter().for_each(|row| push_row(&mut out, row));
-    out
+    header() + &lines(rows)
 }

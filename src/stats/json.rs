@@ -73,7 +73,13 @@ pub(super) fn text(value: &impl Serialize) -> String {
 /// `show stat json`: an array of rows, each an array of fields.
 #[must_use]
 pub fn render(rows: &[Row]) -> String {
-    let mut out = String::from("[");
+    format!("[{}]\n", elements(rows))
+}
+
+/// The rows of that array.
+#[must_use]
+pub fn elements(rows: &[Row]) -> String {
+    let mut out = String::new();
     for (i, row) in rows.iter().enumerate() {
         let fields = row
             .fields()
@@ -89,6 +95,5 @@ pub fn render(rows: &[Row]) -> String {
         }
         out.push_str(&text(&fields));
     }
-    out.push_str("]\n");
     out
 }

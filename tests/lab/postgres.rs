@@ -57,6 +57,11 @@ impl Postgres {
         Self { process, data }
     }
 
+    /// Sends the server itself a signal, not its children.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
     /// Ends it as a crash does.
     pub(crate) fn kill(&mut self) {
         // SIGQUIT to the postmaster is its immediate shutdown: no goodbye, and no child stays.

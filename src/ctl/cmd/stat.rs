@@ -1,9 +1,11 @@
 //! `show stat` and `show info`.
 
+use std::sync::Arc;
+
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
-use crate::live::Resolvers;
+use crate::live::{Live, Resolvers};
 use crate::stats::{Selection, csv, info, json, resolvers, rows, typed};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -69,13 +71,60 @@ fn show_stat(call: &mut Call<'_>) -> Reply {
     }
     let has = |word: &str| args.iter().any(|a| a == word);
     (selection.no_maint, selection.up) = (has("no-maint"), has("up"));
-    let rows = rows::all(&call.control.live, &selection);
-    Reply::list(if has("typed") {
-        typed::render(&rows, has("desc"))
+    let form = if has("typed") {
+        Form::Typed { desc: has("desc") }
     } else if has("json") {
-        json::render(&rows)
+        Form::Json
     } else {
-        csv::render(&rows)
+        Form::Csv
+    };
+    in_pieces(call.control.live.clone(), selection, form)
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Csv,
+    Typed { desc: bool },
+    Json,
+}
+
+/// Rows in a piece.
+const ROWS: usize = 64;
+
+/// The rows as they are when their turn comes: thousands of them take no more memory than a few.
+fn in_pieces(live: Arc<Live>, selection: Selection, form: Form) -> Reply {
+    let proxies: Vec<_> =
+        live.proxies().iter().filter(|proxy| selection.wants_proxy(proxy)).cloned().collect();
+    let mut proxies = proxies.into_iter();
+    let mut rows = Vec::new().into_iter();
+    let mut separator = "";
+    let mut end = (form == Form::Json).then(|| "]\n".to_owned());
+    let beginning = match form {
+        Form::Csv => csv::header(),
+        Form::Typed { .. } => String::new(),
+        Form::Json => "[".to_owned(),
+    };
+    Reply::pieces(beginning, move || {
+        let mut batch = Vec::with_capacity(ROWS);
+        while batch.len() < ROWS {
+            match rows.next() {
+                Some(row) => batch.push(row),
+                None => match proxies.next() {
+                    Some(proxy) => rows = rows::of_proxy(&live, &proxy, &selection).into_iter(),
+                    None => break,
+                },
+            }
+        }
+        if batch.is_empty() {
+            return end.take();
+        }
+        let before = std::mem::replace(&mut separator, ",");
+        Some(match form {
+            Form::Csv => csv::lines(&batch),
+            Form::Typed { desc } => typed::render(&batch, desc),
+            Form::Json => format!("{before}{}", json::elements(&batch)),
+        })
     })
 }
 

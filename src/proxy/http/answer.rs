@@ -3,13 +3,14 @@
 use std::future::poll_fn;
 use std::task::Poll;
 
-use super::Next;
+use super::{Next, room};
 use crate::expr::rules::reply as expr_reply;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::case;
 use crate::http::{Head, Parser, Progress, Version, error_page, response};
 use crate::ir;
 use crate::ir::rules::ReplyBody;
+use crate::proxy::deadline::earlier;
 use crate::proxy::rules;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
@@ -44,7 +45,8 @@ pub(super) async fn send(
         out.extend_from_slice(body);
     }
     txn.resp = Some(head);
-    let ok = write(conn, txn, &out).await && (!apart || write(conn, txn, body).await);
+    let ok =
+        write(conn, txn, &out).await && (!apart || push(conn, txn, body, body.len() >= room::LONG).await);
     with(|w| w.give_scratch(out));
     if keep_alive && ok { Next::KeepAlive } else { Next::Close }
 }
@@ -58,18 +60,39 @@ pub(super) fn respell(txn: &Txn, head: &mut [u8]) {
 
 /// Send bytes as they are.
 pub(super) async fn write(conn: &mut Conn, txn: &mut Txn, bytes: &[u8]) -> bool {
+    push(conn, txn, bytes, false).await
+}
+
+/// The same. `yields`: a client that takes nothing gives way to others who wait for their long answers.
+async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> bool {
     let limit = txn.limits.client;
     let mut sent = 0;
-    conn.deadline.set(limit.map(|d| clock::now() + d));
+    // Since the client last took something.
+    let mut ends = limit.map(|d| clock::now() + d);
+    let looks = |ends| if yields { earlier(ends, Some(clock::now() + room::PATIENCE)) } else { ends };
+    conn.deadline.set(looks(ends));
     let ok = poll_fn(|cx| {
         while sent < bytes.len() {
             match conn.io.poll_write(cx, &bytes[sent..]) {
                 Poll::Ready(Ok(n)) => {
                     sent += n;
-                    conn.deadline.set(limit.map(|d| clock::now() + d));
+                    ends = limit.map(|d| clock::now() + d);
+                    conn.deadline.set(looks(ends));
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
-                Poll::Pending => return conn.deadline.poll(cx).map(|()| false),
+                Poll::Pending => loop {
+                    if conn.deadline.poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    let now = clock::now();
+                    let late = ends.is_some_and(|ends| ends <= now);
+                    // Before its time only where the process ends.
+                    let early = conn.deadline.at().is_some_and(|at| at > now);
+                    if !yields || late || early || room::is_wanted() {
+                        return Poll::Ready(false);
+                    }
+                    conn.deadline.set(looks(ends));
+                },
             }
         }
         Poll::Ready(true)

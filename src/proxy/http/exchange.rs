@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::body::{self, Waited};
-use super::{Next, answer, forward, forwarded, instead, persist, request};
+use super::{Next, answer, forward, forwarded, instead, persist, request, room};
 use crate::buf::Buf;
 use crate::expr::Verdict;
 use crate::expr::{Answer, AnswerBody, Session as _};
@@ -379,6 +379,7 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
     body::wait(conn, txn, facts, 0, limit).await;
     txn.no_server = "<STATS>";
     txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+    let place = room::place().await;
     let (mut head, body) = {
         let body = match (facts.body, &conn.input) {
             (Body::Length(n), Some(buf)) => {
@@ -388,6 +389,7 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
         };
         service.handle(&service::Request { proxy, head: &txn.req, body, ctx: txn.ctx() })
     };
+    let _place = place.filter(|_| body.len() >= room::LONG);
     head.set(b"content-length", body.len().to_string().as_bytes());
     Some(local(conn, txn, facts, head, body).await)
 }
@@ -396,10 +398,12 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
 async fn serve_locally(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: HttpService) -> Flow {
     txn.no_server = "<PROMEX>";
     txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
+    let place = room::place().await;
     let job = with(|w| w.shared.service.clone()).serve(which, &txn.req);
     let Ok((mut head, body)) = tokio::task::spawn_blocking(job).await else {
         return Flow::Failed(Failure::new(Who::Resource, Phase::Request).status(500));
     };
+    let _place = place.filter(|_| body.len() >= room::LONG);
     head.set(b"content-length", body.len().to_string().as_bytes());
     local(conn, txn, facts, head, body).await
 }

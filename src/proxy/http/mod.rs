@@ -13,6 +13,7 @@ mod judged;
 mod persist;
 mod request;
 mod respond;
+mod room;
 mod wait;
 
 pub(super) use persist::Dates as CookieDates;
