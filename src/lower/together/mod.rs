@@ -7,6 +7,7 @@ mod nodes;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod unused;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -40,6 +41,7 @@ pub struct Remark {
 #[must_use]
 pub fn remarks(nodes: &[Node<'_>], proxies: &[&Config]) -> Vec<Remark> {
     let mut said = nodes::remarks(nodes);
+    said.extend(proxies.iter().flat_map(|config| unused::remarks(config)));
     if !proxies.is_empty() {
         said.extend(tracked::remarks(nodes, proxies));
     }

@@ -110,7 +110,7 @@ fn what_is_tracked_of_the_proxy_is_looked_for_in_its_file() {
         let a = node("a.conf", &text);
         let nodes = [Node { name: "a.conf", config: &a }];
         let text = "defaults\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n\
-                    frontend www\n bind :80\n default_backend app\n\
+                    frontend www\n bind :80\n use_backend blind if { src 10.0.0.1 }\n default_backend app\n\
                     backend app\n server a 10.0.0.5:80 check\n server b 10.0.0.6:80 check\n\
                     backend blind\n server a 10.0.0.5:80\n";
         let sources = vec![Source { name: "h.cfg".into(), text: text.into() }];
@@ -153,4 +153,20 @@ fn listeners_and_addresses_belong_together() {
         said(" bind :80\n bind 10.0.0.7:443\n"),
         ["h.cfg:7 'f' binds 10.0.0.7, which no keepalived file given here sets"]
     );
+}
+
+#[test]
+fn a_backend_that_nothing_leads_to_is_told() {
+    let text = "frontend f\n bind :1\n use_backend a if { path /a }\n default_backend b\nbackend a\n server s 127.0.0.1:1\n\
+                backend b\n server s 127.0.0.1:1\nbackend c\n server s 127.0.0.1:1\nbackend tables\n\
+                frontend g\n bind :2\n acl up nbsrv(named) gt 0\nbackend named\n server s 127.0.0.1:1\n";
+    let read = |text: &str| {
+        let source = Source { name: "h.cfg".into(), text: text.as_bytes().to_vec() };
+        lower::load(vec![source], &lower::System { offline: true }).config.unwrap()
+    };
+    let config = read(text);
+    let said: Vec<String> = remarks(&[], &[&config]).into_iter().map(|one| one.message).collect();
+    assert_eq!(said, ["backend 'c' : no frontend uses it."]);
+    let computed = read(&format!("{text}frontend h\n bind :3\n use_backend %[path]\n"));
+    assert_eq!(remarks(&[], &[&computed]), []);
 }
