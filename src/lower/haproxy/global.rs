@@ -127,6 +127,39 @@ fn captures(context: &mut Context<'_>, section: &Section) {
     }
 }
 
+const TOKEN_ALGORITHMS: &[&str] = &[
+    "RSA1_5",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "A128KW",
+    "A192KW",
+    "A256KW",
+    "dir",
+    "ECDH-ES",
+    "ECDH-ES+A128KW",
+    "ECDH-ES+A192KW",
+    "ECDH-ES+A256KW",
+    "A128GCMKW",
+    "A192GCMKW",
+    "A256GCMKW",
+    "PBES2-HS256+A128KW",
+    "PBES2-HS384+A192KW",
+    "PBES2-HS512+A256KW",
+];
+const TOKEN_ENCRYPTIONS: &[&str] =
+    &["A128CBC-HS256", "A192CBC-HS384", "A256CBC-HS512", "A128GCM", "A192GCM", "A256GCM"];
+
+/// `[!]NAME[:[!]NAME...]`, and `ALL`.
+fn token_list(context: &mut Context<'_>, line: &Statement, known: &[&str]) {
+    let names = line.text(0).unwrap_or_default().split(':').map(|name| name.trim_start_matches('!'));
+    if let Some(name) =
+        names.filter(|name| !name.is_empty()).find(|name| *name != "ALL" && !known.contains(name))
+    {
+        let message = format!("Unknown algorithm/encoding {name}");
+        context.alert(Reason::InvalidValue, span_at(line, 0), message);
+    }
+}
+
 /// Kinds of files beside a certificate.
 const EXTRA_FILES: &[&str] = &["none", "all", "bundle", "sctl", "ocsp", "issuer", "key"];
 
@@ -178,6 +211,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "cpu-map" => threads::cpu_map(context, line),
         "thread-group" => threads::group(context, line),
         "cpu-set" => threads::cpu_set(context, line),
+        "jwt.decrypt_alg_list" => token_list(context, line, TOKEN_ALGORITHMS),
+        "jwt.decrypt_enc_list" => token_list(context, line, TOKEN_ENCRYPTIONS),
         "ssl-load-extra-files" => extra_files(context, line),
         "node" => {
             node_name(context, line);
