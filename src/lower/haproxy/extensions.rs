@@ -25,14 +25,10 @@ impl Extensions {
     /// above have theirs.
     pub(super) fn read(&mut self, language: &mut Language<'_>, line: &Statement, proxies: &[Arc<Proxy>]) {
         let own = language.owner.name.clone();
-        let other = |name: &str| {
-            let is_it = |proxy: &&Arc<Proxy>| proxy.name == name && proxy.backend.is_some();
-            proxies.iter().find(is_it).filter(|_| name != own)?.backend.as_deref()
-        };
+        let other = |name: &str| origin::backend(proxies, name).filter(|_| name != own);
         if line.name() == "default-server" {
             let settings = line.settings(0);
-            let name = settings.first().filter(|first| first.name() == "name");
-            let name = name.and_then(|name| name.text(0)).unwrap_or_default();
+            let name = origin::name(settings).and_then(|name| name.text(0)).unwrap_or_default();
             let mut all = self.origin(settings, name, other);
             all.extend(tlvs(language, line));
             self.defaults.insert(name.to_owned(), all);

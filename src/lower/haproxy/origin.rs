@@ -79,16 +79,25 @@ impl<'w> Origin<'w> {
     }
 }
 
+/// The `name` that the settings of a `default-server` begin with.
+pub(super) fn name(settings: &[Statement]) -> Option<&Statement> {
+    settings.first().filter(|first| first.name() == "name")
+}
+
+/// The backend called `name`, if it is among these.
+pub(super) fn backend<'p>(proxies: &'p [Arc<Proxy>], name: &str) -> Option<&'p Backend> {
+    let is_it = |proxy: &&Arc<Proxy>| proxy.name == name && proxy.backend.is_some();
+    proxies.iter().find(is_it)?.backend.as_deref()
+}
+
 /// The settings behind `name` and `from`.
 pub(super) fn rest(settings: &[Statement]) -> &[Statement] {
-    let named = usize::from(settings.first().is_some_and(|first| first.name() == "name"));
-    &settings[named + usize::from(from(settings).is_some())..]
+    &settings[usize::from(name(settings).is_some()) + usize::from(from(settings).is_some())..]
 }
 
 /// What follows `from` at the beginning of settings, behind a `name`.
 pub(super) fn from(settings: &[Statement]) -> Option<&Statement> {
-    let at = usize::from(settings.first().is_some_and(|first| first.name() == "name"));
-    settings.get(at).filter(|setting| setting.name() == "from")
+    settings.get(usize::from(name(settings).is_some())).filter(|setting| setting.name() == "from")
 }
 
 /// What settings start from. `Err`: where they say nothing of it.
@@ -103,10 +112,7 @@ fn start(
     let found = Origin::read(word).and_then(|origin| {
         let half = match origin.backend().filter(|name| *name != context.proxy) {
             None => Some(own),
-            Some(name) => {
-                let is_it = |proxy: &&Arc<Proxy>| proxy.name == name && proxy.backend.is_some();
-                config.proxies.iter().find(is_it).and_then(|proxy| proxy.backend.as_deref())
-            }
+            Some(name) => backend(&config.proxies, name),
         };
         let servers = half.map_or(&[][..], |half| &half.servers);
         let standing = |name: &str| servers.iter().find(|server| server.name == name).map(ServerSettings::of);
@@ -144,7 +150,7 @@ pub(super) fn default_server(
     draft: &mut Draft<'_>,
     config: &Config,
 ) {
-    let name = settings.first().filter(|first| first.name() == "name").and_then(|first| first.text(0));
+    let name = name(settings).and_then(|name| name.text(0));
     let formats = draft.template.has_formats();
     let mut template = start(context, settings, &draft.backend, config).unwrap_or_else(|()| match name {
         None => draft.template.clone(),
