@@ -107,6 +107,12 @@ impl Head {
         self.received = 0;
     }
 
+    /// Bytes of memory that it holds.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.buf.capacity() + self.fields.capacity() * size_of::<Field>()
+    }
+
     /// The head is as it was received: from here on it grows.
     pub fn settle(&mut self) {
         self.received = self.buf.len() as u32;
@@ -444,9 +450,7 @@ impl Head {
     pub(super) fn keep_line(&mut self, line: &[u8], name_len: usize, value_len: usize) {
         let at = self.buf.len();
         self.buf.extend_from_slice(line);
-        for c in &mut self.buf[at..at + name_len] {
-            *c = token::LOWER[*c as usize];
-        }
+        self.buf[at..at + name_len].make_ascii_lowercase();
         let name = Span { at: at as u32, len: name_len as u32 };
         let value = Span { at: (at + name_len + 2) as u32, len: value_len as u32 };
         self.fields.push(Field { name, value });

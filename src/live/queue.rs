@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -34,6 +35,10 @@ type Place = (Rank, u64);
 #[derive(Debug, Default)]
 pub struct Queue {
     inner: Mutex<Inner>,
+    /// Requests waiting, for the many who only want to know whether there are any. Who joins the queue counts here before
+    /// it looks for a place, and who leaves a server gives the place back before it looks here: in one order for all
+    /// (sequentially consistent, as [`Gauge`](crate::metrics::Gauge) is), so that one of both sees the other.
+    len: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +53,7 @@ impl Queue {
     /// Requests waiting now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.lock().waiting.len()
+        self.len.load(SeqCst)
     }
 
     /// Nobody waits.
@@ -66,11 +71,14 @@ impl Queue {
         let last = inner.waiting.last_key_value().is_none_or(|(other, _)| *other < place);
         let ahead = if last { inner.waiting.len() } else { inner.waiting.range(..place).count() };
         inner.waiting.insert(place, wake);
+        self.len.store(inner.waiting.len(), SeqCst);
         (place, ahead, inner.served, woken)
     }
 
     fn leave(&self, place: Place) {
-        self.inner.lock().waiting.remove(&place);
+        let mut inner = self.inner.lock();
+        inner.waiting.remove(&place);
+        self.len.store(inner.waiting.len(), SeqCst);
     }
 
     fn first(&self) -> Option<Rank> {
@@ -80,12 +88,17 @@ impl Queue {
     fn pop(&self) -> Option<oneshot::Sender<Slot>> {
         let mut inner = self.inner.lock();
         inner.served += u64::from(!inner.waiting.is_empty());
-        inner.waiting.pop_first().map(|(_, wake)| wake)
+        let first = inner.waiting.pop_first().map(|(_, wake)| wake);
+        self.len.store(inner.waiting.len(), SeqCst);
+        first
     }
 
     /// Wakes everybody without a slot: they look for another server.
     pub fn flush(&self) -> usize {
-        let waiting = std::mem::take(&mut self.inner.lock().waiting);
+        let mut inner = self.inner.lock();
+        self.len.store(0, SeqCst);
+        let waiting = std::mem::take(&mut inner.waiting);
+        drop(inner);
         waiting.len()
     }
 }
@@ -103,6 +116,12 @@ impl Slot {
     /// A slot that was counted already.
     pub(super) fn counted(proxy: Arc<Proxy>, server: Arc<Server>) -> Self {
         Self { proxy, server, released: false }
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn proxy(&self) -> &Arc<Proxy> {
+        &self.proxy
     }
 
     /// The server.

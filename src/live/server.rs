@@ -28,6 +28,13 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    /// It leaves the address or the port to the client's connection.
+    fn is_open(&self) -> bool {
+        matches!(self, Self::Ip(addr) if addr.ip().is_unspecified() || addr.port() == 0)
+    }
+}
+
 /// Why the sessions of a server are ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shutdown {
@@ -141,6 +148,8 @@ pub struct Server {
     /// State; change it through [`Proxy::change_server`].
     pub(super) state: Mutex<ServerState>,
     address: RwLock<Address>,
+    /// It leaves address or port to the client's connection.
+    open_address: AtomicBool,
     ports_follow: AtomicBool,
     maxconn: AtomicU32,
     /// Errors in a row, with `observe`.
@@ -237,6 +246,7 @@ impl Server {
             ports_follow: AtomicBool::new(
                 ir.port_offset.is_some() || matches!(&address, Address::Ip(addr) if addr.port() == 0),
             ),
+            open_address: AtomicBool::new(address.is_open()),
             address: RwLock::new(address),
             maxconn: AtomicU32::new(ir.maxconn),
             errors: AtomicU32::new(0),
@@ -358,6 +368,12 @@ impl Server {
         self.ports_follow.load(Relaxed)
     }
 
+    /// Where connections go depends on where the client's went.
+    #[must_use]
+    pub fn follows_client(&self) -> bool {
+        self.open_address.load(Relaxed) || self.ports_follow()
+    }
+
     /// `set server ... addr ... port`, with or without a sign. Call it before [`Self::set_address`].
     pub fn set_ports_follow(&self, follow: bool) {
         self.ports_follow.store(follow, Relaxed);
@@ -365,7 +381,10 @@ impl Server {
 
     /// Moves it: idle connections to the old address are closed.
     pub fn set_address(&self, address: Address) {
-        *self.address.write() = address;
+        let mut place = self.address.write();
+        self.open_address.store(address.is_open(), Relaxed);
+        *place = address;
+        drop(place);
         self.drop_idle();
     }
 

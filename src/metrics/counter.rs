@@ -1,6 +1,6 @@
 //! Single numbers.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
 /// A number that only grows, until `clear counters`.
 #[derive(Debug, Default)]
@@ -38,19 +38,20 @@ impl Counter {
     }
 }
 
-/// A number that goes up and down.
+/// A number that goes up and down. Places are taken and given back by it: changes are sequentially consistent, so that
+/// who gives a place back and then looks for somebody who waits does not miss who looked for a place at that moment.
 #[derive(Debug, Default)]
 pub struct Gauge(AtomicU32);
 
 impl Gauge {
     /// Adds one and returns the new value.
     pub fn inc(&self) -> u32 {
-        self.0.fetch_add(1, Relaxed) + 1
+        self.0.fetch_add(1, SeqCst) + 1
     }
 
     /// Takes one away and returns the new value.
     pub fn dec(&self) -> u32 {
-        self.0.fetch_sub(1, Relaxed).wrapping_sub(1)
+        self.0.fetch_sub(1, SeqCst).wrapping_sub(1)
     }
 
     /// Adds one unless the value has reached `limit` (0: no limit). `false`: it had.
@@ -60,7 +61,7 @@ impl Gauge {
             self.inc();
             return true;
         }
-        self.0.fetch_update(Relaxed, Relaxed, |v| (v < limit).then_some(v + 1)).is_ok()
+        self.0.fetch_update(SeqCst, SeqCst, |v| (v < limit).then_some(v + 1)).is_ok()
     }
 
     /// The value.

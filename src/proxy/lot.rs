@@ -13,8 +13,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
+use super::guard::Guard;
 use super::stream::Stream;
-use super::worker::{self, Conn, Extra, Guard, with};
+use super::worker::{self, Conn, Extra, with};
 use crate::sys::poller::Poller;
 use crate::sys::{self, clock};
 

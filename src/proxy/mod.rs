@@ -11,6 +11,7 @@ mod conn;
 mod deadline;
 mod engine;
 mod failure;
+mod guard;
 mod hold;
 mod http;
 mod lines;

@@ -118,12 +118,12 @@ fn balance_key(txn: &Txn) -> Option<u32> {
 ///
 /// On failure the counters of failed connections are bumped and the failure says how the session ends.
 pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<Upstream, Failure> {
-    let be = txn.be.clone();
-    let Some(backend) = &be.backend else { return Err(Failure::new(Who::Server, Phase::Connect)) };
     loop {
         let (slot, waited) = take_slot(conn, txn, plan).await?;
-        let server = slot.server().clone();
-        note_server(txn, backend, &server, plan.wanted.is_none() && !waited);
+        // Borrowed from the slot: copies of what every request of a proxy shares are dear.
+        let (be, server) = (slot.proxy(), slot.server());
+        let Some(backend) = &be.backend else { return Err(Failure::new(Who::Server, Phase::Connect)) };
+        note_server(txn, backend, server, plan.wanted.is_none() && !waited);
         if server.ir.redir.is_some() && matches!(txn.req.method(), b"GET" | b"HEAD") {
             return Err(Failure {
                 who: Who::Local,
@@ -132,10 +132,10 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                 ..Failure::default()
             });
         }
-        let key = bond(txn, &server);
+        let key = bond(txn, server);
         txn.server_reused = false;
         if plan.own
-            && let Some((io, requests)) = conn.take_own(be.idx, &server, key)
+            && let Some((io, requests)) = conn.take_own(be.idx, server, key)
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
@@ -146,7 +146,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         }
         let want = Want { proven: plan.proven, key };
         if plan.reuse
-            && let Some(kept) = with(|w| w.shared.idle.take(w.index, be.idx, &server, want))
+            && let Some(kept) = with(|w| w.shared.idle.take(w.index, be.idx, server, want))
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
@@ -157,28 +157,28 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             return Ok(Upstream { io, slot, requests, key, private: false });
         }
         if server.ir.strict_maxconn {
-            with(|w| w.shared.idle.make_room(w.index, be.idx, &server));
+            with(|w| w.shared.idle.make_room(w.index, be.idx, server));
         }
         loop {
             // Attempts count, not successes.
             backend.counters.connect.inc();
             server.counters.connect.inc();
-            match connect(conn, txn, &server).await {
+            match connect(conn, txn, server).await {
                 Ok(io) => {
-                    be.observe(&server, Seen::Connected);
+                    be.observe(server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
                     return Ok(Upstream { io, slot, requests: 0, key, private: false });
                 }
                 Err(failure) => {
                     if failure.who != Who::Client {
-                        be.observe(&server, Seen::NotConnected);
+                        be.observe(server, Seen::NotConnected);
                     }
-                    if !can_retry(&be, plan) || failure.who == Who::Client {
+                    if !can_retry(be, plan) || failure.who == Who::Client {
                         backend.counters.econ.inc();
                         server.counters.econ.inc();
                         return Err(failure);
                     }
-                    if retry(conn, txn, plan, &server, true).await {
+                    if retry(conn, txn, plan, server, true).await {
                         break;
                     }
                     if watches_client(txn) && left_now(conn) {
@@ -293,11 +293,11 @@ fn may_stay(be: &Proxy, server: &Server) -> bool {
 
 /// A place on a server, after waiting in line if need be; and whether it was the queue that gave it.
 async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot, bool), Failure> {
-    let be = txn.be.clone();
     loop {
+        let be = &txn.be;
         let pick = match &plan.wanted {
             Some(server) => be.pick_server(server, txn.priority),
-            None => match plan.preferred.as_ref().filter(|server| may_stay(&be, server)) {
+            None => match plan.preferred.as_ref().filter(|server| may_stay(be, server)) {
                 Some(server) => be.pick_server(server, txn.priority),
                 None => be.pick(balance_key(txn), plan.avoid, txn.priority),
             },

@@ -47,10 +47,7 @@ fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> 
 /// What a connection to `server` depends on beside the server: the addresses in its PROXY header, where the client
 /// wanted to go, marks. Only connections with the same number can carry this client's requests. 0: on nothing.
 pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
-    let follows = match server.address() {
-        Address::Ip(addr) => addr.ip().is_unspecified() || addr.port() == 0 || server.ports_follow(),
-        Address::Unix(_) | Address::Unknown => false,
-    };
+    let follows = server.follows_client();
     let tagged = txn.tags.server != (None, None);
     let source = source(txn, server);
     let elsewhere = server.ir.link.namespace.as_deref() == Some("*");

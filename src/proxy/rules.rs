@@ -154,20 +154,19 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Verdict {
     }
     txn.rules_step = LogStep::HttpResponse;
     txn.waiting = None;
-    for (section, proxy) in both(txn).enumerate().skip(at.0) {
+    for (section, proxy) in both(txn, |ir| !ir.http_response.is_empty()).into_iter().enumerate().skip(at.0) {
         let from = std::mem::take(&mut at.1);
         at.0 = section;
-        if !proxy.ir.http_response.is_empty() {
-            let verdict = rules::http_response(&proxy.ir.http_response, from, txn);
-            txn.settle_captures();
-            match verdict {
-                Verdict::Continue | Verdict::Wait { .. } => {}
-                other => {
-                    if let Verdict::WaitForBody { rule, .. } | Verdict::Pause { rule, .. } = other {
-                        at.1 = rule;
-                    }
-                    return other;
+        let Some(proxy) = proxy else { continue };
+        let verdict = rules::http_response(&proxy.ir.http_response, from, txn);
+        txn.settle_captures();
+        match verdict {
+            Verdict::Continue | Verdict::Wait { .. } => {}
+            other => {
+                if let Verdict::WaitForBody { rule, .. } | Verdict::Pause { rule, .. } = other {
+                    at.1 = rule;
                 }
+                return other;
             }
         }
     }
@@ -177,10 +176,8 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Verdict {
 /// `http-after-response` of both proxies. It can edit, but not stop a response.
 pub(super) fn after_response(txn: &mut Txn) {
     txn.rules_step = LogStep::HttpAfterResponse;
-    for proxy in both(txn) {
-        if !proxy.ir.http_after_response.is_empty() {
-            rules::http_after_response(&proxy.ir.http_after_response, txn);
-        }
+    for proxy in both(txn, |ir| !ir.http_after_response.is_empty()).into_iter().flatten() {
+        rules::http_after_response(&proxy.ir.http_after_response, txn);
     }
 }
 
@@ -191,10 +188,11 @@ pub(super) fn see_responses(txn: &Txn) -> bool {
         .any(|proxy| !proxy.ir.http_response.is_empty() || !proxy.ir.http_after_response.is_empty())
 }
 
-/// Backend and frontend, once if they are the same.
-fn both(txn: &Txn) -> impl Iterator<Item = Arc<Proxy>> + use<> {
-    let be = (!Arc::ptr_eq(&txn.be, &txn.fe)).then(|| txn.be.clone());
-    be.into_iter().chain([txn.fe.clone()])
+/// Backend and frontend, once if they are the same, each only if it `matters`: most have no such rules, and every
+/// copy of an `Arc` costs.
+fn both(txn: &Txn, matters: impl Fn(&ir::Proxy) -> bool) -> [Option<Arc<Proxy>>; 2] {
+    let be = Some(&txn.be).filter(|be| !Arc::ptr_eq(be, &txn.fe));
+    [be, Some(&txn.fe)].map(|proxy| proxy.filter(|proxy| matters(&proxy.ir)).cloned())
 }
 
 /// `monitor fail`.

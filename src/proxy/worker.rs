@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large, fill_little};
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
+use super::guard::Guard;
 use super::listener::Socket;
 use super::lot::{self, Lot};
 use super::stream::Stream;
@@ -22,7 +23,6 @@ use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
-use crate::log::trace::{About, SESSION};
 use crate::sys::profile::{Work, measured};
 use crate::sys::{self, clock};
 
@@ -98,10 +98,11 @@ impl Worker {
         self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Keep the memory of a head.
+    /// Keep the memory of a head. A request and its response take one each: with as many as one round of the poller
+    /// brings, none is made anew.
     pub(super) fn give_head(&self, mut head: Head) {
         let mut heads = self.heads.borrow_mut();
-        if heads.len() < 64 {
+        if heads.len() < KEPT || (heads.len() < SMALL_KEPT && head.capacity() <= SMALL) {
             head.clear();
             heads.push(head);
         }
@@ -115,7 +116,7 @@ impl Worker {
     /// Keep the memory of a vector.
     pub(super) fn give_scratch(&self, mut vec: Vec<u8>) {
         let mut scratch = self.scratch.borrow_mut();
-        if scratch.len() < 64 && vec.capacity() <= 32 * 1024 {
+        if scratch.len() < KEPT && vec.capacity() <= 32 * 1024 {
             vec.clear();
             scratch.push(vec);
         }
@@ -166,6 +167,15 @@ impl Worker {
         }
     }
 }
+
+/// So many heads and vectors are kept for the next taker, however large.
+const KEPT: usize = 64;
+
+/// So many heads in all, if they are small.
+const SMALL_KEPT: usize = 512;
+
+/// What a small head holds at most, bytes: a thread keeps a megabyte of them.
+const SMALL: usize = 2048;
 
 /// Time between two rounds of house-keeping.
 const ROUND: Duration = Duration::from_millis(250);
@@ -384,99 +394,44 @@ pub(super) fn unmap(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
-/// Counts a connection for as long as it lives.
-pub(super) struct Guard {
-    pub(super) shared: Arc<Shared>,
-    pub(super) proxy: Arc<Proxy>,
-    pub(super) listener: Arc<Listener>,
-    /// What traces know the connection by.
-    number: u64,
-}
-
-impl Guard {
-    fn about(&self) -> About {
-        About {
-            frontend: About::proxy(self.proxy.idx),
-            listener: Arc::as_ptr(&self.listener) as u64,
-            session: self.number,
-            ..About::default()
-        }
-    }
-
-    fn enter(shared: Arc<Shared>, conn: &Conn) -> Self {
-        let now = clock::now_ms();
-        let live = &shared.live;
-        shared.sessions.fetch_add(1, Relaxed);
-        live.process.connections.inc();
-        live.process.cum_conns.inc();
-        live.process.conn_rate.add(1, now);
-        live.process.sess_rate.add(1, now);
-        let c = &conn.frontend().counters;
-        c.conn_tot.inc();
-        c.conn_rate.add(1, now);
-        c.sessions.inc();
-        c.stot.inc();
-        c.rate.add(1, now);
-        if conn.proxy.ir.mode == ir::proxy::Mode::Http {
-            c.h1_open_connections.inc();
-            c.h1_total_connections.inc();
-        }
-        conn.listener.counters.sessions.inc();
-        conn.listener.counters.stot.inc();
-        let number = About::client(conn.src, Arc::as_ptr(&conn.listener) as u64);
-        let guard = Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared, number };
-        SESSION.tell(
-            0,
-            || guard.about(),
-            |_| {
-                let src = conn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
-                format!("fe={} src={src}", conn.proxy.ir.name)
-            },
-        );
-        guard
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        SESSION.tell(1, || self.about(), |_| format!("fe={}", self.proxy.ir.name));
-        if let Some(frontend) = &self.proxy.frontend {
-            frontend.counters.sessions.dec();
-            if self.proxy.ir.mode == ir::proxy::Mode::Http {
-                frontend.counters.h1_open_connections.dec();
-            }
-        }
-        self.listener.counters.sessions.dec();
-        self.shared.live.process.connections.dec();
-        self.shared.sessions.fetch_sub(1, Relaxed);
-        self.shared.room.left();
-    }
-}
-
 /// A connection that was parked goes on.
 pub(super) fn resume(conn: Conn, guard: Guard) {
     start(conn, guard, false);
 }
 
-/// Every step of a session sees one time.
 fn start(conn: Conn, guard: Guard, is_new: bool) {
-    tokio::spawn(async move {
-        let place = board::Place::take(&conn);
-        let mut session = pin!(session(conn, guard, is_new));
-        std::future::poll_fn(|cx| {
-            place.step(cx, |cx| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx))))
-        })
-        .await;
-    });
+    let place = board::Place::take(&conn);
+    let is_tcp =
+        conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
+    // Two kinds of task, because a tunnel may last for days and has no use for the room of an HTTP request.
+    if is_tcp {
+        tokio::spawn(in_steps(place, tcp_session(conn, guard, is_new)));
+    } else {
+        tokio::spawn(in_steps(place, http_session(conn, guard, is_new)));
+    }
 }
 
-async fn session(mut conn: Conn, guard: Guard, is_new: bool) {
+/// Every step of a session sees one time.
+async fn in_steps(place: board::Place, session: impl Future<Output = ()>) {
+    let mut session = pin!(session);
+    std::future::poll_fn(|cx| {
+        place.step(cx, |cx| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx))))
+    })
+    .await;
+}
+
+async fn tcp_session(mut conn: Conn, guard: Guard, is_new: bool) {
     if is_new && !admission::is_admitted(&mut conn).await {
         return;
     }
-    let is_tcp =
-        conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
-    if is_tcp && Box::pin(tcp::session(&mut conn)).await == tcp::Ended::Closed {
+    if tcp::session(&mut conn).await == tcp::Ended::Http {
+        // Rare, and large.
+        Box::pin(http_session(conn, guard, false)).await;
+    }
+}
+
+async fn http_session(mut conn: Conn, guard: Guard, is_new: bool) {
+    if is_new && !admission::is_admitted(&mut conn).await {
         return;
     }
     if http::session(&mut conn).await == http::Ended::Idle {

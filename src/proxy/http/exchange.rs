@@ -515,9 +515,9 @@ fn finish(txn: &mut Txn, logged: bool) {
         fe.counters.hrsp.count(status);
     }
     if txn.entered {
+        let txn: &Txn = txn;
         let timers = txn.timers();
-        let be = txn.be.clone();
-        if let Some(be) = &be.backend {
+        if let Some(be) = &txn.be.backend {
             let c = &be.counters;
             c.sessions.dec();
             if status > 0 {

@@ -61,7 +61,7 @@ pub(super) async fn run(
                 Err(failure) if failure.status == 302 => return redirected(conn, txn, failure).await,
                 Err(failure) => return Flow::Failed(failure),
             };
-        let server = slot.server().clone();
+        let server = slot.server();
         if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
             txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());
         }
@@ -74,7 +74,7 @@ pub(super) async fn run(
         lines::at(txn, LogStep::Connect);
         let kills = server.kills();
         let attempt =
-            attempt(conn, txn, facts, &mut io, &server, kills, &retry_on.statuses, plan, direct).await;
+            attempt(conn, txn, facts, &mut io, server, kills, &retry_on.statuses, plan, direct).await;
         server.counters.used.dec();
         txn.sockets.1 = None;
         let (failure, loss) = match attempt {
@@ -89,6 +89,7 @@ pub(super) async fn run(
             }
             Attempt::Lost(failure, loss) => (failure, loss),
         };
+        let server = server.clone();
         drop(io);
         drop(slot);
         if failure.who == Who::Killed || failure.who == Who::Down || failure.who == Who::Up {
@@ -173,7 +174,7 @@ fn finish_server(
     keep: bool,
     private: bool,
 ) {
-    let server = slot.server().clone();
+    let server = slot.server();
     let Some(half) = &txn.be.ir.backend else { return };
     if half.prefer_last_server || private {
         conn.extra().last_server = Some((txn.be.idx, server.clone()));
@@ -184,9 +185,9 @@ fn finish_server(
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
         let Kept { io, requests, key } = kept;
-        conn.keep_own(Own { backend, server, io, requests, generation, bond: key });
+        conn.keep_own(Own { backend, server: server.clone(), io, requests, generation, bond: key });
     } else if good {
-        with(|w| w.shared.idle.put(w.index, txn.be.idx, &server, kept, clock::now()));
+        with(|w| w.shared.idle.put(w.index, txn.be.idx, server, kept, clock::now()));
     } else if txn.be.ir.nolinger {
         kept.io.reset_on_close();
     }

@@ -10,12 +10,25 @@ use crate::ir::expr::{Expr, SampleType};
 use crate::ir::proxy::{Forwarded, ForwardedNode, ForwardedValue};
 use crate::proxy::txn::Txn;
 
-/// Adds what both proxies ask for.
+/// Adds what both proxies ask for. Most ask for little, and every copy of an `Arc` costs.
 pub(super) fn add(txn: &mut Txn) {
-    unique_id(txn);
-    forwarded(txn);
-    forwardfor(txn);
-    originalto(txn);
+    let (fe, be) = (&txn.fe.ir, &txn.be.ir);
+    let has_id = txn.unique_id.is_some();
+    let has_forwarded = be.forwarded.is_some();
+    let has_client = fe.forwardfor.is_some() || be.forwardfor.is_some();
+    let has_destination = fe.originalto.is_some() || be.originalto.is_some();
+    if has_id {
+        unique_id(txn);
+    }
+    if has_forwarded {
+        forwarded(txn);
+    }
+    if has_client {
+        forwardfor(txn);
+    }
+    if has_destination {
+        originalto(txn);
+    }
 }
 
 /// `unique-id-header` of the frontend.

@@ -1,7 +1,7 @@
 //! Sessions in HTTP mode: one connection, one request after the other.
 //!
-//! Between requests a connection holds no buffer, and the future of a request exists only while there is one. When
-//! the next one lets wait for itself, the task goes too (`lot`).
+//! Between requests a connection holds no buffer. When the next one lets wait for itself, the task goes too (`lot`), and
+//! with it the room for a request's future, which is a part of the task: no request allocates one.
 
 mod answer;
 mod body;
@@ -69,7 +69,7 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
                 return Ended::Closed;
             }
         }
-        if Box::pin(exchange::run(conn)).await == Next::Close {
+        if exchange::run(conn).await == Next::Close {
             break;
         }
         conn.requests = conn.requests.saturating_add(1);

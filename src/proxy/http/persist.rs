@@ -51,6 +51,7 @@ fn own_id(txn: &Txn, server: &Server) -> Option<String> {
 /// Look at the request's cookie: the server it names, if that can be used. Takes out of the request what the
 /// server is not to see. `unused`: whatever it says, it is not followed.
 pub(super) fn read(txn: &mut Txn, unused: bool) -> Option<Arc<Server>> {
+    txn.be.ir.backend.as_ref()?.cookie.as_ref()?;
     let be = txn.be.clone();
     let ir = be.ir.backend.as_ref()?;
     let conf = ir.cookie.as_ref()?;
@@ -137,6 +138,10 @@ fn push_date(out: &mut Vec<u8>, seconds: i64) {
 /// pass (`option checkcache`).
 #[must_use]
 pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
+    let asks = |half: &crate::ir::Backend| half.cookie.is_some() || half.checkcache;
+    if !txn.be.ir.backend.as_deref().is_some_and(asks) {
+        return true;
+    }
     let be = txn.be.clone();
     let Some(ir) = be.ir.backend.as_ref() else { return true };
     let found = ir.cookie.as_ref().map(|conf| from_server(txn, conf));
