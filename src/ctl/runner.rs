@@ -139,10 +139,15 @@ pub async fn serve(control: Arc<Control>, sockets: Vec<Bound>, passed: Option<Pa
         loops.spawn(async move {
             let mut stopping = control.stopping.subscribe();
             loop {
-                // The semaphore is never closed.
-                let Ok(place) = places.clone().acquire_owned().await else { return };
-                let accepted = tokio::select! {
-                    accepted = listener.accept_one() => accepted,
+                // Whoever came waits for a place, not the socket: it would keep the place while nobody comes.
+                let admitted = async {
+                    let accepted = listener.accept_one().await;
+                    let place =
+                        if accepted.is_ok() { places.clone().acquire_owned().await.ok() } else { None };
+                    (accepted, place)
+                };
+                let (accepted, place) = tokio::select! {
+                    admitted = admitted => admitted,
                     // The process after this one listens there.
                     _ = stopping.wait_for(|stopping| *stopping) => return,
                 };

@@ -27,8 +27,6 @@ pub enum Mode {
     Interactive,
     /// Any number of lines, with `> ` (`prompt`).
     Prompt,
-    /// The same with the uptime in it (`prompt timed`).
-    Timed,
 }
 
 /// What commands can change about their session.
@@ -38,6 +36,8 @@ pub struct Settings {
     pub level: Level,
     /// How answers are ended.
     pub mode: Mode,
+    /// The prompt has the uptime in it (`prompt timed`).
+    pub timed: bool,
     /// Time without input or progress of output after which it ends.
     pub timeout: Duration,
     /// Severity in front of messages.
@@ -107,6 +107,7 @@ impl Session {
         let settings = Settings {
             level,
             mode: Mode::Once,
+            timed: false,
             timeout,
             severity: SeverityOutput::None,
             expert: false,
@@ -287,7 +288,7 @@ impl Session {
     }
 
     fn prompt_payload(&self, out: &mut Output) {
-        if matches!(self.settings.mode, Mode::Prompt | Mode::Timed) {
+        if self.settings.mode == Mode::Prompt {
             out.text.push_str("+ ");
         }
     }
@@ -299,6 +300,7 @@ impl Session {
             commands.retain(|command| !command.trim().is_empty());
         }
         if commands.is_empty() {
+            out.text.push('\n');
             return self.prompt(control, out);
         }
         let commands = commands.into_iter().map(|text| Command { text: text.to_owned(), payload: None });
@@ -338,14 +340,14 @@ impl Session {
     }
 
     fn prompt(&self, control: &Control, out: &mut Output) {
-        match self.settings.mode {
-            Mode::Once | Mode::Interactive => {}
-            Mode::Prompt => out.text.push_str("> "),
-            Mode::Timed => {
-                let up = clock::now().saturating_duration_since(control.live.started).as_secs();
-                let (days, hours, minutes) = (up / 86400, up % 86400 / 3600, up % 3600 / 60);
-                out.text.push_str(&format!("[{days}:{hours:02}:{minutes:02}:{:02}]> ", up % 60));
-            }
+        if self.settings.mode != Mode::Prompt {
+            return;
         }
+        if self.settings.timed {
+            let up = clock::now().saturating_duration_since(control.live.started).as_secs();
+            let (days, hours, minutes) = (up / 86400, up % 86400 / 3600, up % 3600 / 60);
+            out.text.push_str(&format!("[{days}:{hours:02}:{minutes:02}:{:02}]", up % 60));
+        }
+        out.text.push_str("> ");
     }
 }

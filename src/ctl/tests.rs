@@ -196,9 +196,34 @@ fn the_prompt_keeps_the_connection_and_stands_after_every_answer() {
     let mut session = Session::new(Level::Admin, Duration::from_secs(10));
     let first = session.feed(&control, b"prompt\n");
     assert_eq!((first.text.as_str(), first.close), ("\n> ", false));
-    assert_eq!(session.feed(&control, b"\n").text, "> ");
+    assert_eq!(session.feed(&control, b"\n").text, "\n> ");
     let last = session.feed(&control, b"quit;show version\n");
     assert_eq!((last.text.as_str(), last.close), ("", true));
+}
+
+#[test]
+fn the_prompt_is_what_was_asked_for() {
+    let control = control();
+    let mut session = Session::new(Level::Admin, Duration::from_secs(10));
+    let mut say = |line: &str| {
+        let out = session.feed(&control, format!("{line}\n").as_bytes());
+        (out.text, out.close)
+    };
+    let is_timed = |(text, close): (String, bool)| {
+        text.starts_with("\n[0:00:00:") && text.ends_with("]> ") && text.len() == 15 && !close
+    };
+    assert!(is_timed(say("prompt timed")));
+    assert_eq!(say("prompt i"), ("\n".to_owned(), false));
+    // Whether it is timed is kept while there is none.
+    assert!(is_timed(say("prompt")));
+    assert_eq!(say("prompt timed"), ("\n> ".to_owned(), false));
+    assert_eq!(say("prompt i timed"), ("\n".to_owned(), false));
+    assert!(is_timed(say("prompt p")));
+    say("set severity-output number");
+    assert!(say("prompt help").0.starts_with("[6]: Usage: prompt "));
+    assert!(say("prompt n x").0.starts_with("[3]: Usage: prompt "), "and nothing is changed");
+    assert_eq!(say("prompt n"), ("\n".to_owned(), true));
+    assert!(ask(&control, "prompt x").starts_with("Usage: prompt "));
 }
 
 #[test]
@@ -288,6 +313,20 @@ fn nameservers_are_listed_with_their_counters() {
     let csv = ask(&control, "show stat domain resolvers");
     assert!(csv.starts_with("# id,pid,sent,send_error,valid,"), "{csv}");
     assert!(csv.ends_with("\nns1,dns1,0,0,3,0,0,0,0,0,0,0,0,0,0,0,0,\n\n"), "{csv}");
+    let typed = ask(&control, "show stat domain resolvers typed");
+    assert!(
+        typed.starts_with("N.0.id:CGPV:str:ns1\nN.1.pid:CGPV:str:dns1\nN.2.sent:MGPV:u64:0\n"),
+        "{typed}"
+    );
+    assert!(typed.ends_with("N.16.outdated:MGPV:u64:0\n\n"), "{typed}");
+    let json: serde_json::Value =
+        serde_json::from_str(&ask(&control, "show stat domain resolvers json")).unwrap();
+    let valid = serde_json::json!({
+        "field": {"pos": 4, "name": "valid"},
+        "tags": {"origin": "Metric", "nature": "Gauge", "scope": "Process"},
+        "value": {"type": "u64", "value": 3},
+    });
+    assert_eq!(json[0][4], valid);
 }
 
 #[test]

@@ -21,7 +21,8 @@ struct RowField<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct AnyField<'a> {
     field: Position<'a>,
-    process_num: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process_num: Option<u32>,
     tags: TagNames,
     value: TypedValue,
 }
@@ -57,10 +58,15 @@ impl<'a> AnyField<'a> {
     pub(super) fn new(pos: usize, name: &'a str, field: &Field) -> Self {
         Self {
             field: Position { pos, name },
-            process_num: 1,
+            process_num: Some(1),
             tags: field.tags.into(),
             value: TypedValue { r#type: field.value.type_name(), value: field.value.to_json() },
         }
+    }
+
+    /// One that belongs to no process.
+    pub(super) fn unnumbered(pos: usize, name: &'a str, field: &Field) -> Self {
+        Self { process_num: None, ..Self::new(pos, name, field) }
     }
 }
 

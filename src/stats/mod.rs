@@ -12,6 +12,7 @@ pub mod prometheus;
 pub mod resolvers;
 pub mod row;
 pub mod rows;
+pub mod schema;
 pub mod servers;
 pub mod steer;
 pub mod typed;

@@ -19,7 +19,6 @@ mod misc;
 mod probes;
 mod process;
 mod profiling;
-mod schema;
 mod servers;
 pub(super) mod session;
 mod sessions;
@@ -60,7 +59,6 @@ pub(super) static FAMILIES: &[&[Command]] = &[
     probes::COMMANDS,
     process::COMMANDS,
     profiling::COMMANDS,
-    schema::COMMANDS,
     servers::COMMANDS,
     session::COMMANDS,
     sessions::COMMANDS,

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
     ),
     command(
         &["show", "profiling"],
-        Level::Operator,
+        Level::Admin,
         "show profiling [<what>|<#lines>|<opts>]*",
         "show profiling state (all,status,tasks,memory)",
         show,

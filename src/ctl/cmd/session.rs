@@ -8,6 +8,7 @@ use super::super::reply::{Reply, SeverityOutput};
 use super::super::session::Mode;
 use crate::ir::global::{Level, StatsAddr};
 use crate::live::Live;
+use crate::sys;
 
 pub(super) const COMMANDS: &[Command] = &[
     command(&["operator"], Level::Operator, "operator", "go down to level operator", |call| {
@@ -68,32 +69,34 @@ fn lower(call: &mut Call<'_>, level: Level) -> Reply {
     Reply::done()
 }
 
+const PROMPT_USAGE: &str = "\
+Usage: prompt [help | n | i | p | timed]*
+  help    this help
+  n       one line of commands, then disconnect
+  i       any number of lines, no prompt
+  p       any number of lines, with a prompt
+  timed   toggle the uptime in the prompt, p unless said otherwise
+Without an argument it goes from n and i to p, and from p to n.
+";
+
 fn prompt(call: &mut Call<'_>) -> Reply {
-    let mode = &mut call.session.mode;
-    if call.args.is_empty() {
-        *mode = if *mode == Mode::Once { Mode::Prompt } else { Mode::Once };
-        return Reply::done();
-    }
+    let (mut mode, mut timed) = (None, false);
     for arg in call.args {
-        *mode = match arg.as_str() {
-            "n" => Mode::Once,
-            "i" => Mode::Interactive,
-            "p" => Mode::Prompt,
-            "timed" if *mode == Mode::Timed => Mode::Prompt,
-            "timed" => Mode::Timed,
-            _ => {
-                return Reply::info(
-                    "Usage: prompt [help | n | i | p | timed]*\n\
-                     \x20 help    this help\n\
-                     \x20 n       one line of commands, then disconnect\n\
-                     \x20 i       any number of lines, no prompt\n\
-                     \x20 p       any number of lines, with a prompt\n\
-                     \x20 timed   toggle the uptime in the prompt\n\
-                     Without an argument it toggles between n or i, and p.\n",
-                );
-            }
-        };
+        match arg.as_str() {
+            "n" => mode = Some(Mode::Once),
+            "i" => mode = Some(Mode::Interactive),
+            "p" => mode = Some(Mode::Prompt),
+            "timed" => timed = true,
+            "help" => return Reply::info(PROMPT_USAGE),
+            _ => return Reply::error(PROMPT_USAGE),
+        }
     }
+    let session = &mut call.session;
+    session.timed ^= timed;
+    session.mode = mode.unwrap_or(match session.mode {
+        Mode::Prompt if !timed => Mode::Once,
+        _ => Mode::Prompt,
+    });
     Reply::done()
 }
 
@@ -151,8 +154,16 @@ fn address(addr: &StatsAddr) -> String {
         StatsAddr::Abstract(name) => format!("abns@{}", name.trim_end_matches('\0')),
         StatsAddr::Tcp(addr) if addr.is_ipv4() => format!("ipv4@{addr}"),
         StatsAddr::Tcp(addr) => format!("ipv6@{addr}"),
-        StatsAddr::Fd(fd) => format!("fd@{fd}"),
+        StatsAddr::Fd(fd) => inherited(*fd).map_or_else(|| format!("fd@{fd}"), |addr| address(&addr)),
     }
+}
+
+/// Where an inherited socket listens.
+fn inherited(fd: i32) -> Option<StatsAddr> {
+    let fd = sys::fd::duplicate(fd).ok()?;
+    let addr = socket2::SockRef::from(&fd).local_addr().ok()?;
+    let tcp = addr.as_socket().map(StatsAddr::Tcp);
+    tcp.or_else(|| Some(StatsAddr::Unix(addr.as_pathname()?.to_owned())))
 }
 
 fn sockets(live: &Live) -> String {

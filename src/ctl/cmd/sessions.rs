@@ -235,11 +235,8 @@ fn details(control: &Control, look: &Look, anon: Anon, out: &mut String) -> std:
 }
 
 fn shutdown_session(call: &mut Call<'_>) -> Reply {
-    if call.arg(0).is_empty() {
+    let Some(id) = number(call.arg(0)).filter(|id| *id != 0) else {
         return Reply::error("Session pointer expected (use 'show sess').\n");
-    }
-    let Some(id) = number(call.arg(0)) else {
-        return Reply::error("No such session (use 'show sess').\n");
     };
     let asked = call.control.live.board.ask(Ask::End(id), clock::now());
     Reply::wait(

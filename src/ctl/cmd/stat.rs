@@ -6,7 +6,7 @@ use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
 use crate::live::{Live, Resolvers};
-use crate::stats::{Selection, csv, info, json, resolvers, rows, typed};
+use crate::stats::{Selection, csv, info, json, resolvers, rows, schema, typed};
 
 pub(super) const COMMANDS: &[Command] = &[
     command(
@@ -30,6 +30,13 @@ pub(super) const COMMANDS: &[Command] = &[
         "the process and its limits",
         show_info,
     ),
+    command(
+        &["show", "schema", "json"],
+        Level::User,
+        "show schema json",
+        "report schema used for stats",
+        |_| Reply::list(format!("{}\n", schema::schema())),
+    ),
     command(&["show", "version"], Level::User, "show version", "version of the program that runs", |call| {
         Reply::list(format!("{}\n", call.control.program.version))
     }),
@@ -40,7 +47,7 @@ fn show_stat(call: &mut Call<'_>) -> Reply {
     if call.arg(0) == "domain" {
         match call.arg(1) {
             "proxy" => args = &args[2..],
-            "resolvers" => return Reply::list(resolvers::csv(&call.control.live.resolvers)),
+            "resolvers" => return resolvers_domain(call),
             _ => return Reply::error("Invalid statistics domain.\n"),
         }
     }
@@ -79,6 +86,16 @@ fn show_stat(call: &mut Call<'_>) -> Reply {
         Form::Csv
     };
     in_pieces(call.control.live.clone(), selection, form)
+}
+
+fn resolvers_domain(call: &Call<'_>) -> Reply {
+    let has = |word: &str| call.args.iter().any(|arg| arg == word);
+    let form = match (has("typed"), has("json")) {
+        (true, _) => resolvers::typed,
+        (_, true) => resolvers::json,
+        _ => resolvers::csv,
+    };
+    Reply::list(form(&call.control.live.resolvers))
 }
 
 /// How rows are written.

@@ -1,20 +1,10 @@
-//! `show schema json`: what the JSON forms of `show info` and `show stat` look like.
+//! What the JSON forms of `show info` and `show stat` look like.
 
 use serde_json::json;
 
-use super::super::registry::{Command, command};
-use super::super::reply::Reply;
-use crate::ir::global::Level;
-
-pub(super) const COMMANDS: &[Command] = &[command(
-    &["show", "schema", "json"],
-    Level::User,
-    "show schema json",
-    "report schema used for stats",
-    |_| Reply::list(format!("{}\n", schema())),
-)];
-
-fn schema() -> serde_json::Value {
+/// The schema of both.
+#[must_use]
+pub fn schema() -> serde_json::Value {
     let number = json!({"type": "integer", "minimum": 0});
     let text = json!({"type": "string"});
     let reference = |name: &str| json!({"$ref": format!("#/definitions/{name}")});
