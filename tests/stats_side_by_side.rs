@@ -252,6 +252,22 @@ fn the_page_takes_the_same_forms_as_haproxys() {
         "action=ready&b=be",
         "s=spare&action=dhlth&b=be",
         "s=up2&action=shutdown&b=be",
+        "s=plain&action=dhlth&b=be",
+        "s=follows&s=up1&action=hdown&b=be",
+        "s=up1&action=hrunn&b=be",
+        "s=up1",
+        "s=up1&b=be",
+        "s=up1&action=ready",
+        "b=be&action=maint&s=up1",
+        // As forms of old were.
+        "s=up1&action=enable&b=be",
+        "s=up1&action=enable&b=be",
+        "s=up1&s=plain&action=disable&b=be",
+        "s=up1&s=nope&action=disable&b=be",
+        "s=up1&s=plain&action=enable&b=be",
+        "s=up1&s=plain&action=stop&b=be",
+        "s=plain&action=start&b=be",
+        "s=up1&s=plain&action=start&b=be",
     ] {
         assert_eq!(post(&sides[0], body), post(&sides[1], body), "{body}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::options::{Outcome, decode};
 use crate::live::{Live, Proxy, Server, Shutdown};
-use crate::server::{AdminRequest, Op};
+use crate::server::{Admin, AdminRequest, Op};
 use crate::stats::steer::{self, force_health};
 
 /// Who the log says that did it.
@@ -27,6 +27,14 @@ pub(super) const ACTIONS: [(&str, &str, Action); 13] = [
     ("shutdown", "End all sessions", Action::Shutdown),
 ];
 
+/// What forms of old said, which scripts still send.
+const OLD_ACTIONS: [(&str, Action); 4] = [
+    ("disable", Action::Set(Admin::FORCED_MAINT, "'disable' on stats page")),
+    ("enable", Action::Clear(Admin::FORCED_MAINT)),
+    ("stop", Action::Set(Admin::FORCED_DRAIN, "'stop' on stats page")),
+    ("start", Action::Clear(Admin::FORCED_DRAIN)),
+];
+
 /// What an action does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
@@ -42,39 +50,55 @@ pub(super) enum Action {
     Agent(bool),
     /// Speak for the agent.
     AgentSays(bool),
+    /// Set one flag, for this reason.
+    Set(Admin, &'static str),
+    /// Clear one flag.
+    Clear(Admin),
 }
 
-/// Does what a form asks for.
-pub(super) fn apply(live: &Live, body: &str) -> Outcome {
-    let (mut names, mut action, mut backend) = (Vec::new(), None, None);
+fn action(name: &str) -> Option<Action> {
+    let today = ACTIONS.iter().find(|(known, ..)| *known == name).map(|(.., action)| *action);
+    today.or_else(|| OLD_ACTIONS.iter().find(|(known, _)| *known == name).map(|(_, action)| *action))
+}
+
+/// Does what a form asks for, to servers of a backend in `scope` (empty: of any).
+pub(super) fn apply(live: &Live, scope: &[String], body: &str) -> Outcome {
+    let (mut names, mut wanted, mut backend) = (Vec::new(), None, None);
     for pair in body.trim_end_matches(['\r', '\n']).split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         match key {
             "s" => names.push(decode(value)),
-            "action" => action = Some(decode(value)),
+            "action" => wanted = Some(decode(value)),
             "b" => backend = Some(decode(value)),
             // Buttons and fields of somebody's own page mean nothing here.
             _ => {}
         }
     }
-    let action = ACTIONS.iter().find(|(name, ..)| Some(*name) == action.as_deref()).map(|(.., a)| *a);
-    let (Some(action), Some(backend)) = (action, backend) else {
-        return Outcome::Invalid;
+    let shown = |proxy: &Arc<Proxy>| scope.is_empty() || scope.contains(&proxy.ir.name);
+    let proxy = match backend.map(|name| find_backend(live, &name).filter(shown)) {
+        // Who may not see a backend is not told either that there is none.
+        Some(None) if !scope.is_empty() => return Outcome::Denied,
+        Some(None) => return Outcome::Invalid,
+        found => found.flatten(),
     };
-    let Some(proxy) = find_backend(live, &backend) else { return Outcome::Invalid };
-    if names.is_empty() {
-        return Outcome::None;
-    }
+    let action = match wanted.map(|name| action(&name)) {
+        Some(None) => return Outcome::Invalid,
+        known => known.flatten(),
+    };
+    let (Some(action), Some(proxy)) = (action, proxy) else { return Outcome::None };
     let servers = || proxy.backend.iter().flat_map(|b| b.servers());
-    let found =
-        names.iter().filter_map(|name| servers().find(|s| s.name() == name.as_str())).collect::<Vec<_>>();
-    for server in &found {
-        act(&proxy, server, action);
+    let (mut done, mut unknown) = (0, 0);
+    for name in &names {
+        match servers().find(|server| server.name() == name.as_str()) {
+            Some(server) => done += u32::from(act(&proxy, &server, action)),
+            None => unknown += 1,
+        }
     }
-    match found.len() {
-        0 => Outcome::Invalid,
-        n if n < names.len() => Outcome::Partial,
-        _ => Outcome::Done,
+    match (done, unknown) {
+        (0, 0) => Outcome::None,
+        (0, _) => Outcome::Invalid,
+        (_, 0) => Outcome::Done,
+        _ => Outcome::Partial,
     }
 }
 
@@ -86,25 +110,23 @@ fn find_backend(live: &Live, name: &str) -> Option<Arc<Proxy>> {
     }
 }
 
-fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) {
+/// Whether there was anything to do.
+fn act(proxy: &Arc<Proxy>, server: &Arc<Server>, action: Action) -> bool {
     match action {
         Action::Request(request) => proxy.change_server(server, |state, now| state.request(request, now)),
         // The state of a tracking server is that of another one.
-        Action::Health(op) => {
-            let _ = force_health(proxy, server, op, WHO);
-        }
-        Action::Check(on) => {
-            if server.ir.check.is_some() {
-                proxy.enable_check(server, on);
-            }
-        }
+        Action::Health(op) => return force_health(proxy, server, op, WHO),
+        Action::Check(_) if server.ir.check.is_none() => return false,
+        Action::Check(on) => proxy.enable_check(server, on),
         Action::Shutdown => server.shutdown_sessions(Shutdown::Command),
-        Action::Agent(on) => {
-            if server.ir.agent.is_some() {
-                proxy.enable_agent(server, on);
-            }
-        }
+        Action::Agent(_) if server.ir.agent.is_none() => return false,
+        Action::Agent(on) => proxy.enable_agent(server, on),
         // One without an agent has nobody to speak for.
-        Action::AgentSays(up) => _ = steer::force_agent(proxy, server, up, WHO),
+        Action::AgentSays(up) => return steer::force_agent(proxy, server, up, WHO),
+        Action::Set(flag, _) if server.with_state(|state| state.admin().any(flag)) => return false,
+        Action::Set(flag, why) => proxy.change_server(server, |state, now| state.set_flag(flag, why, now)),
+        Action::Clear(flag) if !server.with_state(|state| state.admin().any(flag)) => return false,
+        Action::Clear(flag) => proxy.change_server(server, |state, now| state.clear_flag(flag, None, now)),
     }
+    true
 }

@@ -19,7 +19,7 @@ use base64::Engine;
 use super::info::{Program, Usage};
 use super::rows::{self, Selection};
 use super::watch::Watch;
-use super::{csv, json, typed};
+use super::{csv, json, schema, typed};
 use crate::http::error_page;
 use crate::ir::StatsPage;
 use crate::live::{Live, Proxy};
@@ -146,6 +146,7 @@ pub fn respond(
         }
         Form::Csv => Response::new(200, "text/plain", csv::render(&rows::all(live, &selection))),
         Form::Typed => Response::new(200, "text/plain", typed::render(&rows::all(live, &selection), false)),
+        Form::JsonSchema => Response::new(200, "application/json", format!("{}\n", schema::schema())),
         Form::Json => Response::new(200, "application/json", json::render(&rows::all(live, &selection))),
     };
     if let Some(refresh) = page.refresh.filter(|r| !options.no_refresh && !r.is_zero()) {
@@ -163,7 +164,7 @@ fn post(live: &Live, page: &StatsPage, options: &Options, request: &Request<'_>)
     } else if request.content_length.is_some_and(|length| length > request.body.len()) {
         Outcome::TooBig
     } else {
-        admin::apply(live, &String::from_utf8_lossy(request.body))
+        admin::apply(live, &page.scope, &String::from_utf8_lossy(request.body))
     };
     let mut response = Response::new(303, "text/plain", "");
     let location = format!("{};st={}{options}", page.uri, outcome.code());

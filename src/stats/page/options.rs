@@ -14,6 +14,8 @@ pub enum Form {
     Json,
     /// `;typed`.
     Typed,
+    /// `;json-schema`.
+    JsonSchema,
 }
 
 /// What came of a form that was sent (`;st=`).
@@ -76,25 +78,24 @@ impl Options {
     #[must_use]
     pub fn parse(tail: &str) -> Self {
         let mut options = Self::default();
-        let query = tail.split_once('?').map_or("", |(_, query)| query);
-        // A word counts wherever a semicolon stands before it, in the query too.
-        for word in tail.split(';').skip(1) {
-            match word.split(['?', '&']).next().unwrap_or_default() {
-                "up" => options.up = true,
-                "no-maint" => options.no_maint = true,
-                "norefresh" => options.no_refresh = true,
-                "csv" => options.form = Form::Csv,
-                "json" => options.form = Form::Json,
-                "typed" => options.form = Form::Typed,
-                word => {
-                    let code = word.strip_prefix("st=");
-                    options.outcome = options.outcome.or_else(|| {
-                        CODES.iter().find(|(_, c)| Some(*c) == code).map(|(outcome, _)| *outcome)
-                    });
-                }
-            }
-        }
-        let scope = query.split(['&', ';']).find_map(|pair| pair.strip_prefix("scope="));
+        // A word counts wherever a semicolon stands before it, in the query too, and whatever follows.
+        let has = |word: &str| tail.contains(word);
+        (options.up, options.no_maint, options.no_refresh) =
+            (has(";up"), has(";no-maint"), has(";norefresh"));
+        // Of several forms the last of these.
+        let forms = [
+            (";csv", Form::Csv),
+            (";typed", Form::Typed),
+            (";json", Form::Json),
+            (";json-schema", Form::JsonSchema),
+        ];
+        options.form = forms.iter().rfind(|(word, _)| has(word)).map_or(Form::Html, |(_, form)| *form);
+        let code = tail.split_once(";st=").map_or("", |(_, code)| code);
+        options.outcome =
+            CODES.iter().find(|(_, known)| code.starts_with(known)).map(|(outcome, _)| *outcome);
+        // Not only in the query: the address of the page may have one of its own.
+        let scope =
+            tail.split_once("scope=").map(|(_, rest)| rest.split(['&', ';']).next().unwrap_or_default());
         options.scope = scope.map(decode).unwrap_or_default().chars().take(SCOPE_LEN).collect();
         options
     }
@@ -155,7 +156,19 @@ mod tests {
         assert_eq!(options.outcome, Some(Outcome::Done));
         assert_eq!(options.to_string(), ";up;norefresh?scope=a%20b");
         assert_eq!(Options::parse("").to_string(), "");
-        assert_eq!(Options::parse(";csv").form, Form::Csv);
+        for (tail, form) in [
+            (";csv", Form::Csv),
+            (";csv;norefresh", Form::Csv),
+            ("&x;json", Form::Json),
+            (";json-schema", Form::JsonSchema),
+            (";csv;json", Form::Json),
+            ("x", Form::Html),
+        ] {
+            assert_eq!(Options::parse(tail).form, form, "{tail}");
+        }
+        for tail in ["?scope=we", "&scope=we", ";scope=we;up", ";up?x=1&scope=we&y"] {
+            assert_eq!(Options::parse(tail).scope, "we", "{tail}");
+        }
     }
 
     #[test]

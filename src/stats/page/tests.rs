@@ -85,10 +85,31 @@ fn forms_are_answered_with_haproxys_codes() {
         ("action=ready&b=be", "NONE"),
         ("s=plain&s=nope&action=ready&b=be", "PART"),
         ("s=plain&action=foo&b=be", "ERRP"),
-        ("", "ERRP"),
+        ("action=foo", "ERRP"),
+        ("b=nope", "ERRP"),
+        ("s=plain&b=be", "NONE"),
+        ("s=plain&action=ready", "NONE"),
+        ("s=plain&action=dhlth&b=be", "NONE"),
+        ("s=plain&action=disable&b=be", "DONE"),
+        ("s=plain&action=disable&b=be", "NONE"),
+        ("s=plain&s=nope&action=disable&b=be", "ERRP"),
+        ("s=plain&action=enable&b=be", "DONE"),
+        ("s=plain&action=stop&b=be", "DONE"),
+        ("s=plain&action=start&b=be", "DONE"),
+        ("", "NONE"),
     ] {
         assert_eq!(post(&live, body), format!("/stats;st={code};up"), "{body}");
     }
+}
+
+#[test]
+fn forms_reach_no_backend_that_the_page_does_not_show() {
+    let live = live(|page| page.scope = vec!["fe".into()]);
+    for body in ["s=plain&action=maint&b=be", "s=plain&action=maint&b=%233", "s=plain&action=maint&b=nope"] {
+        assert_eq!(post(&live, body), "/stats;st=DENY;up", "{body}");
+    }
+    let server = live.backend_named("be").unwrap().backend.as_ref().unwrap().server_named("plain").unwrap();
+    assert!(server.is_usable());
 }
 
 #[test]
@@ -202,12 +223,15 @@ fn exports_have_their_types_and_scope() {
     for (uri, kind, start) in [
         ("/stats;csv", "text/plain", "# pxname,"),
         ("/stats;json", "application/json", "[[{\"objType\""),
+        ("/stats;json-schema", "application/json", "{\"$schema\":"),
         ("/stats;typed", "text/plain", "F.2.0.0.pxname.1:KNSV:str:fe\n"),
     ] {
         let response = ask(&live, &get(uri));
         assert_eq!(header(&response, "content-type"), Some(kind));
         assert!(text(&response).starts_with(start), "{uri}");
     }
+    let scoped = text(&ask(&live, &get("/stats;csv&scope=b")));
+    assert!(scoped.contains("be,BACKEND") && !scoped.contains("fe,FRONTEND"));
     let scoped = text(&ask(&live, &get("/stats;csv;norefresh?scope=b")));
     assert!(scoped.contains("be,BACKEND") && !scoped.contains("fe,FRONTEND"));
     assert!(ask(&live, &Request { method: b"HEAD", ..get("/stats") }).body.is_empty());
