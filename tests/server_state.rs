@@ -131,6 +131,11 @@ fn broken_state_files_change_nothing() {
     for (name, text) in broken {
         assert_eq!(states(&run(&lab, name, &proxy(), &text, None)), configured, "{name}");
     }
+    // Of a newer program.
+    let told = |name: &str, text: &str| states(&run(&lab, name, &proxy(), text, None));
+    let restored = told("good", good);
+    assert_ne!(restored, configured);
+    assert_eq!(told("long", &good.replace("- - 0\n", "- - 0 more columns\n")), restored);
 }
 
 const NAMED: &str = "\

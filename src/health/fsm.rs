@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::{Outcome, Status, Verdict};
-use crate::ir::server::{AGENT_FALL, AGENT_RISE, OnError, ServerCheck};
+use crate::ir::server::{AGENT_FALL, AGENT_RISE, InitState, OnError, ServerCheck};
 
 /// Checks at least this far apart are spread over the shortest such interval at start.
 const SPREAD_THRESHOLD: Duration = Duration::from_secs(1);
@@ -88,6 +88,7 @@ pub struct Machine {
     log_all: bool,
     agent: bool,
     health: u32,
+    init: InitState,
     paused: bool,
     enabled: bool,
     running: bool,
@@ -110,6 +111,7 @@ impl Machine {
             log_all,
             agent: false,
             health: if paused { 0 } else { check.rise },
+            init: InitState::None,
             paused,
             enabled: true,
             running: false,
@@ -123,6 +125,12 @@ impl Machine {
     pub fn agent(inter: Duration, spread: u8, log_all: bool) -> Self {
         let check = ServerCheck { inter, rise: AGENT_RISE, fall: AGENT_FALL, ..ServerCheck::default() };
         Self { agent: true, ..Self::new(&check, spread, log_all, false) }
+    }
+
+    /// Taken to be as good as `init` says when the server leaves maintenance, and when a command enables the check.
+    #[must_use]
+    pub fn returning(self, init: InitState) -> Self {
+        Self { init, ..self }
     }
 
     /// With the level of health, and suspended or not, that the server starts with.
@@ -238,7 +246,7 @@ impl Machine {
             }
             Input::Resume => {
                 self.paused = false;
-                self.health = self.rise;
+                self.health = self.init.health(self.rise, self.fall).unwrap_or(self.rise);
                 effects.push(Effect::Arm(Duration::ZERO));
             }
             Input::Force(up) => {
@@ -246,6 +254,11 @@ impl Machine {
             }
             Input::Enable(enabled) => {
                 self.enabled = enabled;
+                if let Some(health) =
+                    self.init.health(self.rise, self.fall).filter(|_| enabled && !self.paused)
+                {
+                    self.health = health;
+                }
                 if !enabled && std::mem::take(&mut self.running) {
                     effects.push(Effect::Abort);
                 }

@@ -224,6 +224,8 @@ pub struct Server {
     pub lookup: Arc<Lookup>,
     /// `slowstart`.
     pub slowstart: Option<Duration>,
+    /// `init-state`.
+    pub init_state: InitState,
     /// How connections to it are made.
     pub link: Arc<Link>,
     /// `strict-maxconn`: idle connections count for `maxconn`.
@@ -300,17 +302,18 @@ pub struct ServerCheck {
     pub send_proxy: bool,
     /// `check-via-socks4`: through the relay of `socks4`, if there is one.
     pub via_socks4: bool,
-    /// `init-state`.
-    pub init_state: InitState,
     /// `healthcheck`: the section whose rules take the place of the backend's.
     pub section: Option<String>,
 }
 
-/// `init-state`: how good a checked server is taken to be before its first check.
+/// `init-state`: how good a server is taken to be at the start and whenever it leaves maintenance. One that nobody checks
+/// stays so.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InitState {
-    /// `none`, `up`: up, and one failure from down.
+    /// `none`: up, one failure from down; from maintenance it comes back by `slowstart` and not against its agent.
     #[default]
+    None,
+    /// `up`: up, and one failure from down.
     Up,
     /// `fully-up`: up, and it takes all failures.
     FullyUp,
@@ -320,15 +323,26 @@ pub enum InitState {
     FullyDown,
 }
 
-impl ServerCheck {
-    /// Level of health at the start.
+impl InitState {
+    /// Level of health, if it is one that was asked for.
     #[must_use]
-    pub fn first_health(&self) -> u32 {
-        match self.init_state {
-            InitState::Up => self.rise,
-            InitState::FullyUp => self.rise + self.fall - 1,
-            InitState::Down => self.rise.saturating_sub(1),
-            InitState::FullyDown => 0,
+    pub fn health(self, rise: u32, fall: u32) -> Option<u32> {
+        match self {
+            Self::None => None,
+            Self::Up => Some(rise),
+            Self::FullyUp => Some(rise + fall - 1),
+            Self::Down => Some(rise.saturating_sub(1)),
+            Self::FullyDown => Some(0),
+        }
+    }
+
+    /// Whether it is up, if that was asked for.
+    #[must_use]
+    pub fn is_up(self) -> Option<bool> {
+        match self {
+            Self::None => None,
+            Self::Up | Self::FullyUp => Some(true),
+            Self::Down | Self::FullyDown => Some(false),
         }
     }
 }
@@ -364,7 +378,6 @@ impl Default for ServerCheck {
             addr: None,
             send_proxy: false,
             via_socks4: false,
-            init_state: InitState::default(),
             section: None,
         }
     }
@@ -544,6 +557,7 @@ impl Server {
             track: None,
             lookup: Arc::default(),
             slowstart: None,
+            init_state: InitState::None,
             link: Arc::default(),
             strict_maxconn: false,
             datagrams: false,

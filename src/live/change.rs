@@ -103,6 +103,12 @@ impl Proxy {
                 Effect::GrabQueue => requeued = self.serve_queue_of(server),
                 Effect::PauseChecks if server.ir.check.is_none() => server.check.write().health = 0,
                 Effect::PauseChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Pause)),
+                Effect::ResumeChecks if server.ir.check.is_none() => {
+                    let (rise, fall) = server.rise_and_fall();
+                    if let Some(health) = server.ir.init_state.health(rise, fall) {
+                        server.check.write().health = health;
+                    }
+                }
                 Effect::ResumeChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Resume)),
                 Effect::WarmUpIn(after) => {
                     self.check_wire.send((self.idx, server.index, CheckOrder::WarmUpIn(after)));

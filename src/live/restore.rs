@@ -13,7 +13,7 @@ use crate::ir;
 use crate::ir::proxy::StateFile;
 use crate::log::console::Kind;
 use crate::server::saved::{Saved, State, Unreadable, parse};
-use crate::server::{Admin, AdminRequest, Cause, Op};
+use crate::server::{Admin, AdminRequest, Cause, Effect, Op};
 use crate::sys;
 
 /// Where servers with a name were when the file was written, address and port, by backend and server: the address is
@@ -184,11 +184,18 @@ fn apply(proxy: &Arc<Proxy>, server: &Arc<Server>, saved: &State) {
     let (was, is) = (saved.admin.any(Admin::CONFIG_MAINT), server.ir.disabled);
     let maint = saved.admin.any(Admin::FORCED_MAINT);
     let request = |request| {
-        proxy.change_server(server, |state, now| state.request(request, now));
+        // It is no news that it goes on as it was.
+        let news = |effect: &Effect| !matches!(effect, Effect::Log(_));
+        proxy.change_server(server, |state, now| {
+            state.request(request, now).into_iter().filter(news).collect()
+        });
         // Nobody runs the checks yet who could be told.
         match request {
             AdminRequest::Maint => server.check.write().health = 0,
-            AdminRequest::Ready => server.check.write().health = server.rise_and_fall().0,
+            AdminRequest::Ready => {
+                let (rise, fall) = server.rise_and_fall();
+                server.check.write().health = server.ir.init_state.health(rise, fall).unwrap_or(rise);
+            }
             AdminRequest::Drain => {}
         }
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
 use crate::ir::global::Level;
-use crate::ir::server::ServerSettings;
+use crate::ir::server::{InitState, ServerSettings};
 use crate::live::{Live, NotRemovable, Proxy, Server};
 use crate::lower::haproxy::{Origin, server_line};
 use crate::lower::{self, System};
@@ -125,11 +125,14 @@ fn trackable(live: &Live, ir: &crate::ir::Server) -> Result<(), String> {
     if ir.check.is_some() {
         return Err("unable to enable checks and tracking at the same time!\n".into());
     }
+    if ir.init_state != InitState::None {
+        return Err("unable to set init-state and tracking at the same time!\n".into());
+    }
     let what = format!("unable to use {backend}/{name} for tracking as it");
     if tracked.added.is_some() {
         return Err(format!("{what} is a dynamic server.\n"));
     }
-    if tracked.ir.check.is_none() && tracked.ir.track.is_none() {
+    if tracked.ir.check.is_none() && tracked.ir.agent.is_none() && tracked.ir.track.is_none() {
         return Err(format!("{what} does not have any check nor agent enabled.\n"));
     }
     Ok(())

@@ -93,6 +93,7 @@ impl Entry {
         let check = server.ir.check.as_ref().map(|check| {
             let paused = server.with_state(|s| s.admin().any(Admin::MAINT));
             let machine = Machine::new(check, spread, log_all, paused)
+                .returning(server.ir.init_state)
                 .starting_at(server.check.read().health, server.is_checked());
             Self::new(Kind::Check, proxy, server, script.clone(), machine)
         });

@@ -200,11 +200,12 @@ impl Template {
             "resolve-opts" => resolve_opts(context, setting, server),
             "resolve-net" => resolve_net(context, setting, server),
             "init-state" => {
-                check.init_state = match text {
+                server.init_state = match text {
                     Some("fully-up") => InitState::FullyUp,
+                    Some("up") => InitState::Up,
                     Some("down") => InitState::Down,
                     Some("fully-down") => InitState::FullyDown,
-                    _ => InitState::Up,
+                    _ => InitState::None,
                 }
             }
             "init-addr" => server.lookup_mut().init_addr = init_addr(context, setting),

@@ -11,6 +11,7 @@ use super::context::{Context, span_at};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
 use crate::ir::rules::TcpAction;
+use crate::ir::server::InitState;
 use crate::ir::{Caps, CheckKind, Config, Proxy, Server, ServerAddr};
 
 /// What is known of a proxy's text and no longer seen in the configuration.
@@ -377,12 +378,15 @@ impl Subject<'_, '_, '_> {
                         if other.check.is_none() && other.agent.is_none() && other.track.is_none() =>
                     {
                         format!(
-                            "{id} : unable to use {tracked} for tracking as it does not have any check nor agent \
-                         enabled."
+                            "{id} : unable to use {proxy}/{tracked} for tracking as it does not have any check nor \
+                             agent enabled."
                         )
                     }
                     Some(_) if server.check.is_some() => {
                         format!("{id} : unable to enable checks and tracking at the same time!")
+                    }
+                    Some(_) if server.init_state != InitState::None => {
+                        format!("{id} : unable to set init-state and tracking at the same time!")
                     }
                     Some(_) => continue,
                 },

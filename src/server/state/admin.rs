@@ -117,11 +117,17 @@ impl ServerState {
         tracked: Option<Op>,
         now: Instant,
     ) {
-        if self.settings.checked {
+        let wanted = self.settings.init.is_up();
+        if self.settings.checked || wanted.is_some() {
             effects.push(Effect::ResumeChecks);
         }
         match tracked {
-            _ if self.agent_down => {}
+            _ if wanted == Some(true) => {
+                self.note_up(now);
+                (self.op, self.last_change) = (Op::Running, now);
+                self.recompute_weight(now);
+            }
+            _ if wanted == Some(false) || self.agent_down => {}
             Some(Op::Stopped) => {}
             Some(Op::Stopping) => {
                 self.note_up(now);

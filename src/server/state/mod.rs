@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::report::{Label, Level, Report};
 use super::{Admin, Cause, CheckSaid, Effect, Follow, Op, Standing};
 use crate::ir;
-use crate::ir::server::OnMark;
+use crate::ir::server::{InitState, OnMark};
 
 pub use weight::{dynamic_limit, parse_maxconn};
 
@@ -21,6 +21,7 @@ const WARM_UP_STEP: Duration = Duration::from_secs(1);
 pub struct Settings {
     label: Label,
     slowstart: Option<Duration>,
+    init: InitState,
     /// The algorithm can follow changes of weight.
     dynamic: bool,
     on_marked_down: OnMark,
@@ -71,7 +72,7 @@ impl ServerState {
         if matches!(server.addr, ir::ServerAddr::Name { .. }) {
             admin = admin.with(Admin::RESOLUTION_MAINT);
         }
-        let begins_down = server.check.as_ref().is_some_and(|check| check.first_health() < check.rise);
+        let begins_down = server.init_state.is_up() == Some(false);
         let op = if admin.any(Admin::MAINT) || begins_down { Op::Stopped } else { Op::Running };
         let mut state = Self {
             settings: Settings {
@@ -81,6 +82,7 @@ impl ServerState {
                     .slowstart
                     .map(|d| Duration::from_secs(d.as_millis().div_ceil(1000) as u64))
                     .filter(|d| !d.is_zero()),
+                init: server.init_state,
                 dynamic,
                 on_marked_down: server.on_marked_down,
                 on_marked_up: server.on_marked_up,
@@ -213,8 +215,11 @@ impl ServerState {
     pub fn resolved_at_start(&mut self, now: Instant) -> Vec<Effect> {
         self.admin = self.admin.without(Admin::RESOLUTION_MAINT);
         if !self.admin.any(Admin::MAINT) {
-            self.op = Op::Running;
-            (self.down_since, self.last_change) = (None, now);
+            self.last_change = now;
+            if self.settings.init.is_up() != Some(false) {
+                self.op = Op::Running;
+                self.down_since = None;
+            }
             self.recompute_weight(now);
         }
         vec![Effect::Rebalance]
