@@ -75,8 +75,7 @@ pub enum Pick {
 impl Backend {
     pub(super) fn new(proxy: &ir::Proxy, half: &ir::Backend) -> Self {
         let mut balancer = Balancer::new(half);
-        let hashed_lines = half.takes_logs && half.log_balance == ir::proxy::LogBalance::Hash;
-        let dynamic = balancer.is_dynamic() && !hashed_lines;
+        let dynamic = balancer.is_dynamic();
         let servers = (half.servers.iter().enumerate())
             .map(|(i, ir)| Arc::new(Server::new(proxy, ir, i, dynamic)))
             .collect::<Vec<_>>();
@@ -252,6 +251,14 @@ impl Proxy {
                 self.line_up(picked.map(|(_, server)| server.clone()), priority)
             }
         }
+    }
+
+    /// The server that the balancing algorithm names for what takes no place on it: a log line.
+    pub(super) fn turn_to(&self, key: Option<u32>) -> Option<usize> {
+        let backend = self.backend.as_ref()?;
+        let mut balancer = backend.balancer.lock();
+        let servers = backend.servers();
+        balancer.pick(&Sight { proxy: self, backend, servers: &servers }, key, None)
     }
 
     /// Takes a place on one server (persistence cookie, `use-server`), whatever the algorithm.

@@ -1,11 +1,11 @@
 //! Backends in `mode log`: each line goes to one of their servers.
 
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Weak};
 
 use super::{Address, Live, Proxy, Server, vars};
 use crate::balance::key;
 use crate::expr::{Sample, conv};
+use crate::ir;
 use crate::ir::expr::SampleType;
 use crate::ir::log::{Facility, LogDest, LogFraming, LogTarget, RingAddr, RingConf, RingServer};
 use crate::ir::proxy::{HashFunction, LogBalance};
@@ -16,7 +16,6 @@ struct Servers {
     proxy: Weak<Proxy>,
     /// The way to each, by its number.
     ways: Vec<Option<Targets>>,
-    next: AtomicUsize,
 }
 
 /// Makes the backends that take log lines known to the logger.
@@ -28,7 +27,7 @@ pub(super) fn attach(live: &Live) {
         }
         let ways =
             backend.servers().iter().map(|server| way(&proxy.logger, &proxy.ir.name, server)).collect();
-        let servers = Servers { proxy: Arc::downgrade(&proxy), ways, next: AtomicUsize::new(0) };
+        let servers = Servers { proxy: Arc::downgrade(&proxy), ways };
         proxy.logger.attach(&proxy.ir.name, Arc::new(servers));
     }
 }
@@ -65,40 +64,37 @@ impl Balancer for Servers {
 
 impl Servers {
     fn choose(&self, proxy: &Proxy, message: &[u8]) -> Option<usize> {
-        let (backend, half) = (proxy.backend.as_ref()?, proxy.ir.backend.as_ref()?);
-        let servers = backend.servers();
-        let usable = |backup: bool| {
-            let mut found: Vec<&Arc<Server>> =
-                servers.iter().filter(|s| s.ir.backup == backup && s.is_usable()).collect();
-            // Whoever came up last stands last.
-            found.sort_by_key(|server| server.turn());
-            found
-        };
-        let mut candidates = usable(false);
-        if candidates.is_empty() {
-            candidates = usable(true);
-            candidates.truncate(if half.allbackups { usize::MAX } else { 1 });
+        let half = proxy.ir.backend.as_ref()?;
+        match half.log_balance {
+            LogBalance::RoundRobin | LogBalance::Random => proxy.turn_to(None),
+            LogBalance::Sticky => sticky(proxy, half.allbackups),
+            LogBalance::Hash => proxy.turn_to(Some(hashed(half, message)?)),
         }
-        let count = candidates.len().max(1);
-        let at = match half.log_balance {
-            LogBalance::RoundRobin => self.next.fetch_add(1, Relaxed) % count,
-            LogBalance::Random => rand::random::<u32>() as usize % count,
-            LogBalance::Sticky => 0,
-            LogBalance::Hash => {
-                let converters = half.hash_expr.as_ref().map_or(&[][..], |expr| &expr.convs);
-                let wanted = if half.hash_type.function == HashFunction::None {
-                    SampleType::Str
-                } else {
-                    SampleType::Bin
-                };
-                let text = message.strip_suffix(b"\n").unwrap_or(message);
-                let key = vars::without_session(|ctx| {
-                    let made = conv::chain(converters, Sample::text(text), ctx).ok()?;
-                    key::bytes(half.hash_type, &made.cast(wanted)?.into_text())
-                });
-                key.unwrap_or(0) as usize % count
-            }
-        };
-        candidates.get(at).map(|server| server.index)
     }
+}
+
+/// The server that has been up for longest, a backup if there is no other.
+fn sticky(proxy: &Proxy, allbackups: bool) -> Option<usize> {
+    let servers = proxy.backend.as_ref()?.servers();
+    let longest = |backup: bool| {
+        let usable = servers.iter().filter(|server| server.ir.backup == backup && server.turn() > 0);
+        if backup && !allbackups {
+            usable.min_by_key(|server| server.index)
+        } else {
+            usable.min_by_key(|server| server.turn())
+        }
+    };
+    longest(false).or_else(|| longest(true)).map(|server| server.index)
+}
+
+/// What the converters make of a message, hashed.
+fn hashed(half: &ir::Backend, message: &[u8]) -> Option<u32> {
+    let converters = half.hash_expr.as_ref().map_or(&[][..], |expr| &expr.convs);
+    let wanted =
+        if half.hash_type.function == HashFunction::None { SampleType::Str } else { SampleType::Bin };
+    let text = message.strip_suffix(b"\n").unwrap_or(message);
+    vars::without_session(|ctx| {
+        let made = conv::chain(converters, Sample::text(text), ctx).ok()?;
+        key::bytes(half.hash_type, &made.cast(wanted)?.into_text())
+    })
 }

@@ -124,7 +124,7 @@ impl Need {
 pub(super) type Tracker = (Weak<Proxy>, usize);
 
 /// Servers that became usable so far.
-static TURNS: AtomicU64 = AtomicU64::new(0);
+static TURNS: AtomicU64 = AtomicU64::new(1);
 
 /// A server that runs.
 #[derive(Debug)]
@@ -269,9 +269,12 @@ impl Server {
             check: RwLock::new(CheckReport {
                 // Unless told otherwise it starts one failure away from down, as HAProxy's does.
                 health: match &ir.check {
-                    Some(check) => check.first_health(),
                     None if ir.disabled => 0,
-                    None => ir.rise,
+                    check => {
+                        let (rise, fall) =
+                            check.as_ref().map_or((ir.rise, 3), |check| (check.rise, check.fall));
+                        ir.init_state.health(rise, fall).unwrap_or(rise)
+                    }
                 },
                 ..CheckReport::default()
             }),
@@ -290,15 +293,17 @@ impl Server {
     /// Copies what requests look at out of the state.
     pub(super) fn mirror(&self, state: &ServerState) {
         let usable = state.is_usable();
-        if usable && !self.usable.swap(true, Relaxed) {
+        self.usable.store(usable, Relaxed);
+        if !usable || state.weight() == 0 {
+            self.turn.store(0, Relaxed);
+        } else if self.turn.load(Relaxed) == 0 {
             self.turn.store(TURNS.fetch_add(1, Relaxed), Relaxed);
         }
-        self.usable.store(usable, Relaxed);
         self.persistent.store(state.op() != Op::Stopped && !state.admin().any(Admin::MAINT), Relaxed);
         self.warming.store(state.op() == Op::Starting, Relaxed);
     }
 
-    /// When it became usable the last time: greater than for those that did so before.
+    /// When it last began to take its share: greater than for those that did so before; 0 while it takes none.
     #[must_use]
     pub(super) fn turn(&self) -> u64 {
         self.turn.load(Relaxed)

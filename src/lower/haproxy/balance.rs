@@ -149,8 +149,9 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
             unused = &[];
             Balance::Hash
         }
-        // How servers of `mode log` are chosen: [`log_balance`].
-        ("sticky" | "log-hash", None) if context.log_mode => return Some(Balance::RoundRobin),
+        // Of `mode log` alone; what `sticky` means is said by [`log_balance`].
+        ("sticky", None) if context.log_mode => return Some(Balance::RoundRobin),
+        ("log-hash", None) if context.log_mode => return Some(Balance::Hash),
         ("sticky" | "log-hash", _) => {
             let message = format!("'balance {name}' needs 'mode log'.");
             context.alert(Reason::NotAllowedHere, word.span, message);
