@@ -33,6 +33,17 @@ const CASES: &[(&str, &str)] = &[
     ("http-check connect addr 127.0.0.2;ASK", "check"),
     ("http-check connect;ASK", "check send-proxy"),
     ("http-check connect default;ASK", "check send-proxy"),
+    ("tcp-check connect via-socks4;SAY", "check socks4 127.0.0.3:P2"),
+    ("tcp-check connect via-socks4;SAY", "check"),
+    ("tcp-check connect;SAY", "check socks4 127.0.0.3:P2"),
+    ("tcp-check connect;SAY", "check socks4 127.0.0.3:P2 check-via-socks4"),
+    ("tcp-check connect default;SAY", "check socks4 127.0.0.3:P2 check-via-socks4"),
+    ("tcp-check connect port P2 via-socks4 send-proxy;SAY", "check socks4 127.0.0.3:P2"),
+    ("http-check connect via-socks4 addr 127.0.0.2;ASK", "check socks4 127.0.0.3:P2"),
+    (
+        "http-check send meth GET uri /;http-check expect status 200",
+        "check socks4 127.0.0.3:P2 check-via-socks4",
+    ),
 ];
 
 /// First of the ports, two for each case.
@@ -70,6 +81,7 @@ fn serve(address: &str, mut stream: TcpStream, came: &Mutex<Came>) {
         return;
     };
     let (mut said, mut piece) = (Vec::new(), [0; 1024]);
+    let mut relayed = false;
     let clean = loop {
         match stream.read(&mut piece) {
             Ok(0) => break true,
@@ -78,6 +90,11 @@ fn serve(address: &str, mut stream: TcpStream, came: &Mutex<Came>) {
             Err(_) => break false,
         }
         let answer: &[u8] = match &said {
+            // A relay's request: version, command, port, address, and the end of the user's name.
+            s if !relayed && s.first() == Some(&4) && s.len() > 8 && s.ends_with(b"\0") => {
+                relayed = true;
+                b"\0\x5a\0\0\0\0\0\0"
+            }
             s if s.ends_with(b"PING") => b"PONG",
             s if s.ends_with(b"\r\n\r\n") && s.windows(4).any(|w| w == b"GET ") => b"HTTP/1.0 200 OK\r\n\r\n",
             _ => b"",
@@ -98,7 +115,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> Came {
     let host = lab.host(name);
     let came: Arc<Mutex<Came>> = Arc::default();
     for port in FIRST_PORT..FIRST_PORT + 2 * CASES.len() {
-        for ip in ["127.0.0.1", "127.0.0.2"] {
+        for ip in ["127.0.0.1", "127.0.0.2", "127.0.0.3"] {
             let address = format!("{ip}:{port}");
             let listener = host.run(|| TcpListener::bind(&address)).unwrap();
             let came = came.clone();

@@ -44,6 +44,13 @@ backend group
     server-template g 4 group.lab:8002 resolvers lab init-addr none resolve-prefer ipv4
 backend same
     server-template d 2 one.lab:8003 resolvers lab init-addr none resolve-opts allow-dup-ip
+backend apart
+    default-server resolvers lab init-addr none
+    server-template d 2 one.lab:8004 resolve-opts prevent-dup-ip
+backend apart-again
+    default-server resolvers lab init-addr none resolve-opts allow-dup-ip
+    server-template d 2 one.lab:8005 resolve-opts prevent-dup-ip
+    server-template e 2 one.lab:8006
 backend service
     server-template v 4 _web._tcp.lab resolvers lab init-addr none resolve-prefer ipv4
 backend plain
@@ -168,6 +175,8 @@ fn names_are_followed_as_by_haproxy() {
     for (backend, addresses) in [
         ("one", &["10.1.0.1"][..]),
         ("same", &["10.1.0.1", "10.1.0.1"]),
+        ("apart", &["10.1.0.1", "no address"]),
+        ("apart-again", &["10.1.0.1", "10.1.0.1", "10.1.0.1", "no address"]),
         ("four", &["10.1.2.1"]),
         ("six", &["fd00"]),
         ("net", &["10.2.3.1"]),

@@ -297,11 +297,14 @@ impl Talk {
         Wait::Introducing
     }
 
-    /// Both ends of a connection over IP.
+    /// Both ends of a connection over IP: the further one is the server's, though a relay is asked for it.
     fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
         let socket = self.socket.as_ref()?;
-        let (local, peer) = (socket.local_addr().ok()?, socket.peer_addr().ok()?);
-        local.as_socket().zip(peer.as_socket())
+        let local = socket.local_addr().ok()?.as_socket()?;
+        match self.plan.destination(&self.way) {
+            Target::Ip(server) if self.plan.relay(&self.way).is_some() => Some((local, server)),
+            _ => Some((local, socket.peer_addr().ok()?.as_socket()?)),
+        }
     }
 
     /// Sends what is to go out.
