@@ -168,10 +168,7 @@ fn judge(condition: &str) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(cause) => {
-            console::say(
-                Kind::Alert,
-                &format!("config : Failed to evaluate condition: {cause} '{condition}'"),
-            );
+            console::say(Kind::Alert, &format!("config : Failed to evaluate condition: {cause}"));
             ExitCode::from(2)
         }
     }

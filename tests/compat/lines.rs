@@ -56,7 +56,7 @@ const PARTS: &[(&str, &str)] = &[
 ];
 
 /// The whole file with lines at the end of a part, and the number of the first of them.
-fn file(part: &str, lines: &str) -> (String, usize) {
+pub(super) fn file(part: &str, lines: &str) -> (String, usize) {
     let (mut text, mut at) = (String::new(), 0);
     for (name, own) in PARTS {
         text += own;

@@ -2,6 +2,7 @@
 
 mod differential;
 mod lines;
+mod mistakes;
 mod odd;
 mod regression;
 mod summary;

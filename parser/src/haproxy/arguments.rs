@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use super::grammar::{Arg, Keyword};
 use super::lenient;
 use super::messages::Fault;
-use super::subject::{Subject, Title, did_you_mean, one_of};
+use super::subject::{Subject, Title, one_of};
 use super::tree::{Condition, Modifier, Statement, Value};
 use crate::diagnostic::{Diagnostic, Reason};
 use crate::lex::{Word, span_of};
+use crate::suggest::nearest;
 use crate::value::{self, ValueError};
 
 /// Reads the arguments of `keyword`. A list that has no settings at its end must be used up.
@@ -50,6 +51,11 @@ struct Reader<'a, 'w> {
 impl<'w> Reader<'_, 'w> {
     fn all(&mut self, keyword: &'static Keyword) -> Result<Vec<Value>, Box<Diagnostic>> {
         // Most lines of a large file are kept until all are read: no room is left over.
+        if lenient::counts_first(keyword)
+            && let Some(arg) = keyword.args.get(self.rest.len())
+        {
+            return Err(self.subject.missing(keyword, arg).into());
+        }
         let mut values = Vec::with_capacity(keyword.args.len());
         for arg in keyword.args {
             values.push(self.one(keyword, arg)?);
@@ -267,7 +273,8 @@ impl<'w> Reader<'_, 'w> {
 
     /// `item`: the word, or the part of it that is none of the possible ones.
     fn wrong_choice(&self, keyword: &Keyword, word: &Word, item: &str, words: &[&'static str]) -> Diagnostic {
-        let (cause, near) = did_you_mean(item, words.iter().copied());
+        let near = nearest(item, words.iter().copied());
+        let cause = near.map_or_else(String::new, |near| format!("; did you mean '{near}' maybe ?"));
         let reason = Reason::InvalidValue;
         let own = self.subject.own(keyword, Fault::Wrong, reason, Some(word), "");
         let diagnostic = own.unwrap_or_else(|| {
@@ -317,7 +324,7 @@ impl<'w> Reader<'_, 'w> {
         let word = match self.rest.first() {
             Some(word) if matches!(word.text(), "if" | "unless") => word,
             _ if matches!(arg, Arg::Cond) => return Ok(Value::Absent),
-            _ => return Err(self.subject.missing(keyword, arg).into()),
+            _ => return Err(self.subject.unconditional(keyword, arg, self.before.is_some()).into()),
         };
         let words = self.rest[1..].to_vec();
         if words.is_empty() {

@@ -201,6 +201,7 @@ const HEEDLESS: &[&str] = &[
     "nameserver",
     "numa-cpu-mapping",
     "option httpslog",
+    "option redispatch",
     "parse-resolv-conf",
     "rate-limit sessions",
     "resolve_retries",
@@ -267,6 +268,11 @@ const HEEDLESS: &[&str] = &[
 /// Whether what stands behind the keyword's arguments is not looked at.
 pub(super) fn heedless(keyword: &Keyword) -> bool {
     keyword.sections != 0 && HEEDLESS.contains(&keyword.name)
+}
+
+/// Whether a keyword looks for all of its arguments before it looks at the first.
+pub(super) fn counts_first(keyword: &Keyword) -> bool {
+    matches!(keyword.name, "errorfile" | "errorloc" | "errorloc302" | "errorloc303")
 }
 
 /// Whether a keyword takes any text for a size.

@@ -74,7 +74,9 @@ impl Preprocessor {
     ) {
         let nested = directive == ".elif";
         let span = span_of(rest, directive.span);
-        let mut alert = |cause: String| out.push(Diagnostic::alert(Reason::Conditional, span, cause));
+        let mut alert = |cause: String| {
+            out.push(Diagnostic::alert(Reason::Conditional, span, cause).head(Head::Close));
+        };
         if nested {
             match self.open.last_mut() {
                 None => return alert("lone '.elif' with no matching '.if'.".into()),
@@ -109,7 +111,7 @@ impl Preprocessor {
         let truth = match evaluate(&text, vars, facts) {
             Ok(truth) => truth,
             Err((cause, at)) => {
-                alert(format!("{cause} in '{directive}' at position {}.", at + 1));
+                alert(format!("{cause} in '{directive}' at position {}:", at + 1));
                 false
             }
         };
@@ -119,8 +121,9 @@ impl Preprocessor {
     }
 
     fn end(&mut self, directive: &Word, rest: &[Word], out: &mut Vec<Diagnostic>) {
-        let mut alert =
-            |span: Span, cause: String| out.push(Diagnostic::alert(Reason::Conditional, span, cause));
+        let mut alert = |span: Span, cause: String| {
+            out.push(Diagnostic::alert(Reason::Conditional, span, cause).head(Head::Close));
+        };
         if let Some(extra) = rest.first() {
             alert(extra.span, format!("Unexpected argument '{extra}' for '{directive}'."));
         }
@@ -141,7 +144,9 @@ impl Preprocessor {
     pub(super) fn finish(&mut self, file: &SourceFile, last: Span, out: &mut Vec<Diagnostic>) {
         for open in self.open.drain(..).take(1) {
             let message = "non-terminated '.if' block.";
-            let diagnostic = Diagnostic::alert(Reason::Conditional, last, message).head(Head::Close);
+            // Behind all that the line itself says.
+            let end = Span { start: last.end, ..last };
+            let diagnostic = Diagnostic::alert(Reason::Conditional, end, message).head(Head::Close);
             let (line, _) = file.line_column(open.span.start);
             out.push(diagnostic.help(format!("close the one of line {line} with '.endif'")));
         }
@@ -151,9 +156,10 @@ impl Preprocessor {
 fn message(severity: Severity, directive: &Word, rest: &[Word], out: &mut Vec<Diagnostic>) {
     let text = rest.first().map(Word::text).unwrap_or_default();
     if let Some(extra) = rest.get(1) {
-        let cause = format!("Unexpected argument '{extra}' for '{directive}'.");
-        let help = "Use quotes if the message should contain spaces.";
-        out.push(Diagnostic::alert(Reason::Conditional, extra.span, cause).help(help));
+        let cause = format!(
+            "Unexpected argument '{extra}' for '{directive}'. Use quotes if the message should contain spaces."
+        );
+        out.push(Diagnostic::alert(Reason::Conditional, extra.span, cause).head(Head::Close));
         return;
     }
     out.push(Diagnostic::new(severity, Reason::UserMessage, directive.span, format!("'{text}'.")));

@@ -10,11 +10,13 @@ use super::tree::Section;
 use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{Variables, Word, span_of};
 use crate::span::Span;
-use crate::suggest::nearest;
+use crate::suggest::{alike, nearest};
 use crate::value::ValueError;
 
 /// What a size looks like.
 const SIZES: &str = "a size is a number and one of the units k, m, g";
+
+const CONDITION: &str = "requires either 'if' or 'unless' followed by a condition.";
 
 /// What a time looks like.
 const TIMES: &str = "a time is a number and one of the units us, ms, s, m, h, d";
@@ -172,6 +174,14 @@ impl<'a> Subject<'a> {
         keyword.name.starts_with("timeout ") && self.section.is_some_and(|section| section.kind.is_proxy())
     }
 
+    /// A condition is missing; behind what is there the keyword's own words are about something else.
+    pub(super) fn unconditional(&self, keyword: &Keyword, arg: &Arg, behind: bool) -> Diagnostic {
+        if !behind {
+            return self.missing(keyword, arg);
+        }
+        self.alert(Reason::MissingArgument, self.span, CONDITION)
+    }
+
     pub(super) fn missing(&self, keyword: &Keyword, arg: &Arg) -> Diagnostic {
         if let Some(own) = self.own(keyword, Fault::Missing, Reason::MissingArgument, None, "") {
             return own.help(format!("usage: {} {}", keyword.name, keyword.usage()));
@@ -186,7 +196,7 @@ impl<'a> Subject<'a> {
                 "expects an integer argument.".to_owned()
             }
             Arg::Choice(words) => format!("expects {}.", one_of(words)),
-            Arg::MustCond => "requires either 'if' or 'unless' followed by a condition.".to_owned(),
+            Arg::MustCond => CONDITION.to_owned(),
             _ if keyword.args.len() == 1 => format!("expects {} as argument.", keyword.usage()),
             _ => format!("expects {} as arguments.", keyword.usage()),
         };
@@ -287,27 +297,28 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
-        let (cause, near) = did_you_mean(word, table.iter().map(|row| row.name));
-        let own = self.own(keyword, Fault::Wrong, Reason::UnknownKeyword, Some(word), "");
-        let is_own = own.is_some();
-        let diagnostic = own.unwrap_or_else(|| {
-            let message = match (keyword.name, &self.name) {
-                ("bind", _) => format!("'{}': unknown keyword '{word}'{cause}", self.name),
-                (_, Title::Default) => {
-                    let dot = if cause.is_empty() { "." } else { "" };
-                    format!(
-                        "unknown keyword '{word}'{cause}{dot} Hint: no address was expected for this server."
-                    )
-                }
-                _ => format!("'{}' : unknown keyword '{word}'{cause}", self.name),
-            };
-            self.plain(Reason::UnknownKeyword, word.span, message)
-        });
-        match near {
-            Some(near) if is_own => diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near),
-            Some(near) => diagnostic.edit(word.span, near),
-            None => diagnostic,
+        let reason = Reason::UnknownKeyword;
+        let guess = Guess::of(word, table.iter().map(|row| row.name));
+        let own = self.own(keyword, Fault::Wrong, reason, Some(word), "");
+        if let Some(own) = own {
+            return Guess { said: None, ..guess }.attach(own, word.span);
         }
+        let cause = guess.cause();
+        let dot = if cause.is_empty() { "." } else { "" };
+        let message = match (keyword.name, &self.name) {
+            ("bind", _) => format!("'{}': unknown keyword '{word}'{cause}{dot}", self.name),
+            ("stats socket", _) => match guess.said {
+                Some(said) => {
+                    format!("'stats socket' : unknown keyword '{word}'. Did you mean '{said}' maybe ?")
+                }
+                None => format!("'stats socket' : unknown keyword '{word}'."),
+            },
+            (_, Title::Default) => {
+                format!("unknown keyword '{word}'{cause}{dot} Hint: no address was expected for this server.")
+            }
+            _ => format!("'{}' : unknown keyword '{word}'{cause}{dot}", self.name),
+        };
+        guess.attach(self.plain(reason, word.span, message), word.span)
     }
 
     /// Words where nothing may follow.
@@ -363,14 +374,32 @@ fn is_tuned(keyword: &Keyword) -> bool {
     keyword.name.starts_with("tune.")
 }
 
-/// `; did you mean 'X' maybe ?` or nothing, and X.
-pub(super) fn did_you_mean<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> (String, Option<&'a str>) {
-    match nearest(word, candidates) {
-        Some(near) => (format!("; did you mean '{near}' maybe ?"), Some(near)),
-        None => (String::new(), None),
+/// What may have been meant by a word that is none.
+pub(super) struct Guess<'a> {
+    /// What HAProxy's own line says.
+    pub said: Option<&'a str>,
+    /// The nearest word.
+    pub near: Option<&'a str>,
+}
+
+impl<'a> Guess<'a> {
+    pub(super) fn of(word: &str, candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Self {
+        let candidates = candidates.into_iter();
+        Self { said: alike(word, candidates.clone()), near: nearest(word, candidates) }
+    }
+
+    /// `; did you mean 'X' maybe ?` or nothing: the end of HAProxy's line.
+    pub(super) fn cause(&self) -> String {
+        self.said.map_or_else(String::new, |said| format!("; did you mean '{said}' maybe ?"))
+    }
+
+    /// Adds the nearest word where the message does not name it, and the edit.
+    pub(super) fn attach(&self, diagnostic: Diagnostic, span: Span) -> Diagnostic {
+        match self.near {
+            None => diagnostic,
+            Some(near) if self.said == Some(near) => diagnostic.edit(span, near),
+            Some(near) => diagnostic.help(format!("did you mean '{near}'?")).edit(span, near),
+        }
     }
 }
 

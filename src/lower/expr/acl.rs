@@ -177,7 +177,7 @@ impl Language<'_> {
             let message = format!(
                 "acl name '{name}' will never match. 'or' is used to express a logical disjunction within a condition."
             );
-            self.alert::<()>(Reason::Conflict, name.span, message);
+            self.say_whole(Diagnostic::alert(Reason::Conflict, name.span, message));
         }
         let Some((test, valid)) = self.test(rest, span_of(words, line)) else {
             self.acls.remove(name.text());
@@ -328,6 +328,19 @@ impl Language<'_> {
         self.say(Diagnostic::warning(Reason::NotAllowedHere, span, message));
     }
 
+    /// What is wrong with the expression is told with the ACL keyword that it begins with, or as a whole.
+    fn in_acl(&mut self, from: usize, written: &str, word: &Word) {
+        let derived = derived(written);
+        self.within(from, |message| match derived {
+            Some(_) => {
+                let rest = message.strip_prefix("fetch method '").and_then(|rest| rest.split_once("' : "));
+                let rest = rest.map_or(message.as_str(), |(_, rest)| rest);
+                *message = format!("ACL keyword '{written}' : {rest}");
+            }
+            None => *message = format!("{} in ACL expression '{word}'.", message.trim_end_matches('.')),
+        });
+    }
+
     /// `criterion flags patterns`.
     fn test(&mut self, words: &[Word], whole: Span) -> Read<(AclTest, u32)> {
         let joined = join_converters(words);
@@ -336,14 +349,21 @@ impl Language<'_> {
             Ok(read) => read,
             Err(error) => {
                 let span = words.get(error.word).map_or(whole, |word| word.span);
-                self.say(Diagnostic::alert(Reason::Syntax, span, format!("{error}.")));
+                let place = if error.fault == shape::Fault::MissingCriterion { " ''" } else { "" };
+                self.say(Diagnostic::alert(Reason::Syntax, span, format!("{error}{place}.")));
                 return None;
             }
         };
         let word = &words[read.criterion];
         let mut sample = match shape::sample(word) {
             Ok(sample) => sample,
-            Err(error) => return self.misshapen("ACL expression", word, &error),
+            Err(error) => {
+                let before = self.said.len();
+                let none = self.misshapen("ACL expression", word, &error);
+                let name = word.split('(').next().unwrap_or_default();
+                self.in_acl(before, name, word);
+                return none;
+            }
         };
         let written = sample.fetch.name.clone();
         let derived = derived(&written);
@@ -357,9 +377,12 @@ impl Language<'_> {
             let place = format!(" in ACL expression '{word}'");
             return self.unknown_fetch(&sample.fetch, word, &place, near);
         }
-        let found = self.fetch(&sample.fetch, word)?;
-        let valid = found.phases;
-        let expr = self.converted(found, &sample, word, word.text().to_owned())?;
+        let before = self.said.len();
+        let found = self.fetch(&sample.fetch, word);
+        let valid = found.as_ref().map(|found| found.phases);
+        let expr = found.and_then(|found| self.converted(found, &sample, word, word.text().to_owned()));
+        self.in_acl(before, &written, word);
+        let (valid, expr) = (valid?, expr?);
         // A converter makes the name's own method void.
         let by_name = derived.filter(|_| sample.convs.is_empty()).map(|(_, method)| method);
         let method = match read.flags.method {

@@ -29,11 +29,23 @@ fn integer(text: &str) -> Option<i64> {
 pub(super) struct Args<'c> {
     pub(super) call: &'c Call,
     pub(super) word: &'c Word,
+    /// It is a converter's, not a fetch's.
+    converter: bool,
 }
 
 impl<'c> Args<'c> {
-    pub(super) fn new(call: &'c Call, word: &'c Word) -> Self {
-        Self { call, word }
+    pub(super) fn of_fetch(call: &'c Call, word: &'c Word) -> Self {
+        Self { call, word, converter: false }
+    }
+
+    pub(super) fn of_converter(call: &'c Call, word: &'c Word) -> Self {
+        Self { call, word, converter: true }
+    }
+
+    /// HAProxy's words before what is wrong with what the arguments mean.
+    pub(super) fn invalid_args(&self) -> String {
+        let kind = if self.converter { "converter" } else { "fetch method" };
+        format!("invalid args in {kind} '{}' : ", self.call.name)
     }
 
     /// Span of an argument, or of the name.
@@ -60,13 +72,30 @@ impl<'c> Args<'c> {
         bytes_of(self.opt(nth).unwrap_or_default()).into()
     }
 
-    fn refuse<T>(&self, language: &mut Language<'_>, nth: usize, message: String) -> Read<T> {
-        let name = &self.call.name;
-        language.say(
-            Diagnostic::alert(Reason::InvalidValue, self.span(nth), format!("in '{name}': {message}."))
-                .help(super::names::usage(name)),
-        );
+    fn refuse<T>(&self, language: &mut Language<'_>, nth: usize, message: &str) -> Read<T> {
+        let message = format!("{}{message}.", self.invalid_args());
+        let diagnostic = Diagnostic::alert(Reason::InvalidValue, self.span(nth), message);
+        language.say(diagnostic.help(super::names::usage(&self.call.name)));
         None
+    }
+
+    /// An argument that is not even of its type, or too few of them, or too many.
+    pub(super) fn mistyped<T>(&self, language: &mut Language<'_>, nth: usize, cause: &str) -> Read<T> {
+        let name = &self.call.name;
+        let message = match self.converter {
+            true => format!("invalid arg {} in converter '{name}' : {cause}.", nth + 1),
+            false => format!("fetch method '{name}' : {cause}."),
+        };
+        let diagnostic = Diagnostic::alert(Reason::InvalidValue, self.span(nth), message);
+        language.say(diagnostic.help(super::names::usage(name)));
+        None
+    }
+
+    /// The same of an argument that is no such thing.
+    pub(super) fn unread<T>(&self, language: &mut Language<'_>, nth: usize, kind: &str) -> Read<T> {
+        let text = self.opt(nth).unwrap_or_default();
+        let cause = format!("failed to parse '{text}' as type '{kind}' at position {}", nth + 1);
+        self.mistyped(language, nth, &cause)
     }
 
     /// Checks the number of arguments.
@@ -76,17 +105,16 @@ impl<'c> Args<'c> {
             0 if min > 0 => 1,
             got => got,
         };
-        let name = &self.call.name;
         if got < min {
-            return self.refuse(language, got, format!("missing arguments (got {got}/{min})"));
+            let kind = super::known::type_at(&self.call.name, self.converter, got);
+            let cause = format!("missing arguments (got {got}/{min}), type '{kind}' expected");
+            return self.mistyped(language, got, &cause);
         }
         if got > max {
-            let message = match max {
-                0 => format!("'{name}' takes no argument"),
-                1 => format!("'{name}' takes one argument, got {got}"),
-                max => format!("'{name}' takes at most {max} arguments, got {got}"),
-            };
-            return self.refuse(language, max, message);
+            let more =
+                self.call.args[max..].iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(",");
+            let comma = if max == 0 { "" } else { "," };
+            return self.mistyped(language, max, &format!("expected ')' before '{comma}{more})'"));
         }
         Some(())
     }
@@ -95,7 +123,7 @@ impl<'c> Args<'c> {
         let text = self.opt(nth).unwrap_or_default();
         match integer(text) {
             Some(value) => Some(value),
-            None => self.refuse(language, nth, format!("failed to parse '{text}' as an integer")),
+            None => self.unread(language, nth, "integer"),
         }
     }
 
@@ -110,7 +138,7 @@ impl<'c> Args<'c> {
         let value = self.int(language, nth)?;
         match usize::try_from(value) {
             Ok(value) => Some(value),
-            Err(_) => self.refuse(language, nth, format!("'{value}' must not be negative")),
+            Err(_) => self.refuse(language, nth, &format!("'{value}' must not be negative")),
         }
     }
 
@@ -139,8 +167,10 @@ impl<'c> Args<'c> {
     }
 
     pub(super) fn var(&self, language: &mut Language<'_>, nth: usize) -> Read<VarName> {
-        let text = self.opt(nth).unwrap_or_default();
-        language.var_name(text, self.span(nth))
+        let (text, before) = (self.opt(nth).unwrap_or_default(), language.said.len());
+        let name = language.var_name(text, self.span(nth));
+        language.precede(before, &self.invalid_args());
+        name
     }
 
     pub(super) fn opt_var(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<VarName>> {
@@ -160,9 +190,7 @@ impl<'c> Args<'c> {
                 Some(Operand::Int(0))
             }
             None if text.contains('.') => self.var(language, nth).map(Operand::Var),
-            None => {
-                self.refuse(language, nth, format!("expects an integer or a variable name, got '{text}'"))
-            }
+            None => self.refuse(language, nth, "expects an integer or a variable name"),
         }
     }
 
@@ -184,7 +212,7 @@ impl<'c> Args<'c> {
             Some("ms") => Some(TimeUnit::Milliseconds),
             Some("us") => Some(TimeUnit::Microseconds),
             Some(other) => {
-                self.refuse(language, nth, format!("'{other}' is no unit; there are 's', 'ms' and 'us'"))
+                self.refuse(language, nth, &format!("'{other}' is no unit; there are 's', 'ms' and 'us'"))
             }
         }
     }
@@ -208,7 +236,11 @@ impl<'c> Args<'c> {
             {
                 Some(u8::from_str_radix(&String::from_utf8_lossy(digits), 16).unwrap_or(default))
             }
-            Some(_) => self.refuse(language, nth, "the delimiter must be a single character".to_owned()),
+            Some(_) => self.refuse(
+                language,
+                nth,
+                "Delimiter must be either exactly 1 character, or 0xHH for an hexadecimal representation",
+            ),
         }
     }
 
@@ -218,6 +250,6 @@ impl<'c> Args<'c> {
         nth: usize,
         message: impl Into<String>,
     ) -> Read<T> {
-        self.refuse(language, nth, message.into())
+        self.refuse(language, nth, &message.into())
     }
 }

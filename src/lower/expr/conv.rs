@@ -72,7 +72,7 @@ const TEXT: &[ConvRow] = &[
     row("regsub", "(<regex>,<subst>[,<flags>])", (2, 3), |l, a| {
         let flags = a.opt(2).unwrap_or_default();
         if let Some(other) = flags.chars().find(|c| !matches!(c, 'i' | 'g')) {
-            return a.invalid(l, 2, format!("unknown flag '{other}'; there are 'i' and 'g'"));
+            return a.invalid(l, 2, format!("invalid regex flag '{other}', only 'i' and 'g' are supported"));
         }
         let text = a.opt(0).unwrap_or_default();
         match crate::expr::pattern::regex(text, flags.contains('i')) {
@@ -140,13 +140,13 @@ const NUMBERS: &[ConvRow] = &[
     row("ipmask", "(<mask4>[,<mask6>])", (1, 2), |l, a| {
         let text = a.opt(0).unwrap_or_default();
         let Some(v4) = super::pattern::mask4(text) else {
-            return a.invalid(l, 0, format!("'{text}' is no IPv4 mask"));
+            return a.unread(l, 0, "IPv4 mask");
         };
         let v6 = match a.filled(1) {
             None => None,
             Some(text) => match mask6(text) {
                 Some(mask) => Some(mask),
-                None => return a.invalid(l, 1, format!("'{text}' is no IPv6 mask")),
+                None => return a.unread(l, 1, "IPv6 mask"),
             },
         };
         Some(C::IpMask { v4, v6 })
@@ -254,7 +254,7 @@ fn text(a: &Args<'_>) -> Box<str> {
 fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
     let index = a.int(l, 0)?;
     if index == 0 {
-        return a.invalid(l, 0, "the index starts at 1 (or -1 from the end)");
+        return a.invalid(l, 0, "Unexpected value 0 for index");
     }
     if a.filled(1).is_none() {
         return a.invalid(l, 1, "no delimiter is given");
@@ -362,10 +362,13 @@ const SCRIPTED: KnownConv =
 impl Language<'_> {
     /// A converter.
     pub(super) fn conv(&mut self, call: &Call, word: &Word) -> Read<Found> {
-        let args = Args::new(call, word);
+        let args = Args::of_converter(call, word);
         if let Some(row) = names::conv_row(&call.name) {
             args.count(self, row.count.0, row.count.1)?;
-            return (row.build)(self, &args).map(Found::Done);
+            let before = self.said.len();
+            let conv = (row.build)(self, &args);
+            self.precede(before, &args.invalid_args());
+            return conv.map(Found::Done);
         }
         let name = &call.name;
         let scripted = (name.starts_with("lua.") && self.world.lua()).then_some(SCRIPTED);

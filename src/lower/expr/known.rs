@@ -151,6 +151,13 @@ fn type_name(kind: SampleType) -> &'static str {
     }
 }
 
+/// The type of an argument of a fetch or a converter.
+pub(super) fn type_at(name: &str, converter: bool, nth: usize) -> &'static str {
+    let args =
+        if converter { conv(name).map(|known| known.args) } else { fetch(name).map(|known| known.args) };
+    type_of(args.unwrap_or_default().chars().filter(|letter| *letter != '?').nth(nth).unwrap_or('s'))
+}
+
 /// The type of an argument as HAProxy names it.
 fn type_of(letter: char) -> &'static str {
     match letter {
@@ -212,11 +219,8 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
         let Some(text) = a.filled(nth).map(str::to_owned).or(own) else {
             if nth < must.len() && matches!(letter, 'i' | 'r' | '4' | '6' | 'm' | 'M' | 'p') {
                 let kind = type_of(letter);
-                return a.invalid(
-                    l,
-                    nth,
-                    format!("expected type '{kind}' at position {}, but got nothing", nth + 1),
-                );
+                let cause = format!("expected type '{kind}' at position {}, but got nothing", nth + 1);
+                return a.mistyped(l, nth, &cause);
             }
             continue;
         };

@@ -128,12 +128,9 @@ impl Language<'_> {
                     let (name, cast) = self.item_name(name.as_deref(), word, at.clone());
                     let before = self.said.len();
                     let expr = self.resolve(sample, word, text.clone(), site);
-                    for said in self.said.iter_mut().skip(before) {
-                        let message = &mut said.diagnostic.message;
-                        if message.starts_with("unknown ") {
-                            message.insert_str(0, &format!("failed to parse sample expression <{text}]> : "));
-                        }
-                    }
+                    self.within(before, |message| {
+                        message.insert_str(0, &format!("failed to parse sample expression <{text}]> : "));
+                    });
                     match expr {
                         Some(expr) => {
                             nodes.push(LfNode { item: LfItem::Expr(Box::new(expr)), opts, name, cast })

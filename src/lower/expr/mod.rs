@@ -224,16 +224,26 @@ impl<'w> Language<'w> {
     }
 
     /// Puts HAProxy's words about what it was reading in front of the alerts since `from`. `words` is told whether the
-    /// condition is meant. What shows only when all of a file is read, HAProxy says without them.
+    /// condition is meant. What shows only when all of a file is read, HAProxy says without them; of names that nothing has
+    /// it says where they are `used`.
     pub(in crate::lower) fn introduce(
         &mut self,
         from: usize,
         words: impl Fn(bool) -> Option<(Head, String)>,
+        used: impl Fn(bool, &str) -> String,
     ) {
         for said in self.said.iter_mut().skip(from) {
             let alert = &mut said.diagnostic;
             let late =
                 said.whole || alert.head != Head::Parsing || alert.message.starts_with("unable to find ");
+            if let Some((start, name)) = alert.message.split_once(" referenced in arg ").filter(|_| late)
+                && let Some((number, name)) = name.split_once(" of '")
+            {
+                let used = used(said.in_condition, name.trim_end_matches("'."));
+                alert.message = format!("{start} referenced in arg {number} of {used}.");
+                alert.head = Head::Close;
+                continue;
+            }
             if alert.severity != Severity::Alert || alert.reason == Reason::Refused || late {
                 continue;
             }
@@ -265,6 +275,29 @@ impl<'w> Language<'w> {
         self.said.push(Said { diagnostic, whole: true, in_condition: self.in_condition });
     }
 
+    /// Puts HAProxy's words in front of the alerts since `from` about what is not arguments alone: variables and files.
+    fn precede(&mut self, from: usize, words: &str) {
+        for said in self.said.iter_mut().skip(from) {
+            let message = &mut said.diagnostic.message;
+            if message.starts_with("invalid variable ") || message.starts_with("failed to open pattern file ")
+            {
+                message.insert_str(0, words);
+            }
+        }
+    }
+
+    /// The same for a whole expression, of which only what is wrong with itself is spoken of.
+    fn within(&mut self, from: usize, what: impl Fn(&mut String)) {
+        let about = ["unknown ", "invalid arg", "fetch method '", "converter '"];
+        for said in self.said.iter_mut().skip(from) {
+            let alert = &mut said.diagnostic;
+            let own = about.iter().any(|start| alert.message.starts_with(start));
+            if own && alert.severity == Severity::Alert && alert.reason != Reason::Refused {
+                what(&mut alert.message);
+            }
+        }
+    }
+
     pub(in crate::lower) fn alert<T>(
         &mut self,
         reason: Reason,
@@ -284,6 +317,11 @@ impl<'w> Language<'w> {
                 error.at.start + 1
             ),
             ("log-format", _) => format!("{error}."),
+            // As much of it as is there.
+            ("ACL expression", shape::Fault::UnclosedParenthesis) => {
+                let name = word.split('(').next().unwrap_or_default();
+                format!("fetch method '{name}' : {error}.")
+            }
             _ => format!("{what} '{word}' : {error}."),
         };
         self.say(Diagnostic::alert(Reason::Syntax, word.part(error.at.clone()), message).label("here"));
@@ -427,7 +465,10 @@ impl<'w> Language<'w> {
                 let mut d = Diagnostic::alert(
                     Reason::InvalidValue,
                     span,
-                    format!("invalid variable scope '{other}' in '{text}'."),
+                    format!(
+                        "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be \
+                         'proc', 'sess', 'txn', 'req', 'res' or 'check'."
+                    ),
                 );
                 if let Some(near) = tandem_parser::suggest::nearest(other, known) {
                     d = d.help(format!("did you mean '{near}.{name}'?"));

@@ -113,7 +113,12 @@ impl Spelling<'_> {
             });
         }
         let Some((low, high)) = text.split_once([':', '-']) else {
-            return Err(format!("'{text}' is neither a number nor a supported operator"));
+            let what = if operator == Operator::Eq {
+                "not a number"
+            } else {
+                "neither a number nor a supported operator"
+            };
+            return Err(format!("'{text}' is {what}"));
         };
         let low = if low.is_empty() { Some(i64::MIN) } else { self.number(low) };
         let high = if high.is_empty() { Some(i64::MAX) } else { self.number(high) };

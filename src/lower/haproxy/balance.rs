@@ -193,15 +193,15 @@ fn uri(context: &mut Context<'_>, words: &[Word]) -> Option<Balance> {
             "whole" => whole = true,
             name @ ("len" | "depth") => {
                 let Some(number) = rest.next().and_then(|word| word.parse::<usize>().ok()) else {
-                    let message = format!("'balance uri {name}' expects a positive integer.");
+                    let message =
+                        format!("balance uri : '{name}' expects a positive integer (got '{word}').");
                     context.alert(Reason::InvalidValue, word.span, message);
                     return None;
                 };
                 *(if name == "len" { &mut len } else { &mut depth }) = number;
             }
             _ => {
-                let message =
-                    "'balance uri' only accepts parameters 'len', 'depth', 'path-only', and 'whole'";
+                let message = "balance uri only accepts parameters 'len', 'depth', 'path-only', and 'whole'";
                 let message = format!("{message} (got '{word}').");
                 context.alert(Reason::UnknownKeyword, word.span, message);
                 return None;
@@ -270,7 +270,7 @@ fn cookie(context: &mut Context<'_>, line: &Statement) -> Option<Cookie> {
         }
     }
     if modes > 1 {
-        let message = "cookie 'rewrite', 'insert' and 'prefix' modes are mutually exclusive.";
+        let message = "cookie 'rewrite', 'insert' and 'prefix' modes are incompatible.";
         context.alert(Reason::Conflict, line.span, message);
     }
     if matches!(cookie.mode, CookieMode::Rewrite | CookieMode::Prefix) && cookie.indirect {

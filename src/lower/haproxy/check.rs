@@ -70,7 +70,7 @@ impl<'t> CheckDraft<'t> {
             "option pgsql-check" => {
                 let user = user(line);
                 if user.is_none() {
-                    let message = "'pgsql-check' requires 'user <username>'.";
+                    let message = "'option pgsql-check' expects 'user <username>' as argument.";
                     context.alert(Reason::MissingArgument, line.span, message);
                 }
                 CheckKind::Pgsql { user: user.unwrap_or_default() }

@@ -156,10 +156,10 @@ fn pattern(
         } else {
             "min-recv, [!]binary, [!]rbinary, [!]binary-lf, [!]string, [!]rstring, [!]string-lf or comment"
         };
-        let message = format!("'{keyword}' : 'only supports {known} but got '{name}' as argument.");
+        let message = format!("'{keyword}' : 'only supports {known} but got '{name}' as argument..");
         return wrong(language, Reason::UnknownKeyword, at, message);
     }
-    let word = words.argument(language, name, "a pattern")?;
+    let word = words.argument(language, name, "a <pattern>")?;
     Some(match name {
         "string" => Matcher::Text(word.bytes().into_owned()),
         "rstring" => Matcher::Regex(regex(language, keyword, word, false)?),
@@ -232,7 +232,7 @@ fn part(
             }
         };
     }
-    let word = words.argument(language, name, "a pattern")?;
+    let word = words.argument(language, name, "a <pattern>")?;
     Some(match method {
         None => Pattern::Regex(regex(language, keyword, word, any_case)?),
         Some(method) if is_format => Pattern::Text(method, Text::Format(format(language, word)?)),

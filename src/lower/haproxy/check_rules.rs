@@ -345,7 +345,12 @@ pub(super) fn hex(language: &mut Language<'_>, keyword: &str, word: &Word) -> Op
     match digits.filter(|digits| digits.len().is_multiple_of(2)) {
         Some(digits) => Some(digits.chunks(2).map(|pair| (pair[0] << 4) | pair[1]).collect()),
         None => {
-            let message = format!("'{keyword}' : invalid hexadecimal '{word}'.");
+            let odd = word.chars().find(|c| !c.is_ascii_hexdigit());
+            let cause = match odd {
+                Some(c) => format!("an hex digit is expected (found '{c}')"),
+                None => "an even number of hex digit is expected".to_owned(),
+            };
+            let message = format!("'{keyword}' : '{word}' invalid binary string ({cause}).");
             language.alert(Reason::InvalidValue, word.span, message)
         }
     }

@@ -39,6 +39,8 @@ pub(in crate::lower) struct Context<'a> {
     inherited: usize,
     /// Name of the proxy whose lines are read.
     pub(super) proxy: String,
+    /// `proxy/name` of the server whose settings are read.
+    pub(super) server: Option<String>,
     /// Names of the sections in `mode log`.
     pub(super) log_backends: HashSet<String>,
     /// Names of the log profiles.
@@ -150,6 +152,7 @@ impl<'a> Context<'a> {
             made: 0,
             inherited: 0,
             proxy: String::new(),
+            server: None,
             unverified: Vec::new(),
             profiles: HashSet::new(),
             log_backends: HashSet::new(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use tandem_parser::Span;
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::section::Sections;
 use tandem_parser::haproxy::{Section, section};
 
@@ -70,7 +70,7 @@ impl Users {
         let kind = section.kind.bit;
         let first = if has_rules { *self.kinds.entry(base.span).or_insert(kind) } else { kind };
         if let Some(message) = refusal(context, kind, first, base) {
-            context.alert(Reason::NotAllowedHere, section.span, message);
+            context.say(Diagnostic::alert(Reason::NotAllowedHere, section.span, message).head(Head::Close));
         }
     }
 

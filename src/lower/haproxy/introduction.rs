@@ -55,3 +55,35 @@ fn words(line: &Statement, owner: &Owner, in_condition: bool) -> Option<String> 
         _ => return None,
     })
 }
+
+/// Where a keyword with the name of something stands that there is not.
+pub(super) fn used(line: &Statement, owner: &Owner, in_condition: bool, keyword: &str) -> String {
+    let first = line.words(0).first().map(Word::text).unwrap_or_default();
+    let (kind, place) = match line.name() {
+        "acl" => ("ACL", ""),
+        _ if in_condition => ("ACL", ""),
+        "log-format" | "error-log-format" => ("sample fetch", " in log-format string"),
+        "log-format-sd" => ("sample fetch", " in log-format-sd string"),
+        "unique-id-format" => ("sample fetch", " in unique-id-format string"),
+        "redirect" => ("sample fetch", " in redirect format string"),
+        "http-request" | "http-response" if first == "capture" => ("sample fetch", " in capture rule"),
+        "http-request" | "tcp-request content" if first.starts_with("track-sc") => {
+            ("sample fetch", " in tracking rule")
+        }
+        "http-request" => ("sample fetch", " in http-request expression"),
+        "http-response" => ("sample fetch", " in http-response response"),
+        "use_backend" => ("sample fetch", " in use_backend expression"),
+        "use-server" | "balance" => ("sample fetch", " in use-server or balance expression"),
+        "server" | "server-template" => ("sample fetch", " in server directive"),
+        name if name.starts_with("stick ") => ("sample fetch", " in stick rule"),
+        name @ ("tcp-request connection"
+        | "tcp-request session"
+        | "tcp-request content"
+        | "tcp-response content") => {
+            let place = format!(" in {name} expression");
+            return format!("sample fetch keyword '{keyword}'{place} in proxy '{}'", owner.name);
+        }
+        _ => ("sample fetch", ""),
+    };
+    format!("{kind} keyword '{keyword}'{place} in proxy '{}'", owner.name)
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::{Section, section};
 use tandem_parser::span::Span;
 
@@ -52,7 +52,7 @@ impl<'t> Names<'t> {
                     section.kind.name,
                     context.spot(span)
                 );
-                context.alert(Reason::Duplicate, name.span, message);
+                context.say(Diagnostic::alert(Reason::Duplicate, name.span, message).head(Head::Format));
                 continue;
             }
             match caps {

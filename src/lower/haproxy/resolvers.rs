@@ -75,7 +75,7 @@ fn nameserver(context: &mut Context<'_>, line: &Statement, out: &mut Resolvers) 
         Some(addr) => out.nameservers.push(Nameserver { name: name.to_owned(), addr, tcp }),
         None => {
             let written = line.text(1).unwrap_or_default();
-            let message = format!("'nameserver' : an address and a port are needed in '{written}'.");
+            let message = format!("'nameserver {name}' : missing port specification in '{written}'");
             context.alert(Reason::InvalidValue, span, message);
         }
     }

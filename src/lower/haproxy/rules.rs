@@ -392,7 +392,11 @@ impl Reader<'_> {
         let from = self.language.said_so_far();
         self.read(line, names, format_line);
         let owner = self.language.owner.clone();
-        self.language.introduce(from, |in_condition| introduction::of(line, &owner, in_condition));
+        self.language.introduce(
+            from,
+            |in_condition| introduction::of(line, &owner, in_condition),
+            |in_condition, keyword| introduction::used(line, &owner, in_condition, keyword),
+        );
         // What the line captures by a rule.
         let (request, response) = self.language.capture_lengths();
         let add = |slots: &mut Captures, lengths: &[usize]| {

@@ -275,6 +275,12 @@ fn alert(context: &mut Context<'_>, span: Span, message: String) {
     context.say(Diagnostic::alert(Reason::InvalidValue, span, message).head(Head::At));
 }
 
+/// A setting that means nothing: HAProxy's words, behind the name of the server, if it is one's own.
+fn wrong(context: &mut Context<'_>, setting: &Statement, cause: &str) {
+    let server = context.server.as_ref().map_or_else(String::new, |name| format!("'server {name}' : "));
+    alert(context, span_at(setting, 0), format!("{server}{cause}"));
+}
+
 /// `socks4`: an address with one port.
 fn relay(context: &mut Context<'_>, setting: &Statement) -> Option<std::net::SocketAddr> {
     let (span, written) = (span_at(setting, 0), setting.text(0).unwrap_or_default());
@@ -366,8 +372,7 @@ fn proxy_v2(context: &mut Context<'_>, setting: &Statement) -> ProxyV2 {
             "unique-id" => out.unique_id = true,
             "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" | "authority" => {}
             _ => {
-                let message = format!("'proxy-v2-options' : proxy v2 option not implemented '{option}'");
-                alert(context, span_at(setting, 0), message);
+                wrong(context, setting, &format!("'{option}' : proxy v2 option not implemented."));
             }
         }
     }
@@ -381,11 +386,11 @@ fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Ser
             "allow-dup-ip" => server.lookup_mut().prevent_dup_ip = false,
             "ignore-weight" => server.lookup_mut().ignore_dns_weight = true,
             _ => {
-                let message = format!(
-                    "'resolve-opts' : unknown option '{option}', expects 'allow-dup-ip', 'ignore-weight' or \
-                     'prevent-dup-ip'."
+                let cause = format!(
+                    "'resolve-opts' : unknown resolve-opts option '{option}', supported methods are 'allow-dup-ip', \
+                     'ignore-weight', and 'prevent-dup-ip'.."
                 );
-                alert(context, span_at(setting, 0), message);
+                wrong(context, setting, &cause);
             }
         }
     }
@@ -398,8 +403,7 @@ fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Serv
         match word.parse().ok().or_else(one) {
             Some(network) => server.lookup_mut().resolve_net.push(network),
             None => {
-                let message = format!("'resolve-net' : invalid network '{word}'.");
-                alert(context, span_at(setting, 0), message);
+                wrong(context, setting, &format!("'resolve-net' invalid network '{word}'.."));
             }
         }
     }
@@ -415,11 +419,11 @@ fn init_addr(context: &mut Context<'_>, setting: &Statement) -> Vec<InitAddr> {
             _ => match word.parse() {
                 Ok(ip) => InitAddr::Ip(ip),
                 Err(_) => {
-                    let message = format!(
+                    let cause = format!(
                         "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', \
-                         'none'."
+                         'none'.."
                     );
-                    alert(context, span_at(setting, 0), message);
+                    wrong(context, setting, &cause);
                     continue;
                 }
             },
@@ -448,11 +452,15 @@ pub(super) fn lower(
     server.id = 0;
     server.place = context.place(line.span);
     let Some(addr) = address(context, line, at, &mut template) else { return Vec::new() };
+    context.server = Some(format!("{}/{name}", context.proxy));
     template.apply(context, origin::rest(line.settings(settings)));
+    context.server = None;
     if let (Some(wanted), Some(span)) = (&template.settings.server.lookup.resolvers, template.resolvers_at)
         && !resolvers.iter().any(|section| section.name == *wanted)
     {
-        let message = format!("server '{name}': unable to find required resolvers '{wanted}'");
+        let proxy = &context.proxy;
+        let message =
+            format!("backend '{proxy}', server '{name}': unable to find required resolvers '{wanted}'");
         context.about(Severity::Alert, Reason::UnknownReference, span, message);
     }
     let Tls { on, checked, verify, authority } = template.tls;
@@ -479,7 +487,7 @@ pub(super) fn lower(
     let range = line.word(1).map(|word| (word, numbers(word)));
     let Some((word, range)) = range else { return Vec::new() };
     let Some((first, last)) = range else {
-        alert(context, word.span, format!("'server-template' : invalid number or range '{word}'."));
+        alert(context, word.span, format!("Wrong server-template number or range arg '{word}'."));
         return Vec::new();
     };
     if !context.make((last - first) as usize + 1, word.span) {
@@ -582,6 +590,7 @@ fn address(
         }
         Address::Fd(_) => format!("a file descriptor is not acceptable here in '{written}'"),
     };
-    alert(context, span_at(line, nth), format!("'server {}' : {cause}", line.text(0).unwrap_or_default()));
+    let message = format!("'server {}/{}' : {cause}", context.proxy, line.text(0).unwrap_or_default());
+    alert(context, span_at(line, nth), message);
     None
 }

@@ -137,9 +137,7 @@ pub(super) fn cpu_map(context: &mut Context<'_>, line: &Statement) {
         cpu(first) && (cpu(last) || last.is_empty())
     };
     let wrong = if !is_set(group) || !is_set(within) {
-        let message = format!(
-            "cpu-map : '{which}' is not a valid number/range. It supports numbers from 1 to {PER_GROUP}."
-        );
+        let message = format!("cpu-map : '{which}' is not a valid number/range.");
         Some((which, message))
     } else {
         let bad = cpus.iter().find(|word| !word.split(',').all(cpus_of));

@@ -1,6 +1,6 @@
 //! `userlist`: users and groups, from either spelling.
 
-use tandem_parser::diagnostic::{Reason, Severity};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::{Section, Statement};
 
 use super::context::{Context, span_at};
@@ -68,8 +68,11 @@ fn group(context: &mut Context<'_>, line: &Statement, list: &mut Userlist) {
     for setting in line.settings(1) {
         for name in setting.text(0).unwrap_or_default().split(',') {
             let Some(user) = list.users.iter_mut().find(|user| user.name == name) else {
-                let message = format!("user '{name}' specified in group '{group}' does not exist");
-                context.alert(Reason::UnknownReference, span_at(setting, 0), message);
+                let list = &list.name;
+                let message =
+                    format!("userlist '{list}': no such user '{name}' specified in group '{group}'");
+                let alert = Diagnostic::alert(Reason::UnknownReference, span_at(setting, 0), message);
+                context.say(alert.head(Head::Plain));
                 continue;
             };
             if !user.groups.iter().any(|known| known == group) {

@@ -355,11 +355,11 @@ impl Subject<'_, '_, '_> {
         for server in &backend.servers {
             if server.agent.as_ref().is_some_and(|agent| agent.port == 0) {
                 let span = self.server_span(server);
+                let (proxy, name) = (&self.proxy.name, &server.name);
                 let message = format!(
-                    "server {} does not have agent port. Agent check has been disabled.",
-                    server.name
+                    "'server {proxy}/{name}' : server {name} does not have agent port. Agent check has been disabled."
                 );
-                self.context.say(Diagnostic::alert(Reason::Incomplete, span, message).head(Head::Plain));
+                self.context.say(Diagnostic::alert(Reason::Incomplete, span, message).head(Head::At));
             }
             let Some((proxy, tracked)) = &server.track else { continue };
             let span = self.server_span(server);

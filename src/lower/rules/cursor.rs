@@ -133,7 +133,9 @@ impl<'w> Cursor<'w> {
         match crate::expr::pattern::regex(word, false) {
             Ok(regex) => Some(regex),
             Err(error) => {
-                let message = format!("{error}.");
+                let pre =
+                    if self.action().starts_with("replace-") { "failed to parse the regex : " } else { "" };
+                let message = format!("{pre}{error}.");
                 language.alert(super::super::expr::regex_reason(&error), word.span, message)
             }
         }

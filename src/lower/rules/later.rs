@@ -1,6 +1,6 @@
 //! Arguments of the actions that this build knows and does not do: they are judged all the same.
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 
 use super::super::expr::{Language, Read};
 use super::cursor::Cursor;
@@ -88,7 +88,9 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
                 let proxy = &language.owner.name;
                 let message =
                     format!("Proxy '{proxy}': unable to find table '{table}' referenced by {name}.");
-                return language.alert(Reason::UnknownReference, span, message);
+                let alert = Diagnostic::alert(Reason::UnknownReference, span, message);
+                language.say_whole(alert.head(Head::Plain));
+                return None;
             }
         }
         // Scripts say themselves what they take.

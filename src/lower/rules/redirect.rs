@@ -1,6 +1,6 @@
 //! `redirect` as a keyword of its own and as an action.
 
-use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::diagnostic::Reason;
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
 
@@ -61,10 +61,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, format:
                 match code.parse() {
                     Ok(status @ (301 | 302 | 303 | 307 | 308)) => redirect.code = status,
                     _ => {
-                        let message = format!("'code': unsupported HTTP code '{code}'.");
-                        let d = Diagnostic::alert(Reason::InvalidValue, code.span, message);
-                        language.say(d.help("there are: 301, 302, 303, 307, 308"));
-                        return None;
+                        let message = format!(
+                            "'code': unsupported HTTP code '{code}' (must be one of 301, 302, 303, 307 or 308)."
+                        );
+                        return language.alert(Reason::InvalidValue, code.span, message);
                     }
                 }
             }

@@ -195,7 +195,10 @@ fn variable(
 ) -> Read<C> {
     let word = cursor.action();
     let Some(inside) = inside else {
-        let message = format!("invalid or incomplete action '{name}'. Expects '{name}(<var-name>)'.");
+        let message = format!(
+            "invalid or incomplete action '{name}'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or \
+             'unset-var(<var-name>)'."
+        );
         return language.alert(Reason::MissingArgument, word.span, message);
     };
     if !word.ends_with(')') {

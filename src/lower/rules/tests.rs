@@ -418,10 +418,14 @@ fn rules_are_refused_with_reasons() {
         (
             RuleSet::HttpRequest,
             "replace-path ( x",
-            "Alert: regex '(' is invalid (error=missing closing parenthesis, erroffset=1)",
+            "Alert: failed to parse the regex : regex '(' is invalid (error=missing closing parenthesis, erroffset=1)",
         ),
         (RuleSet::HttpRequest, "redirect code 301", "Alert: redirection type expected"),
-        (RuleSet::HttpRequest, "redirect location / code 300", "Alert: 'code': unsupported HTTP code '300'."),
+        (
+            RuleSet::HttpRequest,
+            "redirect location / code 300",
+            "Alert: 'code': unsupported HTTP code '300' (must be one of 301, 302, 303, 307 or 308).",
+        ),
         (RuleSet::HttpRequest, "capture path id 9", "Alert: 'capture' : unable to find capture id '9'"),
         (
             RuleSet::HttpRequest,

@@ -1,8 +1,12 @@
 //! HAProxy's own words, where they differ from the general ones.
 
+mod checks;
+mod global;
 mod lines;
 mod settings;
 
+use checks::CHECKS;
+use global::GLOBAL;
 use lines::MESSAGES;
 use settings::SETTINGS;
 
@@ -86,7 +90,11 @@ const FAMILIES: &[(&str, &str, Option<&str>)] = &[
         Some("'declare' needs a second keyword that specify the type of declaration ('capture')"),
     ),
     ("option", "unknown option '{}'.", Some("~'option' expects an option name.")),
-    ("filter", "'filter' : unknown keyword '{}'.", Some("missing argument for 'filter' in {in}.")),
+    (
+        "filter",
+        "'filter' : unknown keyword '{}'. Registered keywords :",
+        Some("missing argument for 'filter' in {in}."),
+    ),
 ];
 
 /// HAProxy's message about a second word that a first one does not go with, or about none.
@@ -125,12 +133,17 @@ pub(super) struct Parts<'a> {
 /// HAProxy's message, if it has one of its own, and whether there is a space before the colon after the place.
 pub(super) fn message(path: &str, fault: Fault, parts: &Parts<'_>) -> Option<(String, bool)> {
     let find = |path: &str| {
-        MESSAGES.iter().chain(SETTINGS).find(|(name, about, _)| *name == path && *about == fault)
+        MESSAGES
+            .iter()
+            .chain(CHECKS)
+            .chain(GLOBAL)
+            .chain(SETTINGS)
+            .find(|(name, about, _)| *name == path && *about == fault)
     };
     let any = || find(&format!("{}/*", path.split_once('/')?.0));
     let (_, _, own) = find(path).or_else(any)?;
     let odd = parts.word.chars().find(|c| !c.is_ascii_digit()).unwrap_or_default();
-    let server = parts.server.rsplit_once('/').map_or("", |(_, server)| server);
+    let server = parts.server.rsplit_once('/').map_or("default-server", |(_, server)| server);
     let text = own.strip_prefix('~').unwrap_or(own);
     // Settings of `default-server` are no server's.
     let text = if parts.server.is_empty() { text.strip_prefix("'{srv}' : ").unwrap_or(text) } else { text };

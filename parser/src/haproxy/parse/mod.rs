@@ -1,6 +1,7 @@
 //! Files to sections, lines to statements.
 
 mod old;
+mod unknown;
 
 use std::collections::HashMap;
 
@@ -11,11 +12,12 @@ use super::grammar::{self, Effect, Keyword};
 use super::keywords::{self, Lookup};
 use super::preprocess::Preprocessor;
 use super::section::{self, KINDS, Naming, SectionKind};
-use super::subject::{Subject, Title, did_you_mean, one_of};
+use super::subject::{Guess, Subject, Title};
 use super::tree::{Modifier, Section, Statement, Tree, Value};
 use crate::diagnostic::{Diagnostic, Head, Reason, Severity};
 use crate::lex::{LineError, Variables, Word, span_of, split};
 use crate::span::{FileId, SourceFile, Sources, Span};
+use crate::suggest::nearest;
 
 /// Messages that are kept; a text with more is no configuration.
 const MOST_SAID: usize = 1_000;
@@ -176,13 +178,10 @@ impl Parser<'_> {
             return self.section(kind, words);
         }
         if !self.in_section {
-            let (cause, near) = did_you_mean(first, KINDS.iter().map(|kind| kind.name));
-            let message = format!("unknown keyword '{first}' out of section{cause}.");
-            let mut diagnostic = Diagnostic::alert(Reason::OutOfSection, first.span, message);
-            if let Some(near) = near {
-                diagnostic = diagnostic.edit(first.span, near);
-            }
-            return self.say(diagnostic);
+            let near = nearest(first, KINDS.iter().map(|kind| kind.name));
+            let message = format!("unknown keyword '{first}' out of section.");
+            let diagnostic = Diagnostic::alert(Reason::OutOfSection, first.span, message);
+            return self.say(Guess { said: None, near }.attach(diagnostic, first.span));
         }
         let Some(section) = self.tree.sections.last() else { return };
         let kind = section.kind;
@@ -211,8 +210,13 @@ impl Parser<'_> {
             rest = after;
         }
         if kind.named == Naming::Always && section.name.is_none() {
-            let message = format!("'{}' expects an <id> argument", kind.name);
-            self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message));
+            let (message, head) = match kind.bit {
+                section::USERLIST => ("'userlist' expects <name> as arguments.".to_owned(), Head::Close),
+                section::FCGI_APP => ("'fcgi-app' expects <name> as argument.".to_owned(), Head::Close),
+                section::CACHE => ("'cache' expects a <name> argument".to_owned(), Head::Parsing),
+                _ => (format!("'{}' expects an <id> argument", kind.name), Head::Parsing),
+            };
+            self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message).head(head));
         }
         if kind.bit & (section::FRONTEND | section::LISTEN) != 0
             && rest.first().is_some_and(|word| word != "from")
@@ -231,7 +235,11 @@ impl Parser<'_> {
             let message = format!("'{}' cannot handle unexpected argument '{extra}'.", kind.name);
             // HAProxy never looks behind the names of these.
             let heedless = kind.bit
-                & (section::DEFAULTS | section::RESOLVERS | section::RING | section::HTTP_ERRORS)
+                & (section::DEFAULTS
+                    | section::BACKEND
+                    | section::RESOLVERS
+                    | section::RING
+                    | section::HTTP_ERRORS)
                 != 0;
             let severity = if heedless && extra != "from" { Severity::Warning } else { Severity::Alert };
             self.say(Diagnostic::new(severity, Reason::TooManyArguments, extra.span, message));
@@ -276,7 +284,7 @@ impl Parser<'_> {
             let diagnostic = match keyword.name.strip_prefix("option ") {
                 Some(option) if keyword.positive_option() => {
                     let message = format!("negation/default is not supported for option '{option}'.");
-                    Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message)
+                    Diagnostic::alert(Reason::NotAllowedHere, words[0].span, message).head(Head::Close)
                 }
                 _ => negation(Reason::NotAllowedHere, words[0].span),
             };
@@ -299,7 +307,7 @@ impl Parser<'_> {
         // `no log` and `no option X` need no arguments.
         let bare = modifier != Modifier::None && arguments.is_empty();
         let name = subject_name(keyword, arguments, self.tree.sections.last());
-        let head = if is_server(keyword) { Head::At } else { Head::Parsing };
+        let head = if unknown::is_server(keyword) { Head::At } else { Head::Parsing };
         let subject = Subject::new(name, head, head_span, &self.env).of(self.tree.sections.last());
         let args = if bare { Ok(Vec::new()) } else { arguments::read(&subject, keyword, arguments) };
         let warnings = subject.warnings.into_inner();
@@ -391,127 +399,11 @@ impl Parser<'_> {
         }
         self.say(diagnostic);
     }
-
-    // Unknown words.
-
-    fn unknown(&mut self, word: &Word, kind: &SectionKind) {
-        let (cause, near) = did_you_mean(word, keywords::first_words(kind.bit));
-        let message = format!("unknown keyword '{word}' in '{}' section{cause}", kind.name);
-        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
-        if let Some(near) = near {
-            diagnostic = diagnostic.edit(word.span, near);
-        }
-        self.say(diagnostic);
-    }
-
-    fn unknown_second(&mut self, words: &[Word], kind: &SectionKind) {
-        let first = &words[0];
-        let known = keywords::second_words(first, kind.bit);
-        let name = self.tree.sections.last().and_then(|section| section.name.as_ref());
-        let place = format!("{} '{}'", kind.name, name.map(Word::text).unwrap_or_default());
-        let own = |second: Option<&str>| match kind.is_proxy() {
-            true => super::messages::second(first, second, &place),
-            false => None,
-        };
-        let head = |spaced| if spaced { Head::Parsing } else { Head::Close };
-        let Some(second) = words.get(1) else {
-            let general = || (format!("'{first}' expects {}.", one_of(&known)), true);
-            let (message, spaced) = own(None).unwrap_or_else(general);
-            let diagnostic = Diagnostic::alert(Reason::MissingArgument, first.span, message);
-            return self.say(diagnostic.head(head(spaced)).help(format!("possible: {}", known.join(", "))));
-        };
-        let (cause, near) = did_you_mean(second, known.iter().copied());
-        let (message, spaced) = match first.text() {
-            "option" if near.is_some() => (format!("unknown option '{second}'{cause}"), true),
-            "stats" if kind.bit == section::GLOBAL => {
-                (format!("'stats' only supports {} (got '{second}')", one_of(&known)), true)
-            }
-            _ => own(Some(second))
-                .unwrap_or_else(|| (format!("'{first}' supports {} (got '{second}')", one_of(&known)), true)),
-        };
-        let head = head(spaced);
-        let mut diagnostic = Diagnostic::alert(Reason::UnknownKeyword, second.span, message).head(head);
-        if let Some(near) = near {
-            diagnostic = diagnostic.help(format!("did you mean '{near}'?")).edit(second.span, near);
-        }
-        self.say(diagnostic);
-    }
-
-    /// A keyword of other sections. Proxies tell which half is missing, and go on where that is harmless.
-    fn elsewhere(&mut self, keyword: &'static Keyword, modifier: Modifier, words: &[Word]) {
-        let Some(section) = self.tree.sections.last() else { return };
-        let (kind, name) = (section.kind, keyword.name);
-        let id = section.name.as_ref().map(|name| name.text().to_owned()).unwrap_or_default();
-        let id = id.as_str();
-        let span = words[0].span;
-        let half = match kind.bit {
-            section::FRONTEND => "backend",
-            section::BACKEND => "frontend",
-            _ => "",
-        };
-        let other_half = keyword.sections & section::LISTEN != 0 && !half.is_empty();
-        let diagnostic = if matches!(name, "retry-on" | "force-be-switch") && other_half {
-            let message = format!("'{name}' only available in {half} or listen section");
-            Diagnostic::alert(Reason::NotAllowedHere, span, message)
-        } else if kind.bit == section::DEFAULTS && keyword.sections & section::LISTEN != 0 {
-            let message = format!("'{name}' not allowed in 'defaults' section.");
-            let head = if is_server(keyword) { Head::At } else { Head::Parsing };
-            Diagnostic::alert(Reason::NotAllowedHere, span, message).head(head)
-        } else if !other_half {
-            let message = format!("unknown keyword '{}' in '{}' section", words[0], kind.name);
-            let places = KINDS.iter().filter(|kind| kind.bit & keyword.sections != 0);
-            let places: Vec<_> = places.map(|kind| kind.name).collect();
-            Diagnostic::alert(Reason::NotAllowedHere, span, message)
-                .help(format!("'{name}' belongs into {}", one_of(&places)))
-        } else if matches!(name, "server" | "server-template" | "default-server" | "declare capture")
-            || name.starts_with("tcp-re")
-        {
-            let message = match name {
-                "tcp-request connection" | "tcp-request session" => {
-                    format!("{name} is not allowed because {} {id} is not a frontend", kind.name)
-                }
-                "tcp-response content" => {
-                    format!("{name} is only allowed in 'backend' sections or 'defaults' section with a name")
-                }
-                _ => format!("'{name}' not allowed because {} '{id}' has no {half} capability.", kind.name),
-            };
-            Diagnostic::alert(Reason::NotAllowedHere, span, message)
-        } else {
-            let hint = match name {
-                "maxconn" => " Maybe you want 'fullconn' instead ?",
-                "fullconn" => " Maybe you want 'maxconn' instead ?",
-                _ => "",
-            };
-            let message = if is_log_format(name) {
-                format!("backend '{id}' : '{name}' directive is ignored in backends.")
-            } else {
-                format!("'{name}' ignored because {} '{id}' has no {half} capability.{hint}", kind.name)
-            };
-            Diagnostic::warning(Reason::NotAllowedHere, span, message)
-        };
-        let ignored = diagnostic.severity == Severity::Warning;
-        self.say(diagnostic);
-        // What the other half would do with it is judged all the same, but for the lines that HAProxy reads no further.
-        let unread = name.starts_with("stick ") || matches!(name, "option redispatch" | "log-steps");
-        if ignored && !unread && !is_log_format(name) {
-            self.statement(keyword, modifier, words, false);
-        }
-    }
-}
-
-/// Formats of log lines, which frontends write.
-fn is_log_format(name: &str) -> bool {
-    matches!(name, "log-format" | "log-format-sd" | "error-log-format")
 }
 
 /// `no` or `default` before something that cannot have it.
 fn negation(reason: Reason, span: Span) -> Diagnostic {
     Diagnostic::alert(reason, span, NEGATION).head(Head::Close)
-}
-
-/// Messages about servers have their own form.
-fn is_server(keyword: &Keyword) -> bool {
-    matches!(keyword.name, "server" | "server-template" | "default-server")
 }
 
 /// What messages about a line start with.

@@ -389,7 +389,7 @@ pub(super) struct Found {
 impl Language<'_> {
     /// A fetch and where it has a value.
     pub(super) fn fetch(&mut self, call: &Call, word: &Word) -> Read<Found> {
-        let args = Args::new(call, word);
+        let args = Args::of_fetch(call, word);
         let name = &call.name;
         let known = known::fetch(name);
         if let Some(row) = names::fetch_row(name) {
@@ -435,7 +435,7 @@ impl Language<'_> {
         where_: &str,
         near: Option<&str>,
     ) -> Read<T> {
-        let span = Args::new(call, word).name_span();
+        let span = Args::of_fetch(call, word).name_span();
         let message = format!("unknown fetch method '{}'{where_}.", call.name);
         let d = Diagnostic::alert(Reason::UnknownKeyword, span, message);
         self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));

@@ -25,7 +25,7 @@ fn conditions_are_refused_with_reasons() {
             "if { path_bg /x }",
             "unknown fetch method 'path_bg' in ACL expression 'path_bg'. | did you mean 'path_beg'?",
         ),
-        ("if { path,lwer /x }", "unknown converter 'lwer'. | did you mean 'lower'?"),
+        ("if { path,lwer /x }", "ACL keyword 'path' : unknown converter 'lwer'. | did you mean 'lower'?"),
         (
             "if { sc0_http_req_rate gt 10 }",
             "sample fetch 'sc0_http_req_rate' cannot be used : stick tables are not implemented yet.",
@@ -33,7 +33,7 @@ fn conditions_are_refused_with_reasons() {
         ("if { ssl_c_verify 0 }", "sample fetch 'ssl_c_verify' cannot be used : TLS is not implemented yet."),
         ("if { src 10.0.0.300 }", "'10.0.0.300' is not a valid IPv4 or IPv6 address."),
         ("if { src -n known.example }", "'known.example' is not a valid IPv4 or IPv6 address."),
-        ("if { dst_port abc }", "'abc' is neither a number nor a supported operator."),
+        ("if { dst_port abc }", "'abc' is not a number."),
         ("if { dst_port 9:3 }", "'9:3' is not a valid number range."),
         ("if { path_reg ( }", "regex '(' is invalid (error=missing closing parenthesis, erroffset=1)."),
         (
@@ -45,25 +45,28 @@ fn conditions_are_refused_with_reasons() {
             "if { var(txn.a) b }",
             "matching method must be specified first (using '-m') when using a sample fetch of this type ('var'). | for instance: var(txn.a) -m str VALUE",
         ),
-        ("if { var(tx.a) -m str b }", "invalid variable scope 'tx' in 'tx.a'. | did you mean 'txn.a'?"),
+        (
+            "if { var(tx.a) -m str b }",
+            "invalid args in fetch method 'var' : invalid variable name 'tx.a'. A variable name must be start by its scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or 'check' in ACL expression 'var(tx.a)'. | did you mean 'txn.a'?",
+        ),
         (
             "if { path -x }",
             "'-x' is not a valid ACL option. Please use '--' before any pattern beginning with a '-'.",
         ),
         ("if { path -f missing.lst }", "failed to open pattern file <missing.lst>."),
-        ("if { hdr(host }", "ACL expression 'hdr(host' : expected ')'."),
+        ("if { hdr(host }", "ACL keyword 'hdr' : expected ')'."),
         ("if { nbsrv(nowhere) gt 0 }", "unable to find backend 'nowhere' referenced in arg 1 of 'nbsrv'."),
         ("if { http_auth(nobody) }", "unable to find userlist 'nobody' referenced in arg 1 of 'http_auth'."),
         (
             "if { src,ipmask(33) 10.0.0.0 }",
-            "in 'ipmask': '33' is no IPv4 mask. | usage: ipmask(<mask4>[,<mask6>])",
+            "invalid arg 1 in converter 'ipmask' : failed to parse '33' as type 'IPv4 mask' at position 1 in ACL expression 'src,ipmask(33)'. | usage: ipmask(<mask4>[,<mask6>])",
         ),
         (
             "if { path,field(0,/) a }",
-            "in 'field': the index starts at 1 (or -1 from the end). | usage: field(<index>,<delimiters>[,<count>])",
+            "ACL keyword 'path' : invalid args in converter 'field' : Unexpected value 0 for index. | usage: field(<index>,<delimiters>[,<count>])",
         ),
-        ("if { method,add(1) 5 }", "converter 'add' cannot be applied."),
-        ("if { path(x) a }", "in 'path': 'path' takes no argument. | usage: path"),
+        ("if { method,add(1) 5 }", "ACL keyword 'method' : converter 'add' cannot be applied."),
+        ("if { path(x) a }", "ACL keyword 'path' : expected ')' before 'x)'. | usage: path"),
     ];
     for (text, want) in table {
         let said = said_of_cond(text, Site::HttpRequest);

@@ -1,0 +1,255 @@
+//! HAProxy's words about lines of `global`.
+
+use super::Fault;
+
+/// As [`super::MESSAGES`].
+pub(super) const GLOBAL: &[(&str, Fault, &str)] = &[
+    ("close-spread-time", Fault::Character, "unexpected character '{c}' in argument to <close-spread-time>."),
+    (
+        "close-spread-time",
+        Fault::Overflow,
+        "timer overflow in argument '{}' to 'close-spread-time' (maximum value is 2147483647 ms or ~24.8 days)",
+    ),
+    (
+        "cpu-policy",
+        Fault::Missing,
+        "'cpu-policy' passed an unknown CPU policy ''. Supported values are: and 'none' (use all available CPUs), 'performance' (make one thread group per perf. core cluster), 'group-by-ccx' (make one thread group per CCX), 'group-by-2-ccx' (make one thread group per 2 CCX), 'group-by-3-ccx' (make one thread group per 3 CCX), 'group-by-4-ccx' (make one thread group per 4 CCX), 'group-by-cluster' (make one thread group per core cluster), 'group-by-2-clusters' (make one thread group per 2 core clusters), 'group-by-3-clusters' (make one thread group per 3 core clusters), 'group-by-4-clusters' (make one thread group per 4 core clusters), 'efficiency' (make one thread group per eff. core cluster), 'resource' (make one thread group from the smallest cluster), and 'first-usable-node' (use only first usable node if nbthreads not set).",
+    ),
+    ("early-hints", Fault::Wrong, "~'early-hints' unexpected argument '{}', expected 'ratio'."),
+    ("grace", Fault::Character, "unexpected character '{c}' in argument to <grace>."),
+    (
+        "grace",
+        Fault::Overflow,
+        "timer overflow in argument '{}' to 'grace' (maximum value is 2147483647 ms or ~24.8 days)",
+    ),
+    ("hard-stop-after", Fault::Character, "unexpected character '{c}' in argument to <hard-stop-after>."),
+    (
+        "hard-stop-after",
+        Fault::Overflow,
+        "timer overflow in argument '{}' to 'hard-stop-after' (maximum value is 2147483647 ms or ~24.8 days)",
+    ),
+    (
+        "harden.reject-privileged-ports.quic",
+        Fault::Missing,
+        "'harden.reject-privileged-ports.quic' expects either 'on' or 'off'.",
+    ),
+    (
+        "harden.reject-privileged-ports.tcp",
+        Fault::Missing,
+        "'harden.reject-privileged-ports.tcp' expects either 'on' or 'off'.",
+    ),
+    (
+        "httpclient.resolvers.disabled",
+        Fault::Missing,
+        "'httpclient.resolvers.disabled' expects either 'on' or 'off' but got ''.",
+    ),
+    (
+        "httpclient.resolvers.prefer",
+        Fault::Missing,
+        "'httpclient.resolvers.prefer' expects 'ipv4' or 'ipv6' as argument.",
+    ),
+    (
+        "httpclient.ssl.verify",
+        Fault::Missing,
+        "'httpclient.ssl.verify' expects 'none' or 'required' as argument.",
+    ),
+    (
+        "httpclient.timeout.connect",
+        Fault::Missing,
+        "'httpclient.timeout.connect' expects an integer argument.",
+    ),
+    (
+        "max-threads-per-group",
+        Fault::Missing,
+        "'max-threads-per-group' value must be an integer between 1 and 64,  got ''",
+    ),
+    (
+        "max-threads-per-group",
+        Fault::Range,
+        "'max-threads-per-group' value must be an integer between 1 and 64,  got '{}'",
+    ),
+    (
+        "max-threads-per-group",
+        Fault::Wrong,
+        "'max-threads-per-group' value must be an integer between 1 and 64,  got '{}'",
+    ),
+    ("maxcomprate", Fault::Missing, "'maxcomprate' expects an integer argument in kb/s."),
+    ("maxsslconn", Fault::Range, "'maxsslconn' expects a positive numeric value."),
+    ("nbthread", Fault::Range, "'nbthread' value must be between 1 and 1024 (was {})"),
+    ("presetenv", Fault::Missing, "~'presetenv' expects a name and a value."),
+    (
+        "profiling.tasks",
+        Fault::Missing,
+        "'profiling.tasks' expects either 'on', 'auto', or 'off' but got ''.",
+    ),
+    (
+        "profiling.tasks",
+        Fault::Wrong,
+        "'profiling.tasks' expects either 'on', 'auto', or 'off' but got '{}'.",
+    ),
+    ("shards", Fault::Missing, "'shards' : missing value"),
+    ("shards", Fault::Range, "'shards' : expects a strictly positive integer argument"),
+    ("shards", Fault::Wrong, "'shards' : expects an integer argument, found '{}'"),
+    ("shm-stats-file", Fault::Missing, "'shm-stats-file' expect one argument: a file path."),
+    (
+        "shm-stats-file-max-objects",
+        Fault::Missing,
+        "'shm-stats-file-max-objects' expect one argument: max objects number.",
+    ),
+    ("spread-checks", Fault::Missing, "~'spread-checks' expects an integer argument (0..50)."),
+    (
+        "ssl-default-bind-ciphersuites",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-ciphersuites' expects a cipher suite as an argument.",
+    ),
+    (
+        "ssl-default-bind-client-sigalgs",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-client-sigalgs' expects signature algorithms as an arguments.",
+    ),
+    (
+        "ssl-default-bind-curves",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-curves' expects a curves suite as an arguments.",
+    ),
+    (
+        "ssl-default-bind-sigalgs",
+        Fault::Missing,
+        "global statement 'ssl-default-bind-sigalgs' expects a curves suite as an arguments.",
+    ),
+    (
+        "ssl-default-server-ciphersuites",
+        Fault::Missing,
+        "global statement 'ssl-default-server-ciphersuites' expects a cipher suite as an argument.",
+    ),
+    (
+        "ssl-default-server-client-sigalgs",
+        Fault::Missing,
+        "global statement 'ssl-default-server-client-sigalgs' expects signature algorithms as an arguments.",
+    ),
+    (
+        "ssl-default-server-curves",
+        Fault::Missing,
+        "global statement 'ssl-default-server-curves' expects a curves suite as an arguments.",
+    ),
+    (
+        "ssl-default-server-sigalgs",
+        Fault::Missing,
+        "global statement 'ssl-default-server-sigalgs' expects a curves suite as an arguments.",
+    ),
+    ("ssl-dh-param-file", Fault::Missing, "'ssl-dh-param-file' expects a file path as an argument."),
+    ("stats maxconn", Fault::Missing, "'stats maxconn' expects a positive value"),
+    ("stats maxconn", Fault::Wrong, "'stats maxconn' expects a positive value"),
+    (
+        "stats timeout",
+        Fault::Overflow,
+        "timer overflow in argument '{}' to 'stats timeout' (maximum value is 2147483647 ms or ~24.8 days)",
+    ),
+    ("stats-file", Fault::Missing, "'stats-file' expect one argument: a file path."),
+    ("thread-groups", Fault::Missing, "'thread-groups' passed a missing or unparsable integer value in ''"),
+    ("thread-groups", Fault::Range, "'thread-groups' value must be between 1 and 32 (was {})"),
+    ("thread-groups", Fault::Wrong, "'thread-groups' passed a missing or unparsable integer value in '{}'"),
+    (
+        "thread-hard-limit",
+        Fault::Missing,
+        "'thread-hard-limit' passed a missing or unparsable integer value in ''",
+    ),
+    ("thread-hard-limit", Fault::Range, "'thread-hard-limit' value must be at least 1 (was {})"),
+    (
+        "thread-hard-limit",
+        Fault::Wrong,
+        "'thread-hard-limit' passed a missing or unparsable integer value in '{}'",
+    ),
+    ("tune.cli.max-payload-size", Fault::Missing, "'tune.cli.max-payload-size' expects a size argument."),
+    ("tune.comp.maxlevel", Fault::Missing, "'tune.comp.maxlevel' expects a numeric value between 1 and 9"),
+    ("tune.defaults.purge", Fault::Missing, "'tune.defaults.purge' unknown directive ''."),
+    (
+        "tune.events.max-events-at-once",
+        Fault::Missing,
+        "'tune.events.max-events-at-once' expects an integer argument between 1 and 10000.",
+    ),
+    (
+        "tune.glitches.kill.cpu-usage",
+        Fault::Missing,
+        "'tune.glitches.kill.cpu-usage' expects a numeric value between 0 and 100",
+    ),
+    (
+        "tune.h2.header-table-size",
+        Fault::Missing,
+        "'tune.h2.header-table-size' expects a numeric value between 4096 and 65536.",
+    ),
+    ("tune.h2.log-errors", Fault::Missing, "'tune.h2.log-errors' expects 'none', 'connection', or 'stream'"),
+    (
+        "tune.h2.max-frame-size",
+        Fault::Missing,
+        "'tune.h2.max-frame-size' expects a numeric value between 16384 and 16777215.",
+    ),
+    ("tune.idletimer", Fault::Missing, "'tune.idletimer' expects a timer value between 0 and 65535 ms."),
+    (
+        "tune.listener.default-shards",
+        Fault::Missing,
+        "'tune.listener.default-shards' expects either 'by-process', 'by-group', or 'by-thread' but got ''.",
+    ),
+    (
+        "tune.listener.multi-queue",
+        Fault::Missing,
+        "'tune.listener.multi-queue' expects either 'on' or 'off' but got ''.",
+    ),
+    (
+        "tune.lua.maxmem",
+        Fault::Missing,
+        "'tune.lua.maxmem' expects an integer argument (Lua memory size in MB).",
+    ),
+    ("tune.lua.service-timeout", Fault::Missing, "tune.lua.service-timeout: invalid timeout"),
+    ("tune.lua.session-timeout", Fault::Missing, "tune.lua.session-timeout: invalid timeout"),
+    ("tune.lua.task-timeout", Fault::Missing, "tune.lua.task-timeout: invalid timeout"),
+    ("tune.max-rules-at-once", Fault::Missing, "'tune.max-rules-at-once' expects a positive numeric value"),
+    ("tune.memory.hot-size", Fault::Missing, "'tune.memory.hot-size' expects a strictly positive value."),
+    ("tune.pattern.cache-size", Fault::Missing, "'tune.pattern.cache-size' expects a positive numeric value"),
+    (
+        "tune.peers.max-updates-at-once",
+        Fault::Missing,
+        "'tune.peers.max-updates-at-once' expects an integer argument greater than 0.",
+    ),
+    (
+        "tune.pool-high-fd-ratio",
+        Fault::Missing,
+        "'tune.pool-high-fd-ratio' expects an integer argument between 0 and 100.",
+    ),
+    (
+        "tune.pool-low-fd-ratio",
+        Fault::Missing,
+        "'tune.pool-low-fd-ratio' expects an integer argument between 0 and 100.",
+    ),
+    ("tune.ssl.keylog", Fault::Missing, "'tune.ssl.keylog' expects either 'on' or 'off' but got ''."),
+    (
+        "tune.ssl.keyupdate-rate-limit",
+        Fault::Missing,
+        "'tune.ssl.keyupdate-rate-limit' expects a number (KeyUpdates/s, 0 to disable).",
+    ),
+    (
+        "tune.ssl.lifetime",
+        Fault::Missing,
+        "'tune.ssl.lifetime' expects ssl sessions <lifetime> in seconds as argument.",
+    ),
+    (
+        "tune.streams-elasticity",
+        Fault::Missing,
+        "'tune.streams-elasticity' expects 0 or a positive percentage value of 100 or above",
+    ),
+    (
+        "tune.takeover-other-tg-connections",
+        Fault::Missing,
+        "'tune.takeover-other-tg-connections' expects 'none', 'restricted', or 'full'",
+    ),
+    (
+        "warn-blocked-traffic-after",
+        Fault::Character,
+        "unexpected character '{c}' in argument to <warn-blocked-traffic-after>.",
+    ),
+    (
+        "warn-blocked-traffic-after",
+        Fault::Overflow,
+        "timer overflow in argument '{}' to 'warn-blocked-traffic-after' (maximum value is 1000 ms)",
+    ),
+];
