@@ -50,8 +50,8 @@ enum Turn {
 pub struct Report {
     /// In the order they were said.
     pub diagnostics: Vec<Diagnostic>,
-    /// Of each of them.
-    turns: Vec<Turn>,
+    /// Of each of them; and how often it was said again at once, of a line that a sequence repeats.
+    turns: Vec<(Turn, usize)>,
     /// The heaviest class so far.
     pub worst: Class,
     /// A parameter was missing: keepalived ends with exit code 2 at that line.
@@ -111,12 +111,17 @@ impl Report {
     /// All messages, in the order in which keepalived prints them.
     #[must_use]
     pub fn in_order(self) -> Vec<Diagnostic> {
-        let mut all: Vec<(Turn, Diagnostic)> = self.turns.into_iter().zip(self.diagnostics).collect();
-        all.sort_by_key(|(turn, _)| match turn {
+        let mut all: Vec<_> = self.turns.into_iter().zip(self.diagnostics).collect();
+        all.sort_by_key(|((turn, _), _)| match turn {
             Turn::Line(_) if self.several_files => Turn::Line(0),
             turn => *turn,
         });
-        all.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+        let told = all.into_iter().map(|((_, again), diagnostic)| match again {
+            0 => diagnostic,
+            1 => diagnostic.help("the same once more when the line is repeated"),
+            more => diagnostic.help(format!("the same {more} more times when the line is repeated")),
+        });
+        told.collect()
     }
 
     /// Further warnings would not be kept.
@@ -131,20 +136,32 @@ impl Report {
     }
 
     fn keep(&mut self, diagnostic: Diagnostic, turn: Turn) -> Said<'_> {
+        if let (Some(last), Some((_, again))) = (self.diagnostics.last(), self.turns.last_mut())
+            && (last.span, &last.message) == (diagnostic.span, &diagnostic.message)
+        {
+            *again += 1;
+            return Said(None);
+        }
         let room = if diagnostic.severity == Severity::Alert { MOST + MORE_ALERTS } else { MOST };
         if self.diagnostics.len() >= room {
             return Said(None);
         }
         self.diagnostics.push(diagnostic);
-        self.turns.push(turn);
+        self.turns.push((turn, 0));
         Said(self.diagnostics.last_mut())
     }
 }
 
-/// The message just said, unless there were too many to keep.
+/// The message just said, unless it was the one before, or there were too many to keep.
 pub struct Said<'a>(Option<&'a mut Diagnostic>);
 
 impl Said<'_> {
+    /// Whether advice would be kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A line of advice.
     pub fn help(self, text: impl Into<String>) -> Self {
         self.with(|diagnostic| diagnostic.help.push(text.into()))

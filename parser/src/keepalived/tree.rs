@@ -216,6 +216,9 @@ impl Parser<'_, '_> {
         let word = &line.words[0];
         let mut said =
             self.say(section, Class::General, word.span, format!("Unknown keyword '{}'", word.text));
+        if !said.is_kept() {
+            return;
+        }
         let elsewhere = keywords::sections_of(&word.text);
         if word.text == "}" {
             said.help("this '}' closes nothing");
