@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -137,13 +138,22 @@ impl Stream {
             }
             self.settle()?;
         }
-        let mut read = ReadBuf::new(buf);
-        ready!(match self {
-            Stream::Fresh(_) => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            Stream::Tcp(s) => Pin::new(s).poll_read(cx, &mut read),
-            Stream::Unix(s) => Pin::new(s).poll_read(cx, &mut read),
-        })?;
-        Poll::Ready(Ok(read.filled().len()))
+        match self {
+            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            Stream::Tcp(s) => loop {
+                ready!(s.poll_read_ready(cx))?;
+                let all = buf.len();
+                let read = || Ok(rustix::net::recv(&*s, &mut *buf, RecvFlags::empty())?.0);
+                if let Some(result) = once(s, Interest::READABLE, all, read) {
+                    return Poll::Ready(result);
+                }
+            },
+            Stream::Unix(s) => {
+                let mut read = ReadBuf::new(buf);
+                ready!(Pin::new(s).poll_read(cx, &mut read))?;
+                Poll::Ready(Ok(read.filled().len()))
+            }
+        }
     }
 
     /// Write what fits.
@@ -156,7 +166,13 @@ impl Stream {
         }
         match self {
             Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            Stream::Tcp(s) => Pin::new(s).poll_write(cx, buf),
+            Stream::Tcp(s) => loop {
+                ready!(s.poll_write_ready(cx))?;
+                let write = || Ok(rustix::net::send(&*s, buf, SendFlags::NOSIGNAL)?);
+                if let Some(result) = once(s, Interest::WRITABLE, buf.len(), write) {
+                    return Poll::Ready(result);
+                }
+            },
             Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
         }
     }
@@ -306,6 +322,27 @@ impl Stream {
             Stream::Tcp(s) => s.local_addr().ok(),
             Stream::Unix(_) => None,
         }
+    }
+}
+
+/// One call on a socket that the poller holds for ready. `None`: it is not, wait again. A call that moved less than `all`
+/// has found the end of what there is: the poller is told at once, which spares a call for nothing.
+fn once(
+    s: &TcpStream,
+    interest: Interest,
+    all: usize,
+    call: impl FnOnce() -> io::Result<usize>,
+) -> Option<io::Result<usize>> {
+    let mut moved = None;
+    let result = s.try_io(interest, || {
+        let n = call()?;
+        moved = Some(n);
+        if (1..all).contains(&n) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    match (moved, result) {
+        (Some(n), _) => Some(Ok(n)),
+        (None, Err(e)) if e.kind() != io::ErrorKind::WouldBlock => Some(Err(e)),
+        (None, _) => None,
     }
 }
 

@@ -347,8 +347,10 @@ impl Txn {
             fe.counters.bin.add(up);
             fe.counters.bout.add(down);
         }
-        self.listener.counters.bin.add(up);
-        self.listener.counters.bout.add(down);
+        if self.fe.ir.frontend.as_ref().is_some_and(|half| half.socket_stats) {
+            self.listener.counters.bin.add(up);
+            self.listener.counters.bout.add(down);
+        }
         let process = &self.live.process;
         process.bytes_out.add(down);
         // In units of 32 bytes, as HAProxy counts them: a second of any link fits.
