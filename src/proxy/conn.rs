@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::deadline::Deadline;
@@ -164,18 +164,23 @@ fn fill_with(
     take: fn(&Pool) -> Buf,
     most: usize,
 ) -> Poll<io::Result<usize>> {
-    if input.is_none() {
-        ready!(io.poll_readable(cx))?;
-        *input = Some(with(|w| take(&w.bufs)));
-    }
-    let Some(buf) = input else { unreachable!("just made") };
-    let space = buf.space();
-    let most = most.min(space.len());
-    let result = io.poll_read(cx, &mut space[..most]);
-    if let Poll::Ready(Ok(n)) = result {
-        buf.commit(n);
-    }
-    if buf.is_empty()
+    let result = loop {
+        match io.poll_readable(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(e)) => break Poll::Ready(Err(e)),
+            Poll::Pending => break Poll::Pending,
+        }
+        let buf = input.get_or_insert_with(|| with(|w| take(&w.bufs)));
+        let space = buf.space();
+        let most = most.min(space.len());
+        if let Some(result) = io.try_read(&mut space[..most]) {
+            if let Ok(n) = result {
+                buf.commit(n);
+            }
+            break Poll::Ready(result);
+        }
+    };
+    if input.as_ref().is_some_and(Buf::is_empty)
         && let Some(buf) = input.take()
     {
         with(|w| w.bufs.give(buf));

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::sys;
@@ -124,34 +124,37 @@ impl Stream {
         Poll::Ready(s.take_error()?.map_or(Ok(()), Err))
     }
 
-    /// Read into `buf`; 0 is the end. A read that does not fill `buf` also tells the poller that the socket is
-    /// drained, so the next wait costs no system call.
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let Stream::Fresh(fresh) = self {
-            if !fresh.quiet {
+    /// Read into `buf` after [`Self::poll_readable`] said that it is worth it; 0 is the end. `None`: there is nothing, wait
+    /// again. A read that does not fill `buf` also tells the poller that the socket is drained, so the next wait costs no
+    /// system call.
+    pub(super) fn try_read(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
+        let result = match self {
+            Stream::Fresh(fresh) => {
                 // Once: who goes on sending is waited for.
-                fresh.quiet = true;
-                match recv(fresh.get()?.as_raw_fd(), buf, MsgFlags::empty()) {
-                    Err(Errno::EAGAIN) => {}
-                    other => return Poll::Ready(Ok(other?)),
+                let tries = !std::mem::replace(&mut fresh.quiet, true);
+                let read = fresh.get().map(|s| tries.then(|| recv(s.as_raw_fd(), buf, MsgFlags::empty())));
+                match read {
+                    Ok(None | Some(Err(Errno::EAGAIN))) => return self.settle().err().map(Err),
+                    Ok(Some(result)) => result.map_err(io::Error::from),
+                    Err(e) => Err(e),
                 }
             }
-            self.settle()?;
-        }
-        match self {
-            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            Stream::Tcp(s) => loop {
-                ready!(s.poll_read_ready(cx))?;
-                let all = buf.len();
-                let read = || Ok(rustix::net::recv(&*s, &mut *buf, RecvFlags::empty())?.0);
-                if let Some(result) = once(s, Interest::READABLE, all, read) {
-                    return Poll::Ready(result);
-                }
-            },
+            Stream::Tcp(s) => {
+                return once(buf.len(), read(s.as_fd(), buf), |call| s.try_io(Interest::READABLE, call));
+            }
             Stream::Unix(s) => {
-                let mut read = ReadBuf::new(buf);
-                ready!(Pin::new(s).poll_read(cx, &mut read))?;
-                Poll::Ready(Ok(read.filled().len()))
+                return once(buf.len(), read(s.as_fd(), buf), |call| s.try_io(Interest::READABLE, call));
+            }
+        };
+        Some(result)
+    }
+
+    /// Read into `buf`; 0 is the end.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.poll_readable(cx))?;
+            if let Some(result) = self.try_read(buf) {
+                return Poll::Ready(result);
             }
         }
     }
@@ -169,7 +172,7 @@ impl Stream {
             Stream::Tcp(s) => loop {
                 ready!(s.poll_write_ready(cx))?;
                 let write = || Ok(rustix::net::send(&*s, buf, SendFlags::NOSIGNAL)?);
-                if let Some(result) = once(s, Interest::WRITABLE, buf.len(), write) {
+                if let Some(result) = once(buf.len(), write, |call| s.try_io(Interest::WRITABLE, call)) {
                     return Poll::Ready(result);
                 }
             },
@@ -325,16 +328,20 @@ impl Stream {
     }
 }
 
+fn read<'a>(socket: BorrowedFd<'a>, buf: &'a mut [u8]) -> impl FnMut() -> io::Result<usize> + 'a {
+    move || Ok(rustix::net::recv(socket, &mut *buf, RecvFlags::empty())?.0)
+}
+
 /// One call on a socket that the poller holds for ready. `None`: it is not, wait again. A call that moved less than `all`
-/// has found the end of what there is: the poller is told at once, which spares a call for nothing.
+/// has found the end of what there is: the poller is told at once, which spares a call for nothing. `try_io` is the
+/// socket's own.
 fn once(
-    s: &TcpStream,
-    interest: Interest,
     all: usize,
-    call: impl FnOnce() -> io::Result<usize>,
+    mut call: impl FnMut() -> io::Result<usize>,
+    try_io: impl FnOnce(&mut dyn FnMut() -> io::Result<()>) -> io::Result<()>,
 ) -> Option<io::Result<usize>> {
     let mut moved = None;
-    let result = s.try_io(interest, || {
+    let result = try_io(&mut || {
         let n = call()?;
         moved = Some(n);
         if (1..all).contains(&n) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }

@@ -5,6 +5,8 @@ use std::time::{Instant, SystemTime};
 
 thread_local! {
     static STOPPED: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// What [`now_ms`] says of that moment, once it was asked.
+    static STOPPED_MS: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
 /// Monotonic now; inside of [`stopped`]: when that began.
@@ -28,6 +30,7 @@ pub fn stopped<R>(f: impl FnOnce() -> R) -> R {
         }
     }
     STOPPED.set(Some(read()));
+    STOPPED_MS.set(None);
     let _resume = Resume;
     f()
 }
@@ -62,7 +65,12 @@ pub fn monotonic_us() -> u64 {
 /// Milliseconds since the first call in this process: the time base of rates and timers in logs.
 #[must_use]
 pub fn now_ms() -> u64 {
-    since_start(now())
+    let Some(at) = STOPPED.get() else { return since_start(read()) };
+    STOPPED_MS.get().unwrap_or_else(|| {
+        let ms = since_start(at);
+        STOPPED_MS.set(Some(ms));
+        ms
+    })
 }
 
 /// `at` on the scale of [`now_ms`].
