@@ -108,6 +108,129 @@ fn the_kernel_is_told_what_haproxy_tells_it() {
     assert!(found[0][1] < 1000 && found[0][2..] == [0, 1], "{found:?}");
 }
 
+/// A pair of connected sockets that programs started from here inherit, until they are closed.
+fn inherited_pair() -> (std::os::fd::OwnedFd, std::os::fd::OwnedFd) {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::empty()).unwrap()
+}
+
+#[test]
+fn connections_come_through_an_inherited_socket_as_haproxy_sends_and_takes_them() {
+    use std::os::fd::AsRawFd as _;
+
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let programs = [("theirs", Program::reference("haproxy")), ("ours", proxy())];
+    // Each with itself, and both with each other.
+    let mut seen = Vec::new();
+    for (outer_name, inner_name) in
+        [("theirs", "theirs"), ("ours", "ours"), ("ours", "theirs"), ("theirs", "ours")]
+    {
+        let host = lab.host(&format!("{outer_name}-{inner_name}"));
+        let (here, there) = inherited_pair();
+        let inner = "\
+defaults
+    mode http
+    option socket-stats
+    timeout client 5s
+global
+    stats socket SOCKET level admin
+frontend inner
+    bind sockpair@FD
+    http-request return status 200 content-type text/plain lf-string \"%ci %cp [%[src]] %[so_id]\"
+";
+        let outer = "\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+global
+    stats socket SOCKET level admin
+listen outer
+    bind 127.0.0.1:8000
+    server s sockpair@FD check inter 100ms
+listen again
+    bind 127.0.0.1:8001
+    http-reuse never
+    server s sockpair@FD
+";
+        let start = |name: &str, text: &str, file: &str, fd: i32| {
+            let program = &programs.iter().find(|(known, _)| *known == name).unwrap().1;
+            let socket = host.dir().join(format!("{file}.sock"));
+            let text = text.replace("FD", &fd.to_string()).replace("SOCKET", &socket.to_string_lossy());
+            host.haproxy(program, &Config::written(&host, &format!("{file}.cfg"), &text))
+        };
+        let _inner = start(inner_name, inner, "inner", here.as_raw_fd());
+        let outer = start(outer_name, outer, "outer", there.as_raw_fd());
+        drop((here, there));
+        let mut answers = Vec::new();
+        for port in [8000, 8001, 8001] {
+            answers.push(wait_for("an answer", PATIENCE, || {
+                let answer = host.sh(&format!("curl -s http://127.0.0.1:{port}/ || true"));
+                (!answer.contains("503") && !answer.is_empty()).then_some(answer)
+            }));
+        }
+        // The columns of address and state, by listener and server.
+        let stat = |file: &str| {
+            let socket = host.dir().join(format!("{file}.sock"));
+            let text = host.sh(&format!("echo show stat | socat - UNIX-CONNECT:{}", socket.display()));
+            let row = |line: &str| {
+                let cells: Vec<&str> = line.split(',').collect();
+                let wanted = line.contains(",s,") || line.contains(",sock-1,");
+                wanted.then(|| format!("{} {} {:?}", cells[0], cells[17], cells[73]))
+            };
+            text.lines().filter_map(row).collect::<Vec<_>>()
+        };
+        let up = wait_for("the check", PATIENCE, || {
+            let rows = stat("outer");
+            rows.iter().any(|row| row.starts_with("outer UP")).then_some(rows)
+        });
+        seen.push((answers, up, stat("inner")));
+        drop(outer);
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    assert_eq!(seen[0].0, ["unix 1 [] 1"; 3]);
+}
+
+#[test]
+fn who_does_not_sign_segments_is_not_heard() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("signed");
+    if !host.sh("cat /proc/net/netstat").contains("TCPMD5NotFound") {
+        return;
+    }
+    host.sh("ip addr add 10.9.9.1/24 dev lo");
+    let text = "\
+defaults
+    mode http
+    retries 0
+    timeout connect 300ms
+    timeout client 5s
+    timeout server 5s
+frontend signed
+    bind :9000 tcp-md5sig secret
+    bind [::]:9001 tcp-md5sig secret
+    http-request return status 200
+listen by_password
+    bind 127.0.0.1:8000
+    server right 10.9.9.1:9000 tcp-md5sig secret check inter 100ms
+    server mapped 10.9.9.1:9001 tcp-md5sig secret
+    server six [::1]:9001 tcp-md5sig secret
+    server wrong 10.9.9.1:9000 tcp-md5sig guess
+    server none 10.9.9.1:9001
+";
+    let text = text.to_owned()
+        + &["right", "mapped", "six", "wrong", "none"]
+            .map(|name| format!("    use-server {name} if {{ path /{name} }}\n"))
+            .concat();
+    let _proxy = host.haproxy(&proxy(), &Config::written(&host, "signed.cfg", &text));
+    let status = |name: &str| {
+        host.sh(&format!("curl -s -o /dev/null -w '%{{http_code}}' http://127.0.0.1:8000/{name} || true"))
+    };
+    wait_for("the proxy", PATIENCE, || (status("right") == "200").then_some(()));
+    assert_eq!(["right", "mapped", "six", "wrong", "none"].map(status), ["200", "200", "200", "503", "503"]);
+}
+
 #[test]
 fn the_packet_that_opened_a_connection_is_kept() {
     let Some(lab) = Lab::open(&[]) else { return };

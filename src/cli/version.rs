@@ -1,5 +1,6 @@
 //! Names, versions and what `-v` and `-vv` say.
 
+use crate::lower::haproxy::FACTS;
 use crate::{HAPROXY_VERSION, RELEASE_DATE};
 
 /// This program's own version.
@@ -18,6 +19,8 @@ pub(super) fn short() -> String {
 
 /// `haproxy -vv`: what is built in, truthfully.
 pub(super) fn long() -> String {
+    let features: Vec<String> = FACTS.features.iter().map(|name| format!("+{name}")).collect();
+    let features = features.join(" ");
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "{}\
@@ -27,7 +30,7 @@ pub(super) fn long() -> String {
          \x20 CC      = rustc\n\
          \x20 OPTIONS = USE_THREAD=1 USE_EPOLL=1 USE_LINUX_SPLICE=1 USE_GETADDRINFO=1 USE_NS=1 USE_PROMEX=1\n\
          \n\
-         Feature list : +EPOLL +GETADDRINFO +LINUX_SPLICE +NS +PROMEX +TFO +THREAD -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -SYSTEMD\n\
+         Feature list : {features} -OPENSSL -LUA -PCRE -PCRE2 -ZLIB -SLZ -QUIC -SYSTEMD\n\
          \n\
          Default settings :\n\
          \x20 bufsize = 16384, maxrewrite = 1024, maxpollevents = 200\n\

@@ -16,6 +16,8 @@ pub enum BindAddr {
     Abstract(String),
     /// An inherited listening descriptor.
     Fd(i32),
+    /// `sockpair@N`: an inherited unix socket through which connections come one by one.
+    SockPair(i32),
 }
 
 /// What the kernel is asked to do with the connections of a TCP listener.
@@ -33,6 +35,8 @@ pub struct TcpSettings {
     pub congestion: Option<String>,
     /// `tcp-ss`: 1 keeps the headers of a connection's first packet, 2 with that of Ethernet; 0 does not.
     pub save_syn: u8,
+    /// `tcp-md5sig`: only segments signed with this password count.
+    pub password: Option<String>,
 }
 
 /// One listener. A `bind` line with several addresses or a port range makes several.

@@ -25,6 +25,8 @@ pub enum ServerAddr {
     },
     /// A unix stream socket; a path that begins with a zero byte is a name in the abstract namespace.
     Unix(PathBuf),
+    /// `sockpair@N`: whoever reads at the other end of an inherited unix socket.
+    SockPair(i32),
 }
 
 /// One method of `init-addr`, tried in order.
@@ -173,6 +175,8 @@ pub struct Link {
     pub user_timeout: Option<Duration>,
     /// `cc`: name of the congestion control.
     pub congestion: Option<Box<str>>,
+    /// `tcp-md5sig`: segments are signed with this password.
+    pub password: Option<Box<str>>,
     /// `tfo`: the first data goes with the first packet, to a server that was connected to before (RFC 7413).
     pub fast_open: bool,
     /// `source`.

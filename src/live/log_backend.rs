@@ -42,7 +42,8 @@ fn way(logger: &Logger, backend: &str, server: &Server) -> Option<Targets> {
             let addr = match address {
                 Address::Ip(addr) => RingAddr::Tcp(addr),
                 Address::Unix(path) => RingAddr::Unix(path),
-                Address::Unknown => return None,
+                // Refused when the file was read.
+                Address::Unknown | Address::SockPair(_) => return None,
             };
             let to = RingServer { name: server.ir.name.clone(), addr, octet_count: false };
             logger.define(&[RingConf { servers: vec![to], ..RingConf::new(&name) }]);

@@ -38,8 +38,7 @@ enum Whose<'a> {
 impl Whose<'_> {
     fn unreadable(&self, path: &Path, error: &io::Error) -> (Kind, String) {
         let kind = if error.kind() == io::ErrorKind::NotFound { Kind::Notice } else { Kind::Warning };
-        let text = error.to_string();
-        let why = text.find(" (os error").map_or(text.as_str(), |at| &text[..at]);
+        let why = crate::sys::words(error);
         let text = match self {
             Self::Global => {
                 format!("config: Can't open global server state file '{}': {why}", path.display())

@@ -26,6 +26,8 @@ pub enum Address {
     Ip(SocketAddr),
     /// A unix stream socket.
     Unix(PathBuf),
+    /// Whoever reads at the other end of an inherited unix socket.
+    SockPair(i32),
 }
 
 impl Address {
@@ -233,6 +235,7 @@ impl Server {
             }
             ir::ServerAddr::Name { .. } => Address::Unknown,
             ir::ServerAddr::Unix(path) => Address::Unix(path.clone()),
+            ir::ServerAddr::SockPair(fd) => Address::SockPair(*fd),
         };
         let server = Self {
             name: Name::new(&ir.name),

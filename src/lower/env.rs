@@ -28,6 +28,13 @@ pub trait Env {
     fn resolve(&self, _host: &str) -> Option<IpAddr> {
         None
     }
+    /// Whether this process was started with such a descriptor, of a socket.
+    ///
+    /// # Errors
+    /// As the system gives them.
+    fn socket(&self, _fd: i32) -> io::Result<()> {
+        Ok(())
+    }
     /// Judge the text alone: what this machine lacks is a notice.
     fn offline(&self) -> bool {
         false
@@ -67,6 +74,10 @@ impl Env for System {
             return (host == "localhost").then_some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
         }
         (host, 0).to_socket_addrs().ok()?.next().map(|addr| addr.ip())
+    }
+
+    fn socket(&self, fd: i32) -> io::Result<()> {
+        if self.offline { Ok(()) } else { crate::sys::sockpair::inherited(fd) }
     }
 
     fn offline(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub enum Socket {
     Tcp(std::net::TcpListener),
     /// Unix stream.
     Unix(std::os::unix::net::UnixListener),
+    /// A connected unix socket that connections come through.
+    Pair(OwnedFd),
 }
 
 impl Socket {
@@ -26,7 +29,18 @@ impl Socket {
         Ok(match self {
             Socket::Tcp(s) => Socket::Tcp(s.try_clone()?),
             Socket::Unix(s) => Socket::Unix(s.try_clone()?),
+            Socket::Pair(s) => Socket::Pair(s.try_clone()?),
         })
+    }
+
+    /// What its connections inherit: whoever opened it did not know our settings.
+    fn settle(&self, listener: &Listener, backlog: i32) -> io::Result<()> {
+        match self {
+            Socket::Tcp(s) => {
+                sys::tcp::settle(&socket2::Socket::from(s.try_clone()?), backlog, &listener.ir.tcp)
+            }
+            Socket::Unix(_) | Socket::Pair(_) => Ok(()),
+        }
     }
 
     /// Where it listens, for port 0.
@@ -34,7 +48,7 @@ impl Socket {
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Socket::Tcp(s) => s.local_addr().ok(),
-            Socket::Unix(_) => None,
+            Socket::Unix(_) | Socket::Pair(_) => None,
         }
     }
 }
@@ -60,12 +74,13 @@ impl Bound {
             BindAddr::Tcp(_) => self.sockets.len(),
             // These share one socket.
             BindAddr::Unix(_) | BindAddr::Abstract(_) => 1,
-            BindAddr::Fd(_) => 0,
+            BindAddr::Fd(_) | BindAddr::SockPair(_) => 0,
         };
         let handle = |socket: &Socket| {
             let fd = match socket.share()? {
                 Socket::Tcp(s) => s.into(),
                 Socket::Unix(s) => s.into(),
+                Socket::Pair(s) => s,
             };
             let interface = self.listener.ir.interface.clone().unwrap_or_default();
             let namespace = self.listener.ir.namespace.clone().unwrap_or_default();
@@ -99,6 +114,7 @@ impl std::fmt::Display for BindError {
             BindAddr::Unix(p) => write!(f, "[{}]", p.display()),
             BindAddr::Abstract(n) => write!(f, "[abns@{}]", n.trim_end_matches('\0')),
             BindAddr::Fd(n) => write!(f, "[fd@{n}]"),
+            BindAddr::SockPair(n) => write!(f, "[fd {n}]"),
         }
     }
 }
@@ -185,7 +201,7 @@ fn is_at(handed: &Handed, addr: &BindAddr) -> bool {
                 bound.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.iter().all(|b| *b == 0))
             })
         }
-        BindAddr::Fd(_) => false,
+        BindAddr::Fd(_) | BindAddr::SockPair(_) => false,
     }
 }
 
@@ -197,6 +213,9 @@ fn open(
     handed: &mut Vec<Handed>,
 ) -> io::Result<Vec<Socket>> {
     let mut taken = take(listener, handed)?;
+    for socket in &taken {
+        socket.settle(listener, backlog)?;
+    }
     if let Some(first) = taken.first() {
         let more = (taken.len()..threads).map(|_| first.share()).collect::<io::Result<Vec<_>>>()?;
         taken.extend(more);
@@ -240,7 +259,16 @@ fn open(
             socket.set_nonblocking(true)?;
             Socket::Unix(socket)
         }
-        BindAddr::Fd(fd) => inherited(*fd)?,
+        BindAddr::Fd(fd) => {
+            let socket = inherited(*fd)?;
+            socket.settle(listener, backlog)?;
+            socket
+        }
+        BindAddr::SockPair(fd) => {
+            let socket = sys::fd::duplicate(*fd)?;
+            socket2::SockRef::from(&socket).set_nonblocking(true)?;
+            Socket::Pair(socket)
+        }
     };
     shared(first, threads)
 }

@@ -78,6 +78,7 @@ pub(super) fn target(txn: &Txn, server: &Server) -> Option<Target> {
     match server.address() {
         Address::Unknown => None,
         Address::Unix(path) => Some(Target::Unix(path)),
+        Address::SockPair(fd) => Some(Target::SockPair(fd)),
         Address::Ip(mut addr) => {
             // `*` and `option transparent`: where the client wanted to go.
             if let Some(dst) = txn.dst.filter(|_| addr.ip().is_unspecified()) {
@@ -106,6 +107,7 @@ pub(super) fn own_tlvs<'t>(
 pub(super) enum Target {
     Tcp(SocketAddr),
     Unix(std::path::PathBuf),
+    SockPair(i32),
 }
 
 /// So many ports of a range are tried for one connection.

@@ -147,7 +147,7 @@ fn push_state(out: &mut String, proxy: &Proxy, server: &Server, shown: &dyn Show
 fn address(server: &Server) -> (String, u16) {
     match server.address() {
         Address::Ip(addr) => (addr.ip().to_string(), addr.port()),
-        Address::Unix(_) => ("-".into(), 0),
+        Address::Unix(_) | Address::SockPair(_) => ("-".into(), 0),
         Address::Unknown => match &server.ir.addr {
             ir::ServerAddr::Name { port, .. } => ("-".into(), *port),
             _ => ("-".into(), 0),

@@ -26,4 +26,14 @@ pub mod sched;
 pub mod shared;
 pub mod sieve;
 pub mod signal;
+pub mod signed;
+pub mod sockpair;
 pub mod tcp;
+
+/// The system's words for an error, without the number that [`std::io::Error`] adds.
+#[must_use]
+pub fn words(error: &std::io::Error) -> String {
+    let mut text = error.to_string();
+    text.truncate(text.find(" (os error").unwrap_or(text.len()));
+    text
+}

@@ -210,18 +210,24 @@ pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
     }
     socket.set_tcp_user_timeout(options.tcp.user_timeout)?;
     socket.bind(&SockAddr::from(options.addr))?;
-    set_inherited(&socket, options);
+    settle(&socket, options.backlog, &options.tcp)?;
     socket.listen(options.backlog)?;
     Ok(socket)
 }
 
-/// What connections inherit from the socket that listens. Without any of it they work all the same, so what the kernel
-/// refuses (a congestion control whose module is not loaded) is said and goes without.
-fn set_inherited(socket: &Socket, options: &ListenOptions) {
-    let tcp = &options.tcp;
+/// What connections inherit from a TCP socket that listens, or is about to. Without most of it they work all the same, so
+/// what the kernel refuses (a congestion control whose module is not loaded) is said and goes without.
+///
+/// # Errors
+/// Segments cannot be signed.
+pub fn settle(socket: &Socket, backlog: i32, tcp: &TcpSettings) -> io::Result<()> {
+    let addr = socket.local_addr()?.as_socket();
+    if let Some(password) = &tcp.password {
+        super::signed::with_everybody(socket, addr.is_some_and(|addr| addr.is_ipv6()), password.as_bytes())?;
+    }
     let said = |what: &str, done: io::Result<()>| {
         if let Err(error) = done {
-            tracing::warn!(listener = %options.addr, %error, "cannot set {what}");
+            tracing::warn!(listener = ?addr, %error, "cannot set {what}");
         }
     };
     let number = |option, value| set_int(socket, libc::IPPROTO_TCP, option, value);
@@ -230,7 +236,7 @@ fn set_inherited(socket: &Socket, options: &ListenOptions) {
         said("defer-accept", number(libc::TCP_DEFER_ACCEPT, 1));
     }
     if tcp.fast_open {
-        said("tfo", number(libc::TCP_FASTOPEN, options.backlog));
+        said("tfo", number(libc::TCP_FASTOPEN, backlog));
     }
     if let Some(bytes) = tcp.max_segment.filter(|bytes| *bytes > 0) {
         said("mss", number(libc::TCP_MAXSEG, bytes));
@@ -241,6 +247,7 @@ fn set_inherited(socket: &Socket, options: &ListenOptions) {
     if let Some(name) = &tcp.congestion {
         said("cc", set_congestion(socket, name));
     }
+    Ok(())
 }
 
 /// `cc`: the congestion control of a socket.

@@ -269,7 +269,7 @@ fn address(proxy: &Arc<Proxy>, server: &Arc<Server>, args: &[String]) -> Reply {
     };
     let before = match server.address() {
         Address::Ip(addr) => Some(addr),
-        Address::Unix(_) | Address::Unknown => None,
+        Address::Unix(_) | Address::SockPair(_) | Address::Unknown => None,
     };
     let mut port = before.map_or(0, |b| b.port());
     let followed = server.ports_follow();

@@ -44,7 +44,7 @@ pub(super) struct Following {
 fn ip_and_port(server: &Server) -> Option<SocketAddr> {
     match server.address() {
         Address::Ip(addr) => Some(addr),
-        Address::Unknown | Address::Unix(_) => None,
+        Address::Unknown | Address::Unix(_) | Address::SockPair(_) => None,
     }
 }
 
@@ -112,7 +112,7 @@ impl Section {
         let Some(server) = proxy.backend.as_ref().and_then(|b| b.server(order.server)) else { return };
         let port = match server.address() {
             Address::Ip(addr) => addr.port(),
-            Address::Unknown | Address::Unix(_) => 0,
+            Address::Unknown | Address::Unix(_) | Address::SockPair(_) => 0,
         };
         // One with an address of its own follows its first name from now on.
         let follower = self.part(&server).unwrap_or_else(|| Follower::new(&proxy, &server, port));
@@ -277,7 +277,7 @@ impl Follower {
         let line = format!("{} changed its IP from {from} to {addr} by {by}.", self.name());
         let port = match self.server.address() {
             Address::Ip(old) => old.port(),
-            Address::Unknown | Address::Unix(_) => self.port,
+            Address::Unknown | Address::Unix(_) | Address::SockPair(_) => self.port,
         };
         self.server.set_address(Address::Ip(SocketAddr::new(addr, port)));
         self.proxy.announce(Level::Notice, &line, &line);

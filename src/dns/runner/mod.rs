@@ -154,7 +154,7 @@ impl Tally {
 fn ip_of(server: &Server) -> Option<IpAddr> {
     match server.address() {
         Address::Ip(addr) => Some(addr.ip()),
-        Address::Unknown | Address::Unix(_) => None,
+        Address::Unknown | Address::Unix(_) | Address::SockPair(_) => None,
     }
 }
 

@@ -253,7 +253,8 @@ impl Entry {
                 addr.zip(port).map_or(Target::Nowhere, |(addr, port)| Target::Ip((addr, port).into()))
             }
             Address::Unix(path) if self.kind == Kind::Check || addr.is_none() => Target::Unix(path),
-            Address::Unix(_) => {
+            Address::SockPair(fd) if self.kind == Kind::Check || addr.is_none() => Target::SockPair(fd),
+            Address::Unix(_) | Address::SockPair(_) => {
                 addr.zip(port).map_or(Target::Nowhere, |(addr, port)| Target::Ip((addr, port).into()))
             }
             Address::Ip(main) => {
@@ -326,7 +327,7 @@ impl Entry {
         let (address, port) = match self.server.address() {
             Address::Ip(addr) => (addr.ip().to_string(), addr.port().to_string()),
             Address::Unix(_) => ("unix".to_owned(), String::new()),
-            Address::Unknown => (String::new(), String::new()),
+            Address::Unknown | Address::SockPair(_) => (String::new(), String::new()),
         };
         let (total, sessions, waiting) = self
             .proxy

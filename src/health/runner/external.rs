@@ -52,6 +52,7 @@ impl Call {
         let (addr, port) = match server.address() {
             Address::Ip(addr) => (addr.ip().to_string(), addr.port().to_string()),
             Address::Unix(path) => (path.display().to_string(), NOT_USED.to_owned()),
+            Address::SockPair(_) => (NOT_USED.to_owned(), NOT_USED.to_owned()),
             Address::Unknown => (String::new(), String::new()),
         };
         // The environment has nothing where the arguments have a word for it.

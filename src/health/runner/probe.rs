@@ -15,12 +15,15 @@ use crate::health::script::{Script, Step};
 use crate::ir::check;
 use crate::ir::server::SendProxy;
 use crate::live::Server;
+use crate::sys::{signed, words};
 
 /// Where a check goes.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Ip(SocketAddr),
     Unix(PathBuf),
+    /// Through an inherited unix socket.
+    SockPair(i32),
     /// There is no address, or no port: a configuration that only fails when tried.
     Nowhere,
 }
@@ -52,7 +55,7 @@ impl Target {
             check::Target::Ip(ip, port) => {
                 let here = match self {
                     Self::Ip(addr) => addr.port(),
-                    Self::Unix(_) | Self::Nowhere => 0,
+                    Self::Unix(_) | Self::SockPair(_) | Self::Nowhere => 0,
                 };
                 Self::Ip((*ip, port.unwrap_or(here)).into())
             }
@@ -86,7 +89,9 @@ impl Plan {
 
     /// What a socket of another check has to be to serve this one; `None`: it needs one of its own.
     pub(super) fn make(&self, addr: SocketAddr, way: &Way) -> Option<Make> {
-        let common = !way.linger && self.source.is_none() && self.server.ir.link.namespace.is_none();
+        let link = &self.server.ir.link;
+        let common =
+            !way.linger && self.source.is_none() && link.namespace.is_none() && link.password.is_none();
         common.then(|| Make { ipv4: addr.is_ipv4(), nodelay: self.speaks_twice(way) })
     }
 
@@ -104,12 +109,6 @@ impl Plan {
             _ => self.inter,
         }
     }
-}
-
-/// The system's words for an error, without the number that `io::Error` adds.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.find(" (os error").map_or_else(|| text.clone(), |at| text[..at].to_owned())
 }
 
 /// An error as HAProxy has it since 3.1: what kind of error, and the system's words.
@@ -166,6 +165,9 @@ fn socket(plan: &Plan, addr: SocketAddr, way: &Way) -> io::Result<Socket> {
     }
     if plan.speaks_twice(way) {
         socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(password) = &plan.server.ir.link.password {
+        signed::with_peer(&socket, addr, password.as_bytes())?;
     }
     if let Some(source) = plan.source.filter(|s| s.is_ipv4() == addr.is_ipv4()) {
         if source.port() != 0 {

@@ -234,6 +234,10 @@ impl Talk {
                     .map_err(|e| Failure::NoSocket(local_reason(&e)))?;
                 (socket, true)
             }
+            Target::SockPair(fd) if relay.is_none() => {
+                let stream = sys::sockpair::connect(fd).map_err(|e| Failure::NoSocket(local_reason(&e)))?;
+                (std::os::fd::OwnedFd::from(stream).into(), true)
+            }
             Target::Ip(addr) if addr.port() != 0 => {
                 if relay.is_some() && socks4::request(addr).is_none() {
                     return Err(Failure::Connect(io::Error::from_raw_os_error(libc::EINVAL)));
@@ -251,7 +255,7 @@ impl Talk {
                 let standing = connect_to(&socket, &addr.into()).map_err(Failure::Connect)?;
                 (socket, standing)
             }
-            Target::Ip(_) | Target::Unix(_) | Target::Nowhere => {
+            Target::Ip(_) | Target::Unix(_) | Target::SockPair(_) | Target::Nowhere => {
                 return Err(Failure::NoSocket(String::new()));
             }
         };

@@ -12,6 +12,7 @@ use super::threads;
 use crate::ir::bind::TcpSettings;
 use crate::ir::global::Level;
 use crate::ir::{Bind, BindAddr};
+use crate::sys::signed::LONGEST;
 
 /// Settings that `bind` and `stats socket` share.
 #[derive(Clone, Debug, Default)]
@@ -106,12 +107,25 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "mss" => out.tcp.max_segment = setting.number(0),
             "tfo" => out.tcp.fast_open = true,
             "cc" => out.tcp.congestion = owned(),
+            "tcp-md5sig" => match password(setting) {
+                Ok(password) => out.tcp.password = password.map(str::to_owned),
+                Err(cause) => context.alert(Reason::OutOfRange, span, cause),
+            },
             "tcp-ss" => out.tcp.save_syn = saved_syn(context, setting),
             "proto" => protocol(context, setting),
             _ => {}
         }
     }
     out
+}
+
+/// `tcp-md5sig` of a listener or a server, or what is wrong with it.
+pub(super) fn password(setting: &Statement) -> Result<Option<&str>, String> {
+    let text = setting.text(0);
+    if text.is_some_and(|password| password.len() > LONGEST) {
+        return Err(format!("'tcp-md5sig' : password too long (at most {LONGEST} characters expected)"));
+    }
+    Ok(text)
 }
 
 /// `tcp-ss`: 0, 1 or 2.
@@ -233,7 +247,11 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
             return vec![BindAddr::Unix(PathBuf::from(format!("{}{path}", context.unix.prefix)))];
         }
         Address::Abstract(name) => return vec![BindAddr::Abstract(name.clone())],
-        Address::Fd(fd) => return vec![BindAddr::Fd(*fd)],
+        Address::Fd(fd) | Address::SockPair(fd) => match context.socket_trouble(*fd) {
+            Some(cause) => cause.trim_end_matches('.').to_owned(),
+            None if matches!(address, Address::Fd(_)) => return vec![BindAddr::Fd(*fd)],
+            None => return vec![BindAddr::SockPair(*fd)],
+        },
         Address::Inet { transport: Some(Transport::Quic), .. } => {
             let message = "'bind' on 'quic' addresses is accepted but has no effect in Tandem yet.";
             context.warn(Reason::NoEffect, span, message);
@@ -262,9 +280,6 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
             let message = format!("'bind' on '{written}' is known, but Tandem cannot do it yet.");
             context.alert(Reason::Refused, span, message);
             return Vec::new();
-        }
-        Address::SockPair(_) => {
-            format!("this kind of address cannot be listened on in '{written}'")
         }
     };
     context.alert(Reason::InvalidValue, span, format!("'bind' : {cause}"));

@@ -343,6 +343,12 @@ impl<'a> Context<'a> {
         id
     }
 
+    /// What is wrong with an inherited descriptor that should be a socket.
+    pub(in crate::lower) fn socket_trouble(&self, fd: i32) -> Option<String> {
+        let error = self.env.socket(fd).err()?;
+        Some(format!("cannot use file descriptor '{fd}' : {}.", crate::sys::words(&error)))
+    }
+
     /// An address whose name, if it is one, was resolved now.
     pub(in crate::lower) fn resolved(&mut self, address: &Address, span: Span) -> Option<Address> {
         let Address::Inet { transport, family, host: Host::Name(name), port } = address else {

@@ -46,7 +46,7 @@ mod userlist;
 mod variables;
 mod verify;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use tandem_parser::diagnostic::{self, Diagnostic};
 use tandem_parser::haproxy::{Facts, parse};
@@ -58,22 +58,31 @@ pub use self::origin::Origin;
 use super::env::Env;
 use crate::ir::Config;
 use crate::ir::server::ServerSettings;
+use crate::sys::signed;
 
 /// The version that configurations may ask for (`.if version_atleast(...)`).
-pub const FACTS: Facts<'static> = Facts {
-    version: "3.4.0",
-    features: &[
-        "EPOLL",
-        "GETADDRINFO",
-        "LINUX_SPLICE",
-        "LINUX_TPROXY",
-        "NS",
-        "PROMEX",
-        "TFO",
-        "THREAD",
-        "TPROXY",
-    ],
-};
+pub static FACTS: LazyLock<Facts<'static>> = LazyLock::new(|| Facts {
+    version: VERSION,
+    features: if signed::works() { FEATURES } else { &FEATURES[1..] },
+});
+
+/// See there.
+const VERSION: &str = "3.4.0";
+
+/// What is built in; the first one needs a kernel that can do it, too.
+const FEATURES: &[&str] = &[
+    "HAVE_WORKING_TCP_MD5SIG",
+    "EPOLL",
+    "GETADDRINFO",
+    "HAVE_TCP_MD5SIG",
+    "LINUX_SPLICE",
+    "LINUX_TPROXY",
+    "NS",
+    "PROMEX",
+    "TFO",
+    "THREAD",
+    "TPROXY",
+];
 
 /// Judges a condition as `.if` would (`-cc`).
 ///

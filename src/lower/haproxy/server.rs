@@ -214,6 +214,10 @@ impl Template {
             "no-send-proxy" | "no-send-proxy-v2" => server.link_mut().send_proxy = None,
             "tcp-ut" => server.link_mut().user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "cc" => server.link_mut().congestion = setting.text(0).map(Into::into),
+            "tcp-md5sig" => match super::bind::password(setting) {
+                Ok(password) => server.link_mut().password = password.map(Into::into),
+                Err(cause) => alert(context, span_at(setting, 0), cause),
+            },
             "tfo" => server.link_mut().fast_open = true,
             "no-tfo" if server.link.fast_open => server.link_mut().fast_open = false,
             "strict-maxconn" => server.strict_maxconn = true,
@@ -583,6 +587,10 @@ fn address(
         Address::Unix { path, .. } => return Some(ServerAddr::Unix(PathBuf::from(path))),
         // A path that begins with a zero is a name in the abstract namespace.
         Address::Abstract(name) => return Some(ServerAddr::Unix(PathBuf::from(format!("\0{name}")))),
+        Address::SockPair(fd) if !context.log_mode => match context.socket_trouble(*fd) {
+            Some(cause) => cause,
+            None => return Some(ServerAddr::SockPair(*fd)),
+        },
         Address::SockPair(_) | Address::ReverseHttp(_) => {
             let message = format!("servers at '{written}' are known, but Tandem cannot reach them yet.");
             context.say(Diagnostic::alert(Reason::Refused, span_at(line, nth), message).head(Head::At));

@@ -3,7 +3,7 @@
 /// Name and value.
 const VARIABLES: &[(&str, &str)] = &[
     ("HAPROXY_BRANCH", "3.4"),
-    ("HAPROXY_STARTUP_VERSION", super::FACTS.version),
+    ("HAPROXY_STARTUP_VERSION", super::VERSION),
     (
         "HAPROXY_HTTP_LOG_FMT",
         "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs \

@@ -268,7 +268,7 @@ impl Subject<'_, '_, '_> {
                 ServerAddr::Name { host, port } => {
                     *port != 0 || server.lookup.resolvers.is_some() && host.starts_with('_')
                 }
-                ServerAddr::Unix(_) => true,
+                ServerAddr::Unix(_) | ServerAddr::SockPair(_) => true,
             };
             check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
         };

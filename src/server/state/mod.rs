@@ -56,7 +56,7 @@ impl ServerState {
     pub fn new(backend: &str, server: &ir::Server, dynamic: bool, now: Instant) -> Self {
         let hostname = match &server.addr {
             ir::ServerAddr::Name { host, .. } => Some(host.clone()),
-            ir::ServerAddr::Ip(_) | ir::ServerAddr::Unix(_) => None,
+            ir::ServerAddr::Ip(_) | ir::ServerAddr::Unix(_) | ir::ServerAddr::SockPair(_) => None,
         };
         let label = Label {
             backend: backend.to_owned(),

@@ -53,7 +53,7 @@ pub const BIND: &[Keyword] = &[
     full("mss", NONE, &[Arg::Int("mss", i32::MIN as i64, 65535)], "largest segment"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     full("tcp-ss", NONE, WORD, "keep the packet that opens a connection"),
-    refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
+    full("tcp-md5sig", NONE, WORD, "password that segments are signed with"),
     full("cc", NONE, WORD, "congestion control"),
     inert("label", NONE, WORD, "it is not shown", "label"),
     inert("idle-ping", NONE, &[MS], "idle connections are not probed", "probe idle connections"),

@@ -127,7 +127,7 @@ pub const SERVER: &[Keyword] = &[
     full("no-tfo", NONE, FLAG, "no TCP fast open"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     full("cc", NONE, WORD, "congestion control"),
-    refused("tcp-md5sig", NONE, WORD, "segments would not be signed", "TCP signatures"),
+    full("tcp-md5sig", NONE, WORD, "password that segments are signed with"),
     full("namespace", NONE, &[NAME], "network namespace to connect in"),
     refused(
         "send-proxy-v2-ssl",
