@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{
-    Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Timer, Value, VarName,
+    CostNumber, Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Timer, Value, VarName,
 };
 
 use super::vars::Vars;
@@ -89,6 +90,15 @@ pub trait Live {
     }
     /// A variable of scope `proc`.
     fn proc_var(&self, name: &VarName) -> Option<Value>;
+    /// All variables of scope `proc`, with their names.
+    fn proc_vars(&self) -> Vec<(Arc<str>, Value)> {
+        Vec::new()
+    }
+    /// What the stream has cost so far.
+    fn cost(&self, number: CostNumber) -> i64 {
+        let _ = number;
+        0
+    }
     /// Sets or, with `None`, forgets one in the middle of an evaluation.
     fn set_proc_var(&self, name: &VarName, value: Option<Value>) {
         let _ = (name, value);

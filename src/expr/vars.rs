@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::ir::expr::{Scope, Value, VarCond, VarName};
 
@@ -15,10 +16,25 @@ pub fn id(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// A variable that has a value.
+#[derive(Clone, Debug)]
+struct Entry {
+    scope: Scope,
+    id: u64,
+    name: Arc<str>,
+    value: Value,
+}
+
+impl Entry {
+    fn is(&self, name: &VarName) -> bool {
+        self.id == name.id && self.scope == name.scope
+    }
+}
+
 /// Variables of every scope of one session. Few, so a linear search wins.
 #[derive(Clone, Debug, Default)]
 pub struct Vars {
-    entries: SmallVec<[(Scope, u64, Value); 4]>,
+    entries: SmallVec<[Entry; 4]>,
     /// What converters set while the session was only lent to them; done at the next change.
     deferred: RefCell<Vec<(VarName, Option<Value>)>>,
 }
@@ -27,7 +43,15 @@ impl Vars {
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &VarName) -> Option<&Value> {
-        self.entries.iter().find(|(scope, id, _)| *id == name.id && *scope == name.scope).map(|(.., v)| v)
+        self.entries.iter().find(|entry| entry.is(name)).map(|entry| &entry.value)
+    }
+
+    /// Names and values of a scope, in the order in which they were first set.
+    pub fn of(&self, scope: Scope) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries
+            .iter()
+            .filter(move |entry| entry.scope == scope)
+            .map(|entry| (&*entry.name, &entry.value))
     }
 
     /// Sets (or, with `None`, forgets) a variable in the middle of an evaluation.
@@ -47,7 +71,7 @@ impl Vars {
         for (name, value) in std::mem::take(self.deferred.get_mut()) {
             match value {
                 Some(value) => self.put(&name, value),
-                None => self.entries.retain(|(scope, id, _)| *id != name.id || *scope != name.scope),
+                None => self.entries.retain(|entry| !entry.is(&name)),
             }
         }
     }
@@ -59,22 +83,24 @@ impl Vars {
     }
 
     fn put(&mut self, name: &VarName, value: Value) {
-        match self.entries.iter_mut().find(|(scope, id, _)| *id == name.id && *scope == name.scope) {
-            Some((.., old)) => *old = value,
-            None => self.entries.push((name.scope, name.id, value)),
+        match self.entries.iter_mut().find(|entry| entry.is(name)) {
+            Some(entry) => entry.value = value,
+            None => {
+                self.entries.push(Entry { scope: name.scope, id: name.id, name: name.name.clone(), value });
+            }
         }
     }
 
     /// Forgets a variable.
     pub fn unset(&mut self, name: &VarName) {
         self.settle();
-        self.entries.retain(|(scope, id, _)| *id != name.id || *scope != name.scope);
+        self.entries.retain(|entry| !entry.is(name));
     }
 
     /// Forgets a whole scope: `Req` when the request was sent, `Res` and `Txn` when the response was.
     pub fn clear(&mut self, scope: Scope) {
         self.settle();
-        self.entries.retain(|(s, ..)| *s != scope);
+        self.entries.retain(|entry| entry.scope != scope);
     }
 
     /// Nothing is set.

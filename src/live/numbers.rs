@@ -3,7 +3,7 @@
 use super::Live;
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber};
-use crate::sys::clock;
+use crate::sys::{clock, profile};
 
 impl Live {
     /// A number of a proxy; -1 where it has no limit.
@@ -78,6 +78,8 @@ impl Live {
         match number {
             ProcessNumber::Connections => i64::from(self.process.connections.get()),
             ProcessNumber::Stopping => i64::from(self.is_stopping()),
+            // Of one thread only whoever runs in it can speak.
+            ProcessNumber::Usage | ProcessNumber::ThreadUsage => profile::usage(),
             ProcessNumber::Uptime => clock::now().duration_since(self.started).as_secs() as i64,
         }
     }

@@ -1,6 +1,7 @@
 //! Variables of scope `proc`: one set for the process, written by rules and by `set-var` of the global section.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -12,7 +13,7 @@ use crate::ir::{Config, ProxyIdx};
 use crate::sys::clock;
 
 /// A name's id, the name for people, and the value. Few, so a linear search wins.
-static VARS: Mutex<Vec<(u64, Box<str>, Value)>> = Mutex::new(Vec::new());
+static VARS: Mutex<Vec<(u64, Arc<str>, Value)>> = Mutex::new(Vec::new());
 
 /// The value of a variable.
 #[must_use]
@@ -27,6 +28,12 @@ pub fn set(name: &VarName, value: Option<Value>) {
     if let Some(value) = value {
         vars.push((name.id, name.name.clone(), value));
     }
+}
+
+/// All of them, with their names.
+#[must_use]
+pub fn all() -> Vec<(Arc<str>, Value)> {
+    VARS.lock().iter().map(|(_, name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Does what the global section says, line after line: later ones see what earlier ones set.

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::task::{Context, Waker};
-use std::time::Instant;
+use std::task::{Context, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::worker::Conn;
 use crate::ir::ProxyIdx;
 use crate::live::board::{Ask, Look};
 use crate::live::{Live, Server};
-use crate::sys::clock;
+use crate::sys::{clock, profile};
 
 /// The exchange that goes on.
 #[derive(Clone, Copy)]
@@ -31,8 +33,40 @@ struct Entry {
     fd: RawFd,
     waker: Option<Waker>,
     calls: u64,
+    /// What the exchange that goes on has cost.
+    cost: Cost,
+    /// Stamps the moment in which the task is woken, while that is wanted.
+    stamp: Option<Arc<Stamp>>,
     ending: bool,
     exchange: Option<Exchange>,
+}
+
+/// What an exchange costs.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// Steps.
+    pub(super) calls: u64,
+    /// Processor time of them, as far as it was measured.
+    pub(super) cpu: Duration,
+    /// Time from being woken to the step, likewise.
+    pub(super) latency: Duration,
+}
+
+/// A waker that knows when it was used.
+struct Stamp {
+    inner: Waker,
+    woken: Mutex<Option<Instant>>,
+}
+
+impl Wake for Stamp {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.lock().get_or_insert_with(clock::now);
+        self.inner.wake_by_ref();
+    }
 }
 
 thread_local! {
@@ -58,6 +92,8 @@ impl Place {
             fd: conn.io.raw_fd(),
             waker: None,
             calls: 0,
+            cost: Cost::default(),
+            stamp: None,
             ending: false,
             exchange: None,
         };
@@ -69,6 +105,7 @@ impl Place {
         let ending = ENTRIES.with_borrow_mut(|entries| {
             let Some(entry) = entries.get_mut(self.0) else { return false };
             entry.calls += 1;
+            entry.cost.calls += 1;
             match &mut entry.waker {
                 Some(waker) => waker.clone_from(cx.waker()),
                 None => entry.waker = Some(cx.waker().clone()),
@@ -76,8 +113,41 @@ impl Place {
             entry.ending
         });
         let _here = Here { before: (CURRENT.replace(self.0), ENDING.replace(ending)) };
-        step(cx)
+        if profile::is_on() { self.measured(cx, step) } else { step(cx) }
     }
+
+    /// The same, and what it costs is noted.
+    #[cold]
+    fn measured<T>(&self, cx: &mut Context<'_>, step: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let stamp = self.with(|entry| {
+            if let Some(woken) = entry.stamp.as_ref().and_then(|stamp| stamp.woken.lock().take()) {
+                entry.cost.latency += clock::now().saturating_duration_since(woken);
+            }
+            match &entry.stamp {
+                Some(stamp) if stamp.inner.will_wake(cx.waker()) => stamp.clone(),
+                _ => {
+                    let stamp = Stamp { inner: cx.waker().clone(), woken: Mutex::default() };
+                    entry.stamp.insert(Arc::new(stamp)).clone()
+                }
+            }
+        });
+        let before = profile::spent();
+        let done = match stamp {
+            Some(stamp) => step(&mut Context::from_waker(&stamp.into())),
+            None => step(cx),
+        };
+        self.with(|entry| entry.cost.cpu += profile::spent().saturating_sub(before));
+        done
+    }
+
+    fn with<T>(&self, look: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        ENTRIES.with_borrow_mut(|entries| entries.get_mut(self.0).map(look))
+    }
+}
+
+/// What the exchange that goes on has cost so far.
+pub(super) fn cost() -> Cost {
+    ENTRIES.with_borrow(|entries| entries.get(CURRENT.get()).map(|entry| entry.cost)).unwrap_or_default()
 }
 
 /// Restores what was before, whatever happens.
@@ -105,24 +175,28 @@ pub(super) fn is_ending() -> bool {
     ENDING.get()
 }
 
-fn current(change: impl FnOnce(&mut Option<Exchange>)) {
+fn current(change: impl FnOnce(&mut Entry)) {
     // A transaction may be dropped with its thread.
     let _ = ENTRIES.try_with(|entries| {
         if let Some(entry) = entries.borrow_mut().get_mut(CURRENT.get()) {
-            change(&mut entry.exchange);
+            change(entry);
         }
     });
 }
 
 /// An exchange begins.
 pub(super) fn begin(started: Instant) {
-    current(|exchange| *exchange = Some(Exchange { started, backend: None, server: None }));
+    current(|entry| {
+        entry.exchange = Some(Exchange { started, backend: None, server: None });
+        // This step is its first.
+        entry.cost = Cost { calls: 1, ..Cost::default() };
+    });
 }
 
 /// Its backend.
 pub(super) fn backend(backend: ProxyIdx) {
-    current(|exchange| {
-        if let Some(exchange) = exchange {
+    current(|entry| {
+        if let Some(exchange) = &mut entry.exchange {
             exchange.backend = Some(backend);
         }
     });
@@ -130,8 +204,8 @@ pub(super) fn backend(backend: ProxyIdx) {
 
 /// Its server.
 pub(super) fn server(server: &Arc<Server>) {
-    current(|exchange| {
-        if let Some(exchange) = exchange {
+    current(|entry| {
+        if let Some(exchange) = &mut entry.exchange {
             exchange.server = Some(server.ir.id);
         }
     });
@@ -139,7 +213,7 @@ pub(super) fn server(server: &Arc<Server>) {
 
 /// It is over.
 pub(super) fn end() {
-    current(|exchange| *exchange = None);
+    current(|entry| entry.exchange = None);
 }
 
 /// Answers questions about the sessions of this thread for as long as it runs.

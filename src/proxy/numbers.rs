@@ -1,11 +1,15 @@
 //! Numbers that rules ask for while sessions run, and the variables of the process.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::board::Cost;
 use super::txn::Txn;
+use super::worker::with;
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{
-    Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Value, VarName,
+    CostNumber, Dir, ProcessNumber, ProxyNumber, ServerNumber, TcpNumber, TimeoutName, Value, VarName,
 };
 
 impl crate::expr::Live for Txn {
@@ -18,7 +22,27 @@ impl crate::expr::Live for Txn {
     }
 
     fn process(&self, number: ProcessNumber) -> i64 {
-        self.live.process_number(number)
+        match number {
+            ProcessNumber::ThreadUsage => with(|w| w.usage()),
+            other => self.live.process_number(other),
+        }
+    }
+
+    fn cost(&self, number: CostNumber) -> i64 {
+        let Cost { calls, cpu, latency } = super::board::cost();
+        let ns = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+        match number {
+            CostNumber::Calls => calls,
+            CostNumber::Cpu => ns(cpu),
+            CostNumber::CpuPerCall => ns(cpu) / calls.max(1),
+            CostNumber::Latency => ns(latency),
+            CostNumber::LatencyPerCall => ns(latency) / calls.max(1),
+        }
+    }
+
+    fn proc_vars(&self) -> Vec<(Arc<str>, Value)> {
+        crate::live::vars::all()
     }
 
     fn listener_connections(&self) -> i64 {

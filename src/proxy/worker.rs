@@ -23,7 +23,7 @@ use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
-use crate::sys::profile::{Work, measured};
+use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
 
 /// A listener as one thread has it.
@@ -48,6 +48,7 @@ pub(super) struct Worker {
     /// Tasks of idle connections, and the number of the house-keeping round in which they became idle.
     idlers: RefCell<slab::Slab<(Waker, u32)>>,
     rounds: Cell<u32>,
+    meter: Cell<Meter>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
 }
@@ -73,6 +74,7 @@ impl Worker {
             lot: Lot::new(),
             idlers: RefCell::default(),
             rounds: Cell::new(0),
+            meter: Cell::new(Meter::new(clock::now())),
             clocks: Cell::new(read_clocks()),
             shared,
             index,
@@ -150,7 +152,13 @@ impl Worker {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Percent of its time that this thread worked of late.
+    pub(super) fn usage(&self) -> i64 {
+        self.meter.get().percent
+    }
+
     fn keep_house(&self) {
+        self.meter.set(self.meter.get().read(clock::now()));
         self.rounds.set(self.rounds.get().wrapping_add(1));
         // A thread that never rests does not come to this by itself.
         crate::log::release();
@@ -242,6 +250,7 @@ const LAST_ONES: u32 = 4096;
 enum Acceptor {
     Tcp(sys::tcp::Listener),
     Unix(UnixListener),
+    Pair(sys::sockpair::Arrivals),
 }
 
 impl Acceptor {
@@ -250,6 +259,7 @@ impl Acceptor {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(s, peer)| (Stream::fresh(s), Some(peer))),
             Self::Unix(listener) => listener.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+            Self::Pair(arrivals) => arrived(arrivals.accept().await?),
         }
     }
 
@@ -261,6 +271,10 @@ impl Acceptor {
                 Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => None,
                 accepted => Some(accepted.map(|(s, peer)| (Stream::fresh(s), Some(peer)))),
             },
+            Self::Pair(arrivals) => match arrivals.accept_waiting() {
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => None,
+                accepted => Some(accepted.and_then(arrived)),
+            },
             Self::Unix(_) => tokio::select! {
                 biased;
                 accepted = self.accept() => Some(accepted),
@@ -270,11 +284,16 @@ impl Acceptor {
     }
 }
 
+fn arrived(stream: std::os::unix::net::UnixStream) -> std::io::Result<(Stream, Option<SocketAddr>)> {
+    Ok((Stream::Unix(tokio::net::UnixStream::from_std(stream)?), None))
+}
+
 async fn accept_loop(shared: &Arc<Shared>, door: Door) {
     let Door { proxy, listener, socket } = door;
     let acceptor = match socket {
         Socket::Tcp(s) => sys::tcp::Listener::new(s).map(Acceptor::Tcp),
         Socket::Unix(s) => UnixListener::from_std(s).map(Acceptor::Unix),
+        Socket::Pair(s) => sys::sockpair::Arrivals::new(s).map(Acceptor::Pair),
     };
     let Ok(acceptor) = acceptor else {
         tracing::error!(proxy = proxy.ir.name, "listening socket cannot be polled");

@@ -1,7 +1,7 @@
 //! Where processor time goes, while somebody wants to know (`set profiling tasks on`).
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 
@@ -74,8 +74,49 @@ pub fn costs() -> impl Iterator<Item = Cost> {
 }
 
 /// Processor time of this thread.
-fn spent() -> Duration {
+#[must_use]
+pub fn spent() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Threads that have a [`Meter`], and the sum of what these show.
+static METERS: (AtomicI64, AtomicI64) = (AtomicI64::new(0), AtomicI64::new(0));
+
+/// How busy the thread is that reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Meter {
+    at: Instant,
+    spent: Duration,
+    /// Percent of the time between the last two readings that it worked.
+    pub percent: i64,
+}
+
+impl Meter {
+    /// Of this thread, from now on.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        METERS.0.fetch_add(1, Relaxed);
+        Self { at: now, spent: spent(), percent: 0 }
+    }
+
+    /// What it shows now.
+    #[must_use]
+    pub fn read(self, now: Instant) -> Self {
+        let spent = spent();
+        let worked = spent.saturating_sub(self.spent).as_micros();
+        let passed = now.saturating_duration_since(self.at).as_micros();
+        let percent =
+            (worked * 100).checked_div(passed).map_or(self.percent, |percent| percent.min(100) as i64);
+        METERS.1.fetch_add(percent - self.percent, Relaxed);
+        Self { at: now, spent, percent }
+    }
+}
+
+/// Percent of their time that threads with a [`Meter`] worked of late.
+#[must_use]
+pub fn usage() -> i64 {
+    let (threads, sum) = (METERS.0.load(Relaxed), METERS.1.load(Relaxed));
+    sum / threads.max(1)
 }
 
 /// Does the work. While nobody wants to know what it costs, that is one look at a flag.
@@ -96,6 +137,19 @@ pub fn measured<T>(work: Work, doing: impl FnOnce() -> T) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_meter_shows_how_busy_its_thread_is() {
+        let start = super::super::clock::now();
+        let meter = Meter::new(start);
+        let until = spent() + Duration::from_millis(20);
+        while spent() < until {}
+        let busy = meter.read(start + Duration::from_millis(40));
+        assert!((50..=100).contains(&busy.percent), "{busy:?}");
+        assert!(usage() > 0);
+        let idle = busy.read(start + Duration::from_secs(3600));
+        assert_eq!(idle.percent, 0);
+    }
 
     #[test]
     fn work_is_counted_with_the_time_it_took_while_that_is_wanted() {

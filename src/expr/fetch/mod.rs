@@ -6,6 +6,7 @@
 mod auth;
 mod conn;
 mod cookie;
+mod dump;
 mod http;
 mod payload;
 
@@ -43,6 +44,9 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::Var(name, default) => {
             variable(name, ctx).or_else(|| default.as_ref().map(Sample::of)).ok_or(ABSENT)
         }
+        Fetch::DumpVars { scope, prefix, delimiter } => Ok(dump::variables(ctx, *scope, prefix, delimiter)),
+        Fetch::Never => Err(ABSENT),
+        Fetch::Cost(number) => Ok(Sample::Int(ctx.live.cost(*number))),
         Fetch::Date(offset, unit) => Ok(Sample::Int(date(ctx.clock.now_us, *unit, *offset))),
         Fetch::DateMicros => Ok(Sample::Int(ctx.clock.now_us.rem_euclid(1_000_000))),
         Fetch::AcceptDate(unit) => Ok(Sample::Int(date(ctx.client.accept_us, *unit, 0))),
@@ -218,6 +222,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Cook(..)
         | Fetch::CookNames(..)
         | Fetch::Uuid7
+        | Fetch::DumpVars { .. }
         | Fetch::LastRule(LastRule::File | LastRule::Both | LastRule::Waiting)
         | Fetch::ServerError(ServerError::Name | ServerError::Text)
         | Fetch::HttpAuthGroup(_)

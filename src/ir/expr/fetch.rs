@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{ProxyIdx, Userlist};
-use super::{Dir, Term, TimeUnit, Value, VarName};
+use super::{Dir, Scope, Term, TimeUnit, Value, VarName};
 
 /// A proxy that a fetch speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,25 @@ pub enum ProcessNumber {
     Stopping,
     /// Seconds since the start.
     Uptime,
+    /// `cpu_usage_proc`, `cpu_usage_grp`: percent of their time that the threads worked of late.
+    Usage,
+    /// `cpu_usage_thr`: the same of the thread that asks.
+    ThreadUsage,
+}
+
+/// What a stream costs. Times are measured while tasks are profiled, and 0 otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CostNumber {
+    /// `cpu_calls`: steps it took.
+    Calls,
+    /// `cpu_ns_tot`: processor time of all of them, nanoseconds.
+    Cpu,
+    /// `cpu_ns_avg`: of one.
+    CpuPerCall,
+    /// `lat_ns_tot`: time from being woken to the step, nanoseconds.
+    Latency,
+    /// `lat_ns_avg`: of one.
+    LatencyPerCall,
 }
 
 /// An end of a connection.
@@ -370,6 +389,19 @@ pub enum Fetch {
     CaptureVersion(Dir),
     /// `unique-id`.
     UniqueId,
+    /// What the stream costs.
+    Cost(CostNumber),
+    /// `dump_all_vars`.
+    DumpVars {
+        /// `None`: of every scope.
+        scope: Option<Scope>,
+        /// How their names begin.
+        prefix: Box<str>,
+        /// What stands between them.
+        delimiter: Box<str>,
+    },
+    /// What HTTP/1 never has.
+    Never,
     /// `txn.conn_retries`.
     Retries,
     /// `txn.redispatched`.

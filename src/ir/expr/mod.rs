@@ -9,6 +9,7 @@ mod fetch;
 mod logformat;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 pub use cond::{Acl, AclTest, Cond, Expr, Term};
 pub use conv::*;
@@ -82,7 +83,7 @@ pub struct VarName {
     /// Hash of the name; see `expr::vars::id`.
     pub id: u64,
     /// Name without scope.
-    pub name: Box<str>,
+    pub name: Arc<str>,
 }
 
 /// Which message.

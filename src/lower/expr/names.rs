@@ -52,11 +52,6 @@ const CACHE: &str = "the cache and compression are not implemented yet";
 
 /// Fetches that are known and not evaluated.
 const FETCHES_LATER: &[(&str, &str)] = &[
-    ("cpu_calls", INTERNAL),
-    ("cpu_ns_avg", INTERNAL),
-    ("cpu_ns_tot", INTERNAL),
-    ("lat_ns_avg", INTERNAL),
-    ("lat_ns_tot", INTERNAL),
     ("fcgi.docroot", LATER),
     ("fcgi.index", LATER),
     ("res.cache_hit", CACHE),
@@ -64,13 +59,8 @@ const FETCHES_LATER: &[(&str, &str)] = &[
     ("res.comp", CACHE),
     ("res.comp_algo", CACHE),
     ("term_events", INTERNAL),
-    ("dump_all_vars", INTERNAL),
     ("bs.id", INTERNAL),
-    ("bs.aborted", INTERNAL),
-    ("bs.rst_code", INTERNAL),
     ("fs.id", INTERNAL),
-    ("fs.aborted", INTERNAL),
-    ("fs.rst_code", INTERNAL),
     ("51d.all", BUILD),
     ("wurfl-get", BUILD),
     ("device-atlas", BUILD),

@@ -16,8 +16,9 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    Dir, Endpoint as E, Fetch as F, LastRule, ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType,
-    ServerError, ServerNumber as S, ServerRef, TcpNumber, Term, TimeoutName as T, Timer, Value,
+    CostNumber as C, Dir, Endpoint as E, Fetch as F, LastRule, ProcessNumber as P, ProxyNumber as N,
+    ProxyRef, SampleType, Scope, ServerError, ServerNumber as S, ServerRef, TcpNumber, Term,
+    TimeoutName as T, Timer, Value,
 };
 pub(super) use message::turn_to_response;
 
@@ -111,6 +112,34 @@ const INTERNAL: &[FetchRow] = &[
         let default = a.opt(1).map(|text| Value::Str(bytes_of(text).into()));
         Some(F::Var(a.var(l, 0)?, default))
     }),
+    row("dump_all_vars", "([<scope>][,<prefix>][,<delimiter>])", (0, 3), Any, |l, a| {
+        let scope = match a.filled(0) {
+            // As HAProxy 3.5, which means all of them only where there are parentheses.
+            None if !a.call.parenthesised => Some(Scope::Txn),
+            None => None,
+            Some("sess") => Some(Scope::Sess),
+            Some("txn") => Some(Scope::Txn),
+            Some("req") => Some(Scope::Req),
+            Some("res") => Some(Scope::Res),
+            Some("proc") => Some(Scope::Proc),
+            Some("check") => Some(Scope::Check),
+            Some(other) => {
+                let cause = format!("invalid scope '{other}', must be one of: sess, txn, req, res, proc");
+                return a.invalid(l, 0, cause);
+            }
+        };
+        let text = |nth: usize, default: &str| a.opt(nth).unwrap_or(default).into();
+        Some(F::DumpVars { scope, prefix: text(1, ""), delimiter: text(2, ", ") })
+    }),
+    plain("cpu_usage_thr", Any, |_, _| Some(F::Process(P::ThreadUsage))),
+    // There is one group of threads.
+    plain("cpu_usage_grp", Any, |_, _| Some(F::Process(P::Usage))),
+    plain("cpu_usage_proc", Any, |_, _| Some(F::Process(P::Usage))),
+    plain("cpu_calls", Any, |_, _| Some(F::Cost(C::Calls))),
+    plain("cpu_ns_tot", Any, |_, _| Some(F::Cost(C::Cpu))),
+    plain("cpu_ns_avg", Any, |_, _| Some(F::Cost(C::CpuPerCall))),
+    plain("lat_ns_tot", Any, |_, _| Some(F::Cost(C::Latency))),
+    plain("lat_ns_avg", Any, |_, _| Some(F::Cost(C::LatencyPerCall))),
     row("avg_queue", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::AverageQueue)),
     row("be_conn", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::BackendConnections)),
     row("be_conn_free", "([<backend>])", (0, 1), Any, |l, a| backend(l, a, N::BackendConnectionsFree)),
@@ -266,6 +295,11 @@ const TRANSACTION: &[FetchRow] = &[
     plain("bc_err", Server, |_, _| Some(F::ServerError(ServerError::Number))),
     plain("bc_err_name", Server, |_, _| Some(F::ServerError(ServerError::Name))),
     plain("bc_err_str", Server, |_, _| Some(F::ServerError(ServerError::Text))),
+    // Streams are aborted, with a code, in HTTP/2 and 3; in HTTP/1 they end with their connection.
+    plain("fs.aborted", Transaction, |_, _| Some(F::Const(Value::Bool(false)))),
+    plain("bs.aborted", Server, |_, _| Some(F::Const(Value::Bool(false)))),
+    plain("fs.rst_code", Transaction, |_, _| Some(F::Never)),
+    plain("bs.rst_code", Server, |_, _| Some(F::Never)),
     plain("txn.id32", Transaction, |_, _| Some(F::TransactionId)),
     plain("prio_class", Transaction, |_, _| Some(F::PriorityClass)),
     plain("prio_offset", Transaction, |_, _| Some(F::PriorityOffset)),

@@ -269,3 +269,30 @@ fn options_of_items_change_how_they_are_written() {
         assert_eq!(text(&format(written, used, Site::Log), &fixture), want, "{written}");
     }
 }
+
+#[test]
+fn variables_are_dumped_with_their_scopes() {
+    let mut f = Fixture::request("GET", "/", &[]);
+    let mut set = |scope, name: &str, value| {
+        f.vars.set(&VarName { scope, id: vars::id(name), name: name.into() }, value);
+    };
+    set(Scope::Req, "yes", Value::Bool(true));
+    set(Scope::Req, "ip", Value::Ipv4([192, 0, 2, 1].into()));
+    set(Scope::Sess, "odd", Value::Str((*b"a\"b\\c\r\n\0").into()));
+    set(Scope::Res, "raw", Value::Bin([0x48, 0xff].into()));
+    set(Scope::Res, "how", Value::Meth((*b"GET").into()));
+    let all = concat!(
+        r#"sess.odd="a\"b\\c\r\n\0", txn.n=7, txn.s="hello", txn.key="c2VjcmV0", "#,
+        r#"req.yes=true, req.ip=192.0.2.1, res.raw=48FF, res.how="GET""#,
+    );
+    for (line, want) in [
+        ("dump_all_vars", r#"txn.n=7, txn.s="hello", txn.key="c2VjcmV0""#),
+        ("dump_all_vars()", all),
+        ("dump_all_vars(req,,|)", "req.yes=true|req.ip=192.0.2.1"),
+        ("dump_all_vars(txn,k)", r#"txn.key="c2VjcmV0""#),
+        ("dump_all_vars(proc,no)", ""),
+    ] {
+        let format = format(&format!("%[{line}]"), LfUse::Plain, Site::HttpRequest);
+        assert_eq!(text(&format, &f), want, "{line}");
+    }
+}
