@@ -24,6 +24,7 @@ frontend fe
     http-request redirect location /%[path,map(MAP,none)] if { path_beg /map }
     http-request redirect location /%[path,map_str_int(INTS,0)] if { path_beg /int }
     http-request redirect location /%[src,map_ip(NETS,none)] if { path /net }
+    http-request redirect location /%[path,map_beg(BEG,none)],%[path,map_end(END,none)],%[path,map_sub(SUB,none)],%[path,map_dir(DIR,none)],%[path,map_regm(REG,none)],%[path,length,map_int(LEN,none)] if { path_beg /kinds }
     use_backend b1 if { hdr(host) -i one.example }
     use_backend b2 if { hdr(host) -i two.example }
     use_backend b3 if { hdr(host) -i three.example }
@@ -101,6 +102,29 @@ const COMMANDS: &[&str] = &[
     "get map MAP",
     "prepare map",
     "show map nope",
+    "set map BEG /kinds/a longer",
+    "add map BEG /kinds/a/b longest",
+    "del map BEG /kinds",
+    "add map BEG /kinds again",
+    "del map BEG /kinds/a",
+    "set map END /b other",
+    "add map END a/b behind",
+    "del map END b",
+    "del map END /b",
+    "set map SUB kind other",
+    "add map SUB in behind",
+    "del map SUB kind",
+    "set map DIR a other",
+    "del map DIR a",
+    "add map DIR a back",
+    "set map REG ^/kinds/(.) \\1\\1",
+    "add map REG kinds/a/(.*) <\\1>",
+    "del map REG ^/kinds/(.)",
+    "set map LEN 0:8 little",
+    "add map LEN 10 ten",
+    "del map LEN 0:8",
+    "clear map BEG",
+    "clear map LEN",
 ];
 
 /// A program with a machine of its own.
@@ -118,6 +142,12 @@ impl Side {
             file("LIST", "/listed\n"),
             file("MAP", "# comment\n/map2 two\n"),
             file("INTS", "/int1 7\n"),
+            file("BEG", "/kinds short\n/kinds/a long\n"),
+            file("END", "b letter\n/b part\n"),
+            file("SUB", "kind first\nkinds second\n"),
+            file("DIR", "a letter\nkinds word\n"),
+            file("REG", "^/kinds/(.) one-\\1\n^/(.*) all-\\1\n"),
+            file("LEN", "0:8 short\n9: long\n"),
             file("NETS", "127.0.0.0/8 loopback\n10.0.0.0/8 ten\n"),
         ];
         let text = files.iter().fold(CONFIG.to_owned(), |text, (name, path)| text.replace(name, path));
@@ -141,8 +171,22 @@ impl Side {
 
     /// Where every kind of request goes.
     fn requests(&self) -> Vec<(u16, Option<String>)> {
-        let paths =
-            ["/map1", "/map2", "/map3", "/int1", "/int2", "/int4", "/net", "/listed", "/written", "/x"];
+        let paths = [
+            "/map1",
+            "/map2",
+            "/map3",
+            "/int1",
+            "/int2",
+            "/int4",
+            "/net",
+            "/listed",
+            "/written",
+            "/x",
+            "/kinds",
+            "/kinds/a",
+            "/kinds/a/b",
+            "/kinds/b",
+        ];
         let hosts = ["one.example", "two.example", "four.example", "five.example"];
         let requests = paths.iter().map(|path| ("lab", *path)).chain(hosts.iter().map(|host| (*host, "/")));
         requests

@@ -74,8 +74,10 @@ pub enum PatternIndex {
     Prefix(Vec<Box<[u8]>>),
     /// `end`: the same over reversed bytes.
     Suffix(Vec<Box<[u8]>>),
-    /// `sub`.
+    /// `sub`: several, or one whose letters may be of either case.
     Substring(AhoCorasick),
+    /// `sub`: one.
+    Contains(Box<[u8]>),
     /// `reg`: one.
     Regex(Regex),
     /// `reg`: several, matched in one pass, and after them those that backtrack, one by one.

@@ -54,8 +54,9 @@ pub trait Index: Send + Sync {
     /// # Errors
     /// Which pattern is wrong; nothing is changed then.
     fn rebuild(&self, entries: &[Entry]) -> Result<(), String>;
-    /// Whether it can be told of single keys.
-    fn is_amendable(&self) -> bool {
+    /// Whether it can be told of single keys. `several`: there is, or was, more than one entry with that key.
+    fn is_amendable(&self, several: bool) -> bool {
+        let _ = several;
         false
     }
     /// From now on this key yields this value; `None`: nothing. False: make the index anew.
@@ -188,6 +189,18 @@ impl Reference {
         self.change_all(&turn, act)
     }
 
+    /// Empties what is in use.
+    ///
+    /// # Errors
+    /// As [`Self::change`]; no expression has trouble with nothing.
+    pub fn clear(&self) -> Result<(), String> {
+        let _turn = self.turn.lock();
+        self.users.lock().iter().try_for_each(|user| user.index.rebuild(&[]))?;
+        drop(std::mem::take(&mut self.contents().entries));
+        self.changed.store(true, Ordering::Release);
+        Ok(())
+    }
+
     fn change_all(&self, _turn: &MutexGuard<'_, ()>, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let mut after = self.contents().clone();
         act(&mut after);
@@ -216,16 +229,24 @@ impl Reference {
     /// Why an expression cannot use what it would have to.
     pub fn change_key(&self, key: &str, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let turn = self.turn.lock();
-        let is_new = !self.contents().entries.iter().any(|entry| *entry.key == *key);
-        let follows = |user: &User| user.index.is_amendable() || is_new && user.index.is_extendable();
+        let (first, count) = {
+            let contents = self.contents();
+            let mut with_key = contents.entries.iter().enumerate().filter(|(_, entry)| *entry.key == *key);
+            let first = with_key.next().map(|(at, _)| at);
+            (first.unwrap_or(contents.entries.len()), usize::from(first.is_some()) + with_key.count())
+        };
+        let follows =
+            |user: &User| user.index.is_amendable(count > 1) || count == 0 && user.index.is_extendable();
         if !self.users.lock().iter().all(follows) {
             return self.change_all(&turn, act);
         }
         let users = self.users.lock();
         let mut contents = self.contents();
         act(&mut contents);
-        let now = contents.entries.iter().find(|entry| *entry.key == *key).map(|entry| &*entry.value);
-        let told = |user: &&User| match user.index.is_amendable() {
+        // None stands before the one that was the first.
+        let behind = contents.entries.get(first..).unwrap_or_default();
+        let now = behind.iter().find(|entry| *entry.key == *key).map(|entry| &*entry.value);
+        let told = |user: &&User| match user.index.is_amendable(count > 1) {
             true => user.index.amend(key, now),
             false => now.is_none() || user.index.extend(key),
         };

@@ -55,24 +55,40 @@ pub struct PrefixTable {
     pub keys: Strings,
     /// For each key the longest other one that it begins with; [`NO_KEY`]: there is none.
     pub parents: Box<[u32]>,
-    /// What each yields, when it is the longest that fits.
+    /// What each yields.
     pub yields: Box<[u32]>,
+    /// Where each stood, if the first of those that fit counts; empty: the longest does.
+    pub order: Box<[u32]>,
 }
 
 /// No key.
 pub const NO_KEY: u32 = u32::MAX;
+
+/// A network of a [`NetTable`].
+#[derive(Clone, Copy, Debug)]
+pub struct Net {
+    /// The smallest other one that it is part of, or [`NO_KEY`].
+    pub parent: u32,
+    /// What it yields.
+    pub yields: u32,
+    /// Length of its prefix.
+    pub bits: u8,
+}
 
 /// Networks (`ip`), as ranges that do not overlap: the smallest network of an address is found by one search.
 #[derive(Clone, Debug, Default)]
 pub struct NetTable {
     /// First address of each range, in host byte order; it ends before the next.
     pub v4: Box<[u32]>,
-    /// What each range yields, or [`NO_KEY`].
-    pub v4_yields: Box<[u32]>,
+    /// Number of the smallest network of each range, or [`NO_KEY`].
+    pub v4_nets: Box<[u32]>,
     /// IPv6 likewise.
     pub v6: Box<[u128]>,
     /// See there.
-    pub v6_yields: Box<[u32]>,
-    /// IPv4 (address, mask, what it yields) whose mask has holes, in the order of the file; asked last.
+    pub v6_nets: Box<[u32]>,
+    /// The networks by number, those of IPv4 first.
+    pub nets: Box<[Net]>,
+    /// IPv4 (address, mask, what it yields) whose mask has holes, in the order of the file; asked last. Their numbers
+    /// follow those of the networks.
     pub v4_holes: Box<[(u32, u32, u32)]>,
 }

@@ -312,7 +312,7 @@ fn clear(call: &mut Call<'_>) -> Reply {
     let Some(one) = named(call, arg(args, 0), maps) else { return unknown(maps) };
     let current = one.contents().current;
     match version.filter(|version| *version != current) {
-        None => outcome(one.change(|contents| contents.entries.clear())),
+        None => outcome(one.clear()),
         Some(version) => {
             one.contents().prepared.retain(|(v, _)| *v != version);
             Reply::done()

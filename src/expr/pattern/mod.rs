@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 use fancy_regex::{BytesMode, CompileError};
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 use regex::bytes::{RegexBuilder, RegexSetBuilder};
 
 use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, PatternSet};
@@ -57,6 +57,9 @@ pub fn build(
         MatchMethod::End => PatternIndex::Suffix(prefix_free(
             texts(patterns, ignore_case).into_iter().map(|t| t.iter().rev().copied().collect()).collect(),
         )),
+        MatchMethod::Sub if patterns.len() == 1 && !ignore_case => {
+            PatternIndex::Contains(texts(patterns, false).into_iter().collect::<Vec<_>>().concat().into())
+        }
         MatchMethod::Sub => PatternIndex::Substring(
             AhoCorasick::builder()
                 .ascii_case_insensitive(ignore_case)
@@ -275,6 +278,7 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
         PatternIndex::Prefix(sorted) => predecessor(sorted, text.iter().copied(), ignore_case),
         PatternIndex::Suffix(sorted) => predecessor(sorted, text.iter().rev().copied(), ignore_case),
         PatternIndex::Substring(ac) => ac.is_match(text),
+        PatternIndex::Contains(part) => memmem::find(text, part).is_some(),
         PatternIndex::Regex(regex) => regex.is_match(text),
         PatternIndex::Regexes(set, rest) => {
             set.is_match(text) || rest.iter().any(|regex| regex.is_match(text))

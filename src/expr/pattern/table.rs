@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use super::{Pattern, embedded_v4};
 use crate::expr::sample::{Bytes, Sample};
-use crate::ir::table::{ExactTable, NO_KEY, NetTable, PrefixTable, Strings};
+use crate::ir::table::{ExactTable, NO_KEY, Net, NetTable, PrefixTable, Strings};
 
 fn strings<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Strings {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
@@ -59,25 +59,19 @@ pub fn prefixes(entries: &[(&[u8], u32)], prefer: Prefer) -> PrefixTable {
     order.sort_by(|a, b| key(*a).cmp(key(*b)).then(a.cmp(b)));
     order.dedup_by(|next, kept| key(*next) == key(*kept));
     let mut parents: Vec<u32> = Vec::with_capacity(order.len());
-    // Entry that counts when the key of the same number is the longest that fits.
-    let mut counts: Vec<u32> = Vec::with_capacity(order.len());
     for (number, entry) in (0u32..).zip(&order) {
         // The longest prefix of a key is the key before it, or one of that key's own.
         let mut parent = number.checked_sub(1).unwrap_or(NO_KEY);
         while parent != NO_KEY && !key(*entry).starts_with(key(order[parent as usize])) {
             parent = parents[parent as usize];
         }
-        let inherited = match prefer {
-            Prefer::Longest => NO_KEY,
-            Prefer::First => counts.get(parent as usize).copied().unwrap_or(NO_KEY),
-        };
-        counts.push(inherited.min(*entry));
         parents.push(parent);
     }
     PrefixTable {
         keys: strings(order.iter().map(|entry| key(*entry))),
         parents: parents.into(),
-        yields: counts.iter().map(|entry| entries[*entry as usize].1).collect(),
+        yields: order.iter().map(|entry| entries[*entry as usize].1).collect(),
+        order: if prefer == Prefer::First { order.into() } else { Box::default() },
     }
 }
 
@@ -90,35 +84,67 @@ pub fn suffixes(entries: &[(&[u8], u32)], prefer: Prefer) -> PrefixTable {
     prefixes(&turned, prefer)
 }
 
-/// What the prefix of `text` that counts yields.
-#[must_use]
-pub fn prefix_of(table: &PrefixTable, text: &[u8]) -> Option<u32> {
-    let (mut low, mut high) = (0, table.keys.len());
+/// How many of the sorted keys are not above `text`.
+fn not_above(keys: &Strings, text: &[u8]) -> usize {
+    let (mut low, mut high) = (0, keys.len());
     while low < high {
         let middle = low.midpoint(high);
-        if table.keys.get(middle) <= text {
+        if keys.get(middle) <= text {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
+    low
+}
+
+/// Number of the prefix of `text` that counts, among those that are `usable`.
+#[must_use]
+pub fn prefix_at(table: &PrefixTable, text: &[u8], usable: impl Fn(u32) -> bool) -> Option<u32> {
     // Every prefix of the text is the greatest key not above it, or a prefix of that.
-    let mut number = low.checked_sub(1)?;
-    while !text.starts_with(table.keys.get(number)) {
-        number = match table.parents[number] {
-            NO_KEY => return None,
-            parent => parent as usize,
-        };
+    let mut number = not_above(&table.keys, text).checked_sub(1)? as u32;
+    let mut first = None;
+    while number != NO_KEY {
+        if text.starts_with(table.keys.get(number as usize)) && usable(number) {
+            let Some(order) = table.order.get(number as usize) else { return Some(number) };
+            first = first.filter(|(least, _)| *least < *order).or(Some((*order, number)));
+        }
+        number = table.parents[number as usize];
     }
-    table.yields.get(number).copied()
+    first.map(|(_, number)| number)
+}
+
+/// The same of suffixes.
+#[must_use]
+pub fn suffix_at(table: &PrefixTable, text: &[u8], usable: impl Fn(u32) -> bool) -> Option<u32> {
+    let mut turned = Bytes::copy(text);
+    turned.to_mut().reverse();
+    prefix_at(table, &turned, usable)
+}
+
+/// Number of a key.
+#[must_use]
+pub fn prefix_number(table: &PrefixTable, key: &[u8]) -> Option<u32> {
+    let number = not_above(&table.keys, key).checked_sub(1)?;
+    (table.keys.get(number) == key).then_some(number as u32)
+}
+
+/// The same of a suffix.
+#[must_use]
+pub fn suffix_number(table: &PrefixTable, key: &[u8]) -> Option<u32> {
+    prefix_number(table, &key.iter().rev().copied().collect::<Vec<_>>())
+}
+
+/// What the prefix of `text` that counts yields.
+#[must_use]
+pub fn prefix_of(table: &PrefixTable, text: &[u8]) -> Option<u32> {
+    table.yields.get(prefix_at(table, text, |_| true)? as usize).copied()
 }
 
 /// What the suffix of `text` that counts yields.
 #[must_use]
 pub fn suffix_of(table: &PrefixTable, text: &[u8]) -> Option<u32> {
-    let mut turned = Bytes::copy(text);
-    turned.to_mut().reverse();
-    prefix_of(table, &turned)
+    table.yields.get(suffix_at(table, text, |_| true)? as usize).copied()
 }
 
 /// A table of networks. The smallest network counts; of equal ones the first.
@@ -138,67 +164,143 @@ pub fn networks(entries: &[(Pattern, u32)]) -> NetTable {
             _ => {}
         }
     }
-    let (v4, v4_yields) = flatten(v4, |end| end.checked_add(1));
-    let (v6, v6_yields) = flatten(v6, |end| end.checked_add(1));
-    NetTable { v4, v4_yields, v6, v6_yields, v4_holes: holes.into() }
+    let mut nets = Vec::with_capacity(v4.len() + v6.len());
+    let bits = |first: u32, last: u32| (first ^ last).leading_zeros() as u8;
+    let (v4, v4_nets) = flatten(v4, &mut nets, bits, |end| end.checked_add(1));
+    let bits = |first: u128, last: u128| (first ^ last).leading_zeros() as u8;
+    let (v6, v6_nets) = flatten(v6, &mut nets, bits, |end| end.checked_add(1));
+    NetTable { v4, v4_nets, v6, v6_nets, nets: nets.into(), v4_holes: holes.into() }
 }
 
 /// Networks (first, last address, result) contain each other or are apart: cut them where a smaller one begins and ends.
 fn flatten<T: Copy + Ord>(
-    mut nets: Vec<(T, T, u32)>,
+    mut ranges: Vec<(T, T, u32)>,
+    nets: &mut Vec<Net>,
+    bits: impl Fn(T, T) -> u8,
     after: impl Fn(T) -> Option<T>,
 ) -> (Box<[T]>, Box<[u32]>) {
     // Large ones before those inside them; the sort keeps the order of equal ones.
-    nets.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-    nets.dedup_by(|next, kept| (next.0, next.1) == (kept.0, kept.1));
-    let mut cuts: Vec<(T, u32)> = Vec::with_capacity(nets.len() * 2);
+    ranges.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+    ranges.dedup_by(|next, kept| (next.0, next.1) == (kept.0, kept.1));
+    let mut cuts: Vec<(T, u32)> = Vec::with_capacity(ranges.len() * 2);
     let mut open: Vec<(T, u32)> = Vec::new();
-    let mut cut = |at: T, result: u32| match cuts.last_mut() {
-        Some(last) if last.0 == at => last.1 = result,
-        _ => cuts.push((at, result)),
+    let mut cut = |at: T, net: u32| match cuts.last_mut() {
+        Some(last) if last.0 == at => last.1 = net,
+        _ => cuts.push((at, net)),
     };
+    let innermost = |open: &[(T, u32)]| open.last().map_or(NO_KEY, |outer| outer.1);
     let close = |open: &mut Vec<(T, u32)>, cut: &mut dyn FnMut(T, u32)| {
         if let Some((end, _)) = open.pop()
             && let Some(next) = after(end)
         {
-            cut(next, open.last().map_or(NO_KEY, |outer| outer.1));
+            cut(next, innermost(open));
         }
     };
-    for (start, end, result) in nets {
+    for (start, end, yields) in ranges {
         while open.last().is_some_and(|inner| inner.0 < start) {
             close(&mut open, &mut cut);
         }
-        cut(start, result);
-        open.push((end, result));
+        let number = nets.len() as u32;
+        nets.push(Net { parent: innermost(&open), yields, bits: bits(start, end) });
+        cut(start, number);
+        open.push((end, number));
     }
     while !open.is_empty() {
         close(&mut open, &mut cut);
     }
     cuts.dedup_by(|next, kept| next.1 == kept.1);
-    let (starts, yields): (Vec<T>, Vec<u32>) = cuts.into_iter().unzip();
-    (starts.into(), yields.into())
+    let (starts, numbers): (Vec<T>, Vec<u32>) = cuts.into_iter().unzip();
+    (starts.into(), numbers.into())
 }
 
-/// What the network of a sample's address yields. An IPv4 address is also looked for as `::ffff:a.b.c.d`, and one that
-/// is inside an IPv6 address by itself.
+/// The networks of an address, the smallest first.
+fn networks_at<'t, T: Copy + Ord>(
+    table: &'t NetTable,
+    starts: &[T],
+    numbers: &[u32],
+    addr: T,
+) -> impl Iterator<Item = (u32, &'t Net)> {
+    let at = starts.partition_point(|start| *start <= addr).checked_sub(1);
+    let mut number = at.and_then(|at| numbers.get(at)).copied().unwrap_or(NO_KEY);
+    std::iter::from_fn(move || {
+        let net = table.nets.get(number as usize)?;
+        Some((std::mem::replace(&mut number, net.parent), net))
+    })
+}
+
+fn networks_of_v4(table: &NetTable, addr: u32) -> impl Iterator<Item = (u32, &Net)> {
+    networks_at(table, &table.v4, &table.v4_nets, addr)
+}
+
+fn networks_of_v6(table: &NetTable, addr: u128) -> impl Iterator<Item = (u32, &Net)> {
+    networks_at(table, &table.v6, &table.v6_nets, addr)
+}
+
+/// How well a network fits: its family's before others and masks with holes last, then by length.
+pub type Fit = (u8, u8);
+
+/// The network of a sample's address that counts, among those that are `usable`: how well it fits, and its number. An
+/// IPv4 address is also looked for as `::ffff:a.b.c.d`, and one that is inside an IPv6 address by itself.
 #[must_use]
-pub fn network_of(table: &NetTable, sample: &Sample<'_>) -> Option<u32> {
-    fn find<T: Copy + Ord>(starts: &[T], yields: &[u32], addr: T) -> Option<u32> {
-        let at = starts.partition_point(|start| *start <= addr).checked_sub(1)?;
-        yields.get(at).copied().filter(|result| *result != NO_KEY)
-    }
-    let v4 = |addr: u32| find(&table.v4, &table.v4_yields, addr);
-    let v6 = |addr: u128| find(&table.v6, &table.v6_yields, addr);
+pub fn network_at(table: &NetTable, sample: &Sample<'_>, usable: impl Fn(u32) -> bool) -> Option<(Fit, u32)> {
+    let v4 = |addr: u32, class: u8| {
+        let found = networks_of_v4(table, addr).find(|(number, _)| usable(*number));
+        found.map(|(number, net)| ((class, net.bits), number))
+    };
+    let v6 = |addr: u128, class: u8| {
+        let found = networks_of_v6(table, addr).find(|(number, _)| usable(*number));
+        found.map(|(number, net)| ((class, net.bits), number))
+    };
     let hole = |addr: u32| {
-        table.v4_holes.iter().find(|(net, mask, _)| addr & mask == *net).map(|(.., result)| *result)
+        let mut holes = (table.nets.len() as u32..).zip(&table.v4_holes);
+        let fits =
+            |&(number, (net, mask, _)): &(u32, &(u32, u32, u32))| addr & mask == *net && usable(number);
+        holes.find(fits).map(|(number, _)| ((0, 0), number))
     };
     match sample.as_ip()? {
-        IpAddr::V4(a) => v4(a.into()).or_else(|| v6(a.to_ipv6_mapped().into())).or_else(|| hole(a.into())),
+        IpAddr::V4(a) => {
+            v4(a.into(), 2).or_else(|| v6(a.to_ipv6_mapped().into(), 1)).or_else(|| hole(a.into()))
+        }
         IpAddr::V6(a) => {
             let inside = embedded_v4(a);
-            v6(a.into()).or_else(|| v4(inside?)).or_else(|| hole(inside?))
+            v6(a.into(), 2).or_else(|| v4(inside?, 1)).or_else(|| hole(inside?))
         }
     }
+}
+
+/// What a network yields.
+#[must_use]
+pub fn network_yields(table: &NetTable, number: u32) -> Option<u32> {
+    match table.nets.get(number as usize) {
+        Some(net) => Some(net.yields),
+        None => table.v4_holes.get(number as usize - table.nets.len()).map(|(.., yields)| *yields),
+    }
+}
+
+/// Number of a network.
+#[must_use]
+pub fn network_number(table: &NetTable, pattern: &Pattern) -> Option<u32> {
+    match *pattern {
+        Pattern::Net4(addr, mask) if mask.leading_ones() + mask.trailing_zeros() >= 32 => {
+            let bits = mask.count_ones() as u8;
+            networks_of_v4(table, addr & mask).find(|(_, net)| net.bits == bits).map(|(number, _)| number)
+        }
+        Pattern::Net4(addr, mask) => {
+            let at =
+                table.v4_holes.iter().position(|(net, other, _)| (*net, *other) == (addr & mask, mask))?;
+            Some((table.nets.len() + at) as u32)
+        }
+        Pattern::Net6(addr, bits) => {
+            networks_of_v6(table, addr).find(|(_, net)| net.bits == bits.min(128)).map(|(number, _)| number)
+        }
+        _ => None,
+    }
+}
+
+/// What the network of a sample's address yields. The smallest network counts.
+#[must_use]
+pub fn network_of(table: &NetTable, sample: &Sample<'_>) -> Option<u32> {
+    network_yields(table, network_at(table, sample, |_| true)?.1)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::ir::pattern::MatchMethod as M;
 
 /// What a map yields.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Output {
+pub(super) enum Output {
     Text,
     Int,
     Ip,
@@ -109,12 +109,12 @@ impl Output {
 
 /// What stays of a map when its entries change.
 #[derive(Clone)]
-struct Kind {
-    file: Box<str>,
-    method: M,
-    output: Output,
-    substitute: bool,
-    default: Option<Value>,
+pub(super) struct Kind {
+    pub(super) file: Box<str>,
+    pub(super) method: M,
+    pub(super) output: Output,
+    pub(super) substitute: bool,
+    pub(super) default: Option<Value>,
 }
 
 fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute: bool) -> Read<Conv> {
@@ -139,7 +139,7 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
     }
 }
 
-fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
+pub(super) fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
     let Kind { file, method, output, substitute, default } = kind.clone();
     let spelling = Spelling { method, dotted: false, no_dns: true, world: &Nowhere };
     let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::with_capacity(lines.len());

@@ -11,8 +11,9 @@ use tandem_parser::span::Span;
 use super::pattern::{METHODS, Operator, Spelling, method};
 use super::{Language, World};
 use crate::expr::Sample;
+use crate::expr::conv::map_numbers;
 use crate::expr::pattern as index;
-use crate::ir::expr::Map;
+use crate::ir::expr::{Map, MapKeys};
 use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
 use crate::ir::reference::{Entry, Index, Newer, Origin, Reference, User};
 use crate::ir::{Place, ProxyIdx, Userlist};
@@ -204,42 +205,101 @@ struct Lookup {
     newer: Arc<Newer<Map>>,
     is_value: fn(&str) -> bool,
     make: Make,
-    /// The map in use, sharing all of its parts.
-    now: Mutex<Map>,
+    now: Mutex<Current>,
+}
+
+/// The map in use, sharing all of its parts, and the entries that came later than its index.
+struct Current {
+    map: Map,
+    later: Vec<(Box<str>, Box<str>)>,
 }
 
 /// So many keys may differ from an index before that is made anew.
 const MOST_CHANGED: usize = 512;
 
+impl Lookup {
+    /// The index of the entries that came later, when this one of them is another, or gone; `made` is that entry alone.
+    fn later(
+        &self,
+        now: &mut Current,
+        before: Option<&Map>,
+        (key, value): (&str, Option<&str>),
+        made: Option<&Map>,
+    ) -> Result<Map, String> {
+        let at = now.later.iter().position(|(known, _)| **known == *key);
+        match (at, value) {
+            (Some(at), Some(value)) => now.later[at].1 = value.into(),
+            (Some(at), None) => drop(now.later.remove(at)),
+            (None, Some(value)) => now.later.push((key.into(), value.into())),
+            (None, None) => {}
+        }
+        // Patterns that are tried in order are dear to make, and need not be made again.
+        if let Some(Map { keys: MapKeys::Ordered(method, sets), values, .. }) = before {
+            let (mut sets, mut values) = (sets.to_vec(), values.to_vec());
+            if let (None, Some(at)) = (made, at) {
+                sets.remove(at);
+            }
+            if let Some(Map { keys: MapKeys::Ordered(_, own), values: yields, .. }) = made
+                && let ([(set, _)], [value]) = (&**own, &**yields)
+            {
+                let one = (set.clone(), values.len() as u32);
+                values.push(value.clone());
+                match at {
+                    Some(at) => sets[at] = one,
+                    None => sets.push(one),
+                }
+            }
+            let keys = MapKeys::Ordered(*method, sets.into());
+            return Ok(Map { keys, values: values.into(), ..now.map.clone() });
+        }
+        (self.make)(&now.later.iter().map(|(key, value)| (&**key, &**value)).collect::<Vec<_>>())
+    }
+}
+
 impl Index for Lookup {
     fn rebuild(&self, entries: &[Entry]) -> Result<(), String> {
         let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
         let made = (self.make)(&entries)?;
-        *self.now.lock() = made.clone();
+        *self.now.lock() = Current { map: made.clone(), later: Vec::new() };
         self.newer.set(made);
         Ok(())
     }
 
-    fn is_amendable(&self) -> bool {
-        self.kind.method == MatchMethod::Str
+    fn is_amendable(&self, several: bool) -> bool {
+        // Where the first entry counts, it matters which of several is gone.
+        !several || matches!(self.kind.method, MatchMethod::Str | MatchMethod::Beg | MatchMethod::Ip)
     }
 
     fn amend(&self, key: &str, value: Option<&str>) -> bool {
         let mut now = self.now.lock();
-        let mut changed = now.changed.as_deref().cloned().unwrap_or_default();
-        let value = match value {
-            None => None,
-            Some(value) => match (self.make)(&[(key, value)]) {
-                Ok(made) => made.values.first().cloned(),
-                Err(_) => return false,
-            },
+        let mut changed = now.map.changed.as_deref().cloned().unwrap_or_default();
+        let (Ok(pattern), Ok(made)) =
+            (self.kind.read(key), value.map(|value| (self.make)(&[(key, value)])).transpose())
+        else {
+            return false;
         };
-        changed.insert(key.as_bytes().into(), value);
-        if changed.len() > MOST_CHANGED {
+        let yields = made.as_ref().and_then(|made| made.values.first().cloned());
+        if let MapKeys::Exact(_) = now.map.keys {
+            changed.keys.insert(key.as_bytes().into(), yields);
+        } else {
+            let mut standing = map_numbers(&now.map.keys, key, &pattern);
+            standing.retain(|number| !matches!(changed.numbers.get(number), Some(None)));
+            if standing.is_empty() {
+                let before = changed.later.take();
+                match self.later(&mut now, before.as_deref(), (key, value), made.as_ref()) {
+                    Ok(later) => changed.later = Some(Arc::new(later)),
+                    Err(_) => return false,
+                }
+            }
+            // The first of equals counts, but all of them go.
+            let touched = if yields.is_some() { standing.len().min(1) } else { standing.len() };
+            changed.numbers.extend(standing[..touched].iter().map(|number| (*number, yields.clone())));
+        }
+        if changed.keys.len() + changed.numbers.len() + now.later.len() > MOST_CHANGED {
             return false;
         }
-        now.changed = Some(Arc::new(changed));
-        self.newer.set(now.clone());
+        now.map.changed = Some(Arc::new(changed));
+        self.newer.set(now.map.clone());
         true
     }
 
@@ -331,7 +391,126 @@ impl Language<'_> {
             method: kind.name(),
             ignore_case: false,
             output,
-            index: Box::new(Lookup { kind, newer, is_value, make, now: Mutex::new(now) }),
+            index: Box::new(Lookup {
+                kind,
+                newer,
+                is_value,
+                make,
+                now: Mutex::new(Current { map: now, later: Vec::new() }),
+            }),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::map::{self, Output, make};
+    use super::*;
+    use crate::expr::conv::map_lookup;
+    use crate::ir::expr::Value;
+    use crate::ir::reference::{Deed, References};
+
+    /// A list with these entries, and the map that follows it.
+    fn followed(method: MatchMethod, substitute: bool, text: &str) -> (Arc<Reference>, Map, map::Kind) {
+        let kind = map::Kind { file: "map".into(), method, output: Output::Text, substitute, default: None };
+        let entries = pairs(text);
+        let entries: Vec<(&str, &str)> = entries.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let made = make(&kind, &entries).unwrap();
+        let newer: Arc<Newer<Map>> = Arc::default();
+        let again = kind.clone();
+        let index = Lookup {
+            kind: Kind { method, ignore_case: false, dotted: false },
+            newer: newer.clone(),
+            is_value: |_| true,
+            make: Box::new(move |entries| make(&again, entries)),
+            now: Mutex::new(Current { map: made.clone(), later: Vec::new() }),
+        };
+        let list = References::default().file("map", text, pairs);
+        list.users.lock().push(User {
+            is_map: true,
+            place: Place::default(),
+            has_values: true,
+            method: "any",
+            ignore_case: false,
+            output: "str",
+            index: Box::new(index),
+        });
+        (list, Map { newer: Some(newer), ..made }, kind)
+    }
+
+    fn now(map: &Map) -> Map {
+        match map.newer.as_ref().and_then(|newer| newer.get()).as_deref() {
+            Some(Some(newer)) => (**newer).clone(),
+            _ => map.clone(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_map_that_was_changed_finds_what_one_made_anew_finds(
+            (method, keys) in prop::sample::select(vec![
+                (MatchMethod::Str, ["a", "ab", "abc", "b", "ba", "c"]),
+                (MatchMethod::Beg, ["a", "ab", "abc", "b", "ba", "c"]),
+                (MatchMethod::End, ["a", "ba", "cba", "b", "ab", "c"]),
+                (MatchMethod::Sub, ["a", "ab", "abc", "b", "ba", "c"]),
+                (MatchMethod::Reg, ["a", "^ab", "abc$", "b.", "ba", "c|d"]),
+                (MatchMethod::Int, ["1", "1:5", "3:9", "7", "2:2", "8:"]),
+                (MatchMethod::Ip, ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "0.0.0.0/0", "::/0", "10.0.2.0/255.0.255.0"]),
+            ]),
+            start in prop::collection::vec((0usize..6, 0u32..3), 0..6),
+            deeds in prop::collection::vec((0usize..6, 0u32..3, 0u32..4), 1..12),
+        ) {
+            let text: String = start.iter().map(|(key, value)| format!("{} v{value}\n", keys[*key])).collect();
+            let (list, map, kind) = followed(method, false, &text);
+            for (key, value, deed) in deeds {
+                let (key, value) = (keys[key], format!("w{value}"));
+                match deed {
+                    0 => list.apply(key, Deed::Delete).unwrap(),
+                    1 => list.change_key(key, |contents| {
+                        let id = crate::ir::reference::fresh_id();
+                        contents.entries.push(Entry { id, key: key.into(), value: value.as_str().into() });
+                    }).unwrap(),
+                    // One of several with the same key.
+                    2 => {
+                        let id = list.contents().entries.iter().rfind(|e| *e.key == *key).map(|e| e.id);
+                        if id.is_some() {
+                            list.change_key(key, |contents| contents.entries.retain(|e| Some(e.id) != id)).unwrap();
+                        }
+                    }
+                    _ => list.apply(key, Deed::Set(&value)).unwrap(),
+                }
+                let entries = list.contents().entries.clone();
+                let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
+                let (anew, changed) = (make(&kind, &entries).unwrap(), now(&map));
+                for text in ["a", "ab", "abc", "cba", "ba", "bb", "c", "x", "1", "2", "4", "8", "10.1.2.3", "10.9.2.1", "::1"] {
+                    let sample = match method {
+                        MatchMethod::Int => Sample::Int(text.parse().unwrap_or(0)),
+                        MatchMethod::Ip => Sample::ip(text.parse().unwrap_or(IpAddr::from([10, 1, 7, 7]))),
+                        _ => Sample::text(text.as_bytes()),
+                    };
+                    let (found, want) = (map_lookup(&changed, &sample), map_lookup(&anew, &sample));
+                    prop_assert_eq!(found, want, "{} after {:?}", text, entries);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_is_made_anew_when_too_much_of_it_has_changed() {
+        let text: String = (0..2000).map(|n| format!("/k{n}/ v\n")).collect();
+        let (list, map, _) = followed(MatchMethod::Beg, false, &text);
+        for n in 0..2000 {
+            list.apply(&format!("/k{n}/"), Deed::Set(&format!("w{n}"))).unwrap();
+            let found = now(&map);
+            let changed = found.changed.as_ref().map_or(0, |changed| changed.numbers.len());
+            assert!(changed <= MOST_CHANGED);
+            let sample = format!("/k{n}/x");
+            let want = Value::Str(format!("w{n}").into_bytes().into());
+            assert_eq!(map_lookup(&found, &Sample::text(sample.as_bytes())), Some(&want));
+        }
+        list.clear().unwrap();
+        assert_eq!(map_lookup(&now(&map), &Sample::text(b"/k1/")), None);
     }
 }

@@ -25,15 +25,22 @@ pub struct Map {
     pub method: MatchMethod,
     /// Type of the results.
     pub out: SampleType,
-    /// `str`: keys that commands changed since `keys` was made, and what each yields now (`None`: nothing). They
-    /// are asked first.
+    /// What commands changed since `keys` was made.
     pub changed: Option<Arc<Changed>>,
     /// What took its place while running.
     pub newer: Option<Arc<Newer<Map>>>,
 }
 
-/// See [`Map::changed`].
-pub type Changed = HashMap<Box<[u8]>, Option<Value>>;
+/// What is different from the index of a [`Map`].
+#[derive(Clone, Debug, Default)]
+pub struct Changed {
+    /// `str`: what these keys yield now (`None`: nothing).
+    pub keys: HashMap<Box<[u8]>, Option<Value>>,
+    /// Of every other kind: what the keys with these numbers yield now (`None`: they are gone).
+    pub numbers: HashMap<u32, Option<Value>>,
+    /// And the keys that came later, behind all of the others.
+    pub later: Option<Arc<Map>>,
+}
 
 /// Index of a map's keys.
 #[derive(Clone, Debug)]
@@ -46,6 +53,6 @@ pub enum MapKeys {
     Suffix(Arc<PrefixTable>),
     /// `ip`: the smallest network.
     Nets(Arc<NetTable>),
-    /// Every other match kind: entries tried in order.
+    /// Every other match kind: entries tried in order, which are numbered so.
     Ordered(MatchMethod, Arc<[(PatternSet, u32)]>),
 }
