@@ -374,6 +374,8 @@ counters! {
         idle: Gauge,
         /// Connections in use (`used_conn_cur`).
         used: PeakGauge,
+        /// Idle connections that belong to one client each (`priv_idle_cur`).
+        private: Gauge,
     }
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::deadline::Deadline;
+use super::pool::Counted;
 use super::stream::Stream;
 use super::worker::with;
 use crate::buf::{Buf, Pool};
@@ -62,7 +63,7 @@ pub(super) struct Extra {
 #[derive(Debug)]
 pub(super) struct Own {
     pub(super) backend: ir::ProxyIdx,
-    pub(super) server: Arc<Server>,
+    pub(super) server: Counted,
     pub(super) io: Stream,
     pub(super) requests: u32,
     pub(super) generation: u64,
@@ -84,10 +85,12 @@ impl Conn {
         bond: u64,
     ) -> Option<(Stream, u32)> {
         let list = &mut self.extra.as_mut()?.own;
-        list.retain(|own| own.generation == own.server.generation() && super::pool::is_silent(&own.io));
-        let at = list
-            .iter()
-            .position(|own| own.backend == backend && Arc::ptr_eq(&own.server, server) && own.bond == bond)?;
+        list.retain(|own| {
+            own.generation == own.server.server.generation() && super::pool::is_silent(&own.io)
+        });
+        let at = list.iter().position(|own| {
+            own.backend == backend && Arc::ptr_eq(&own.server.server, server) && own.bond == bond
+        })?;
         let own = list.remove(at);
         Some((own.io, own.requests))
     }

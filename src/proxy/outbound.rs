@@ -156,14 +156,17 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             let Kept { io, requests, key } = kept;
             return Ok(Upstream { io, slot, requests, key, private: false });
         }
-        if server.ir.strict_maxconn {
-            with(|w| w.shared.idle.make_room(w.index, be.idx, server));
-        }
         loop {
             // Attempts count, not successes.
             backend.counters.connect.inc();
             server.counters.connect.inc();
-            match connect(conn, txn, server).await {
+            let has_room =
+                !server.ir.strict_maxconn || with(|w| w.shared.idle.make_room(w.index, be.idx, server));
+            let made = match has_room {
+                true => connect(conn, txn, server).await,
+                false => Err(Failure::new(Who::Server, Phase::Connect)),
+            };
+            match made {
                 Ok(io) => {
                     be.observe(server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
@@ -178,7 +181,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                         server.counters.econ.inc();
                         return Err(failure);
                     }
-                    if retry(conn, txn, plan, server, true).await {
+                    if retry(conn, txn, plan, server, has_room).await {
                         break;
                     }
                     if watches_client(txn) && left_now(conn) {
@@ -399,6 +402,9 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                     // Without the module, the kernel's own.
                     let _ = sys::tcp::set_congestion(&socket, name);
                 }
+                if let Some(password) = &server.ir.link.password {
+                    sys::signed::with_peer(&socket, addr, password.as_bytes())?;
+                }
                 // A refusal shows when the data is sent, too late for another attempt to connect.
                 if server.ir.link.fast_open && txn.retries == 0 && (in_messages || txn.payload.is_some()) {
                     let _ = sys::tcp::fast_open(&socket);
@@ -430,10 +436,18 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             stream
         }
         // What a relay cannot reach is not reached around it.
-        Target::Unix(_) if server.ir.link.socks4.is_some() => return Err(refused),
+        Target::Unix(_) | Target::SockPair(_) if server.ir.link.socks4.is_some() => return Err(refused),
         Target::Unix(path) => {
             txn.server_addr = None;
             Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
+                txn.server_connection = Some(ConnectError::Socket);
+                refused
+            })?)
+        }
+        Target::SockPair(fd) => {
+            txn.server_addr = None;
+            let made = sys::sockpair::connect(fd).and_then(UnixStream::from_std);
+            Stream::Unix(made.map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
                 refused
             })?)

@@ -37,30 +37,44 @@ struct Idle {
 
 /// A server, which counts an idle connection as long as this lives.
 #[derive(Debug)]
-struct Counted(Arc<Server>);
+pub(super) struct Counted {
+    pub(super) server: Arc<Server>,
+    private: bool,
+}
 
 impl Counted {
     fn new(server: &Arc<Server>) -> Self {
         server.counters.idle.inc();
-        Self(server.clone())
+        Self { server: server.clone(), private: false }
+    }
+
+    /// The connection belongs to one client.
+    pub(super) fn private(server: Arc<Server>) -> Self {
+        server.counters.private.inc();
+        Self { server, private: true }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.counters.idle.dec();
+        let counters = &self.server.counters;
+        if self.private {
+            counters.private.dec();
+        } else {
+            counters.idle.dec();
+        }
     }
 }
 
 impl Idle {
     /// Its server has not moved since.
     fn is_current(&self) -> bool {
-        self.generation == self.server.0.generation()
+        self.generation == self.server.server.generation()
     }
 
     /// Goes to `server`; a number may have passed on from a deleted server to a new one.
     fn leads_to(&self, server: &Arc<Server>) -> bool {
-        Arc::ptr_eq(&self.server.0, server) && self.is_current()
+        Arc::ptr_eq(&self.server.server, server) && self.is_current()
     }
 
     /// The server has neither moved nor closed it.
@@ -156,10 +170,11 @@ impl Pools {
         None
     }
 
-    /// `strict-maxconn`: closes idle connections until one more, beside those in use, is within `maxconn`.
-    pub(super) fn make_room(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>) {
+    /// `strict-maxconn`: closes idle connections until one more, beside those in use and those that clients have of
+    /// their own, is within `maxconn`. False: it never is.
+    pub(super) fn make_room(&self, me: usize, backend: ProxyIdx, server: &Arc<Server>) -> bool {
         let counters = &server.counters;
-        let within = || counters.used.get() + counters.idle.get() < server.maxconn();
+        let within = || counters.used.get() + counters.private.get() + counters.idle.get() < server.maxconn();
         let count = self.threads.len();
         for thread in (0..count).map(|step| (me + step) % count) {
             let mut lists = self.threads[thread].lock();
@@ -169,6 +184,7 @@ impl Pools {
                 list.remove(0);
             }
         }
+        server.maxconn() == 0 || within()
     }
 
     /// Keep a connection for thread `me`, unless there are more than the sessions were seen to need at a time.
@@ -198,13 +214,13 @@ impl Pools {
     /// `pool-purge-delay`.
     pub(super) fn expire(&self, me: usize, now: Instant) {
         for list in self.threads[me].lock().iter_mut().flatten() {
-            let old = |i: &Idle| now.duration_since(i.since) >= i.server.0.ir.pool_purge_delay;
+            let old = |i: &Idle| now.duration_since(i.since) >= i.server.server.ir.pool_purge_delay;
             // The list is in order of age of last use only at its front half; counting is enough.
             let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
             if surplus > 0
                 && let Some(idle) = list.first()
             {
-                idle.server.0.need.settle(idle.server.0.counters.used.get());
+                idle.server.server.need.settle(idle.server.server.counters.used.get());
             }
             list.retain(|idle| {
                 let lives = idle.lives();

@@ -253,8 +253,9 @@ pub(super) fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bo
         BindAddr::Unix(_) => ("unix".into(), "unix_stream"),
         BindAddr::Abstract(_) => ("unix".into(), "abns_stream"),
         BindAddr::Fd(fd) => (format!("fd@{fd}"), "fd"),
+        BindAddr::SockPair(_) => (String::new(), "sockpair"),
     };
-    if legends {
+    if legends && !addr.is_empty() {
         row.text(Col::Addr, addr);
     }
     row.text(Col::Proto, proto);
@@ -299,6 +300,7 @@ pub fn server_address(server: &Server) -> String {
     match server.address() {
         Address::Ip(addr) => addr.to_string(),
         Address::Unix(_) => "unix".into(),
+        Address::SockPair(fd) => format!("sockpair@{fd}"),
         Address::Unknown => {
             let port = match &server.ir.addr {
                 ir::ServerAddr::Name { port, .. } => *port,
@@ -409,10 +411,12 @@ pub(super) fn server(live: &Live, proxy: &Proxy, server: &Arc<Server>, legends: 
     row.u32(Col::SafeConnCur, 0);
     row.u32(Col::UsedConnCur, c.used.get());
     row.u32(Col::NeedConnEst, server.need.get());
-    row.u32(Col::PrivIdleCur, 0);
+    row.u32(Col::PrivIdleCur, c.private.get());
     row.u32(Col::Srid, 0);
     if legends {
-        row.text(Col::Addr, server_address(server));
+        if !matches!(server.address(), Address::SockPair(_)) {
+            row.text(Col::Addr, server_address(server));
+        }
         if let Some(cookie) = &ir.cookie {
             row.text(Col::Cookie, cookie.as_str());
         }

@@ -16,7 +16,7 @@ use crate::live::{Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::lines;
 use crate::proxy::outbound::{self, Plan, Upstream};
-use crate::proxy::pool::Kept;
+use crate::proxy::pool::{Counted, Kept};
 use crate::proxy::pump::Pump;
 use crate::proxy::stream::Stream;
 use crate::proxy::txn::Txn;
@@ -184,8 +184,9 @@ fn finish_server(
     let good = keep && txn.server_reusable && !facts.upgrade;
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
+        let server = Counted::private(server.clone());
         let Kept { io, requests, key } = kept;
-        conn.keep_own(Own { backend, server: server.clone(), io, requests, generation, bond: key });
+        conn.keep_own(Own { backend, server, io, requests, generation, bond: key });
     } else if good {
         with(|w| w.shared.idle.put(w.index, txn.be.idx, server, kept, clock::now()));
     } else if txn.be.ir.nolinger {

@@ -213,3 +213,24 @@ fn idle_connections_give_way_where_they_count() {
         });
     }
 }
+
+#[test]
+fn connections_of_clients_count_for_a_strict_limit() {
+    let origin = Origin::new(|mut c| {
+        while c.request().is_some() {
+            c.reply(ok("x"));
+        }
+    });
+    let p = with(&origin, "", " http-reuse never\n retries 1\n server s @0 maxconn 1 strict-maxconn");
+    let counters = &p.backend().servers()[0].clone().counters;
+    let status = |c: &mut Client| c.send(GET).response().0[9..12].to_owned();
+    let mut first = p.connect();
+    assert_eq!(status(&mut first), "200");
+    eventually("kept", || counters.private.get() == 1);
+    // The one connection there may be is the first client's.
+    assert_eq!(status(&mut p.connect()), "503");
+    assert_eq!(status(&mut first), "200");
+    drop(first);
+    eventually("closed", || counters.private.get() == 0);
+    assert_eq!(status(&mut p.connect()), "200");
+}
