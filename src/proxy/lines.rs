@@ -23,7 +23,10 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
     }
     let short = logs_connect(ir);
     if short && step == LogStep::Accept {
-        log(txn, step);
+        // Nobody knows yet how it ends: `dontlog-normal` is nothing to this line.
+        if let Some(level) = txn.log_level {
+            write(txn, step, level, None);
+        }
     }
     // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there.
     let soon = if ir.mode == ir::proxy::Mode::Http { LogStep::Response } else { LogStep::Connect };
@@ -108,7 +111,8 @@ pub(super) fn at_end(txn: &Txn) {
     let wanted = match txn.end_step {
         LogStep::Close if ir.log_steps.is_empty() => !logs_connect(ir),
         LogStep::Close => ir.log_steps.contains(&LogStep::Close),
-        _ => true,
+        // What never was a request has no line where there is only one that tells of the connection.
+        _ => !logs_connect(ir) || ir.error_log_format.is_some() || !txn.live.config.log_profiles.is_empty(),
     };
     if wanted {
         log(txn, txn.end_step);
