@@ -312,6 +312,8 @@ impl Session {
 
     fn run(&mut self, control: &Control, command: &Command, out: &mut Output) {
         let words = words::words(&command.text);
+        // Whoever was answered finds it in the numbers.
+        control.live.steps.settle();
         let reply = registry::run(control, &mut self.settings, &words, command.payload.as_deref());
         self.answer(control, reply, out);
     }

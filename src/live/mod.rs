@@ -18,6 +18,7 @@ mod resolvers;
 pub mod restore;
 mod roll;
 mod server;
+pub mod steps;
 #[cfg(test)]
 mod tests;
 pub mod vars;
@@ -70,6 +71,8 @@ pub struct Live {
     pub rate_limits: RateLimits,
     /// What the sessions do.
     pub board: board::Board,
+    /// Whether threads are about to count what they have sent.
+    pub steps: steps::Steps,
     stopping: AtomicBool,
     unique: AtomicU64,
     check_wire: Arc<CheckWire>,
@@ -142,6 +145,7 @@ impl Live {
             maxconn: AtomicU32::new(maxconn),
             rate_limits: limits,
             board: board::Board::default(),
+            steps: steps::Steps::default(),
             stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,

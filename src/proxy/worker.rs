@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::net::UnixListener;
@@ -22,6 +22,7 @@ use super::{admission, board, http, tcp};
 use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
+use crate::live::steps::{Running, Step};
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
 use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
@@ -51,6 +52,7 @@ pub(super) struct Worker {
     meter: Cell<Meter>,
     /// A pair of clocks read at the same time, renewed every second.
     clocks: Cell<(Instant, i64)>,
+    step: Arc<Step>,
 }
 
 thread_local! {
@@ -76,9 +78,15 @@ impl Worker {
             rounds: Cell::new(0),
             meter: Cell::new(Meter::new(clock::now())),
             clocks: Cell::new(read_clocks()),
+            step: shared.live.steps.join(),
             shared,
             index,
         }
+    }
+
+    /// A step of a session begins.
+    pub(super) fn step(&self) -> Running<'_> {
+        self.step.begin()
     }
 
     /// Everything that runs.
@@ -434,7 +442,12 @@ fn start(conn: Conn, guard: Guard, is_new: bool) {
 async fn in_steps(place: board::Place, session: impl Future<Output = ()>) {
     let mut session = pin!(session);
     std::future::poll_fn(|cx| {
-        place.step(cx, |cx| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx))))
+        let step =
+            |cx: &mut Context<'_>| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx)));
+        with(|w| {
+            let _running = w.step();
+            place.step(cx, step)
+        })
     })
     .await;
 }
