@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, proxy, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, beside, eventually, proxy, wait_for};
 
 const SOCKET: &str = "/run/commands.sock";
 
@@ -353,4 +353,42 @@ fn agents_are_obeyed_as_by_haproxy() {
         .map(|(theirs, ours)| format!("HAProxy {theirs}\nours    {ours}"))
         .collect();
     assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+const ADDED: &str = "\
+global
+    stats socket /run/commands.sock level admin
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend origin
+    bind 127.0.0.1:8003 accept-proxy
+    http-request return status 200
+backend be
+    option httpchk
+    balance roundrobin
+";
+
+/// Their checks take nothing from what requests are sent with.
+#[test]
+fn checks_of_added_servers_speak_as_they_are_told() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| {
+        let side = Side::start(lab.host(name), program, ADDED);
+        let servers = [("told", "check-send-proxy"), ("plain", "")].map(|(server, more)| {
+            side.ask(&format!(
+                "add server be/{server} 127.0.0.1:8003 send-proxy check inter 100ms rise 1 fall 1 {more};enable health \
+                 be/{server};enable server be/{server}"
+            ))
+        });
+        eventually("their checks", Duration::from_secs(20), || {
+            let stats = Stats::parse(&side.ask("show stat"));
+            let passed = stats.cell("be", "told", "check_status").ends_with("L7OK");
+            passed && stats.status("be", "told") == "UP" && stats.status("be", "plain") == "DOWN"
+        });
+        servers
+    });
+    assert_eq!(ours, theirs);
 }

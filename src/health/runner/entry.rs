@@ -262,8 +262,8 @@ impl Entry {
                 Target::Ip((ip, port.unwrap_or_else(|| main.port())).into())
             }
         };
-        // A check that goes where the traffic goes speaks as the traffic does.
-        let same_place = addr.is_none() && port.is_none();
+        // A check that goes where the traffic goes speaks as the traffic does, unless a command added the server.
+        let same_place = addr.is_none() && port.is_none() && self.server.added.is_none();
         let version = self.server.ir.link.send_proxy;
         let asked = self.kind == Kind::Check && self.server.ir.check.as_ref().is_some_and(|c| c.send_proxy);
         let send_proxy =
