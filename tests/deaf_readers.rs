@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lab::{Config, Connection, Lab, Process, get, proxy, wait_for};
 
@@ -69,6 +69,32 @@ fn who_never_reads_pins_little_and_keeps_nobody_waiting() {
     let told = ask();
     assert!(told.starts_with("[[{") && told.contains("}]]\n\n# pxname"), "one array, then the lines");
     assert_eq!(told.matches("\nmany,s").count(), 500);
+
+    // Who takes nothing for a while gets all of it as long as there is room for others, however many ask.
+    let ask_for = |path: &str| {
+        let mut stream = host.run(|| TcpStream::connect("127.0.0.1:8001")).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n").as_bytes())
+            .unwrap();
+        let mut beginning = [0; 12];
+        stream.read_exact(&mut beginning).unwrap();
+        assert_eq!(&beginning, b"HTTP/1.1 200");
+        stream
+    };
+    let started = Instant::now();
+    let slow: Vec<TcpStream> = (0..6).map(|_| ask_for("/metrics")).collect();
+    // Longer than anybody is waited for where there is no room.
+    while started.elapsed() < Duration::from_secs(2) {
+        whole("/", "");
+    }
+    for mut stream in slow {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        assert_eq!(body.len().to_string(), length, "all of it");
+    }
 
     let before = peak(&proxy);
     let (mut web, mut local) = (Vec::new(), Vec::new());

@@ -63,21 +63,25 @@ pub(super) async fn write(conn: &mut Conn, txn: &mut Txn, bytes: &[u8]) -> bool 
     push(conn, txn, bytes, false).await
 }
 
-/// The same. `yields`: a client that takes nothing gives way to others who wait for their long answers.
+/// The same. `yields`: a client that takes nothing may have to give way to others whose long answers there is no room for.
 async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> bool {
     let limit = txn.limits.client;
     let mut sent = 0;
+    let mut last = clock::now();
     // Since the client last took something.
-    let mut ends = limit.map(|d| clock::now() + d);
-    let looks = |ends| if yields { earlier(ends, Some(clock::now() + room::PATIENCE)) } else { ends };
-    conn.deadline.set(looks(ends));
+    let mut ends = limit.map(|d| last + d);
+    let looks = |ends, after| if yields { earlier(ends, Some(clock::now() + after)) } else { ends };
+    conn.deadline.set(looks(ends, room::PATIENCE));
+    let mut stalled: Option<room::Stalled> = None;
     let ok = poll_fn(|cx| {
         while sent < bytes.len() {
             match conn.io.poll_write(cx, &bytes[sent..]) {
                 Poll::Ready(Ok(n)) => {
                     sent += n;
-                    ends = limit.map(|d| clock::now() + d);
-                    conn.deadline.set(looks(ends));
+                    stalled = None;
+                    last = clock::now();
+                    ends = limit.map(|d| last + d);
+                    conn.deadline.set(looks(ends, room::PATIENCE));
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(false),
                 Poll::Pending => loop {
@@ -88,10 +92,12 @@ async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> boo
                     let late = ends.is_some_and(|ends| ends <= now);
                     // Before its time only where the process ends.
                     let early = conn.deadline.at().is_some_and(|at| at > now);
-                    if !yields || late || early || room::is_wanted() {
+                    let mut gives_way =
+                        || stalled.get_or_insert_with(|| room::Stalled::since(last)).gives_way();
+                    if !yields || late || early || gives_way() {
                         return Poll::Ready(false);
                     }
-                    conn.deadline.set(looks(ends));
+                    conn.deadline.set(looks(ends, room::GLANCE));
                 },
             }
         }

@@ -389,7 +389,8 @@ async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>)
         };
         service.handle(&service::Request { proxy, head: &txn.req, body, ctx: txn.ctx() })
     };
-    let _place = place.filter(|_| body.len() >= room::LONG);
+    let _room = room::hold(body.len()).await;
+    drop(place);
     head.set(b"content-length", body.len().to_string().as_bytes());
     Some(local(conn, txn, facts, head, body).await)
 }
@@ -403,7 +404,8 @@ async fn serve_locally(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: Htt
     let Ok((mut head, body)) = tokio::task::spawn_blocking(job).await else {
         return Flow::Failed(Failure::new(Who::Resource, Phase::Request).status(500));
     };
-    let _place = place.filter(|_| body.len() >= room::LONG);
+    let _room = room::hold(body.len()).await;
+    drop(place);
     head.set(b"content-length", body.len().to_string().as_bytes());
     local(conn, txn, facts, head, body).await
 }
