@@ -535,6 +535,7 @@ backend be
 \tserver  a  127.0.0.1:8091  weight 10   # old machine
 \tserver  b  127.0.0.1:8092 disabled
 \tserver  c  127.0.0.1:8093 maxconn 10 check
+\tserver-template t 2 127.0.0.1:9100
 backend other
 \tserver  d  127.0.0.1:8094
 defaults web   # for what comes later
@@ -609,6 +610,14 @@ fn what_was_changed_is_written_back() {
         .replace("weight 9\n", "weight 9 disabled\n")
         .replace("\tserver e 127.0.0.1:8095 weight 3\n", "")
         + "\n";
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    // A line is found by its new name, and what no line can say is said.
+    side.ask("set weight be/t1 5;set server be/a state drain;disable health be/third;set weight be/third 6");
+    let told = side.ask("commit config");
+    let expected = expected.replace("maxconn 7 check", "maxconn 7 check weight 6");
+    for part in ["be/t1 was changed", "be/a is drained", "be/third is not checked"] {
+        assert!(told.contains(&format!("\nnot written: {part}")), "{part}: {told}");
+    }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
     // What somebody else wrote is not lost.
     let later = std::time::SystemTime::now() + Duration::from_secs(10);

@@ -45,6 +45,8 @@ struct File {
     lines: Vec<String>,
     /// Their numbers from 0, and what takes their place.
     changes: BTreeMap<usize, Change>,
+    /// What was changed and cannot be written.
+    unsaid: Vec<String>,
 }
 
 #[derive(Default)]
@@ -60,7 +62,7 @@ impl File {
     fn read(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}.\n", path.display()))?;
         let lines = text.split_inclusive('\n').map(str::to_owned).collect();
-        Ok(Self { path: path.to_owned(), lines, changes: BTreeMap::new() })
+        Ok(Self { path: path.to_owned(), lines, changes: BTreeMap::new(), unsaid: Vec::new() })
     }
 
     /// A line without its break, as it will be.
@@ -134,8 +136,10 @@ impl File {
     /// The lines of the section whose first line is `head`, without it.
     fn section(&self, head: usize) -> std::ops::Range<usize> {
         let rest = self.lines.iter().enumerate().skip(head + 1);
-        let next =
-            rest.into_iter().find(|(_, line)| starts_section(line)).map_or(self.lines.len(), |(at, _)| at);
+        let next = rest
+            .into_iter()
+            .find(|(_, line)| rewrite::starts_section(line))
+            .map_or(self.lines.len(), |(at, _)| at);
         head + 1..next
     }
 
@@ -158,31 +162,6 @@ impl File {
             }
         }
     }
-}
-
-fn starts_section(line: &str) -> bool {
-    const SECTIONS: &[&str] = &[
-        "global",
-        "defaults",
-        "frontend",
-        "backend",
-        "listen",
-        "peers",
-        "resolvers",
-        "userlist",
-        "mailers",
-        "program",
-        "cache",
-        "ring",
-        "http-errors",
-        "fcgi-app",
-        "log-forward",
-        "log-profile",
-        "crt-store",
-        "traces",
-        "acme",
-    ];
-    SECTIONS.contains(&rewrite::keyword(line))
 }
 
 /// Backends, and servers with their backends.
@@ -342,12 +321,30 @@ fn servers(proxy: &Proxy, file: &mut File, head: usize, committed: &Names) {
     };
     let running = backend.servers();
     for written in &ir.servers {
-        // Servers of a template share a line, which cannot say what became of one of them.
-        let Some(at) = line_of(file, &written.name) else { continue };
-        match running.iter().find(|server| server.added.is_none() && server.ir.name == written.name) {
+        let server = running.iter().find(|server| server.added.is_none() && server.ir.name == written.name);
+        // An earlier commit may have renamed it.
+        let renamed = || server.and_then(|server| line_of(file, server.name()));
+        let Some(at) = line_of(file, &written.name).or_else(renamed) else {
+            let line = format!("server {} -", written.name);
+            if server.is_some_and(|server| server_line(server, &line) != line) {
+                let name = format!("{}/{}", proxy.ir.name, written.name);
+                file.unsaid.push(format!("{name} was changed: it shares the line of its 'server-template'."));
+            }
+            continue;
+        };
+        match server {
             Some(server) => file.edit(at, |line| server_line(server, line)),
             None if running.iter().all(|server| server.ir.name != written.name) => file.remove(at),
             None => {}
+        }
+    }
+    for server in running.iter() {
+        let name = format!("{}/{}", proxy.ir.name, server.name());
+        if server.with_state(|state| state.admin().any(Admin::FORCED_DRAIN)) {
+            file.unsaid.push(format!("{name} is drained: no line says that."));
+        }
+        if server.ir.check.is_some() && server.added.is_none() && !server.is_checked() {
+            file.unsaid.push(format!("{name} is not checked for now: no line says that."));
         }
     }
     // Written by an earlier commit, deleted since.
@@ -461,10 +458,16 @@ fn commit(call: &mut Call<'_>) -> Reply {
         }
         out.push_str(&file.story());
     }
+    if out.is_empty() {
+        out.push_str("Nothing was changed.\n");
+    }
+    for unsaid in files.iter().flat_map(|file| &file.unsaid) {
+        let _ = writeln!(out, "not written: {unsaid}");
+    }
     // What was written by us is no reason to refuse the next time: it is compared with what is in the file.
     *call.control.written.lock() = crate::sys::clock::wall();
     *call.control.committed.lock() = added(&call.control.live);
-    Reply::info(if out.is_empty() { "Nothing was changed.\n".to_owned() } else { out })
+    Reply::info(out)
 }
 
 /// Puts a text in a file's place at once, with its owner and mode.
