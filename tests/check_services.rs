@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CASES: &[(&str, &str, u16, &str, &str)] = &[
     ("mysql", "mysql-check", 3306, "L7OK", "0"),
     ("mysql_user", "mysql-check user hap", 3306, "L7OK", "0"),
+    ("mysql_post41", "mysql-check user hap post-41", 3306, "L7OK", "0"),
+    ("mysql_pre41", "mysql-check user hap pre-41", 3306, "", ""),
     ("mysql_unknown", "mysql-check user nobody", 3306, "L7STS", "1045"),
     ("mysql_locked", "mysql-check user locked", 3306, "L7STS", "4151"),
     ("mysql_crowded", "mysql-check user crowded", 3306, "L7STS", "1226"),
@@ -33,6 +35,8 @@ const CASES: &[(&str, &str, u16, &str, &str)] = &[
     ("redis_password", "redis-check", 6380, "L7TOUT", ""),
     ("redis_unheard", "redis-check", 6382, "L7TOUT", ""),
     ("redis_full", "redis-check", 6383, "", ""),
+    // A replica whose master is gone.
+    ("redis_orphan", "redis-check", 6384, "", ""),
     ("redis_absent", "redis-check", 6381, "L4CON", ""),
     ("ldap", "ldap-check", 389, "L7OK", "0"),
     ("ldap_no_anonymous", "ldap-check", 390, "L7STS", "48"),
@@ -173,6 +177,7 @@ impl Services {
                 full,
                 redis(host, 6380, &["--requirepass", "secret"]),
                 redis(host, 6382, &["--rename-command", "PING", ""]),
+                redis(host, 6384, &["--replicaof", "127.0.0.1 1", "--replica-serve-stale-data", "no"]),
                 slapd(host, 390, "disallow bind_anon\n"),
                 exim(host, 2526, "deny message = not you"),
                 exim(host, 2529, "defer message = later"),

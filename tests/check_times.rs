@@ -191,3 +191,104 @@ fn servers_come_back_as_slowly_as_with_haproxy() {
         assert!(by_command.len() >= 4, "{who}: {by_command:?}");
     }
 }
+
+const INIT: &str = "\
+global
+    stats socket SOCKET level admin
+    log stdout format raw local0
+defaults
+    mode http
+    log global
+    option log-health-checks
+    timeout connect 5s
+    timeout client 10s
+    timeout server 10s
+    default-server inter 100ms rise 3 fall 2
+";
+
+/// Where checks pass, and where they fail: what health they tell of in the log.
+type Told = [&'static [&'static str]; 2];
+
+/// What each value says of a server: up or not before its first check, what the first checks then come to, and the first ones after
+/// maintenance. A state that is known already is told only when the health changed.
+const STATES: [(&str, &str, Told, Told); 5] = [
+    ("none", "UP", [&["2/2 UP"], &["0/3 DOWN"]], [&["2/2 UP"], &["0/3 DOWN"]]),
+    ("up", "UP", [&["2/2 UP"], &["0/3 DOWN"]], [&["2/2 UP"], &["0/3 DOWN"]]),
+    ("fully-up", "UP", [&["2/2 UP"], &["1/2 UP", "0/3 DOWN"]], [&[], &["1/2 UP", "0/3 DOWN"]]),
+    ("down", "DOWN", [&["2/2 UP"], &["0/3 DOWN"]], [&["2/2 UP"], &["0/3 DOWN"]]),
+    (
+        "fully-down",
+        "DOWN",
+        [&["1/3 DOWN", "2/3 DOWN", "2/2 UP"], &["0/3 DOWN"]],
+        [&["1/3 DOWN", "2/3 DOWN", "2/2 UP"], &[]],
+    ),
+];
+
+/// The states that the log tells of a server's checks, in order.
+fn checks_of<'l>(lines: &'l [String], server: &str) -> Vec<&'l str> {
+    let of_server = format!("Health check for server {server} ");
+    let status = |line: &'l String| Some(line.split_once("status: ")?.1.trim_end_matches('.'));
+    // What was said before the process went to work is on the console as well.
+    let logged = lines.iter().filter(|line| line.starts_with(&of_server));
+    logged.filter_map(status).collect()
+}
+
+#[test]
+fn servers_are_taken_for_what_init_state_says() {
+    let Some(lab) = Lab::open(&[Part::Program("socat")]) else { return };
+    let host = lab.host("ours");
+    let mut config = INIT.replace("SOCKET", SOCKET);
+    for (backend, server) in
+        [("up", "127.0.0.1:9600 check"), ("gone", "127.0.0.1:9601 check"), ("plain", "127.0.0.1:9600")]
+    {
+        config += &format!("backend {backend}\n");
+        for (state, ..) in STATES {
+            config += &format!("    server {state} {server} init-state {state}\n");
+        }
+    }
+    let _listener = host.run(|| TcpListener::bind(("127.0.0.1", 9600)).unwrap());
+    let proxy = host.haproxy(&proxy(), &Config::written(&host, "init.cfg", &config));
+    host.wait_told(SOCKET);
+    let all = |command: &str| {
+        let named = |backend: &str| {
+            STATES.map(|(state, ..)| command.replace("SERVER", &format!("{backend}/{state}"))).join(";")
+        };
+        host.tell(SOCKET, &["up", "gone", "plain"].map(named).join(";"))
+    };
+    let mut told = 0;
+    for when in ["at the start", "after maintenance", "with checks enabled again"] {
+        let expected = |state: &str, first: Told, later: Told| match when {
+            "at the start" => first,
+            "after maintenance" => later,
+            _ if state == "none" => [&[][..], &[]],
+            _ => later,
+        };
+        let mut lines = Vec::new();
+        wait_for(when, Duration::from_secs(20), || {
+            lines = proxy.log().split_off(told);
+            let is_told = |(state, _, first, later): &(&str, &str, Told, Told)| {
+                let told =
+                    ["up", "gone"].map(|backend| checks_of(&lines, &format!("{backend}/{state}")).len());
+                told.iter().zip(expected(state, *first, *later)).all(|(told, all)| *told >= all.len())
+            };
+            STATES.iter().all(is_told).then_some(())
+        });
+        for (state, begins, first, later) in STATES {
+            let seen = ["up", "gone"].map(|backend| checks_of(&lines, &format!("{backend}/{state}")));
+            assert_eq!(seen, expected(state, first, later), "{state} {when}");
+            // Nobody's checks make it better.
+            let unchecked = show_stat(&host, SOCKET).status("plain", state).to_owned();
+            assert_eq!(unchecked.starts_with("DOWN"), begins == "DOWN", "plain/{state} {when}: {unchecked}");
+            for backend in ["up", "gone", "plain"].iter().filter(|_| when == "after maintenance") {
+                let line = format!("Server {backend}/{state} is {begins}/READY (leaving forced maintenance)");
+                assert!(lines.iter().any(|told| told.starts_with(&line)), "{line}: {lines:#?}");
+            }
+        }
+        told = proxy.log().len();
+        if when == "at the start" {
+            all("set server SERVER state maint;set server SERVER state ready");
+        } else {
+            all("disable health SERVER;enable health SERVER");
+        }
+    }
+}

@@ -44,6 +44,7 @@ mod names;
 mod namespaces;
 mod observed;
 mod page;
+mod page_options;
 mod payment_gateway;
 mod pgbouncer;
 mod refusal;
