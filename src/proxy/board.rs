@@ -39,6 +39,8 @@ struct Entry {
     stamp: Option<Arc<Stamp>>,
     ending: bool,
     exchange: Option<Exchange>,
+    /// The round of house-keeping in which it began to wait for a request.
+    idle_since: Option<u32>,
 }
 
 /// What an exchange costs.
@@ -96,6 +98,7 @@ impl Place {
             stamp: None,
             ending: false,
             exchange: None,
+            idle_since: None,
         };
         Self(ENTRIES.with_borrow_mut(|entries| entries.insert(entry)))
     }
@@ -193,6 +196,11 @@ pub(super) fn begin(started: Instant) {
     });
 }
 
+/// The session waits for a request since this round of house-keeping; `None`: no longer.
+pub(super) fn set_idle(since: Option<u32>) {
+    current(|entry| entry.idle_since = since);
+}
+
 /// Its backend.
 pub(super) fn backend(backend: ProxyIdx) {
     current(|entry| {
@@ -251,8 +259,19 @@ fn looks(thread: usize, which: impl Fn(&Entry) -> bool) -> Vec<Look> {
 
 /// Every session of this thread looks whether its server was taken away.
 pub(super) fn wake_all() {
-    let wakers: Vec<Waker> =
-        ENTRIES.with_borrow(|entries| entries.iter().filter_map(|(_, e)| e.waker.clone()).collect());
+    wake(|_| true);
+}
+
+/// Sessions that wait for a request since such rounds look for how long, and whether the process stops.
+pub(super) fn wake_idle(which: impl Fn(u32) -> bool) {
+    wake(|entry| entry.idle_since.is_some_and(&which));
+}
+
+fn wake(which: impl Fn(&Entry) -> bool) {
+    let wakers: Vec<Waker> = ENTRIES.with_borrow(|entries| {
+        let chosen = entries.iter().map(|(_, entry)| entry).filter(|entry| which(entry));
+        chosen.filter_map(|entry| entry.waker.clone()).collect()
+    });
     wakers.into_iter().for_each(Waker::wake);
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Waker};
+use std::task::Context;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tokio::net::UnixListener;
@@ -46,8 +46,7 @@ pub(super) struct Worker {
     seen_states: RefCell<Vec<Option<FrontendState>>>,
     /// Connections that wait without a task.
     pub(super) lot: Lot,
-    /// Tasks of idle connections, and the number of the house-keeping round in which they became idle.
-    idlers: RefCell<slab::Slab<(Waker, u32)>>,
+    /// Rounds of house-keeping so far.
     rounds: Cell<u32>,
     meter: Cell<Meter>,
     /// A pair of clocks read at the same time, renewed every second.
@@ -74,7 +73,6 @@ impl Worker {
             states: Arc::default(),
             seen_states: RefCell::default(),
             lot: Lot::new(),
-            idlers: RefCell::default(),
             rounds: Cell::new(0),
             meter: Cell::new(Meter::new(clock::now())),
             clocks: Cell::new(read_clocks()),
@@ -132,32 +130,14 @@ impl Worker {
         }
     }
 
-    /// Remember an idle connection's task, to wake it when it was idle for long or the process stops.
-    pub(super) fn becomes_idle(&self, waker: &Waker) -> usize {
-        self.idlers.borrow_mut().insert((waker.clone(), self.rounds.get()))
+    /// The number of the house-keeping round, by which idle connections know how long they are.
+    pub(super) fn round(&self) -> u32 {
+        self.rounds.get()
     }
 
-    /// Has it been idle for long?
-    pub(super) fn is_idle_long(&self, key: usize) -> bool {
-        self.lot.is_open() && self.idlers.borrow().get(key).is_some_and(|(_, since)| self.is_long_ago(*since))
-    }
-
-    fn is_long_ago(&self, round: u32) -> bool {
-        self.rounds.get().wrapping_sub(round) >= IDLE_ROUNDS
-    }
-
-    /// It is no longer idle.
-    pub(super) fn ends_idle(&self, key: usize) {
-        self.idlers.borrow_mut().try_remove(key);
-    }
-
-    /// Wake the tasks of idle connections: all, or those that were idle for long.
-    fn wake_idlers(&self, all: bool) {
-        let wakers: Vec<Waker> = (self.idlers.borrow().iter())
-            .filter(|(_, (_, since))| all || self.rounds.get().wrapping_sub(*since) == IDLE_ROUNDS)
-            .map(|(_, (waker, _))| waker.clone())
-            .collect();
-        wakers.into_iter().for_each(Waker::wake);
+    /// Has a connection that is idle since this round been so for long?
+    pub(super) fn is_idle_long(&self, since: u32) -> bool {
+        self.lot.is_open() && self.rounds.get().wrapping_sub(since) >= IDLE_ROUNDS
     }
 
     /// Percent of its time that this thread worked of late.
@@ -173,7 +153,8 @@ impl Worker {
         self.clocks.set(read_clocks());
         self.lot.sweep();
         if self.lot.is_open() {
-            self.wake_idlers(false);
+            let now = self.rounds.get();
+            board::wake_idle(|since| now.wrapping_sub(since) == IDLE_ROUNDS);
         }
         self.shared.idle.expire(self.index, clock::now());
         let states = self.live().proxies().iter().map(|p| p.frontend.as_ref().map(|f| f.state())).collect();
@@ -237,7 +218,7 @@ pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     }
     with(|w| {
         w.shared.idle.clear(w.index);
-        w.wake_idlers(true);
+        board::wake_idle(|_| true);
     });
     while with(|w| w.lot.resume_some()) {
         tokio::task::yield_now().await;

@@ -22,9 +22,9 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::lot;
 use super::stream::Unread;
-use super::worker::{Conn, with};
+use super::worker::{Conn, Worker, with};
+use super::{board, lot};
 use crate::sys::clock;
 
 /// What becomes of the client's connection after an exchange.
@@ -92,7 +92,7 @@ async fn idle(conn: &mut Conn) -> Wake {
     let limit = if first { t.http_request } else { t.http_keep_alive.or(t.http_request) }.or(t.client);
     let since = if first { conn.accepted } else { conn.last_end };
     conn.deadline.set(limit.map(|d| since + d));
-    let mut idler = None;
+    let mut idle_since = None;
     let wake = poll_fn(|cx| match conn.poll_fill(cx) {
         Poll::Ready(Ok(0) | Err(_)) if !first => Poll::Ready(Wake::Silent),
         Poll::Ready(Ok(0)) => Poll::Ready(Wake::Never(exchange::Absent::Closed)),
@@ -110,11 +110,14 @@ async fn idle(conn: &mut Conn) -> Wake {
                     Wake::Silent
                 });
             }
-            match idler {
-                None => idler = Some(with(|w| w.becomes_idle(cx.waker()))),
-                Some(key) => {
+            match idle_since {
+                None => {
+                    idle_since = Some(with(Worker::round));
+                    board::set_idle(idle_since);
+                }
+                Some(since) => {
                     let near = |at: Instant| at.saturating_duration_since(clock::now()) < lot::WORTH_IT;
-                    if with(|w| w.is_idle_long(key)) && !conn.deadline.at().is_some_and(near) {
+                    if with(|w| w.is_idle_long(since)) && !conn.deadline.at().is_some_and(near) {
                         return Poll::Ready(Wake::Idle);
                     }
                 }
@@ -123,8 +126,8 @@ async fn idle(conn: &mut Conn) -> Wake {
         }
     })
     .await;
-    if let Some(key) = idler {
-        with(|w| w.ends_idle(key));
+    if idle_since.is_some() {
+        board::set_idle(None);
     }
     wake
 }
