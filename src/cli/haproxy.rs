@@ -105,7 +105,7 @@ fn serve(
         console::say(Kind::Alert, "config : Fatal errors found in configuration.");
         return Err(ExitCode::FAILURE);
     };
-    if warnings > 0 && options.warnings_are_fatal {
+    if warnings > 0 && (options.warnings_are_fatal || config.global.zero_warning) {
         console::say(Kind::Alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
         return Err(ExitCode::FAILURE);
     }

@@ -11,6 +11,8 @@ use super::log::LogTarget;
 pub struct Global {
     /// `daemon`: go to the background.
     pub daemon: bool,
+    /// `zero-warning`: a warning is an error.
+    pub zero_warning: bool,
     /// `maxconn`; `None`: computed from the open-files limit.
     pub maxconn: Option<u32>,
     /// `maxconnrate`: connections per second; 0: no limit.
@@ -102,6 +104,7 @@ impl Default for Global {
     fn default() -> Self {
         Self {
             daemon: false,
+            zero_warning: false,
             maxconn: None,
             maxconnrate: 0,
             maxsessrate: 0,

@@ -59,6 +59,8 @@ const OTHER_AGES: &[&str] = &[
     "'compression' expects 'algo', 'type' or 'offload'",
     "'timeout' supports",
     "'stats' only supports",
+    // Names of servers are asked for at the start, when all else is right.
+    "Failed to initialize server(s) addr.",
 ];
 
 /// Files beside each other, so that several can be judged at a time.

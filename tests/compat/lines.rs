@@ -3,6 +3,10 @@
 //! `compat-fixtures/haproxy/lines.txt` holds a line of a configuration each, with the part of a small file where it stands
 //! and the verdict of the real program: `+` taken, `-` refused. A second sign is the verdict here where it is another;
 //! the comment above says why. With `TANDEM_DIFFERENTIAL` the real program is asked again.
+//!
+//! `settings.txt` beside it has rows of a sweep over the settings of `bind` and `server` lines, the keywords of proxies and
+//! the forms of the manual: the verdicts of 2.6 and of 3.5, and behind `=` the verdict here where it is another than
+//! that of whoever takes the line.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -82,10 +86,19 @@ fn ours(text: &str) -> (bool, Vec<usize>, String) {
     (alerts.is_empty(), lines, said.join("\n    "))
 }
 
-#[test]
-fn every_line_gets_the_recorded_verdict() {
-    let path = root().join("compat-fixtures/haproxy/lines.txt");
-    let table = std::fs::read_to_string(path).unwrap();
+/// What the signs of a row say.
+struct Signs {
+    /// HAProxy 2.6 takes the line.
+    theirs: bool,
+    /// So should it be here.
+    expected: bool,
+    /// A reason has to stand above.
+    listed: bool,
+}
+
+/// Judges all rows of a table, whose signs are read by `signs`.
+fn judge(name: &str, signs: impl Fn(&str) -> Signs) {
+    let table = std::fs::read_to_string(root().join("compat-fixtures/haproxy").join(name)).unwrap();
     let again = std::env::var_os("TANDEM_DIFFERENTIAL").is_some();
     let program = if again { reference() } else { None };
     let folder = tempfile::tempdir().unwrap();
@@ -95,29 +108,46 @@ fn every_line_gets_the_recorded_verdict() {
             why = comment.trim();
             continue;
         }
-        let (signs, rest) = row.split_once(' ').unwrap();
+        let (written, rest) = row.split_once(' ').unwrap();
         let (part, line) = rest.split_once("| ").unwrap();
         let (text, at) = file(part, line);
-        let theirs_recorded = signs.starts_with('+');
-        let expected = signs.ends_with('+');
+        let signs = signs(written);
         count += 1;
-        if theirs_recorded != expected {
+        if signs.listed {
             listed += 1;
             assert!(!why.is_empty(), "no reason for: {row}");
         }
         let (good, lines, said) = ours(&text);
-        if good != expected {
+        if good != signs.expected {
             wrong.push(format!("{row}: {}\n    {said}", if good { "is taken" } else { "is refused" }));
-        } else if !good && !theirs_recorded && !lines.iter().any(|line| *line >= at) {
+        } else if !good && !signs.listed && !lines.iter().any(|line| *line >= at) {
             wrong.push(format!("{row}: refused at {lines:?}, not from {at} on\n    {said}"));
         }
         if let Some(program) = &program {
             let (good, alerts) = theirs(program, Path::new(folder.path()), &text);
-            if good != theirs_recorded {
+            if good != signs.theirs {
                 wrong.push(format!("{row}: the real program says otherwise\n    {alerts}"));
             }
         }
     }
-    println!("{count} lines, {listed} of them judged otherwise on purpose");
+    println!("{name}: {count} lines, {listed} of them judged otherwise on purpose");
     assert!(count > 1000 && wrong.is_empty(), "{} of {count}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_line_gets_the_recorded_verdict() {
+    judge("lines.txt", |signs| {
+        let (theirs, expected) = (signs.starts_with('+'), signs.ends_with('+'));
+        Signs { theirs, expected, listed: theirs != expected }
+    });
+}
+
+#[test]
+fn every_setting_gets_the_verdict_of_a_version_that_takes_it() {
+    judge("settings.txt", |signs| {
+        let (both, own) = signs.split_once('=').unwrap_or((signs, ""));
+        let taken = both.contains('+');
+        let expected = if own.is_empty() { taken } else { own == "+" };
+        Signs { theirs: both.starts_with('+'), expected, listed: taken != expected }
+    });
 }

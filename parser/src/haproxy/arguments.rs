@@ -41,6 +41,11 @@ pub(super) fn read(
     }
 }
 
+/// Whether a condition may end the line.
+fn conditional(keyword: &Keyword) -> bool {
+    keyword.args.iter().any(|arg| matches!(arg, Arg::Cond | Arg::MustCond))
+}
+
 struct Reader<'a, 'w> {
     subject: &'a Subject<'a>,
     rest: &'w [Word],
@@ -91,7 +96,9 @@ impl<'w> Reader<'_, 'w> {
         match (self.rest.first(), arg) {
             (None, _) => Ok(Value::Absent),
             (Some(word), Arg::Choice(words)) if !words.contains(&word.text()) => Ok(Value::Absent),
-            (Some(word), Arg::Word(_)) if matches!(word.text(), "if" | "unless") => Ok(Value::Absent),
+            (Some(word), Arg::Word(_)) if matches!(word.text(), "if" | "unless") && conditional(keyword) => {
+                Ok(Value::Absent)
+            }
             _ => self.one(keyword, arg),
         }
     }
@@ -204,7 +211,9 @@ impl<'w> Reader<'_, 'w> {
             Arg::Addrs => {
                 let text = self.expand(word);
                 let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
-                let addresses: Result<Box<[_]>, _> = text.split(',').map(value::address).collect();
+                // A comma at the end says nothing.
+                let list = text.strip_suffix(',').filter(|list| !list.is_empty()).unwrap_or(&text);
+                let addresses: Result<Box<[_]>, _> = list.split(',').map(value::address).collect();
                 Ok(Value::Addrs(Box::new((addresses.map_err(invalid)?, word.clone()))))
             }
             Arg::Choice(words) => match words.iter().find(|choice| **choice == word.text()) {

@@ -106,11 +106,11 @@ mod tests {
 
     #[test]
     fn what_is_printed_reads_the_same() {
-        let text = "global\n    maxconn 5 # five\ndefaults base\n    timeout client 1500us\nlisten a :80 tfo\n    no option nolinger\n    \
+        let text = "global\n    maxconn 5 # five\ndefaults base\n    timeout client 1500ms\nlisten a :80 tfo\n    no option nolinger\n    \
                     server s 1.1.1.1:80 check inter 2s\n    acl x path 'a b' \"\\x01\\\"\" c\\ d\n    use_backend b unless x !x\n    \
                     clitimeout 5m\nbackend b from base\n";
         let printed = print(&read(text));
-        let expected = "global\n    maxconn 5\ndefaults base\n    timeout client 1500us\nlisten a\n    bind :80 tfo\n    \
+        let expected = "global\n    maxconn 5\ndefaults base\n    timeout client 1500ms\nlisten a\n    bind :80 tfo\n    \
                         no option nolinger\n    server s 1.1.1.1:80 check inter 2000ms\n    acl x path a\\ b \\x01\\\" c\\ d\n    \
                         use_backend b unless x !x\n    timeout client 300000ms\nbackend b from base\n";
         assert_eq!(printed, expected);

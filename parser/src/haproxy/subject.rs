@@ -216,7 +216,7 @@ impl<'a> Subject<'a> {
         error: &ValueError,
     ) -> Diagnostic {
         let reason = match error {
-            ValueError::Overflow | ValueError::Underflow => Reason::OutOfRange,
+            ValueError::Overflow => Reason::OutOfRange,
             _ => Reason::InvalidValue,
         };
         if matches!(arg, Arg::Addr | Arg::Addrs) {
@@ -266,17 +266,6 @@ impl<'a> Subject<'a> {
                     self.name
                 ),
             ),
-            (Arg::Time(unit), ValueError::Underflow) => {
-                let unit = format!("{unit:?}").to_lowercase();
-                self.plain(
-                    reason,
-                    word.span,
-                    format!(
-                        "timer underflow in argument '{word}' to '{}' (minimum non-null value is 1 {unit})",
-                        self.name
-                    ),
-                )
-            }
             (Arg::Time(_), ValueError::Unexpected(c)) => self
                 .plain(reason, word.span, format!("unexpected character '{c}' in '{}'", self.name))
                 .help(TIMES),

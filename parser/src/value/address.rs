@@ -164,7 +164,7 @@ fn host(text: &str, family: Option<Family>, whole: &str) -> Result<Host, ValueEr
         "" | "*" => return Ok(Host::Any),
         _ => {}
     }
-    if let Some(inner) = text.strip_prefix('[') {
+    if let Some(inner) = text.strip_prefix('[').filter(|_| family != Some(Family::V4)) {
         let inner = inner.strip_suffix(']').ok_or_else(invalid)?;
         return inner.parse::<Ipv6Addr>().map(|ip| Host::Ip(ip.into())).map_err(|_| invalid());
     }
@@ -177,13 +177,22 @@ fn host(text: &str, family: Option<Family>, whole: &str) -> Result<Host, ValueEr
     }
 }
 
-/// What no resolver could find an address for is none: with a colon, or digits almost like those of an address.
+/// What no resolver could find an address for is none: with a colon, or numbers that are no address in the old forms
+/// either, where the last one fills what the others leave (`127.1`).
 fn is_name(text: &str) -> bool {
-    let host =
-        text.split_once('%').filter(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()).map_or(text, |_| "scoped");
-    let digits = host.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let small = |part: &str| part.parse::<u8>().is_ok();
-    !host.contains([':', '/']) && (!digits || host.split('.').count() <= 4 && host.split('.').all(small))
+    if text.split_once('%').is_some_and(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()) {
+        return true;
+    }
+    if text.contains([':', '/']) {
+        return false;
+    }
+    if text.bytes().any(|b| !b.is_ascii_digit() && b != b'.') {
+        return true;
+    }
+    let parts: Vec<&str> = text.split('.').collect();
+    let [first @ .., last] = parts.as_slice() else { return false };
+    let fills = |part: &str, bytes: usize| part.parse::<u64>().is_ok_and(|number| number < 1 << (8 * bytes));
+    first.len() < 4 && first.iter().all(|part| fills(part, 1)) && fills(last, 4 - first.len())
 }
 
 fn port(text: &str, whole: &str) -> Result<Port, ValueError> {

@@ -15,8 +15,6 @@ pub enum ValueError {
     Unexpected(char),
     /// Larger than can be kept.
     Overflow,
-    /// Not zero, and smaller than the smallest step.
-    Underflow,
     /// Any other cause, in words.
     Other(String),
 }
@@ -29,7 +27,6 @@ impl ValueError {
             Self::Empty => "a value is missing".into(),
             Self::Unexpected(c) => format!("unexpected character '{c}'"),
             Self::Overflow => "the value is too large".into(),
-            Self::Underflow => "the value is smaller than the smallest step".into(),
             Self::Other(cause) => cause.clone(),
         }
     }

@@ -18,7 +18,8 @@ fn times_have_units_and_limits() {
     assert_eq!(time("1d", Unit::Ms), Ok(ms(86_400_000)));
     assert_eq!(time("10", Unit::S), Ok(ms(10_000)));
     assert_eq!(time("0", Unit::Ms), Ok(ms(0)));
-    assert_eq!(time("1us", Unit::Ms), Err(ValueError::Underflow));
+    assert_eq!(time("1us", Unit::Ms), Ok(Duration::from_millis(1)), "the next step");
+    assert_eq!(time("1500ms", Unit::S), Ok(Duration::from_secs(2)));
     assert_eq!(time("25d", Unit::Ms), Err(ValueError::Overflow));
     assert_eq!(time("99999999999999999999", Unit::Ms), Err(ValueError::Overflow));
     assert_eq!(time("5x", Unit::Ms), Err(ValueError::Unexpected('x')));

@@ -63,8 +63,8 @@ fn end(rest: &str) -> Result<(), ValueError> {
     rest.chars().next().map_or(Ok(()), |c| Err(ValueError::Unexpected(c)))
 }
 
-/// A time. `default` is the unit of a bare number, and also the step: HAProxy keeps its timers in it, so a
-/// smaller value that is not zero is an underflow and one beyond 2^31-1 steps an overflow.
+/// A time. `default` is the unit of a bare number, and also the step: HAProxy keeps its timers in it, so what lies
+/// between two steps is the longer one, and one beyond 2^31-1 steps an overflow.
 ///
 /// # Errors
 /// If the text is no time or does not fit.
@@ -86,11 +86,9 @@ pub fn time_prefix(text: &str, default: Unit) -> Result<(Duration, &str), ValueE
         end(rest)?;
     }
     let micros = number.checked_mul(given.unwrap_or(default).micros()).ok_or(ValueError::Overflow)?;
-    let steps = micros / default.micros();
-    match steps {
-        0 if micros > 0 => Err(ValueError::Underflow),
+    match micros.div_ceil(default.micros()) {
         steps if steps > 0x7fff_ffff => Err(ValueError::Overflow),
-        _ => Ok((Duration::from_micros(micros), rest)),
+        steps => Ok((Duration::from_micros(steps * default.micros()), rest)),
     }
 }
 

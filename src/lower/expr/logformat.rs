@@ -153,11 +153,12 @@ impl Language<'_> {
 
     fn alias(&mut self, name: &str, word: &Word, at: std::ops::Range<usize>) -> Read<A> {
         match ALIASES.iter().find(|(known, ..)| *known == name) {
-            Some((_, _, true)) if !self.owner.http => {
-                let message = format!("format variable '{name}' is reserved for HTTP mode.");
-                self.alert(Reason::NotAllowedHere, word.part(at), message)
-            }
-            Some((_, alias, _)) => {
+            Some((_, alias, of_http)) => {
+                // Versions before 3.0 refused it.
+                if *of_http && !self.owner.http {
+                    let message = format!("format variable '{name}' is empty, as it belongs to HTTP mode.");
+                    self.say(Diagnostic::warning(Reason::NotAllowedHere, word.part(at), message));
+                }
                 self.reads_server_addresses |=
                     matches!(alias, A::BackendIp | A::BackendPort | A::ServerIp | A::ServerPort);
                 self.reads_request_line |= matches!(

@@ -273,8 +273,8 @@ fn cookie(context: &mut Context<'_>, line: &Statement) -> Option<Cookie> {
         let message = "cookie 'rewrite', 'insert' and 'prefix' modes are incompatible.";
         context.alert(Reason::Conflict, line.span, message);
     }
-    if matches!(cookie.mode, CookieMode::Rewrite | CookieMode::Prefix) && cookie.indirect {
-        let message = "cookie 'rewrite'/'prefix' and 'indirect' modes are incompatible.";
+    if cookie.mode == CookieMode::Rewrite && cookie.indirect {
+        let message = "cookie 'rewrite' and 'indirect' modes are incompatible.";
         context.alert(Reason::Conflict, line.span, message);
     }
     if cookie.preserve && cookie.mode != CookieMode::Insert && !cookie.indirect {

@@ -93,7 +93,7 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
                     context.alert(Reason::InvalidValue, span, message);
                 }
             }
-            "shards" if !text.is_some_and(shards) => {
+            "shards" if !shards(context, setting) => {
                 let message = format!(
                     "'shards' : invalid value '{}', allowed range is 1..1024 or 'by-thread'",
                     text.unwrap_or_default()
@@ -130,8 +130,7 @@ pub(super) fn password(setting: &Statement) -> Result<Option<&str>, String> {
 
 /// `tcp-ss`: 0, 1 or 2.
 fn saved_syn(context: &mut Context<'_>, setting: &Statement) -> u8 {
-    let text = setting.text(0).unwrap_or_default();
-    let mode = text.parse().ok().filter(|mode| *mode <= 2);
+    let mode = leading(context, setting).and_then(|mode| u8::try_from(mode).ok()).filter(|mode| *mode <= 2);
     if mode.is_none() {
         let message = "'tcp-ss' : TCP Save SYN option expects an integer argument from 0 to 2";
         context.alert(Reason::OutOfRange, span_at(setting, 0), message);
@@ -139,9 +138,21 @@ fn saved_syn(context: &mut Context<'_>, setting: &Statement) -> u8 {
     mode.unwrap_or(0)
 }
 
-fn shards(text: &str) -> bool {
-    matches!(text, "by-thread" | "by-group")
-        || text.parse::<u32>().is_ok_and(|number| (1..=1024).contains(&number))
+fn shards(context: &mut Context<'_>, setting: &Statement) -> bool {
+    matches!(setting.text(0), Some("by-thread" | "by-group"))
+        || leading(context, setting).is_some_and(|number| (1..=1024).contains(&number))
+}
+
+/// The number that a word begins with: what follows it is not looked at, as HAProxy does not.
+fn leading(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
+    let text = setting.text(0).unwrap_or_default();
+    let (digits, rest) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number = digits.parse().ok()?;
+    if !rest.is_empty() {
+        let message = format!("'{}' reads '{text}' as {number}.", setting.name());
+        context.warn(Reason::InvalidValue, span_at(setting, 0), message);
+    }
+    Some(number)
 }
 
 /// `proto` of a listener or a server: HTTP/1 is what is spoken.
@@ -162,7 +173,8 @@ pub(super) fn protocol(context: &mut Context<'_>, setting: &Statement) {
 
 fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
     let text = setting.text(0).unwrap_or_default();
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    // What is above the permissions of a file is not looked at.
+    let mode = i64::from_str_radix(text, 8).ok().map(|mode| (mode & 0o7777) as u32);
     if mode.is_none() {
         let message = format!("'mode' : missing or invalid mode '{text}' (octal integer expected)");
         context.alert(Reason::InvalidValue, span_at(setting, 0), message);
@@ -173,6 +185,7 @@ fn mode(context: &mut Context<'_>, setting: &Statement) -> Option<u32> {
 /// Lowers one line; listeners without an id get 0.
 pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
     certificate(context, line);
+    verification(context, line);
     let settings = settings(context, line.settings(1));
     threads::exist(context, line);
     let reverse = line.addresses(0).iter().any(|address| matches!(address, Address::ReverseHttp(_)));
@@ -205,6 +218,10 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
             });
         }
     }
+    if line.settings(1).iter().filter(|setting| setting.name() == "id").count() > 1 {
+        let message = format!("'id' : custom id {} is the second one of this line", settings.id);
+        context.alert(Reason::Duplicate, span, message);
+    }
     if settings.id != 0 && binds.len() > 1 {
         let message = "'bind' : 'id' can be only used with a single socket";
         context.alert(Reason::Conflict, span, message);
@@ -229,6 +246,36 @@ fn certificate(context: &mut Context<'_>, line: &Statement) {
     context.about(Severity::Alert, Reason::Incomplete, line.span, message);
 }
 
+/// A listener that asks clients for certificates knows who may have signed them.
+fn verification(context: &mut Context<'_>, line: &Statement) {
+    let has = |names: &[&str]| line.settings(1).iter().any(|setting| names.contains(&setting.name()));
+    // The lines of a list say it for their certificates.
+    if !has(&["ssl"]) || has(&["crt-list"]) {
+        return;
+    }
+    let (written, proxy) = (line.text(0).unwrap_or_default(), &context.proxy);
+    let spot = context.spot(line.span);
+    let asks = line.settings(1).iter().rfind(|setting| setting.name() == "verify");
+    let asks = asks.is_some_and(|setting| setting.text(0) != Some("none"));
+    let message = if asks && !has(&["ca-file", "ca-verify-file"]) {
+        format!(
+            "Proxy '{proxy}': verify is enabled but no CA file specified for bind '{written}' at [{spot}]."
+        )
+    } else if has(&["generate-certificates"]) && !has(&["ca-sign-file"]) {
+        format!(
+            "Proxy '{proxy}': cannot enable certificate generation, no CA certificate File configured at [{spot}]."
+        )
+    } else {
+        return;
+    };
+    context.about(Severity::Alert, Reason::Incomplete, line.span, message);
+}
+
+/// Whether a line's listeners take connections or datagrams.
+fn takes_datagrams(line: &Statement) -> bool {
+    line.name() == "dgram-bind"
+}
+
 fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> Vec<BindAddr> {
     let span = span_at(line, 0);
     let written = line.text(0).unwrap_or_default();
@@ -238,10 +285,15 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
         return Vec::new();
     }
     let Some(address) = context.resolved(address, span) else { return Vec::new() };
+    let transport = match &address {
+        Address::Unix { transport, .. } | Address::Inet { transport, .. } => *transport,
+        _ => None,
+    };
+    let datagrams = takes_datagrams(line);
     let cause = match &address {
-        Address::Unix { transport: Some(Transport::Datagram), .. }
-        | Address::Inet { transport: Some(Transport::Datagram), .. } => {
-            format!("dgram-type address not acceptable in '{written}'")
+        _ if transport.is_some_and(|it| datagrams != (it == Transport::Datagram)) => {
+            let kind = if datagrams { "stream" } else { "dgram" };
+            format!("{kind}-type address not acceptable in '{written}'")
         }
         Address::Unix { path, .. } => {
             return vec![BindAddr::Unix(PathBuf::from(format!("{}{path}", context.unix.prefix)))];
@@ -276,6 +328,9 @@ fn listeners(context: &mut Context<'_>, line: &Statement, address: &Address) -> 
                 },
             }
         }
+        Address::ReverseHttp(_) if !context.switches.experimental => format!(
+            "Address '{written}' is experimental, must be allowed via a global 'expose-experimental-directives'"
+        ),
         Address::ReverseHttp(_) => {
             let message = format!("'bind' on '{written}' is known, but Tandem cannot do it yet.");
             context.alert(Reason::Refused, span, message);

@@ -1,6 +1,7 @@
 //! Health checks of a backend: which kind, and the lines that [`super::check_rules`] reads once all proxies stand.
 
-use tandem_parser::diagnostic::Reason;
+use tandem_parser::Word;
+use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::Statement;
 
 use super::context::Context;
@@ -20,6 +21,36 @@ pub(super) struct CheckDraft<'t> {
     command: Option<String>,
     path: Option<String>,
     pub(super) log_all: bool,
+}
+
+/// `option httpchk GET / HTTP/1.1\r\nHost:\ www`: headers and a body behind the version, as before `http-check send`.
+/// `first`: no rule stands above, so that one which sends may follow here.
+fn hidden_headers(context: &mut Context<'_>, line: &Statement, first: bool) {
+    let [method, uri, version, ..] = [line.text(0), line.text(1), line.words(2).first().map(Word::text)];
+    let Some((version, rest)) = version.and_then(|text| text.split_once("\r\n")) else { return };
+    let (head, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
+    let headers: Option<Vec<(&str, &str)>> =
+        head.split("\r\n").filter(|header| !header.is_empty()).map(|header| header.split_once(':')).collect();
+    let message = "'option httpchk' : hiding headers or body at the end of the version string is deprecated. Please, \
+                   consider to use 'http-check send' directive instead.";
+    let mut said = Diagnostic::warning(Reason::Retired, line.span, message);
+    if let Some(headers) = headers.filter(|_| first) {
+        let word = |text: &str| format!("'{}'", text.trim().replace('\'', "'\\''"));
+        let mut modern = format!(
+            "http-check send meth {} uri {} ver {version}",
+            method.unwrap_or("OPTIONS"),
+            word(uri.unwrap_or("/"))
+        );
+        for (name, value) in headers {
+            modern += &format!(" hdr {} {}", name.trim(), word(&value.replace('%', "%%")));
+        }
+        if !body.is_empty() {
+            modern += &format!(" body {}", word(body));
+        }
+        said = said.help(format!("write behind 'option httpchk': {modern}"));
+        said = said.edit(line.span, format!("option httpchk\n    {modern}"));
+    }
+    context.say(said);
 }
 
 /// Rules of a section replace those of its `defaults` as a whole.
@@ -59,6 +90,7 @@ impl<'t> CheckDraft<'t> {
                     let message = format!("'option httpchk' cannot handle unexpected argument '{extra}'.");
                     context.alert(Reason::TooManyArguments, extra.span, message);
                 }
+                hidden_headers(context, line, self.http_rules.inherited || self.http_rules.lines.is_empty());
                 self.option_inherited = false;
                 // It begins anew: what `defaults` said of another request goes with that.
                 if std::mem::take(&mut self.http_rules.inherited) {
@@ -146,6 +178,9 @@ impl<'t> CheckDraft<'t> {
         let lines = match self.kind {
             Some(CheckKind::TcpScript) => &self.tcp_rules.lines,
             Some(CheckKind::Http) => &self.http_rules.lines,
+            // Without the option they make no checks, but are looked at.
+            None if self.tcp_rules.lines.is_empty() => &self.http_rules.lines,
+            None => &self.tcp_rules.lines,
             _ => return false,
         };
         let connects = lines.iter().filter(|line| line.name().ends_with(" connect"));

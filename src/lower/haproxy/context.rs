@@ -11,7 +11,7 @@ use tandem_parser::value::{Address, Host};
 use super::super::env::Env;
 use super::bases::Bases;
 use super::bind::UnixDefaults;
-use super::{global, http_errors, log_forward, order, proxy, references, resolvers, ring, userlist};
+use super::{forms, global, http_errors, log_forward, order, proxy, references, resolvers, ring, userlist};
 use crate::ir::log::RingConf;
 use crate::ir::server::ServerSettings;
 use crate::ir::{Config, Place};
@@ -215,6 +215,7 @@ impl<'a> Context<'a> {
         proxy::lower(self, tree, &pages, &mut config);
         log_forward::lower(self, tree, &mut config);
         references::check(self, tree);
+        forms::all(self, tree);
         order::check(self, tree);
         config.rings.append(&mut self.streams);
         config

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::{Modifier, Section, Statement};
-use tandem_parser::value::{Address, Port};
+use tandem_parser::span::Span;
+use tandem_parser::value::{Address, Port, Transport};
 
 use super::context::{Context, span_at};
 use super::log::{self, LogLine};
@@ -229,12 +230,17 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         }
         "http-err-codes" | "http-fail-codes" => status_codes(context, line),
         "daemon" => global.daemon = true,
+        "zero-warning" => global.zero_warning = true,
         // Zero is HAProxy's way to say "compute it".
         "maxconn" => global.maxconn = line.number(0).filter(|limit| *limit > 0),
         "maxconnrate" => global.maxconnrate = line.number(0).unwrap_or(0),
         "maxsessrate" => global.maxsessrate = line.number(0).unwrap_or(0),
         "master-worker" => {
             global.master_worker = line.modifier != Modifier::No;
+            let message = "support for 'master-worker' was removed in version 3.5. Use -W or -Ws in the startup \
+                           script instead.";
+            let retired = Diagnostic::warning(Reason::Retired, line.span, message);
+            context.say(retired.edit(Span { end: line.span.start, ..line.span }, "# "));
             global.no_exit_on_failure = text == Some("no-exit-on-failure");
             if text.is_some() && !global.no_exit_on_failure {
                 let message = "'master-worker' only supports 'no-exit-on-failure' option";
@@ -355,7 +361,16 @@ fn socket(context: &mut Context<'_>, line: &Statement) -> Option<StatsSocket> {
     let [address] = line.addresses(0) else { return None };
     let span = span_at(line, 0);
     let settings = bind::settings(context, line.settings(1));
-    let addr = match context.resolved(address, span)? {
+    let needs_port = matches!(address, Address::Inet { port: Port::None, .. });
+    let address = if needs_port { address.clone() } else { context.resolved(address, span)? };
+    let addr = match address {
+        Address::Unix { transport: Some(Transport::Datagram), .. }
+        | Address::Inet { transport: Some(Transport::Datagram), .. } => {
+            let written = line.text(0).unwrap_or_default();
+            let message = format!("'stats socket' : dgram-type address not acceptable in '{written}'");
+            context.say(Diagnostic::alert(Reason::InvalidValue, span, message));
+            return None;
+        }
         Address::Unix { path, .. } => StatsAddr::Unix(PathBuf::from(path)),
         Address::Abstract(name) => StatsAddr::Abstract(name),
         Address::Fd(fd) => StatsAddr::Fd(fd),

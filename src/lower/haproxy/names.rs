@@ -55,6 +55,16 @@ impl<'t> Names<'t> {
                 context.say(Diagnostic::alert(Reason::Duplicate, name.span, message).head(Head::Format));
                 continue;
             }
+            if let Some((other, span)) = entry.frontend.or(entry.backend) {
+                let kind = proxies[other.0 as usize].kind.name;
+                let message = format!(
+                    "{} '{name}' has the same name as {kind} '{name}' declared at {}.",
+                    section.kind.name,
+                    context.spot(span)
+                );
+                let told = Diagnostic::notice(Reason::Duplicate, name.span, message);
+                context.say(told.help("HAProxy 3.3 and later refuse it: give one of them another name"));
+            }
             match caps {
                 Caps::Frontend => entry.frontend = here,
                 Caps::Backend => entry.backend = here,

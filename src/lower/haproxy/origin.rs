@@ -140,6 +140,10 @@ pub(super) fn of_server(
     draft: &Draft<'_>,
     config: &Config,
 ) -> Template {
+    if let Some(setting) = name(settings) {
+        let message = "unknown keyword 'name'.";
+        context.say(Diagnostic::alert(Reason::UnknownKeyword, setting.span, message).head(Head::At));
+    }
     start(context, settings, &draft.backend, config).unwrap_or_else(|()| draft.template.clone())
 }
 
@@ -160,6 +164,8 @@ pub(super) fn default_server(
         }
     });
     template.apply(context, rest(settings));
+    // A unique name is of one server alone.
+    template.forget_guid();
     match name {
         None => {
             draft.backend.default_server = template.written();

@@ -16,8 +16,8 @@ use super::log::{self, LogLine};
 use super::names::{self, Names};
 use super::verify::{self, Facts};
 use super::{
-    balance, bandwidth, bind, dynamic_bases, errors, healthcheck, ids, inherit, log_profile, option, origin,
-    rules, server, stats,
+    balance, bandwidth, bind, dynamic_bases, errors, forms, healthcheck, ids, inherit, log_profile, option,
+    origin, rules, server, stats,
 };
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
@@ -148,7 +148,14 @@ fn apply_all<'t>(
     }
     context.log_mode = draft.log_mode;
     context.unverified.clear();
-    context.has_certificates = section.statements.iter().any(|line| line.name() == "ssl-f-use");
+    context.has_certificates = false;
+    for line in section.statements.iter().filter(|line| line.name() == "ssl-f-use") {
+        context.has_certificates = true;
+        if !line.settings(0).iter().any(|setting| setting.name() == "crt") {
+            let message = "Trying to load a certificate but no 'crt' keyword specified.";
+            context.alert(Reason::Incomplete, line.span, message);
+        }
+    }
     context.proxy = section.name.as_ref().map(|name| name.text()).unwrap_or_default().to_owned();
     // What belongs to one section alone.
     draft.common.id = 0;
@@ -224,7 +231,12 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
             draft.has_mode = true;
         }
         "id" => common.id = line.number(0).unwrap_or(0),
-        "guid" => common.guid = text.map(str::to_owned),
+        "guid" => {
+            common.guid = text.map(str::to_owned);
+            if let Some(why) = text.and_then(forms::guid) {
+                context.alert(Reason::InvalidValue, span_at(line, 0), format!("'guid': {why}"));
+            }
+        }
         "description" => common.description = Some(stats::joined(line.words(0))),
         "disabled" => common.disabled = true,
         "enabled" => common.disabled = false,

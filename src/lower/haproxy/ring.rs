@@ -72,7 +72,11 @@ impl Context<'_> {
             address => {
                 let addr = address.socket(0).filter(|addr| addr.port() != 0).map(RingAddr::Tcp);
                 if addr.is_none() {
-                    self.alert(Reason::InvalidValue, span, "an address and a port are needed here.");
+                    self.warn(
+                        Reason::Incomplete,
+                        span,
+                        "without an address and a port nothing reaches this server.",
+                    );
                 }
                 addr
             }

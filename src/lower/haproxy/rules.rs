@@ -59,6 +59,7 @@ const RULES: &[&str] = &[
     "stick match",
     "stick store-request",
     "stick store-response",
+    "quic-initial",
 ];
 
 pub(super) fn is_rule(name: &str) -> bool {
@@ -467,6 +468,10 @@ impl Reader<'_> {
                 if let Some(word) = line.word(0) {
                     lists.unique_id = language.log_format(word, LfUse::UniqueId, Site::HttpRequest);
                 }
+            }
+            // QUIC is not spoken: the rule is only judged.
+            "quic-initial" => {
+                condition(language, line, Site::TcpConnection);
             }
             "force-be-switch" => {
                 lists.force_be_switch.extend(condition(language, line, Site::UseBackend).flatten());

@@ -105,6 +105,13 @@ impl Template {
         self.settings.clone()
     }
 
+    /// Those that start from it have names of their own.
+    pub(super) fn forget_guid(&mut self) {
+        if self.settings.server.guid.is_some() {
+            Arc::make_mut(&mut self.settings).server.guid = None;
+        }
+    }
+
     /// Lines of the section have settings that are read with the rules.
     pub(super) fn notice_formats(&mut self, formats: bool) {
         self.has_formats |= formats;
@@ -263,6 +270,8 @@ impl Template {
         let Some(resolved) = context.resolved(address, span) else { return };
         let portless = !matches!(resolved, Address::Inet { port: Port::One(_) | Port::Range(..), .. });
         let addr = resolved.socket(0).map(|addr| addr.ip()).filter(|_| portless);
+        // There is no port here, so all of `::1` is the address.
+        let addr = setting.text(0).and_then(|text| text.parse().ok()).or(addr);
         Arc::make_mut(&mut self.settings).agent.addr = addr;
         if addr.is_none() {
             let written = setting.text(0).unwrap_or("?");
@@ -414,24 +423,26 @@ fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Serv
 }
 
 fn init_addr(context: &mut Context<'_>, setting: &Statement) -> Vec<InitAddr> {
-    let mut methods = Vec::new();
-    for word in setting.text(0).unwrap_or_default().split(',') {
-        methods.push(match word {
-            "last" => InitAddr::Last,
-            "libc" => InitAddr::Libc,
-            "none" => InitAddr::None,
+    let mut methods: Vec<InitAddr> = Vec::new();
+    for word in setting.text(0).unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
+        let method = match word {
+            "last" => Ok(InitAddr::Last),
+            "libc" => Ok(InitAddr::Libc),
+            "none" => Ok(InitAddr::None),
             _ => match word.parse() {
-                Ok(ip) => InitAddr::Ip(ip),
-                Err(_) => {
-                    let cause = format!(
-                        "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', \
-                         'none'.."
-                    );
-                    wrong(context, setting, &cause);
-                    continue;
+                Ok(_) if methods.iter().any(|method| matches!(method, InitAddr::Ip(_))) => {
+                    Err(format!("'init-addr' : initial address already specified, cannot add '{word}'.."))
                 }
+                Ok(ip) => Ok(InitAddr::Ip(ip)),
+                Err(_) => Err(format!(
+                    "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', 'none'.."
+                )),
             },
-        });
+        };
+        match method {
+            Ok(method) => methods.push(method),
+            Err(cause) => wrong(context, setting, &cause),
+        }
     }
     methods
 }
@@ -501,6 +512,9 @@ pub(super) fn lower(
     let servers = (first..=last).zip(0..).map(|(number, nth)| {
         let mut one = template.clone();
         Arc::make_mut(&mut one.settings).server.id = if own_id == 0 { 0 } else { own_id + nth };
+        if nth > 0 {
+            one.forget_guid();
+        }
         Arc::unwrap_or_clone(one.settings).finish(&format!("{name}{number}"), addr.clone())
     });
     servers.collect()

@@ -49,7 +49,14 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
         "stats refresh" => page.refresh = line.time(0).filter(|time| !time.is_zero()),
         "stats hide-version" => page.hide_version = true,
         "stats show-version" => page.hide_version = false,
-        "stats show-node" => page.show_node = Some(text.to_owned()),
+        "stats show-node" => {
+            page.show_node = Some(text.to_owned());
+            if !text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+                let message = "'stats show-node' invalid node name - should be a stringwith digits(0-9), \
+                               letters(A-Z, a-z), hyphen(-) or underscode(_).";
+                context.alert(Reason::InvalidValue, span_at(line, 0), message);
+            }
+        }
         "stats show-desc" => page.show_desc = Some(joined(line.words(0))),
         "stats show-legends" => page.show_legends = true,
         "stats show-modules" => page.show_modules = true,

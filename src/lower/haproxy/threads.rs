@@ -46,6 +46,11 @@ fn read(text: &str) -> Result<Set, String> {
                     "group-relative thread specification '{part}' is not permitted after a absolute thread range."
                 ));
             }
+            None if relative => {
+                return Err(format!(
+                    "absolute thread specification '{part}' is not permitted after a group-relative thread range."
+                ));
+            }
             None => part,
         };
         let lowest = range(within, most)?;
@@ -81,8 +86,9 @@ pub(super) fn check(setting: &Statement) -> Option<String> {
     if setting.name() == "thread" {
         return read(text).err();
     }
-    let (processes, threads) = text.split_once('/').unwrap_or((text, ""));
-    let wrong = [processes, threads].into_iter().find(|set| range(set, PER_GROUP).is_err())?;
+    let (processes, threads) = text.split_once('/').unwrap_or((text, "all"));
+    let wrong = |set: &&str| set.is_empty() || range(set, PER_GROUP).is_err();
+    let wrong = [processes, threads].into_iter().find(wrong)?;
     Some(format!(
         "'process' : '{wrong}' is not a valid number/range. It supports numbers from 1 to {PER_GROUP}."
     ))
@@ -149,6 +155,32 @@ pub(super) fn cpu_map(context: &mut Context<'_>, line: &Statement) {
         context.alert(Reason::MissingArgument, line.span, message);
     } else if let Some((word, message)) = wrong {
         context.alert(Reason::InvalidValue, word.span, message);
+    } else if which.starts_with("auto:") {
+        let cpus = cpus.iter().flat_map(|word| word.split(',')).map(|text| {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let number = |text: &str| text.parse::<u32>().unwrap_or_default();
+            number(last).abs_diff(number(first)) + 1
+        });
+        let (groups, threads) = (size(group), size(threads.split_once('/').map_or("all", |(_, set)| set)));
+        let cpus: u32 = cpus.sum();
+        if groups != cpus && threads != cpus {
+            let message = "cpu-map : TGROUP/THREAD range and CPU sets must have the same size to be automatically \
+                           bound";
+            context.alert(Reason::Conflict, which.span, message);
+        }
+    }
+}
+
+/// How many a set of 64 names.
+fn size(set: &str) -> u32 {
+    match set {
+        "" | "all" => PER_GROUP,
+        "odd" | "even" => PER_GROUP / 2,
+        _ => {
+            let (first, last) = set.split_once('-').unwrap_or((set, set));
+            let number = |text: &str, other| text.parse::<u32>().unwrap_or(other);
+            number(last, PER_GROUP).abs_diff(number(first, 1)) + 1
+        }
     }
 }
 
@@ -197,11 +229,11 @@ mod tests {
         assert_eq!(read("9-4"), set(&[], 4));
         assert_eq!(read("5-"), set(&[], 5));
         assert_eq!(read("1/odd,2/7-9"), set(&[1, 2], 1));
-        assert_eq!(read("2/7,9"), set(&[2], 7));
         for (wrong, why) in [
             ("1/65", "invalid first thread number '65', permitted range is 1..64"),
             ("33/1", "invalid thread group number '33', permitted range is 1..32"),
             ("1,2/1", "group-relative thread specification '2/1' is not permitted"),
+            ("2/7,9", "absolute thread specification '9' is not permitted"),
             ("foo", "invalid first thread number 'foo'"),
             ("0", "invalid first thread number '0'"),
             ("1-2000", "invalid last thread number '2000', permitted range is 1..1024."),

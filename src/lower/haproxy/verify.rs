@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::{Section, Statement};
+use tandem_parser::haproxy::{Section, Statement, Value};
 use tandem_parser::span::Span;
 
 use super::context::{Context, span_at};
+use super::muxes;
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
 use crate::ir::rules::TcpAction;
@@ -59,6 +60,7 @@ pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Fa
         let becomes_http = becomes_http(config, proxy);
         Arc::make_mut(&mut config.proxies[index]).becomes_http = becomes_http;
         let proxy = &config.proxies[index];
+        muxes::check(context, proxy, fact.section);
         Subject { context, config, proxy, fact, complete }.check();
         http_only(context, Arc::make_mut(&mut config.proxies[index]), fact, complete);
     }
@@ -138,7 +140,31 @@ impl Subject<'_, '_, '_> {
         self.say(Severity::Warning, reason, self.fact.section.span, message);
     }
 
+    /// `filter-sequence` names filters of its proxy.
+    fn filters(&mut self) {
+        let lines = &self.fact.section.statements;
+        let known: Vec<&str> = lines.iter().filter_map(|line| line.name().strip_prefix("filter ")).collect();
+        let mut missing = Vec::new();
+        for line in lines.iter().filter(|line| line.name() == "filter-sequence") {
+            let list = line.text(1).unwrap_or_default();
+            let compresses =
+                |name: &str| matches!(name, "comp-req" | "comp-res") && known.contains(&"compression");
+            let strange = |name: &&str| !(known.contains(name) || compresses(name));
+            missing.extend(list.split(',').find(strange).map(|name| (line, name)));
+        }
+        for (line, name) in missing {
+            let (proxy, direction) = (&self.proxy.name, line.text(0).unwrap_or_default());
+            let message = format!(
+                "{proxy}: error while postparsing {direction} filter-sequence '{name}' : invalid filter name: \
+                 '{name}' is not defined on the proxy"
+            );
+            self.say(Severity::Alert, Reason::UnknownReference, span_at(line, 1), message);
+        }
+    }
+
     fn check(&mut self) {
+        self.filters();
+        self.external_check();
         self.listeners();
         self.backends();
         self.formats();
@@ -252,7 +278,6 @@ impl Subject<'_, '_, '_> {
                 format!("{kind} '{name}' uses {rules} rules without '{option}', so the rules are ignored.");
             self.warn(Reason::Conflict, message);
         }
-        self.external_check();
         self.check_sections();
         self.log_servers();
         let needs_port = |server: &&Server| {
@@ -306,18 +331,15 @@ impl Subject<'_, '_, '_> {
         self.say(Severity::Alert, Reason::InvalidValue, span, message);
     }
 
-    /// Sections whose rules servers are checked by.
+    /// Sections whose rules servers are checked by, where they are checked.
     fn check_sections(&mut self) {
-        let Some(backend) = &self.proxy.backend else { return };
-        let missing = backend.servers.iter().filter_map(|server| {
-            let name = server.check.as_ref()?.section.as_ref()?;
-            (!self.config.healthchecks.contains_key(name)).then_some((server, name))
-        });
-        let missing: Vec<_> = missing
-            .map(|(server, name)| {
-                let text = format!("healthcheck section '{name}' not found for server '{}'.", server.name);
-                (self.server_span(server), text)
-            })
+        let lines = self.fact.section.statements.iter();
+        let settings = lines.filter(|line| line.name().contains("server")).flat_map(|line| &line.args);
+        let named = settings.flat_map(Value::settings).filter(|setting| setting.name() == "healthcheck");
+        let strange = |name: &str| !self.config.healthchecks.contains_key(name);
+        let missing: Vec<_> = named
+            .filter_map(|setting| Some((span_at(setting, 0), setting.text(0).filter(|name| strange(name))?)))
+            .map(|(span, name)| (span, format!("healthcheck section '{name}' not found.")))
             .collect();
         for (span, text) in missing {
             self.say(Severity::Alert, Reason::UnknownReference, span, text);
@@ -326,20 +348,32 @@ impl Subject<'_, '_, '_> {
 
     /// What programs that check need.
     fn external_check(&mut self) {
-        let Some(backend) = &self.proxy.backend else { return };
-        let CheckKind::External(external) = &backend.check.kind else { return };
-        let (name, span) = (&self.proxy.name, self.fact.section.span);
+        let name = &self.proxy.name;
+        let line = |wanted: &str| self.fact.section.statements.iter().find(|line| line.name() == wanted);
+        let own = line("option external-check").or_else(|| line("external-check command"));
+        let span = own.map_or(self.fact.section.span, |line| line.span);
+        let external = self.proxy.backend.as_ref().and_then(|backend| match &backend.check.kind {
+            CheckKind::External(external) => Some(external),
+            _ => None,
+        });
         let mut wrong = Vec::new();
-        if self.config.global.external_check.is_none() {
+        let asked = external.is_some() || line("option external-check").is_some();
+        if asked && self.config.global.external_check.is_none() {
             wrong.push(format!(
                 "Proxy '{name}' : 'option external-check' unable to find required 'global.external-check'."
             ));
         }
-        if external.command.is_empty() {
+        if external.is_some_and(|external| external.command.is_empty()) {
             wrong.push(format!(
                 "Proxy '{name}' : 'option external-check' unable to find required 'external-check command'."
             ));
-        } else if !external.command.starts_with('/') && external.path.is_none() {
+        }
+        // A command without its option is judged, too.
+        let own = line("external-check command").and_then(|line| line.text(0));
+        let own = own.map(|command| (command, line("external-check path").is_some()));
+        let command = external.map(|external| (external.command.as_str(), external.path.is_some())).or(own);
+        if command.is_some_and(|(command, found)| !command.is_empty() && !command.starts_with('/') && !found)
+        {
             wrong.push(format!(
                 "Proxy '{name}': 'external-check command' does not have a leading '/' and 'external-check path' \
                  is not set."
@@ -415,7 +449,10 @@ impl Subject<'_, '_, '_> {
     fn server_span(&self, server: &Server) -> Span {
         let lines = self.fact.section.statements.iter().filter(|line| line.name() == "server");
         let mut lines = lines.filter(|line| line.text(0) == Some(server.name.as_str()));
-        lines.next().map_or(self.fact.section.span, |line| span_at(line, 0))
+        let mut templates = self.fact.section.statements.iter().filter(|line| {
+            line.name() == "server-template" && line.text(0).is_some_and(|name| server.name.starts_with(name))
+        });
+        lines.next().or_else(|| templates.next()).map_or(self.fact.section.span, |line| span_at(line, 0))
     }
 
     fn timeouts(&mut self) {

@@ -205,7 +205,9 @@ impl Language<'_> {
         };
         let (half, has) = match kind {
             TimeoutKind::Client => ("frontend", self.owner.frontend),
-            TimeoutKind::Server | TimeoutKind::Tunnel => ("backend", self.owner.backend),
+            TimeoutKind::Server | TimeoutKind::Tunnel | TimeoutKind::Connect => {
+                ("backend", self.owner.backend)
+            }
             _ => ("", true),
         };
         if !has {

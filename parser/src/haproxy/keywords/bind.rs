@@ -4,7 +4,7 @@ use super::common::*;
 
 const FLAG: &[Arg] = &[];
 const WORD: &[Arg] = &[Arg::Word("value")];
-const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
+pub(super) const VERSION: &[Arg] = &[Arg::Choice(&["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"])];
 const CLEAR: &str = "clients would be spoken to in clear";
 const TLS_DETAIL: &str = "'ssl' itself is refused; without it this has no meaning";
 
@@ -50,7 +50,7 @@ pub const BIND: &[Keyword] = &[
     moot("thread", NONE, WORD, "every thread serves every listener", "threads that listen"),
     moot("shards", NONE, WORD, "sockets are shared as it measures best", "sockets per listener"),
     full("tfo", NONE, FLAG, "TCP fast open"),
-    full("mss", NONE, &[Arg::Int("mss", i32::MIN as i64, 65535)], "largest segment"),
+    full("mss", NONE, &[Arg::Int("mss", -65535, 65535)], "largest segment"),
     full("tcp-ut", NONE, &[MS], "TCP user timeout"),
     full("tcp-ss", NONE, WORD, "keep the packet that opens a connection"),
     full("tcp-md5sig", NONE, WORD, "password that segments are signed with"),
@@ -104,7 +104,6 @@ pub const BIND: &[Keyword] = &[
     tls("no-ca-names", FLAG),
     tls("ktls", &[Arg::Choice(&["on", "off"])]),
     tls("ech", WORD),
-    tls("ocsp-update", WORD),
     tls("force-sslv3", FLAG),
     tls("force-tlsv10", FLAG),
     tls("force-tlsv11", FLAG),

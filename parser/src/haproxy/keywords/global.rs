@@ -53,7 +53,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("hard-stop-after", GLOBAL, &[MS], "longest soft stop"),
     full("master-worker", GLOBAL, &[Arg::Maybe(&Arg::Word("no-exit-on-failure"))], "run under a master"),
     moot("quiet", GLOBAL, FLAG, "use -q", "say nothing at start"),
-    moot("zero-warning", GLOBAL, FLAG, "use -dW", "refuse to start on warnings"),
+    full("zero-warning", GLOBAL, FLAG, "refuse to start on warnings"),
     full(
         "default-path",
         GLOBAL,
@@ -341,7 +341,6 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     inert("lua-prepend-path", GLOBAL, VALUE, "scripts are not run", "where scripts look for modules"),
     // Debugging.
-    moot("debug", GLOBAL, FLAG, "use -d", "debug mode"),
     moot(
         "anonkey",
         GLOBAL,

@@ -45,7 +45,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("log-format", CLIENT_SIDE, FORMAT, "what a log line contains"),
     full("error-log-format", CLIENT_SIDE, FORMAT, "what the log line of a failed connection contains"),
     full("log-format-sd", CLIENT_SIDE, FORMAT, "structured data of RFC 5424 lines"),
-    full("log-steps", CLIENT_SIDE, &[Arg::Word("steps")], "when log lines are written"),
+    full("log-steps", CLIENT_SIDE, &[Arg::Maybe(&Arg::Word("steps"))], "when log lines are written"),
     full("unique-id-format", PROXIES, FORMAT, "what a request's unique id is made of"),
     full("unique-id-header", PROXIES, &[NAME], "header that carries the unique id"),
 ];

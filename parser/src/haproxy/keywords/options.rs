@@ -6,6 +6,10 @@ const FLAG: &[Arg] = &[];
 const CLF: &[Arg] = &[Arg::Maybe(&Arg::Choice(&["clf"]))];
 const REST: &[Arg] = &[Arg::Rest];
 const BOTH: Sections = PROXIES;
+const SMALL_BUFFER: Arg = Arg::Choice(&["queue", "l7-retries", "check"]);
+const SMALL_BUFFERS: &[Arg] =
+    &[Arg::Maybe(&SMALL_BUFFER), Arg::Maybe(&SMALL_BUFFER), Arg::Maybe(&SMALL_BUFFER)];
+const OF_LOG_FORWARD: &str = "'log-forward' sections take log lines, where it has its effect";
 const SPLICE: &str = "the engine decides by itself when to splice";
 
 const FORWARDFOR: &[Keyword] = &[
@@ -22,6 +26,7 @@ const ORIGINALTO: &[Keyword] = &[
 pub(super) const CHECK_USER: &[Keyword] = &[
     full("user", NONE, &[NAME], "user to log in as"),
     full("post-41", NONE, FLAG, "speak protocol 4.1"),
+    full("post-80", NONE, FLAG, "speak the protocol of version 8"),
     full("pre-41", NONE, FLAG, "speak the protocol before 4.1"),
 ];
 
@@ -113,7 +118,21 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "only reads re-arm timers where it matters",
         "timers per direction",
     ),
-    moot("option use-small-buffers", BOTH, REST, "buffers grow as needed", "small buffers"),
+    moot(
+        "option use-small-buffers",
+        SERVER_SIDE,
+        SMALL_BUFFERS,
+        "buffers grow as needed",
+        "where small buffers are used",
+    ),
+    moot("option dont-parse-log", FRONTEND | LISTEN, FLAG, OF_LOG_FORWARD, "pass log lines as they are"),
+    moot(
+        "option assume-rfc6587-ntf",
+        FRONTEND | LISTEN,
+        FLAG,
+        OF_LOG_FORWARD,
+        "log lines end where they end",
+    ),
     // Checks.
     full(
         "option httpchk",

@@ -47,7 +47,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "the section is reported",
         "where to listen",
     ),
-    moot("default-bind", PEERS, REST, "the section is reported", "settings of listeners"),
+    moot(
+        "default-bind",
+        PEERS,
+        &[Arg::Settings(BIND)],
+        "the section is reported",
+        "settings of the listeners that follow",
+    ),
     moot(
         "server",
         PEERS,

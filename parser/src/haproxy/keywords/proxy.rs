@@ -6,6 +6,8 @@ const REST: &[Arg] = &[Arg::Rest];
 const VALUE: &[Arg] = &[Arg::Some("value")];
 const FLAG: &[Arg] = &[];
 const COUNTS: &[Arg] = &[COUNT];
+/// HAProxy takes these lines without their word, too.
+const MAIL_WORD: &[Arg] = &[Arg::Maybe(&Arg::Word("value"))];
 const WORD: &[Arg] = &[Arg::Word("value")];
 
 /// `cookie`.
@@ -122,9 +124,27 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("compression type", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
     moot("compression type-req", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
     moot("compression type-res", PROXIES, VALUE, "'compression algo' is reported", "types to compress"),
-    moot("compression minsize-req", PROXIES, VALUE, "'compression algo' is reported", "smallest request"),
-    moot("compression minsize-res", PROXIES, VALUE, "'compression algo' is reported", "smallest response"),
-    moot("compression direction", PROXIES, VALUE, "'compression algo' is reported", "direction"),
+    moot(
+        "compression minsize-req",
+        PROXIES,
+        &[Arg::Size],
+        "'compression algo' is reported",
+        "smallest request",
+    ),
+    moot(
+        "compression minsize-res",
+        PROXIES,
+        &[Arg::Size],
+        "'compression algo' is reported",
+        "smallest response",
+    ),
+    moot(
+        "compression direction",
+        PROXIES,
+        &[Arg::Choice(&["request", "response", "both"])],
+        "'compression algo' is reported",
+        "what is compressed",
+    ),
     inert("compression offload", PROXIES, FLAG, "servers may compress", "keep servers from compressing"),
     // TCP and mail.
     full("clitcpka-cnt", CLIENT_SIDE, COUNTS, "keep-alive probes"),
@@ -133,9 +153,9 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("srvtcpka-cnt", SERVER_SIDE, COUNTS, "keep-alive probes"),
     full("srvtcpka-idle", SERVER_SIDE, &[SEC], "time before probes"),
     full("srvtcpka-intvl", SERVER_SIDE, &[SEC], "time between probes"),
-    inert("email-alert mailers", PROXIES, WORD, "no mail is sent", "who sends mail"),
-    moot("email-alert from", PROXIES, WORD, "'email-alert mailers' is reported", "sender"),
-    moot("email-alert to", PROXIES, WORD, "'email-alert mailers' is reported", "receiver"),
+    inert("email-alert mailers", PROXIES, MAIL_WORD, "no mail is sent", "who sends mail"),
+    moot("email-alert from", PROXIES, MAIL_WORD, "'email-alert mailers' is reported", "sender"),
+    moot("email-alert to", PROXIES, MAIL_WORD, "'email-alert mailers' is reported", "receiver"),
     moot(
         "email-alert level",
         PROXIES,
@@ -143,13 +163,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "'email-alert mailers' is reported",
         "least severity",
     ),
-    moot("email-alert myhostname", PROXIES, WORD, "'email-alert mailers' is reported", "own name"),
+    moot("email-alert myhostname", PROXIES, MAIL_WORD, "'email-alert mailers' is reported", "own name"),
     full("external-check command", SERVER_SIDE, WORD, "program that checks"),
     full("external-check path", SERVER_SIDE, WORD, "its PATH"),
     refused(
         "ssl-f-use",
         FRONTEND | LISTEN,
-        &[Arg::Some("certificate")],
+        &[Arg::Settings(super::sections::CERTIFICATE)],
         "clients would be spoken to in clear",
         "certificates",
     ),

@@ -4,6 +4,9 @@ use super::common::*;
 
 const REST: &[Arg] = &[Arg::Rest];
 
+/// Where rules could stand: no version took them in `defaults`.
+const RULES: Sections = FRONTEND | LISTEN | BACKEND;
+
 const fn renamed(name: &'static str, sections: Sections, to: &'static str, since: &'static str) -> Keyword {
     Keyword { name, sections, args: REST, effect: Effect::Renamed { to, since }, doc: "older name" }
 }
@@ -27,7 +30,7 @@ const fn header_rule(name: &'static str, to: &'static str) -> Keyword {
     let effect = Effect::Translated { to, since: "2.1" };
     Keyword {
         name,
-        sections: PROXIES,
+        sections: RULES,
         args: REST,
         effect,
         doc: "rule on lines of messages by regular expression",
@@ -54,9 +57,10 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "option accept-unsafe-violations-in-http-response",
         "3.1",
     ),
-    renamed("block", PROXIES, "http-request deny", "2.1"),
-    renamed("reqadd", PROXIES, "http-request add-header", "2.1"),
-    renamed("rspadd", PROXIES, "http-response add-header", "2.1"),
+    renamed("block", RULES, "http-request deny", "2.1"),
+    renamed("reqadd", RULES, "http-request add-header", "2.1"),
+    renamed("rspadd", RULES, "http-response add-header", "2.1"),
+    obsolete("debug", GLOBAL, "2.3", "remove it; '-d' is the option for it"),
     obsolete("nbproc", GLOBAL, "2.5", "remove it; 'nbthread' sets the number of threads"),
     obsolete("bind-process", PROXIES, "2.5", "remove it; every thread serves every proxy"),
     obsolete("grace", PROXIES, "2.1", "remove it"),
@@ -64,10 +68,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     obsolete("option http_proxy", PROXIES, "2.5", "remove it"),
     obsolete("option http-use-htx", PROXIES, "2.1", "remove it"),
     obsolete("option tcpsplice", PROXIES, "1.5", "remove it"),
+    renamed("monitor-net", FRONTEND | LISTEN, "http-request return", "2.3"),
     obsolete(
         "monitor-net",
-        CLIENT_SIDE,
-        "3.3",
+        DEFAULTS,
+        "2.3",
         "use 'http-request return' with a 'src' condition; such clients are treated as any other",
     ),
     obsolete(

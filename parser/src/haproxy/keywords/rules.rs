@@ -20,6 +20,9 @@ pub(super) const TABLE: &[Keyword] = &[
     full("recv-only", NONE, &[], "never send updates"),
 ];
 
+/// `do-log` of `quic-initial`.
+const LOGGED: &[Keyword] = &[full("profile", NONE, &[NAME], "the log profile to use")];
+
 /// `filter trace`.
 const TRACE: &[Keyword] = &[
     full("name", NONE, &[NAME], "what its lines begin with"),
@@ -27,7 +30,7 @@ const TRACE: &[Keyword] = &[
     full("random-parsing", NONE, &[], "parse a random part"),
     full("random-forwarding", NONE, &[], "forward a random part"),
     full("hexdump", NONE, &[], "dump what is forwarded"),
-    full("max-fwd", NONE, &[COUNT], "bytes forwarded at a time"),
+    full("max-fwd", NONE, &[Arg::Word("bytes")], "bytes forwarded at a time"),
 ];
 
 /// `filter spoe`.
@@ -55,7 +58,11 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot(
         "quic-initial",
         CLIENT_SIDE,
-        &[Arg::Some("action")],
+        &[
+            Arg::Choice(&["accept", "dgram-drop", "do-log", "reject", "send-retry"]),
+            Arg::Settings(LOGGED),
+            Arg::Cond,
+        ],
         "QUIC is not spoken",
         "what to do with QUIC packets",
     ),
@@ -101,7 +108,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full(
         "capture cookie",
         FRONTEND | LISTEN,
-        &[NAME, Arg::Choice(&["len"]), Arg::Int("length", 1, i32::MAX as i64)],
+        &[NAME, Arg::Word("len"), Arg::Int("length", 1, i32::MAX as i64)],
         "log a cookie",
     ),
     full(
@@ -146,7 +153,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     inert(
         "filter-sequence",
         FRONTEND | LISTEN | BACKEND,
-        &[Arg::Some("direction and filters")],
+        &[Arg::Choice(&["request", "response"]), Arg::Word("filters")],
         "data passes unfiltered",
         "order of filters",
     ),

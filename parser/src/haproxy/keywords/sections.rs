@@ -2,7 +2,7 @@
 //!
 //! What stands in a section that is reported does nothing on its own, so none of it is reported again.
 
-use super::bind::BIND;
+use super::bind::{BIND, VERSION};
 use super::common::*;
 
 const REST: &[Arg] = &[Arg::Rest];
@@ -31,6 +31,42 @@ const LOAD: &[Keyword] = &[
     of("bits", NONE, &[Arg::Int("bits", 0, i32::MAX as i64)], "length of an RSA key"),
     of("curves", NONE, WORD, "curve of an ECDSA key"),
     of("ktls", NONE, WORD, "TLS in the kernel"),
+];
+
+/// `ssl-f-use`: what a line of a certificate list says, and what `load` does.
+pub(super) const CERTIFICATE: &[Keyword] = &{
+    let mut rows = [LISTED[0]; LISTED.len() + LOAD.len()];
+    let mut at = 0;
+    while at < rows.len() {
+        rows[at] = if at < LOAD.len() { LOAD[at] } else { LISTED[at - LOAD.len()] };
+        at += 1;
+    }
+    rows
+};
+
+/// What a line of a certificate list says of its certificate.
+const LISTED: &[Keyword] = &[
+    of("allow-0rtt", NONE, FLAG, "take early data"),
+    of("alpn", NONE, WORD, "protocols"),
+    of("ca-file", NONE, &[FILE], "who signs clients' certificates"),
+    of("ca-verify-file", NONE, &[FILE], "who signs them, unnamed to clients"),
+    of("ciphers", NONE, WORD, "ciphers"),
+    of("ciphersuites", NONE, WORD, "TLS 1.3 ciphers"),
+    of("client-sigalgs", NONE, WORD, "signatures of clients"),
+    of("crl-file", NONE, &[FILE], "revoked certificates"),
+    of("ecdhe", NONE, WORD, "curve"),
+    of("no-alpn", NONE, FLAG, "no protocols"),
+    of("no-ca-names", NONE, FLAG, "do not name them to clients"),
+    of("npn", NONE, WORD, "protocols"),
+    of("sigalgs", NONE, WORD, "signatures"),
+    of("ssl-min-ver", NONE, VERSION, "oldest version"),
+    of("ssl-max-ver", NONE, VERSION, "newest version"),
+    of(
+        "verify",
+        NONE,
+        &[Arg::Choice(&["none", "optional", "required"])],
+        "whether clients need a certificate",
+    ),
 ];
 
 /// `on` of `log-profile`.

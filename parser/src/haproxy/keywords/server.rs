@@ -77,7 +77,12 @@ pub const SERVER: &[Keyword] = &[
     moot("check-pool-conn-name", NONE, WORD, "checks use their own connections", "pool of checks"),
     moot("check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
     moot("no-check-reuse-pool", NONE, FLAG, "checks use their own connections", "pool of checks"),
-    full("healthcheck", NONE, WORD, "check by a section's rules instead of the backend's"),
+    full(
+        "healthcheck",
+        NONE,
+        &[Arg::Maybe(&Arg::Word("name"))],
+        "check by a section's rules instead of the backend's",
+    ),
     full(
         "init-state",
         NONE,
@@ -95,7 +100,7 @@ pub const SERVER: &[Keyword] = &[
     full("resolve-prefer", NONE, &[Arg::Choice(&["ipv4", "ipv6"])], "preferred family"),
     full("resolve-opts", NONE, &[Arg::Word("options")], "how answers are used"),
     full("resolve-net", NONE, WORD, "preferred networks"),
-    full("init-addr", NONE, &[Arg::Word("methods")], "where the first address comes from"),
+    full("init-addr", NONE, &[Arg::Maybe(&Arg::Word("methods"))], "where the first address comes from"),
     // Connections.
     full("send-proxy", NONE, FLAG, "send a PROXY header"),
     full("no-send-proxy", NONE, FLAG, "do not"),

@@ -89,7 +89,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sized("tune.h1.fe.glitches-threshold", ANY),
     sized("tune.h1.zero-copy-fwd-recv", SWITCH),
     sized("tune.h1.zero-copy-fwd-send", SWITCH),
-    moot("tune.idle-pool.shared", GLOBAL, SWITCH, SELF_SIZED, "threads share idle connections"),
+    moot(
+        "tune.idle-pool.shared",
+        GLOBAL,
+        &[Arg::Choice(&["on", "off", "full"])],
+        SELF_SIZED,
+        "threads share idle connections",
+    ),
     moot("tune.idletimer", GLOBAL, &[MS], SELF_SIZED, "silence after which a stream is idle"),
     sized("tune.listener.default-shards", &[Arg::Choice(&["by-process", "by-thread", "by-group"])]),
     moot(

@@ -119,6 +119,7 @@ pub(super) const SETTINGS: &[(&str, Fault, &str)] = &[
     ("bind/mss", Fault::Range, "'{at}' : expects an MSS with and absolute value between 1 and 65535"),
     ("bind/backlog", Fault::Range, "'{at}' : invalid value {}, must be > 0"),
     ("bind/maxconn", Fault::Range, "'{at}' : invalid value {}, must be >= 0"),
+    ("bind/accept-netscaler-cip", Fault::Range, "'{at}' : invalid value {}, must be >= 0"),
     ("bind/nice", Fault::Range, "'{at}' : invalid value {}, allowed range is -1024..1024"),
     ("server/inter", Fault::Missing, "'{srv}' : 'inter' expects a delay as argument.."),
     ("server/fastinter", Fault::Missing, "'{srv}' : 'fastinter' expects a delay as argument.."),

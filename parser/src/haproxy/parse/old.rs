@@ -61,8 +61,21 @@ impl Parser<'_> {
         let mut modern: Vec<Word> = to.split(' ').map(|word| Word::verbatim(word, words[0].span)).collect();
         if matches!(keyword.name, "reqadd" | "rspadd") {
             modern.extend(header_words(&words[count..]));
+        } else if keyword.name == "monitor-net" {
+            let Some(network) = words.get(count) else {
+                let message = "'monitor-net' expects a network as argument.";
+                return self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message));
+            };
+            let verbatim = |word: &str| Word::verbatim(word, words[0].span);
+            modern.extend(["status", "200", "if", "{", "src"].map(verbatim));
+            modern.extend([network.clone(), verbatim("}")]);
         } else {
             modern.extend_from_slice(&words[count..]);
+        }
+        let bare = !words.get(count).is_some_and(|word| matches!(word.text(), "if" | "unless"));
+        if keyword.name == "block" && bare {
+            let message = "'block' requires either 'if' or 'unless' followed by a condition.";
+            return self.say(Diagnostic::alert(Reason::MissingArgument, words[0].span, message));
         }
         let line = modern.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let message = format!(

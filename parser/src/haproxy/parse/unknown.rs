@@ -82,7 +82,19 @@ impl Parser<'_> {
             _ => "",
         };
         let other_half = keyword.sections & section::LISTEN != 0 && !half.is_empty();
-        let diagnostic = if matches!(name, "retry-on" | "force-be-switch") && other_half {
+        let format_words = words.len() - keywords::word_count(name);
+        let diagnostic = if is_log_format(name) && other_half && format_words != 1 {
+            let message = match format_words {
+                0 => format!("{name} expects an argument."),
+                _ => format!("{name} expects only one argument, don't forget to escape spaces!"),
+            };
+            Diagnostic::alert(Reason::MissingArgument, span, message)
+        } else if NEWER_OPTIONS.contains(&name) && self.old.is_none() && other_half {
+            let message = format!("unknown option '{}'.", name.trim_start_matches("option "));
+            Diagnostic::alert(Reason::NotAllowedHere, span, message)
+        } else if matches!(name, "retry-on" | "force-be-switch" | "be-unpublished" | "hash-preserve-affinity")
+            && other_half
+        {
             let message = format!("'{name}' only available in {half} or listen section");
             Diagnostic::alert(Reason::NotAllowedHere, span, message)
         } else if kind.bit == section::DEFAULTS && keyword.sections & section::LISTEN != 0 {
@@ -125,12 +137,21 @@ impl Parser<'_> {
         let ignored = diagnostic.severity == Severity::Warning;
         self.say(diagnostic);
         // What the other half would do with it is judged all the same, but for the lines that HAProxy reads no further.
-        let unread = name.starts_with("stick ") || matches!(name, "option redispatch" | "log-steps");
+        let unread = name.starts_with("stick ")
+            || matches!(name, "option redispatch" | "option use-small-buffers" | "log-steps");
         if ignored && !unread && !is_log_format(name) {
             self.statement(keyword, modifier, words, false);
         }
     }
 }
+
+/// Options of one half that no version has ignored in the other.
+const NEWER_OPTIONS: &[&str] = &[
+    "option accept-unsafe-violations-in-http-request",
+    "option accept-unsafe-violations-in-http-response",
+    "option http-drop-request-trailers",
+    "option http-drop-response-trailers",
+];
 
 /// The keyword that HAProxy's line names. It compares with the words of all proxies, and with the names of some sections.
 fn said(word: &str, kind: &SectionKind) -> Option<&'static str> {

@@ -362,6 +362,9 @@ fn backend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
 
 fn frontend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
     let Some(name) = a.filled(0) else {
+        if !l.owner.frontend {
+            return a.invalid(l, 0, "a backend has no frontend of its own, so its name is needed");
+        }
         return Some(F::Proxy(ProxyRef::CurrentFrontend, number));
     };
     match l.world.frontend(name) {
