@@ -176,6 +176,26 @@ const COMMANDS: &[&str] = &[
     "set dynamic-cookie-key backend be k",
     "set dynamic-cookie-key backend be",
     "set dynamic-cookie-key backend",
+    // By numbers: of proxies, and of servers.
+    "get weight #4/plain",
+    "get weight be/#2",
+    "set weight #4/#2 7",
+    "get weight be/plain",
+    "get weight #04/plain",
+    "get weight #99/plain",
+    "get weight be/#99",
+    "get weight #/plain",
+    "show servers conn #99",
+    "disable frontend #2",
+    "disable frontend fe",
+    "enable frontend #2",
+    "enable frontend #4",
+    "add server #4/new 127.0.0.1:9 weight 3",
+    "add server #4/ 127.0.0.1:9",
+    "add server /new 127.0.0.1:9",
+    "set server #4/new state maint;del server #4/new",
+    "shutdown sessions server #4/#1",
+    "show stat #99 4 -1",
 ];
 
 /// Where 2.6 does or says something else than 3.4 and later, which ours follows.

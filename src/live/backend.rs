@@ -137,7 +137,11 @@ impl Backend {
     /// The server with this name.
     #[must_use]
     pub fn server_named(&self, name: &str) -> Option<Arc<Server>> {
-        self.servers().iter().find(|s| s.name() == name).cloned()
+        let is_called = |server: &&Arc<Server>| match number(name) {
+            Some(id) => server.ir.id == id,
+            None => server.name() == name,
+        };
+        self.servers().iter().find(is_called).cloned()
     }
 
     /// Servers can join and leave: the algorithm does not compute anything from their number at the start.
@@ -223,7 +227,18 @@ impl View for Sight<'_> {
     }
 }
 
+/// What follows the `#` of a name that is a number.
+fn number(name: &str) -> Option<u32> {
+    name.strip_prefix('#')?.parse().ok()
+}
+
 impl Proxy {
+    /// Whether this is its name, or its number as `#3`.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        number(name).map_or(self.ir.name == name, |id| self.ir.id == id)
+    }
+
     /// Takes a place on the server that the balancing algorithm names.
     ///
     /// `key` is what the algorithm hashes (`balance::key`), `avoid` the server that just failed, `priority` class and

@@ -85,16 +85,19 @@ impl Live {
         self.proxies.written.get(number).cloned().or_else(|| self.proxies().numbered(number).cloned())
     }
 
-    /// The proxy with this name and a backend half.
+    /// The proxy with this name, or number as `#3`, and a backend half.
     #[must_use]
     pub fn backend_named(&self, name: &str) -> Option<Arc<Proxy>> {
+        if name.starts_with('#') {
+            return self.proxies().into_iter().find(|p| p.backend.is_some() && p.is_called(name));
+        }
         self.proxies.backends.load().get(name).cloned()
     }
 
-    /// The proxy with this name and a frontend half.
+    /// The proxy with this name, or number as `#3`, and a frontend half.
     #[must_use]
     pub fn frontend_named(&self, name: &str) -> Option<Arc<Proxy>> {
-        self.proxies().iter().find(|p| p.frontend.is_some() && p.ir.name == name).cloned()
+        self.proxies().into_iter().find(|p| p.frontend.is_some() && p.is_called(name))
     }
 
     /// Adds a backend, which no rule leads to until it is published. Its number for the statistics is the next free one.

@@ -35,7 +35,8 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// The backend of `BACKEND/SERVER` and the server's name.
 fn named<'c>(call: &'c Call<'_>) -> Result<(Arc<Proxy>, &'c str), Reply> {
-    let Some((backend, server)) = call.arg(0).split_once('/') else {
+    let both = |(backend, server): &(&str, &str)| !backend.is_empty() && !server.is_empty();
+    let Some((backend, server)) = call.arg(0).split_once('/').filter(both) else {
         return Err(Reply::error("Require 'backend/server'.\n"));
     };
     let proxy = call.control.live.backend_named(backend);

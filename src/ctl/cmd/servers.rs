@@ -140,7 +140,7 @@ pub(super) fn with_server(
 
 fn with_backends(call: &mut Call<'_>, list: impl Fn(&[Arc<Proxy>]) -> String) -> Reply {
     let name = call.arg(0);
-    let wanted = |p: &&Arc<Proxy>| p.backend.is_some() && (name.is_empty() || p.ir.name == name);
+    let wanted = |p: &&Arc<Proxy>| p.backend.is_some() && (name.is_empty() || p.is_called(name));
     let backends = call.control.live.proxies().iter().filter(wanted).cloned().collect::<Vec<_>>();
     if backends.is_empty() && !name.is_empty() {
         return Reply::error("Can't find backend.\n");

@@ -266,7 +266,7 @@ fn show_errors(call: &mut Call<'_>) -> Reply {
         _ if name.is_empty() => true,
         Some(-1) => true,
         Some(id) => i64::from(proxy.ir.id) == id,
-        None => proxy.ir.name == name,
+        None => proxy.is_called(name),
     };
     let proxies: Vec<_> = live.proxies().into_iter().filter(|proxy| wanted(&proxy)).collect();
     if proxies.is_empty() && !name.is_empty() {

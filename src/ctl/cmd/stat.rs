@@ -61,7 +61,7 @@ fn show_stat(call: &mut Call<'_>) -> Reply {
         let iid = match which.parse::<i64>() {
             Ok(-1) => None,
             Ok(number) => Some(number as u32),
-            Err(_) => match call.control.live.proxies().iter().find(|p| p.ir.name == *which) {
+            Err(_) => match call.control.live.proxies().iter().find(|p| p.is_called(which)) {
                 Some(proxy) => Some(proxy.ir.id),
                 None => return Reply::error("No such proxy.\n"),
             },

@@ -75,7 +75,7 @@ pub(super) fn apply(live: &Live, scope: &[String], body: &str) -> Outcome {
         }
     }
     let shown = |proxy: &Arc<Proxy>| scope.is_empty() || scope.contains(&proxy.ir.name);
-    let proxy = match backend.map(|name| find_backend(live, &name).filter(shown)) {
+    let proxy = match backend.map(|name| live.backend_named(&name).filter(shown)) {
         // Who may not see a backend is not told either that there is none.
         Some(None) if !scope.is_empty() => return Outcome::Denied,
         Some(None) => return Outcome::Invalid,
@@ -99,14 +99,6 @@ pub(super) fn apply(live: &Live, scope: &[String], body: &str) -> Outcome {
         (0, _) => Outcome::Invalid,
         (_, 0) => Outcome::Done,
         _ => Outcome::Partial,
-    }
-}
-
-/// By name, or by number as `#3`.
-fn find_backend(live: &Live, name: &str) -> Option<Arc<Proxy>> {
-    match name.strip_prefix('#').and_then(|id| id.parse::<u32>().ok()) {
-        Some(id) => live.proxies().into_iter().find(|p| p.backend.is_some() && p.ir.id == id),
-        None => live.backend_named(name),
     }
 }
 
