@@ -221,9 +221,7 @@ impl Script {
             CheckKind::Pgsql { user } => Self::protocol(proto::pgsql::steps(user)),
             CheckKind::Redis => Self::protocol(proto::redis::steps()),
             CheckKind::Smtp { hello } => Self::protocol(proto::smtp::steps(hello)),
-            CheckKind::Mysql { user, post_41 } => {
-                Self::protocol(proto::mysql::steps(user.as_deref(), *post_41))
-            }
+            CheckKind::Mysql { user, login } => Self::protocol(proto::mysql::steps(user.as_deref(), *login)),
             CheckKind::Ldap => Self::protocol(proto::ldap::steps()),
             CheckKind::SslHello => Self::protocol(proto::ssl_hello::steps()),
             CheckKind::Spop => Self::protocol(proto::spop::steps()),

@@ -10,7 +10,9 @@ use super::scene::Scene;
 use super::script::Script;
 use super::*;
 use crate::expr::ctx::{Captures, Client, Clock, Ctx, Process, Progress, ProxyView};
-use crate::ir::check::{Check, CheckKind, Connect, Expect, HttpRequest, Matcher, Payload, Port, Step, Text};
+use crate::ir::check::{
+    Check, CheckKind, Connect, Expect, HttpRequest, Matcher, MysqlLogin, Payload, Port, Step, Text,
+};
 use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber, TimeoutName, Value, VarName};
 use crate::ir::server::{OnError, ServerCheck};
 
@@ -184,7 +186,9 @@ fn recorded() -> Vec<(&'static str, Script, Peer, Status, u16, &'static str)> {
     let pg = || script(CheckKind::Pgsql { user: "hap".into() });
     let redis = || script(CheckKind::Redis);
     let smtp = || script(CheckKind::Smtp { hello: "HELO localhost".into() });
-    let my = |user: Option<&str>| script(CheckKind::Mysql { user: user.map(Into::into), post_41: true });
+    let my = |user: Option<&str>| {
+        script(CheckKind::Mysql { user: user.map(Into::into), login: MysqlLogin::Post41 })
+    };
     let ldap = || script(CheckKind::Ldap);
     let ssl = || script(CheckKind::SslHello);
     let plain = || script(CheckKind::Tcp);
@@ -385,7 +389,7 @@ fn requests_look_like_those_of_haproxy() {
     assert_eq!(hello.len(), 5 + 0x79);
     let pg = run(&script(CheckKind::Pgsql { user: "hap".into() }), &Peer::Silent, Subject::default()).1;
     assert_eq!(pg, b"\0\0\0\x12\0\x03\0\0user\0hap\0\0");
-    let my = CheckKind::Mysql { user: Some("hap".into()), post_41: true };
+    let my = CheckKind::Mysql { user: Some("hap".into()), login: MysqlLogin::Post41 };
     let my = run(&script(my), &Peer::Silent, Subject::default()).1;
     assert_eq!(my.len(), 4 + 0x25 + 5);
     assert_eq!(my[..4], [0x25, 0, 0, 1]);

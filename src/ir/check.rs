@@ -6,6 +6,18 @@ use std::path::PathBuf;
 use super::expr::{Expr, LogFormat, VarName};
 use super::regex::Regex;
 
+/// How a check logs in to MySQL.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MysqlLogin {
+    /// As clients before 4.1 did.
+    Pre41,
+    /// As clients from 4.1 on do.
+    #[default]
+    Post41,
+    /// As clients from 8.0 on do, with the name of the way they authenticate.
+    Post80,
+}
+
 /// What is sent and expected once the connection stands.
 #[derive(Clone, Debug, Default)]
 pub enum CheckKind {
@@ -26,12 +38,12 @@ pub enum CheckKind {
         /// `HELO localhost` unless configured.
         hello: String,
     },
-    /// `option mysql-check [user NAME [post-41]]`.
+    /// `option mysql-check [user NAME [post-41|pre-41|post-80]]`.
     Mysql {
         /// Without a user only the greeting is read.
         user: Option<String>,
-        /// Protocol 4.1 and later.
-        post_41: bool,
+        /// How it logs in.
+        login: MysqlLogin,
     },
     /// `option ldap-check`.
     Ldap,

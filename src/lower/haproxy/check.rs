@@ -5,7 +5,7 @@ use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::Statement;
 
 use super::context::Context;
-use crate::ir::check::{Check, CheckKind, External};
+use crate::ir::check::{Check, CheckKind, External, MysqlLogin};
 
 /// What the lines of a section say so far.
 #[derive(Clone, Debug, Default)]
@@ -108,9 +108,14 @@ impl<'t> CheckDraft<'t> {
                 CheckKind::Pgsql { user: user.unwrap_or_default() }
             }
             "option mysql-check" => {
-                // Protocol 4.1 is what a user implies unless `pre-41` is written.
-                let pre_41 = line.settings(0).iter().any(|setting| setting.name() == "pre-41");
-                CheckKind::Mysql { user: user(line), post_41: !pre_41 }
+                let says = |name: &str| line.settings(0).iter().any(|setting| setting.name() == name);
+                let login = match () {
+                    () if says("pre-41") => MysqlLogin::Pre41,
+                    () if says("post-80") => MysqlLogin::Post80,
+                    // What a user implies.
+                    () => MysqlLogin::Post41,
+                };
+                CheckKind::Mysql { user: user(line), login }
             }
             "option redis-check" => CheckKind::Redis,
             "option ldap-check" => CheckKind::Ldap,
