@@ -230,6 +230,8 @@ counters! {
         h1_total_connections: Counter,
         /// HTTP/1 streams ever.
         h1_total_streams: Counter,
+        /// Log lines (`%lc`).
+        lines: Counter,
         /// Bytes of clients that went through a pipe.
         spliced_in: Counter,
         /// Bytes to clients that came through a pipe.

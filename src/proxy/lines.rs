@@ -31,10 +31,15 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
     // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there.
     let soon = if ir.mode == ir::proxy::Mode::Http { LogStep::Response } else { LogStep::Connect };
     if ir.logasap && !short && step == soon {
+        let before = (txn.status, txn.bytes_out);
+        if let Some(head) = &txn.resp {
+            (txn.status, txn.bytes_out) = (head.status(), head.size() as u64);
+        }
         txn.ended = txn.times.data.or(txn.times.connect);
         txn.early = true;
         log(txn, step);
         (txn.ended, txn.early) = (None, false);
+        (txn.status, txn.bytes_out) = before;
         // There is one line.
         txn.log_level = None;
     }
@@ -191,6 +196,9 @@ fn write_with(
         }
     }
     with(|w| w.give_scratch(line));
+    if let Some(frontend) = &proxy.frontend {
+        frontend.counters.lines.inc();
+    }
 }
 
 /// Whether a captured request line is needed for the log.

@@ -1,6 +1,7 @@
 //! The same bytes sent to our proxy and to a real HAProxy, with the same file: what the client gets, what the
 //! server gets and what the log says must be the same. The table is in [`cases`].
 
+mod answers;
 mod cases;
 mod counted;
 mod endings;

@@ -56,7 +56,11 @@ fn run(rules: &[HttpRule], from: usize, dir: Dir, session: &mut dyn Session) -> 
             at = rule + redirect;
             continue;
         }
-        if let Some(verdict) = apply(&rules[rule].action, rule, dir, session, &mut scratch) {
+        // Hints that follow each other without a condition go in one message.
+        let joined = rules
+            .get(rule + 1)
+            .is_some_and(|next| next.cond.is_none() && matches!(next.action, HttpAction::EarlyHint(..)));
+        if let Some(verdict) = apply(&rules[rule].action, (rule, joined), dir, session, &mut scratch) {
             if !verdict.resumes() {
                 session.effect(Effect::LastRule(&rules[rule].place));
             } else {
@@ -76,7 +80,7 @@ fn is_redirect_line(rule: &HttpRule) -> bool {
 /// Does what an action asks. `None`: go on with the next rule.
 fn apply(
     action: &HttpAction,
-    rule: usize,
+    (rule, joined): (usize, bool),
     dir: Dir,
     session: &mut dyn Session,
     scratch: &mut Vec<u8>,
@@ -187,7 +191,7 @@ fn apply(
         }
         HttpAction::NormalizeUri(kind) => {
             if !normalize::apply(*kind, session.request()?) {
-                return Some(Verdict::Deny(reply::error(400)));
+                return Some(Verdict::Malformed);
             }
         }
         HttpAction::SetStatus(status, reason) => {
@@ -204,7 +208,7 @@ fn apply(
         HttpAction::EarlyHint(name, format) => {
             if session.ctx().request.is_some_and(|head| head.version() >= (1, 1)) {
                 let value = text(format, &*session, scratch);
-                session.effect(Effect::EarlyHint(name, value));
+                session.effect(Effect::EarlyHint { name, value, last: !joined });
             }
         }
         HttpAction::StrictMode(strict) => session.effect(Effect::Strict(dir, *strict)),

@@ -95,7 +95,14 @@ pub enum Effect<'a> {
     /// Never repeat this request after a failure.
     DisableL7Retry,
     /// Send `103 Early Hints` with this header.
-    EarlyHint(&'a str, &'a [u8]),
+    EarlyHint {
+        /// Of the field.
+        name: &'a str,
+        /// Of the field.
+        value: &'a [u8],
+        /// There is no other one for the same message.
+        last: bool,
+    },
     /// This rule was final.
     LastRule(&'a crate::ir::Place),
     /// This rule waits.
@@ -158,6 +165,8 @@ pub enum Verdict {
         /// The host.
         host: String,
     },
+    /// It is no request after all: answer with 400 and count it so.
+    Malformed,
     /// An edit found no room in strict mode: answer with an internal error.
     NoRoom,
 }

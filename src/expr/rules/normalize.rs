@@ -71,7 +71,6 @@ fn strip_dotdot(path: &[u8], full: bool) -> Vec<u8> {
             out.pop();
         } else if !full {
             out.push(segment);
-            continue;
         }
         if segments.peek().is_none() {
             out.push(b"");
@@ -113,6 +112,10 @@ fn sort_query(all: &[u8]) -> Vec<u8> {
     let path = uri::until(all, b'?');
     let Some(query) = all.get(path.len() + 1..) else { return all.to_vec() };
     let mut params: Vec<&[u8]> = query.split(|b| *b == b'&').collect();
+    // Nothing follows the last separator.
+    if params.last().is_some_and(|param| param.is_empty()) {
+        params.pop();
+    }
     params.sort_by_key(|p| uri::until(p, b'='));
     [path, b"?", &params.join(&b'&')].concat()
 }

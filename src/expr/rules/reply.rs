@@ -8,11 +8,6 @@ use super::super::fetch::header_values;
 use super::super::{logformat, uri};
 use super::{Answer, AnswerBody};
 
-/// The proxy's own page for a status.
-pub(super) fn error(status: u16) -> Answer {
-    Answer { status, headers: Vec::new(), body: AnswerBody::ErrorPage }
-}
-
 /// What a reply says in this session.
 #[must_use]
 pub fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {

@@ -29,13 +29,15 @@ pub(super) async fn send(
 ) -> Next {
     let is_head = txn.req.method() == b"HEAD";
     txn.status = head.status();
-    // Every answer has a length at least. One without any field is an empty error file: close without a word.
-    if head.is_empty() {
+    // An empty error file: close without a word.
+    if is_silence(&head) {
         return Next::Close;
     }
     txn.resp = Some(std::mem::take(&mut head));
     rules::after_response(txn);
     let Some(mut head) = txn.resp.take() else { return Next::Close };
+    // A page from a file goes out as it is written: one that says no length, or speaks HTTP/1.0, ends with its connection.
+    let keep_alive = keep_alive && head.version() == Version::Http11 && head.get(b"content-length").is_some();
     response::finish(&mut head, client_version(txn), keep_alive);
     let mut out = with(crate::proxy::worker::Worker::take_scratch);
     head.write_to(&mut out);
@@ -138,8 +140,8 @@ fn configured(txn: &Txn, ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)>
     }
     if let Some((_, code, location)) = ir.errorlocs.iter().find(|(s, ..)| *s == status) {
         let mut head = Head::response(*code, error_page::reason(*code).as_bytes());
-        head.add(b"content-length", b"0");
         head.add(b"cache-control", b"no-cache");
+        head.add(b"content-length", b"0");
         head.add(b"location", location.as_bytes());
         return Some((head, Vec::new()));
     }
@@ -147,7 +149,12 @@ fn configured(txn: &Txn, ir: &ir::Proxy, status: u16) -> Option<(Head, Vec<u8>)>
     raw(status, file)
 }
 
-/// Take a whole message from a file apart. An empty one becomes a head without fields.
+/// Is this the head of an empty page?
+pub(super) fn is_silence(head: &Head) -> bool {
+    head.is_empty() && head.reason().is_empty()
+}
+
+/// Take a whole message from a file apart. An empty one becomes a head without a reason and without fields.
 fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
     if message.is_empty() {
         return Some((Head::response(status, b""), Vec::new()));
@@ -157,11 +164,15 @@ fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
         return None;
     };
     head.remove(b"connection");
-    if head.get(b"content-length").is_none() {
-        let len = (message.len() - n).to_string();
-        head.add(b"content-length", len.as_bytes());
-    }
     Some((head, message[n..].to_vec()))
+}
+
+/// What an answer with a page counts as and is logged with: the status that was asked for, though the page may be a
+/// redirection.
+pub(super) fn note_status(txn: &mut Txn, answer: &Answer) {
+    if matches!(answer.body, AnswerBody::ErrorPage) {
+        txn.status = answer.status;
+    }
 }
 
 /// Head and body of a rule's answer.

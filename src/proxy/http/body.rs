@@ -98,6 +98,25 @@ pub(super) fn open(conn: &Conn, txn: &mut Txn, facts: &Facts) -> bool {
     !matches!(look, Look::Malformed)
 }
 
+/// Throws away the body of a request that nobody took any of. False: not all of it is here.
+pub(super) fn skip(conn: &mut Conn, facts: &Facts) -> bool {
+    if facts.body.is_empty() {
+        return true;
+    }
+    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
+    let mut survey = Survey::new(facts.body);
+    let Look::Whole = survey.look(received) else { return false };
+    let length = match facts.body {
+        Body::Length(n) => usize::try_from(n).unwrap_or(usize::MAX),
+        _ => survey.at,
+    };
+    if let Some(buf) = &mut conn.input {
+        buf.consume(length.min(buf.len()));
+    }
+    conn.rest();
+    true
+}
+
 /// Is all of the body's data in the input?
 pub(super) fn is_complete(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
     match facts.body {

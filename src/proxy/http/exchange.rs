@@ -6,7 +6,6 @@ use std::task::Poll;
 
 use super::body::{self, Waited};
 use super::{Next, answer, forward, forwarded, instead, persist, request, room};
-use crate::buf::Buf;
 use crate::expr::Verdict;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::request::{Facts, Refusal, prepare_as};
@@ -18,7 +17,7 @@ use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules;
 use crate::proxy::tcp::{add_times, enter_backend};
-use crate::proxy::txn::{BufferedBody, Txn};
+use crate::proxy::txn::{BodySent, BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
 use crate::proxy::{hold, lines, outbound, service, tcp};
 use crate::sys::clock;
@@ -109,11 +108,11 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
                 Next::Close
             } else {
                 let (head, body) = answer::error(&txn, failure.status);
-                // How much of a body was taken is not known here.
-                let keep = may_keep(conn, &txn, &facts)
-                    && facts.body.is_empty()
-                    && !matches!(failure.status, 400 | 408);
-                answer::send(conn, &mut txn, head, &body, keep).await
+                let keep = !matches!(failure.status, 400 | 408) && keep(conn, &txn, &facts);
+                let next = answer::send(conn, &mut txn, head, &body, keep).await;
+                // The page may have another one.
+                txn.status = failure.status;
+                next
             }
         }
     };
@@ -126,24 +125,16 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     next
 }
 
-/// Could the client's connection carry another request after an answer of the proxy's own?
-pub(super) fn may_keep(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
-    facts.keep_alive
-        && (facts.body.is_empty() || body_is_here(conn, facts))
-        && mode(txn) != HttpConnMode::Close
-        && !txn.live.is_stopping()
-}
-
-/// Is all of the body in the input already? (Chunked bodies are not looked into.)
-fn body_is_here(conn: &Conn, facts: &Facts) -> bool {
-    matches!(facts.body, Body::Length(n) if conn.input.as_ref().map_or(0, Buf::len) as u64 >= n)
-}
-
-/// Throw away the body of a request that was answered without a server.
-fn skip_body(conn: &mut Conn, facts: &Facts) {
-    if let (Body::Length(n), Some(buf)) = (facts.body, &mut conn.input) {
-        buf.consume(usize::try_from(n).unwrap_or(usize::MAX).min(buf.len()));
-        conn.rest();
+/// Could the client's connection carry another request after an answer of the proxy's own? Then what is here of this
+/// one's body is thrown away.
+pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
+    if !facts.keep_alive || mode(txn) == HttpConnMode::Close || txn.live.is_stopping() {
+        return false;
+    }
+    match txn.body_sent {
+        BodySent::All => true,
+        BodySent::Part => false,
+        BodySent::Nothing => body::skip(conn, facts),
     }
 }
 
@@ -321,6 +312,8 @@ async fn request_phase(
                     Waited::Enough | Waited::Left => {}
                     Waited::TimedOut => {
                         txn.waiting_ends();
+                        // The rules are part of what it takes to receive a request.
+                        txn.times.request = None;
                         return Some(Flow::Failed(Failure::new(Who::ClientTimeout, Phase::Request)));
                     }
                     Waited::Malformed => {
@@ -345,14 +338,18 @@ async fn request_phase(
             }
             Verdict::NoRoom => {
                 hold::count_internal(txn);
+                txn.times.request = None;
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request).status(500)));
             }
             Verdict::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
+            Verdict::Malformed => return Some(malformed(conn, txn).await),
             Verdict::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
             Verdict::Answer(a) => {
                 txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
                 let (head, body) = answer::from_rule(txn, &a);
-                return Some(local(conn, txn, facts, head, body).await);
+                let flow = local(conn, txn, facts, head, body).await;
+                answer::note_status(txn, &a);
+                return Some(flow);
             }
             Verdict::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
             Verdict::Reject | Verdict::SilentDrop(_) => {
@@ -415,11 +412,20 @@ async fn local(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: 
     if let Some(fe) = &txn.fe.frontend {
         fe.counters.intercepted.inc();
     }
-    let keep = may_keep(conn, txn, facts);
-    if keep {
-        skip_body(conn, facts);
-    }
+    let keep = keep(conn, txn, facts);
     Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+/// A request that a rule found to be none.
+async fn malformed(conn: &mut Conn, txn: &mut Txn) -> Flow {
+    if let Some(fe) = &txn.fe.frontend {
+        fe.counters.ereq.inc();
+    }
+    conn.listener.counters.ereq.inc();
+    txn.times.request = None;
+    txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
+    let (head, body) = answer::error(txn, 400);
+    Flow::Done(answer::send(conn, txn, head, &body, false).await)
 }
 
 fn count_denied(conn: &Conn, proxy: &Proxy) {
@@ -443,11 +449,10 @@ async fn deny(
     count_denied(conn, proxy);
     txn.failure = Failure { who: Who::Proxy, phase, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, answer);
-    let keep = may_keep(conn, txn, facts) && !matches!(answer.status, 400 | 408);
-    if keep {
-        skip_body(conn, facts);
-    }
-    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+    let keep = !matches!(answer.status, 400 | 408) && keep(conn, txn, facts);
+    let next = answer::send(conn, txn, head, &body, keep).await;
+    answer::note_status(txn, answer);
+    Flow::Done(next)
 }
 
 async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>, answer: &Answer) -> Flow {
@@ -471,8 +476,7 @@ async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy
 
 async fn early_hints(conn: &mut Conn, txn: &mut Txn) {
     let hints = std::mem::take(&mut txn.early_hints);
-    let message = [b"HTTP/1.1 103 Early Hints\r\n", hints.as_slice(), b"\r\n"].concat();
-    answer::write(conn, txn, &message).await;
+    answer::write(conn, txn, &hints).await;
 }
 
 /// Answer what never became a request.
@@ -489,12 +493,18 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
     conn.listener.counters.ereq.inc();
     let message = if answer::has_configured(txn, failure.status) {
         let (mut head, body) = answer::error(txn, failure.status);
+        if answer::is_silence(&head) {
+            // An empty page: not a word.
+            return;
+        }
         head.set(b"connection", b"close");
         [head.to_bytes(), body].concat()
     } else {
         error_page::raw(failure.status)
     };
     answer::write(conn, txn, &message).await;
+    // Nobody counts an answer to what was no request.
+    txn.bytes_out = 0;
 }
 
 /// Counters and the log line.

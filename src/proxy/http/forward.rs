@@ -19,7 +19,7 @@ use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::{Counted, Kept};
 use crate::proxy::pump::Pump;
 use crate::proxy::stream::Stream;
-use crate::proxy::txn::Txn;
+use crate::proxy::txn::{BodySent, Txn};
 use crate::proxy::worker::{Conn, Own, with};
 use crate::sys::clock;
 
@@ -99,7 +99,7 @@ pub(super) async fn run(
         // A kept connection that the server had closed meanwhile says nothing about the server.
         let stale = requests > 0 && loss == Loss::Empty;
         if stale && replayable && Facts::is_idempotent(txn.req.method()) {
-            restore(conn, replay.as_deref());
+            restore(conn, txn, replay.as_deref());
             plan.reuse = false;
             plan.wanted = Some(server.clone());
             txn.server = None;
@@ -116,7 +116,7 @@ pub(super) async fn run(
                 Loss::Status => true,
             };
         if asked {
-            restore(conn, replay.as_deref());
+            restore(conn, txn, replay.as_deref());
             outbound::retry(conn, txn, plan, &server, false).await;
             continue;
         }
@@ -159,7 +159,8 @@ fn replay_of(conn: &Conn, facts: &Facts, wanted: bool) -> Option<Vec<u8>> {
 }
 
 /// Put the body back in front of what the client sent behind it.
-fn restore(conn: &mut Conn, body: Option<&[u8]>) {
+fn restore(conn: &mut Conn, txn: &mut Txn, body: Option<&[u8]>) {
+    txn.body_sent = BodySent::Nothing;
     let Some(body) = body.filter(|b| !b.is_empty()) else { return };
     conn.input.get_or_insert_with(|| with(|w| w.bufs.take())).unshift(body);
 }

@@ -1,6 +1,6 @@
 //! What is sent in place of a server's response, and what is remembered of it.
 
-use super::exchange::{Flow, may_keep};
+use super::exchange::{Flow, keep};
 use super::{Next, answer};
 use crate::expr::Answer;
 use crate::expr::Verdict;
@@ -58,8 +58,10 @@ async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Wh
     }
     txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, a);
-    let keep = facts.body.is_empty() && may_keep(conn, txn, facts);
-    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+    let keep = keep(conn, txn, facts);
+    let next = answer::send(conn, txn, head, &body, keep).await;
+    answer::note_status(txn, a);
+    Flow::Done(next)
 }
 
 /// `capture response header`.

@@ -36,8 +36,10 @@ pub(super) async fn response(
         *server_in = txn.resp_payload.take();
         txn.apply_tags(conn);
         match outcome {
-            // What looks a host up stands in request rules only.
-            Verdict::Continue | Verdict::Wait { .. } | Verdict::Resolve { .. } => return None,
+            // What looks a host up, or judges targets, stands in request rules only.
+            Verdict::Continue | Verdict::Wait { .. } | Verdict::Resolve { .. } | Verdict::Malformed => {
+                return None;
+            }
             Verdict::WaitForBody { time, at_least, .. } => {
                 let waited = body::gather(body, io, server_in, &mut conn.deadline, at_least, Some(time));
                 if waited.await == Waited::TimedOut {

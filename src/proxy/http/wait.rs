@@ -13,7 +13,7 @@ use crate::proxy::outbound;
 use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::shape::Step;
 use crate::proxy::stream::Stream;
-use crate::proxy::txn::Txn;
+use crate::proxy::txn::{BodySent, Txn};
 use crate::proxy::worker::{Conn, fill_large, with};
 use crate::sys::clock;
 
@@ -125,6 +125,7 @@ pub(super) async fn wait_head(
     })
     .await;
     txn.shape = shape;
+    txn.body_sent = if x.upload.is_read() { BodySent::All } else { BodySent::Part };
     txn.bytes_in = txn.head_len + x.upload.data;
     txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     result

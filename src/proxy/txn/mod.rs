@@ -98,6 +98,7 @@ pub(super) struct Txn {
     /// A backend was chosen and counts this session.
     pub(super) entered: bool,
     pub(super) early_hints: Vec<u8>,
+    pub(super) body_sent: BodySent,
     /// The final rule that was evaluated last.
     last_rule: Option<Box<ir::Place>>,
     /// The rule that waits.
@@ -162,6 +163,17 @@ pub(super) struct Tags {
     pub(super) client: (Option<u8>, Option<u32>),
     /// Of packets to the server.
     pub(super) server: (Option<u8>, Option<u32>),
+}
+
+/// How much of a request's body was taken out of the client's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodySent {
+    /// None of it.
+    Nothing,
+    /// Not all of it.
+    Part,
+    /// All.
+    All,
 }
 
 /// What is known of the body of a request whose beginning is in the payload.
@@ -248,6 +260,7 @@ impl Txn {
             server_reusable: false,
             entered: false,
             early_hints: Vec::new(),
+            body_sent: BodySent::Nothing,
             last_rule: None,
             waiting: None,
             server_status: 0,

@@ -110,7 +110,7 @@ impl Session for Txn {
                 reused: self.server_reused,
                 max_retries: self.max_retries(),
                 request_counter: self.request_number,
-                log_counter: 0,
+                log_counter: self.fe.frontend.as_ref().map_or(0, |fe| fe.counters.lines.get()),
                 last_rule: self.last_rule.as_deref(),
                 waiting: self.waiting.as_deref(),
                 server_status: self.server_status,
@@ -182,11 +182,14 @@ impl Session for Txn {
                 } = value;
             }
             Effect::DisableL7Retry => self.retry_allowed = false,
-            Effect::EarlyHint(name, value) => {
+            Effect::EarlyHint { name, value, last } => {
+                if self.early_hints.is_empty() || self.early_hints.ends_with(b"\r\n\r\n") {
+                    self.early_hints.extend_from_slice(b"HTTP/1.1 103 Early Hints\r\n");
+                }
                 self.early_hints.extend(name.bytes().map(|b| b.to_ascii_lowercase()));
                 self.early_hints.extend_from_slice(b": ");
                 self.early_hints.extend_from_slice(value);
-                self.early_hints.extend_from_slice(b"\r\n");
+                self.early_hints.extend_from_slice(if last { b"\r\n\r\n" } else { b"\r\n" });
             }
             // The others are hints about sockets and queues that
             // the loader refuses or warns about until they exist here.
