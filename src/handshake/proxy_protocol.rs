@@ -154,6 +154,8 @@ fn crc32c(bytes: &[u8]) -> u32 {
 /// Puts extensions behind a version 2 header; `checksum` adds the one that protects them all.
 #[must_use]
 pub fn with_tlvs(mut header: Vec<u8>, tlvs: &[Tlv], checksum: bool) -> Vec<u8> {
+    // Behind its type and length.
+    let at = header.len() + 3;
     let mut push = |kind: u8, value: &[u8]| {
         // What does not fit into the header's 16 bits of length is left out.
         let Ok(len) = u16::try_from(value.len()) else { return };
@@ -163,16 +165,16 @@ pub fn with_tlvs(mut header: Vec<u8>, tlvs: &[Tlv], checksum: bool) -> Vec<u8> {
             header.extend_from_slice(value);
         }
     };
-    tlvs.iter().for_each(|(kind, value)| push(*kind, value));
+    // In the order in which HAProxy writes them.
     if checksum {
         push(TLV_CRC32C, &[0; 4]);
     }
+    tlvs.iter().for_each(|(kind, value)| push(*kind, value));
     let len = (header.len() - 16) as u16;
     header[14..16].copy_from_slice(&len.to_be_bytes());
     if checksum {
         let sum = crc32c(&header).to_be_bytes();
-        let at = header.len() - 4;
-        header[at..].copy_from_slice(&sum);
+        header[at..at + 4].copy_from_slice(&sum);
     }
     header
 }

@@ -58,6 +58,9 @@ async fn read_proxy_line(conn: &mut Conn) -> Result<(), Broken> {
                     Ok(Some(header)) => {
                         buf.consume(header.len);
                         if let Some((src, dst)) = header.addresses {
+                            // `fc_src` and `fc_dst` stay what they were.
+                            let own = (conn.src, conn.dst);
+                            conn.extra().fc.get_or_insert(own);
                             conn.src = Some(unmap(src));
                             conn.dst = Some(unmap(dst));
                         }

@@ -464,9 +464,8 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             crate::ir::server::SendProxy::V2 => {
                 let options = server.ir.link.proxy_v2;
                 let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
-                let mut tlvs: Vec<_> =
-                    id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())).into_iter().collect();
-                tlvs.extend(own_tlvs(txn, server));
+                let mut tlvs: Vec<_> = own_tlvs(txn, server).collect();
+                tlvs.extend(id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())));
                 let namespace = txn.client_namespace();
                 tlvs.extend(namespace.map(|name| (proxy_protocol::TLV_NAMESPACE, name.as_bytes().into())));
                 let header = proxy_protocol::v2(addresses);
