@@ -156,7 +156,8 @@ impl Language<'_> {
             Some((_, alias, of_http)) => {
                 // Versions before 3.0 refused it.
                 if *of_http && !self.owner.http {
-                    let message = format!("format variable '{name}' is empty, as it belongs to HTTP mode.");
+                    let message =
+                        format!("format variable '{name}' says nothing of a connection in TCP mode.");
                     self.say(Diagnostic::warning(Reason::NotAllowedHere, word.part(at), message));
                 }
                 self.reads_server_addresses |=

@@ -128,7 +128,7 @@ fn log_formats_are_refused_with_reasons() {
     let mut tcp = language(&machine);
     tcp.owner.http = false;
     assert!(tcp.log_format(&word("%r"), LfUse::Log, Site::Log).is_some());
-    let said = ["Warning: format variable 'r' is empty, as it belongs to HTTP mode."];
+    let said = ["Warning: format variable 'r' says nothing of a connection in TCP mode."];
     assert_eq!(messages(&tcp.finish()), said);
 }
 
