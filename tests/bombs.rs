@@ -138,6 +138,46 @@ fn keepalived() -> Vec<Bomb> {
     ]
 }
 
+/// Files that are none, or have no end: as the configuration, and as what it names.
+fn unreadable(desk: &Desk) -> Vec<String> {
+    let holes = desk.path("holes");
+    std::fs::File::create(&holes).unwrap().set_len(1 << 30).unwrap();
+    let pipe = desk.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let mut files = Vec::new();
+    for (name, path) in [("holes", holes.as_path()), ("pipe", pipe.as_path()), ("zero", "/dev/zero".as_ref())]
+    {
+        files.push(path.display().to_string());
+        for (keyword, line) in [
+            ("acl", format!("acl a src -f {}", path.display())),
+            ("map", format!("http-request set-var(txn.a) path,map({})", path.display())),
+            ("page", format!("errorfile 503 {}", path.display())),
+            ("reply", format!("http-request return content-type text/plain file {}", path.display())),
+        ] {
+            let file = format!("{name}-{keyword}.cfg");
+            desk.file(&file, &format!("{HEAD}    {line}\n"));
+            files.push(file);
+        }
+    }
+    files
+}
+
+#[test]
+fn files_that_are_none_end_with_an_error_in_little_memory() {
+    let desk = Desk::new();
+    let mut wrong = Vec::new();
+    for file in unreadable(&desk) {
+        let limited = format!("ulimit -v {SPACE} -t {TIME}; exec ./tandem check {file}");
+        let answer = Command::new("sh").args(["-c", &limited]).current_dir(desk.path("")).output().unwrap();
+        let said = out(&answer) + &err(&answer);
+        let named = ["File too large", "nobody writes to it"].iter().any(|why| said.contains(why));
+        if answer.status.code() != Some(1) || !named {
+            wrong.push(format!("{file}: {}, {}", answer.status, said.chars().take(600).collect::<String>()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn all_end_with_an_error(kind: &str, bombs: Vec<Bomb>) {
     let desk = Desk::new();
     let mut wrong = Vec::new();

@@ -105,7 +105,7 @@ pub fn prepare(config: Config, settings: &Settings) -> Result<Arc<Live>, Said> {
     let identity = Identity { hostname, tag: global.log_tag.clone(), pid: std::process::id() };
     let logger = Arc::new(Logger::new(identity));
     let live = Live::new(Arc::new(config), logger, 0);
-    let restored = restore::restore(&live, &|path| std::fs::read(path));
+    let restored = restore::restore(&live, &|path| sys::file::read(path));
     for (kind, text) in &restored.messages {
         console::say(*kind, text);
     }

@@ -15,7 +15,7 @@ use crate::log::console::{self, Kind};
 use crate::lower::{self, Loaded, Source, System};
 use crate::process::limits;
 use crate::process::master::Link;
-use crate::sys::clock;
+use crate::sys::{clock, file};
 
 /// Exit code of a configuration without errors that listens nowhere.
 const NO_LISTENER: u8 = 2;
@@ -227,7 +227,7 @@ fn read(paths: &[PathBuf]) -> Result<Vec<Source>, ExitCode> {
     let mut sources = Vec::new();
     for path in paths {
         let found = expand(path).and_then(|files| {
-            files.into_iter().map(|f| std::fs::read(&f).map(|text| (f, text))).collect::<Result<Vec<_>, _>>()
+            files.into_iter().map(|f| file::read(&f).map(|text| (f, text))).collect::<Result<Vec<_>, _>>()
         });
         match found {
             Ok(files) => sources.extend(

@@ -5,6 +5,8 @@ use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::Path;
 
+use crate::sys::file;
+
 /// The machine as a configuration refers to it; bare, but for what an implementation adds.
 pub trait Env {
     /// An environment variable.
@@ -58,7 +60,7 @@ impl Env for System {
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        file::read(path)
     }
 
     fn user(&self, name: &str) -> Option<u32> {

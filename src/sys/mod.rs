@@ -7,6 +7,7 @@ pub mod datagrams;
 pub mod detach;
 pub mod doors;
 pub mod fd;
+pub mod file;
 pub mod fork;
 pub mod inotify;
 pub mod lease;

@@ -17,7 +17,7 @@ use tandem_parser::haproxy::section::{BACKEND, DEFAULTS, FRONTEND, GLOBAL, LISTE
 use tandem_parser::haproxy::{Arg, Effect, Keyword, keywords};
 
 /// Words whose lines are judged otherwise than by HAProxy 2.6, and why.
-const REASONS: &[(&str, &str)] = &[
+pub(super) const REASONS: &[(&str, &str)] = &[
     ("ca-file", TLS),
     ("ca-verify-file", TLS),
     ("ca-ignore-err", TLS),
@@ -80,7 +80,10 @@ pub(super) fn reference() -> Option<PathBuf> {
 pub(super) fn theirs(program: &Path, folder: &Path, text: &str) -> (bool, String) {
     let path = folder.join(format!("{}.cfg", NUMBER.fetch_add(1, Ordering::Relaxed)));
     std::fs::write(&path, text).unwrap();
-    let output = Command::new(program).arg("-c").arg("-f").arg(&path).stdin(Stdio::null()).output().unwrap();
+    // Some keywords make files where the program runs.
+    let mut command = Command::new(program);
+    command.arg("-c").arg("-f").arg(&path).current_dir(folder).stdin(Stdio::null());
+    let output = command.output().unwrap();
     std::fs::remove_file(&path).unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let alerts: Vec<&str> = said.lines().filter(|line| line.starts_with("[ALERT]")).collect();
@@ -109,7 +112,7 @@ fn file(global: &str, defaults: &str, front: &str, back: &str) -> String {
 }
 
 /// A word for an argument, of the kind that its name asks for.
-fn word(arg: &Arg) -> String {
+pub(super) fn word(arg: &Arg) -> String {
     match arg {
         Arg::Word(what) | Arg::Some(what) => match *what {
             "file" | "certificate" => "/dev/null",

@@ -4,6 +4,7 @@ mod differential;
 mod lines;
 mod mistakes;
 mod odd;
+mod registry;
 mod regression;
 mod summary;
 

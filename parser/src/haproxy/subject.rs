@@ -225,8 +225,14 @@ impl<'a> Subject<'a> {
                 _ => error.cause(),
             };
             let own = self.own_because(keyword, (Fault::Address, reason), Some(word), before, &cause);
+            let own = own.map(|own| own.label(error.cause()));
+            if keyword.name == "bind" && word.chars().all(|c| c.is_ascii_digit()) {
+                let all = format!(":{word}");
+                let diagnostic = own.unwrap_or_else(|| self.alert(reason, word.span, &format!(": {cause}")));
+                return diagnostic.help(format!("write '{all}' for every address")).edit(word.span, all);
+            }
             if let Some(own) = own {
-                return own.label(error.cause());
+                return own;
             }
         }
         let fault = match (arg, error) {
@@ -287,7 +293,11 @@ impl<'a> Subject<'a> {
 
     pub(super) fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
         let reason = Reason::UnknownKeyword;
-        let guess = Guess::of(word, table.iter().map(|row| row.name));
+        let mut guess = Guess::of(word, table.iter().map(|row| row.name));
+        let assigned = word.split_once('=').filter(|(name, _)| table.iter().any(|row| row.name == *name));
+        if assigned.is_some() {
+            guess.near = None;
+        }
         let own = self.own(keyword, Fault::Wrong, reason, Some(word), "");
         if let Some(own) = own {
             return Guess { said: None, ..guess }.attach(own, word.span);
@@ -307,7 +317,17 @@ impl<'a> Subject<'a> {
             }
             _ => format!("'{}' : unknown keyword '{word}'{cause}{dot}", self.name),
         };
-        guess.attach(self.plain(reason, word.span, message), word.span)
+        let diagnostic = guess.attach(self.plain(reason, word.span, message), word.span);
+        match assigned {
+            Some((name, value)) => {
+                let apart = format!("{name} {value}");
+                diagnostic.help(format!("write '{apart}'")).edit(word.span, apart)
+            }
+            None if is_server(self.name.line()) && word.chars().all(|c| c.is_ascii_digit()) => {
+                diagnostic.help(format!("a port stands behind its address: ':{word}'"))
+            }
+            None => diagnostic,
+        }
     }
 
     /// Words where nothing may follow.
@@ -327,15 +347,26 @@ impl<'a> Subject<'a> {
             };
             self.alert(reason, span, &cause)
         });
-        let candidates: &[&str] = match keyword.args.last() {
-            Some(Arg::Cond) => &["if", "unless"],
+        let candidates: Vec<&str> = match keyword.args.last() {
+            Some(Arg::Cond) => vec!["if", "unless"],
             Some(Arg::Maybe(Arg::Choice(_))) => {
-                keyword.args.iter().find_map(Arg::choices).unwrap_or_default()
+                keyword.args.iter().filter_map(Arg::choices).flatten().copied().collect()
             }
-            _ => &[],
+            _ => Vec::new(),
         };
-        if let Some(near) = nearest(word, candidates.iter().copied()) {
+        if let Some(near) = nearest(word, candidates) {
             return diagnostic.help(format!("did you mean '{near}'?")).edit(word.span, near);
+        }
+        if let (Some(value), Some(Arg::Time(_)), "us" | "ms" | "s" | "m" | "h" | "d") =
+            (before.last(), keyword.args.last(), word.text())
+        {
+            let (whole, span) = (format!("{value}{word}"), Span { end: word.span.end, ..value.span });
+            return diagnostic
+                .help(format!("write '{whole}': a unit belongs to its number"))
+                .edit(span, whole);
+        }
+        if keyword.name == "default_backend" && matches!(word.text(), "if" | "unless") {
+            return diagnostic.help("'use_backend' takes a condition; the default is for all others");
         }
         match keyword.usage() {
             usage if usage.is_empty() => diagnostic,

@@ -408,7 +408,7 @@ impl<'a> Reader<'a> {
             self.include_problem(true, format!("Some config files missing: \"{pattern}\"."));
             return true;
         }
-        self.report.several_files = true;
+        self.report.several_files |= found.files.iter().any(|file| file.text.is_ok());
         let mut readable = Vec::new();
         for IncludedFile { name, directory, text } in found.files {
             match text {

@@ -18,6 +18,7 @@ use super::print;
 use crate::ir::{Config, vrrp};
 use crate::lower::together::{self, Node, Remark};
 use crate::lower::{self, Source, System};
+use crate::sys::file;
 
 /// What to do with the files.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +70,7 @@ pub(super) fn main(files: &[PathBuf], options: Options) -> ExitCode {
 fn read(paths: &[PathBuf]) -> (Vec<Source>, bool) {
     let mut sources = Vec::new();
     let mut readable = true;
-    let mut one = |path: &Path| match std::fs::read(path) {
+    let mut one = |path: &Path| match file::read(path) {
         Ok(text) => sources.push(Source { name: path.display().to_string(), text }),
         Err(error) => {
             eprintln!("tandem: {}: {error}", path.display());

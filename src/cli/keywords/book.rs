@@ -231,7 +231,7 @@ fn expressions(out: &mut Vec<Entry>) {
             usage: row.usage,
             state: if row.missing.is_some() { State::Refused } else { State::Works },
             reason: row.missing.unwrap_or_default().to_owned(),
-            doc: expr::signature(row.kind, row.name).map(|it| it.types()).unwrap_or_default(),
+            doc: expr::signature(row.kind, row.name).map(|it| it.in_words()).unwrap_or_default(),
         });
     }
     for (name, fetch, method) in expr::criteria() {
@@ -260,7 +260,7 @@ fn expressions(out: &mut Vec<Entry>) {
             usage: String::new(),
             state,
             reason: action.missing.unwrap_or_default().to_owned(),
-            doc: String::new(),
+            doc: action.doc.to_owned(),
         });
     }
     out.push(Entry {

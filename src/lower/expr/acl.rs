@@ -302,7 +302,16 @@ impl Language<'_> {
                     let near = suggest::nearest(name, known).map(str::to_owned);
                     let d =
                         Diagnostic::alert(Reason::UnknownReference, span, format!("no such ACL : '{name}'."));
-                    self.say(near.into_iter().fold(d, |d, near| d.help(format!("did you mean '{near}'?"))));
+                    let help = match (name, near) {
+                        ("and" | "&&" | "AND", _) => {
+                            Some(format!("leave '{name}' out: all that stand beside each other must hold"))
+                        }
+                        (name, _) if name.starts_with('{') || name.ends_with('}') => {
+                            Some("braces are words of their own: '{ path /x }'".to_owned())
+                        }
+                        (_, near) => near.map(|near| format!("did you mean '{near}'?")),
+                    };
+                    self.say(help.into_iter().fold(d, |d, help| d.help(help)));
                     return None;
                 }
             }
@@ -439,7 +448,9 @@ impl Language<'_> {
                 }
                 Err(message) => {
                     let d = Diagnostic::alert(Reason::InvalidValue, pattern.span, format!("{message}."));
-                    self.say(d.label(format!("for '{word}'")));
+                    let d = d.label(format!("for '{word}'"));
+                    let sign = matches!(pattern.text(), "<" | ">" | "<=" | ">=" | "=" | "==");
+                    self.say(if sign { d.help("operators are eq, ge, gt, le and lt") } else { d });
                     return None;
                 }
             }

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use tandem_parser::diagnostic::Reason;
 
 use super::args::Args;
+use super::check::phase;
 use super::{Language, Read};
 use crate::ir::expr::SampleType;
 
@@ -117,10 +118,43 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Its types in a few words.
+    /// What it yields, from what or when, in a few words.
     #[must_use]
-    pub fn types(&self) -> String {
-        if self.input.is_empty() { self.out.to_owned() } else { format!("{} to {}", self.input, self.out) }
+    pub fn in_words(&self) -> String {
+        if !self.input.is_empty() {
+            return format!("{} from {}", spelled(self.out), spelled(self.input));
+        }
+        let any = |bits: u32| self.phases & bits != 0;
+        let request = phase::REQUEST_FE | phase::REQUEST_BE | phase::CONTENT_FE | phase::CONTENT_BE;
+        let response = phase::RESPONSE_FE | phase::RESPONSE_BE | phase::ANSWER_FE | phase::ANSWER_BE;
+        let when = match (any(phase::CONNECTION), any(request), any(response)) {
+            (true, _, true) => "at any time",
+            (true, ..) => "until the request is sent",
+            (_, true, true) => "from the request on",
+            (_, true, false) => "of a request",
+            (_, false, true) => "of a response",
+            _ if any(phase::CHECK) => "in checks",
+            _ if any(phase::LOG) => "in the log",
+            _ => "nowhere yet",
+        };
+        format!("{}, {when}", spelled(self.out))
+    }
+}
+
+/// The type of a sample as a person would name it.
+fn spelled(name: &'static str) -> &'static str {
+    match name {
+        "sint" => "a number",
+        "str" => "a text",
+        "bin" => "bytes",
+        "bool" => "yes or no",
+        "addr" => "an address",
+        "ipv4" => "an IPv4 address",
+        "ipv6" => "an IPv6 address",
+        "meth" => "a method",
+        "any" => "anything",
+        "same" => "the same type",
+        other => other,
     }
 }
 

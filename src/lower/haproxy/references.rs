@@ -11,6 +11,7 @@ use tandem_parser::haproxy::section::{
 use tandem_parser::haproxy::{Section, Sections, Statement, Tree};
 use tandem_parser::lex::Word;
 use tandem_parser::span::Span;
+use tandem_parser::suggest::nearest;
 use tandem_parser::value::{Address, Port};
 
 use super::context::Context;
@@ -100,7 +101,13 @@ fn compression(context: &mut Context<'_>, line: &Statement) {
     for word in line.words(0) {
         if !matches!(word.text(), "identity" | "gzip" | "deflate" | "raw-deflate") {
             let message = format!("'compression' : '{word}' is not a supported algorithm.");
-            context.alert(Reason::InvalidValue, word.span, message);
+            let diagnostic = Diagnostic::alert(Reason::InvalidValue, word.span, message);
+            let near = nearest(word, ["identity", "gzip", "deflate", "raw-deflate"]);
+            context.say(
+                near.into_iter().fold(diagnostic, |d, near| {
+                    d.help(format!("did you mean '{near}'?")).edit(word.span, near)
+                }),
+            );
         }
     }
 }

@@ -29,6 +29,15 @@ pub(super) fn braces(pattern: &str) -> Vec<String> {
     done
 }
 
+/// Whether a pattern that matches nothing has wildcards below a directory that is there: no name is missing then.
+#[must_use]
+pub(super) fn may_match_nothing(pattern: &str, directory: &Path) -> bool {
+    let Some(wild) = pattern.find(['*', '?', '[']) else { return false };
+    let above = pattern[..wild].rsplit_once('/').map_or("", |(above, _)| above);
+    let above = if above.is_empty() && pattern.starts_with('/') { "/" } else { above };
+    directory.join(above).is_dir()
+}
+
 /// Offsets of the first `{`, its `}` and the commas between them at that depth.
 fn first_group(text: &str) -> Option<(usize, usize, Vec<usize>)> {
     let start = text.find('{')?;

@@ -11,6 +11,7 @@ use tandem_parser::keepalived::{IncludeKind, IncludeMatch, IncludedFile};
 use super::env::{Env, FileError, FileInfo, Interface, RouteName};
 use super::glob;
 use crate::ir::vrrp::RunAs;
+use crate::sys::file;
 
 /// This machine.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +165,7 @@ impl Env for System {
             IncludeMatch { wildcards: pattern.contains(['*', '?', '[']), ..IncludeMatch::default() };
         for alternative in glob::braces(pattern) {
             let names = glob::expand(&alternative, Path::new(directory));
-            found.missing |= names.is_empty();
+            found.missing |= names.is_empty() && !glob::may_match_nothing(&alternative, Path::new(directory));
             found.files.extend(names.into_iter().map(|name| included(name, Path::new(directory))));
         }
         found
@@ -177,7 +178,7 @@ fn included(name: String, directory: &Path) -> IncludedFile {
     let parent = path.parent().unwrap_or_else(|| Path::new("/")).display().to_string();
     let text = match std::fs::metadata(&path) {
         Ok(meta) if meta.is_dir() => Err(format!("Configuration file '{name}/' is a directory - skipping")),
-        Ok(meta) if meta.is_file() && meta.mode() & 0o111 == 0 => std::fs::read(&path).map_err(|why| {
+        Ok(meta) if meta.is_file() && meta.mode() & 0o111 == 0 => file::read(&path).map_err(|why| {
             format!("Configuration file '{name}' open problem ({}) - skipping", error(&why).text())
         }),
         _ => Err(format!("Configuration file '{name}' is not a regular non-executable file - skipping")),

@@ -186,6 +186,10 @@ impl<'w> Cursor<'w> {
         };
         let head = if keyword.starts_with("http-") { Head::Close } else { Head::Parsing };
         let diagnostic = Diagnostic::alert(Reason::TooManyArguments, span, message).head(head);
+        // The value of a header ends at the first blank.
+        let valued =
+            matches!(action.text(), "set-header" | "add-header" | "replace-header" | "replace-value");
+        let help = if help.is_empty() && valued { "a value with blanks stands in quotes" } else { help };
         language.say_whole(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
         None
     }
