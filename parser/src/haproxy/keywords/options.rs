@@ -28,7 +28,6 @@ pub(super) const CHECK_USER: &[Keyword] = &[
     full("post-41", NONE, FLAG, "speak protocol 4.1"),
     full("post-80", NONE, FLAG, "speak the protocol of version 8"),
     full("pre-41", NONE, FLAG, "speak the protocol before 4.1"),
-    full("post-80", NONE, FLAG, "speak protocol 8.0"),
 ];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
