@@ -1,5 +1,6 @@
 //! Building and searching the keys of maps ([`crate::ir::table`]).
 
+use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
 
@@ -164,6 +165,9 @@ pub fn networks(entries: &[(Pattern, u32)]) -> NetTable {
             _ => {}
         }
     }
+    // As in the ranges: of equal ones the first.
+    let mut seen = HashSet::new();
+    holes.retain(|(net, mask, _)| seen.insert((*net, *mask)));
     let mut nets = Vec::with_capacity(v4.len() + v6.len());
     let bits = |first: u32, last: u32| (first ^ last).leading_zeros() as u8;
     let (v4, v4_nets) = flatten(v4, &mut nets, bits, |end| end.checked_add(1));
