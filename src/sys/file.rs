@@ -3,17 +3,20 @@
 //! A name in a configuration may be that of anything: a device that never ends, a pipe that nobody writes to, a file of holes.
 //! Where reading such a thing would take all memory or all time, it is refused.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 /// Bytes of a file at the most: more than any list, map or page that is of use.
-pub const MOST: u64 = 128 << 20;
+const MOST: u64 = 1 << 30;
+
+/// Bytes of what is no file, or is hardly one, at the most.
+const MOST_UNSEEN: u64 = 128 << 20;
 
 /// Milliseconds until somebody must have begun to write to a pipe that has a name.
 const PATIENCE: u16 = 5_000;
@@ -21,15 +24,17 @@ const PATIENCE: u16 = 5_000;
 /// Reads a file, a pipe or what else has an end.
 ///
 /// # Errors
-/// As the system gives them; a directory, what is longer than [`MOST`], and a named pipe that nobody writes to.
+/// As the system gives them; a directory, a file of more than 1 GiB, a device, a pipe or a file of holes of more than
+/// 128 MiB, and a named pipe that nobody writes to.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     // Without this flag the call itself waits until somebody writes to a pipe.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let about = file.metadata()?;
     let mut out = Vec::new();
+    let most = if about.is_file() && !is_hollow(&about) { MOST } else { MOST_UNSEEN };
     if about.is_file() {
-        if about.len() > MOST {
+        if about.len() > most {
             return Err(too_large());
         }
         out.reserve_exact(usize::try_from(about.len()).unwrap_or_default() + 1);
@@ -38,15 +43,20 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     // Who writes to a pipe may take his time; a terminal or a log of the kernel has no end to wait for.
     let patience = if about.file_type().is_fifo() { PollTimeout::NONE } else { PATIENCE.into() };
-    fill(&file, &mut out, patience)?;
+    fill(&file, &mut out, most, patience)?;
     Ok(out)
 }
 
-fn fill(mut file: &File, out: &mut Vec<u8>, patience: PollTimeout) -> io::Result<()> {
+/// Much longer than what the disk keeps of it, even if the file system packs what it keeps.
+fn is_hollow(about: &Metadata) -> bool {
+    about.blocks().saturating_mul(512) < about.len() / 16
+}
+
+fn fill(mut file: &File, out: &mut Vec<u8>, most: u64, patience: PollTimeout) -> io::Result<()> {
     loop {
-        let room = (MOST + 1).saturating_sub(out.len() as u64);
+        let room = (most + 1).saturating_sub(out.len() as u64);
         match file.by_ref().take(room).read_to_end(out) {
-            Ok(_) if out.len() as u64 > MOST => return Err(too_large()),
+            Ok(_) if out.len() as u64 > most => return Err(too_large()),
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::WouldBlock => wait(file, patience)?,
             Err(error) => return Err(error),
@@ -86,8 +96,13 @@ mod tests {
         assert!(!read(Path::new("/proc/self/status")).unwrap().is_empty());
         assert_eq!(read(folder.path()).unwrap_err().kind(), ErrorKind::IsADirectory);
         assert_eq!(read(Path::new("/dev/zero")).unwrap_err().kind(), ErrorKind::FileTooLarge);
-        File::create(name("holes")).unwrap().set_len(MOST + 1).unwrap();
-        assert_eq!(read(&name("holes")).unwrap_err().kind(), ErrorKind::FileTooLarge);
+        for (file, length) in [("holes", MOST_UNSEEN + 1), ("more", MOST + 1)] {
+            File::create(name(file)).unwrap().set_len(length).unwrap();
+            assert_eq!(read(&name(file)).unwrap_err().kind(), ErrorKind::FileTooLarge, "{file}");
+        }
+        // A list of many networks is no bomb.
+        std::fs::write(name("long"), vec![b'\n'; MOST_UNSEEN as usize + 1]).unwrap();
+        assert_eq!(read(&name("long")).unwrap().len() as u64, MOST_UNSEEN + 1);
         assert_eq!(read(&name("none")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
