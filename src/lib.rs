@@ -23,7 +23,8 @@
 //!    `full("timeout tarpit", PROXIES, &[MS], "how long a tarpitted client is kept waiting")`. It says where the keyword may
 //!    stand, what its arguments are and what it does here; until it does that, `inert`, `moot` or `refused` with the reason
 //!    instead of `full`. From the row come the parser's types and messages, did-you-mean, `-dK`, `tandem keywords` and the
-//!    README's table (`TANDEM_BLESS=1 cargo test --lib cli::keywords` counts anew).
+//!    README's table (`TANDEM_BLESS=1 cargo test --lib cli::keywords` counts anew), and lines with its arguments, which
+//!    `tests/compat/registry.rs` has HAProxy judge.
 //! 2. **The field**, in [`ir`]: `Timeouts::tarpit`, with its meaning and its default. The family's file below
 //!    `src/lower/haproxy` puts the typed argument there: one arm, `"timeout tarpit" => &mut timeouts.tarpit`.
 //!    What the engine does reads the field and knows no spelling.
