@@ -1,6 +1,6 @@
 //! Names, versions and what `-v` and `-vv` say.
 
-use crate::lower::haproxy::FACTS;
+use crate::lower::haproxy::feature_list;
 use crate::{HAPROXY_VERSION, RELEASE_DATE};
 
 /// This program's own version.
@@ -19,8 +19,7 @@ pub(super) fn short() -> String {
 
 /// `haproxy -vv`: what is built in, truthfully.
 pub(super) fn long() -> String {
-    let features: Vec<String> = FACTS.features.iter().map(|name| format!("+{name}")).collect();
-    let features = features.join(" ");
+    let features = feature_list();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "{}\

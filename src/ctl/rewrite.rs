@@ -90,32 +90,6 @@ pub(super) fn indent(line: &str) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
-/// Whether a line is the first of a section.
-pub(super) fn starts_section(line: &str) -> bool {
-    const SECTIONS: &[&str] = &[
-        "global",
-        "defaults",
-        "frontend",
-        "backend",
-        "listen",
-        "peers",
-        "resolvers",
-        "userlist",
-        "mailers",
-        "program",
-        "cache",
-        "ring",
-        "http-errors",
-        "fcgi-app",
-        "log-forward",
-        "log-profile",
-        "crt-store",
-        "traces",
-        "acme",
-    ];
-    SECTIONS.contains(&keyword(line))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

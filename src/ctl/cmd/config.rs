@@ -16,6 +16,7 @@ use crate::ir::global::Level;
 use crate::ir::reference::{Origin, Reference};
 use crate::ir::{Mode, Place, ServerAddr};
 use crate::live::{Address, FrontendState, Live, Proxy, Server};
+use crate::lower::haproxy::is_section;
 use crate::server::Admin;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -138,7 +139,7 @@ impl File {
         let rest = self.lines.iter().enumerate().skip(head + 1);
         let next = rest
             .into_iter()
-            .find(|(_, line)| rewrite::starts_section(line))
+            .find(|(_, line)| is_section(rewrite::keyword(line)))
             .map_or(self.lines.len(), |(at, _)| at);
         head + 1..next
     }
@@ -491,4 +492,23 @@ fn replace(path: &Path, text: &str) -> std::io::Result<()> {
         // The error to tell is the one that led here.
         let _ = std::fs::remove_file(&temporary);
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_ends_where_any_other_begins() {
+        for next in ["global", "backend", "healthcheck", "namespace_list"] {
+            let text = format!("backend b\n  server s 127.0.0.1:80\n{next} x\n  log global\n");
+            let file = File {
+                path: PathBuf::new(),
+                lines: text.split_inclusive('\n').map(str::to_owned).collect(),
+                changes: BTreeMap::new(),
+                unsaid: Vec::new(),
+            };
+            assert_eq!(file.section(0), 1..2, "{next}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ use crate::ir::expr::{Scope, Value, VarName};
 use crate::ir::global::Level;
 use crate::live::vars;
 use crate::lower::expr::command;
-use crate::lower::haproxy::FACTS;
+use crate::lower::haproxy::feature_list;
 use crate::sys::clock;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -172,8 +172,7 @@ fn show_dev(call: &mut Call<'_>) -> Reply {
     let program = &call.control.program;
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
     let kernel = |what: &str| read(&format!("/proc/sys/kernel/{what}"));
-    let features: Vec<String> = FACTS.features.iter().map(|name| format!("+{name}")).collect();
-    let features = features.join(" ");
+    let features = feature_list();
     let mut out = format!("HAProxy version {}\nFeatures:\n  {features}\nPlatform info:\n", program.version);
     let processors = read("/proc/cpuinfo");
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));

@@ -51,7 +51,7 @@ mod verify;
 use std::sync::{Arc, LazyLock};
 
 use tandem_parser::diagnostic::{self, Diagnostic};
-use tandem_parser::haproxy::{Facts, parse};
+use tandem_parser::haproxy::{Facts, parse, section};
 use tandem_parser::span::Sources;
 
 use self::context::Context;
@@ -68,7 +68,19 @@ pub static FACTS: LazyLock<Facts<'static>> = LazyLock::new(|| Facts {
     features: if signed::works() { FEATURES } else { &FEATURES[1..] },
 });
 
-/// See there.
+/// What is built in, as it is listed for people: `+EPOLL +NS`.
+#[must_use]
+pub fn feature_list() -> String {
+    FACTS.features.iter().map(|name| format!("+{name}")).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a line that begins with this word begins a section.
+#[must_use]
+pub fn is_section(word: &str) -> bool {
+    section::kind_of(word).is_some()
+}
+
+/// See [`FACTS`].
 const VERSION: &str = "3.4.0";
 
 /// What is built in; the first one needs a kernel that can do it, too.

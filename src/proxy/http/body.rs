@@ -235,15 +235,15 @@ pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) ->
         Waited::Enough => Ok(!matches!(facts.body, Body::Chunked) || !was_cut(conn, facts)),
         Waited::Left => Ok(false),
         Waited::TimedOut => {
-            count_late(conn, txn);
+            count_unfinished(conn, txn);
             Err(Failure::new(Who::ClientTimeout, Phase::Request))
         }
         Waited::Malformed => Err(Failure::new(Who::Proxy, Phase::Request)),
     }
 }
 
-/// The client's time was up before its request was whole.
-fn count_late(conn: &Conn, txn: &mut Txn) {
+/// The client's time was up before its request was whole, or a rule found it to be none.
+pub(super) fn count_unfinished(conn: &Conn, txn: &mut Txn) {
     // There never was a whole request.
     txn.times.request = None;
     if let Some(fe) = &txn.fe.frontend {

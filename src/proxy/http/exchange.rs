@@ -418,11 +418,7 @@ async fn local(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: 
 
 /// A request that a rule found to be none.
 async fn malformed(conn: &mut Conn, txn: &mut Txn) -> Flow {
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.ereq.inc();
-    }
-    conn.listener.counters.ereq.inc();
-    txn.times.request = None;
+    body::count_unfinished(conn, txn);
     txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
     let (head, body) = answer::error(txn, 400);
     Flow::Done(answer::send(conn, txn, head, &body, false).await)
