@@ -63,6 +63,8 @@ pub(super) struct Pump {
     pub(super) budget: Option<u64>,
     /// There is more to move than the budget let through.
     starved: bool,
+    /// Return once when the sender has nothing to add to the message, before its end is written.
+    pub(super) pauses: bool,
 }
 
 impl Pump {
@@ -90,6 +92,7 @@ impl Pump {
             after_long: false,
             budget: None,
             starved: false,
+            pauses: false,
         };
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
@@ -123,6 +126,21 @@ impl Pump {
         matches!(self.left, Left::Nothing)
     }
 
+    /// The message and nothing else has been read from the sender; writing it may be left.
+    fn has_all(&self, input: Option<&Buf>) -> bool {
+        match self.left {
+            Left::Nothing => input.is_none(),
+            Left::Length(left) => {
+                let here = match (input, &self.splice) {
+                    (Some(buf), _) => buf.len() - self.prefix,
+                    (None, splice) => splice.as_ref().map_or(0, Splice::held),
+                };
+                here as u64 == left
+            }
+            Left::Chunked(_) | Left::UntilClose => false,
+        }
+    }
+
     /// Give up: what is left of the head and of a body of known length goes out of the input, so that only what
     /// follows the message is there.
     pub(super) fn abandon(&mut self, input: &mut Option<Buf>) {
@@ -153,7 +171,7 @@ impl Pump {
             || self.splice.as_ref().is_some_and(|s| s.held() > 0)
     }
 
-    /// Move what can be moved. Ready when all is done.
+    /// Move what can be moved. Ready when all is done, or once before if it [pauses](Self::pauses).
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -183,6 +201,10 @@ impl Pump {
                 {
                     with(|w| w.bufs.give(buf));
                 }
+            }
+            if self.pauses && self.has_all(input.as_ref()) {
+                self.pauses = false;
+                return Poll::Ready(Ok(()));
             }
             if self.sent < self.out.len() && !(self.hungry && self.more_is_waiting(cx, from, input)) {
                 let n = ready!(to.poll_write(cx, &self.out[self.sent..])).map_err(|_| PumpError::Write)?;
@@ -271,6 +293,9 @@ impl Pump {
                 Poll::Ready(Ok(n @ 1..)) => {
                     self.progress = true;
                     self.bulk = n >= super::tunnel::BULK;
+                    if self.pauses {
+                        return Poll::Ready(Ok(()));
+                    }
                 }
                 Poll::Ready(Ok(_)) if matches!(self.left, Left::UntilClose) => {
                     self.left = Left::Nothing;

@@ -30,7 +30,7 @@ pub(super) enum Stream {
 /// See [`Stream::Fresh`].
 #[derive(Debug)]
 pub(super) struct Fresh {
-    /// Gone only if the poller had no room for it.
+    /// Gone if the poller had no room for it, or others have it.
     io: Option<std::net::TcpStream>,
     /// What could have come has been read: trying to read before waiting would be for nothing.
     quiet: bool,
@@ -51,6 +51,16 @@ impl Stream {
     /// A connection that is being made; non-blocking.
     pub(super) fn connecting(io: std::net::TcpStream) -> Self {
         Stream::Fresh(Fresh { io: Some(io), quiet: true })
+    }
+
+    /// No connection: it has passed into other hands.
+    pub(super) fn gone() -> Self {
+        Stream::Fresh(Fresh { io: None, quiet: true })
+    }
+
+    /// See [`Self::gone`].
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Stream::Fresh(Fresh { io: None, .. }))
     }
 
     /// Known to the poller from now on.

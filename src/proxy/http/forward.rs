@@ -18,7 +18,6 @@ use crate::proxy::lines;
 use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::{Counted, Kept};
 use crate::proxy::pump::Pump;
-use crate::proxy::stream::Stream;
 use crate::proxy::txn::{BodySent, Txn};
 use crate::proxy::worker::{Conn, Own, with};
 use crate::sys::clock;
@@ -55,12 +54,11 @@ pub(super) async fn run(
         || !retry_on.statuses.is_empty();
     let replay = replay_of(conn, facts, l7 || plan.reuse);
     loop {
-        let Upstream { mut io, slot, requests, key, private } =
-            match outbound::establish(conn, txn, plan).await {
-                Ok(upstream) => upstream,
-                Err(failure) if failure.status == 302 => return redirected(conn, txn, failure).await,
-                Err(failure) => return Flow::Failed(failure),
-            };
+        let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
+            Ok(upstream) => upstream,
+            Err(failure) if failure.status == 302 => return redirected(conn, txn, failure).await,
+            Err(failure) => return Flow::Failed(failure),
+        };
         let server = slot.server();
         if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
             txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());
@@ -72,10 +70,13 @@ pub(super) async fn run(
         server.need.note(server.counters.used.inc());
         txn.sockets.1 = Some(io.raw_fd());
         lines::at(txn, LogStep::Connect);
-        let kills = server.kills();
+        let mut kept = Kept { io, requests, key };
+        let pooled = keep_server && !private && !facts.upgrade && is_shared(txn, server);
         let attempt =
-            attempt(conn, txn, facts, &mut io, server, kills, &retry_on.statuses, plan, direct).await;
-        server.counters.used.dec();
+            attempt(conn, txn, facts, &mut kept, server, pooled, &retry_on.statuses, plan, direct).await;
+        if !kept.io.is_gone() {
+            server.counters.used.dec();
+        }
         txn.sockets.1 = None;
         let (failure, loss) = match attempt {
             Attempt::Over(flow) => {
@@ -84,13 +85,13 @@ pub(super) async fn run(
                     conn.extra().bound = true;
                 }
                 let private = private || authenticates;
-                finish_server(conn, txn, facts, slot, Kept { io, requests, key }, keep_server, private);
+                finish_server(conn, txn, facts, slot, kept, keep_server, private);
                 return flow;
             }
             Attempt::Lost(failure, loss) => (failure, loss),
         };
         let server = server.clone();
-        drop(io);
+        drop(kept);
         drop(slot);
         if failure.who == Who::Killed || failure.who == Who::Down || failure.who == Who::Up {
             return Flow::Failed(failure);
@@ -180,24 +181,35 @@ fn finish_server(
     if half.prefer_last_server || private {
         conn.extra().last_server = Some((txn.be.idx, server.clone()));
     }
-    let kept = Kept { requests: kept.requests + 1, ..kept };
-    let pooled = !private && half.http_reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0);
-    let good = keep && txn.server_reusable && !facts.upgrade;
+    let pooled = !private && is_shared(txn, server);
+    let good = keep && txn.server_reusable && !facts.upgrade && !kept.io.is_gone();
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
         let server = Counted::private(server.clone());
         let Kept { io, requests, key } = kept;
-        conn.keep_own(Own { backend, server, io, requests, generation, bond: key });
+        conn.keep_own(Own { backend, server, io, requests: requests + 1, generation, bond: key });
     } else if good {
-        with(|w| w.shared.idle.put(w.index, txn.be.idx, server, kept, clock::now()));
+        share(txn, server, kept);
     } else if txn.be.ir.nolinger {
         kept.io.reset_on_close();
     }
     drop(slot);
 }
 
+/// May connections to `server` serve one client after the other?
+fn is_shared(txn: &Txn, server: &Server) -> bool {
+    let reuse = txn.be.ir.backend.as_ref().map_or(HttpReuse::Never, |half| half.http_reuse);
+    reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0)
+}
+
+/// Leave a connection to whoever has the next request.
+pub(super) fn share(txn: &Txn, server: &Arc<Server>, mut kept: Kept) {
+    kept.requests += 1;
+    with(|w| w.shared.idle.put(w.index, txn.be.idx, server, kept, clock::now()));
+}
+
 /// NTLM and Negotiate: the server takes everything on the connection as the one user's, so it stays the client's own.
-fn authenticates_connection(txn: &Txn) -> bool {
+pub(super) fn authenticates_connection(txn: &Txn) -> bool {
     let Some(resp) = &txn.resp else { return false };
     let name: &[u8] = match resp.status() {
         401 => b"www-authenticate",
@@ -218,9 +230,9 @@ async fn attempt(
     conn: &mut Conn,
     txn: &mut Txn,
     facts: &Facts,
-    io: &mut Stream,
+    kept: &mut Kept,
     server: &Arc<Server>,
-    kills: u64,
+    pooled: bool,
     retry_statuses: &[u16],
     plan: &Plan,
     direct: Option<&Arc<Server>>,
@@ -238,7 +250,8 @@ async fn attempt(
         server_in: None,
         parser: Parser::relaxed(txn.be.ir.accept_unsafe_response),
         seen: false,
-        kills,
+        kills: server.kills(),
+        pooled,
     };
     with(|w| w.give_scratch(head));
     if txn.be.ir.drop_request_trailers {
@@ -246,7 +259,7 @@ async fn attempt(
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
     loop {
-        let waited = wait_head(conn, txn, io, server, &mut x, &mut resp).await;
+        let waited = wait_head(conn, txn, &mut kept.io, server, &mut x, &mut resp).await;
         let outcome = match waited {
             // A rule may have changed the method: the response is framed by what was sent.
             Ok(()) => response::prepare(&mut resp, &Facts { is_head: txn.req.method() == b"HEAD", ..*facts })
@@ -291,6 +304,6 @@ async fn attempt(
         txn.times.data = Some(clock::now());
         resp.settle();
         txn.resp = Some(resp);
-        return Attempt::Over(respond(conn, txn, facts, io, server, x, rf, direct).await);
+        return Attempt::Over(respond(conn, txn, facts, kept, server, x, rf, direct).await);
     }
 }

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::exchange::{Flow, mode};
+use super::forward::{authenticates_connection, share};
 use super::instead::{capture, denied};
 use super::wait::{Exchange, poll_upload};
 use super::{Next, answer, body, judged, persist};
@@ -19,6 +20,7 @@ use crate::log::level;
 use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::lines;
+use crate::proxy::pool::Kept;
 use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::rules;
 use crate::proxy::shape::Step;
@@ -37,14 +39,14 @@ pub(super) async fn respond(
     conn: &mut Conn,
     txn: &mut Txn,
     facts: &Facts,
-    io: &mut Stream,
+    kept: &mut Kept,
     server: &Arc<Server>,
     mut x: Exchange,
     rf: response::Facts,
     direct: Option<&Arc<Server>>,
 ) -> Flow {
     if !txn.be.ir.tcp_response_content.is_empty()
-        && let Err(failure) = judged::content(conn, txn, io, (rf.body, &mut x.server_in)).await
+        && let Err(failure) = judged::content(conn, txn, &mut kept.io, (rf.body, &mut x.server_in)).await
     {
         // Nobody has seen it: it was no response.
         txn.times.data = None;
@@ -54,7 +56,7 @@ pub(super) async fn respond(
     capture(txn);
     txn.server_status = txn.resp.as_ref().map_or(0, |resp| resp.status());
     let received = (rf.body, &mut x.server_in);
-    if let Some(flow) = judged::response(conn, txn, facts, io, server, received).await {
+    if let Some(flow) = judged::response(conn, txn, facts, &mut kept.io, server, received).await {
         return flow;
     }
     if !persist::write(txn, direct) {
@@ -90,7 +92,9 @@ pub(super) async fn respond(
         download.drop_trailers();
     }
     with(|w| w.give_scratch(head));
-    let result = relay(conn, txn, io, server, &mut x, &mut download, tunnel).await;
+    x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);
+    download.pauses = x.pooled;
+    let result = relay(conn, txn, kept, server, &mut x, &mut download, tunnel).await;
     if let Err(failure) = result {
         if failure.status != 0 {
             txn.times.data = None;
@@ -104,11 +108,12 @@ pub(super) async fn respond(
         return Flow::Done(Next::Close);
     }
     if tunnel {
-        return run_tunnel(conn, txn, io, server, x).await;
+        return run_tunnel(conn, txn, &mut kept.io, server, x).await;
     }
     let taken = !unwanted
         || (rf.keep_alive
-            && body::discard(rf.body, io, &mut x.server_in, &mut conn.deadline, txn.limits.server).await);
+            && body::discard(rf.body, &mut kept.io, &mut x.server_in, &mut conn.deadline, txn.limits.server)
+                .await);
     let clean = x.server_in.is_none() && x.upload.is_done() && !x.refused;
     txn.server_reusable = taken && rf.keep_alive && clean && rf.body != Body::UntilClose;
     if let Some(buf) = x.server_in.take() {
@@ -122,7 +127,7 @@ pub(super) async fn respond(
 async fn relay(
     conn: &mut Conn,
     txn: &mut Txn,
-    io: &mut Stream,
+    kept: &mut Kept,
     server: &Arc<Server>,
     x: &mut Exchange,
     download: &mut Pump,
@@ -137,11 +142,21 @@ async fn relay(
     let result = poll_fn(|cx| {
         let step =
             shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, Some(download)));
-        if !tunnel && poll_upload(conn, io, x, cx).is_err() {
+        if !tunnel && poll_upload(conn, &mut kept.io, x, cx).is_err() {
             // The client's request ended badly while its response was on the way.
             return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
         }
-        let downloaded = download.poll(cx, io, &mut x.server_in, &mut conn.io);
+        let mut downloaded = download.poll(cx, &mut kept.io, &mut x.server_in, &mut conn.io);
+        if matches!(downloaded, Poll::Ready(Ok(()))) && !download.is_done() {
+            if x.upload.is_done() && !x.refused {
+                // Before the client has the end of its response: its next request may come to another thread.
+                txn.sockets.1 = None;
+                let io = std::mem::replace(&mut kept.io, Stream::gone());
+                server.counters.used.dec();
+                share(txn, server, Kept { io, ..*kept });
+            }
+            downloaded = download.poll(cx, &mut kept.io, &mut x.server_in, &mut conn.io);
+        }
         let opens = step
             .zip(shape.as_deref_mut())
             .and_then(|(step, shape)| step.end(shape, &x.upload, Some(download)));

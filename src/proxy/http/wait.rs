@@ -41,6 +41,8 @@ pub(super) struct Exchange {
     pub(super) seen: bool,
     /// [`Server::kills`] when it began.
     pub(super) kills: u64,
+    /// The server's connection goes to those that wait for anybody's request as soon as the response has been received.
+    pub(super) pooled: bool,
 }
 
 /// Send the request and read until the head of a response is complete.

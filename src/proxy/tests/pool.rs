@@ -35,6 +35,33 @@ fn threads_take_each_others_idle_connections() {
 }
 
 #[test]
+fn who_has_an_answer_finds_its_connection_idle() {
+    const LONG: usize = 3 << 20;
+    let long = "x".repeat(LONG);
+    for answer in [
+        ok("x"),
+        ok(&long),
+        "HTTP/1.1 204 No\r\n\r\n".to_owned(),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n".to_owned(),
+    ] {
+        let reply = answer.clone();
+        let origin = Origin::new(move |mut c| {
+            while c.request().is_some() {
+                c.reply(&reply);
+            }
+        });
+        let p = with(&origin, " nbthread 3", " http-reuse always\n server s @0");
+        for _ in 0..100 {
+            // Whichever thread it comes to: the one before it may have had no turn since its answer.
+            let got = p.connect().send(GET).bytes(answer.len());
+            assert_eq!(got.first_chunk(), Some(b"HTTP/1.1"));
+        }
+        let what = &answer[9..answer.len().min(60)];
+        assert_eq!(connections(&p), (1, 99), "{what}");
+    }
+}
+
+#[test]
 fn a_connection_is_kept_after_a_long_body() {
     const LONG: usize = 3 << 20;
     let origin = Origin::new(|mut c| {
