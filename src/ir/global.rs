@@ -71,8 +71,8 @@ pub struct Global {
     pub purge_defaults: bool,
     /// `tune.defaults.purge` names `servers`: no server is added from a `default-server`.
     pub purge_default_servers: bool,
-    /// `tune.maxaccept`: connections accepted in a row; default 4.
-    pub maxaccept: Option<u32>,
+    /// `tune.runqueue-depth`: steps of sessions between two looks at the network; `None`: by the number of threads.
+    pub runqueue_depth: Option<u32>,
     /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
     pub header_spellings: std::collections::HashMap<Box<[u8]>, Box<[u8]>>,
     /// `tune.http.maxhdr`, default 101.
@@ -134,7 +134,7 @@ impl Default for Global {
             noreuseport: false,
             purge_defaults: false,
             purge_default_servers: false,
-            maxaccept: None,
+            runqueue_depth: None,
             header_spellings: std::collections::HashMap::new(),
             maxhdr: 101,
             spread_checks_percent: 0,

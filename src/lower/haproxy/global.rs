@@ -276,7 +276,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
         "noreuseport" => global.noreuseport = line.modifier != Modifier::No,
         "tune.defaults.purge" => purge(context, line, global),
-        "tune.maxaccept" => global.maxaccept = line.number(0),
+        "tune.runqueue-depth" => global.runqueue_depth = line.number(0).filter(|steps| *steps > 0),
         "h1-case-adjust" => {
             let (from, to) = (text.unwrap_or_default(), line.text(1).unwrap_or_default());
             spelling(context, line, span_at(line, 1), from, to, global);

@@ -131,7 +131,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     sized("tune.renice.runtime", &[Arg::Int("number", -20, 19)]),
     sized("tune.renice.startup", &[Arg::Int("number", -20, 19)]),
     sized("tune.ring.queues", &[Arg::Int("number", 0, 16)]),
-    sized("tune.runqueue-depth", ANY),
+    tuned("tune.runqueue-depth", ANY, "steps of sessions between two looks at the network"),
     moot("tune.sched.low-latency", GLOBAL, SWITCH, SELF_SIZED, "serve what is late first"),
     sized("tune.sndbuf.backend", POSITIVE),
     sized("tune.sndbuf.client", &[Arg::Size]),
