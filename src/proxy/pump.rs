@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::splice::{self, Splice};
+use super::splice::{self, PIECE, Splice, Turns};
 use super::stream::Stream;
 use super::worker::{fill_large, fill_little, with};
 use crate::buf::Buf;
@@ -55,6 +55,7 @@ pub(super) struct Pump {
     pub(super) progress: bool,
     /// A long body goes through a pipe.
     splice: Option<Splice>,
+    turns: Turns,
     /// There is no pipe for it.
     copies: bool,
     /// A long chunk went through a pipe, and the next one may be as long: of what announces it little is read.
@@ -88,6 +89,7 @@ impl Pump {
             bulk: false,
             progress: false,
             splice: None,
+            turns: Turns::default(),
             copies: false,
             after_long: false,
             budget: None,
@@ -401,7 +403,8 @@ impl Pump {
         to: &mut Stream,
     ) -> Poll<Result<(), PumpError>> {
         let Some(buf) = input.as_mut() else { return Poll::Ready(Ok(())) };
-        let mut limit = buf.len();
+        ready!(self.turns.poll(cx));
+        let mut limit = buf.len().min(PIECE);
         if let Left::Length(n) = self.left {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
@@ -415,6 +418,7 @@ impl Pump {
         let n = written.map_err(|_| PumpError::Write)?;
         buf.consume(n);
         self.moved(n);
+        self.turns.sent(n);
         let head = n.min(self.prefix);
         self.prefix -= head;
         let body = (n - head) as u64;

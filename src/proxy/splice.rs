@@ -18,6 +18,12 @@ pub(super) const WORTH_IT: u64 = 128 * 1024;
 /// Bytes that one pipe holds.
 const SIZE: usize = 1024 * 1024;
 
+/// Bytes that are sent at once: one segment as the stack gives it to the interface, whatever the network's own segments
+/// are (45 of 1,448 bytes, one of the loopback's). Who sends more lets other sessions have a turn in between. A
+/// congestion control that paces (bbr) holds the second segment back, on a timer that costs more than sending; once
+/// the others had their turn it is due.
+pub(super) const PIECE: usize = 65_000;
+
 /// So many pipes the process has at most, unless `maxpipes` says otherwise. Transfers beyond are copied.
 static MOST: AtomicUsize = AtomicUsize::new(256);
 
@@ -92,12 +98,35 @@ fn take() -> Option<Counted> {
     }
 }
 
+/// Lets other sessions have a turn after each piece of a long transfer.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    is_over: bool,
+}
+
+impl Turns {
+    /// Is it this transfer's turn?
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.is_over) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// So many bytes were sent.
+    pub(super) fn sent(&mut self, n: usize) {
+        self.is_over = n >= PIECE;
+    }
+}
+
 /// One direction of a transfer, on its way through a pipe.
 #[derive(Debug)]
 pub(super) struct Splice {
     /// Present until the end.
     pipe: Option<Counted>,
     held: usize,
+    turns: Turns,
 }
 
 /// Which end of the transfer broke.
@@ -112,7 +141,7 @@ pub(super) enum Fault {
 impl Splice {
     /// A transfer, if there is a pipe for it.
     pub(super) fn begin() -> Option<Self> {
-        Some(Self { pipe: Some(take()?), held: 0 })
+        Some(Self { pipe: Some(take()?), held: 0, turns: Turns::default() })
     }
 
     /// Bytes that were read and not yet written.
@@ -134,16 +163,18 @@ impl Splice {
         Poll::Ready(Ok(n))
     }
 
-    /// Write what was taken.
+    /// Write what was taken, a piece at a time.
     pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<Result<usize, Fault>> {
         let Some(pipe) = &self.pipe else { return Poll::Ready(Err(Fault::Write)) };
-        let held = self.held;
-        let n = match ready!(to.poll_write_with(cx, |fd| pipe.0.drain(fd, held))) {
+        ready!(self.turns.poll(cx));
+        let piece = self.held.min(PIECE);
+        let n = match ready!(to.poll_write_with(cx, |fd| pipe.0.drain(fd, piece))) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             other => other,
         };
         let n = n.map_err(|_: io::Error| Fault::Write)?;
         self.held -= n;
+        self.turns.sent(n);
         BYTES.fetch_add(n as u64, Relaxed);
         Poll::Ready(Ok(n))
     }

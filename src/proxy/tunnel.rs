@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::rules;
-use super::splice::{Fault, Splice};
+use super::splice::{Fault, PIECE, Splice, Turns};
 use super::stream::{Side, Stream};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
@@ -32,6 +32,7 @@ struct Half {
     /// Much came at once: what follows goes through a pipe.
     bulk: bool,
     splice: Option<Splice>,
+    turns: Turns,
     /// Bytes that may be moved now; `None`: any number.
     budget: Option<u64>,
     /// There is more to move than that.
@@ -69,7 +70,8 @@ impl Half {
                     self.starved = true;
                     return Poll::Pending;
                 }
-                let most = self.budget.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+                ready!(self.turns.poll(cx));
+                let most = self.budget.map_or(PIECE, |n| usize::try_from(n).unwrap_or(PIECE).min(PIECE));
                 let n = match to.poll_write(cx, &buf.filled()[..buf.len().min(most)]) {
                     Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(other))),
@@ -79,6 +81,7 @@ impl Half {
                     }
                 };
                 buf.consume(n);
+                self.turns.sent(n);
                 self.budget = self.budget.map(|left| left - n as u64);
                 self.bytes += n as u64;
                 self.moved = true;
