@@ -124,7 +124,8 @@ impl Engine {
         let mut handles = Vec::with_capacity(threads);
         for (index, doors) in shares.into_iter().enumerate() {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().event_interval(steps).on_thread_park(crate::log::release).build()?;
+            let runtime =
+                runtime.enable_all().event_interval(steps).on_thread_park(crate::log::release).build()?;
             let shared = shared.clone();
             let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
                 let _held = crate::log::hold();
