@@ -460,21 +460,50 @@ fn cookies_are_found_cut_and_replaced() {
         h.add(b"Cookie", c);
         h
     };
-    let mut h = with(b"a=1; SRV=s1; b=2");
-    assert_eq!(cookie::find(&h, b"SRV"), Some(&b"s1"[..]));
-    assert_eq!(cookie::find(&h, b"SR"), None);
-    cookie::remove(&mut h, b"SRV");
-    assert_eq!(h.get(b"cookie"), Some(&b"a=1; b=2"[..]));
-    let mut only = with(b"SRV=s1");
-    cookie::remove(&mut only, b"SRV");
-    assert_eq!(only.get(b"cookie"), None);
-    let mut prefixed = with(b"x; PHP=s1~abc");
-    cookie::replace(&mut prefixed, b"PHP", b"abc");
-    assert_eq!(prefixed.get(b"cookie"), Some(&b"x; PHP=abc"[..]));
-    let mut resp = Head::response(200, b"OK");
-    resp.add(b"set-cookie", b"PHP=abc; path=/");
-    assert!(cookie::edit_set_cookie(&mut resp, b"PHP", |v| Some([b"s1~", v].concat())));
-    assert_eq!(resp.get(b"set-cookie"), Some(&b"PHP=s1~abc; path=/"[..]));
+    // Before, without SRV, and as its value becomes x; as HAProxy leaves them.
+    let lines: [(&str, Option<&str>, &str); 16] = [
+        ("a=1; SRV=s1; b=2", Some("a=1; b=2"), "a=1; SRV=x; b=2"),
+        ("SRV=s1", None, "SRV=x"),
+        ("SRV=s1; b=2", Some("b=2"), "SRV=x; b=2"),
+        ("a=1;SRV=s1", Some("a=1"), "a=1;SRV=x"),
+        ("a=1 ;SRV=s1;b=2", Some("a=1; b=2"), "a=1 ;SRV=x;b=2"),
+        ("SRV=s1; SRV=s2", None, "SRV=x; SRV=x"),
+        ("SRV=s1, b=2", Some("b=2"), "SRV=x, b=2"),
+        ("SRV  =  s1 ; b = 2", Some("b=2"), "SRV=x ; b=2"),
+        ("SRV=\"s;1\"; b=2", Some("b=2"), "SRV=x; b=2"),
+        ("$Version=1; SRV=s1; $Path=/; b=2", Some("$Version=1; b=2"), "$Version=1; SRV=x; $Path=/; b=2"),
+        ("SRV=; b", Some("b"), "SRV=x; b"),
+        ("SRV", Some("SRV"), "SRV"),
+        (";SRV=s1", None, ";SRV=x"),
+        ("SRV=s1;", None, "SRV=x;"),
+        ("xSRV=s1; SRVx=s1; srv=s1", Some("xSRV=s1; SRVx=s1; srv=s1"), "xSRV=s1; SRVx=s1; srv=s1"),
+        ("", Some(""), ""),
+    ];
+    for (line, without, changed) in lines {
+        let judged = |fate: cookie::Fate| {
+            let mut head = with(line.as_bytes());
+            cookie::each(
+                &mut head,
+                |name, _| if name == b"SRV" { fate.clone() } else { cookie::Fate::Stays },
+            );
+            head.get(b"cookie").map(|line| String::from_utf8_lossy(line).into_owned())
+        };
+        assert_eq!(judged(cookie::Fate::Goes).as_deref(), without, "{line}");
+        assert_eq!(judged(cookie::Fate::Becomes(b"x".to_vec())).as_deref(), Some(changed), "{line}");
+    }
+    for (line, changed) in [
+        ("PHP=abc; path=/", "PHP=x; path=/"),
+        ("PHP = abc ; path = /", "PHP=x ; path = /"),
+        ("PHP", "PHP"),
+        ("a = b; PHP=abc", "a=b; PHP=abc"),
+    ] {
+        let mut resp = Head::response(200, b"OK");
+        resp.add(b"set-cookie", line.as_bytes());
+        cookie::each_set(&mut resp, |name, _| {
+            if name == b"PHP" { cookie::Fate::Becomes(b"x".to_vec()) } else { cookie::Fate::Stays }
+        });
+        assert_eq!(resp.get(b"set-cookie"), Some(changed.as_bytes()), "{line}");
+    }
     assert_eq!(
         cookie::set_cookie(
             "S",
@@ -568,6 +597,7 @@ proptest! {
         }
         let _ = Parser::new().response(&input, &mut head, 101);
         let _ = dechunk(&input, 7);
-        let _: Vec<_> = cookie::pairs(&input).collect();
+        head.add(b"cookie", &input);
+        cookie::each(&mut head, |name, _| if name.len() == 1 { cookie::Fate::Goes } else { cookie::Fate::Stays });
     }
 }

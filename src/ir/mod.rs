@@ -68,6 +68,8 @@ pub struct Config {
     pub userlists: Vec<Userlist>,
     /// An expression looks at the request line as it was received.
     pub reads_request_line: bool,
+    /// An expression looks at what `unique-id-format` makes.
+    pub reads_unique_id: bool,
     /// `set-var` and `set-var-fmt` of the global section, in order.
     pub set_vars: Vec<global::GlobalVar>,
     /// Lists of patterns, which commands may change.

@@ -166,6 +166,15 @@ pub struct Cookie {
     pub dynamic: bool,
 }
 
+/// What a rule says of a client's bond to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PersistRule {
+    /// `force-persist`: it holds although the server is down.
+    Force,
+    /// `ignore-persist`: it counts for nothing.
+    Ignore,
+}
+
 /// `use_backend`.
 #[derive(Clone, Debug)]
 pub struct UseBackend {
@@ -511,10 +520,8 @@ pub struct Backend {
     pub prefer_last_server: bool,
     /// `use-server`.
     pub use_servers: Vec<UseServer>,
-    /// `force-persist`.
-    pub force_persist: Vec<Cond>,
-    /// `ignore-persist`.
-    pub ignore_persist: Vec<Cond>,
+    /// `force-persist` and `ignore-persist` in order: the first that applies counts.
+    pub persist_rules: Vec<(PersistRule, Cond)>,
     /// `unique-id-format` of the requests that checks send.
     pub unique_id_format: Option<Box<LogFormat>>,
     /// `be-unpublished`: at the start, no rule of another section leads here.

@@ -68,6 +68,8 @@ pub enum Pick {
     Slot(Slot),
     /// All places are taken; wait in line.
     Wait(Ticket),
+    /// The server it has to be has no place, nor room for one more in its queue (`maxqueue`).
+    Full(Arc<Server>),
     /// No server is usable (503).
     Nobody,
 }
@@ -294,6 +296,11 @@ impl Proxy {
     }
 
     fn line_up(self: &Arc<Self>, server: Option<Arc<Server>>, priority: (i32, i32)) -> Pick {
+        if let Some(server) = &server
+            && (1..=server.counters.queued.get()).contains(&server.ir.maxqueue)
+        {
+            return Pick::Full(server.clone());
+        }
         let rank = Rank::now(priority);
         let Some(ticket) = Ticket::draw(self.clone(), server.clone(), rank) else { return Pick::Nobody };
         // A place may have come free between the look and the ticket, when nobody was in line to get it.

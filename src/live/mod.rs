@@ -128,7 +128,7 @@ impl Live {
                 })
             })
             .collect();
-        set_fullconn(&config, &proxies);
+        set_fullconn(&proxies);
         set_trackers(&proxies);
         let limits = RateLimits {
             connections: AtomicU32::new(config.global.maxconnrate),
@@ -183,7 +183,7 @@ impl Live {
                 frontend.set_maxconn(maxconn);
             }
         }
-        set_fullconn(&self.config, &self.proxies());
+        set_fullconn(&self.proxies());
     }
 
     /// As many connections or sessions began within the last second as a limit of the process allows.
@@ -248,7 +248,7 @@ impl Proxy {
 }
 
 /// `fullconn` where it is not configured: a tenth of what the frontends that lead to the backend may bring.
-fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
+fn set_fullconn(proxies: &[Arc<Proxy>]) {
     let mut sums = vec![0u64; proxies.len()];
     for proxy in proxies {
         let (Some(half), Some(frontend)) = (&proxy.ir.frontend, &proxy.frontend) else { continue };
@@ -256,8 +256,8 @@ fn set_fullconn(config: &ir::Config, proxies: &[Arc<Proxy>]) {
         for rule in &half.use_backends {
             match &rule.target {
                 ir::proxy::UseBackendTarget::Static(idx) => leads_to.push(idx.0 as usize),
-                // Any backend may be named at run time.
-                ir::proxy::UseBackendTarget::Dynamic(_) => leads_to.extend(0..config.proxies.len()),
+                // What is named at run time is known to nobody now.
+                ir::proxy::UseBackendTarget::Dynamic(_) => {}
             }
         }
         leads_to.sort_unstable();

@@ -1,6 +1,8 @@
 //! Numbers that change while sessions run, as expressions ask for them.
 
-use super::Live;
+use std::sync::Arc;
+
+use super::{Live, Server};
 use crate::ir::ProxyIdx;
 use crate::ir::expr::{ProcessNumber, ProxyNumber, ServerNumber};
 use crate::sys::{clock, profile};
@@ -18,7 +20,12 @@ impl Live {
                 i64::from(if a > 0 { a } else { s })
             })
         };
-        let queued = || be.map_or(0, |b| i64::from(b.counters.queued.get()));
+        let queued = || {
+            be.map_or(0, |b| {
+                let own = |server: &Arc<Server>| i64::from(server.counters.queued.get());
+                i64::from(b.counters.queued.get()) + b.servers().iter().map(own).sum::<i64>()
+            })
+        };
         let free = |with_queues: bool| {
             let Some(be) = be else { return 0 };
             let mut sum = 0;

@@ -43,10 +43,18 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct Inner {
-    waiting: BTreeMap<Place, oneshot::Sender<Slot>>,
+    waiting: BTreeMap<Place, Waiter>,
     next_ticket: u64,
     /// Requests that left it with a place.
     served: u64,
+}
+
+/// One who waits.
+#[derive(Debug)]
+struct Waiter {
+    wake: oneshot::Sender<Slot>,
+    /// [`Inner::served`] when it came.
+    came: u64,
 }
 
 impl Queue {
@@ -62,17 +70,15 @@ impl Queue {
         self.len() == 0
     }
 
-    fn push(&self, rank: Rank) -> (Place, usize, u64, oneshot::Receiver<Slot>) {
+    fn push(&self, rank: Rank) -> (Place, u64, oneshot::Receiver<Slot>) {
         let (wake, woken) = oneshot::channel();
         let mut inner = self.inner.lock();
         let place = (rank, inner.next_ticket);
         inner.next_ticket += 1;
-        // Counting is only dear where somebody with a higher rank waits.
-        let last = inner.waiting.last_key_value().is_none_or(|(other, _)| *other < place);
-        let ahead = if last { inner.waiting.len() } else { inner.waiting.range(..place).count() };
-        inner.waiting.insert(place, wake);
+        let came = inner.served;
+        inner.waiting.insert(place, Waiter { wake, came });
         self.len.store(inner.waiting.len(), SeqCst);
-        (place, ahead, inner.served, woken)
+        (place, came, woken)
     }
 
     fn leave(&self, place: Place) {
@@ -85,12 +91,13 @@ impl Queue {
         self.inner.lock().waiting.first_key_value().map(|((rank, _), _)| *rank)
     }
 
-    fn pop(&self) -> Option<oneshot::Sender<Slot>> {
+    /// The first in line, and how many got a place since it came, itself among them.
+    fn pop(&self) -> Option<(oneshot::Sender<Slot>, u64)> {
         let mut inner = self.inner.lock();
-        inner.served += u64::from(!inner.waiting.is_empty());
-        let first = inner.waiting.pop_first().map(|(_, wake)| wake);
+        let (_, Waiter { wake, came }) = inner.waiting.pop_first()?;
+        inner.served += 1;
         self.len.store(inner.waiting.len(), SeqCst);
-        first
+        Some((wake, inner.served - came))
     }
 
     /// Wakes everybody without a slot: they look for another server.
@@ -110,12 +117,14 @@ pub struct Slot {
     server: Arc<Server>,
     /// The place was given back already.
     released: bool,
+    /// How many got a place in the time that this one was waited for, itself among them.
+    passed: u64,
 }
 
 impl Slot {
     /// A slot that was counted already.
     pub(super) fn counted(proxy: Arc<Proxy>, server: Arc<Server>) -> Self {
-        Self { proxy, server, released: false }
+        Self { proxy, server, released: false, passed: 0 }
     }
 
     /// The backend.
@@ -128,6 +137,12 @@ impl Slot {
     #[must_use]
     pub fn server(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    /// `%sq`, `%bq` of who waited for it.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        u32::try_from(self.passed).unwrap_or(u32::MAX)
     }
 
     /// Gives the place back without looking for the next in line.
@@ -160,14 +175,16 @@ pub(super) fn dequeue(proxy: &Arc<Proxy>, server: &Arc<Server>) -> u32 {
         };
         let (one, other) =
             if general { (&backend.queue, &server.queue) } else { (&server.queue, &backend.queue) };
-        let Some(waiter) = one.pop().or_else(|| other.pop()) else {
+        let Some((waiter, passed)) = one.pop().or_else(|| other.pop()) else {
             proxy.release(server);
             break;
         };
         proxy.conns_changed(server);
         // A waiter that gave up meanwhile hands the slot back. Dropping it would recurse into this function once per
         // such waiter, so the place is given back here and the loop goes on.
-        match waiter.send(Slot::counted(proxy.clone(), server.clone())) {
+        let mut slot = Slot::counted(proxy.clone(), server.clone());
+        slot.passed = passed;
+        match waiter.send(slot) {
             Ok(()) => served += 1,
             Err(mut slot) => slot.give_back(),
         }
@@ -182,9 +199,7 @@ pub struct Ticket {
     /// `None`: the backend's own queue.
     server: Option<Arc<Server>>,
     place: Place,
-    /// How many were ahead when it was drawn.
-    pub ahead: usize,
-    /// [`Inner::served`] at that time.
+    /// [`Inner::served`] when it was drawn.
     served: u64,
     woken: oneshot::Receiver<Slot>,
 }
@@ -193,12 +208,9 @@ impl Ticket {
     pub(super) fn draw(proxy: Arc<Proxy>, server: Option<Arc<Server>>, rank: Rank) -> Option<Self> {
         let backend = proxy.backend.as_ref()?;
         let queue = server.as_ref().map_or(&backend.queue, |s| &s.queue);
-        let (place, ahead, served, woken) = queue.push(rank);
-        backend.counters.queued.inc();
-        if let Some(server) = &server {
-            server.counters.queued.inc();
-        }
-        Some(Self { proxy, server, place, ahead, served, woken })
+        let (place, served, woken) = queue.push(rank);
+        server.as_ref().map_or(&backend.counters.queued, |server| &server.counters.queued).inc();
+        Some(Self { proxy, server, place, served, woken })
     }
 
     /// `%sq`, `%bq` of a request that gives up: one more than got a place meanwhile.
@@ -210,10 +222,10 @@ impl Ticket {
         u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// Waited for one server (persistence) rather than for any.
+    /// The one server that is waited for; `None`: any will do.
     #[must_use]
-    pub fn is_for_server(&self) -> bool {
-        self.server.is_some()
+    pub fn server(&self) -> Option<&Arc<Server>> {
+        self.server.as_ref()
     }
 
     /// Waits for a slot. `None`: the queue was flushed, look for a server again. Bound it with `timeout queue`.
@@ -225,10 +237,11 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let Some(backend) = &self.proxy.backend else { return };
-        self.server.as_ref().map_or(&backend.queue, |s| &s.queue).leave(self.place);
-        backend.counters.queued.dec();
-        if let Some(server) = &self.server {
-            server.counters.queued.dec();
-        }
+        let (queue, queued) = match &self.server {
+            Some(server) => (&server.queue, &server.counters.queued),
+            None => (&backend.queue, &backend.counters.queued),
+        };
+        queue.leave(self.place);
+        queued.dec();
     }
 }

@@ -46,7 +46,7 @@ async fn a_released_place_goes_to_the_first_in_line() {
     let held = slot(b.pick(None, None, (0, 0)));
     let mut first = ticket(b.pick(None, None, (0, 0)));
     let mut second = ticket(b.pick(None, None, (0, 0)));
-    assert_eq!((backend.counters.queued.get(), second.ahead), (2, 1));
+    assert_eq!((backend.counters.queued.get(), second.position()), (2, 1));
     drop(held);
     let got = first.wait().await.expect("the first waiter gets the place");
     assert_eq!(backend.servers()[0].served.get(), 1, "never more than maxconn");
@@ -78,7 +78,7 @@ async fn those_who_wait_for_a_server_look_again_when_it_goes_down() {
     let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let _held = slot(b.pick_server(&s1, (0, 0)));
     let mut waiting = ticket(b.pick_server(&s1, (0, 0)));
-    assert!(waiting.is_for_server());
+    assert!(waiting.server().is_some());
     b.change_server(&s1, |state, now| state.set_op(Op::Stopped, &Cause::Words("test".into()), now));
     assert!(waiting.wait().await.is_none());
     assert_eq!(slot(b.pick(None, None, (0, 0))).server().ir.name, "s2");

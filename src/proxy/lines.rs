@@ -66,7 +66,8 @@ fn trace(txn: &Txn, step: LogStep) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     STREAM.tell(event, about, |_| {
         let src = txn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
-        let server = txn.server.as_ref().map_or(txn.no_server, |server| server.name());
+        let server = txn.server.as_ref().or(txn.awaited.as_ref());
+        let server = server.map_or(txn.no_server, |server| server.name());
         format!(
             "src={src} fe={} be={} srv={server} method={} target={} status={} bytes={}/{} term={}",
             txn.fe.ir.name,

@@ -21,7 +21,7 @@ use crate::expr::ctx::ConnectError;
 use crate::expr::{Ctx, Session as _, eval};
 use crate::handshake::{proxy_protocol, socks4};
 use crate::ir::expr::{Fetch, SampleType, Value};
-use crate::ir::proxy::{HashFunction, Mode};
+use crate::ir::proxy::{HashFunction, Mode, PersistRule};
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
 use crate::sys::{self, clock};
 
@@ -41,8 +41,12 @@ pub(super) struct Upstream {
 /// What decides where to go.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// The server of the persistence cookie or `use-server`.
+    /// The server of the persistence cookie or `use-server`, or the one that is tried once more.
     pub(super) wanted: Option<Arc<Server>>,
+    /// The cookie or a rule named it, and nothing led away from it.
+    pub(super) direct: bool,
+    /// It was waited for before.
+    pub(super) again: bool,
     /// The server of the client's last request (`option prefer-last-server`).
     pub(super) preferred: Option<Arc<Server>>,
     /// An idle connection will do.
@@ -76,7 +80,7 @@ pub(super) fn rdp_server(txn: &Txn) -> Option<Arc<Server>> {
     let persist = txn.be.ir.backend.as_ref()?.persist;
     let found =
         backend.servers().iter().find(|s| matches!(s.address(), Address::Ip(a) if a == wanted)).cloned();
-    found.filter(|s| s.takes_persistent() || persist || super::rules::forces_persistence(txn))
+    found.filter(|s| s.takes_persistent() || persist || txn.persistence == Some(PersistRule::Force))
 }
 
 /// Key of the balancing algorithm for this transaction.
@@ -181,7 +185,9 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                         server.counters.econ.inc();
                         return Err(failure);
                     }
-                    if retry(conn, txn, plan, server, has_room).await {
+                    // Who has been waited for is not waited for again.
+                    let pause = has_room && failure.who == Who::Server;
+                    if retry(conn, txn, plan, server, pause).await {
                         break;
                     }
                     if watches_client(txn) && left_now(conn) {
@@ -200,7 +206,7 @@ fn can_retry(be: &Proxy, plan: &Plan) -> bool {
     plan.left > 0 && be.ir.backend.as_ref().is_some_and(|b| b.retry_on.conn_failure)
 }
 
-/// One more try after a failure on `server`. True: with another server. `pause`: the same server gets a moment.
+/// One more try after a failure on `server`. True: with any server. `pause`: the same server gets a moment.
 pub(super) async fn retry(
     conn: &mut Conn,
     txn: &mut Txn,
@@ -225,22 +231,20 @@ pub(super) async fn retry(
             | crate::ir::proxy::Balance::First
             | crate::ir::proxy::Balance::Random(_)
     );
-    let elsewhere = match ir.redispatch {
-        None => false,
-        Some(every) => {
-            let last = ir.retries as i32 + 1 + every;
-            !server.is_usable()
-                || (every > 0 && tries % every == 0)
-                || (every < 0 && last > 0 && tries % last == 0)
-                || (plan.wanted.is_none() && active > 1 && turns)
-        }
-    };
+    let forced = txn.persistence == Some(PersistRule::Force);
+    let elsewhere = ir.redispatch.filter(|_| !forced).is_some_and(|every| {
+        let last = txn.max_retries.unwrap_or(ir.retries) as i32 + 1 + every;
+        !server.takes_persistent()
+            || (every > 0 && tries % every == 0)
+            || (every < 0 && last > 0 && tries % last == 0)
+            || (!plan.direct && active > 1 && turns)
+    });
     if elsewhere {
-        plan.wanted = None;
+        (plan.wanted, plan.direct, plan.again) = (None, false, false);
         plan.avoid = Some(server.index);
-        return true;
     }
-    if pause {
+    // Where there is no other one, the choice falls on the same again.
+    if pause && (!elsewhere || active <= 1) {
         let delay = txn.limits.connect.unwrap_or(Duration::MAX).min(Duration::from_secs(1));
         conn.deadline.set(Some(clock::now() + delay));
         let watch = watches_client(txn);
@@ -252,7 +256,7 @@ pub(super) async fn retry(
         })
         .await;
     }
-    false
+    elsewhere
 }
 
 /// A new server for the transaction: counted, and as redispatch if it had another one. `balanced`: it is the
@@ -267,9 +271,16 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced:
             return;
         }
         old.counters.sessions.dec();
+    }
+    let awaited = txn.awaited.take().filter(|old| !Arc::ptr_eq(old, server));
+    if let Some(old) = txn.server.as_ref().or(awaited.as_ref()) {
         txn.redispatched = true;
         backend.counters.wredis.inc();
         old.counters.wredis.inc();
+        if txn.cookies[0] == b'V' {
+            // The server it named was of no use.
+            txn.cookies[0] = b'D';
+        }
     }
     server.counters.sessions.inc();
     server.counters.stot.inc();
@@ -288,6 +299,24 @@ fn note_position(txn: &mut Txn, for_server: bool, position: u32) {
     *if for_server { &mut txn.server_queue } else { &mut txn.backend_queue } = position;
 }
 
+/// The algorithm's choice counts though it has no place.
+fn note_choice(txn: &Txn, server: &Server, chosen: bool) {
+    if let Some(backend) = txn.be.backend.as_ref().filter(|_| chosen) {
+        server.counters.lbtot.inc();
+        backend.counters.lbtot.inc();
+    }
+}
+
+/// No place came free in time, or there was none in line.
+fn count_unserved(txn: &Txn) {
+    if let Some(backend) = &txn.be.backend {
+        backend.counters.econ.inc();
+    }
+    if let Some(server) = &txn.awaited {
+        server.counters.econ.inc();
+    }
+}
+
 /// May a client stay with its last server? Not behind more than `max-keep-alive-queue` in line.
 fn may_stay(be: &Proxy, server: &Server) -> bool {
     let most = be.ir.backend.as_ref().and_then(|half| half.max_keep_alive_queue);
@@ -295,19 +324,29 @@ fn may_stay(be: &Proxy, server: &Server) -> bool {
 }
 
 /// A place on a server, after waiting in line if need be; and whether it was the queue that gave it.
-async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot, bool), Failure> {
+async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(Slot, bool), Failure> {
     loop {
         let be = &txn.be;
-        let pick = match &plan.wanted {
+        let named = plan.wanted.as_ref().or(plan.preferred.as_ref().filter(|server| may_stay(be, server)));
+        let chosen = named.is_none();
+        let pick = match named {
             Some(server) => be.pick_server(server, txn.priority),
-            None => match plan.preferred.as_ref().filter(|server| may_stay(be, server)) {
-                Some(server) => be.pick_server(server, txn.priority),
-                None => be.pick(balance_key(txn), plan.avoid, txn.priority),
-            },
+            None => be.pick(balance_key(txn), plan.avoid, txn.priority),
         };
+        if let Pick::Full(server) = &pick {
+            note_choice(txn, server, chosen);
+            let redispatch = be.ir.backend.as_ref().is_some_and(|half| half.redispatch.is_some());
+            if plan.direct && redispatch && txn.persistence != Some(PersistRule::Force) {
+                (plan.wanted, plan.direct) = (None, false);
+                txn.awaited = Some(server.clone());
+                continue;
+            }
+        }
         let mut ticket = match pick {
             Pick::Slot(slot) => {
-                txn.times.queue = Some(clock::now());
+                if !plan.again {
+                    txn.times.queue = Some(clock::now());
+                }
                 return Ok((slot, false));
             }
             Pick::Nobody => {
@@ -316,10 +355,18 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot,
                 }
                 return Err(Failure::new(Who::Server, Phase::Connect));
             }
+            Pick::Full(server) => {
+                txn.awaited = Some(server);
+                count_unserved(txn);
+                return Err(Failure::new(Who::Server, Phase::Queue));
+            }
             Pick::Wait(ticket) => ticket,
         };
-        let for_server = ticket.is_for_server();
-        note_position(txn, for_server, ticket.ahead as u32 + 1);
+        let for_server = ticket.server().is_some();
+        if let Some(server) = ticket.server() {
+            note_choice(txn, server, chosen);
+        }
+        txn.awaited = ticket.server().cloned();
         let watch = watches_client(txn);
         conn.deadline.set(txn.limits.queue.map(|d| clock::now() + d));
         let woken = {
@@ -337,6 +384,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot,
         };
         match woken {
             Ok(Some(slot)) => {
+                note_position(txn, for_server, slot.position());
                 txn.times.queue = Some(clock::now());
                 return Ok((slot, true));
             }
@@ -344,6 +392,9 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &Plan) -> Result<(Slot,
             Err(failure) => {
                 note_position(txn, for_server, ticket.position());
                 txn.times.queue = Some(clock::now());
+                if failure.who == Who::ServerTimeout {
+                    count_unserved(txn);
+                }
                 return Err(failure);
             }
         }

@@ -8,7 +8,7 @@ use crate::expr::{Ctx, Session, Verdict, chain, logformat, rules};
 use crate::ir;
 use crate::ir::expr::{Dir, Scope};
 use crate::ir::log::{LogFormatKind, LogStep};
-use crate::ir::proxy::UseBackendTarget;
+use crate::ir::proxy::{PersistRule, UseBackendTarget};
 use crate::live::{Proxy, Server};
 
 /// Append the log line of the proxy's format.
@@ -120,14 +120,14 @@ pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
     )
 }
 
-/// Is persistence to be forgotten for this request (`ignore-persist`)?
-pub(super) fn ignores_persistence(txn: &Txn) -> bool {
-    any(txn, txn.be.ir.backend.as_ref().map_or(&[], |b| &b.ignore_persist))
-}
-
-/// Does the client stay with its server even if that is down (`force-persist`)?
-pub(super) fn forces_persistence(txn: &Txn) -> bool {
-    any(txn, txn.be.ir.backend.as_ref().map_or(&[], |b| &b.force_persist))
+/// What the backend's rules say of the client's bond to a server.
+pub(super) fn persistence(txn: &Txn) -> Option<PersistRule> {
+    let rules = txn.be.ir.backend.as_ref().map_or(&[][..], |b| &b.persist_rules);
+    if rules.is_empty() {
+        return None;
+    }
+    let ctx = txn.ctx();
+    rules.iter().find(|(_, cond)| eval_cond(cond, &ctx)).map(|(rule, _)| *rule)
 }
 
 fn any(txn: &Txn, conds: &[ir::expr::Cond]) -> bool {

@@ -70,7 +70,8 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     let retries = be.ir.backend.as_ref().map_or(0, |b| b.retries);
     txn.payload = conn.input.take();
     let wanted = rules::use_server(txn).or_else(|| outbound::rdp_server(txn));
-    let mut plan = Plan { wanted, left: txn.max_retries.unwrap_or(retries), ..Plan::default() };
+    let direct = wanted.is_some();
+    let mut plan = Plan { wanted, direct, left: txn.max_retries.unwrap_or(retries), ..Plan::default() };
     let up = outbound::establish(conn, txn, &mut plan).await;
     conn.input = txn.payload.take();
     let Upstream { mut io, slot, .. } = up?;
@@ -99,6 +100,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
 /// Count the session on its backend.
 pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
     txn.set_backend(be);
+    txn.persistence = rules::persistence(txn);
     if let Some(backend) = &txn.be.backend {
         let now = clock::now_ms();
         backend.counters.sessions.inc();

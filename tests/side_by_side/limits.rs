@@ -112,6 +112,8 @@ impl Bench {
         eventually("the proxy to listen", Duration::from_secs(10), || {
             host.reaches(&format!("127.0.0.1:{port}"))
         });
+        // It is bound after the ports.
+        eventually("its socket", Duration::from_secs(10), || UnixStream::connect(&socket).is_ok());
         Self { host, socket, _proxy: proxy }
     }
 

@@ -7,6 +7,8 @@ mod counted;
 mod endings;
 mod limits;
 mod origin;
+mod persistence;
+mod retries;
 mod rules;
 mod samples;
 mod sources;

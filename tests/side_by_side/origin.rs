@@ -263,6 +263,9 @@ fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
                       Set-Cookie: B=2\r\nContent-Length: 2\r\nKeep-Alive: timeout=5\r\n\r\nok"
             .to_owned(),
         "error" => "HTTP/1.1 500 Oh No\r\nContent-Length: 3\r\n\r\nbad".to_owned(),
+        _ if wish.starts_with("status-") => {
+            format!("HTTP/1.1 {} Told\r\nContent-Length: 0\r\n\r\n", &wish["status-".len()..])
+        }
         _ => "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Kind: plain\r\n\r\nhello\n".to_owned(),
     };
     let end = text.find("\r\n\r\n").map_or(text.len(), |at| at + 4);

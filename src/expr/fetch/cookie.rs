@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::http::cookie::{Crumb, crumb};
 use crate::ir::expr::{Dir, Fetch};
 
 use super::super::ctx::{Ctx, Head};
@@ -54,42 +55,17 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some(rest) = self.rest.take() {
-            let rest = rest.trim_ascii_start();
-            let name_end = rest
-                .iter()
-                .position(|b| matches!(b, b'=' | b';') || (!self.is_response && *b == b','))
-                .unwrap_or(rest.len());
-            let name = rest[..name_end].trim_ascii();
-            if rest.get(name_end) != Some(&b'=') {
-                // No value: not a cookie.
-                self.rest = rest.get(name_end + 1..);
-                continue;
-            }
-            let after = &rest[name_end + 1..];
-            let end = value_end(after);
-            self.rest = after.get(end + 1..);
+            let Crumb { name, value, end } = crumb(rest, 0, self.is_response);
+            self.rest = rest.get(end + 1..);
             // `$Version` and its like are attributes of RFC 2109.
-            if name.first() != Some(&b'$') {
-                return Some((name, after[..end].trim_ascii()));
+            if let Some(value) = value
+                && rest.get(name.start) != Some(&b'$')
+            {
+                return Some((&rest[name], &rest[value]));
             }
         }
         None
     }
-}
-
-/// The end of a cookie's value: `;` or `,` outside quotes.
-fn value_end(value: &[u8]) -> usize {
-    let (mut quoted, mut escaped) = (false, false);
-    for (i, b) in value.iter().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b';' | b',' if !quoted => return i,
-            _ => {}
-        }
-    }
-    value.len()
 }
 
 pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {

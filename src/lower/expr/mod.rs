@@ -175,6 +175,8 @@ pub struct Language<'w> {
     in_condition: bool,
     /// Something looks at the request line as it was received.
     pub(in crate::lower) reads_request_line: bool,
+    /// Something looks at the number of the request.
+    pub(in crate::lower) reads_unique_id: bool,
     /// Capture slots there will be once every line is read, request and response.
     pub(in crate::lower) capture_totals: (usize, usize),
     /// Something looks at the connection to the server.
@@ -197,6 +199,7 @@ impl<'w> Language<'w> {
             said: Vec::new(),
             in_condition: false,
             reads_request_line: false,
+            reads_unique_id: false,
             capture_totals: (0, 0),
             reads_server_addresses: false,
         }

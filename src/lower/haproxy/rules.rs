@@ -25,7 +25,7 @@ use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{Forwarded, Mode, UseBackend, UseBackendTarget, UseServer};
+use crate::ir::proxy::{Forwarded, Mode, PersistRule, UseBackend, UseBackendTarget, UseServer};
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
 use crate::ir::{Config, Proxy, ProxyIdx};
 
@@ -84,8 +84,7 @@ struct Lists {
     extensions: Extensions,
     /// `sni` and `pool-conn-name` of `default-server`.
     default_names: HashMap<String, Word>,
-    force_persist: Vec<Cond>,
-    ignore_persist: Vec<Cond>,
+    persist_rules: Vec<(PersistRule, Cond)>,
     monitor_fail: Vec<Cond>,
     stats_admin: Vec<Cond>,
     stats_http_request: Vec<HttpRule>,
@@ -158,11 +157,13 @@ pub(super) fn lower(
             reader.line(line, names, lines.format);
         }
         let slots = reader.captures;
-        let reads = (reader.language.reads_server_addresses, reader.language.reads_request_line);
+        let language = &reader.language;
+        let reads = (language.reads_server_addresses, language.reads_request_line, language.reads_unique_id);
         (reader.lists, slots, reader.unknown, reads, reader.language.finish())
     };
     said.into_iter().for_each(|diagnostic| context.say(diagnostic));
     config.reads_request_line |= reads.1;
+    config.reads_unique_id |= reads.2;
     let proxy = Arc::make_mut(&mut config.proxies[index.0 as usize]);
     let owner = proxy.name.clone();
     proxy.reads_server_addresses = reads.0;
@@ -326,8 +327,7 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
         lists.extensions.store(backend);
         backend.use_servers = lists.use_servers;
         backend.hash_expr = lists.hash_expr.map(Box::new);
-        backend.force_persist = lists.force_persist;
-        backend.ignore_persist = lists.ignore_persist;
+        backend.persist_rules = lists.persist_rules;
     }
 }
 
@@ -486,11 +486,10 @@ impl Reader<'_> {
                 }
                 lists.extensions.read(language, line, proxies);
             }
-            "force-persist" => {
-                lists.force_persist.extend(condition(language, line, Site::UseServer).flatten())
-            }
-            "ignore-persist" => {
-                lists.ignore_persist.extend(condition(language, line, Site::UseServer).flatten())
+            word @ ("force-persist" | "ignore-persist") => {
+                let rule = if word == "force-persist" { PersistRule::Force } else { PersistRule::Ignore };
+                let cond = condition(language, line, Site::UseServer).flatten();
+                lists.persist_rules.extend(cond.map(|cond| (rule, cond)));
             }
             "monitor fail" => {
                 lists.monitor_fail.extend(condition(language, line, Site::HttpRequest).flatten())

@@ -470,6 +470,9 @@ pub(super) fn lower(
     context.server = Some(format!("{}/{name}", context.proxy));
     template.apply(context, origin::rest(line.settings(settings)));
     context.server = None;
+    let server = &mut Arc::make_mut(&mut template.settings).server;
+    // `minconn` alone, or beyond `maxconn`, is what counts for both.
+    server.maxconn = server.maxconn.max(server.minconn);
     if let (Some(wanted), Some(span)) = (&template.settings.server.lookup.resolvers, template.resolvers_at)
         && !resolvers.iter().any(|section| section.name == *wanted)
     {

@@ -90,7 +90,9 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     txn.req.settle();
     request::note_line(&mut txn);
     count_request(conn, &mut txn);
-    txn.make_unique_id();
+    if txn.live.config.reads_unique_id || !txn.fe.ir.log_steps.is_empty() {
+        txn.make_unique_id();
+    }
     lines::at(&mut txn, LogStep::Accept);
     request::capture(&mut txn);
     lines::at(&mut txn, LogStep::Request);
@@ -210,11 +212,11 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // The client is gone, and what it left is no whole request.
         return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
-    forwarded::add(txn);
     // A rule that names the server leaves nothing to the cookie.
     let assigned = body::shown(conn, txn, facts, |txn| rules::use_server(txn));
-    let unused = assigned.is_some() || rules::ignores_persistence(txn);
-    let by_cookie = persist::read(txn, unused);
+    let by_cookie = persist::read(txn, assigned.is_some());
+    txn.make_unique_id();
+    forwarded::add(txn);
     let direct: Option<Arc<Server>> = assigned.or(by_cookie);
     let Some(ir) = &be.ir.backend else { return Flow::Failed(Failure::new(Who::Server, Phase::Connect)) };
     if matches!(ir.balance, Balance::Hash | Balance::UrlParam(_)) {
@@ -226,7 +228,12 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         crate::ir::proxy::HttpReuse::Safe => conn.requests > 0,
         crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
     };
-    let mut plan = outbound::Plan { wanted: direct.clone(), reuse, ..outbound::Plan::default() };
+    let mut plan = outbound::Plan {
+        wanted: direct.clone(),
+        direct: direct.is_some(),
+        reuse,
+        ..outbound::Plan::default()
+    };
     plan.proven = ir.http_reuse == crate::ir::proxy::HttpReuse::Aggressive && conn.requests == 0;
     plan.left = txn.max_retries.unwrap_or(ir.retries);
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
@@ -443,6 +450,8 @@ async fn deny(
     phase: Phase,
 ) -> Flow {
     count_denied(conn, proxy);
+    // For the log.
+    txn.awaited = persist::read(txn, false);
     txn.failure = Failure { who: Who::Proxy, phase, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, answer);
     let keep = !matches!(answer.status, 400 | 408) && keep(conn, txn, facts);
@@ -562,6 +571,7 @@ fn finish(txn: &mut Txn, logged: bool) {
         }
     }
     if logged {
+        txn.make_unique_id();
         lines::at_end(txn);
     }
 }

@@ -91,8 +91,12 @@ pub(super) async fn run(
             Attempt::Lost(failure, loss) => (failure, loss),
         };
         let server = server.clone();
-        drop(kept);
-        drop(slot);
+        if txn.server_reusable {
+            finish_server(conn, txn, facts, slot, kept, keep_server, private);
+        } else {
+            drop(kept);
+            drop(slot);
+        }
         if failure.who == Who::Killed || failure.who == Who::Down || failure.who == Who::Up {
             return Flow::Failed(failure);
         }
@@ -118,13 +122,25 @@ pub(super) async fn run(
             };
         if asked {
             restore(conn, txn, replay.as_deref());
-            outbound::retry(conn, txn, plan, &server, false).await;
+            server.counters.wretr.inc();
+            if let Some(be) = &txn.be.backend {
+                be.counters.wretr.inc();
+            }
+            if loss == Loss::Junk {
+                count_bad_response(txn, &server);
+            }
+            let ways = (plan.own, plan.reuse);
+            plan.again = !outbound::retry(conn, txn, plan, &server, false).await;
+            if plan.again {
+                plan.wanted = Some(server);
+            }
+            if loss == Loss::Status {
+                // Nothing is wrong with connections there.
+                (plan.own, plan.reuse) = ways;
+            }
             continue;
         }
-        if let Some(be) = &txn.be.backend {
-            be.counters.eresp.inc();
-        }
-        server.counters.eresp.inc();
+        count_bad_response(txn, &server);
         if failure.who != Who::Client && failure.who != Who::ClientTimeout {
             txn.be.observe(
                 &server,
@@ -142,6 +158,13 @@ pub(super) async fn run(
             return Flow::Failed(failure.status(0));
         }
         return Flow::Failed(failure);
+    }
+}
+
+fn count_bad_response(txn: &Txn, server: &Server) {
+    server.counters.eresp.inc();
+    if let Some(be) = &txn.be.backend {
+        be.counters.eresp.inc();
     }
 }
 
@@ -298,12 +321,15 @@ async fn attempt(
         }
         if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {
             txn.resp = Some(resp);
+            let over = rf.body.is_empty() && x.server_in.is_none() && x.upload.is_done();
+            txn.server_reusable = rf.keep_alive && over && !x.refused;
             x.upload.abandon(&mut conn.input);
             return Attempt::Lost(Failure::new(Who::Server, Phase::Headers), Loss::Status);
         }
         txn.times.data = Some(clock::now());
         resp.settle();
         txn.resp = Some(resp);
+        let direct = direct.filter(|_| plan.direct);
         return Attempt::Over(respond(conn, txn, facts, kept, server, x, rf, direct).await);
     }
 }

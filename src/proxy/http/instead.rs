@@ -78,16 +78,4 @@ pub(super) fn capture(txn: &mut Txn) {
             })
             .collect();
     }
-    if let Some((name, len)) = &half.capture_cookie {
-        let found = resp.values(b"set-cookie").filter_map(crate::http::cookie::set_cookie_pair).find_map(
-            |(n, v, _)| {
-                n.starts_with(name.as_bytes()).then(|| {
-                    let mut pair = [n, b"=", v].concat();
-                    pair.truncate(*len);
-                    pair
-                })
-            },
-        );
-        txn.response_cookie = found;
-    }
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::http::cacheable;
-use crate::http::cookie;
-use crate::ir::proxy::{Cookie, CookieMode};
-use crate::live::{Address, Backend, Server};
-use crate::proxy::rules;
+use crate::http::cookie::{self, Fate};
+use crate::ir::proxy::{Cookie, CookieMode, PersistRule};
+use crate::live::{Address, Backend, Proxy, Server};
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::with;
 use crate::sys::clock;
@@ -48,62 +47,109 @@ fn own_id(txn: &Txn, server: &Server) -> Option<String> {
     id_of(txn.be.backend.as_ref()?, server).map(Cow::into_owned)
 }
 
-/// Look at the request's cookie: the server it names, if that can be used. Takes out of the request what the
-/// server is not to see. `unused`: whatever it says, it is not followed.
-pub(super) fn read(txn: &mut Txn, unused: bool) -> Option<Arc<Server>> {
-    txn.be.ir.backend.as_ref()?.cookie.as_ref()?;
-    let be = txn.be.clone();
-    let ir = be.ir.backend.as_ref()?;
-    let conf = ir.cookie.as_ref()?;
-    let backend = be.backend.as_ref()?;
-    let name = conf.name.as_bytes();
-    let Some(value) = cookie::find(&txn.req, name).map(<[u8]>::to_vec) else {
-        txn.cookies[0] = b'N';
+/// What the cookies of a request say, one after the other.
+struct Reading {
+    dates: Dates,
+    /// Character of the log.
+    code: u8,
+    server: Option<Arc<Server>>,
+    /// Whatever comes, it is not followed.
+    unused: bool,
+    captured: Option<Vec<u8>>,
+}
+
+/// Look at the request's cookies: the server they name, if that can be used. Takes out of the request what the server is
+/// not to see, and keeps what is captured. `assigned`: there is a server already.
+pub(super) fn read(txn: &mut Txn, assigned: bool) -> Option<Arc<Server>> {
+    let (be, fe) = (txn.be.clone(), txn.fe.clone());
+    let cookie = be.backend.as_ref().zip(be.ir.backend.as_ref());
+    let cookie = cookie.and_then(|(live, ir)| Some((live, ir, ir.cookie.as_ref()?)));
+    let capture = capture(&fe);
+    if cookie.is_none() && capture.is_none() {
         return None;
-    };
-    let mut id = value.as_slice();
-    match conf.mode {
-        CookieMode::Prefix => {
-            if let Some(tilde) = memchr::memchr(b'~', &value) {
-                id = &value[..tilde];
-                cookie::replace(&mut txn.req, name, &value[tilde + 1..]);
+    }
+    let forced = txn.persistence == Some(PersistRule::Force);
+    let unused = assigned || txn.persistence == Some(PersistRule::Ignore);
+    let mut seen = Reading { dates: Dates::default(), code: b'N', server: None, unused, captured: None };
+    cookie::each(&mut txn.req, |name, value| {
+        seen.captured = seen.captured.take().or_else(|| captured(capture, name, value));
+        match cookie {
+            Some((backend, ir, conf)) if conf.name.as_bytes() == name => {
+                seen.one(backend, conf, value, ir.persist || forced)
             }
+            _ => Fate::Stays,
         }
-        // Dates stand behind bars.
-        _ => {
+    });
+    txn.request_cookie = seen.captured;
+    txn.cookie_dates = seen.dates;
+    txn.cookies[0] = seen.code;
+    seen.server
+}
+
+/// `capture cookie`: the beginning of a name, and how much of the pair is kept.
+fn capture(fe: &Proxy) -> Option<&(String, usize)> {
+    fe.ir.frontend.as_ref()?.capture_cookie.as_ref()
+}
+
+fn captured(capture: Option<&(String, usize)>, name: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+    let (_, most) = capture.filter(|(wanted, _)| name.starts_with(wanted.as_bytes()))?;
+    let mut pair = [name, b"=", value].concat();
+    pair.truncate(*most);
+    Some(pair)
+}
+
+impl Reading {
+    /// One that has the name of the backend's. `forced`: a server that is down will do.
+    fn one(&mut self, backend: &Backend, conf: &Cookie, value: &[u8], forced: bool) -> Fate {
+        let mut id = value;
+        let mut own = None;
+        if conf.mode == CookieMode::Prefix {
+            if let Some(tilde) = memchr::memchr(b'~', value) {
+                id = &value[..tilde];
+                own = Some(&value[tilde + 1..]);
+            }
+        } else {
+            // Dates stand behind bars.
             let mut parts = value.split(|c| *c == b'|');
             id = parts.next().unwrap_or_default();
-            txn.cookie_dates.last = parts.next().map_or(0, date);
-            txn.cookie_dates.first = parts.next().map_or(0, date);
+            let mut next = || parts.next().map(date).filter(|date| *date > 0);
+            self.dates.last = next().unwrap_or(self.dates.last);
+            self.dates.first = next().unwrap_or(self.dates.first);
+        }
+        let old = is_past(self.dates.first, conf.maxlife);
+        if old || is_past(self.dates.last, conf.maxidle) {
+            self.dates = Dates::default();
+            self.code = if old { b'O' } else { b'E' };
+            id = b"";
+        }
+        let named = |server: &Server| id_of(backend, server).is_some_and(|own| own.as_bytes() == id);
+        let servers = backend.servers();
+        let mut found = None;
+        if !id.is_empty() && !self.unused {
+            // Several servers may share a value: the first one that runs takes it.
+            for server in servers.iter().filter(|server| named(server)) {
+                let runs = server.takes_persistent();
+                self.code = if runs { b'V' } else { b'D' };
+                if runs || forced {
+                    found = Some(server.clone());
+                    break;
+                }
+            }
+        }
+        if found.is_some() {
+            self.server = found;
+        } else if self.code == b'N' {
+            // What an earlier one made of it stands.
+            self.code = if self.unused { b'U' } else { b'I' };
+        }
+        // What follows finds a server chosen.
+        self.unused |= self.server.is_some();
+        match own {
+            Some(own) => Fate::Becomes(own.to_vec()),
+            None if conf.mode == CookieMode::Insert && conf.indirect => Fate::Goes,
+            None => Fate::Stays,
         }
     }
-    if conf.mode == CookieMode::Insert && conf.indirect {
-        cookie::remove(&mut txn.req, name);
-    }
-    let old = is_past(txn.cookie_dates.first, conf.maxlife);
-    let expired = !old && is_past(txn.cookie_dates.last, conf.maxidle);
-    if old || expired {
-        txn.cookie_dates = Dates::default();
-        txn.cookies[0] = if old { b'O' } else { b'E' };
-        return None;
-    }
-    txn.cookies[0] = if unused { b'U' } else { b'I' };
-    if unused || id.is_empty() {
-        return None;
-    }
-    let forced = ir.persist || rules::forces_persistence(txn);
-    // Several servers may share a value: the first one that runs takes it.
-    for server in backend.servers().iter() {
-        if id_of(backend, server).is_none_or(|own| own.as_bytes() != id) {
-            continue;
-        }
-        let runs = server.takes_persistent();
-        txn.cookies[0] = if runs { b'V' } else { b'D' };
-        if runs || forced {
-            return Some(server.clone());
-        }
-    }
-    None
 }
 
 fn is_past(date: i64, limit: Option<Duration>) -> bool {
@@ -139,20 +185,23 @@ fn push_date(out: &mut Vec<u8>, seconds: i64) {
 #[must_use]
 pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     let asks = |half: &crate::ir::Backend| half.cookie.is_some() || half.checkcache;
-    if !txn.be.ir.backend.as_deref().is_some_and(asks) {
+    let fe = txn.fe.clone();
+    let capture = capture(&fe);
+    if capture.is_none() && !txn.be.ir.backend.as_deref().is_some_and(asks) {
         return true;
     }
     let be = txn.be.clone();
     let Some(ir) = be.ir.backend.as_ref() else { return true };
-    let found = ir.cookie.as_ref().map(|conf| from_server(txn, conf));
+    let sets_cookies =
+        ir.checkcache && txn.resp.as_ref().is_some_and(|resp| resp.get(b"set-cookie").is_some());
+    let found = from_server(txn, ir.cookie.as_ref(), capture, direct.is_some());
     let Some(resp) = txn.resp.as_ref() else { return true };
     let mut cacheable = if ir.checkcache || ir.cookie.as_ref().is_some_and(|c| c.nocache) {
         cacheable::judge(txn.req.method(), resp)
     } else {
         cacheable::Cacheable::default()
     };
-    let sets_cookies = ir.checkcache && resp.get(b"set-cookie").is_some();
-    if let (Some(conf), Some(found)) = (&ir.cookie, found)
+    if let Some(conf) = &ir.cookie
         && conf.mode == CookieMode::Insert
     {
         insert(txn, conf, direct, found, &mut cacheable);
@@ -160,27 +209,38 @@ pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     !(sets_cookies && cacheable.response && cacheable.cookies)
 }
 
-/// What the server says of the cookie itself. True: it did.
-fn from_server(txn: &mut Txn, conf: &Cookie) -> bool {
-    txn.cookies[1] = b'N';
-    let name = conf.name.as_bytes();
+/// What the server says of the cookie itself, and what is captured of its cookies. True: it named it.
+fn from_server(
+    txn: &mut Txn,
+    conf: Option<&Cookie>,
+    capture: Option<&(String, usize)>,
+    direct: bool,
+) -> bool {
+    if conf.is_none() && capture.is_none() {
+        return false;
+    }
+    let conf = conf.filter(|_| txn.persistence != Some(PersistRule::Ignore));
     let id = txn.server.as_ref().and_then(|server| own_id(txn, server));
     let Some(resp) = &mut txn.resp else { return false };
-    let (found, code) = match (conf.mode, id) {
-        _ if conf.preserve => (cookie::edit_set_cookie(resp, name, |v| Some(v.to_vec())), b'P'),
-        (CookieMode::Insert, _) => (cookie::edit_set_cookie(resp, name, |_| None), b'D'),
-        (CookieMode::Rewrite, Some(id)) => {
-            (cookie::edit_set_cookie(resp, name, |_| Some(id.clone().into_bytes())), b'R')
-        }
-        (CookieMode::Prefix, Some(id)) => {
-            (cookie::edit_set_cookie(resp, name, |v| Some([id.as_bytes(), b"~", v].concat())), b'R')
-        }
-        _ => (cookie::edit_set_cookie(resp, name, |v| Some(v.to_vec())), b'P'),
-    };
-    if found {
-        txn.cookies[1] = code;
-    }
-    found
+    let mut kept = None;
+    let mut code = None;
+    cookie::each_set(resp, |name, value| {
+        kept = kept.take().or_else(|| captured(capture, name, value));
+        let Some(conf) = conf.filter(|conf| conf.name.as_bytes() == name) else { return Fate::Stays };
+        let (fate, what) = match (conf.mode, &id) {
+            _ if conf.preserve => (Fate::Stays, b'P'),
+            (CookieMode::Insert, _) => (Fate::Goes, b'D'),
+            _ if conf.indirect && direct => (Fate::Goes, b'D'),
+            (CookieMode::Rewrite, Some(id)) => (Fate::Becomes(id.clone().into_bytes()), b'R'),
+            (CookieMode::Prefix, Some(id)) => (Fate::Becomes([id.as_bytes(), b"~", value].concat()), b'R'),
+            _ => (Fate::Stays, b'P'),
+        };
+        code = Some(what);
+        fate
+    });
+    txn.response_cookie = kept;
+    txn.cookies[1] = code.unwrap_or(txn.cookies[1]);
+    code.is_some()
 }
 
 fn insert(
@@ -199,7 +259,11 @@ fn insert(
         || (life && dates.first == 0)
         || (!life && dates.first > 0);
     let asked = !conf.postonly || txn.req.method() == b"POST";
-    if (found && conf.preserve) || (stays && !renewed) || !asked || rules::ignores_persistence(txn) {
+    if (found && conf.preserve)
+        || (stays && !renewed)
+        || !asked
+        || txn.persistence == Some(PersistRule::Ignore)
+    {
         return;
     }
     let mut value = own_id(txn, &server).map(String::into_bytes);

@@ -83,12 +83,9 @@ pub(super) fn note_line(txn: &mut Txn) {
     }
 }
 
-/// `capture request header`, `capture cookie`.
+/// `capture request header`.
 pub(super) fn capture(txn: &mut Txn) {
     let Some(half) = &txn.fe.ir.frontend else { return };
-    if half.capture_request.is_empty() && half.capture_cookie.is_none() {
-        return;
-    }
     txn.captures.request = half
         .capture_request
         .iter()
@@ -97,14 +94,4 @@ pub(super) fn capture(txn: &mut Txn) {
             Some(value[..value.len().min(*len)].into())
         })
         .collect();
-    if let Some((name, len)) = &half.capture_cookie {
-        txn.request_cookie =
-            txn.req.values(b"cookie").flat_map(crate::http::cookie::pairs).find_map(|(n, v, _)| {
-                n.starts_with(name.as_bytes()).then(|| {
-                    let mut pair = [n, b"=", v].concat();
-                    pair.truncate(*len);
-                    pair
-                })
-            });
-    }
 }

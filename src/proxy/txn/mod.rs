@@ -18,7 +18,7 @@ use crate::http::{Head, Parser, Progress};
 use crate::ir;
 use crate::ir::expr::Scope;
 use crate::ir::log::{LogStep, Severity};
-use crate::ir::proxy::{CookieMode, Mode};
+use crate::ir::proxy::{CookieMode, Mode, PersistRule};
 use crate::live::{Live, Proxy, Server};
 use crate::sys::clock;
 
@@ -68,6 +68,8 @@ pub(super) struct Txn {
     pub(super) failure: Failure,
     /// Dates of the persistence cookie.
     pub(super) cookie_dates: super::http::CookieDates,
+    /// What a rule said of the client's bond to a server.
+    pub(super) persistence: Option<PersistRule>,
     /// Third and fourth character of the termination code.
     pub(super) cookies: [u8; 2],
     pub(super) retries: u32,
@@ -75,6 +77,8 @@ pub(super) struct Txn {
     pub(super) server_queue: u32,
     pub(super) backend_queue: u32,
     pub(super) server: Option<Arc<Server>>,
+    /// The server in whose line this waits, or waited last for nothing.
+    pub(super) awaited: Option<Arc<Server>>,
     pub(super) server_addr: Option<SocketAddr>,
     pub(super) server_src: Option<SocketAddr>,
     pub(super) no_server: &'static str,
@@ -235,12 +239,14 @@ impl Txn {
             bytes_out: 0,
             failure: Failure::default(),
             cookie_dates: Default::default(),
-            cookies: *b"--",
+            persistence: None,
+            cookies: *b"NN",
             retries: 0,
             redispatched: false,
             server_queue: 0,
             backend_queue: 0,
             server: None,
+            awaited: None,
             server_addr: None,
             server_src: None,
             no_server: "<NOSRV>",
@@ -465,10 +471,10 @@ impl Txn {
     /// Termination code.
     pub(super) fn term(&self) -> [u8; 4] {
         let [who, phase] = self.failure.code();
-        // Who only reads a cookie says nothing of it.
+        // Who has no cookie, or only reads one, says nothing of it.
         let cookie = self.be.ir.backend.as_ref().and_then(|half| half.cookie.as_ref());
-        let passive = cookie.is_some_and(|cookie| cookie.mode == CookieMode::Passive);
-        let [request, response] = if passive { *b"--" } else { self.cookies };
+        let silent = cookie.is_none_or(|cookie| cookie.mode == CookieMode::Passive && !cookie.indirect);
+        let [request, response] = if silent { *b"--" } else { self.cookies };
         [who, phase, request, response]
     }
 

@@ -79,7 +79,7 @@ impl Session for Txn {
             },
             frontend,
             backend: view(&self.be),
-            server: self.server.as_ref().map(|s| ServerView {
+            server: self.server.as_ref().or(self.awaited.as_ref()).map(|s| ServerView {
                 name: s.name(),
                 id: s.ir.id,
                 index: s.index as u32,

@@ -434,6 +434,7 @@ impl Language<'_> {
             let fetch = (row.build)(self, &args)?;
             self.reads_request_line |=
                 matches!(fetch, F::CaptureMethod | F::CaptureUri | F::CaptureVersion(Dir::Req));
+            self.reads_unique_id |= matches!(fetch, F::UniqueId);
             self.reads_server_addresses |=
                 matches!(fetch, F::Addr(E::BcSrc | E::BcDst) | F::Port(E::BcSrc | E::BcDst));
             let out = crate::expr::fetch::type_of(&fetch);
