@@ -7,7 +7,7 @@ mod freq;
 mod histogram;
 mod sets;
 
-pub use counter::{Counter, Gauge, PeakGauge, SlidingAverage};
+pub use counter::{Counter, Gauge, Maximum, PeakGauge, SlidingAverage};
 pub use freq::RateCounter;
 pub use histogram::Histogram;
 pub use sets::{

@@ -1,6 +1,6 @@
 //! The counters of each kind of object. Field names are the columns of `show stat` where one exists.
 
-use super::{Counter, Gauge, Histogram, PeakGauge, RateCounter, SlidingAverage};
+use super::{Counter, Gauge, Histogram, Maximum, PeakGauge, RateCounter, SlidingAverage};
 
 /// Responses by status class.
 #[derive(Debug, Default)]
@@ -39,13 +39,13 @@ pub struct TimeAverages {
     /// Total.
     pub ttime: SlidingAverage,
     /// Worst queue time.
-    pub qtime_max: Counter,
+    pub qtime_max: Maximum,
     /// Worst connect time.
-    pub ctime_max: Counter,
+    pub ctime_max: Maximum,
     /// Worst response time.
-    pub rtime_max: Counter,
+    pub rtime_max: Maximum,
     /// Worst total time.
-    pub ttime_max: Counter,
+    pub ttime_max: Maximum,
     /// Response times of all requests since the start.
     pub response: Histogram,
     /// Total times of all requests since the start.
@@ -59,10 +59,10 @@ impl TimeAverages {
         self.ctime.add(connect_ms, events);
         self.rtime.add(response_ms, events);
         self.ttime.add(total_ms, events);
-        self.qtime_max.raise(queue_ms);
-        self.ctime_max.raise(connect_ms);
-        self.rtime_max.raise(response_ms);
-        self.ttime_max.raise(total_ms);
+        self.qtime_max.note(queue_ms);
+        self.ctime_max.note(connect_ms);
+        self.rtime_max.note(response_ms);
+        self.ttime_max.note(total_ms);
     }
 }
 
@@ -139,7 +139,7 @@ impl Clear for TimeAverages {
     }
     fn clear_maximum(&self) {
         for worst in [&self.qtime_max, &self.ctime_max, &self.rtime_max, &self.ttime_max] {
-            worst.set(0);
+            worst.reset();
         }
     }
 }

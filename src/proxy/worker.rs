@@ -24,6 +24,7 @@ use crate::http::Head;
 use crate::ir;
 use crate::live::steps::{Running, Step};
 use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
+use crate::metrics::Counter;
 use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
 
@@ -189,6 +190,9 @@ fn read_clocks() -> (Instant, i64) {
 pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
     let mut orders = shared.orders.clone();
     WORKER.with(|w| w.set(Worker::new(shared.clone(), index)).ok());
+    if index == 0 {
+        Counter::claim();
+    }
     for door in doors {
         let shared = shared.clone();
         tokio::spawn(async move {
