@@ -124,8 +124,12 @@ impl Engine {
         let mut handles = Vec::with_capacity(threads);
         for (index, doors) in shares.into_iter().enumerate() {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime =
-                runtime.enable_all().event_interval(steps).on_thread_park(crate::log::release).build()?;
+            let runtime = runtime
+                .enable_io()
+                .enable_time()
+                .event_interval(steps)
+                .on_thread_park(before_rest)
+                .build()?;
             let shared = shared.clone();
             let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
                 let _held = crate::log::hold();
@@ -180,6 +184,12 @@ impl Engine {
             let _ = thread.join();
         }
     }
+}
+
+/// What a thread does when it has nothing to do.
+fn before_rest() {
+    crate::log::release();
+    clock::rest();
 }
 
 /// Steps that a thread takes between two looks at the network, if there is so much to do. Many cost fewer looks, and

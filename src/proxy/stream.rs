@@ -264,10 +264,8 @@ impl Stream {
         let peek = |fd: RawFd| peek(fd).map_err(io::Error::from);
         let looked = match self {
             Stream::Fresh(fresh) => fresh.get().and_then(|s| peek(s.as_raw_fd())),
-            _ if self.poll_readable(&mut Context::from_waker(std::task::Waker::noop())).is_pending() => {
-                return Unread::Nothing;
-            }
-            // Ready until somebody finds nothing: whoever took just what he wanted has not.
+            // The poller's word, without asking to be woken; whoever took just what he wanted has not told it that
+            // there is no more.
             Stream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
             Stream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
         };

@@ -162,8 +162,7 @@ fn count_request(conn: &Conn, txn: &mut Txn) {
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
-    let fe = txn.fe.clone();
-    if let Err(failure) = inspect(conn, txn, facts, &fe).await {
+    if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
         // These rules have their turn before there is a request.
         txn.times.request = None;
         txn.request_line = None;
@@ -173,39 +172,44 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         return flow;
     }
     let mut cut = false;
-    if fe.ir.http_buffer_request {
+    if txn.fe.ir.http_buffer_request {
         match body::buffer(conn, txn, facts).await {
             Ok(whole) => cut = !whole,
             Err(failure) => return Flow::Failed(failure),
         }
     }
-    if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
-        return flow;
+    if has_request_phase(&txn.fe) {
+        let fe = txn.fe.clone();
+        if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
+            return flow;
+        }
     }
     let Some(be) = body::shown(conn, txn, facts, |txn| rules::choose_backend(txn)) else {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
     enter_backend(txn, be);
-    let be = txn.be.clone();
-    if be.ir.mode == Mode::Tcp {
+    if txn.be.ir.mode == Mode::Tcp {
         // Its servers do not speak HTTP.
         return Flow::Failed(Failure::new(Who::Internal, Phase::Request));
     }
-    if let Some(backend) = &be.backend {
+    if let Some(backend) = &txn.be.backend {
         backend.counters.req_tot.inc();
     }
-    if !Arc::ptr_eq(&fe, &be) {
-        if let Err(failure) = inspect(conn, txn, facts, &be).await {
+    if !Arc::ptr_eq(&txn.fe, &txn.be) {
+        if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.be).await {
             return Flow::Failed(failure);
         }
-        if be.ir.http_buffer_request && !fe.ir.http_buffer_request {
+        if txn.be.ir.http_buffer_request && !txn.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
                 Ok(whole) => cut = !whole,
                 Err(failure) => return Flow::Failed(failure),
             }
         }
-        if let Some(flow) = request_phase(conn, txn, facts, &be).await {
-            return flow;
+        if has_request_phase(&txn.be) {
+            let be = txn.be.clone();
+            if let Some(flow) = request_phase(conn, txn, facts, &be).await {
+                return flow;
+            }
         }
     }
     if cut {
@@ -218,10 +222,13 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     txn.make_unique_id();
     forwarded::add(txn);
     let direct: Option<Arc<Server>> = assigned.or(by_cookie);
-    let Some(ir) = &be.ir.backend else { return Flow::Failed(Failure::new(Who::Server, Phase::Connect)) };
-    if matches!(ir.balance, Balance::Hash | Balance::UrlParam(_)) {
+    let half = txn.be.ir.backend.as_ref();
+    if half.is_some_and(|ir| matches!(ir.balance, Balance::Hash | Balance::UrlParam(_))) {
         body::keep(conn, txn, facts);
     }
+    let Some(ir) = &txn.be.ir.backend else {
+        return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
+    };
     let reuse = match ir.http_reuse {
         _ if mode(txn) != HttpConnMode::KeepAlive => false,
         crate::ir::proxy::HttpReuse::Never => false,
@@ -239,18 +246,24 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
     let bound = conn.extra.as_ref().is_some_and(|extra| extra.bound);
     if plan.wanted.is_none() && (ir.prefer_last_server || bound) {
-        plan.preferred = last_server(conn, &be);
+        plan.preferred = last_server(conn, &txn.be);
     }
     forward::run(conn, txn, facts, &mut plan, direct.as_ref()).await
 }
 
-/// `tcp-request content` rules, which see the request too.
-async fn inspect(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Result<(), Failure> {
-    if proxy.ir.tcp_request_content.is_empty() {
+/// `tcp-request content` rules of one of the two proxies, which see the request too.
+async fn inspect(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    facts: &Facts,
+    whose: fn(&Txn) -> &Arc<Proxy>,
+) -> Result<(), Failure> {
+    if whose(txn).ir.tcp_request_content.is_empty() {
         return Ok(());
     }
     let complete = body::is_complete(conn, txn, facts);
-    tcp::inspect(conn, txn, proxy, complete).await?;
+    let proxy = whose(txn).clone();
+    tcp::inspect(conn, txn, &proxy, complete).await?;
     if !complete {
         // More of it may have come.
         txn.body = BufferedBody::Unknown;
@@ -277,6 +290,13 @@ async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> 
     txn.log_level = None;
     let (head, body) = answer::error(txn, status);
     Some(local(conn, txn, facts, head, body).await)
+}
+
+/// Has [`request_phase`] anything to do for `proxy`? Most requests meet one that has nothing, and a copy of what all
+/// requests of a proxy share is dear.
+fn has_request_phase(proxy: &Proxy) -> bool {
+    let ir = &proxy.ir;
+    ir.restrict_names.is_some() || !ir.http_request.is_empty() || ir.stats.is_some()
 }
 
 /// Rules and statistics page of one proxy.

@@ -11,7 +11,7 @@ use crate::http::case;
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Version, response};
 use crate::ir::log::LogStep;
-use crate::ir::proxy::{HttpConnMode, HttpReuse};
+use crate::ir::proxy::{HttpConnMode, HttpReuse, RetryOn};
 use crate::live::{Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::lines;
@@ -30,6 +30,34 @@ enum Attempt {
     Lost(Failure, Loss),
 }
 
+/// What `retry-on` names of what can happen to a request that was sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Causes {
+    empty: bool,
+    junk: bool,
+    timeout: bool,
+    /// These, or a status.
+    any: bool,
+}
+
+impl Causes {
+    fn of(retry_on: &RetryOn) -> Self {
+        let (empty, junk) = (retry_on.empty_response, retry_on.junk_response);
+        let timeout = retry_on.response_timeout;
+        Self { empty, junk, timeout, any: empty || junk || timeout || !retry_on.statuses.is_empty() }
+    }
+
+    /// Is this loss one of them? A status was only lost because it is.
+    fn names(self, loss: Loss) -> bool {
+        match loss {
+            Loss::Empty => self.empty,
+            Loss::Junk => self.junk,
+            Loss::Timeout => self.timeout,
+            Loss::Status => true,
+        }
+    }
+}
+
 /// Send the request to a server and its response to the client, trying again where that is safe or asked for.
 pub(super) async fn run(
     conn: &mut Conn,
@@ -38,7 +66,7 @@ pub(super) async fn run(
     plan: &mut Plan,
     direct: Option<&Arc<Server>>,
 ) -> Flow {
-    let retry_on = txn.be.ir.backend.as_ref().map(|b| b.retry_on.clone()).unwrap_or_default();
+    let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
     let keep_server = mode(txn) == HttpConnMode::KeepAlive;
     let announce_keep = keep_server || txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
     if !facts.upgrade {
@@ -48,11 +76,7 @@ pub(super) async fn run(
             request::finish(&mut txn.req, announce_keep);
         }
     }
-    let l7 = retry_on.empty_response
-        || retry_on.junk_response
-        || retry_on.response_timeout
-        || !retry_on.statuses.is_empty();
-    let replay = replay_of(conn, facts, l7 || plan.reuse);
+    let replay = replay_of(conn, facts, retry_on.any || plan.reuse);
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
             Ok(upstream) => upstream,
@@ -72,8 +96,8 @@ pub(super) async fn run(
         lines::at(txn, LogStep::Connect);
         let mut kept = Kept { io, requests, key };
         let pooled = keep_server && !private && !facts.upgrade && is_shared(txn, server);
-        let attempt =
-            attempt(conn, txn, facts, &mut kept, server, pooled, &retry_on.statuses, plan, direct).await;
+        let statuses = slot.proxy().ir.backend.as_ref().map_or(&[][..], |half| &half.retry_on.statuses);
+        let attempt = attempt(conn, txn, facts, &mut kept, server, pooled, statuses, plan, direct).await;
         if !kept.io.is_gone() {
             server.counters.used.dec();
         }
@@ -111,15 +135,7 @@ pub(super) async fn run(
             server.counters.sessions.dec();
             continue;
         }
-        let asked = txn.retry_allowed
-            && plan.left > 0
-            && replayable
-            && match loss {
-                Loss::Empty => retry_on.empty_response,
-                Loss::Junk => retry_on.junk_response,
-                Loss::Timeout => retry_on.response_timeout,
-                Loss::Status => true,
-            };
+        let asked = txn.retry_allowed && plan.left > 0 && replayable && retry_on.names(loss);
         if asked {
             restore(conn, txn, replay.as_deref());
             server.counters.wretr.inc();

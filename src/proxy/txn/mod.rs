@@ -408,11 +408,9 @@ impl Txn {
 
     /// Evaluate `unique-id-format`, once.
     pub(super) fn make_unique_id(&mut self) {
-        let fe = self.fe.clone();
-        let format = fe.ir.frontend.as_ref().and_then(|f| f.unique_id_format.as_ref());
-        if let Some(format) = format.filter(|_| self.unique_id.is_none()) {
-            self.unique_id = Some(crate::expr::logformat::to_vec(format, &self.ctx()));
-        }
+        let format = self.fe.ir.frontend.as_ref().and_then(|f| f.unique_id_format.as_ref());
+        let Some(format) = format.filter(|_| self.unique_id.is_none()) else { return };
+        self.unique_id = Some(crate::expr::logformat::to_vec(format, &self.ctx()));
     }
 
     /// Choose a backend: its timeouts hold from now on.
