@@ -311,6 +311,8 @@ pub struct Progress<'a> {
     pub server_status: u16,
     /// What became of the connection to the server; `None`: there is none.
     pub server_connection: Option<ConnectError>,
+    /// What became of the handshake of a client that got no session.
+    pub client_connection: Option<ConnectError>,
     /// The request was made as to a proxy, and is to be authenticated as one does (`option http-use-proxy-header`).
     pub as_proxy: bool,
     /// Class and offset in queues.
@@ -344,6 +346,7 @@ impl Default for Progress<'_> {
             last_rule: None,
             waiting: None,
             server_status: 0,
+            client_connection: None,
             server_connection: None,
             as_proxy: false,
             priority: (0, 0),
@@ -457,7 +460,8 @@ impl fmt::Debug for Ctx<'_> {
     }
 }
 
-/// Why a connection to a server failed, by HAProxy's numbers and words (manual, `fc_err_str`).
+/// Why a connection to a server, or the handshake of a client, failed, by HAProxy's numbers and words (manual,
+/// `fc_err_str`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectError {
     /// It did not.
@@ -474,6 +478,29 @@ pub enum ConnectError {
     Reset,
     /// There is no way.
     Unreachable,
+    /// The client sent no PROXY header, or not a good one.
+    Proxy(Prologue),
+    /// Nor a NetScaler header.
+    NetScaler(Prologue),
+}
+
+/// What became of the header that a connection was to begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prologue {
+    /// The client closed before it sent any of it.
+    Closed,
+    /// Its connection broke, or there was less of the header than it said.
+    Aborted,
+    /// It was silent for too long.
+    TimedOut,
+    /// A part of it came.
+    Truncated,
+    /// Something else came.
+    Foreign,
+    /// It makes no sense.
+    Invalid,
+    /// It is about a protocol that nobody knows.
+    Protocol,
 }
 
 impl ConnectError {
@@ -491,6 +518,18 @@ impl ConnectError {
         }
     }
 
+    /// The client said nothing (it may have been a probe), or nothing wrong: `dontlognull` leaves it out.
+    #[must_use]
+    pub fn is_silence(self) -> bool {
+        use Prologue::{Aborted, Closed, TimedOut};
+        matches!(
+            self,
+            Self::None
+                | Self::Proxy(Closed | Aborted | TimedOut)
+                | Self::NetScaler(Closed | Aborted | TimedOut)
+        )
+    }
+
     /// Its number, name and description.
     #[must_use]
     pub fn described(self) -> (i64, &'static str, &'static str) {
@@ -502,6 +541,43 @@ impl ConnectError {
             Self::Refused => (47, "EREFUSED", "ECONNREFUSED returned by OS"),
             Self::Reset => (48, "ERESET", "ECONNRESET returned by OS"),
             Self::Unreachable => (49, "EUNREACH", "ENETUNREACH returned by OS"),
+            Self::Proxy(what) => what.of_proxy(),
+            Self::NetScaler(what) => what.of_netscaler(),
+        }
+    }
+}
+
+impl Prologue {
+    fn of_proxy(self) -> (i64, &'static str, &'static str) {
+        match self {
+            Self::Closed => (11, "PRX_EMPTY", "Connection closed while waiting for PROXY protocol header"),
+            Self::Aborted => (12, "PRX_ABORT", "Connection error while waiting for PROXY protocol header"),
+            Self::TimedOut => (13, "PRX_TIMEOUT", "Timeout while waiting for PROXY protocol header"),
+            Self::Truncated => (14, "PRX_TRUNCATED", "Truncated PROXY protocol header received"),
+            Self::Foreign => {
+                (15, "PRX_NOT_HDR", "Received something which does not look like a PROXY protocol header")
+            }
+            Self::Invalid => (16, "PRX_BAD_HDR", "Received an invalid PROXY protocol header"),
+            Self::Protocol => {
+                (17, "PRX_BAD_PROTO", "Received an unhandled protocol in the PROXY protocol header")
+            }
+        }
+    }
+
+    fn of_netscaler(self) -> (i64, &'static str, &'static str) {
+        match self {
+            Self::Closed => {
+                (18, "CIP_EMPTY", "Connection closed while waiting for NetScaler Client IP header")
+            }
+            Self::Aborted => {
+                (19, "CIP_ABORT", "Connection error while waiting for NetScaler Client IP header")
+            }
+            Self::TimedOut => (20, "CIP_TIMEOUT", "Timeout while waiting for a NetScaler Client IP header"),
+            Self::Truncated => (21, "CIP_TRUNCATED", "Truncated NetScaler Client IP header received"),
+            Self::Foreign => (22, "CIP_BAD_MAGIC", "Received an invalid NetScaler Client IP magic number"),
+            Self::Invalid | Self::Protocol => {
+                (23, "CIP_BAD_PROTO", "Received an unhandled protocol in the NetScaler Client IP header")
+            }
         }
     }
 }

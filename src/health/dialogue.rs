@@ -99,6 +99,11 @@ pub struct Dialogue<S> {
 }
 
 impl<S: Scene> Dialogue<S> {
+    /// What its expressions may look at.
+    pub fn scene(&self) -> &S {
+        &self.scene
+    }
+
     /// A run at its first step.
     #[must_use]
     pub fn new(script: Arc<Script>, subject: Subject, scene: S) -> Self {

@@ -62,6 +62,8 @@ pub struct Bind {
     pub namespace: Option<String>,
     /// `accept-proxy`.
     pub accept_proxy: bool,
+    /// `accept-netscaler-cip`: the number that such a header begins with.
+    pub netscaler: Option<u32>,
     /// `v4v6` / `v6only` on an IPv6 address; `None`: kernel default.
     pub v6only: Option<bool>,
     /// What the kernel does with its connections.

@@ -61,6 +61,8 @@ pub struct Global {
     pub bufsize: usize,
     /// `tune.maxrewrite`, bytes, default 1024.
     pub maxrewrite: usize,
+    /// `pp2-never-send-local`: checks say their addresses in PROXY headers of version 2.
+    pub pp2_never_local: bool,
     /// `nosplice`, `-dS`: bytes are copied, never moved through pipes.
     pub nosplice: bool,
     /// `maxpipes`; `None`: as many as are good for it.
@@ -103,6 +105,7 @@ pub struct ExternalCheck {
 impl Default for Global {
     fn default() -> Self {
         Self {
+            pp2_never_local: false,
             daemon: false,
             zero_warning: false,
             maxconn: None,

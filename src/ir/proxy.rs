@@ -57,6 +57,8 @@ pub struct Timeouts {
     pub http_keep_alive: Option<Duration>,
     /// `tunnel`; falls back to `client`/`server`.
     pub tunnel: Option<Duration>,
+    /// `client-hs`: until the PROXY header is there; falls back to `client`.
+    pub client_hs: Option<Duration>,
     /// `client-fin`.
     pub client_fin: Option<Duration>,
     /// `server-fin`.

@@ -234,6 +234,8 @@ pub enum TcpAction {
     Close,
     /// `expect-proxy layer4`.
     ExpectProxy,
+    /// `expect-netscaler-cip layer4`.
+    ExpectNetScaler,
     /// `silent-drop [rst-ttl N]`.
     SilentDrop(Option<u8>),
     /// `switch-mode http`.

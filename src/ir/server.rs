@@ -42,13 +42,29 @@ pub enum InitAddr {
     Ip(IpAddr),
 }
 
-/// PROXY protocol version to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendProxy {
+/// The PROXY header that connections to a server begin with, and what one of version 2 carries beside addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendProxy {
     /// `send-proxy`.
-    V1,
-    /// `send-proxy-v2`.
-    V2,
+    pub v1: bool,
+    /// `send-proxy-v2` and relatives; the other one gives way.
+    pub v2: bool,
+    /// `crc32c`: a checksum.
+    pub crc32c: bool,
+    /// `unique-id`.
+    pub unique_id: bool,
+    /// `authority`: the name that the client's own header had.
+    pub authority: bool,
+    /// `ssl` and everything else that is told of TLS: that there is none.
+    pub ssl: bool,
+}
+
+impl SendProxy {
+    /// Is there a header?
+    #[must_use]
+    pub fn is_on(self) -> bool {
+        self.v1 || self.v2
+    }
 }
 
 /// How the source of connections to servers is chosen, beside the address of `source`.
@@ -73,15 +89,6 @@ pub enum UseSrc {
     Addr(SocketAddr),
     /// `hdr_ip(NAME[,OCCURRENCE])`: the address in a header; -1 is the last one.
     Header(String, i32),
-}
-
-/// What a version 2 header carries beside addresses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProxyV2 {
-    /// `crc32c`: a checksum.
-    pub crc32c: bool,
-    /// `unique-id`.
-    pub unique_id: bool,
 }
 
 /// An extension of a version 2 header.
@@ -161,10 +168,8 @@ impl Default for Lookup {
 /// How connections to a server are made. Servers that have it from one `default-server` share it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Link {
-    /// `send-proxy*`.
-    pub send_proxy: Option<SendProxy>,
-    /// `proxy-v2-options`.
-    pub proxy_v2: ProxyV2,
+    /// `send-proxy*`, `proxy-v2-options`.
+    pub send_proxy: SendProxy,
     /// `socks4`: connections are made through this relay.
     pub socks4: Option<SocketAddr>,
     /// `namespace`.

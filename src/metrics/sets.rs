@@ -256,6 +256,8 @@ counters! {
         dreq: Counter,
         /// Connections denied.
         dcon: Counter,
+        /// Sessions denied.
+        dses: Counter,
     }
 }
 

@@ -1,111 +1,146 @@
-//! What a connection has to pass before its session begins: rules, and a PROXY header where one is expected.
+//! What a connection has to pass before its session begins: rules, and the headers that are expected of it.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::task::Poll;
-use std::time::Duration;
 
-use super::txn::Txn;
-use super::worker::{Conn, unmap};
+use super::txn::{Expects, Txn};
+use super::worker::Conn;
 use super::{lines, rules};
 use crate::buf::Buf;
 use crate::expr::Verdict;
-use crate::handshake::proxy_protocol;
+use crate::expr::ctx::{ConnectError, Prologue};
+use crate::handshake::{Fault, netscaler, proxy_protocol};
 
-/// Why there was no PROXY header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Broken {
-    Closed,
-    Truncated,
-    Foreign,
-    Invalid,
-    TimedOut,
-}
-
-impl Broken {
-    /// As HAProxy words it.
-    fn text(self) -> &'static str {
-        match self {
-            Broken::Closed => "Connection closed while waiting for PROXY protocol header",
-            Broken::Truncated => "Truncated PROXY protocol header received",
-            Broken::Foreign => "Received something which does not look like a PROXY protocol header",
-            Broken::Invalid => "Received an invalid PROXY protocol header",
-            Broken::TimedOut => "Timeout while waiting for PROXY protocol header",
+impl From<Fault> for Prologue {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Truncated => Self::Truncated,
+            Fault::Foreign => Self::Foreign,
+            Fault::Invalid => Self::Invalid,
+            Fault::Protocol => Self::Protocol,
+            Fault::Aborted => Self::Aborted,
         }
     }
 }
 
-/// What was received is not the beginning of a header, or of one that makes no sense.
-fn wrong(received: &[u8]) -> Broken {
-    if received.starts_with(b"PROXY ") || received.starts_with(&proxy_protocol::V2_SIGNATURE) {
-        Broken::Invalid
-    } else {
-        Broken::Foreign
+/// Waits for the first bytes.
+async fn first_bytes(conn: &mut Conn) -> Result<(), Prologue> {
+    if conn.input.is_some() {
+        return Ok(());
     }
-}
-
-/// `accept-proxy`.
-async fn read_proxy_line(conn: &mut Conn) -> Result<(), Broken> {
-    let t = &conn.proxy.ir.timeouts;
-    let limit = t.http_request.or(t.client).unwrap_or(Duration::from_secs(15));
-    conn.deadline.set(Some(conn.accepted + limit));
-    poll_fn(|cx| {
-        loop {
-            if let Some(buf) = &mut conn.input {
-                match proxy_protocol::parse(buf.filled()) {
-                    Err(_) => return Poll::Ready(Err(wrong(buf.filled()))),
-                    Ok(None) if buf.is_full() => return Poll::Ready(Err(wrong(buf.filled()))),
-                    Ok(None) => {}
-                    Ok(Some(header)) => {
-                        buf.consume(header.len);
-                        if let Some((src, dst)) = header.addresses {
-                            // `fc_src` and `fc_dst` stay what they were.
-                            let own = (conn.src, conn.dst);
-                            conn.extra().fc.get_or_insert(own);
-                            conn.src = Some(unmap(src));
-                            conn.dst = Some(unmap(dst));
-                        }
-                        conn.received_proxy = true;
-                        if !header.tlvs.is_empty() {
-                            conn.extra().tlvs = header.tlvs.into();
-                        }
-                        conn.rest();
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-            }
-            match conn.poll_fill(cx) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(_) => {
-                    let began = conn.input.as_ref().is_some_and(|buf: &Buf| !buf.is_empty());
-                    return Poll::Ready(Err(if began { Broken::Truncated } else { Broken::Closed }));
-                }
-                Poll::Pending => return conn.deadline.poll(cx).map(|()| Err(Broken::TimedOut)),
-            }
-        }
+    poll_fn(|cx| match conn.poll_fill(cx) {
+        Poll::Ready(Ok(0)) => Poll::Ready(Err(Prologue::Closed)),
+        Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+        Poll::Ready(Err(_)) => Poll::Ready(Err(Prologue::Aborted)),
+        Poll::Pending => conn.deadline.poll(cx).map(|()| Err(Prologue::TimedOut)),
     })
     .await
 }
 
-/// `tcp-request connection` rules, the PROXY header, `tcp-request session` rules. False: they turned it away.
+/// From now on the connection is between these two; `fc_src` and `fc_dst` stay what they were.
+fn stands_for(conn: &mut Conn, (src, dst): (SocketAddr, SocketAddr)) {
+    let own = (conn.src, conn.dst);
+    conn.extra().fc.get_or_insert(own);
+    (conn.src, conn.dst) = (Some(src), Some(dst));
+}
+
+fn consume(conn: &mut Conn, len: usize) {
+    if let Some(buf) = &mut conn.input {
+        buf.consume(len);
+    }
+    conn.rest();
+}
+
+/// `accept-netscaler-cip`.
+async fn netscaler(conn: &mut Conn) -> Result<(), Prologue> {
+    first_bytes(conn).await?;
+    // Without a number on the line HAProxy expects zero.
+    let magic = conn.listener.ir.netscaler.unwrap_or_default();
+    let header = netscaler::parse(conn.input.as_ref().map_or(&[], Buf::filled), magic)?;
+    stands_for(conn, header.addresses);
+    consume(conn, header.len);
+    Ok(())
+}
+
+/// `accept-proxy`.
+async fn proxy(conn: &mut Conn) -> Result<(), Prologue> {
+    first_bytes(conn).await?;
+    let parsed = proxy_protocol::parse(conn.input.as_ref().map_or(&[], Buf::filled));
+    let said = parsed.as_ref().map_or_else(|refused| refused.addresses, |header| header.addresses);
+    if let Some(addresses) = said {
+        stands_for(conn, addresses);
+    }
+    let header = parsed.map_err(|refused| refused.why)?;
+    consume(conn, header.len);
+    conn.received_proxy = true;
+    if !header.tlvs.is_empty() {
+        conn.extra().tlvs = header.tlvs.into();
+    }
+    Ok(())
+}
+
+/// The headers that come before anything else.
+async fn prologue(conn: &mut Conn, expects: Expects) -> Result<(), ConnectError> {
+    let t = &conn.proxy.ir.timeouts;
+    conn.deadline.set(t.client_hs.or(t.client).map(|limit| conn.accepted + limit));
+    if expects.netscaler {
+        netscaler(conn).await.map_err(ConnectError::NetScaler)?;
+    }
+    if expects.proxy {
+        proxy(conn).await.map_err(ConnectError::Proxy)?;
+    }
+    Ok(())
+}
+
+/// Is there anything to pass?
+pub(super) fn is_guarded(conn: &Conn) -> bool {
+    let (listener, ir) = (&conn.listener.ir, &conn.proxy.ir);
+    let expects = listener.accept_proxy || listener.netscaler.is_some();
+    expects || !ir.tcp_request_connection.is_empty() || !ir.tcp_request_session.is_empty()
+}
+
+/// `tcp-request connection` rules, the headers, `tcp-request session` rules. False: they turned it away.
 pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
     let ir = conn.proxy.ir.clone();
-    let mut expects_proxy = conn.listener.ir.accept_proxy;
-    if !ir.tcp_request_connection.is_empty() && !judged(conn, rules::connection, &mut expects_proxy) {
+    let listener = &conn.listener.ir;
+    let mut expects = Expects { netscaler: listener.netscaler.is_some(), proxy: listener.accept_proxy };
+    if !ir.tcp_request_connection.is_empty() && !judged(conn, rules::connection, &mut expects) {
+        conn.frontend().counters.dcon.inc();
+        conn.listener.counters.dcon.inc();
+        conn.io.reset_on_close();
         return false;
     }
-    if expects_proxy && let Err(why) = Box::pin(read_proxy_line(conn)).await {
-        // Who said nothing may have been a probe.
-        let silent = matches!(why, Broken::Closed | Broken::TimedOut);
-        if !(silent && ir.dontlognull) {
-            lines::turned_away(&Txn::new(conn, conn.accepted), why.text());
+    let greets = expects.netscaler || expects.proxy;
+    if greets && let Err(why) = Box::pin(prologue(conn, expects)).await {
+        refuse(conn, why);
+        return false;
+    }
+    if !ir.tcp_request_session.is_empty() && !judged(conn, rules::session, &mut expects) {
+        conn.frontend().counters.dses.inc();
+        conn.listener.counters.dses.inc();
+        if greets {
+            // As by HAProxy: a line where there was a handshake, which succeeded.
+            refuse(conn, ConnectError::None);
         }
         return false;
     }
-    ir.tcp_request_session.is_empty() || judged(conn, rules::session, &mut expects_proxy)
+    true
+}
+
+/// The end of a connection that began with a header, or was to.
+fn refuse(conn: &mut Conn, why: ConnectError) {
+    if conn.input.is_some() && !conn.extra.as_ref().is_some_and(|extra| extra.vanished) {
+        // What it sent is not read: HAProxy only looked at it, and closing says so.
+        conn.io.reset_on_close();
+    }
+    if !(why.is_silence() && conn.proxy.ir.dontlognull) {
+        lines::turned_away(&mut Txn::new(conn, conn.accepted), why);
+    }
 }
 
 /// What one of these lists says of the connection.
-fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects_proxy: &mut bool) -> bool {
+fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects: &mut Expects) -> bool {
     let mut txn = Txn::new(conn, conn.accepted);
     let outcome = list(&mut txn);
     if (txn.src, txn.dst) != (conn.src, conn.dst) {
@@ -113,16 +148,12 @@ fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects_proxy: &mut bo
         conn.src = txn.src;
         conn.dst = txn.dst;
     }
-    *expects_proxy |= txn.expects_proxy;
+    expects.netscaler |= txn.expects.netscaler;
+    expects.proxy |= txn.expects.proxy;
     txn.apply_tags(conn);
     txn.give_back(conn);
-    if matches!(outcome, Verdict::Continue) {
-        return true;
-    }
     if let Verdict::SilentDrop(hops) = outcome {
         conn.vanish(hops);
     }
-    conn.frontend().counters.dcon.inc();
-    conn.listener.counters.dcon.inc();
-    false
+    matches!(outcome, Verdict::Continue)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::admission;
 use super::conn::Conn;
 use super::engine::Shared;
 use crate::ir;
@@ -17,6 +18,8 @@ pub(super) struct Guard {
     pub(super) listener: Arc<Listener>,
     /// What traces know the connection by.
     number: u64,
+    /// It became a session.
+    is_session: bool,
 }
 
 impl Guard {
@@ -41,16 +44,14 @@ impl Guard {
         c.conn_tot.inc();
         c.conn_rate.add(1, now);
         c.sessions.inc();
-        c.stot.inc();
-        c.rate.add(1, now);
-        if conn.proxy.ir.mode == ir::proxy::Mode::Http {
-            c.h1_open_connections.inc();
-            c.h1_total_connections.inc();
-        }
         conn.listener.counters.sessions.inc();
-        conn.listener.counters.stot.inc();
         let number = About::client(conn.src, Arc::as_ptr(&conn.listener) as u64);
-        let guard = Self { proxy: conn.proxy.clone(), listener: conn.listener.clone(), shared, number };
+        let (proxy, listener) = (conn.proxy.clone(), conn.listener.clone());
+        let mut guard = Self { proxy, listener, shared, number, is_session: false };
+        // At once, where nothing can be against it: limits of rates are judged when the next one comes.
+        if !admission::is_guarded(conn) {
+            guard.begin_session(now);
+        }
         SESSION.tell(
             0,
             || guard.about(),
@@ -63,12 +64,39 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Has a connection pass what there is to pass.
+    pub(super) async fn admits(&mut self, conn: &mut Conn) -> bool {
+        if self.is_session {
+            return true;
+        }
+        if !admission::is_admitted(conn).await {
+            return false;
+        }
+        self.begin_session(clock::now_ms());
+        true
+    }
+
+    fn begin_session(&mut self, now: u64) {
+        self.is_session = true;
+        self.listener.counters.stot.inc();
+        if let Some(frontend) = &self.proxy.frontend {
+            frontend.counters.stot.inc();
+            frontend.counters.rate.add(1, now);
+            if self.proxy.ir.mode == ir::proxy::Mode::Http {
+                frontend.counters.h1_open_connections.inc();
+                frontend.counters.h1_total_connections.inc();
+            }
+        }
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         SESSION.tell(1, || self.about(), |_| format!("fe={}", self.proxy.ir.name));
         if let Some(frontend) = &self.proxy.frontend {
             frontend.counters.sessions.dec();
-            if self.proxy.ir.mode == ir::proxy::Mode::Http {
+            if self.is_session && self.proxy.ir.mode == ir::proxy::Mode::Http {
                 frontend.counters.h1_open_connections.dec();
             }
         }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::failure::{Failure, Phase, Who};
 use super::rules::{logs_connect, render_log};
 use super::txn::Txn;
 use super::worker::with;
-use crate::expr::ctx::Progress;
+use crate::expr::ctx::{ConnectError, Progress};
 use crate::expr::{Ctx, Session as _, logformat};
 use crate::ir;
 use crate::ir::log::{LogProfile, LogStep, Severity};
@@ -133,7 +134,10 @@ pub(super) fn by_rule(txn: &Txn, profile: Option<&str>) {
 }
 
 /// A connection that never became a session.
-pub(super) fn turned_away(txn: &Txn, why: &str) {
+pub(super) fn turned_away(txn: &mut Txn, why: ConnectError) {
+    txn.client_connection = Some(why);
+    txn.failure = Failure::new(Who::Proxy, Phase::Request);
+    let (_, _, why) = why.described();
     let level = Severity(if txn.fe.ir.log_separate_errors { 3 } else { 6 });
     write_with(txn, LogStep::Error, level, None, &|ctx, line| logformat::write_refusal(ctx, why, line));
 }

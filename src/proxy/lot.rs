@@ -145,7 +145,7 @@ impl Lot {
             received_proxy,
             extra,
         };
-        worker::resume(conn, guard);
+        worker::start(conn, guard);
     }
 
     /// Take out what became ready, some at a time. False: that was all.

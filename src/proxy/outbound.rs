@@ -12,14 +12,14 @@ use tokio::net::UnixStream;
 
 use super::failure::{Failure, Phase, Who};
 use super::pool::{Kept, Want};
-use super::route::{Target, bond, on_some_port, own_tlvs, source, source_from, target};
+use super::route::{Target, bond, on_some_port, proxy_header, source, source_from, target};
 use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
 use crate::expr::ctx::ConnectError;
 use crate::expr::{Ctx, Session as _, eval};
-use crate::handshake::{proxy_protocol, socks4};
+use crate::handshake::socks4;
 use crate::ir::expr::{Fetch, SampleType, Value};
 use crate::ir::proxy::{HashFunction, Mode, PersistRule};
 use crate::live::{Address, Backend, Pick, Proxy, Seen, Server, Slot};
@@ -508,21 +508,8 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     if server.ir.link.socks4.is_some() {
         through_relay(conn, txn.server_addr, watches_client(txn), &mut io).await?;
     }
-    if let Some(version) = server.ir.link.send_proxy {
-        let addresses = txn.src.zip(txn.dst);
-        let header = match version {
-            crate::ir::server::SendProxy::V1 => proxy_protocol::v1(addresses),
-            crate::ir::server::SendProxy::V2 => {
-                let options = server.ir.link.proxy_v2;
-                let id = txn.unique_id.as_deref().filter(|id| options.unique_id && id.len() <= 128);
-                let mut tlvs: Vec<_> = own_tlvs(txn, server).collect();
-                tlvs.extend(id.map(|id| (proxy_protocol::TLV_UNIQUE_ID, id.into())));
-                let namespace = txn.client_namespace();
-                tlvs.extend(namespace.map(|name| (proxy_protocol::TLV_NAMESPACE, name.as_bytes().into())));
-                let header = proxy_protocol::v2(addresses);
-                proxy_protocol::with_tlvs(header, &tlvs, options.crc32c)
-            }
-        };
+    if server.ir.link.send_proxy.is_on() {
+        let header = proxy_header(txn, server);
         // A fresh socket takes this few bytes at once.
         let sent = poll_fn(|cx| io.poll_write(cx, &header)).await;
         if !matches!(sent, Ok(n) if n == header.len()) {

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::txn::Txn;
 use crate::expr::Session as _;
-use crate::handshake::proxy_protocol;
-use crate::ir::server::{SourceFrom, UseSrc};
+use crate::handshake::proxy_protocol::{self, Says};
+use crate::ir::server::{ProxyTlv, SourceFrom, UseSrc};
 use crate::live::{Address, Server};
 use crate::sys;
 
@@ -25,8 +25,9 @@ pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'
     let from = source_from(txn, server);
     let addr = server.ir.link.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
     let used = from.and_then(|from| from.usesrc.as_ref()).and_then(|how| match how {
-        UseSrc::Client => txn.src,
-        UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip(), 0)),
+        // An IPv4 client of an IPv6 socket is an IPv4 client to an IPv4 server.
+        UseSrc::Client => txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), a.port())),
+        UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), 0)),
         UseSrc::Addr(addr) => Some(*addr),
         UseSrc::Header(name, nth) => {
             header_ip(&txn.req, name.as_bytes(), *nth).map(|ip| SocketAddr::new(ip, 0))
@@ -51,11 +52,11 @@ pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     let tagged = txn.tags.server != (None, None);
     let source = source(txn, server);
     let elsewhere = server.ir.link.namespace.as_deref() == Some("*");
-    if server.ir.link.send_proxy.is_none() && !follows && !tagged && !source.foreign && !elsewhere {
+    if !server.ir.link.send_proxy.is_on() && !follows && !tagged && !source.foreign && !elsewhere {
         return 0;
     }
     let mut hasher = std::hash::DefaultHasher::new();
-    if elsewhere || server.ir.link.send_proxy.is_some() {
+    if elsewhere {
         txn.client_namespace().hash(&mut hasher);
     }
     txn.tags.server.hash(&mut hasher);
@@ -65,10 +66,8 @@ pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     if follows {
         txn.dst.hash(&mut hasher);
     }
-    if server.ir.link.send_proxy.is_some() {
-        (txn.src, txn.dst).hash(&mut hasher);
-        txn.unique_id.as_ref().filter(|_| server.ir.link.proxy_v2.unique_id).hash(&mut hasher);
-        own_tlvs(txn, server).for_each(|tlv| tlv.hash(&mut hasher));
+    if server.ir.link.send_proxy.is_on() {
+        proxy_header(txn, server).hash(&mut hasher);
     }
     hasher.finish() | 1
 }
@@ -82,7 +81,7 @@ pub(super) fn target(txn: &Txn, server: &Server) -> Option<Target> {
         Address::Ip(mut addr) => {
             // `*` and `option transparent`: where the client wanted to go.
             if let Some(dst) = txn.dst.filter(|_| addr.ip().is_unspecified()) {
-                addr.set_ip(dst.ip());
+                addr.set_ip(dst.ip().to_canonical());
             }
             if server.ports_follow() || addr.port() == 0 {
                 addr.set_port(txn.dst.map_or(0, |d| d.port()).wrapping_add(addr.port()));
@@ -92,15 +91,23 @@ pub(super) fn target(txn: &Txn, server: &Server) -> Option<Target> {
     }
 }
 
-/// `set-proxy-v2-tlv-fmt`.
-pub(super) fn own_tlvs<'t>(
-    txn: &'t Txn,
-    server: &'t Server,
-) -> impl Iterator<Item = proxy_protocol::Tlv> + 't {
-    server.ir.link.proxy_tlvs.iter().map(|tlv| {
+/// The header that a connection to `server` begins with (`send-proxy*`).
+pub(super) fn proxy_header(txn: &Txn, server: &Server) -> Vec<u8> {
+    let link = &server.ir.link;
+    let own = |tlv: &ProxyTlv| {
         let value = tlv.format.as_ref().map(|format| crate::expr::logformat::to_vec(format, &txn.ctx()));
         (tlv.kind, value.unwrap_or_default().into())
-    })
+    };
+    let namespace = txn.client_namespace();
+    let authority = txn.tlvs().iter().find(|(kind, _)| *kind == proxy_protocol::TLV_AUTHORITY);
+    let says = Says {
+        addresses: txn.src.zip(txn.dst),
+        own: link.proxy_tlvs.iter().map(own).collect(),
+        authority: authority.map(|(_, name)| &name[..]),
+        unique_id: Some(txn.unique_id.as_deref().unwrap_or_default()),
+        namespace: namespace.as_deref(),
+    };
+    proxy_protocol::header(link.send_proxy, &says)
 }
 
 /// Where a server is.

@@ -18,7 +18,7 @@ use super::guard::Guard;
 use super::listener::Socket;
 use super::lot::{self, Lot};
 use super::stream::Stream;
-use super::{admission, board, http, tcp};
+use super::{board, http, tcp};
 use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
@@ -380,8 +380,8 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             io,
             input: None,
             deadline: Deadline::new(),
-            src: src.map(unmap),
-            dst: dst.map(unmap),
+            src,
+            dst,
             accepted: now,
             last_end: now,
             requests: 0,
@@ -397,29 +397,20 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             conn.accepted = clock::now();
             conn.last_end = conn.accepted;
         };
-        start(conn, guard, true);
+        start(conn, guard);
     }
 }
 
-/// An IPv4 client on an IPv6 socket is an IPv4 client.
-pub(super) fn unmap(addr: SocketAddr) -> SocketAddr {
-    SocketAddr::new(addr.ip().to_canonical(), addr.port())
-}
-
-/// A connection that was parked goes on.
-pub(super) fn resume(conn: Conn, guard: Guard) {
-    start(conn, guard, false);
-}
-
-fn start(conn: Conn, guard: Guard, is_new: bool) {
+/// A connection that came or was parked goes on.
+pub(super) fn start(conn: Conn, guard: Guard) {
     let place = board::Place::take(&conn);
     let is_tcp =
         conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
     // Two kinds of task, because a tunnel may last for days and has no use for the room of an HTTP request.
     if is_tcp {
-        tokio::spawn(in_steps(place, tcp_session(conn, guard, is_new)));
+        tokio::spawn(in_steps(place, tcp_session(conn, guard)));
     } else {
-        tokio::spawn(in_steps(place, http_session(conn, guard, is_new)));
+        tokio::spawn(in_steps(place, http_session(conn, guard)));
     }
 }
 
@@ -437,18 +428,18 @@ async fn in_steps(place: board::Place, session: impl Future<Output = ()>) {
     .await;
 }
 
-async fn tcp_session(mut conn: Conn, guard: Guard, is_new: bool) {
-    if is_new && !admission::is_admitted(&mut conn).await {
+async fn tcp_session(mut conn: Conn, mut guard: Guard) {
+    if !guard.admits(&mut conn).await {
         return;
     }
     if tcp::session(&mut conn).await == tcp::Ended::Http {
         // Rare, and large.
-        Box::pin(http_session(conn, guard, false)).await;
+        Box::pin(http_session(conn, guard)).await;
     }
 }
 
-async fn http_session(mut conn: Conn, guard: Guard, is_new: bool) {
-    if is_new && !admission::is_admitted(&mut conn).await {
+async fn http_session(mut conn: Conn, mut guard: Guard) {
+    if !guard.admits(&mut conn).await {
         return;
     }
     if http::session(&mut conn).await == http::Ended::Idle {

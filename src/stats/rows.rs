@@ -234,7 +234,7 @@ pub(super) fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bo
     row.u64(Col::Dresp, 0);
     row.u64(Col::Ereq, c.ereq.get());
     row.u64(Col::Dcon, c.dcon.get());
-    row.u64(Col::Dses, 0);
+    row.u64(Col::Dses, c.dses.get());
     row.u64(Col::Wrew, 0);
     row.u64(Col::Eint, 0);
     let full = bind.maxconn.is_some_and(|max| max > 0 && c.sessions.get() >= max);

@@ -157,7 +157,9 @@ fn server(out: &mut String, server: &Server) {
     some(&mut text, "resolvers", server.lookup.resolvers.as_ref());
     some(&mut text, "track", server.track.as_ref());
     some(&mut text, "observe", server.observe.as_ref());
-    some(&mut text, "proxy", server.link.send_proxy.as_ref());
+    let header = server.link.send_proxy;
+    flag(&mut text, "proxy V1", header.v1 && !header.v2);
+    flag(&mut text, "proxy V2", header.v2);
     flag(&mut text, "backup", server.backup);
     flag(&mut text, "disabled", server.disabled);
     if !server.lookup.init_addr.is_empty() {

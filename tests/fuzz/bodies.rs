@@ -200,17 +200,18 @@ pub(super) fn cookies(data: &[u8]) {
     cookie::each_set(&mut head, left);
 }
 
-/// The PROXY protocol header, both versions.
+/// The headers that a connection may begin with.
 pub(super) fn proxy_protocol(data: &[u8]) {
-    let whole = handshake::proxy_protocol::parse(data);
-    if let Ok(Some(_)) = whole {
-        // What came before must have been called incomplete, never wrong.
-        for end in 0..data.len().min(600) {
-            assert!(
-                handshake::proxy_protocol::parse(&data[..end]).is_ok(),
-                "the first {end} bytes of a good header are refused"
-            );
-        }
+    if let Ok(header) = handshake::proxy_protocol::parse(data) {
+        // Nothing of what follows it counts, and without its last byte it is none.
+        assert!(header.len <= data.len(), "longer than what came");
+        let alone = handshake::proxy_protocol::parse(&data[..header.len]);
+        assert_eq!(alone.as_ref(), Ok(&header), "another header without what follows it");
+        assert!(handshake::proxy_protocol::parse(&data[..header.len - 1]).is_err(), "good without its end");
+    }
+    let magic = data.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
+    if let Ok(header) = handshake::netscaler::parse(data, magic) {
+        assert!(header.len <= data.len(), "longer than what came");
     }
 }
 

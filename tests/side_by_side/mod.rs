@@ -12,6 +12,7 @@ mod retries;
 mod rules;
 mod samples;
 mod sources;
+mod transport;
 mod upgrade;
 mod watch;
 mod wire;

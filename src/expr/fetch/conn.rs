@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::ir::expr::{Dir, Endpoint, Fetch, LastRule, ServerError, TcpNumber};
+use crate::ir::expr::{Dir, Endpoint, ErrorForm, Fetch, LastRule, TcpNumber};
 
-use super::super::ctx::{Ctx, Peer, Progress};
+use super::super::ctx::{ConnectError, Ctx, Peer, Progress};
 use super::super::sample::{Bytes, Sample, push_display};
 use super::{ABSENT, Fetched};
 
@@ -14,7 +14,9 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::Addr(end) => ip(*end, ctx).map(Sample::ip).ok_or(ABSENT),
         Fetch::Port(end) => {
             let peer = peer(*end, ctx).ok_or(ABSENT)?;
-            peer.ip().map(|addr| Sample::Int(addr.port().into())).ok_or(ABSENT)
+            // Headers of the PROXY protocol may leave it out.
+            let port = peer.ip().map(|addr| addr.port()).filter(|port| *port != 0);
+            port.map(|port| Sample::Int(port.into())).ok_or(ABSENT)
         }
         Fetch::IsLocal(end) => ip(*end, ctx).map(|ip| Sample::Bool(ctx.live.is_local(ip))).ok_or(ABSENT),
         Fetch::ListenerConnections => Ok(Sample::Int(ctx.live.listener_connections())),
@@ -84,19 +86,24 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             }
         }
         Fetch::ServerStatus => Ok(Sample::Int(ctx.progress.server_status.into())),
-        Fetch::ServerError(what) => {
-            let (number, name, words) = ctx.progress.server_connection.ok_or(ABSENT)?.described();
-            match what {
-                ServerError::Number => Ok(Sample::Int(number)),
-                ServerError::Name => text(name),
-                ServerError::Text => text(words),
-            }
+        Fetch::ClientError(form) => {
+            Ok(error(ctx.progress.client_connection.unwrap_or(ConnectError::None), *form))
         }
+        Fetch::ServerError(form) => Ok(error(ctx.progress.server_connection.ok_or(ABSENT)?, *form)),
         Fetch::TransactionId => Ok(Sample::Int((ctx.progress.request_counter & 0xffff_ffff).cast_signed())),
         Fetch::PriorityClass => Ok(Sample::Int(ctx.progress.priority.0.into())),
         Fetch::PriorityOffset => Ok(Sample::Int(ctx.progress.priority.1.into())),
         Fetch::UniqueId => ctx.progress.unique_id.map(Sample::text).ok_or(ABSENT),
         _ => Err(ABSENT),
+    }
+}
+
+fn error(error: ConnectError, form: ErrorForm) -> Sample<'static> {
+    let (number, name, words) = error.described();
+    match form {
+        ErrorForm::Number => Sample::Int(number),
+        ErrorForm::Name => Sample::text(name.as_bytes()),
+        ErrorForm::Text => Sample::text(words.as_bytes()),
     }
 }
 

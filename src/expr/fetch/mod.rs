@@ -13,7 +13,7 @@ mod payload;
 use std::ops::ControlFlow;
 
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{Dir, Fetch, LastRule, ProxyRef, SampleType, ServerError, TimeUnit};
+use crate::ir::expr::{Dir, ErrorForm, Fetch, LastRule, ProxyRef, SampleType, TimeUnit};
 
 use super::ctx::{Ctx, Head};
 use super::sample::{Bytes, Sample, push_display};
@@ -93,6 +93,7 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::Timer(_)
         | Fetch::LastRule(_)
         | Fetch::ServerStatus
+        | Fetch::ClientError(_)
         | Fetch::ServerError(_)
         | Fetch::TransactionId
         | Fetch::PriorityClass
@@ -224,7 +225,8 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Uuid7
         | Fetch::DumpVars { .. }
         | Fetch::LastRule(LastRule::File | LastRule::Both | LastRule::Waiting)
-        | Fetch::ServerError(ServerError::Name | ServerError::Text)
+        | Fetch::ClientError(ErrorForm::Name | ErrorForm::Text)
+        | Fetch::ServerError(ErrorForm::Name | ErrorForm::Text)
         | Fetch::HttpAuthGroup(_)
         | Fetch::HttpAuthUser
         | Fetch::HttpAuthPass

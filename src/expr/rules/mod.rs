@@ -115,8 +115,10 @@ pub enum Effect<'a> {
     RewriteFailed,
     /// Continue in HTTP mode.
     SwitchModeHttp,
-    /// Read a PROXY line first.
+    /// Read a PROXY header first.
     ExpectProxy,
+    /// Read a NetScaler header first.
+    ExpectNetScaler,
 }
 
 /// How a rule list ended.

@@ -44,6 +44,7 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
             TcpAction::Reject | TcpAction::Close => return Verdict::Reject,
             TcpAction::SilentDrop(hops) => return Verdict::SilentDrop(*hops),
             TcpAction::ExpectProxy => session.effect(Effect::ExpectProxy),
+            TcpAction::ExpectNetScaler => session.effect(Effect::ExpectNetScaler),
             TcpAction::Resolve(resolve) => {
                 if let Some(host) = action::host(resolve, session) {
                     session.effect(Effect::Waiting(&rule.place));

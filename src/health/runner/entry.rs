@@ -14,7 +14,6 @@ use crate::health::fsm::Machine;
 use crate::health::proto::agent;
 use crate::health::script::{Script, Step};
 use crate::health::{Outcome, Status, Verdict};
-use crate::ir::server::SendProxy;
 use crate::live::{Address, CheckReport, Live, Proxy, Server};
 use crate::log::trace::About;
 use crate::server::{Admin, Cause, CheckSaid, Counts, Level, Op, Standing, parse_maxconn};
@@ -264,10 +263,10 @@ impl Entry {
         };
         // A check that goes where the traffic goes speaks as the traffic does, unless a command added the server.
         let same_place = addr.is_none() && port.is_none() && self.server.added.is_none();
-        let version = self.server.ir.link.send_proxy;
+        let mut send_proxy = self.server.ir.link.send_proxy;
         let asked = self.kind == Kind::Check && self.server.ir.check.as_ref().is_some_and(|c| c.send_proxy);
-        let send_proxy =
-            if asked { Some(version.unwrap_or(SendProxy::V1)) } else { version.filter(|_| same_place) };
+        let introduces = asked || same_place && send_proxy.is_on();
+        send_proxy.v1 |= asked;
         let script = match self.kind {
             Kind::Check => self.script.clone(),
             // What it is asked may have been changed by command.
@@ -288,6 +287,8 @@ impl Entry {
             target,
             source: self.server.ir.link.source.or_else(|| half.and_then(|h| h.source)),
             send_proxy,
+            introduces,
+            never_local: live.config.global.pp2_never_local,
             relay: self.server.ir.link.socks4,
             via_relay: self.kind == Kind::Check
                 && self.server.ir.check.as_ref().is_some_and(|check| check.via_socks4),

@@ -36,7 +36,11 @@ pub(super) struct Plan {
     pub(super) call: Option<Call>,
     pub(super) target: Target,
     pub(super) source: Option<SocketAddr>,
-    pub(super) send_proxy: Option<SendProxy>,
+    pub(super) send_proxy: SendProxy,
+    /// Connections as those of the traffic begin with it.
+    pub(super) introduces: bool,
+    /// Headers of version 2 have addresses, too.
+    pub(super) never_local: bool,
     /// The SOCKS4 relay of the server.
     pub(super) relay: Option<SocketAddr>,
     /// Checks go through it unless their rules say otherwise.
@@ -64,12 +68,10 @@ impl Target {
 }
 
 impl Plan {
-    /// Version of the PROXY header that a connection begins with.
-    pub(super) fn proxy_version(&self, way: &Way) -> Option<SendProxy> {
-        if way.send_proxy {
-            return Some(self.send_proxy.unwrap_or(SendProxy::V1));
-        }
-        self.send_proxy.filter(|_| way.as_server)
+    /// The PROXY header that a connection begins with.
+    pub(super) fn introduction(&self, way: &Way) -> Option<SendProxy> {
+        let used = way.send_proxy || self.introduces && way.as_server;
+        used.then_some(SendProxy { v1: true, ..self.send_proxy })
     }
 
     /// The relay that a connection is made through.
@@ -84,7 +86,7 @@ impl Plan {
             .steps
             .iter()
             .filter(|step| matches!(step, Step::Send(_) | Step::SendHttp(_) | Step::SendHello));
-        sends.count() + usize::from(self.proxy_version(way).is_some()) > 1
+        sends.count() + usize::from(self.introduction(way).is_some()) > 1
     }
 
     /// What a socket of another check has to be to serve this one; `None`: it needs one of its own.

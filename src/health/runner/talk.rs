@@ -12,11 +12,14 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::probe::{Failure, Plan, Target, local_reason, reason};
 use super::spare::{Make, Wire};
 use super::stage::Stage;
-use crate::handshake::{proxy_protocol, socks4};
+use crate::expr::logformat;
+use crate::handshake::proxy_protocol::{self, Says};
+use crate::handshake::socks4;
 use crate::health::Verdict;
 use crate::health::dialogue::{Action, Dialogue, Subject, Way};
 use crate::health::proto::agent::Reply;
-use crate::ir::server::SendProxy;
+use crate::health::scene::Scene as _;
+use crate::ir::server::ProxyTlv;
 use crate::sys;
 use crate::sys::poller::Edge;
 
@@ -289,14 +292,21 @@ impl Talk {
 
     /// Begins to speak to the server itself.
     fn introduction(&mut self) -> Wait {
-        let Some(version) = self.plan.proxy_version(&self.way) else {
+        let Some(how) = self.plan.introduction(&self.way) else {
             self.dialogue.connected();
             return Wait::Nothing;
         };
-        let header = match version {
-            SendProxy::V2 => proxy_protocol::v2(None),
-            SendProxy::V1 => proxy_protocol::v1(self.ends()),
+        let mut says = Says {
+            // A connection of our own, which version 2 has a word for.
+            addresses: self.ends().filter(|_| !how.v2 || self.plan.never_local),
+            ..Says::default()
         };
+        self.dialogue.scene().show(&mut |ctx| {
+            let value = |tlv: &ProxyTlv| tlv.format.as_ref().map(|format| logformat::to_vec(format, ctx));
+            let tlvs = &self.plan.server.ir.link.proxy_tlvs;
+            says.own = tlvs.iter().map(|tlv| (tlv.kind, value(tlv).unwrap_or_default().into())).collect();
+        });
+        let header = proxy_protocol::header(how, &says);
         self.out = (header, 0);
         Wait::Introducing
     }

@@ -416,8 +416,10 @@ pub enum Fetch {
     LastRule(LastRule),
     /// `server_status`: as it came.
     ServerStatus,
+    /// `fc_err` and relatives.
+    ClientError(ErrorForm),
     /// `bc_err` and relatives.
-    ServerError(ServerError),
+    ServerError(ErrorForm),
     /// `txn.id32`: number of the transaction.
     TransactionId,
     /// `uuid(7)`.
@@ -443,14 +445,14 @@ pub enum LastRule {
     Waiting,
 }
 
-/// What is asked about the error of a connection to a server.
+/// What is asked about the error of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ServerError {
-    /// `bc_err`
+pub enum ErrorForm {
+    /// `fc_err`, `bc_err`
     Number,
-    /// `bc_err_name`
+    /// `fc_err_name`, `bc_err_name`
     Name,
-    /// `bc_err_str`
+    /// `fc_err_str`, `bc_err_str`
     Text,
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Settings {
     interface: Option<String>,
     namespace: Option<String>,
     accept_proxy: bool,
+    netscaler: Option<u32>,
     v6only: Option<bool>,
     tcp: TcpSettings,
 }
@@ -71,6 +72,7 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "interface" => out.interface = owned(),
             "namespace" => out.namespace = owned(),
             "accept-proxy" => out.accept_proxy = true,
+            "accept-netscaler-cip" => out.netscaler = setting.number(0),
             "v4v6" => out.v6only = Some(false),
             "v6only" => out.v6only = Some(true),
             "defer-accept" => out.tcp.defer_accept = true,
@@ -208,6 +210,7 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
                 interface: settings.interface.clone(),
                 namespace: settings.namespace.clone(),
                 accept_proxy: settings.accept_proxy,
+                netscaler: settings.netscaler,
                 v6only: settings.v6only,
                 tcp: settings.tcp.clone(),
                 mode: settings.mode,

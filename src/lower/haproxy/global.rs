@@ -274,6 +274,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         }
         "nosplice" => global.nosplice = line.modifier != Modifier::No,
         "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
+        "pp2-never-send-local" => global.pp2_never_local = true,
         "noreuseport" => global.noreuseport = line.modifier != Modifier::No,
         "tune.defaults.purge" => purge(context, line, global),
         "tune.runqueue-depth" => global.runqueue_depth = line.number(0).filter(|steps| *steps > 0),

@@ -209,6 +209,7 @@ fn timeout(line: &Statement, timeouts: &mut Arc<Timeouts>) -> bool {
         "timeout http-keep-alive" => &mut timeouts.http_keep_alive,
         "timeout tunnel" => &mut timeouts.tunnel,
         "timeout client-fin" => &mut timeouts.client_fin,
+        "timeout client-hs" => &mut timeouts.client_hs,
         "timeout server-fin" => &mut timeouts.server_fin,
         "timeout tarpit" => &mut timeouts.tarpit,
         _ => return false,

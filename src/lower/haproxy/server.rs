@@ -13,7 +13,7 @@ use super::context::{Context, span_at};
 use super::origin;
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    AgentSettings, HashKey, InitAddr, InitState, ObserveLayer, OnError, OnMark, ProxyV2, SendProxy, Server,
+    AgentSettings, HashKey, InitAddr, InitState, ObserveLayer, OnError, OnMark, SendProxy, Server,
     ServerAddr, ServerSettings, SourceFrom, UseSrc,
 };
 
@@ -216,9 +216,9 @@ impl Template {
                 }
             }
             "init-addr" => server.lookup_mut().init_addr = init_addr(context, setting),
-            "send-proxy" => server.link_mut().send_proxy = Some(SendProxy::V1),
-            "send-proxy-v2" => server.link_mut().send_proxy = Some(SendProxy::V2),
-            "no-send-proxy" | "no-send-proxy-v2" => server.link_mut().send_proxy = None,
+            name if name.trim_start_matches("no-").starts_with("send-proxy") => {
+                send_proxy(&mut server.link_mut().send_proxy, name);
+            }
             "tcp-ut" => server.link_mut().user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "cc" => server.link_mut().congestion = setting.text(0).map(Into::into),
             "tcp-md5sig" => match super::bind::password(setting) {
@@ -228,7 +228,7 @@ impl Template {
             "tfo" => server.link_mut().fast_open = true,
             "no-tfo" if server.link.fast_open => server.link_mut().fast_open = false,
             "strict-maxconn" => server.strict_maxconn = true,
-            "proxy-v2-options" => server.link_mut().proxy_v2 = proxy_v2(context, setting),
+            "proxy-v2-options" => proxy_v2(context, setting, &mut server.link_mut().send_proxy),
             TLV_FORMAT | "sni" | "pool-conn-name" => self.has_formats = true,
             "namespace" => server.link_mut().namespace = owned(),
             "socks4" => server.link_mut().socks4 = relay(context, setting),
@@ -376,20 +376,31 @@ fn usesrc(text: &str) -> Option<UseSrc> {
     text.parse().ok().map(UseSrc::Addr)
 }
 
-/// `proxy-v2-options`. What only an encrypted connection could tell is left out, as it is there on a plain one.
-fn proxy_v2(context: &mut Context<'_>, setting: &Statement) -> ProxyV2 {
-    let mut out = ProxyV2::default();
+/// `send-proxy` and relatives, and what takes them back: each what it names.
+fn send_proxy(header: &mut SendProxy, name: &str) {
+    let (on, name) = name.strip_prefix("no-").map_or((true, name), |name| (false, name));
+    if name == "send-proxy" {
+        header.v1 = on;
+        return;
+    }
+    header.v2 = on;
+    if name != "send-proxy-v2" {
+        header.ssl = on;
+    }
+}
+
+/// `proxy-v2-options`, added to those that were given before. Of what only an encrypted connection could tell, the header
+/// of a plain one says no more than that.
+fn proxy_v2(context: &mut Context<'_>, setting: &Statement, header: &mut SendProxy) {
     for option in setting.text(0).unwrap_or_default().split(',') {
         match option {
-            "crc32c" => out.crc32c = true,
-            "unique-id" => out.unique_id = true,
-            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" | "authority" => {}
-            _ => {
-                wrong(context, setting, &format!("'{option}' : proxy v2 option not implemented."));
-            }
+            "crc32c" => header.crc32c = true,
+            "unique-id" => header.unique_id = true,
+            "authority" => header.authority = true,
+            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" => header.ssl = true,
+            _ => wrong(context, setting, &format!("'{option}' : proxy v2 option not implemented.")),
         }
     }
-    out
 }
 
 fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {

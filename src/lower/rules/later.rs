@@ -26,13 +26,6 @@ pub(super) fn arguments(language: &mut Language<'_>, cursor: &mut Cursor<'_>) ->
                 cursor.next(language, "the name of a log profile")?;
             }
         }
-        "expect-netscaler-cip" => {
-            let word = cursor.next(language, "'layer4'")?;
-            if word.text() != "layer4" {
-                let message = format!("'expect-netscaler-cip' only supports 'layer4', got '{word}'.");
-                return language.alert(Reason::InvalidValue, word.span, message);
-            }
-        }
         "sc-inc-gpc" => {
             counter(language, cursor, name, inside, true)?;
         }

@@ -106,6 +106,7 @@ const DONE: &[(&str, &[RuleSet], &str)] = &[
     ("accept", TCP, "end the rules and let the connection pass"),
     ("close", &[TcpResponse], "close the connection to the server"),
     ("expect-proxy", &[TcpConnection], "expect a PROXY header"),
+    ("expect-netscaler-cip", &[TcpConnection], "expect a NetScaler header"),
     ("switch-mode", &[TcpContent], "go on as HTTP"),
 ];
 
@@ -122,12 +123,6 @@ const LATER: &[(&str, &[RuleSet], Missing, &str)] = &[
     ),
     ("cache-use", REQ, Missing::Idle("nothing is cached"), "answer from a cache"),
     ("cache-store", &[HttpResponse], Missing::Idle("nothing is cached"), "keep the response in a cache"),
-    (
-        "expect-netscaler-cip",
-        &[TcpConnection],
-        Missing::Unsafe("the NetScaler protocol is not implemented yet"),
-        "expect a NetScaler header",
-    ),
     ("sc-add-gpc", ALL, Missing::Idle(TABLES), "add to a counter of a tracked key"),
     ("sc-inc-gpc", ALL, Missing::Idle(TABLES), "count up a counter of a tracked key"),
     ("sc-inc-gpc0", ALL, Missing::Idle(TABLES), "count up the first counter of a tracked key"),

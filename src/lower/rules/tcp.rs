@@ -38,13 +38,13 @@ impl Language<'_> {
             "reject" => T::Reject,
             "close" => T::Close,
             "silent-drop" => T::SilentDrop(silent_drop(self, cursor)?),
-            "expect-proxy" => {
+            "expect-proxy" | "expect-netscaler-cip" => {
                 let word = cursor.next(self, "'layer4'")?;
                 if word.text() != "layer4" {
-                    let message = format!("'expect-proxy' only supports 'layer4', got '{word}'.");
+                    let message = format!("'{name}' only supports 'layer4', got '{word}'.");
                     return self.alert(Reason::InvalidValue, word.span, message);
                 }
-                T::ExpectProxy
+                if name == "expect-proxy" { T::ExpectProxy } else { T::ExpectNetScaler }
             }
             "switch-mode" => {
                 let word = cursor.next(self, "'http'")?;

@@ -42,6 +42,7 @@ fn bind() -> Bind {
         interface: None,
         namespace: None,
         accept_proxy: false,
+        netscaler: None,
         v6only: None,
         tcp: Default::default(),
         mode: None,

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::harness::*;
+use crate::handshake::proxy_protocol::{Says, header};
+use crate::ir::server::SendProxy;
 
 const DEFAULTS: &str =
     "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n";
@@ -216,11 +218,8 @@ fn extensions_of_the_proxy_protocol_are_known() {
     let addresses = Some(("192.0.2.1:5".parse().unwrap(), "192.0.2.2:80".parse().unwrap()));
     let tlvs = vec![(2, b"here"[..].into()), (0xe1, b"there"[..].into())];
     let mut c = p.connect();
-    c.send(crate::handshake::proxy_protocol::with_tlvs(
-        crate::handshake::proxy_protocol::v2(addresses),
-        &tlvs,
-        true,
-    ));
+    let how = SendProxy { v2: true, crc32c: true, ..SendProxy::default() };
+    c.send(header(how, &Says { addresses, own: tlvs, ..Says::default() }));
     c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     let head = c.response().0;
     assert!(head.contains("x-a: here\r\n") && head.contains("x-t: there\r\n"), "{head}");

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::harness::*;
-use crate::ir::server::SendProxy;
 
 fn echo() -> Origin {
     Origin::new(|mut c| {
@@ -78,7 +77,7 @@ fn the_proxy_protocol_goes_in_and_out() {
     let p = tcp(&[origin.addr], |p| {
         if let (Some(f), Some(b)) = (&mut p.frontend, &mut p.backend) {
             f.binds[0].accept_proxy = true;
-            b.servers[0].link_mut().send_proxy = Some(SendProxy::V1);
+            b.servers[0].link_mut().send_proxy.v1 = true;
         }
     });
     let mut c = p.connect();

@@ -111,7 +111,7 @@ fn long_bodies_of_every_kind_come_through_pipes_whole() {
 fn headers_of_the_proxy_protocol_carry_what_a_format_says() {
     let origin = Origin::new(|mut c| {
         let head = c.client.some();
-        let header = crate::handshake::proxy_protocol::parse(&head).unwrap().unwrap();
+        let header = crate::handshake::proxy_protocol::parse(&head).unwrap();
         let tlvs: Vec<_> = header
             .tlvs
             .iter()

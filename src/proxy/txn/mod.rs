@@ -111,6 +111,8 @@ pub(super) struct Txn {
     pub(super) server_status: u16,
     /// What became of the connection to the server.
     pub(super) server_connection: Option<ConnectError>,
+    /// What became of the handshake of a client that got no session.
+    pub(super) client_connection: Option<ConnectError>,
     /// See [`crate::expr::ctx::Progress::as_proxy`].
     pub(super) as_proxy: bool,
     /// Class and offset in queues.
@@ -142,8 +144,8 @@ pub(super) struct Txn {
     pub(super) tags: Tags,
     /// The server's connection carried requests before.
     pub(super) server_reused: bool,
-    /// A PROXY header comes before anything else.
-    pub(super) expects_proxy: bool,
+    /// Headers that come before anything else.
+    pub(super) expects: Expects,
     /// Do edits without room end the rules: of the request, of the response.
     strict: (bool, bool),
     /// Which rules are evaluated.
@@ -158,6 +160,15 @@ pub(super) struct Txn {
     counted: (u64, u64),
     /// Bytes of the client and of the server that went through pipes.
     pub(super) spliced: (u64, u64),
+}
+
+/// Headers that a connection is to begin with, in this order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expects {
+    /// NetScaler's.
+    pub(super) netscaler: bool,
+    /// That of the PROXY protocol.
+    pub(super) proxy: bool,
 }
 
 /// Type of service and mark of packets, where rules set them.
@@ -271,6 +282,7 @@ impl Txn {
             waiting: None,
             server_status: 0,
             server_connection: None,
+            client_connection: None,
             as_proxy: false,
             priority: (0, 0),
             early: false,
@@ -294,7 +306,7 @@ impl Txn {
             sockets: (conn.io.raw_fd(), None),
             tags: Tags::default(),
             server_reused: false,
-            expects_proxy: false,
+            expects: Expects::default(),
             tlvs: extra.map(|e| e.tlvs.clone()).filter(|t| !t.is_empty()),
         }
     }

@@ -61,6 +61,8 @@ impl Session for Txn {
                 .map(|idx| self.live.config.proxy(idx).name.as_str()),
             ..view(&self.fe)
         };
+        // Where there never was a session there is no status that it could have.
+        let refused = self.client_connection.is_some();
         Ctx {
             clock: Clock { now_us, zone: &host.zone },
             process: Process { hostname: &host.name, pid: host.pid, thread },
@@ -95,7 +97,7 @@ impl Session for Txn {
             captures: &self.captures,
             progress: Progress {
                 timers: self.timers_at(now),
-                status: if self.status == 0 { -1 } else { i32::from(self.status) },
+                status: if self.status == 0 && !refused { -1 } else { i32::from(self.status) },
                 bytes_in: self.bytes_in,
                 bytes_out: self.bytes_out,
                 term: self.term(),
@@ -115,6 +117,7 @@ impl Session for Txn {
                 waiting: self.waiting.as_deref(),
                 server_status: self.server_status,
                 server_connection: self.server_connection,
+                client_connection: self.client_connection,
                 as_proxy: self.as_proxy,
                 priority: self.priority,
                 origin: LogStep::Close.origin(),
@@ -209,7 +212,8 @@ impl Session for Txn {
             Effect::ServerTos(tos) => self.tags.server.0 = Some(tos),
             Effect::ServerMark(mark) => self.tags.server.1 = Some(mark),
             Effect::Retries(n) => self.max_retries = Some(n),
-            Effect::ExpectProxy => self.expects_proxy = true,
+            Effect::ExpectProxy => self.expects.proxy = true,
+            Effect::ExpectNetScaler => self.expects.netscaler = true,
             Effect::Strict(Dir::Req, strict) => self.strict.0 = strict,
             Effect::Strict(Dir::Res, strict) => self.strict.1 = strict,
             Effect::RewriteFailed => {

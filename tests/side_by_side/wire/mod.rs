@@ -309,7 +309,7 @@ fn known(version: &str) -> Vec<Known> {
 }
 
 /// `2.6` of `HAProxy version 2.6.12-1+deb12u3 2025/10/03 - ...`.
-fn version(program: &Program) -> String {
+pub(super) fn version(program: &Program) -> String {
     let output = program.command().arg("-v").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let words = text.split_whitespace().nth(2).unwrap_or_default();

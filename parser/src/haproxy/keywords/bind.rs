@@ -31,11 +31,10 @@ pub const BIND: &[Keyword] = &[
     full("gid", NONE, &[COUNT], "group of a unix socket"),
     full("level", NONE, &[Arg::Choice(&["user", "operator", "admin"])], "what commands may do"),
     full("expose-fd", NONE, &[Arg::Choice(&["listeners"])], "hand listening sockets over"),
-    refused(
+    full(
         "accept-netscaler-cip",
         NONE,
         &[Arg::Int("magic number", 1, u32::MAX as i64)],
-        "the header would be taken for data",
         "expect a NetScaler header",
     ),
     moot(

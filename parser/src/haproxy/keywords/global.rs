@@ -322,7 +322,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     moot("limited-quic", GLOBAL, FLAG, "QUIC is not spoken", "QUIC without a full library"),
     moot("no-quic", GLOBAL, FLAG, "QUIC is not spoken", "no QUIC"),
-    moot("pp2-never-send-local", GLOBAL, FLAG, "checks never send LOCAL", "PROXY v2 of checks"),
+    full("pp2-never-send-local", GLOBAL, FLAG, "checks say their own addresses in PROXY v2 headers"),
     inert("httpclient.resolvers.disabled", GLOBAL, &[Arg::Choice(&["on", "off"])], CLIENT, "HTTP client"),
     inert("httpclient.resolvers.id", GLOBAL, VALUE, CLIENT, "HTTP client"),
     inert("httpclient.resolvers.prefer", GLOBAL, &[Arg::Choice(&["ipv4", "ipv6"])], CLIENT, "HTTP client"),

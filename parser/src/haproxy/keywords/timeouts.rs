@@ -16,7 +16,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("timeout tarpit", PROXIES, T, "how long a tarpitted client is kept waiting"),
     full("timeout client-fin", CLIENT_SIDE, T, "how long a half-closed client may say nothing"),
     full("timeout server-fin", SERVER_SIDE, T, "how long a half-closed server may say nothing"),
-    inert("timeout client-hs", CLIENT_SIDE, T, "TLS is not spoken", "how long a TLS handshake may take"),
+    full("timeout client-hs", CLIENT_SIDE, T, "how long the header before a client's session may take"),
     moot(
         "timeout appsession",
         SERVER_SIDE,

@@ -16,8 +16,8 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    CostNumber as C, Dir, Endpoint as E, Fetch as F, LastRule, ProcessNumber as P, ProxyNumber as N,
-    ProxyRef, SampleType, Scope, ServerError, ServerNumber as S, ServerRef, TcpNumber, Term,
+    CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, LastRule, ProcessNumber as P,
+    ProxyNumber as N, ProxyRef, SampleType, Scope, ServerNumber as S, ServerRef, TcpNumber, Term,
     TimeoutName as T, Timer, Value,
 };
 pub(super) use message::turn_to_response;
@@ -199,10 +199,9 @@ const CONNECTION: &[FetchRow] = &[
     row("fc_retrans", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Retrans))),
     row("fc_fackets", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Fackets))),
     row("fc_reordering", "", (0, 1), Any, |_, _| Some(counted(TcpNumber::Reordering))),
-    // A connection whose handshake failed has no session that could ask.
-    plain("fc_err", Any, |_, _| Some(F::Const(Value::Int(0)))),
-    plain("fc_err_str", Any, |_, _| Some(F::Const(Value::Str((*b"Success").into())))),
-    plain("fc_err_name", Any, |_, _| Some(F::Const(Value::Str((*b"").into())))),
+    plain("fc_err", Any, |_, _| Some(F::ClientError(ErrorForm::Number))),
+    plain("fc_err_str", Any, |_, _| Some(F::ClientError(ErrorForm::Text))),
+    plain("fc_err_name", Any, |_, _| Some(F::ClientError(ErrorForm::Name))),
     // HTTP/1 carries one message at a time.
     plain("fc_nb_streams", Any, |_, _| Some(F::Const(Value::Int(1)))),
     plain("bc_nb_streams", Server, |_, _| Some(F::Const(Value::Int(1)))),
@@ -292,9 +291,9 @@ const TRANSACTION: &[FetchRow] = &[
     plain("last_rule_line", Any, |_, _| Some(F::LastRule(LastRule::Line))),
     plain("waiting_entity", Any, |_, _| Some(F::LastRule(LastRule::Waiting))),
     plain("server_status", Server, |_, _| Some(F::ServerStatus)),
-    plain("bc_err", Server, |_, _| Some(F::ServerError(ServerError::Number))),
-    plain("bc_err_name", Server, |_, _| Some(F::ServerError(ServerError::Name))),
-    plain("bc_err_str", Server, |_, _| Some(F::ServerError(ServerError::Text))),
+    plain("bc_err", Server, |_, _| Some(F::ServerError(ErrorForm::Number))),
+    plain("bc_err_name", Server, |_, _| Some(F::ServerError(ErrorForm::Name))),
+    plain("bc_err_str", Server, |_, _| Some(F::ServerError(ErrorForm::Text))),
     // Streams are aborted, with a code, in HTTP/2 and 3; in HTTP/1 they end with their connection.
     plain("fs.aborted", Transaction, |_, _| Some(F::Const(Value::Bool(false)))),
     plain("bs.aborted", Server, |_, _| Some(F::Const(Value::Bool(false)))),
