@@ -17,7 +17,7 @@ pub trait Head {
     fn method(&self) -> &[u8];
     /// Request target as received; empty for a response.
     fn uri(&self) -> &[u8];
-    /// `1.0`, `1.1`, `2.0`: (major, minor).
+    /// `1.0`, `1.1`, `2.0`: (major, minor); zeroes where the protocol has another name.
     fn version(&self) -> (u8, u8);
     /// Status of a response; 0 for a request.
     fn status(&self) -> u16;

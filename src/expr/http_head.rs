@@ -1,7 +1,6 @@
 //! The engine's message heads as expressions see them.
 
 use crate::http;
-use crate::http::Version;
 
 use super::ctx::{EditHead, Head};
 
@@ -15,10 +14,11 @@ impl Head for http::Head {
     }
 
     fn version(&self) -> (u8, u8) {
-        match self.version() {
-            Version::Http09 => (0, 9),
-            Version::Http10 => (1, 0),
-            Version::Http11 => (1, 1),
+        match *self.version_text() {
+            [b'H', b'T', b'T', b'P', b'/', major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] => {
+                (major - b'0', minor - b'0')
+            }
+            _ => (0, 0),
         }
     }
 
@@ -46,10 +46,16 @@ impl Head for http::Head {
 impl EditHead for http::Head {
     fn push_header(&mut self, name: &[u8], value: &[u8]) {
         self.add(name, value);
+        if name.eq_ignore_ascii_case(b"host") {
+            self.set_target_host(value);
+        }
     }
 
     fn set_header_value(&mut self, index: usize, value: &[u8]) {
         self.set_value(index, value);
+        if self.header(index).0 == b"host" {
+            self.set_target_host(value);
+        }
     }
 
     fn remove_header(&mut self, index: usize) {

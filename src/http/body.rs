@@ -1,5 +1,6 @@
 //! Where a body ends (RFC 9112 section 6) and the chunked coding.
 
+use super::parse::MAX_NAME;
 use super::token::{is_blank, is_token, trim};
 
 /// How a body is delimited.
@@ -60,15 +61,27 @@ pub struct ChunkDecoder {
     /// The size of the chunk stands before its data already.
     announced: bool,
     digits: u8,
+    /// Inside a quoted part of a chunk's extension, and behind a backslash in it.
+    quoted: bool,
+    escaped: bool,
     /// Trailer line under construction.
     line: Vec<u8>,
     trailer_bytes: usize,
+    trailer_lines: usize,
+    /// The last chunk and its trailers, which go out when they are complete.
+    tail: Vec<u8>,
     /// Trailers end here.
     drops_trailers: bool,
 }
 
 /// All trailers of one message may take so many bytes: as many as a head.
 const MAX_TRAILERS: usize = 15360;
+
+/// So many trailers may a message have: as many as a head has headers.
+const MAX_TRAILER_LINES: usize = 100;
+
+/// So many hexadecimal digits may a size have: 2^52 bytes, which languages whose numbers are floats can still count.
+const MAX_DIGITS: u8 = 13;
 
 impl ChunkDecoder {
     /// At the start of a body.
@@ -189,12 +202,12 @@ impl ChunkDecoder {
         Ok(match self.state {
             State::Size | State::SizeDigits => match (c as char).to_digit(16) {
                 Some(d) => {
-                    // 15 hexadecimal digits are 2^60 bytes; leading zeroes do not count.
-                    if self.digits >= 15 {
-                        return Err(ChunkError);
-                    }
+                    // Leading zeroes do not count.
                     if self.left != 0 || d != 0 {
                         self.digits += 1;
+                    }
+                    if self.digits > MAX_DIGITS {
+                        return Err(ChunkError);
                     }
                     self.left = self.left << 4 | u64::from(d);
                     State::SizeDigits
@@ -203,13 +216,8 @@ impl ChunkDecoder {
                 None => self.after_size(c)?,
             },
             State::AfterSize => self.after_size(c)?,
-            State::Extension => match c {
-                b'\r' => State::SizeLf,
-                // A line feed alone ends a line for some and not for others: nothing that frames data may depend on it.
-                b'\n' => return Err(ChunkError),
-                _ => State::Extension,
-            },
-            State::SizeLf if c == b'\n' => self.size_end(out),
+            State::Extension => self.extension(c)?,
+            State::SizeLf if c == b'\n' => self.size_end(),
             State::DataCr if c == b'\r' => State::DataLf,
             State::DataLf if c == b'\n' => {
                 self.digits = 0;
@@ -217,7 +225,7 @@ impl ChunkDecoder {
             }
             State::TrailerStart => match c {
                 b'\r' => State::EndLf,
-                b'\n' => end(out),
+                b'\n' => self.end(out),
                 _ => {
                     self.line.clear();
                     self.trailer(c, State::TrailerName)?
@@ -240,10 +248,10 @@ impl ChunkDecoder {
                 self.trailer(b' ', State::TrailerValue)?
             }
             State::TrailerEnd => {
-                self.state = self.trailer_end(out);
+                self.state = self.trailer_end()?;
                 self.step(c, out)?
             }
-            State::EndLf if c == b'\n' => end(out),
+            State::EndLf if c == b'\n' => self.end(out),
             _ => return Err(ChunkError),
         })
     }
@@ -257,12 +265,34 @@ impl ChunkDecoder {
         }
     }
 
-    fn size_end(&mut self, out: &mut Vec<u8>) -> State {
+    /// A byte of an extension, which ends at CR LF and nowhere else: somebody may take a line's end in quotes for data, a
+    /// lone line feed for an end, and a backslash for whatever he likes.
+    fn extension(&mut self, c: u8) -> Result<State, ChunkError> {
+        match c {
+            b'\r' if !self.quoted => return Ok(State::SizeLf),
+            b'\t' => self.escaped = false,
+            ..=0x1f | 0x7f => return Err(ChunkError),
+            _ if self.escaped => self.escaped = false,
+            b'\\' if self.quoted => self.escaped = true,
+            b'\\' => return Err(ChunkError),
+            b'"' => self.quoted = !self.quoted,
+            _ => {}
+        }
+        Ok(State::Extension)
+    }
+
+    fn size_end(&mut self) -> State {
         if self.left > 0 {
             return State::Data;
         }
-        out.extend_from_slice(b"0\r\n");
+        self.tail.extend_from_slice(b"0\r\n");
         State::TrailerStart
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) -> State {
+        out.append(&mut self.tail);
+        out.extend_from_slice(b"\r\n");
+        State::Done
     }
 
     /// One more byte of a trailer line. HAProxy lets any byte but CR and LF stand in a trailer's name; here it
@@ -283,23 +313,25 @@ impl ChunkDecoder {
         Ok(next)
     }
 
-    fn trailer_end(&mut self, out: &mut Vec<u8>) -> State {
+    fn trailer_end(&mut self) -> Result<State, ChunkError> {
+        self.trailer_lines += 1;
+        if self.trailer_lines > MAX_TRAILER_LINES {
+            return Err(ChunkError);
+        }
         if self.drops_trailers {
-            return State::TrailerStart;
+            return Ok(State::TrailerStart);
         }
         let colon = self.line.iter().position(|&c| c == b':').unwrap_or(self.line.len());
         let (name, value) = self.line.split_at(colon);
-        out.extend_from_slice(name);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(trim(value.get(1..).unwrap_or(b"")));
-        out.extend_from_slice(b"\r\n");
-        State::TrailerStart
+        if name.len() > MAX_NAME {
+            return Err(ChunkError);
+        }
+        self.tail.extend_from_slice(name);
+        self.tail.extend_from_slice(b": ");
+        self.tail.extend_from_slice(trim(value.get(1..).unwrap_or(b"")));
+        self.tail.extend_from_slice(b"\r\n");
+        Ok(State::TrailerStart)
     }
-}
-
-fn end(out: &mut Vec<u8>) -> State {
-    out.extend_from_slice(b"\r\n");
-    State::Done
 }
 
 /// Append `n` in hexadecimal and CRLF.

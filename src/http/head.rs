@@ -5,9 +5,7 @@ use super::token;
 /// Protocol version of a message as it is forwarded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
-    /// `HTTP/0.x`: treated as 1.0, written back as received.
-    Http09,
-    /// `HTTP/1.0`.
+    /// `HTTP/1.0` and whatever is older or of another name: written back as received.
     Http10,
     /// `HTTP/1.1` and whatever claims to be newer.
     #[default]
@@ -19,16 +17,9 @@ impl Version {
     #[must_use]
     pub fn as_bytes(self) -> &'static [u8] {
         match self {
-            Version::Http09 => b"HTTP/0.9",
             Version::Http10 => b"HTTP/1.0",
             Version::Http11 => b"HTTP/1.1",
         }
-    }
-
-    /// The two digits alone (`1.1`), for logs and `req.ver`.
-    #[must_use]
-    pub fn digits(self) -> &'static [u8] {
-        &self.as_bytes()[5..]
     }
 }
 
@@ -61,6 +52,8 @@ pub struct Head {
     pub(super) buf: Vec<u8>,
     pub(super) response: bool,
     pub(super) version: Version,
+    /// The version as it was received.
+    pub(super) spelled: Span,
     /// Method or reason.
     pub(super) word: Span,
     /// Request target or status digits.
@@ -101,6 +94,7 @@ impl Head {
         self.fields.clear();
         self.response = false;
         self.version = Version::Http11;
+        self.spelled = Span::default();
         self.word = Span::default();
         self.target = Span::default();
         self.status = 0;
@@ -137,21 +131,39 @@ impl Head {
         self.word.len as usize + self.target.len as usize + lines.sum::<usize>()
     }
 
+    /// Would HAProxy's form of the message be longer than `limit` bytes? It has eight bytes for each line and for the end,
+    /// and 61 beside them.
+    #[must_use]
+    pub fn is_beyond(&self, limit: usize) -> bool {
+        let lines = self.fields.len();
+        // What few heads are near is not counted for the others.
+        if self.buf.len() + 8 * lines + 100 < limit {
+            return false;
+        }
+        self.size() + self.version_text().len() + 4 * lines + 16 + 61 > limit
+    }
+
     /// Is this a response?
     #[must_use]
     pub fn is_response(&self) -> bool {
         self.response
     }
 
-    /// Version as it will be written.
+    /// What the version amounts to.
     #[must_use]
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Change the version.
-    pub fn set_version(&mut self, version: Version) {
-        self.version = version;
+    /// Version as it was received (`HTTP/1.2`), for logs and rules.
+    #[must_use]
+    pub fn version_text(&self) -> &[u8] {
+        if self.spelled.len == 0 { self.version.as_bytes() } else { self.spelled.of(&self.buf) }
+    }
+
+    /// Version as it is written: newer ones are not promised to others.
+    fn version_out(&self) -> &[u8] {
+        if self.version == Version::Http11 { self.version.as_bytes() } else { self.version_text() }
     }
 
     /// Request method; empty for a response.
@@ -205,6 +217,22 @@ impl Head {
         let start = memchr::memmem::find(uri, b"://")? + 3;
         let rest = &uri[start..];
         Some(&rest[..memchr::memchr3(b'/', b'?', b'#', rest).unwrap_or(rest.len())])
+    }
+
+    /// A target that names a host names this one from now on, for the same user.
+    pub fn set_target_host(&mut self, host: &[u8]) {
+        let Some(authority) = self.authority().filter(|_| !self.response) else { return };
+        let user = authority.iter().rposition(|c| *c == b'@').map_or(0, |at| at + 1);
+        let name = &authority[user..];
+        if name.is_empty() || name == host {
+            return;
+        }
+        let uri = self.uri();
+        let start =
+            memchr::memmem::find(uri, b"://").filter(|_| authority.len() < uri.len()).map_or(0, |at| at + 3);
+        let (before, after) = (&uri[..start + user], &uri[start + authority.len()..]);
+        let new = [before, host, after].concat();
+        self.set_uri(&new);
     }
 
     /// Status of a response, 0 for a request.
@@ -377,7 +405,7 @@ impl Head {
     pub fn write_to(&self, out: &mut Vec<u8>) {
         out.reserve(self.buf.len() + 4 * self.fields.len() + 16);
         if self.response {
-            out.extend_from_slice(self.version.as_bytes());
+            out.extend_from_slice(self.version_out());
             out.push(b' ');
             out.extend_from_slice(self.target.of(&self.buf));
             out.push(b' ');
@@ -387,7 +415,7 @@ impl Head {
             out.push(b' ');
             out.extend_from_slice(self.target.of(&self.buf));
             out.push(b' ');
-            out.extend_from_slice(self.version.as_bytes());
+            out.extend_from_slice(self.version_out());
         }
         out.extend_from_slice(b"\r\n");
         // Lines that lie in the buffer as they are to be written, one behind the other, go in one piece.

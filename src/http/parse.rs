@@ -1,7 +1,7 @@
 //! Heads out of bytes, resumable at every byte.
 
 use super::head::{Head, Version};
-use super::token::{LOWER, is_blank, is_token, is_uri};
+use super::token::{LOWER, is_blank, is_token, is_uri, is_version};
 
 /// Why a head is not acceptable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,17 @@ pub struct Parser {
     relaxed: bool,
 }
 
+/// A start line that was taken; where it ended.
+enum StartLine {
+    /// Headers follow.
+    Headed(usize),
+    /// It is the whole message (HTTP/0.9).
+    Alone(usize),
+}
+
+/// The longest name of a header, bytes. HAProxy takes none that is longer.
+pub(super) const MAX_NAME: usize = 255;
+
 /// End of input inside a line: come back with more.
 struct Short;
 
@@ -82,8 +93,9 @@ impl Parser {
         Self::default()
     }
 
-    /// The same, taking a few malformed messages as they are meant: `#` in a request target, NUL in values, odd
-    /// characters in names, whose lines are left out.
+    /// The same, taking a few malformed messages as they are meant: `#` and bytes above 127 in a request target, NUL in
+    /// values, versions of any form and requests without one, statuses of more than three digits, odd characters in names,
+    /// whose lines are left out.
     #[must_use]
     pub fn relaxed(relaxed: bool) -> Self {
         Self { relaxed, ..Self::default() }
@@ -113,7 +125,8 @@ impl Parser {
         head: &mut Head,
         max_fields: usize,
     ) -> Result<Progress, ParseError> {
-        finish(self.run(input, head, max_fields, status_line))
+        let line = if self.relaxed { relaxed_status_line } else { strict_status_line };
+        finish(self.run(input, head, max_fields, line))
     }
 
     fn run(
@@ -121,7 +134,7 @@ impl Parser {
         input: &[u8],
         head: &mut Head,
         max_fields: usize,
-        start_line: fn(&[u8], usize, &mut Head) -> Result<usize, Fail>,
+        start_line: fn(&[u8], usize, &mut Head) -> Result<StartLine, Fail>,
     ) -> Result<usize, Fail> {
         if self.stage == Stage::Start {
             // Empty lines before a message are skipped (RFC 9112 section 2.2).
@@ -138,7 +151,10 @@ impl Parser {
                 }
             }
             head.clear();
-            self.pos = start_line(input, self.pos, head)?;
+            match start_line(input, self.pos, head)? {
+                StartLine::Headed(next) => self.pos = next,
+                StartLine::Alone(end) => return Ok(end),
+            }
             self.stage = Stage::Fields;
         }
         loop {
@@ -159,7 +175,10 @@ impl Parser {
                 // A name with odd characters: nobody is to see the line.
                 Err(Fail::Bad(ParseError::FieldName)) if self.relaxed => {
                     let name = skip(input, self.pos, |c| !matches!(c, b':' | b'\n'))?;
-                    if name == self.pos || input[name] == b'\n' {
+                    if name == self.pos
+                        || input[name] == b'\n'
+                        || input[self.pos..name].iter().all(|c| is_token(*c))
+                    {
                         return Err(ParseError::FieldName.into());
                     }
                     let end = odd_field(input, self.pos, name, head, true)?;
@@ -197,22 +216,29 @@ fn blanks(input: &[u8], at: usize) -> Result<usize, Fail> {
     if end == at { Err(ParseError::StartLine.into()) } else { Ok(end) }
 }
 
-/// `HTTP/d.d` at `at`.
-fn version(input: &[u8], at: usize) -> Result<(Version, usize), Fail> {
+/// A version at `at`: `HTTP/d.d`, or any word of its letters if `relaxed`. Where it ended.
+fn version(input: &[u8], at: usize, relaxed: bool, head: &mut Head) -> Result<usize, Fail> {
     const SHAPE: &[u8; 8] = b"HTTP/d.d";
-    for (i, want) in SHAPE.iter().enumerate() {
-        let Some(&c) = input.get(at + i) else { return Err(Short.into()) };
-        let ok = if *want == b'd' { c.is_ascii_digit() } else { c == *want };
-        if !ok {
-            return Err(ParseError::StartLine.into());
-        }
+    let end = if relaxed { skip(input, at, is_version)? } else { at + SHAPE.len() };
+    let fits = |(want, c): (&u8, &u8)| if *want == b'd' { c.is_ascii_digit() } else { c == want };
+    let word = &input[at..end.min(input.len())];
+    let regular = SHAPE.iter().zip(word).all(fits);
+    if !relaxed && !regular || word.is_empty() && end <= input.len() {
+        return Err(ParseError::StartLine.into());
     }
-    let version = match (input[at + 5], input[at + 7]) {
-        (b'0', _) => Version::Http09,
-        (b'1', b'0') => Version::Http10,
-        _ => Version::Http11,
+    if end > input.len() {
+        return Err(Short.into());
+    }
+    head.version = match word {
+        [_, _, _, _, _, b'2'..=b'9', _, _] | [_, _, _, _, _, b'1', _, b'1'..=b'9'] if regular => {
+            Version::Http11
+        }
+        _ => Version::Http10,
     };
-    Ok((version, at + 8))
+    if word != head.version.as_bytes() {
+        head.spelled = head.keep(word);
+    }
+    Ok(end)
 }
 
 /// CRLF or LF at `at`.
@@ -229,66 +255,83 @@ fn end_of_line(input: &[u8], at: usize) -> Result<usize, Fail> {
     }
 }
 
-fn strict_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
-    request_line(input, at, head, is_uri)
+fn strict_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<StartLine, Fail> {
+    request_line(input, at, head, false)
 }
 
-fn relaxed_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
-    request_line(input, at, head, |c| is_uri(c) || c == b'#')
+fn relaxed_request_line(input: &[u8], at: usize, head: &mut Head) -> Result<StartLine, Fail> {
+    request_line(input, at, head, true)
 }
 
-fn request_line(
-    input: &[u8],
-    at: usize,
-    head: &mut Head,
-    is_uri: impl Fn(u8) -> bool,
-) -> Result<usize, Fail> {
+#[inline]
+fn request_line(input: &[u8], at: usize, head: &mut Head, relaxed: bool) -> Result<StartLine, Fail> {
     let method_end = skip(input, at, is_token)?;
     if method_end == at {
         return Err(ParseError::StartLine.into());
     }
     let uri = blanks(input, method_end)?;
-    let uri_end = skip(input, uri, is_uri)?;
-    let after = blanks(input, uri_end)?;
-    let (version, end) = version(input, after)?;
-    let next = end_of_line(input, end)?;
+    let uri_end = skip(input, uri, |c| is_uri(c) || relaxed && (c == b'#' || c >= 0x80))?;
     if uri_end == uri {
         return Err(ParseError::StartLine.into());
     }
-    head.version = version;
-    head.word = head.keep(&input[at..method_end]);
-    head.target = head.keep(&input[uri..uri_end]);
-    Ok(next)
-}
-
-fn status_line(input: &[u8], at: usize, head: &mut Head) -> Result<usize, Fail> {
-    let (version, end) = version(input, at)?;
-    let digits = blanks(input, end)?;
-    let digits_end = skip(input, digits, |c| c.is_ascii_digit())?;
-    // Exactly three digits and at least 100: HAProxy passes any number of digits on, which is of no use to anyone.
-    if digits_end - digits != 3 || input[digits] == b'0' {
+    let after = skip(input, uri_end, is_blank)?;
+    let bare = relaxed && matches!(input[after], b'\r' | b'\n');
+    if after == uri_end && !bare {
         return Err(ParseError::StartLine.into());
     }
-    let reason = match input[digits_end] {
-        b' ' | b'\t' => digits_end + 1,
-        b'\r' | b'\n' => digits_end,
-        _ => return Err(ParseError::StartLine.into()),
+    let line = if bare {
+        // Only this method had no version yet (RFC 1945 section 5).
+        if input[at..method_end] != *b"GET" {
+            return Err(ParseError::StartLine.into());
+        }
+        head.version = Version::Http10;
+        StartLine::Alone(end_of_line(input, after)?)
+    } else {
+        let end = version(input, after, relaxed, head)?;
+        StartLine::Headed(end_of_line(input, end)?)
     };
+    head.word = head.keep(&input[at..method_end]);
+    head.target = head.keep(&input[uri..uri_end]);
+    Ok(line)
+}
+
+fn strict_status_line(input: &[u8], at: usize, head: &mut Head) -> Result<StartLine, Fail> {
+    status_line(input, at, head, false)
+}
+
+fn relaxed_status_line(input: &[u8], at: usize, head: &mut Head) -> Result<StartLine, Fail> {
+    status_line(input, at, head, true)
+}
+
+#[inline]
+fn status_line(input: &[u8], at: usize, head: &mut Head, relaxed: bool) -> Result<StartLine, Fail> {
+    let end = version(input, at, relaxed, head)?;
+    let digits = blanks(input, end)?;
+    let digits_end = skip(input, digits, |c| c.is_ascii_digit())?;
+    let code = &input[digits..digits_end];
+    if code.is_empty() || code.len() > 3 && !relaxed {
+        return Err(ParseError::StartLine.into());
+    }
+    let add = |n: u16, c: &u8| n.checked_mul(10)?.checked_add(u16::from(c - b'0'));
+    let status = code.iter().try_fold(0, add).filter(|status| *status > 0).ok_or(ParseError::StartLine)?;
+    let reason = skip(input, digits_end, is_blank)?;
+    if reason == digits_end && !matches!(input[reason], b'\r' | b'\n') {
+        return Err(ParseError::StartLine.into());
+    }
     let Some(n) = memchr::memchr2(b'\r', b'\n', &input[reason..]) else { return Err(Short.into()) };
     let next = end_of_line(input, reason + n)?;
     head.response = true;
-    head.version = version;
-    head.status = input[digits..digits_end].iter().fold(0, |n, c| n * 10 + u16::from(c - b'0'));
-    head.target = head.keep(&input[digits..digits_end]);
+    head.status = status;
+    head.target = head.keep(code);
     head.word = head.keep(&input[reason..reason + n]);
-    Ok(next)
+    Ok(StartLine::Headed(next))
 }
 
 /// One header line with its continuation lines.
 fn field(input: &[u8], at: usize, head: &mut Head, relaxed: bool) -> Result<usize, Fail> {
     let line = &input[at..];
     let colon = name_len(line)?;
-    if line[colon] != b':' || colon == 0 {
+    if line[colon] != b':' || colon == 0 || colon > MAX_NAME {
         return Err(ParseError::FieldName.into());
     }
     // The usual line: one blank, a value that neither starts nor ends with one, CRLF, and no continuation. It is

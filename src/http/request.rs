@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::head::{Head, Version};
-use super::token::{decimal, list, list_has, list_without, trim};
+use super::token::{decimal, list, list_has, list_without, raw_list, trim};
 
 /// Why a well-formed head is refused; the status HAProxy answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Facts {
     pub is_head: bool,
     /// Method CONNECT.
     pub is_connect: bool,
+    /// Chunks where there can be none: whoever comes next is not asked to go on behind it.
+    pub odd_framing: bool,
 }
 
 impl Facts {
@@ -129,14 +131,21 @@ pub(super) struct Wishes {
     pub(super) upgrade: bool,
 }
 
-/// Take `close` and `keep-alive` out of `Connection`; other words stay, a header left empty goes.
+/// Take `close` and `keep-alive` out of `Connection`; other words stay as they are written, an empty one at the end and a
+/// header left empty go.
 pub(super) fn connection(head: &mut Head) -> Wishes {
     let mut wishes = Wishes::default();
     head.edit(b"connection", true, |value| {
         let mut edited: Option<Vec<u8>> = None;
+        // What is written from the beginning on may stay.
         let mut kept = 0;
-        for (i, raw) in value.split(|&c| c == b',').enumerate() {
-            let word = trim(raw);
+        let mut end = 0;
+        for raw in raw_list(value) {
+            let start = std::mem::replace(&mut end, raw.end);
+            let word = trim(&value[raw]);
+            if word.is_empty() && end == value.len() {
+                break;
+            }
             let ours = if word.eq_ignore_ascii_case(b"close") {
                 wishes.close = true;
                 true
@@ -148,17 +157,17 @@ pub(super) fn connection(head: &mut Head) -> Wishes {
                 false
             };
             if ours {
-                edited.get_or_insert_with(|| value[..kept].to_vec());
+                edited.get_or_insert_with(|| value[..start].to_vec());
             } else if let Some(out) = &mut edited {
                 if !out.is_empty() {
                     out.push(b',');
                 }
                 out.extend_from_slice(word);
             } else {
-                kept += raw.len() + usize::from(i > 0);
+                kept = end;
             }
         }
-        edited
+        edited.or_else(|| (kept < value.len() || kept == 0).then(|| value[..kept].to_vec()))
     });
     wishes
 }
@@ -184,8 +193,7 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
         _ => {}
     }
     // One pass over the names finds which of the rarer checks this head needs.
-    let (mut has_te, mut has_cl, mut hosts, mut has_conn, mut has_upgrade, mut has_te_pref) =
-        (false, 0, 0, false, false, false);
+    let (mut has_te, mut has_cl, mut hosts, mut has_conn, mut has_upgrade) = (false, 0, 0, false, false);
     for (name, value) in head.headers() {
         match name {
             b"host" => hosts += 1,
@@ -193,7 +201,6 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
             b"transfer-encoding" => has_te = true,
             b"connection" => has_conn = true,
             b"upgrade" => has_upgrade = true,
-            b"te" => has_te_pref = true,
             b"expect" => facts.expect_continue = value.eq_ignore_ascii_case(b"100-continue"),
             _ => {}
         }
@@ -204,6 +211,7 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
     facts.keep_alive =
         if head.version() == Version::Http11 { !wishes.close } else { wishes.keep_alive && !wishes.close };
 
+    let bodiless = head.version() != Version::Http11 && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE");
     if has_te {
         match transfer_coding(head) {
             Coding::Absent => {}
@@ -212,6 +220,7 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
                 // One spelling for all.
                 head.edit(b"transfer-encoding", true, |v| (v != b"chunked").then(|| b"chunked".to_vec()));
             }
+            Coding::Mixed if bodiless => return Err(Refusal::PayloadTooLarge),
             Coding::Mixed => return Err(Refusal::UnprocessableContent),
             Coding::Bad => return Err(Refusal::BadRequest),
         }
@@ -234,23 +243,13 @@ pub fn prepare_as(head: &mut Head, relaxed: bool) -> Result<Facts, Refusal> {
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");
         facts.body = Body::None;
+        facts.odd_framing = has_te;
     }
-    if !facts.body.is_empty()
-        && head.version() != Version::Http11
-        && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE")
-    {
+    if !facts.body.is_empty() && bodiless {
         return Err(Refusal::PayloadTooLarge);
     }
     if has_upgrade || wishes.upgrade {
         upgrade(head, wishes, &mut facts)?;
-    }
-    if has_te_pref {
-        // Only `trailers` concerns the next hop (RFC 9110 section 10.1.4).
-        let trailers = head.has_token(b"te", b"trailers");
-        let mut first = trailers;
-        head.edit(b"te", true, |_| {
-            Some(if std::mem::take(&mut first) { b"trailers".to_vec() } else { Vec::new() })
-        });
     }
     Ok(facts)
 }
@@ -299,11 +298,12 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
     let method = head.method();
     let connect = method == b"CONNECT";
     match uri.first() {
+        // The beginning of HTTP/2's preface: no server of HTTP/1 is to see that.
+        _ if method == b"PRI" => return Err(Refusal::BadRequest),
         Some(b'/') if !connect => return one_host(head, hosts),
-        // Of the server as a whole only OPTIONS can ask; what methods of others mean by it is theirs. `PRI *` is the
-        // beginning of HTTP/2's preface: no server of HTTP/1 is to see that.
+        // Of the server as a whole only OPTIONS can ask; what methods of others mean by it is theirs.
         Some(b'*') if uri.len() == 1 => {
-            let known = [&b"GET"[..], b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT", b"PRI"];
+            let known = [&b"GET"[..], b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT"];
             return if known.contains(&method) { Err(Refusal::BadRequest) } else { one_host(head, hosts) };
         }
         _ => {}
@@ -352,20 +352,18 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
         && !host.as_deref().is_some_and(|h| h.eq_ignore_ascii_case(authority))
         && !(other.eq_ignore_ascii_case(name) && is_default(port) && is_default(other_port))
     {
-        return mismatch;
+        mismatch?;
     }
     let strip = port.filter(|p| is_default_port(Some(scheme), p)).map_or(0, |p| p.len() + 1);
-    if strip > 0 || end == uri.len() {
-        let mut new = uri[..end - strip].to_vec();
-        if end == uri.len() {
-            new.push(b'/');
-        } else {
-            new.extend_from_slice(&uri[end..]);
-        }
+    // OPTIONS without a path is about the server as a whole.
+    let pathless = end == uri.len() && head.method() != b"OPTIONS";
+    if strip > 0 || pathless {
+        let name = authority[..authority.len() - strip].to_vec();
+        let path = if pathless { b"/" } else { &uri[end..] };
+        let new = [&uri[..end - strip], path].concat();
         head.set_uri(&new);
-    }
-    if let Some((name, Some(_))) = host_parts.filter(|_| strip > 0) {
-        set_host(head, name);
+        // Every host header there is says what the target says.
+        set_host(head, &name);
     }
     Ok(())
 }
@@ -390,7 +388,7 @@ fn one_host(head: &mut Head, hosts: usize) -> Result<(), Refusal> {
         return Ok(());
     }
     let first = head.get(b"host").unwrap_or(b"").to_vec();
-    if head.values(b"host").any(|h| h != first.as_slice()) {
+    if head.values(b"host").any(|h| !h.eq_ignore_ascii_case(&first)) {
         return Err(Refusal::BadRequest);
     }
     let mut keep = true;
@@ -418,11 +416,20 @@ fn is_default_port(scheme: Option<&[u8]>, port: &[u8]) -> bool {
     port.is_empty() || (port == b"80" && is(b"http")) || (port == b"443" && is(b"https"))
 }
 
+/// What of `TE` concerns the next hop: `trailers` (RFC 9110 section 10.1.4).
+pub fn te(head: &mut Head) {
+    head.edit(b"te", true, |value| {
+        let at = memchr::memmem::find(value, b"trailers");
+        let stays = at.is_some_and(|at| value.get(at + 8).is_none_or(|next| *next == b','));
+        Some(if stays { b"trailers".to_vec() } else { Vec::new() })
+    });
+}
+
 /// Say on the request what this proxy does with the server's connection.
 pub fn finish(head: &mut Head, keep_alive: bool) {
     match (head.version(), keep_alive) {
         (Version::Http11, false) => head.add(b"connection", b"close"),
-        (Version::Http09 | Version::Http10, true) => head.add(b"connection", b"keep-alive"),
+        (Version::Http10, true) => head.add(b"connection", b"keep-alive"),
         _ => {}
     }
 }

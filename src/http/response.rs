@@ -49,6 +49,11 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         if !asked {
             return Err(BadResponse);
         }
+        if !wishes.upgrade {
+            return Err(BadResponse);
+        }
+        head.remove(b"content-length");
+        head.remove(b"transfer-encoding");
         facts.body = Body::Tunnel;
         return Ok(facts);
     }
@@ -56,7 +61,7 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         // An offer of HTTP/2 that the client must not take up behind this proxy's back.
         head.edit(b"upgrade", true, |value| list_without(value, is_h2, b", "));
     }
-    if status < 200 {
+    if (100..200).contains(&status) {
         // It has no body, whatever it says.
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");
@@ -121,8 +126,12 @@ pub fn reframe(head: &mut Head, facts: &Facts, to_head: bool) -> bool {
     }
 }
 
-/// Say on the response what this proxy does with the client's connection.
+/// Say on the response what this proxy does with the client's connection; one that speaks of an upgrade says so itself.
 pub fn finish(head: &mut Head, client: Version, keep_alive: bool) {
+    request::te(head);
+    if head.has_token(b"connection", b"upgrade") {
+        return;
+    }
     if keep_alive {
         if client != Version::Http11 || head.version() != Version::Http11 {
             head.add(b"connection", b"keep-alive");

@@ -14,6 +14,7 @@ fn forward(input: &[u8]) -> Result<(Vec<u8>, request::Facts), u16> {
         Err(_) => return Err(400),
     }
     let facts = request::prepare(&mut head).map_err(request::Refusal::status)?;
+    request::te(&mut head);
     Ok((head.to_bytes(), facts))
 }
 
@@ -139,6 +140,19 @@ fn requests_are_refused_or_forwarded_as_haproxy_does() {
         ("GET / HTTP/1.1|TE: trailers, gzip".into(), ok("GET / HTTP/1.1|te: trailers")),
         ("GET / HTTP/1.1|TE: gzip|TE: trailers".into(), ok("GET / HTTP/1.1|te: trailers")),
         ("GET / HTTP/1.1|TE: gzip".into(), ok("GET / HTTP/1.1")),
+        ("GET / HTTP/1.1|TE: Trailers".into(), ok("GET / HTTP/1.1")),
+        ("GET / HTTP/1.1|TE: gzip, trailers".into(), ok("GET / HTTP/1.1|te: trailers")),
+        ("GET / HTTP/1.1|TE: trailers;q=1".into(), ok("GET / HTTP/1.1")),
+        ("GET / HTTP/0.7|Connection:|X: a".into(), ok("GET / HTTP/0.7|x: a")),
+        ("GET / HTTP/3.0|Connection: ,".into(), ok("GET / HTTP/1.1")),
+        ("GET / HTTP/1.1|Connection: a , b,,c,".into(), ok("GET / HTTP/1.1|connection: a , b,,c")),
+        ("GET / HTTP/1.1|Host: a|Host: A".into(), ok("GET / HTTP/1.1|host: a")),
+        ("GET http://a:80/ HTTP/1.1|Host: A".into(), ok("GET http://a/ HTTP/1.1|host: a")),
+        ("GET http://a HTTP/1.1|Host: a:80".into(), ok("GET http://a/ HTTP/1.1|host: a")),
+        ("OPTIONS http://a:80 HTTP/1.1".into(), ok("OPTIONS http://a HTTP/1.1")),
+        bad("PRI / HTTP/1.1"),
+        same(&format!("GET / HTTP/1.1|{}: 1", "n".repeat(255))),
+        bad(&format!("GET / HTTP/1.1|{}: 1", "n".repeat(256))),
         ("GET / HTTP/1.1|upgrade: foo".into(), ok("GET / HTTP/1.1")),
         bad("GET / HTTP/1.1|Connection: Upgrade|Upgrade: websocket"),
         (
@@ -191,7 +205,7 @@ fn respond(request: &str, response: &[u8]) -> Option<(String, response::Facts)> 
 fn response_bodies_are_delimited_as_haproxy_does() {
     let ws = "GET / HTTP/1.1|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x";
     type Case = (&'static str, &'static str, Option<(Body, bool)>);
-    let cases: [Case; 24] = [
+    let cases: [Case; 27] = [
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK", Some((Body::UntilClose, false))),
         ("GET / HTTP/1.1", "HTTP/1.0 200 OK|Content-Length: 2", Some((Body::Length(2), false))),
@@ -220,11 +234,18 @@ fn response_bodies_are_delimited_as_haproxy_does() {
             Some((Body::Length(2), false)),
         ),
         ("GET / HTTP/1.1", "HTTP/1.1 101 Switching Protocols", None),
-        (ws, "HTTP/1.1 101 Switching Protocols|Upgrade: websocket", None),
-        (ws, "HTTP/1.1 101 Switching Protocols|Sec-WebSocket-Accept: x", Some((Body::Tunnel, true))),
+        (ws, "HTTP/1.1 101 Switching Protocols|Connection: upgrade|Upgrade: websocket", None),
+        (ws, "HTTP/1.1 101 Switching Protocols|Sec-WebSocket-Accept: x", None),
+        (
+            ws,
+            "HTTP/1.1 101 Switching Protocols|Connection: upgrade|Sec-WebSocket-Accept: x|Content-Length: 2",
+            Some((Body::Tunnel, true)),
+        ),
         ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 200 OK|Content-Length: 2", Some((Body::Tunnel, true))),
         ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 404 No|Content-Length: 2", Some((Body::Length(2), true))),
-        ("GET / HTTP/1.1", "HTTP/1.1 20 OK", None),
+        ("GET / HTTP/1.1", "HTTP/1.1 20 OK|Content-Length: 2", Some((Body::Length(2), true))),
+        ("GET / HTTP/1.1", "HTTP/1.1 1000 OK", None),
+        ("GET / HTTP/1.1", "HTTP/1.1 000 OK", None),
         ("GET / HTTP/1.1", "garbage", None),
         ("GET / HTTP/1.1", "ICY 200 OK", None),
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK|X Y: 1", None),
@@ -339,6 +360,11 @@ fn some_violations_are_accepted_where_that_is_said() {
     assert_eq!(relaxed("GET / HTTP/1.1|X: a\0b"), text("GET / HTTP/1.1|x: a\0b"));
     assert_eq!(relaxed("GET / HTTP/1.1|X Y: a|Z: b"), text("GET / HTTP/1.1|z: b"));
     assert_eq!(relaxed("GET http://b/ HTTP/1.1|Host: a"), text("GET http://b/ HTTP/1.1|host: a"));
+    assert_eq!(relaxed("GET /#f HTTP/1.01|Host: a"), text("GET /#f HTTP/1.01|host: a"));
+    assert_eq!(relaxed("GET / RTSP/1.0"), text("GET / RTSP/1.0"));
+    assert_eq!(relaxed("GET http://b:80/ HTTP/1.1|Host: a"), text("GET http://b/ HTTP/1.1|host: b"));
+    // A line without a version is a whole message.
+    assert_eq!(relaxed("GET /x "), text("GET /x HTTP/1.0"));
     for refused in [
         "GET / HTTP/1.1|odd",
         "GET / HTTP/1.1|: a",
@@ -346,10 +372,61 @@ fn some_violations_are_accepted_where_that_is_said() {
         "GET / HTTP/1.1|Host: a|Host: b",
         "GET * HTTP/1.1|Host: a",
         "GET x HTTP/1.1|Host: a",
+        "POST /x",
+        "GET / http/1.1",
         "CONNECT /x HTTP/1.1|Host: a",
     ] {
         assert_eq!(relaxed(refused), None, "{refused}");
     }
+}
+
+#[test]
+fn versions_are_known_as_they_were_received() {
+    for (version, text) in [("HTTP/1.1", "HTTP/1.1"), ("HTTP/1.7", "HTTP/1.7"), ("HTTP/0.9", "HTTP/0.9")] {
+        let mut head = Head::new();
+        let input = req(&format!("GET / {version}"));
+        assert_eq!(Parser::new().request(&input, &mut head, 101), Ok(Progress::Complete(input.len())));
+        assert_eq!(head.version_text(), text.as_bytes());
+    }
+}
+
+#[test]
+fn a_host_that_is_set_is_that_of_the_target_too() {
+    for (method, uri, want) in [
+        ("GET", "http://a:8/p?q=://x", "http://new/p?q=://x"),
+        ("GET", "http://u:p@a", "http://u:p@new"),
+        ("GET", "/p", "/p"),
+        ("OPTIONS", "*", "*"),
+        ("CONNECT", "a:80", "new"),
+        ("GET", "http:///p", "http:///p"),
+    ] {
+        let mut head = Head::request(method.as_bytes(), uri.as_bytes(), Version::Http11);
+        head.set_target_host(b"new");
+        assert_eq!(head.uri(), want.as_bytes(), "{uri}");
+    }
+}
+
+/// A body of chunks, and whether it is one.
+#[test]
+fn chunks_that_others_could_read_in_another_way_are_refused() {
+    let lines = |count: usize| format!("0\r\n{}\r\n", "X: 1\r\n".repeat(count));
+    for (input, is_good) in [
+        ("5;a=\"b;c\\\"d\"\r\nhello\r\n0\r\n\r\n", true),
+        ("5;a=\"b\r\nhello\r\n0\r\n\r\n", false),
+        ("5;a=\\b\r\nhello\r\n0\r\n\r\n", false),
+        ("5;a=\0\r\nhello\r\n0\r\n\r\n", false),
+        ("fffffffffffff\r\n", true),
+        ("10000000000000\r\n", false),
+        (&lines(100), true),
+        (&lines(101), false),
+    ] {
+        for step in [1, input.len()] {
+            assert_eq!(dechunk(input.as_bytes(), step).is_ok(), is_good, "{input:?}");
+        }
+    }
+    // What ends in the middle of the trailers has not ended for the receiver either.
+    let (out, ..) = dechunk(b"5\r\nhello\r\n0\r\nX: 1\r\n", 100).unwrap();
+    assert_eq!(out, b"5\r\nhello\r\n");
 }
 
 #[test]

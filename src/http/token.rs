@@ -1,5 +1,7 @@
 //! Character classes of RFC 9110 and the comparisons heads need.
 
+use std::ops::Range;
+
 /// `token` characters (RFC 9110 section 5.6.2).
 const TOKEN: [bool; 256] = {
     let mut table = [false; 256];
@@ -56,6 +58,13 @@ pub fn is_uri(c: u8) -> bool {
     c > b' ' && c < 0x7f && c != b'#'
 }
 
+/// May `c` be part of a protocol's name and version?
+#[must_use]
+#[inline]
+pub fn is_version(c: u8) -> bool {
+    c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, b'.' | b'/')
+}
+
 /// Space or tab.
 #[must_use]
 #[inline]
@@ -83,9 +92,15 @@ pub fn trim(mut s: &[u8]) -> &[u8] {
 
 /// Elements of a comma-separated list, trimmed; commas inside quoted strings do not count. Empty elements are kept.
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(value);
+    raw_list(value).map(|range| trim(&value[range]))
+}
+
+/// Where the elements of a comma-separated list lie, with the blanks around them.
+pub fn raw_list(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut next = Some(0);
     std::iter::from_fn(move || {
-        let s = rest?;
+        let start = next?;
+        let s = &value[start..];
         let mut quoted = false;
         let mut escaped = false;
         let end = s.iter().position(|&c| {
@@ -104,12 +119,8 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
             }
             false
         });
-        let (item, next) = match end {
-            Some(i) => (&s[..i], Some(&s[i + 1..])),
-            None => (s, None),
-        };
-        rest = next;
-        Some(trim(item))
+        next = end.map(|len| start + len + 1);
+        Some(start..end.map_or(value.len(), |len| start + len))
     })
 }
 

@@ -79,6 +79,8 @@ pub struct Global {
     pub header_spellings: std::collections::HashMap<Box<[u8]>, Box<[u8]>>,
     /// `tune.http.maxhdr`, default 101.
     pub maxhdr: usize,
+    /// `tune.http.logurilen`, default 1024: a logged request line is one byte shorter at most.
+    pub log_uri_len: usize,
     /// `spread-checks`, percent 0..50.
     pub spread_checks_percent: u8,
     /// `max-spread-checks`.
@@ -140,6 +142,7 @@ impl Default for Global {
             runqueue_depth: None,
             header_spellings: std::collections::HashMap::new(),
             maxhdr: 101,
+            log_uri_len: 1024,
             spread_checks_percent: 0,
             max_spread_checks: None,
             external_check: None,

@@ -53,7 +53,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             })?;
             found
         }
-        Fetch::Version(dir) => Ok(version(head(*dir, ctx)?, "")),
+        Fetch::Version(dir) => version(head(*dir, ctx)?),
         Fetch::Status => Ok(Sample::Int(head(Dir::Res, ctx)?.status().into())),
         // Once there is a response the request has left.
         Fetch::ProtoHttp if ctx.response.is_some() => Err(ABSENT),
@@ -109,11 +109,14 @@ fn buffered<'a>(dir: Dir, ctx: &Ctx<'a>) -> Buffered<'a> {
     }
 }
 
-fn version(head: &dyn Head, prefix: &str) -> Sample<'static> {
+fn version(head: &dyn Head) -> Fetched<'static> {
     let (major, minor) = head.version();
+    if (major, minor) == (0, 0) {
+        return Err(ABSENT);
+    }
     let mut out = Bytes::Own(SmallVec::new());
-    push_display(out.to_mut(), format_args!("{prefix}{major}.{minor}"));
-    Sample::Str(out)
+    push_display(out.to_mut(), format_args!("{major}.{minor}"));
+    Ok(Sample::Str(out))
 }
 
 /// Every value of the headers called `name` (all headers without one): whole lines, or split at commas that

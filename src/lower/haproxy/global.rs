@@ -283,6 +283,7 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
             spelling(context, line, span_at(line, 1), from, to, global);
         }
         "h1-case-adjust-file" => spellings(context, line, global),
+        "tune.http.logurilen" => global.log_uri_len = line.number(0).unwrap_or(global.log_uri_len).max(1),
         "tune.http.maxhdr" => global.maxhdr = line.number(0).unwrap_or(global.maxhdr),
         "spread-checks" => {
             global.spread_checks_percent = line.number(0).unwrap_or(global.spread_checks_percent);

@@ -73,6 +73,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     txn.as_proxy =
         conn.proxy.ir.use_proxy_header && !matches!(txn.req.uri().first(), None | Some(b'/' | b'*'));
     let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
+        Ok(_) if txn.req.is_beyond(txn.head_room()) => Err(Refusal::BadRequest),
         Ok(facts) if !body::open(conn, &mut txn, &facts) => Err(Refusal::BadRequest),
         other => other,
     };
@@ -214,7 +215,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     }
     if cut {
         // The client is gone, and what it left is no whole request.
-        return Flow::Failed(Failure::new(Who::Client, Phase::Request));
+        return Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0));
     }
     // A rule that names the server leaves nothing to the cookie.
     let assigned = body::shown(conn, txn, facts, |txn| rules::use_server(txn));
@@ -336,6 +337,10 @@ async fn request_phase(
             Verdict::WaitForBody { rule, time, at_least } => {
                 body::continue_if_expected(conn, txn, facts).await;
                 match body::wait(conn, txn, facts, at_least, Some(time)).await {
+                    // Nobody takes what is left of chunks for a request.
+                    Waited::Left if facts.body == Body::Chunked => {
+                        return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0)));
+                    }
                     Waited::Enough | Waited::Left => {}
                     Waited::TimedOut => {
                         txn.waiting_ends();

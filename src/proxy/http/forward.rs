@@ -68,13 +68,12 @@ pub(super) async fn run(
 ) -> Flow {
     let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
     let keep_server = mode(txn) == HttpConnMode::KeepAlive;
-    let announce_keep = keep_server || txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
+    let pretends = txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
+    request::te(&mut txn.req);
     if !facts.upgrade {
         // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
-        let odd = facts.body == Body::Chunked && txn.req.version() != Version::Http11;
-        if !(odd && announce_keep) {
-            request::finish(&mut txn.req, announce_keep);
-        }
+        let odd = facts.odd_framing || facts.body == Body::Chunked && txn.req.version() != Version::Http11;
+        request::finish(&mut txn.req, keep_server && !odd || pretends);
     }
     let replay = replay_of(conn, facts, retry_on.any || plan.reuse);
     loop {
@@ -109,14 +108,14 @@ pub(super) async fn run(
                     conn.extra().bound = true;
                 }
                 let private = private || authenticates;
-                finish_server(conn, txn, facts, slot, kept, keep_server, private);
+                finish_server(conn, txn, slot, kept, keep_server, private);
                 return flow;
             }
             Attempt::Lost(failure, loss) => (failure, loss),
         };
         let server = server.clone();
         if txn.server_reusable {
-            finish_server(conn, txn, facts, slot, kept, keep_server, private);
+            finish_server(conn, txn, slot, kept, keep_server, private);
         } else {
             drop(kept);
             drop(slot);
@@ -206,22 +205,14 @@ fn restore(conn: &mut Conn, txn: &mut Txn, body: Option<&[u8]>) {
 }
 
 /// Keep the server's connection or let it go.
-fn finish_server(
-    conn: &mut Conn,
-    txn: &Txn,
-    facts: &Facts,
-    slot: crate::live::Slot,
-    kept: Kept,
-    keep: bool,
-    private: bool,
-) {
+fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept, keep: bool, private: bool) {
     let server = slot.server();
     let Some(half) = &txn.be.ir.backend else { return };
     if half.prefer_last_server || private {
         conn.extra().last_server = Some((txn.be.idx, server.clone()));
     }
     let pooled = !private && is_shared(txn, server);
-    let good = keep && txn.server_reusable && !facts.upgrade && !kept.io.is_gone();
+    let good = keep && txn.server_reusable && !kept.io.is_gone();
     if good && !pooled && !txn.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
         let server = Counted::private(server.clone());
@@ -297,6 +288,8 @@ async fn attempt(
         x.upload.drop_trailers();
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
+    // What interim responses say of the connection holds too.
+    let mut lives_on = true;
     loop {
         let waited = wait_head(conn, txn, &mut kept.io, server, &mut x, &mut resp).await;
         let outcome = match waited {
@@ -305,7 +298,14 @@ async fn attempt(
                 .map_err(|_| (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)),
             Err(lost) => Err(lost),
         };
-        let rf = match outcome {
+        // What came with it may say that it is none.
+        let outcome = match outcome {
+            Ok(rf) if !x.is_sound(txn, &rf) || resp.is_beyond(txn.head_room()) => {
+                Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))
+            }
+            other => other,
+        };
+        let mut rf = match outcome {
             Ok(rf) => rf,
             Err((failure, loss)) => {
                 txn.resp = Some(resp);
@@ -318,6 +318,8 @@ async fn attempt(
                 };
             }
         };
+        lives_on &= rf.keep_alive;
+        rf.keep_alive = lives_on;
         if rf.interim {
             // It is an answer of this server's to a request of its, as HAProxy counts.
             server.counters.req_tot.inc();

@@ -7,7 +7,7 @@ use crate::http::{Parser, Progress};
 use crate::live::board::{Broken, Side};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::txn::Txn;
-use crate::proxy::worker::{Conn, with};
+use crate::proxy::worker::Conn;
 use crate::sys::clock;
 
 /// Read and parse the head of a request into `txn.req`. What follows it stays in the connection's input.
@@ -15,10 +15,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
     let t = &conn.proxy.ir.timeouts;
     let since = if conn.requests == 0 { conn.accepted } else { txn.first_byte.unwrap_or(txn.started) };
     conn.deadline.set(t.http_request.or(t.client).map(|d| since + d));
-    let (limit, max_fields) = with(|w| {
-        let g = &w.live().config.global;
-        (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
-    });
+    let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
     let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
     poll_fn(|cx| {
         loop {
@@ -79,7 +76,9 @@ fn keep_broken(txn: &Txn, bytes: &[u8]) {
 pub(super) fn note_line(txn: &mut Txn) {
     if crate::proxy::lines::logs_requests(&txn.fe.ir) || txn.live.config.reads_request_line {
         let req = &txn.req;
-        txn.request_line = Some([req.method(), b" ", req.uri(), b" ", req.version().as_bytes()].concat());
+        let mut line = [req.method(), b" ", req.uri(), b" ", req.version_text()].concat();
+        line.truncate(txn.live.config.global.log_uri_len - 1);
+        txn.request_line = Some(line);
     }
 }
 

@@ -69,7 +69,6 @@ pub(super) async fn respond(
     rules::after_response(txn);
     lines::at(txn, LogStep::Response);
     let tunnel = rf.body == Body::Tunnel;
-    let uploaded = x.upload.is_read() || facts.body.is_empty();
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
         && mode(txn) != HttpConnMode::Close
@@ -114,12 +113,16 @@ pub(super) async fn respond(
         || (rf.keep_alive
             && body::discard(rf.body, &mut kept.io, &mut x.server_in, &mut conn.deadline, txn.limits.server)
                 .await);
+    if let Err(failure) = rest_of_request(conn, txn, &mut kept.io, server, &mut x).await {
+        txn.failure = failure;
+        return Flow::Done(Next::Close);
+    }
     let clean = x.server_in.is_none() && x.upload.is_done() && !x.refused;
     txn.server_reusable = taken && rf.keep_alive && clean && rf.body != Body::UntilClose;
     if let Some(buf) = x.server_in.take() {
         with(|w| w.bufs.give(buf));
     }
-    let next = if keep && (uploaded || x.upload.is_done()) { Next::KeepAlive } else { Next::Close };
+    let next = if keep && !x.refused { Next::KeepAlive } else { Next::Close };
     Flow::Done(next)
 }
 
@@ -208,6 +211,56 @@ async fn relay(
     txn.bytes_in = txn.head_len + x.upload.data;
     txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     txn.spliced.1 += download.spliced;
+    result
+}
+
+/// The rest of a request whose response was there before it: the server gets it all the same, and the client's next
+/// request follows it.
+async fn rest_of_request(
+    conn: &mut Conn,
+    txn: &mut Txn,
+    io: &mut Stream,
+    server: &Arc<Server>,
+    x: &mut Exchange,
+) -> Result<(), Failure> {
+    if x.upload.is_done() || x.refused {
+        return Ok(());
+    }
+    let failed = |who| Failure { who, phase: Phase::Data, ..Failure::default() };
+    let mut since: Option<Instant> = None;
+    let mut shape = txn.shape.take();
+    let result = poll_fn(|cx| {
+        let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
+        let uploaded = poll_upload(conn, io, x, cx);
+        let opens = step.zip(shape.as_deref_mut()).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+        if let Err((failure, _)) = uploaded {
+            return Poll::Ready(Err(failed(failure.who)));
+        }
+        if x.upload.is_done() || x.refused {
+            return Poll::Ready(Ok(()));
+        }
+        if server.kills() != x.kills {
+            return Poll::Ready(Err(failed(Who::by(server.kill_cause()))));
+        }
+        if x.upload.progress || since.is_none() {
+            x.upload.progress = false;
+            since = Some(clock::now());
+        }
+        let blocked = x.upload.is_blocked(conn.input.as_ref());
+        let (limit, who) = match blocked {
+            true => (txn.limits.server, Who::ServerTimeout),
+            false => (txn.limits.client, Who::ClientTimeout),
+        };
+        let ends = since.zip(limit).map(|(at, limit)| at + limit);
+        if conn.deadline.set_or_open(ends, opens) {
+            return conn.deadline.poll_again(cx);
+        }
+        conn.deadline.poll(cx).map(|()| Err(failed(who)))
+    })
+    .await;
+    txn.shape = shape;
+    txn.bytes_in = txn.head_len + x.upload.data;
+    txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     result
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::buf::Buf;
-use crate::http::{Head, Parser, Progress};
+use crate::http::{Body, ChunkDecoder, Head, Parser, Progress, response};
 use crate::live::Server;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound;
@@ -45,6 +45,23 @@ pub(super) struct Exchange {
     pub(super) pooled: bool,
 }
 
+impl Exchange {
+    /// Can what the server has sent behind the head of this response be what has to follow it? Chunks are looked at only if
+    /// the request could go to another server.
+    pub(super) fn is_sound(&self, txn: &Txn, response: &response::Facts) -> bool {
+        let Some(buf) = &self.server_in else { return true };
+        if response.interim {
+            let (maxhdr, relaxed) = (txn.live.config.global.maxhdr, txn.be.ir.accept_unsafe_response);
+            return Parser::relaxed(relaxed).response(buf.filled(), &mut Head::new(), maxhdr).is_ok();
+        }
+        let backend = txn.be.ir.backend.as_ref();
+        let looks_at_chunks = backend.is_some_and(|half| half.retry_on.junk_response);
+        response.body != Body::Chunked
+            || !looks_at_chunks
+            || ChunkDecoder::new().extract(buf.filled(), &mut Vec::new()).is_ok()
+    }
+}
+
 /// Send the request and read until the head of a response is complete.
 pub(super) async fn wait_head(
     conn: &mut Conn,
@@ -54,10 +71,7 @@ pub(super) async fn wait_head(
     x: &mut Exchange,
     resp: &mut Head,
 ) -> Result<(), (Failure, Loss)> {
-    let (limit, max_fields) = with(|w| {
-        let g = &w.live().config.global;
-        (g.bufsize.saturating_sub(g.maxrewrite), g.maxhdr)
-    });
+    let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
     let abort = outbound::watches_client(txn);
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;

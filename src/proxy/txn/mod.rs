@@ -341,6 +341,12 @@ impl Txn {
         self.captures.settle(request, response);
     }
 
+    /// Bytes that a head may have.
+    pub(super) fn head_room(&self) -> usize {
+        let global = &self.live.config.global;
+        global.bufsize.saturating_sub(global.maxrewrite)
+    }
+
     /// Conditions of a TCP proxy may ask for parts of a request: is what has come the beginning of one?
     pub(super) fn look_for_request(&mut self) {
         let received = self.payload.as_ref().map_or(&[][..], Buf::filled);

@@ -62,7 +62,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     ),
     tuned("tune.http.maxhdr", &[Arg::Int("number", 1, 32767)], "headers of a message"),
     sized("tune.http.cookielen", ANY),
-    sized("tune.http.logurilen", ANY),
+    tuned("tune.http.logurilen", ANY, "bytes of a request line in a log"),
     sized("tune.applet.zero-copy-forwarding", SWITCH),
     sized("tune.buffers.limit", ANY),
     sized("tune.buffers.reserve", ANY),
