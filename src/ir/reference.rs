@@ -12,17 +12,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::Place;
-
-/// A pattern, and in maps its value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// What `#<ref>` names; no other entry of the process has it.
-    pub id: u64,
-    /// Pattern as written.
-    pub key: Box<str>,
-    /// Value as written; empty in lists of ACLs.
-    pub value: Box<str>,
-}
+use super::entries::{Entries, Entry, Meant};
 
 /// What a list holds, with the versions that are being prepared.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +22,7 @@ pub struct Contents {
     /// The newest version that was prepared.
     pub next: u32,
     /// Entries of the version in use, in order.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
     /// Entries of versions that are being prepared.
     pub prepared: Vec<(u32, Entry)>,
 }
@@ -145,7 +135,7 @@ impl Reference {
             if let Some((text, parse)) = held.unread.take() {
                 let entries = parse(&text).into_iter();
                 let entries = entries.map(|(key, value)| Entry { id: fresh_id(), key, value });
-                held.contents.entries.extend(entries);
+                held.contents.entries = entries.collect();
             }
             &mut held.contents
         })
@@ -229,12 +219,7 @@ impl Reference {
     /// Why an expression cannot use what it would have to.
     pub fn change_key(&self, key: &str, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let turn = self.turn.lock();
-        let (first, count) = {
-            let contents = self.contents();
-            let mut with_key = contents.entries.iter().enumerate().filter(|(_, entry)| *entry.key == *key);
-            let first = with_key.next().map(|(at, _)| at);
-            (first.unwrap_or(contents.entries.len()), usize::from(first.is_some()) + with_key.count())
-        };
+        let count = self.contents().entries.positions(Meant::Key(key)).len();
         let follows =
             |user: &User| user.index.is_amendable(count > 1) || count == 0 && user.index.is_extendable();
         if !self.users.lock().iter().all(follows) {
@@ -243,9 +228,8 @@ impl Reference {
         let users = self.users.lock();
         let mut contents = self.contents();
         act(&mut contents);
-        // None stands before the one that was the first.
-        let behind = contents.entries.get(first..).unwrap_or_default();
-        let now = behind.iter().find(|entry| *entry.key == *key).map(|entry| &*entry.value);
+        let now = contents.entries.first(Meant::Key(key)).map(|entry| entry.value.clone());
+        let now = now.as_deref();
         let told = |user: &&User| match user.index.is_amendable(count > 1) {
             true => user.index.amend(key, now),
             false => now.is_none() || user.index.extend(key),
@@ -279,26 +263,21 @@ impl Reference {
     /// # Errors
     /// Why an expression could not use it.
     pub fn apply(&self, key: &str, deed: Deed<'_>) -> Result<(), String> {
-        let known = self.contents().entries.iter().find(|e| *e.key == *key).map(|e| e.value.clone());
+        let meant = Meant::Key(key);
+        let known = self.contents().entries.first(meant).map(|entry| entry.value.clone());
         let value = match (deed, &known) {
             (Deed::Add, Some(_)) | (Deed::Delete, None) => return Ok(()),
             (Deed::Set(value), Some(now)) if **now == *value => return Ok(()),
             (Deed::Delete, Some(_)) => {
-                return self.change_key(key, |contents| contents.entries.retain(|e| *e.key != *key));
+                return self.change_key(key, |contents| contents.entries.remove(meant));
             }
             (Deed::Add, None) => "",
             (Deed::Set(value), _) => value,
         };
         self.check(key, value)?;
-        self.change_key(key, |contents| {
-            let mut found = false;
-            for entry in contents.entries.iter_mut().filter(|e| *e.key == *key) {
-                entry.value = value.into();
-                found = true;
-            }
-            if !found {
-                contents.entries.push(Entry { id: fresh_id(), key: key.into(), value: value.into() });
-            }
+        self.change_key(key, |contents| match contents.entries.first(meant) {
+            Some(_) => contents.entries.set(meant, value),
+            None => contents.entries.push(Entry::new(key, value)),
         })
     }
 }

@@ -3,7 +3,11 @@
 //! Data only. [`crate::expr::pattern::table`] builds and searches. What a search yields is the number that the builder
 //! gave with the key.
 
+use std::hash::RandomState;
+
 use hashbrown::HashTable;
+
+use super::regex::Regex;
 
 /// Byte strings one behind the other, by number.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +49,7 @@ pub struct ExactTable {
     /// Numbers of keys by their hash.
     pub slots: HashTable<u32>,
     /// What hashes: seeded for each process.
-    pub state: std::hash::RandomState,
+    pub state: RandomState,
 }
 
 /// Keys that the sample begins with (`beg`), or ends with (`end`: reversed).
@@ -91,4 +95,55 @@ pub struct NetTable {
     /// IPv4 (address, mask, what it yields) whose mask has holes, in the order of the file; asked last. Their numbers
     /// follow those of the networks.
     pub v4_holes: Box<[(u32, u32, u32)]>,
+}
+
+/// Keys of every other kind: the first that fits counts.
+#[derive(Clone, Debug)]
+pub struct OrderedTable {
+    /// The keys as they are written, in their order.
+    pub keys: Strings,
+    /// What each yields.
+    pub yields: Box<[u32]>,
+    /// How they are looked for.
+    pub search: Search,
+    /// Numbers of keys by the hash of [`OrderedTable::word`].
+    pub slots: HashTable<u32>,
+    /// What hashes: seeded for each process.
+    pub state: RandomState,
+}
+
+/// How the keys of an [`OrderedTable`] are looked for.
+#[derive(Clone, Debug)]
+pub enum Search {
+    /// `int`: each key's inclusive range; where ranges begin, and the first key of each piece up to the next, or [`NO_KEY`].
+    Ranges {
+        /// By number.
+        ranges: Box<[(i64, i64)]>,
+        /// Beginnings of the pieces.
+        starts: Box<[i64]>,
+        /// By piece.
+        firsts: Box<[u32]>,
+    },
+    /// `sub`: anywhere in the text.
+    Anywhere,
+    /// `dir`, `dom`: between delimiters.
+    Words {
+        /// What separates words.
+        is_delimiter: fn(u8) -> bool,
+        /// So many words has the key with the most.
+        most: usize,
+    },
+    /// `reg`.
+    Regexes(Box<[Regex]>),
+}
+
+impl OrderedTable {
+    /// Of a key, what is looked for: without delimiters at its ends.
+    #[must_use]
+    pub fn word<'k>(&self, key: &'k [u8]) -> &'k [u8] {
+        let Search::Words { is_delimiter, .. } = self.search else { return key };
+        let start = key.iter().position(|b| !is_delimiter(*b)).unwrap_or(key.len());
+        let end = key.iter().rposition(|b| !is_delimiter(*b)).map_or(start, |last| last + 1);
+        &key[start..end]
+    }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use crate::ir::entries::{Entry, Meant};
 use crate::ir::global::Level;
-use crate::ir::reference::{Contents, Entry, Origin, Reference, User, fresh_id};
+use crate::ir::reference::{Contents, Origin, Reference, User};
 
 pub(super) const COMMANDS: &[Command] = &[
     command(&["add", "acl"], Level::Admin, "add acl [@<ver>] <acl> <pattern>", "add an acl entry", add),
@@ -209,7 +210,7 @@ fn add(call: &mut Call<'_>) -> Reply {
     let mut push = |key: &str, value: &str| {
         let outcome = one.check(key, value).map_err(|why| format!("{why}.\n"));
         if outcome.is_ok() {
-            entries.push(Entry { id: fresh_id(), key: key.into(), value: value.into() });
+            entries.push(Entry::new(key, value));
         }
         outcome
     };
@@ -231,7 +232,9 @@ fn add(call: &mut Call<'_>) -> Reply {
     let done = match version {
         None => {
             let key = if let [one] = &*entries { Some(one.key.clone()) } else { None };
-            let append = |contents: &mut Contents| contents.entries.append(&mut entries);
+            let append = |contents: &mut Contents| {
+                entries.into_iter().for_each(|entry| contents.entries.push(entry));
+            };
             outcome(match key {
                 Some(key) => one.change_key(&key, append),
                 None => one.change(append),
@@ -245,18 +248,12 @@ fn add(call: &mut Call<'_>) -> Reply {
     refusal.map_or(done, Reply::error)
 }
 
-/// Whether an entry is meant by a key or by `#<ref>`.
-fn is_meant(entry: &Entry, text: &str) -> bool {
-    match reference(text) {
-        Some(number) => number == entry.id,
-        None => *entry.key == *text,
-    }
-}
-
-/// The number in `#0x55d2c8a0`.
-fn reference(text: &str) -> Option<u64> {
-    let number = text.strip_prefix('#')?;
-    u64::from_str_radix(number.strip_prefix("0x").unwrap_or(number), 16).ok()
+/// The entries that a key or `#<ref>` means, such as `#0x55d2c8a0`.
+fn meant(text: &str) -> Meant<'_> {
+    let id = text
+        .strip_prefix('#')
+        .and_then(|number| u64::from_str_radix(number.strip_prefix("0x").unwrap_or(number), 16).ok());
+    id.map_or(Meant::Key(text), Meant::Id)
 }
 
 fn set(call: &mut Call<'_>) -> Reply {
@@ -266,23 +263,18 @@ fn set(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), true) else { return unknown(true) };
-    let key = call.arg(1);
-    let meant = {
-        let contents = one.contents();
-        contents.entries.iter().find(|entry| is_meant(entry, key)).map(|entry| entry.key.clone())
+    let meant = meant(call.arg(1));
+    let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
+    let Some(key) = key else {
+        return Reply::error(match meant {
+            Meant::Id(_) => "key or pattern not found.\n",
+            Meant::Key(_) => "entry not found.\n",
+        });
     };
-    let Some(meant) = meant else {
-        let text =
-            if reference(key).is_some() { "key or pattern not found.\n" } else { "entry not found.\n" };
-        return Reply::error(text);
-    };
-    if let Err(why) = one.check(&meant, value) {
+    if let Err(why) = one.check(&key, value) {
         return Reply::error(format!("{why}.\n"));
     }
-    outcome(one.change_key(&meant, |contents| {
-        let meant = contents.entries.iter_mut().filter(|entry| is_meant(entry, key));
-        meant.for_each(|entry| entry.value = value.into());
-    }))
+    outcome(one.change_key(&key, |contents| contents.entries.set(meant, value)))
 }
 
 fn del(call: &mut Call<'_>) -> Reply {
@@ -296,10 +288,10 @@ fn del(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
-    let key = call.arg(1);
-    let meant = one.contents().entries.iter().find(|entry| is_meant(entry, key)).map(|e| e.key.clone());
-    let Some(meant) = meant else { return Reply::error("Key not found.\n") };
-    outcome(one.change_key(&meant, |contents| contents.entries.retain(|entry| !is_meant(entry, key))))
+    let meant = meant(call.arg(1));
+    let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
+    let Some(key) = key else { return Reply::error("Key not found.\n") };
+    outcome(one.change_key(&key, |contents| contents.entries.remove(meant)))
 }
 
 fn clear(call: &mut Call<'_>) -> Reply {

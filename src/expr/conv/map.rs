@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use crate::ir::expr::{Changed, Map, MapKeys, SampleType, Value};
-use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
+use crate::ir::pattern::MatchMethod;
 use crate::ir::reference::Newer;
+use crate::ir::regex::Regex;
+use crate::ir::table::Search;
 
+use super::super::pattern::ordered::{ordered_at, ordered_numbers};
 use super::super::pattern::{self, table};
 use super::super::sample::{Bytes, Sample};
 
@@ -25,7 +28,7 @@ pub fn lookup<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<&'m Value> {
     let copy;
     let text = match sample {
         Sample::Str(text) => &**text,
-        _ if matches!(map.keys, MapKeys::Nets(_) | MapKeys::Ordered(..)) => b"",
+        _ if matches!(map.keys, MapKeys::Nets(_) | MapKeys::Ordered(_)) => b"",
         other => {
             copy = other.clone().into_text();
             &*copy
@@ -39,8 +42,8 @@ pub fn lookup<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<&'m Value> {
         MapKeys::Prefix(keys) => table::prefix_of(keys, text),
         MapKeys::Suffix(keys) => table::suffix_of(keys, text),
         MapKeys::Nets(nets) => table::network_of(nets, sample),
-        MapKeys::Ordered(_, sets) => {
-            sets.iter().find(|(set, _)| pattern::matches(set, sample)).map(|(_, position)| *position)
+        MapKeys::Ordered(keys) => {
+            ordered_at(keys, sample, |_| true).map(|number| keys.yields[number as usize])
         }
     };
     map.values.get(position? as usize)
@@ -96,12 +99,9 @@ fn best(
             let ((class, bits), number) = table::network_at(nets, sample, usable)?;
             Some(((class.into(), bits), number, table::network_yields(nets, number)?))
         }
-        MapKeys::Ordered(_, sets) => {
-            let fits = |(number, (set, _)): &(u32, &(PatternSet, u32))| {
-                usable(*number) && pattern::matches(set, sample)
-            };
-            let (number, (_, position)) = (0..).zip(&**sets).find(fits)?;
-            Some(((0, 0), number, *position))
+        MapKeys::Ordered(keys) => {
+            let number = ordered_at(keys, sample, usable)?;
+            Some(((0, 0), number, keys.yields[number as usize]))
         }
     }
 }
@@ -115,31 +115,30 @@ pub fn numbers(keys: &MapKeys, key: &str, pattern: &pattern::Pattern) -> Vec<u32
         MapKeys::Prefix(table) => table::prefix_number(table, text),
         MapKeys::Suffix(table) => table::suffix_number(table, text),
         MapKeys::Nets(nets) => table::network_number(nets, pattern),
-        MapKeys::Ordered(_, sets) => {
-            let is_it =
-                |(_, (set, _)): &(u32, &(PatternSet, u32))| set.written.iter().any(|word| **word == *key);
-            return (0..).zip(&**sets).filter(is_it).map(|(number, _)| number).collect();
-        }
+        MapKeys::Ordered(keys) => return ordered_numbers(keys, key.as_bytes()),
     };
     one.into_iter().collect()
 }
 
-/// The entries that are tried in order, with what they yield.
-fn in_order(map: &Map) -> impl Iterator<Item = (&PatternSet, &Value)> {
+/// The regular expressions of a map, with what they yield.
+fn regexes(map: &Map) -> impl Iterator<Item = (&Regex, &Value)> {
     let changed = map.changed.as_deref();
-    entries(map, changed)
-        .chain(changed.and_then(|c| c.later.as_deref()).into_iter().flat_map(|l| entries(l, None)))
+    let later = changed.and_then(|changed| changed.later.as_deref());
+    regexes_of(map, changed).chain(later.into_iter().flat_map(|later| regexes_of(later, None)))
 }
 
-fn entries<'m>(
+fn regexes_of<'m>(
     map: &'m Map,
     changed: Option<&'m Changed>,
-) -> impl Iterator<Item = (&'m PatternSet, &'m Value)> {
-    let sets: &[(PatternSet, u32)] = if let MapKeys::Ordered(_, sets) = &map.keys { sets } else { &[] };
-    (0..).zip(sets).filter_map(move |(number, (set, position))| {
+) -> impl Iterator<Item = (&'m Regex, &'m Value)> {
+    let (regexes, yields): (&[Regex], &[u32]) = match &map.keys {
+        MapKeys::Ordered(keys) if let Search::Regexes(regexes) = &keys.search => (regexes, &keys.yields),
+        _ => (&[], &[]),
+    };
+    (0..).zip(regexes.iter().zip(yields)).filter_map(move |(number, (regex, position))| {
         let now = changed.and_then(|changed| changed.numbers.get(&number));
         let value = now.map_or_else(|| map.values.get(*position as usize), Option::as_ref)?;
-        Some((set, value))
+        Some((regex, value))
     })
 }
 
@@ -166,9 +165,8 @@ fn owned<'a>(sample: Sample<'_>) -> Sample<'a> {
 fn search<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
     if map.substitute {
         let text = sample.into_text();
-        for (set, value) in in_order(map) {
-            if let PatternIndex::Regex(regex) = &*set.index
-                && let Value::Str(result) = value
+        for (regex, value) in regexes(map) {
+            if let Value::Str(result) = value
                 && let Some(groups) = regex.captures(&text)
             {
                 let mut out = smallvec::SmallVec::new();

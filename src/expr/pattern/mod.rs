@@ -14,6 +14,7 @@ use crate::ir::regex::Regex;
 
 use super::sample::{Bytes, Sample};
 
+pub mod ordered;
 mod pcre;
 pub mod table;
 
@@ -262,7 +263,7 @@ fn indexed(set: &PatternSet, sample: &Sample<'_>) -> bool {
     }
 }
 
-fn with_text(sample: &Sample<'_>, f: impl FnOnce(&[u8]) -> bool) -> bool {
+fn with_text<R>(sample: &Sample<'_>, f: impl FnOnce(&[u8]) -> R) -> R {
     match sample {
         // Borrow where the bytes exist; only numbers and addresses have to be written out.
         Sample::Str(s) | Sample::Bin(s) | Sample::Meth(s) => f(s),

@@ -10,7 +10,7 @@ use super::{Pattern, embedded_v4};
 use crate::expr::sample::{Bytes, Sample};
 use crate::ir::table::{ExactTable, NO_KEY, Net, NetTable, PrefixTable, Strings};
 
-fn strings<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Strings {
+pub(super) fn strings<'k>(keys: impl Iterator<Item = &'k [u8]>) -> Strings {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
     for key in keys {
         bytes.extend_from_slice(key);

@@ -10,12 +10,14 @@ use tandem_parser::lex::bytes_of;
 use super::args::Args;
 use super::names::{Build, ConvRow};
 use super::pattern::{self, Operator, Spelling};
-use super::reference::Nowhere;
+use super::reference::{Make, Nowhere};
 use super::{Language, Read};
 use crate::expr::pattern as index;
+use crate::expr::pattern::ordered;
 use crate::expr::pattern::table::{self, Prefer};
 use crate::ir::expr::{Conv, Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod as M;
+use crate::ir::regex::Regex;
 
 /// What a map yields.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -129,9 +131,9 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
     let text = l.read_text(file, a.span(0))?.unwrap_or_default();
     let entries: Vec<(&str, &str)> = pattern::entries(&text).collect();
     let kind = Kind { file: file.into(), method, output, substitute, default };
-    match make(&kind, &entries) {
+    match make(&kind, &entries, &|_| None) {
         Ok(mut map) => {
-            let make = Box::new(move |entries: &[(&str, &str)]| make(&kind, entries));
+            let make: Make = Box::new(move |entries, known| make(&kind, entries, known));
             l.follow_map(&mut map, a.span(0), output.name(), &text, output.is_value(), make);
             Some(Conv::Map(map))
         }
@@ -139,7 +141,12 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
     }
 }
 
-pub(super) fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
+/// Makes a map of these lines; `known_regex` has regular expressions that need not be made again.
+pub(super) fn make(
+    kind: &Kind,
+    lines: &[(&str, &str)],
+    known_regex: &dyn Fn(&str) -> Option<Regex>,
+) -> Result<Map, String> {
     let Kind { file, method, output, substitute, default } = kind.clone();
     let spelling = Spelling { method, dotted: false, no_dns: true, world: &Nowhere };
     let mut entries: Vec<(index::Pattern, &str, Value)> = Vec::with_capacity(lines.len());
@@ -171,13 +178,9 @@ pub(super) fn make(kind: &Kind, lines: &[(&str, &str)]) -> Result<Map, String> {
             MapKeys::Nets(Arc::new(table::networks(&nets)))
         }
         _ => {
-            let mut sets = Vec::with_capacity(rows.len());
-            for (pattern, key, at) in &rows {
-                let written = Arc::from([Box::from(*key)]);
-                let set = index::build(method, false, std::slice::from_ref(pattern), written);
-                sets.push((set?, *at));
-            }
-            MapKeys::Ordered(method, sets.into())
+            let rows: Vec<_> = rows.into_iter().map(|(pattern, key, at)| (key, pattern, at)).collect();
+            let compile = |key: &str| known_regex(key).map_or_else(|| index::regex(key, false), Ok);
+            MapKeys::Ordered(Arc::new(ordered::ordered(method, &rows, compile)?))
         }
     };
     let out = output.kind();

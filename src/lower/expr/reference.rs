@@ -13,9 +13,13 @@ use super::{Language, World};
 use crate::expr::Sample;
 use crate::expr::conv::map_numbers;
 use crate::expr::pattern as index;
+use crate::expr::pattern::ordered::ordered_numbers;
+use crate::ir::entries::Entry;
 use crate::ir::expr::{Map, MapKeys};
 use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
-use crate::ir::reference::{Entry, Index, Newer, Origin, Reference, User};
+use crate::ir::reference::{Index, Newer, Origin, Reference, User};
+use crate::ir::regex::Regex;
+use crate::ir::table::Search;
 use crate::ir::{Place, ProxyIdx, Userlist};
 
 /// The world of patterns that come while running: they name nothing.
@@ -63,9 +67,14 @@ pub(super) struct Kind {
 }
 
 impl Kind {
-    fn read(&self, key: &str) -> Result<index::Pattern, String> {
+    /// The pattern of a key that was read before.
+    fn pattern(&self, key: &str) -> Result<index::Pattern, String> {
         let spelling = Spelling { method: self.method, dotted: self.dotted, no_dns: true, world: &Nowhere };
-        let pattern = spelling.read(key, Operator::Eq)?;
+        spelling.read(key, Operator::Eq)
+    }
+
+    fn read(&self, key: &str) -> Result<index::Pattern, String> {
+        let pattern = self.pattern(key)?;
         if self.method == MatchMethod::Reg {
             index::regex(key, self.ignore_case).map_err(|e| format!("regex '{key}' is invalid : {e}"))?;
         }
@@ -198,7 +207,8 @@ pub(super) fn as_one_word(pattern: &index::Pattern, text: &str, operator: Operat
 }
 
 /// Makes a map from its entries.
-pub(super) type Make = Box<dyn Fn(&[(&str, &str)]) -> Result<Map, String> + Send + Sync>;
+pub(super) type Make =
+    Box<dyn Fn(&[(&str, &str)], &dyn Fn(&str) -> Option<Regex>) -> Result<Map, String> + Send + Sync>;
 
 struct Lookup {
     kind: Kind,
@@ -218,6 +228,23 @@ struct Current {
 const MOST_CHANGED: usize = 512;
 
 impl Lookup {
+    /// The map of these entries, with the regular expressions that one of these maps has.
+    fn make(&self, entries: &[(&str, &str)], known: &[&Map]) -> Result<Map, String> {
+        let known_regex = |key: &str| {
+            let numbers = |map: &&Map| match &map.keys {
+                MapKeys::Ordered(keys) => match &keys.search {
+                    Search::Regexes(regexes) => {
+                        Some(regexes[*ordered_numbers(keys, key.as_bytes()).first()? as usize].clone())
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            known.iter().find_map(numbers)
+        };
+        (self.make)(entries, &known_regex)
+    }
+
     /// The index of the entries that came later, when this one of them is another, or gone; `made` is that entry alone.
     fn later(
         &self,
@@ -233,34 +260,20 @@ impl Lookup {
             (None, Some(value)) => now.later.push((key.into(), value.into())),
             (None, None) => {}
         }
-        // Patterns that are tried in order are dear to make, and need not be made again.
-        if let Some(Map { keys: MapKeys::Ordered(method, sets), values, .. }) = before {
-            let (mut sets, mut values) = (sets.to_vec(), values.to_vec());
-            if let (None, Some(at)) = (made, at) {
-                sets.remove(at);
-            }
-            if let Some(Map { keys: MapKeys::Ordered(_, own), values: yields, .. }) = made
-                && let ([(set, _)], [value]) = (&**own, &**yields)
-            {
-                let one = (set.clone(), values.len() as u32);
-                values.push(value.clone());
-                match at {
-                    Some(at) => sets[at] = one,
-                    None => sets.push(one),
-                }
-            }
-            let keys = MapKeys::Ordered(*method, sets.into());
-            return Ok(Map { keys, values: values.into(), ..now.map.clone() });
-        }
-        (self.make)(&now.later.iter().map(|(key, value)| (&**key, &**value)).collect::<Vec<_>>())
+        let entries: Vec<_> = now.later.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let known: Vec<&Map> = before.into_iter().chain(made).collect();
+        self.make(&entries, &known)
     }
 }
 
 impl Index for Lookup {
     fn rebuild(&self, entries: &[Entry]) -> Result<(), String> {
         let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
-        let made = (self.make)(&entries)?;
-        *self.now.lock() = Current { map: made.clone(), later: Vec::new() };
+        let mut now = self.now.lock();
+        let later = now.map.changed.as_deref().and_then(|changed| changed.later.as_deref());
+        let known: Vec<&Map> = std::iter::once(&now.map).chain(later).collect();
+        let made = self.make(&entries, &known)?;
+        *now = Current { map: made.clone(), later: Vec::new() };
         self.newer.set(made);
         Ok(())
     }
@@ -274,7 +287,7 @@ impl Index for Lookup {
         let mut now = self.now.lock();
         let mut changed = now.map.changed.as_deref().cloned().unwrap_or_default();
         let (Ok(pattern), Ok(made)) =
-            (self.kind.read(key), value.map(|value| (self.make)(&[(key, value)])).transpose())
+            (self.kind.pattern(key), value.map(|value| self.make(&[(key, value)], &[])).transpose())
         else {
             return false;
         };
@@ -409,6 +422,7 @@ mod tests {
     use super::super::map::{self, Output, make};
     use super::*;
     use crate::expr::conv::map_lookup;
+    use crate::ir::entries::Meant;
     use crate::ir::expr::Value;
     use crate::ir::reference::{Deed, References};
 
@@ -417,14 +431,14 @@ mod tests {
         let kind = map::Kind { file: "map".into(), method, output: Output::Text, substitute, default: None };
         let entries = pairs(text);
         let entries: Vec<(&str, &str)> = entries.iter().map(|(key, value)| (&**key, &**value)).collect();
-        let made = make(&kind, &entries).unwrap();
+        let made = make(&kind, &entries, &|_| None).unwrap();
         let newer: Arc<Newer<Map>> = Arc::default();
         let again = kind.clone();
         let index = Lookup {
             kind: Kind { method, ignore_case: false, dotted: false },
             newer: newer.clone(),
             is_value: |_| true,
-            make: Box::new(move |entries| make(&again, entries)),
+            make: Box::new(move |entries, known| make(&again, entries, known)),
             now: Mutex::new(Current { map: made.clone(), later: Vec::new() }),
         };
         let list = References::default().file("map", text, pairs);
@@ -455,6 +469,8 @@ mod tests {
                 (MatchMethod::Beg, ["a", "ab", "abc", "b", "ba", "c"]),
                 (MatchMethod::End, ["a", "ba", "cba", "b", "ab", "c"]),
                 (MatchMethod::Sub, ["a", "ab", "abc", "b", "ba", "c"]),
+                (MatchMethod::Dir, ["a", "ab", "b/a", "b", "/ba/", "c"]),
+                (MatchMethod::Dom, ["a", "ab", "b.a", "b", ".ba", "c"]),
                 (MatchMethod::Reg, ["a", "^ab", "abc$", "b.", "ba", "c|d"]),
                 (MatchMethod::Int, ["1", "1:5", "3:9", "7", "2:2", "8:"]),
                 (MatchMethod::Ip, ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "0.0.0.0/0", "::/0", "10.0.2.0/255.0.255.0"]),
@@ -469,22 +485,21 @@ mod tests {
                 match deed {
                     0 => list.apply(key, Deed::Delete).unwrap(),
                     1 => list.change_key(key, |contents| {
-                        let id = crate::ir::reference::fresh_id();
-                        contents.entries.push(Entry { id, key: key.into(), value: value.as_str().into() });
+                        contents.entries.push(Entry::new(key, &value));
                     }).unwrap(),
                     // One of several with the same key.
                     2 => {
                         let id = list.contents().entries.iter().rfind(|e| *e.key == *key).map(|e| e.id);
-                        if id.is_some() {
-                            list.change_key(key, |contents| contents.entries.retain(|e| Some(e.id) != id)).unwrap();
+                        if let Some(id) = id {
+                            list.change_key(key, |contents| contents.entries.remove(Meant::Id(id))).unwrap();
                         }
                     }
                     _ => list.apply(key, Deed::Set(&value)).unwrap(),
                 }
                 let entries = list.contents().entries.clone();
                 let entries: Vec<(&str, &str)> = entries.iter().map(|e| (&*e.key, &*e.value)).collect();
-                let (anew, changed) = (make(&kind, &entries).unwrap(), now(&map));
-                for text in ["a", "ab", "abc", "cba", "ba", "bb", "c", "x", "1", "2", "4", "8", "10.1.2.3", "10.9.2.1", "::1"] {
+                let (anew, changed) = (make(&kind, &entries, &|_| None).unwrap(), now(&map));
+                for text in ["a/b.a", "c.b/a/ba", "a", "ab", "abc", "cba", "ba", "bb", "c", "x", "1", "2", "4", "8", "10.1.2.3", "10.9.2.1", "::1"] {
                     let sample = match method {
                         MatchMethod::Int => Sample::Int(text.parse().unwrap_or(0)),
                         MatchMethod::Ip => Sample::ip(text.parse().unwrap_or(IpAddr::from([10, 1, 7, 7]))),

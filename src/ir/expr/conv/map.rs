@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::super::pattern::{MatchMethod, PatternSet};
+use super::super::super::pattern::MatchMethod;
 use super::super::super::reference::Newer;
-use super::super::super::table::{ExactTable, NetTable, PrefixTable};
+use super::super::super::table::{ExactTable, NetTable, OrderedTable, PrefixTable};
 use super::super::{SampleType, Value};
 
 /// Key, result and search of a map converter.
@@ -53,6 +53,6 @@ pub enum MapKeys {
     Suffix(Arc<PrefixTable>),
     /// `ip`: the smallest network.
     Nets(Arc<NetTable>),
-    /// Every other match kind: entries tried in order, which are numbered so.
-    Ordered(MatchMethod, Arc<[(PatternSet, u32)]>),
+    /// Every other match kind: the first key that fits.
+    Ordered(Arc<OrderedTable>),
 }

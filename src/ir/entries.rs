@@ -1,0 +1,213 @@
+//! The entries of a list of patterns: in order, and found by key or by number without a look at the others.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Deref;
+
+use hashbrown::HashTable;
+
+use super::reference::fresh_id;
+
+/// A pattern, and in maps its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// What `#<ref>` names; no other entry of the process has it.
+    pub id: u64,
+    /// Pattern as written.
+    pub key: Box<str>,
+    /// Value as written; empty in lists of ACLs.
+    pub value: Box<str>,
+}
+
+impl Entry {
+    /// A new one.
+    #[must_use]
+    pub fn new(key: &str, value: &str) -> Self {
+        Self { id: fresh_id(), key: key.into(), value: value.into() }
+    }
+}
+
+/// Which entries a command means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant<'a> {
+    /// All with this key.
+    Key(&'a str),
+    /// The one with this number.
+    Id(u64),
+}
+
+/// Entries in their order, which is that of their numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Entries {
+    all: Vec<Entry>,
+    /// Made when a key is first asked for: most lists never change.
+    by_key: Option<ByKey>,
+}
+
+/// Hash of the key and number of each entry.
+#[derive(Clone, Debug)]
+struct ByKey {
+    state: RandomState,
+    ids: HashTable<(u64, u64)>,
+}
+
+impl ByKey {
+    fn of(entries: &[Entry]) -> Self {
+        let mut by_key = Self { state: RandomState::new(), ids: HashTable::with_capacity(entries.len()) };
+        entries.iter().for_each(|entry| by_key.note(entry));
+        by_key
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        let hash = self.state.hash_one(&*entry.key);
+        self.ids.insert_unique(hash, (hash, entry.id), |(hash, _)| *hash);
+    }
+
+    fn forget(&mut self, entry: &Entry) {
+        let hash = self.state.hash_one(&*entry.key);
+        if let Ok(found) = self.ids.find_entry(hash, |(_, id)| *id == entry.id) {
+            found.remove();
+        }
+    }
+}
+
+impl Deref for Entries {
+    type Target = [Entry];
+
+    fn deref(&self) -> &[Entry] {
+        &self.all
+    }
+}
+
+impl FromIterator<Entry> for Entries {
+    fn from_iter<I: IntoIterator<Item = Entry>>(entries: I) -> Self {
+        let mut list = Self::default();
+        entries.into_iter().for_each(|entry| list.push(entry));
+        list
+    }
+}
+
+fn position(entries: &[Entry], id: u64) -> Option<usize> {
+    entries.binary_search_by_key(&id, |entry| entry.id).ok()
+}
+
+impl Entries {
+    /// Behind the others. Its number changes where it would be lower than theirs.
+    pub fn push(&mut self, mut entry: Entry) {
+        if self.all.last().is_some_and(|last| last.id >= entry.id) {
+            entry.id = fresh_id();
+        }
+        if let Some(by_key) = &mut self.by_key {
+            by_key.note(&entry);
+        }
+        self.all.push(entry);
+    }
+
+    /// Where the entries stand that are meant.
+    pub fn positions(&mut self, meant: Meant<'_>) -> Vec<usize> {
+        let key = match meant {
+            Meant::Id(id) => return position(&self.all, id).into_iter().collect(),
+            Meant::Key(key) => key,
+        };
+        let by_key = self.by_key.get_or_insert_with(|| ByKey::of(&self.all));
+        let hash = by_key.state.hash_one(key);
+        let same = by_key.ids.iter_hash(hash).filter(|(other, _)| *other == hash);
+        let mut found: Vec<usize> = same.filter_map(|(_, id)| position(&self.all, *id)).collect();
+        found.retain(|at| *self.all[*at].key == *key);
+        found.sort_unstable();
+        found
+    }
+
+    /// The first of those that are meant.
+    pub fn first(&mut self, meant: Meant<'_>) -> Option<&Entry> {
+        let at = *self.positions(meant).first()?;
+        self.all.get(at)
+    }
+
+    /// Gives those that are meant another value.
+    pub fn set(&mut self, meant: Meant<'_>, value: &str) {
+        for at in self.positions(meant) {
+            self.all[at].value = value.into();
+        }
+    }
+
+    /// Removes those that are meant.
+    pub fn remove(&mut self, meant: Meant<'_>) {
+        let mut gone = self.positions(meant).into_iter().peekable();
+        if let (Some(by_key), Some(_)) = (&mut self.by_key, gone.peek()) {
+            gone.clone().for_each(|at| by_key.forget(&self.all[at]));
+        }
+        let Some(only) = gone.next() else { return };
+        if gone.peek().is_none() {
+            self.all.remove(only);
+            return;
+        }
+        let mut gone = std::iter::once(only).chain(gone).peekable();
+        let mut at = 0;
+        self.all.retain(|_| {
+            at += 1;
+            gone.next_if_eq(&(at - 1)).is_none()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(String),
+        Set(String, bool),
+        Remove(String, bool),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = "[ab]{1,2}";
+        prop_oneof![
+            key.prop_map(Step::Push),
+            (key, any::<bool>()).prop_map(|(key, one)| Step::Set(key, one)),
+            (key, any::<bool>()).prop_map(|(key, one)| Step::Remove(key, one)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn they_are_what_a_plain_list_would_be(steps in prop::collection::vec(step(), 0..40)) {
+            let mut entries = Entries::default();
+            let mut plain: Vec<(String, String)> = Vec::new();
+            for (number, step) in steps.into_iter().enumerate() {
+                let value = number.to_string();
+                match step {
+                    Step::Push(key) => {
+                        entries.push(Entry::new(&key, &value));
+                        plain.push((key, value));
+                    }
+                    Step::Set(key, one) => {
+                        let meant = if one { entries.first(Meant::Key(&key)).map(|entry| entry.id) } else { None };
+                        entries.set(meant.map_or(Meant::Key(&key), Meant::Id), &value);
+                        let most = if one { 1 } else { usize::MAX };
+                        let same = plain.iter_mut().filter(|(other, _)| *other == key);
+                        same.take(most).for_each(|entry| entry.1.clone_from(&value));
+                    }
+                    Step::Remove(key, true) => {
+                        if let Some(id) = entries.first(Meant::Key(&key)).map(|entry| entry.id) {
+                            entries.remove(Meant::Id(id));
+                            let at = plain.iter().position(|(other, _)| *other == key).unwrap();
+                            plain.remove(at);
+                        }
+                    }
+                    Step::Remove(key, false) => {
+                        entries.remove(Meant::Key(&key));
+                        plain.retain(|(other, _)| *other != key);
+                    }
+                }
+                let now: Vec<_> =
+                    entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_string())).collect();
+                prop_assert_eq!(&now, &plain);
+                prop_assert!(entries.is_sorted_by_key(|entry| entry.id));
+            }
+        }
+    }
+}
