@@ -71,9 +71,16 @@ fn versioned(args: &[String]) -> (Option<u32>, &[String]) {
     else {
         return (None, args);
     };
-    // What is no number is version 0, as the C library reads it.
-    let version = version.parse().unwrap_or(0);
-    (Some(version), rest)
+    // As the C library reads it: what begins with no number is version 0, and of a long one the low bits count.
+    let (sign, digits) = match version.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, version.strip_prefix('+').unwrap_or(version)),
+    };
+    let end = digits.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
+    let number = if end == 0 { 0 } else { digits[..end].parse::<u64>().unwrap_or(u64::MAX) };
+    let number = if sign < 0 && number < u64::MAX { number.wrapping_neg() } else { number };
+    // Minus one is how HAProxy says "the version in use".
+    (Some(number as u32).filter(|version| *version != u32::MAX), rest)
 }
 
 fn arg(args: &[String], n: usize) -> &str {
@@ -217,9 +224,10 @@ fn add(call: &mut Call<'_>) -> Reply {
     match lines {
         None => refusal = push(key, if maps { value } else { "" }).err(),
         Some(lines) => {
-            for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            // A key ends at the first blank, and all behind the blanks there is its value.
+            for line in lines.lines().filter(|line| !line.is_empty()) {
                 let outcome = match line.split_once([' ', '\t']) {
-                    Some((key, value)) => push(key, value.trim()),
+                    Some((key, value)) => push(key, value.trim_start_matches([' ', '\t'])),
                     None => Err(format!("Missing value for key '{line}'.\n")),
                 };
                 if let Err(why) = outcome {

@@ -14,6 +14,7 @@ use crate::expr::Sample;
 use crate::expr::conv::map_numbers;
 use crate::expr::pattern as index;
 use crate::expr::pattern::ordered::ordered_numbers;
+use crate::expr::sample::leading_int;
 use crate::ir::entries::Entry;
 use crate::ir::expr::{Map, MapKeys};
 use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
@@ -76,7 +77,7 @@ impl Kind {
     fn read(&self, key: &str) -> Result<index::Pattern, String> {
         let pattern = self.pattern(key)?;
         if self.method == MatchMethod::Reg {
-            index::regex(key, self.ignore_case).map_err(|e| format!("regex '{key}' is invalid : {e}"))?;
+            index::regex(key, self.ignore_case)?;
         }
         Ok(pattern)
     }
@@ -89,7 +90,7 @@ impl Kind {
     /// first.
     fn find(&self, entries: &[Entry], text: &str) -> Option<usize> {
         let sample = match self.method {
-            MatchMethod::Int => Sample::Int(text.parse().ok()?),
+            MatchMethod::Int => Sample::Int(leading_int(text.as_bytes())),
             MatchMethod::Ip => Sample::ip(text.parse().ok()?),
             _ => Sample::text(text.as_bytes()),
         };
