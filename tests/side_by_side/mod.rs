@@ -2,6 +2,7 @@
 //! server gets and what the log says must be the same. The table is in [`cases`].
 
 mod answers;
+mod balance;
 mod cases;
 mod counted;
 mod endings;
