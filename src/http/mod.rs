@@ -15,6 +15,7 @@ pub mod case;
 pub mod cookie;
 pub mod error_page;
 mod head;
+pub mod mend;
 mod parse;
 pub mod request;
 pub mod response;

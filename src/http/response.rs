@@ -14,6 +14,8 @@ pub struct Facts {
     pub keep_alive: bool,
     /// 1xx other than 101: another head follows.
     pub interim: bool,
+    /// The head speaks of chunks, whether or not a body follows.
+    pub chunked: bool,
     /// Chunks announced by HTTP/1.0, which has none: whoever comes next may see another end, so nothing may follow.
     pub odd_framing: bool,
 }
@@ -85,7 +87,8 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         head.remove(b"transfer-encoding");
         return Ok(facts);
     }
-    if coding == Coding::Chunked {
+    facts.chunked = coding == Coding::Chunked;
+    if facts.chunked {
         if length.is_some() {
             head.remove(b"content-length");
             facts.keep_alive = false;
