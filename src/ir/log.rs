@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::expr::LogFormat;
+use super::expr::{LfItem, LogFormat};
 
 /// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,8 +95,10 @@ pub struct Sampling {
 /// `format` of a log line on the transport.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFraming {
-    /// `local`: `<PRI>Mmm dd hh:mm:ss tag[pid]: `, the default; `log-send-hostname` turns it into `rfc3164`.
+    /// None was given: `local`, or with `log-send-hostname` `rfc3164`.
     #[default]
+    Unsaid,
+    /// `local`: `<PRI>Mmm dd hh:mm:ss tag[pid]: `.
     Local,
     /// `rfc3164`: `local` with the host name.
     Rfc3164,
@@ -308,6 +310,8 @@ pub enum LogFormatKind {
     Default,
     /// `option tcplog`.
     Tcp,
+    /// `option tcplog clf`.
+    TcpClf,
     /// `option httplog`.
     Http,
     /// `option httplog clf`.
@@ -316,4 +320,25 @@ pub enum LogFormatKind {
     Https,
     /// `log-format`.
     Custom(LogFormat),
+}
+
+impl LogFormatKind {
+    /// When all that the line says is known, and it is written: a line that needs neither what the session came to nor how
+    /// long it took does not wait for its end. [`LogStep::Response`] is the server's connection in TCP mode.
+    #[must_use]
+    pub fn complete_at(&self) -> LogStep {
+        let Self::Custom(format) = self else { return LogStep::Close };
+        let steps = format.nodes.iter().map(|node| match &node.item {
+            LfItem::Text(_) | LfItem::Separator => LogStep::Accept,
+            LfItem::Expr(_) => LogStep::Response,
+            LfItem::Alias(alias) => alias.known_at(),
+        });
+        let order = [LogStep::Accept, LogStep::Request, LogStep::Response, LogStep::Close];
+        let place = |step: LogStep| order.iter().position(|known| *known == step).unwrap_or(order.len() - 1);
+        match order[steps.map(place).max().unwrap_or(0)] {
+            // Nobody looks whether a line is complete before there is a request to tell of.
+            LogStep::Accept => LogStep::Response,
+            step => step,
+        }
+    }
 }

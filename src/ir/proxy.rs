@@ -325,6 +325,8 @@ pub struct Proxy {
     pub dontlog_normal: bool,
     /// `option logasap`.
     pub logasap: bool,
+    /// When the line can be written ([`LogFormatKind::complete_at`]).
+    pub log_at: LogStep,
     /// `option log-separate-errors`.
     pub log_separate_errors: bool,
     /// `option http-*close`.
@@ -572,6 +574,7 @@ impl Proxy {
             dontlognull: false,
             dontlog_normal: false,
             logasap: false,
+            log_at: LogStep::Close,
             log_separate_errors: false,
             http_conn_mode: HttpConnMode::KeepAlive,
             forwardfor: None,

@@ -45,16 +45,18 @@ pub(super) fn header(
             iso_time(line, now);
             write!(line, " ")
         }
-        // `log-send-hostname` turns the default into RFC 3164 with a host name.
-        LogFraming::Local if hostname.is_none() => {
+        LogFraming::Unsaid | LogFraming::Local | LogFraming::Rfc3164 => {
             let _ = write!(line, "<{priority}>");
             bsd_time(line, now);
+            let named = match target.framing {
+                LogFraming::Rfc3164 => Some(hostname.unwrap_or("localhost")),
+                LogFraming::Unsaid => hostname,
+                _ => None,
+            };
+            if let Some(host) = named {
+                let _ = write!(line, " {host}");
+            }
             write!(line, " {tag}[{pid}]: ")
-        }
-        LogFraming::Local | LogFraming::Rfc3164 => {
-            let _ = write!(line, "<{priority}>");
-            bsd_time(line, now);
-            write!(line, " {} {tag}[{pid}]: ", hostname.unwrap_or("localhost"))
         }
         LogFraming::Rfc5424 => {
             let _ = write!(line, "<{priority}>1 ");
@@ -129,7 +131,9 @@ mod tests {
         let named = Sender { hostname: Some("lb1"), ..anonymous };
         for (framing, sender, expected) in [
             (LogFraming::Local, &anonymous, format!("<134>{bsd} haproxy[77]: ")),
-            (LogFraming::Local, &named, format!("<134>{bsd} lb1 haproxy[77]: ")),
+            (LogFraming::Local, &named, format!("<134>{bsd} haproxy[77]: ")),
+            (LogFraming::Unsaid, &anonymous, format!("<134>{bsd} haproxy[77]: ")),
+            (LogFraming::Unsaid, &named, format!("<134>{bsd} lb1 haproxy[77]: ")),
             (LogFraming::Rfc3164, &anonymous, format!("<134>{bsd} localhost haproxy[77]: ")),
             (LogFraming::Rfc5424, &anonymous, format!("<134>1 {iso} - haproxy 77 - - ")),
             (LogFraming::Rfc5424, &named, format!("<134>1 {iso} lb1 haproxy 77 - - ")),

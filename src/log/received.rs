@@ -171,7 +171,7 @@ impl Received<'_> {
                 self.iso(line, now);
                 line.push(b' ');
             }
-            LogFraming::Local | LogFraming::Rfc3164 => {
+            LogFraming::Unsaid | LogFraming::Local | LogFraming::Rfc3164 => {
                 self.priority(line, facility);
                 self.bsd(line, now);
                 line.push(b' ');

@@ -12,9 +12,7 @@ use super::{Writer, date, is_header_special, is_url_special};
 pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writer<'_>) {
     let progress = &ctx.progress;
     let client = &ctx.client;
-    // What was no request had nothing to capture from.
-    let captured = !ctx.frontend.http || progress.request_line.is_some();
-    let slots = if captured { ctx.frontend.captures } else { (0, 0) };
+    let slots = if has_captures(ctx) { ctx.frontend.captures } else { (0, 0) };
     match alias {
         LfAlias::ClientIp => w.peer_ip(client.src, opts),
         LfAlias::ClientPort => w.peer_port(client.src, client.listener_id, opts),
@@ -108,6 +106,11 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
         LfAlias::Origin => w.text(progress.origin.as_bytes(), opts),
         LfAlias::Nothing => {}
     }
+}
+
+/// What was no request had nothing to capture from.
+pub(super) fn has_captures(ctx: &Ctx<'_>) -> bool {
+    !ctx.frontend.http || ctx.progress.request_line.is_some()
 }
 
 const BAD_REQUEST: &[u8] = b"<BADREQ>";

@@ -18,6 +18,7 @@ pub fn of_kind(kind: &LogFormatKind) -> Option<&LogFormat> {
     match kind {
         LogFormatKind::Default => None,
         LogFormatKind::Tcp => Some(&TCP),
+        LogFormatKind::TcpClf => Some(&TCP_CLF),
         LogFormatKind::Http => Some(&HTTP),
         LogFormatKind::Clf => Some(&CLF),
         LogFormatKind::Https => Some(&HTTPS),
@@ -174,6 +175,44 @@ static HTTPS: LazyLock<LogFormat> = LazyLock::new(|| {
     let tail = "%[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] \
                 %[ssl_fc_sni]/%sslv/%sslc";
     format(&format!("{HTTP_TEXT} {tail}"), &pieces)
+});
+
+static TCP_CLF: LazyLock<LogFormat> = LazyLock::new(|| {
+    use P::{A as I, Q, S, T};
+    let mut pieces = vec![I(A::ClientIp), S, T("-"), S, T("-"), S, T("["), I(A::AcceptDateUtc), T("]"), S];
+    pieces.extend([T("\"TCP"), S, T("\""), S, T("000"), S, I(A::BytesRead), S, T("\"\""), S, T("\"\"")]);
+    let rest = [
+        I(A::ClientPort),
+        I(A::AcceptMillis),
+        Q(A::FrontendTransport),
+        Q(A::Backend),
+        Q(A::Server),
+        timer(Timer::Handshake),
+        timer(Timer::Wait),
+        timer(Timer::Connect),
+        timer(Timer::Total),
+        I(A::BytesUploaded),
+        I(A::TermState),
+    ];
+    for piece in rest {
+        pieces.extend([S, piece]);
+    }
+    pieces.push(T("--"));
+    for counter in [
+        A::ActiveConnections,
+        A::FrontendConnections,
+        A::BackendConnections,
+        A::ServerConnections,
+        A::Retries,
+        A::ServerQueue,
+        A::BackendQueue,
+    ] {
+        pieces.extend([S, I(counter)]);
+    }
+    pieces.extend([S, T("\"\""), S, T("\"\""), S]);
+    let text = "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac \
+                %fc %bc %sc %rc %sq %bq \"\" \"\" ";
+    format(text, &pieces)
 });
 
 static CLF: LazyLock<LogFormat> = LazyLock::new(|| {

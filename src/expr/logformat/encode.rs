@@ -56,7 +56,7 @@ impl Coder<'_> {
                 match sample.and_then(|sample| sample.cast(wanted)) {
                     Some(Sample::Int(n)) => self.int(n, None),
                     Some(Sample::Bool(b)) => self.bool(b),
-                    Some(sample) if wanted == SampleType::Bin => self.bytes(&sample.into_text()),
+                    Some(Sample::Bin(bytes)) if wanted == SampleType::Bin => self.bytes(&bytes),
                     Some(sample) => self.text_or_null(&sample.into_text()),
                     None => self.text_or_null(b""),
                 }
@@ -82,7 +82,7 @@ impl Coder<'_> {
                 } else {
                     &ctx.captures.response
                 };
-                if slots == 0 {
+                if slots == 0 || !alias::has_captures(ctx) {
                     return self.null();
                 }
                 self.raw(b"[", 0x9f);
@@ -96,15 +96,26 @@ impl Coder<'_> {
                             let mut writer = Writer { out: &mut plain, after_blank: true };
                             writer.encoded(value, b'#', super::is_header_special, opts);
                         }
+                        _ if node.opts.quote => {}
                         _ => plain.push(b'-'),
                     }
-                    self.text(&plain);
+                    self.pieces(&plain, false);
                 }
                 self.raw(b"]", 0xff);
             }
             LfAlias::RequestHeaders | LfAlias::ResponseHeaders => {
                 write(name, &mut plain);
-                if plain.is_empty() { self.null() } else { self.text(&plain) }
+                if plain.is_empty() { self.null() } else { self.pieces(&plain, true) }
+            }
+            LfAlias::RequestLine
+            | LfAlias::HttpMethod
+            | LfAlias::HttpPath
+            | LfAlias::HttpPathOnly
+            | LfAlias::HttpQuery
+            | LfAlias::HttpUri
+            | LfAlias::HttpVersion => {
+                write(name, &mut plain);
+                self.pieces(&plain, false);
             }
             _ => {
                 write(name, &mut plain);
@@ -201,9 +212,38 @@ impl Coder<'_> {
         }
     }
 
+    /// A word from the wire. In CBOR it is a text of unknown length: what was escaped, and the marks between captures,
+    /// are pieces of their own. None of these characters is left in what was not escaped.
+    fn pieces(&mut self, text: &[u8], marks: bool) {
+        if self.encoding == LfEncoding::Json {
+            return self.text(text);
+        }
+        self.octet(0x7f);
+        let mut rest = text;
+        while !rest.is_empty() {
+            let length = match rest[0] {
+                b'#' => rest.len().min(3),
+                b'{' | b'|' | b'}' if marks => 1,
+                _ => {
+                    let apart = |b: &u8| *b == b'#' || marks && matches!(b, b'{' | b'|' | b'}');
+                    rest.iter().position(apart).unwrap_or(rest.len())
+                }
+            };
+            let (piece, behind) = rest.split_at(length);
+            self.text(piece);
+            rest = behind;
+        }
+        self.octet(0xff);
+    }
+
+    /// In one piece of a byte string whose length is not announced, as HAProxy writes them.
     fn bytes(&mut self, bytes: &[u8]) {
-        self.head(2, bytes.len() as u64);
-        bytes.iter().for_each(|octet| self.octet(*octet));
+        self.octet(0x5f);
+        if !bytes.is_empty() {
+            self.head(2, bytes.len() as u64);
+            bytes.iter().for_each(|octet| self.octet(*octet));
+        }
+        self.octet(0xff);
     }
 }
 

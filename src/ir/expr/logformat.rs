@@ -1,5 +1,6 @@
 //! Log-format strings (manual, 8.2.6).
 
+use super::super::log::LogStep;
 use super::{Expr, SampleType, Timer};
 
 /// How a log-format item is written (`%{+Q,+X,+E}`).
@@ -180,4 +181,69 @@ pub enum LfAlias {
     Origin,
     /// `%o`: options for what follows; no output.
     Nothing,
+}
+
+impl LfAlias {
+    /// The step at which HAProxy takes the value for known. The client's address is one of the transport's, which is
+    /// settled only with the response.
+    #[must_use]
+    pub fn known_at(self) -> LogStep {
+        match self {
+            Self::AcceptDate
+            | Self::RequestDate
+            | Self::AcceptDateUtc
+            | Self::RequestDateUtc
+            | Self::AcceptDateLocal
+            | Self::RequestDateLocal
+            | Self::AcceptTimestamp
+            | Self::AcceptMillis
+            | Self::Frontend
+            | Self::FrontendTransport
+            | Self::Backend
+            | Self::TermStateCookie
+            | Self::LogCounter
+            | Self::Hostname
+            | Self::Pid
+            | Self::Origin
+            | Self::Nothing => LogStep::Accept,
+            Self::RequestLine
+            | Self::HttpMethod
+            | Self::HttpPath
+            | Self::HttpPathOnly
+            | Self::HttpQuery
+            | Self::HttpUri
+            | Self::HttpVersion
+            | Self::RequestCounter => LogStep::Request,
+            Self::ClientIp
+            | Self::ClientPort
+            | Self::FrontendIp
+            | Self::FrontendPort
+            | Self::BackendIp
+            | Self::BackendPort
+            | Self::ServerIp
+            | Self::ServerPort
+            | Self::Server
+            | Self::Status
+            | Self::RequestCookie
+            | Self::ResponseCookie
+            | Self::RequestHeaders
+            | Self::RequestHeaderList
+            | Self::ResponseHeaders
+            | Self::ResponseHeaderList
+            | Self::TlsCipher
+            | Self::TlsVersion => LogStep::Response,
+            Self::Timer(_)
+            | Self::BytesRead
+            | Self::BytesUploaded
+            | Self::TermState
+            | Self::ActiveConnections
+            | Self::FrontendConnections
+            | Self::BackendConnections
+            | Self::ServerConnections
+            | Self::Retries
+            | Self::ServerQueue
+            | Self::BackendQueue
+            | Self::UniqueId => LogStep::Close,
+        }
+    }
 }

@@ -68,9 +68,8 @@ fn read(context: &mut Context<'_>, section: &Section, name: &str, config: &Confi
 /// A target; without a format of its own lines go there as they came.
 fn target(context: &mut Context<'_>, line: &Statement, rings: &[RingConf]) -> Option<LogLine> {
     let read = log::line(context, line, rings, false)?;
-    let says_format = line.settings(1).iter().any(|setting| setting.name() == "format");
     Some(match read {
-        LogLine::Target(mut target) if !says_format && target.framing == LogFraming::Local => {
+        LogLine::Target(mut target) if target.framing == LogFraming::Unsaid => {
             target.framing = LogFraming::AsReceived;
             LogLine::Target(target)
         }

@@ -63,7 +63,11 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
             draft.log_format(on, kind, line);
         }
         "httpslog" => draft.log_format(on, LogFormatKind::Https, line),
-        "tcplog" => draft.log_format(on, LogFormatKind::Tcp, line),
+        "tcplog" => {
+            let clf = line.text(0) == Some("clf");
+            let kind = if clf { LogFormatKind::TcpClf } else { LogFormatKind::Tcp };
+            draft.log_format(on, kind, line);
+        }
         "http-server-close" => conn_mode(draft, on, HttpConnMode::ServerClose),
         "http-keep-alive" => conn_mode(draft, on, HttpConnMode::KeepAlive),
         "httpclose" => conn_mode(draft, on, HttpConnMode::Close),

@@ -22,7 +22,7 @@ use super::names::Names;
 use super::server;
 use super::surroundings::Surroundings;
 use crate::ir::check::Check;
-use crate::ir::expr::{Cond, Expr, LogFormat, Scope};
+use crate::ir::expr::{Cond, Expr, LfAlias, LfItem, LfNode, LogFormat, Scope};
 use crate::ir::global::{GlobalVar, VarSource};
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Forwarded, Mode, PersistRule, UseBackend, UseBackendTarget, UseServer};
@@ -303,7 +303,11 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
     proxy.log_format_sd = lists.log_format_sd.map(Box::new);
     proxy.error_log_format = lists.error_log_format.map(Box::new);
     if let Some(format) = lists.log_format {
-        proxy.log_format = LogFormatKind::Custom(format);
+        // One that writes nothing is none.
+        let says = |node: &LfNode| !matches!(node.item, LfItem::Alias(LfAlias::Nothing));
+        let kind = format.nodes.iter().any(says).then_some(LogFormatKind::Custom(format));
+        proxy.log_format = kind.unwrap_or_default();
+        proxy.log_at = proxy.log_format.complete_at();
     }
     if let Some(backend) = &mut proxy.backend {
         backend.unique_id_format = lists.unique_id.clone().map(Box::new);
