@@ -107,6 +107,10 @@ pub trait Live {
     fn is_local(&self, addr: IpAddr) -> bool;
     /// 64 random bits.
     fn random(&self) -> u64;
+    /// `tune.bufsize`.
+    fn buffer_size(&self) -> usize {
+        16384
+    }
     /// A timeout in effect, milliseconds; `None`: none is set.
     fn timeout(&self, name: TimeoutName) -> Option<i64>;
 }
@@ -266,6 +270,29 @@ impl Timers {
     }
 }
 
+/// How the connections of a transaction stand, for those who look into the engine (`term_events`, `fs.id`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// There is a stream: a request came, or in TCP mode a connection.
+    pub stream: bool,
+    /// Where there is none: something came.
+    pub began: bool,
+    /// It is over.
+    pub over: bool,
+    /// The client's connection goes on.
+    pub client_stays: bool,
+    /// The server's connection goes on.
+    pub server_stays: bool,
+    /// The server ended its connection.
+    pub server_ended: bool,
+    /// The server answered.
+    pub answered: bool,
+    /// Requests that the client's connection carried before.
+    pub client_requests: u32,
+    /// Requests that the server's connection carried before.
+    pub server_requests: u32,
+}
+
 /// What is known of the transaction so far; complete when its log line is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
@@ -317,9 +344,11 @@ pub struct Progress<'a> {
     pub as_proxy: bool,
     /// Class and offset in queues.
     pub priority: (i32, i32),
+    /// Its connections.
+    pub links: Links,
     /// `%OG`: when in the session's life this is evaluated.
     pub origin: &'static str,
-    /// The line is written before the end (`option logasap`): `+` before `%B`, `%Tt`, `%Ta`.
+    /// Lines are written before the end (`option logasap`): `+` before `%B`, `%Tt`, `%Ta`.
     pub early: bool,
 }
 
@@ -350,6 +379,7 @@ impl Default for Progress<'_> {
             server_connection: None,
             as_proxy: false,
             priority: (0, 0),
+            links: Links::default(),
             origin: "txn_close",
             early: false,
         }

@@ -7,13 +7,15 @@ mod auth;
 mod conn;
 mod cookie;
 mod dump;
+mod events;
 mod http;
+mod htx;
 mod payload;
 
 use std::ops::ControlFlow;
 
 use crate::ir::ProxyIdx;
-use crate::ir::expr::{Dir, ErrorForm, Fetch, LastRule, ProxyRef, SampleType, TimeUnit};
+use crate::ir::expr::{Dir, ErrorForm, Fetch, HtxPart, LastRule, ProxyRef, SampleType, TimeUnit};
 
 use super::ctx::{Ctx, Head};
 use super::sample::{Bytes, Sample, push_display};
@@ -46,6 +48,13 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         }
         Fetch::DumpVars { scope, prefix, delimiter } => Ok(dump::variables(ctx, *scope, prefix, delimiter)),
         Fetch::Never => Err(ABSENT),
+        Fetch::StreamId(side) => events::stream_id(*side, ctx),
+        Fetch::DebugStr(side, layers) => events::debug(*side, *layers, ctx),
+        Fetch::TermEvents => events::all(ctx),
+        Fetch::IsHtx => Ok(Sample::Bool(ctx.frontend.http)),
+        Fetch::Htx(dir, number) => htx::number(*dir, *number, ctx),
+        Fetch::HtxEom(dir) => htx::is_whole(*dir, ctx),
+        Fetch::HtxBlock(dir, part, block) => htx::block(*dir, *part, *block, ctx),
         Fetch::Cost(number) => Ok(Sample::Int(ctx.live.cost(*number))),
         Fetch::Date(offset, unit) => Ok(Sample::Int(date(ctx.clock.now_us, *unit, *offset))),
         Fetch::DateMicros => Ok(Sample::Int(ctx.clock.now_us.rem_euclid(1_000_000))),
@@ -185,6 +194,8 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::FirstRequest
         | Fetch::Acls(_)
         | Fetch::ServerReused
+        | Fetch::IsHtx
+        | Fetch::HtxEom(_)
         | Fetch::Redispatched => SampleType::Bool,
         Fetch::Process(crate::ir::expr::ProcessNumber::Stopping)
         | Fetch::Server(_, crate::ir::expr::ServerNumber::IsUp) => SampleType::Bool,
@@ -196,7 +207,9 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::TlsHelloList(_)
         | Fetch::Base32Src
         | Fetch::Url32Src
-        | Fetch::HdrsBin(_) => SampleType::Bin,
+        | Fetch::HdrsBin(_)
+        | Fetch::HtxBlock(_, HtxPart::Data, _) => SampleType::Bin,
+        Fetch::HtxBlock(_, HtxPart::Size, _) => SampleType::Int,
         Fetch::Method => SampleType::Meth,
         Fetch::Uuid
         | Fetch::FrontendName
@@ -237,6 +250,9 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::CaptureUri
         | Fetch::CaptureVersion(_)
         | Fetch::UniqueId
+        | Fetch::DebugStr(..)
+        | Fetch::TermEvents
+        | Fetch::HtxBlock(..)
         | Fetch::TermState => SampleType::Str,
         _ => SampleType::Int,
     }

@@ -402,6 +402,20 @@ pub enum Fetch {
     },
     /// What HTTP/1 never has.
     Never,
+    /// `fs.id`, `bs.id`: the number of the stream on its connection.
+    StreamId(Dir),
+    /// `fs.debug_str`, `bs.debug_str`: of which layers, 0: all.
+    DebugStr(Dir, i64),
+    /// `term_events`.
+    TermEvents,
+    /// `internal.strm.is_htx`: it is HTTP.
+    IsHtx,
+    /// `internal.htx.*`.
+    Htx(Dir, HtxNumber),
+    /// `internal.htx.has_eom`.
+    HtxEom(Dir),
+    /// `internal.htx_blk.*`.
+    HtxBlock(Dir, HtxPart, HtxBlock),
     /// `txn.conn_retries`.
     Retries,
     /// `txn.redispatched`.
@@ -430,6 +444,53 @@ pub enum Fetch {
     PriorityOffset,
     /// Timers of the log line, milliseconds (`req.timer.hdr`, `bc.timer.connect`...).
     Timer(Timer),
+}
+
+/// What is asked about the blocks of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HtxNumber {
+    /// `nbblks`.
+    Blocks,
+    /// `size`: of the room for it.
+    Size,
+    /// `data`: of their contents.
+    Data,
+    /// `used`: of contents and blocks.
+    Used,
+    /// `free`.
+    Free,
+    /// `free_data`: what one more block could hold.
+    FreeData,
+}
+
+/// What is asked about one block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HtxPart {
+    /// `type`.
+    Type,
+    /// `size`.
+    Size,
+    /// `start_line`.
+    StartLine,
+    /// `hdrname`.
+    HeaderName,
+    /// `hdrval`.
+    HeaderValue,
+    /// `data`.
+    Data,
+}
+
+/// Which block is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HtxBlock {
+    /// `head`: the oldest.
+    Head,
+    /// `tail`: the newest.
+    Tail,
+    /// `first`: the first to look at.
+    First,
+    /// The one at this place.
+    At(usize),
 }
 
 /// What is asked about the last rule that was final.

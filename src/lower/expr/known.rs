@@ -286,7 +286,8 @@ pub(super) fn check(l: &mut Language<'_>, a: &Args<'_>, args: &str) -> Read<()> 
     Some(())
 }
 
-const BLOCK: &str = "a block position is expected (> 0) or a special block name (head, tail, first)";
+pub(super) const BLOCK: &str =
+    "a block position is expected (> 0) or a special block name (head, tail, first)";
 
 /// What else HAProxy asks of an argument, where its type does not say it.
 fn wrong_value(name: &str, nth: usize, text: &str) -> Option<&'static str> {

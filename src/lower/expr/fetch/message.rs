@@ -197,7 +197,10 @@ pub(in crate::lower::expr) fn turn_to_response(fetch: &mut F) {
     | F::Cook(dir, _)
     | F::Payload(dir, ..)
     | F::PayloadLv { dir, .. }
-    | F::Distcc { dir, .. } = fetch
+    | F::Distcc { dir, .. }
+    | F::Htx(dir, _)
+    | F::HtxEom(dir)
+    | F::HtxBlock(dir, ..) = fetch
     {
         *dir = Dir::Res;
     }

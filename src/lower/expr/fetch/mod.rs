@@ -16,7 +16,7 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, LastRule, ProcessNumber as P,
+    CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, HtxBlock, HtxNumber, HtxPart, LastRule, ProcessNumber as P,
     ProxyNumber as N, ProxyRef, SampleType, Scope, ServerNumber as S, ServerRef, TcpNumber, Term,
     TimeoutName as T, Timer, Value,
 };
@@ -299,6 +299,29 @@ const TRANSACTION: &[FetchRow] = &[
     plain("bs.aborted", Server, |_, _| Some(F::Const(Value::Bool(false)))),
     plain("fs.rst_code", Transaction, |_, _| Some(F::Never)),
     plain("bs.rst_code", Server, |_, _| Some(F::Never)),
+    plain("fs.id", Any, |_, _| Some(F::StreamId(Dir::Req))),
+    plain("bs.id", Server, |_, _| Some(F::StreamId(Dir::Res))),
+    row("fs.debug_str", "([<bitmap>])", (0, 1), Any, |l, a| {
+        Some(F::DebugStr(Dir::Req, a.opt_int(l, 0)?.unwrap_or(0)))
+    }),
+    row("bs.debug_str", "([<bitmap>])", (0, 1), Server, |l, a| {
+        Some(F::DebugStr(Dir::Res, a.opt_int(l, 0)?.unwrap_or(0)))
+    }),
+    plain("term_events", Any, |_, _| Some(F::TermEvents)),
+    plain("internal.strm.is_htx", Any, |_, _| Some(F::IsHtx)),
+    plain("internal.htx.nbblks", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::Blocks))),
+    plain("internal.htx.size", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::Size))),
+    plain("internal.htx.data", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::Data))),
+    plain("internal.htx.used", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::Used))),
+    plain("internal.htx.free", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::Free))),
+    plain("internal.htx.free_data", Message, |_, _| Some(F::Htx(Dir::Req, HtxNumber::FreeData))),
+    plain("internal.htx.has_eom", Message, |_, _| Some(F::HtxEom(Dir::Req))),
+    row("internal.htx_blk.type", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::Type)),
+    row("internal.htx_blk.size", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::Size)),
+    row("internal.htx_blk.start_line", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::StartLine)),
+    row("internal.htx_blk.hdrname", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::HeaderName)),
+    row("internal.htx_blk.hdrval", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::HeaderValue)),
+    row("internal.htx_blk.data", "(<idx>)", (1, 1), Message, |l, a| block(l, a, HtxPart::Data)),
     plain("txn.id32", Transaction, |_, _| Some(F::TransactionId)),
     plain("prio_class", Transaction, |_, _| Some(F::PriorityClass)),
     plain("prio_offset", Transaction, |_, _| Some(F::PriorityOffset)),
@@ -325,6 +348,21 @@ const TRANSACTION: &[FetchRow] = &[
     plain("txn.timer.user", End, |_, _| Some(F::Timer(Timer::User))),
     plain("txn.timer.total", End, |_, _| Some(F::Timer(Timer::Active))),
 ];
+
+/// A block of the message, by its place or the name of one.
+fn block(l: &mut Language<'_>, a: &Args<'_>, part: HtxPart) -> Read<F> {
+    let which = match a.opt(0).unwrap_or_default() {
+        "" => return a.invalid(l, 0, known::BLOCK),
+        "head" => HtxBlock::Head,
+        "tail" => HtxBlock::Tail,
+        "first" => HtxBlock::First,
+        place => match place.parse::<u32>() {
+            Ok(place) => HtxBlock::At(place as usize),
+            Err(_) => return a.invalid(l, 0, "invalid block position"),
+        },
+    };
+    Some(F::HtxBlock(Dir::Req, part, which))
+}
 
 fn capture(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
     Some(F::Capture(dir, a.position(l, 0)?))
