@@ -29,21 +29,36 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
             write(txn, step, level, None);
         }
     }
-    // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there.
-    let soon = if ir.mode == ir::proxy::Mode::Http { LogStep::Response } else { LogStep::Connect };
-    if ir.logasap && !short && step == soon {
+    // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there. So too where
+    // the line has nothing to wait for.
+    let (soon, known) = match (ir.mode, ir.log_at) {
+        // What is captured is part of what a line waits for.
+        (ir::proxy::Mode::Http, LogStep::Request) if captures(ir) => (LogStep::Response, LogStep::Response),
+        (ir::proxy::Mode::Http, known) => (LogStep::Response, known),
+        (_, LogStep::Close) => (LogStep::Connect, LogStep::Close),
+        _ => (LogStep::Connect, LogStep::Connect),
+    };
+    let complete = step == known && known != LogStep::Close;
+    if !short && (complete || ir.logasap && step == soon) {
         let before = (txn.status, txn.bytes_out);
         if let Some(head) = &txn.resp {
             (txn.status, txn.bytes_out) = (head.status(), head.size() as u64);
         }
         txn.ended = txn.times.data.or(txn.times.connect);
-        txn.early = true;
         log(txn, step);
-        (txn.ended, txn.early) = (None, false);
+        txn.ended = None;
         (txn.status, txn.bytes_out) = before;
         // There is one line.
         txn.log_level = None;
     }
+}
+
+fn captures(ir: &ir::Proxy) -> bool {
+    ir.frontend.as_ref().is_some_and(|half| {
+        half.capture_cookie.is_some()
+            || [&half.request_slots, &half.response_slots].iter().any(|slots| !slots.is_empty())
+            || [&half.capture_request, &half.capture_response].iter().any(|names| !names.is_empty())
+    })
 }
 
 /// The step for whoever traces streams.
@@ -118,8 +133,7 @@ pub(super) fn at_end(txn: &Txn) {
     let wanted = match txn.end_step {
         LogStep::Close if ir.log_steps.is_empty() => !logs_connect(ir),
         LogStep::Close => ir.log_steps.contains(&LogStep::Close),
-        // What never was a request has no line where there is only one that tells of the connection.
-        _ => !logs_connect(ir) || ir.error_log_format.is_some() || !txn.live.config.log_profiles.is_empty(),
+        _ => true,
     };
     if wanted {
         log(txn, txn.end_step);
@@ -139,7 +153,7 @@ pub(super) fn turned_away(txn: &mut Txn, why: ConnectError) {
     txn.failure = Failure::new(Who::Proxy, Phase::Request);
     let (_, _, why) = why.described();
     let level = Severity(if txn.fe.ir.log_separate_errors { 3 } else { 6 });
-    write_with(txn, LogStep::Error, level, None, &|ctx, line| logformat::write_refusal(ctx, why, line));
+    write_with(txn, LogStep::Error, level, None, Some(&|ctx, line| logformat::write_refusal(ctx, why, line)));
 }
 
 fn log(txn: &Txn, step: LogStep) {
@@ -156,33 +170,43 @@ fn log(txn: &Txn, step: LogStep) {
 }
 
 fn write(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>) {
-    write_with(txn, step, level, profile, &|ctx, line| render_log(&txn.fe.ir, ctx, line));
+    let ir = &txn.fe.ir;
+    let usual = |ctx: &Ctx<'_>, line: &mut Vec<u8>| render_log(ir, ctx, line);
+    // What never was a request has no line where there is only one that tells of the connection.
+    let tells = step != LogStep::Error || !logs_connect(ir);
+    write_with(txn, step, level, profile, tells.then_some(&usual));
 }
 
-/// Writes a line that is `usual` where nothing says otherwise.
-fn write_with(
-    txn: &Txn,
-    step: LogStep,
-    level: Severity,
-    profile: Option<&str>,
-    usual: &dyn Fn(&Ctx<'_>, &mut Vec<u8>),
-) {
+/// What writes a line.
+type Writes<'w> = &'w dyn Fn(&Ctx<'_>, &mut Vec<u8>);
+
+/// Writes a line that is `usual` where nothing says otherwise. One without a character is not sent.
+fn write_with(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>, usual: Option<Writes<'_>>) {
     let (proxy, logger) = (&txn.fe, &txn.live.logger);
     if proxy.logs.is_empty() {
         return;
     }
     let ctx = txn.ctx();
-    let ctx = Ctx { progress: Progress { origin: step.origin(), ..ctx.progress }, ..ctx };
+    let mut timers = ctx.progress.timers;
+    if step == LogStep::HttpRequest {
+        // The rules are part of what it takes to receive a request.
+        timers.request = -1;
+    }
+    let ctx = Ctx { progress: Progress { origin: step.origin(), timers, ..ctx.progress }, ..ctx };
     let mut line = with(super::worker::Worker::take_scratch);
     match proxy.ir.error_log_format.as_ref().filter(|_| step == LogStep::Error) {
         Some(format) => logformat::render(format, &ctx, &mut line),
-        None => usual(&ctx, &mut line),
+        None => usual.into_iter().for_each(|write| write(&ctx, &mut line)),
     }
+    let mut sent = false;
     let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
     let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
     let profiles = &txn.live.config.log_profiles;
     if profiles.is_empty() {
-        logger.send_with(&proxy.logs, level, tag, &data, &line);
+        sent = !line.is_empty();
+        if sent {
+            logger.send_with(&proxy.logs, level, tag, &data, &line);
+        }
     } else {
         for index in 0..proxy.logs.len() {
             let named = |name: &str| profiles.iter().find(|profile| profile.name == name);
@@ -197,11 +221,14 @@ fn write_with(
                 said.and_then(|said| said.data.as_ref()).map(|format| logformat::to_vec(format, &ctx));
             let tag = used.and_then(|LogProfile { tag, .. }| tag.as_deref()).or(tag);
             let (line, data) = (own.as_ref().unwrap_or(&line), own_data.as_ref().unwrap_or(&data));
-            logger.send_to(&proxy.logs, index, level, tag, data, line);
+            if !line.is_empty() {
+                sent = true;
+                logger.send_to(&proxy.logs, index, level, tag, data, line);
+            }
         }
     }
     with(|w| w.give_scratch(line));
-    if let Some(frontend) = &proxy.frontend {
+    if let Some(frontend) = proxy.frontend.as_ref().filter(|_| sent) {
         frontend.counters.lines.inc();
     }
 }

@@ -29,6 +29,7 @@ mod splice;
 mod stream;
 mod tcp;
 mod tunnel;
+mod turn;
 mod txn;
 mod worker;
 

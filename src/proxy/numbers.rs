@@ -45,6 +45,10 @@ impl crate::expr::Live for Txn {
         crate::live::vars::all()
     }
 
+    fn buffer_size(&self) -> usize {
+        self.live.config.global.bufsize
+    }
+
     fn listener_connections(&self) -> i64 {
         i64::from(self.listener.counters.sessions.get())
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::failure::{Failure, Phase, Who};
 use super::txn::Txn;
 use crate::expr::eval_cond;
 use crate::expr::{Ctx, Session, Verdict, chain, logformat, rules};
@@ -28,7 +29,7 @@ pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
 pub(super) fn connection(txn: &mut Txn) -> Verdict {
     let fe = txn.fe.clone();
     txn.rules_step = LogStep::TcpConnection;
-    let outcome = rules::tcp_connection(&fe.ir.tcp_request_connection, txn);
+    let outcome = early(txn, |txn| rules::tcp_connection(&fe.ir.tcp_request_connection, txn));
     txn.settle_connection();
     outcome
 }
@@ -37,7 +38,16 @@ pub(super) fn connection(txn: &mut Txn) -> Verdict {
 pub(super) fn session(txn: &mut Txn) -> Verdict {
     let fe = txn.fe.clone();
     txn.rules_step = LogStep::TcpSession;
-    rules::tcp_connection(&fe.ir.tcp_request_session, txn)
+    early(txn, |txn| rules::tcp_connection(&fe.ir.tcp_request_session, txn))
+}
+
+/// What rules write before there is a stream has the code of one that was refused.
+fn early(txn: &mut Txn, rules: impl FnOnce(&mut Txn) -> Verdict) -> Verdict {
+    let refused = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
+    let before = std::mem::replace(&mut txn.failure, refused);
+    let outcome = rules(txn);
+    txn.failure = before;
+    outcome
 }
 
 /// `tcp-request content` of `proxy` from rule `from` on.
@@ -179,6 +189,11 @@ pub(super) fn after_response(txn: &mut Txn) {
     for proxy in both(txn, |ir| !ir.http_after_response.is_empty()).into_iter().flatten() {
         rules::http_after_response(&proxy.ir.http_after_response, txn);
     }
+}
+
+/// Is there a rule of either proxy that could change a request?
+pub(super) fn edit_requests(txn: &Txn) -> bool {
+    [&txn.be, &txn.fe].iter().any(|proxy| !proxy.ir.http_request.is_empty())
 }
 
 /// Is there a rule of either proxy that could look at a response?

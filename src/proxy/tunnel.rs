@@ -10,6 +10,7 @@ use super::failure::{Failure, Phase, Who};
 use super::rules;
 use super::splice::{Fault, PIECE, Splice, Turns};
 use super::stream::{Side, Stream};
+use super::turn::Turn;
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
 use crate::buf::Buf;
@@ -191,14 +192,14 @@ impl Gate {
         pending.then(|| Self { from: 0, until: ir.tcp_response_inspect_delay.map(|d| clock::now() + d) })
     }
 
-    /// Have the rules decided? They see what has come; `false` ends the session.
+    /// Have the rules decided? They see what has come; a verdict ends the session.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         txn: &mut Txn,
         server: &mut Stream,
         down: &mut Half,
-    ) -> Poll<Result<bool, Broken>> {
+    ) -> Poll<Result<Option<Verdict>, Broken>> {
         loop {
             let full = down.buf.as_ref().is_some_and(Buf::is_full);
             let late = self.until.is_none_or(|at| clock::now() >= at);
@@ -211,9 +212,9 @@ impl Gate {
                 Verdict::Wait { rule } if !txn.is_final => self.from = rule,
                 Verdict::Continue | Verdict::Wait { .. } => {
                     txn.is_final = false;
-                    return Poll::Ready(Ok(true));
+                    return Poll::Ready(Ok(None));
                 }
-                _ => return Poll::Ready(Ok(false)),
+                verdict => return Poll::Ready(Ok(Some(verdict))),
             }
             match ready!(fill(server, &mut down.buf, cx)) {
                 Ok(n) => down.took(n),
@@ -237,12 +238,17 @@ pub(super) async fn run(
     let mut up = Half { buf: input.take(), ..Half::default() };
     let mut down = Half { buf: early.take(), ..Half::default() };
     let mut gate = Gate::new(txn);
+    let mut silent = None;
     let start = clock::now();
     let mut counted = start;
     let (mut client_at, mut server_at) = (start, start);
     let kills = on.kills();
     let mut shape = txn.shape.take();
+    let mut turn = Turn::of(txn.nice);
     let failure = poll_fn(|cx| {
+        if turn.steps_back(cx) {
+            return Poll::Pending;
+        }
         for (half, dir) in [(&mut up, Dir::Req), (&mut down, Dir::Res)] {
             half.starved = false;
             half.budget = shape.as_deref().and_then(|shape| shape.allowance(dir, clock::now()));
@@ -252,14 +258,17 @@ pub(super) async fn run(
         let mut b = Poll::Pending;
         if let Some(waiting) = &mut gate {
             match waiting.poll(cx, txn, server, &mut down) {
-                Poll::Ready(Ok(true)) => gate = None,
-                Poll::Ready(Ok(false)) => {
-                    count_denied(txn);
-                    return Poll::Ready(Failure {
-                        who: Who::Proxy,
-                        phase: Phase::Data,
-                        ..Failure::default()
-                    });
+                Poll::Ready(Ok(None)) => gate = None,
+                Poll::Ready(Ok(Some(Verdict::Close))) => return Poll::Ready(Failure::default()),
+                Poll::Ready(Ok(Some(verdict))) => {
+                    let phase = if let Verdict::SilentDrop(hops) = verdict {
+                        silent = Some(hops);
+                        Phase::Request
+                    } else {
+                        count_denied(txn);
+                        Phase::Data
+                    };
+                    return Poll::Ready(Failure { who: Who::Proxy, phase, ..Failure::default() });
                 }
                 Poll::Ready(Err(broken)) => b = Poll::Ready(Err(broken)),
                 Poll::Pending => {}
@@ -337,6 +346,9 @@ pub(super) async fn run(
     txn.bytes_out += down.bytes;
     for buf in [up.buf, down.buf].into_iter().flatten() {
         with(|w| w.bufs.give(buf));
+    }
+    if let Some(hops) = silent {
+        conn.vanish(hops);
     }
     // Closing before the server does would keep the port from use for a minute.
     if txn.be.ir.nolinger || failure.who.ends_early() {

@@ -1,12 +1,14 @@
 //! The same bytes sent to our proxy and to a real HAProxy, with the same file: what the client gets, what the
 //! server gets and what the log says must be the same. The table is in [`cases`].
 
+mod actions;
 mod answers;
 mod balance;
 mod cases;
 mod counted;
 mod endings;
 mod limits;
+mod lines;
 mod origin;
 mod persistence;
 mod retries;

@@ -113,7 +113,11 @@ fn apply(
             if !session.has_room(dir, line_len(name.as_bytes(), value)) {
                 return no_room(session, dir);
             }
-            message(session, dir)?.push_header(name.as_bytes(), value);
+            let head = message(session, dir)?;
+            head.push_header(name.as_bytes(), value);
+            if dir == Dir::Req && name.eq_ignore_ascii_case("host") {
+                target::follow_host(head, value);
+            }
         }
         HttpAction::SetHeader(name, format) => {
             let value = text(format, &*session, scratch);
@@ -121,7 +125,11 @@ fn apply(
             if !session.has_room(dir, line_len(name.as_bytes(), value)) {
                 return no_room(session, dir);
             }
-            message(session, dir)?.push_header(name.as_bytes(), value);
+            let head = message(session, dir)?;
+            head.push_header(name.as_bytes(), value);
+            if dir == Dir::Req && name.eq_ignore_ascii_case("host") {
+                target::follow_host(head, value);
+            }
         }
         HttpAction::DelHeader(name) => {
             let head = message(session, dir)?;
@@ -331,6 +339,9 @@ fn set_value(session: &mut dyn Session, dir: Dir, index: usize, value: &[u8]) ->
     }
     if let Some(head) = message(session, dir) {
         head.set_header_value(index, value);
+        if dir == Dir::Req && head.header(index).0.eq_ignore_ascii_case(b"host") {
+            target::follow_host(head, value);
+        }
     }
     true
 }

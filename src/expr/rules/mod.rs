@@ -134,8 +134,10 @@ pub enum Verdict {
     Answer(Answer),
     /// Let a part of the process answer (`use-service`).
     Service(HttpService),
-    /// Close without an answer (`reject`, `close`).
+    /// Close without an answer (`reject`).
     Reject,
+    /// Close the server's connection: what it was to answer is lost (`close`).
+    Close,
     /// Forget the connection without telling the client; `Some`: with a reset that lives for so many hops.
     SilentDrop(Option<u8>),
     /// More data is needed to decide. Evaluate again from this rule when there is some, or with

@@ -3,14 +3,15 @@
 use crate::ir::expr::LogFormat;
 use crate::ir::rules::{Redirect, RedirectTarget, Reply, ReplyBody};
 
-use super::super::ctx::Ctx;
+use super::super::ctx::{Buffered, Ctx};
 use super::super::fetch::header_values;
 use super::super::{logformat, uri};
 use super::{Answer, AnswerBody};
 
-/// What a reply says in this session.
+/// What a reply says in this session. It takes the place of the server's response, whose parts it cannot speak of.
 #[must_use]
 pub fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
+    let ctx = &Ctx { response: None, response_data: Buffered::default(), ..*ctx };
     let mut headers: Vec<(Box<str>, Box<[u8]>)> = Vec::new();
     for (name, format) in &reply.headers {
         // A header without a value is not sent.
@@ -19,16 +20,20 @@ pub fn answer(reply: &Reply, ctx: &Ctx<'_>) -> Answer {
             headers.push((name.clone(), value.into()));
         }
     }
-    if let Some(kind) = &reply.content_type {
-        headers.push(("content-type".into(), kind.as_bytes().into()));
-    }
     let body = match &reply.body {
         ReplyBody::ErrorPage => AnswerBody::ErrorPage,
         ReplyBody::Raw(message) => AnswerBody::Raw(message.clone()),
         ReplyBody::Empty => AnswerBody::Empty,
         ReplyBody::Fixed(bytes) => AnswerBody::Fixed(bytes.clone()),
-        ReplyBody::Format(format) => AnswerBody::Built(logformat::to_vec(format, ctx)),
+        ReplyBody::Format(format) => match logformat::to_vec(format, ctx) {
+            text if text.is_empty() => AnswerBody::Empty,
+            text => AnswerBody::Built(text),
+        },
     };
+    // What turned out empty has no type.
+    if let Some(kind) = reply.content_type.as_ref().filter(|_| !matches!(body, AnswerBody::Empty)) {
+        headers.push(("content-type".into(), kind.as_bytes().into()));
+    }
     Answer { status: reply.status, headers, body }
 }
 

@@ -26,6 +26,18 @@ pub(super) fn set_uri(head: &mut dyn EditHead, new: &[u8]) {
     }
 }
 
+/// The authority of the target follows a `Host` that a rule wrote; what has none is left as it is.
+pub(super) fn follow_host(head: &mut dyn EditHead, host: &[u8]) {
+    let old = head.uri();
+    let Some(authority) = uri::authority(old).filter(|authority| !authority.is_empty() && *authority != host)
+    else {
+        return;
+    };
+    let start = authority.as_ptr() as usize - old.as_ptr() as usize;
+    let new = [&old[..start], host, &old[start + authority.len()..]].concat();
+    head.set_uri(&new);
+}
+
 /// Puts `new` in the place of the path (with or without the query); scheme and authority stay.
 pub(super) fn set_path(head: &mut dyn EditHead, new: &[u8], with_query: bool) {
     let old = head.uri();

@@ -41,7 +41,8 @@ fn run(rules: &[TcpRule], from: usize, dir: Dir, session: &mut dyn Session) -> V
         }
         match &rule.action {
             TcpAction::Accept => return Verdict::Continue,
-            TcpAction::Reject | TcpAction::Close => return Verdict::Reject,
+            TcpAction::Reject => return Verdict::Reject,
+            TcpAction::Close => return Verdict::Close,
             TcpAction::SilentDrop(hops) => return Verdict::SilentDrop(*hops),
             TcpAction::ExpectProxy => session.effect(Effect::ExpectProxy),
             TcpAction::ExpectNetScaler => session.effect(Effect::ExpectNetScaler),

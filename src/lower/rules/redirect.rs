@@ -42,11 +42,11 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, format:
                     return language.alert(Reason::MissingArgument, word.span, message);
                 }
                 let value = cursor.next(language, "a target")?;
-                let text = if format {
-                    language.log_format(value, LfUse::Http, cursor.site)?
-                } else if kind == "prefix" && value.text() == "/" {
+                let text = if kind == "prefix" && value.text() == "/" {
                     // The old way to write a redirection to oneself.
                     LogFormat::default()
+                } else if format {
+                    language.log_format(value, LfUse::Http, cursor.site)?
                 } else {
                     Language::literal(value)
                 };
@@ -90,6 +90,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, format:
         }
     }
     match target {
+        Some(RedirectTarget::Prefix(_) | RedirectTarget::Scheme(_)) if cursor.site == Site::HttpResponse => {
+            let message = "response only supports redirect type 'location'.";
+            language.alert(Reason::InvalidValue, cursor.action().span, message)
+        }
         Some(target) => Some(Redirect { target, ..redirect }),
         None => {
             let message = "redirection type expected ('prefix', 'location', or 'scheme').";

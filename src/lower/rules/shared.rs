@@ -10,27 +10,13 @@ use crate::ir::log::Severity;
 use crate::ir::reference::Named;
 use crate::ir::rules::{CommonAction as C, IntSource, Resolve};
 
-/// Actions that are evaluated and then change nothing, and what that means.
-const WITHOUT_EFFECT: &[(&str, &str)] = &[("set-nice", "sessions are scheduled alike")];
-
 /// Reads a shared action; outer `None`: `name` is none of them.
 pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Option<Read<C>> {
     let (name, inside) = cursor.action_parts();
-    if let Some((_, why)) = WITHOUT_EFFECT.iter().find(|(action, _)| *action == name) {
-        let message = format!("'{name}' is accepted but has no effect in Tandem yet.");
-        let span = cursor.line;
-        language.say(Diagnostic::warning(Reason::NoEffect, span, message).help(*why));
-    }
     Some(match name {
         "set-var" | "set-var-fmt" | "unset-var" => variable(language, cursor, name, inside),
         "set-log-level" => level(language, cursor).map(C::SetLogLevel),
-        "set-nice" if cursor.peek().is_some_and(|word| word.parse::<i64>().is_err()) => {
-            // HAProxy reads what is no number as zero.
-            cursor.take().map(|_| C::SetNice(0))
-        }
-        "set-nice" => ranged(language, cursor, "a value between -1024 and 1024", -1024, 1024)
-            .and_then(|n| i32::try_from(n).ok())
-            .map(C::SetNice),
+        "set-nice" => nice(language, cursor).map(C::SetNice),
         "set-tos" | "set-fc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetTos),
         "set-mark" | "set-fc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetMark),
         "set-bc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetServerTos),
@@ -51,6 +37,20 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "add-acl" | "del-acl" | "del-map" | "set-map" => patterns(language, cursor, name, inside),
         _ => return None,
     })
+}
+
+/// `set-nice N`.
+fn nice(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<i32> {
+    if cursor.peek().is_some_and(|word| word.parse::<i64>().is_err()) {
+        // HAProxy reads what is no number as zero.
+        return cursor.take().map(|_| 0);
+    }
+    let nice = ranged(language, cursor, "a value between -1024 and 1024", -1024, 1024)?;
+    if nice < 0 {
+        let message = "'set-nice' with a negative value has no effect: no session goes before others.";
+        language.say(Diagnostic::warning(Reason::NoEffect, cursor.line, message));
+    }
+    i32::try_from(nice).ok()
 }
 
 /// `set-bandwidth-limit FILTER [limit BYTES|EXPR] [period TIME|EXPR]`.

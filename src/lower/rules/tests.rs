@@ -256,7 +256,7 @@ fn answers_carry_what_was_asked_for() {
 fn what_reaches_beyond_the_message_is_an_effect() {
     let lines = [
         "set-log-level silent",
-        "set-nice -5",
+        "set-nice 5",
         "set-tos 0x10",
         "set-mark 7",
         "set-src req.hdr(x-real)",
@@ -276,7 +276,7 @@ fn what_reaches_beyond_the_message_is_an_effect() {
         session.effects,
         [
             "LogLevel(None)",
-            "Nice(-5)",
+            "Nice(5)",
             "Tos(16)",
             "Mark(7)",
             "Src(198.51.100.1)",
@@ -448,11 +448,8 @@ fn rules_are_refused_with_reasons() {
 
 #[test]
 fn what_the_engine_does_not_do_is_said_or_refused() {
-    let table = [(
-        RuleSet::TcpContent,
-        "set-nice 1",
-        "Warning: 'set-nice' is accepted but has no effect in Tandem yet.",
-    )];
+    let table =
+        [(RuleSet::TcpContent, "set-nice -1", "Warning: 'set-nice' with a negative value has no effect")];
     for (set, line, want) in table {
         let machine = Machine::default();
         let mut language = language(&machine);

@@ -37,7 +37,8 @@ pub(super) async fn send(
     rules::after_response(txn);
     let Some(mut head) = txn.resp.take() else { return Next::Close };
     // A page from a file goes out as it is written: one that says no length, or speaks HTTP/1.0, ends with its connection.
-    let keep_alive = keep_alive && head.version() == Version::Http11 && head.get(b"content-length").is_some();
+    let has_end = head.status() == 204 || head.get(b"content-length").is_some();
+    let keep_alive = keep_alive && head.version() == Version::Http11 && has_end;
     response::finish(&mut head, client_version(txn), keep_alive);
     let mut out = with(crate::proxy::worker::Worker::take_scratch);
     head.write_to(&mut out);
@@ -167,10 +168,10 @@ fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
     Some((head, message[n..].to_vec()))
 }
 
-/// What an answer with a page counts as and is logged with: the status that was asked for, though the page may be a
-/// redirection.
+/// What an answer with a page counts as and is logged with: the status that the rule says, though the page may be a
+/// redirection, or a file with a status of its own.
 pub(super) fn note_status(txn: &mut Txn, answer: &Answer) {
-    if matches!(answer.body, AnswerBody::ErrorPage) {
+    if matches!(answer.body, AnswerBody::ErrorPage | AnswerBody::Raw(_)) {
         txn.status = answer.status;
     }
 }
@@ -196,7 +197,8 @@ fn written(answer: &Answer, len: usize) -> Head {
     let (last, first): (Vec<_>, Vec<_>) =
         answer.headers.iter().partition(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     first.iter().for_each(|(name, value)| head.add(name.as_bytes(), value));
-    if head.get(b"content-length").is_none() {
+    // There is no body whose length it could be (RFC 9110 section 8.6).
+    if answer.status != 204 && head.get(b"content-length").is_none() {
         head.add(b"content-length", len.to_string().as_bytes());
     }
     last.iter().for_each(|(name, value)| head.add(name.as_bytes(), value));

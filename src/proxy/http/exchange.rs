@@ -94,7 +94,10 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     if txn.live.config.reads_unique_id || !txn.fe.ir.log_steps.is_empty() {
         txn.make_unique_id();
     }
+    // A line about the beginning knows of no request yet.
+    let (at, line) = (txn.times.request.take(), txn.request_line.take());
     lines::at(&mut txn, LogStep::Accept);
+    (txn.times.request, txn.request_line) = (at, line);
     request::capture(&mut txn);
     lines::at(&mut txn, LogStep::Request);
     let mut facts = facts;
@@ -119,6 +122,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             }
         }
     };
+    txn.links.client_stays = next == Next::KeepAlive;
     finish(&mut txn, true);
     txn.give_back(conn);
     super::ended(conn);
@@ -163,11 +167,13 @@ fn count_request(conn: &Conn, txn: &mut Txn) {
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
-    if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
+    if !txn.fe.ir.tcp_request_content.is_empty() {
         // These rules have their turn before there is a request.
-        txn.times.request = None;
-        txn.request_line = None;
-        return Flow::Failed(failure);
+        let (at, line) = (txn.times.request.take(), txn.request_line.take());
+        if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
+            return Flow::Failed(failure);
+        }
+        (txn.times.request, txn.request_line) = (at, line);
     }
     if let Some(flow) = monitor(conn, txn, facts).await {
         return flow;
@@ -217,6 +223,8 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // The client is gone, and what it left is no whole request.
         return Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0));
     }
+    // What a server says to HEAD has no body, even if the client asked for one.
+    facts.is_head |= txn.req.method() == b"HEAD";
     // A rule that names the server leaves nothing to the cookie.
     let assigned = body::shown(conn, txn, facts, |txn| rules::use_server(txn));
     let by_cookie = persist::read(txn, assigned.is_some());
@@ -384,7 +392,8 @@ async fn request_phase(
                 return Some(flow);
             }
             Verdict::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
-            Verdict::Reject | Verdict::SilentDrop(_) => {
+            // Nothing but a response rule says `close`.
+            Verdict::Reject | Verdict::Close | Verdict::SilentDrop(_) => {
                 txn.times.request = None;
                 count_denied(conn, proxy);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
@@ -497,11 +506,7 @@ async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy
     // All the time it took counts as waiting.
     txn.times.request = None;
     txn.times.queue = Some(clock::now());
-    let flow = deny(conn, txn, facts, proxy, answer, Phase::Tarpit).await;
-    match flow {
-        Flow::Done(_) => Flow::Done(Next::Close),
-        failed => failed,
-    }
+    deny(conn, txn, facts, proxy, answer, Phase::Tarpit).await
 }
 
 async fn early_hints(conn: &mut Conn, txn: &mut Txn) {
@@ -514,6 +519,8 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
     txn.failure = failure;
     txn.status = failure.status;
     txn.end_step = LogStep::Error;
+    txn.request_number = txn.live.next_unique();
+    (txn.links.stream, txn.links.began) = (false, txn.first_byte.is_some());
     if let Some(fe) = &txn.fe.frontend {
         fe.counters.ereq.inc();
         fe.counters.req_tot.inc();
@@ -596,7 +603,9 @@ fn finish(txn: &mut Txn, logged: bool) {
         }
     }
     if logged {
-        txn.make_unique_id();
+        if txn.links.stream {
+            txn.make_unique_id();
+        }
         lines::at_end(txn);
     }
 }

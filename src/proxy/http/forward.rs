@@ -8,6 +8,7 @@ use super::instead::redirected;
 use super::respond::respond;
 use super::wait::{Exchange, Loss, wait_head};
 use crate::http::case;
+use crate::http::mend::{self, Mended};
 use crate::http::request::{self, Facts};
 use crate::http::{Body, Parser, Version, response};
 use crate::ir::log::LogStep;
@@ -18,6 +19,7 @@ use crate::proxy::lines;
 use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::{Counted, Kept};
 use crate::proxy::pump::Pump;
+use crate::proxy::rules;
 use crate::proxy::txn::{BodySent, Txn};
 use crate::proxy::worker::{Conn, Own, with};
 use crate::sys::clock;
@@ -67,8 +69,13 @@ pub(super) async fn run(
     direct: Option<&Arc<Server>>,
 ) -> Flow {
     let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
-    let keep_server = mode(txn) == HttpConnMode::KeepAlive;
-    let pretends = txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive;
+    let mended =
+        if rules::edit_requests(txn) { mend::request(&mut txn.req, facts) } else { Mended::default() };
+    if mended.broken {
+        return Flow::Failed(Failure::new(Who::Internal, Phase::Headers).status(500));
+    }
+    let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close;
+    let pretends = (txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive) && !mended.close;
     request::te(&mut txn.req);
     if !facts.upgrade {
         // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
@@ -82,6 +89,7 @@ pub(super) async fn run(
             Err(failure) if failure.status == 302 => return redirected(conn, txn, failure).await,
             Err(failure) => return Flow::Failed(failure),
         };
+        txn.links.server_requests = requests;
         let server = slot.server();
         if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
             txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());

@@ -1,5 +1,6 @@
 //! Rules on a response, and what they make the session wait for.
 
+use super::Next;
 use super::body::{self, Waited};
 use super::exchange::Flow;
 use super::instead::{denied, replaced, without_answer};
@@ -64,22 +65,24 @@ pub(super) async fn response(
             }
             Verdict::Deny(a) | Verdict::Tarpit(a) => return Some(denied(conn, txn, facts, &a).await),
             Verdict::Answer(a) => return Some(replaced(conn, txn, facts, &a).await),
-            // No service can be named in a response rule.
-            Verdict::Reject | Verdict::SilentDrop(_) | Verdict::Service(_) => {
-                txn.failure = Failure { who: Who::Proxy, phase: Phase::Headers, ..Failure::default() };
+            // Nothing else can be said in a response rule. The response stays the one that was not passed on.
+            Verdict::Reject | Verdict::Close | Verdict::SilentDrop(_) | Verdict::Service(_) => {
+                txn.times.data = None;
+                txn.status = txn.server_status;
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
                 return Some(without_answer(conn, &outcome));
             }
         }
     }
 }
 
-/// `tcp-response content` rules, which see the response too.
+/// `tcp-response content` rules, which see the response too. A flow is how the exchange ends in its place.
 pub(super) async fn content(
     conn: &mut Conn,
     txn: &mut Txn,
     io: &mut Stream,
     (body, server_in): (Body, &mut Option<Buf>),
-) -> Result<(), Failure> {
+) -> Option<Flow> {
     let limit = txn.be.ir.tcp_response_inspect_delay;
     txn.is_final = limit.is_none() || body.is_empty();
     let mut from = 0;
@@ -95,7 +98,12 @@ pub(super) async fn content(
             }
             Verdict::Continue | Verdict::Wait { .. } => {
                 txn.is_final = false;
-                return Ok(());
+                return None;
+            }
+            Verdict::Close => return Some(Flow::Failed(Failure::new(Who::Server, Phase::Headers))),
+            Verdict::SilentDrop(_) => {
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
+                return Some(without_answer(conn, &outcome));
             }
             _ => {
                 if let Some(fe) = &txn.fe.frontend {
@@ -104,7 +112,8 @@ pub(super) async fn content(
                 if let Some(be) = &txn.be.backend {
                     be.counters.dresp.inc();
                 }
-                return Err(Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() });
+                txn.failure = Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() };
+                return Some(Flow::Done(Next::Close));
             }
         }
     }

@@ -11,6 +11,7 @@ use super::instead::{capture, denied};
 use super::wait::{Exchange, poll_upload};
 use super::{Next, answer, body, judged, persist};
 use crate::expr::{Answer, AnswerBody};
+use crate::http::mend::{self, Mended};
 use crate::http::request::Facts;
 use crate::http::{Body, response};
 use crate::ir::log::LogStep;
@@ -26,6 +27,7 @@ use crate::proxy::rules;
 use crate::proxy::shape::Step;
 use crate::proxy::stream::Stream;
 use crate::proxy::tunnel::{self, TunnelLimits};
+use crate::proxy::turn::Turn;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
 use crate::sys::clock;
@@ -46,12 +48,12 @@ pub(super) async fn respond(
     direct: Option<&Arc<Server>>,
 ) -> Flow {
     if !txn.be.ir.tcp_response_content.is_empty()
-        && let Err(failure) = judged::content(conn, txn, &mut kept.io, (rf.body, &mut x.server_in)).await
+        && let Some(flow) = judged::content(conn, txn, &mut kept.io, (rf.body, &mut x.server_in)).await
     {
         // Nobody has seen it: it was no response.
         txn.times.data = None;
-        txn.failure = failure;
-        return Flow::Done(Next::Close);
+        txn.resp = None;
+        return flow;
     }
     capture(txn);
     txn.server_status = txn.resp.as_ref().map_or(0, |resp| resp.status());
@@ -69,15 +71,20 @@ pub(super) async fn respond(
     rules::after_response(txn);
     lines::at(txn, LogStep::Response);
     let tunnel = rf.body == Body::Tunnel;
+    txn.links.server_ended = !rf.keep_alive;
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
         && mode(txn) != HttpConnMode::Close
         && !txn.live.is_stopping()
         && !rf.odd_framing
         && !x.refused;
+    let edited = !tunnel && rules::see_responses(txn);
+    let mut unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
     let Some(resp) = &mut txn.resp else { return Flow::Done(Next::Close) };
     txn.status = resp.status();
-    let mut unwanted = facts.is_head && !tunnel && !rf.body.is_empty();
+    let mended = if edited { mend::response(resp, &rf) } else { Mended::default() };
+    let keep = keep && !mended.close;
+    unwanted |= mended.broken;
     if !tunnel {
         unwanted |= response::reframe(resp, &rf, facts.is_head);
         response::finish(resp, txn.req.version(), keep);
@@ -108,6 +115,10 @@ pub(super) async fn respond(
     }
     if tunnel {
         return run_tunnel(conn, txn, &mut kept.io, server, x).await;
+    }
+    if mended.broken {
+        txn.failure = Failure { who: Who::Internal, phase: Phase::Data, ..Failure::default() };
+        return Flow::Done(Next::Close);
     }
     let taken = !unwanted
         || (rf.keep_alive
@@ -142,7 +153,11 @@ async fn relay(
     let before = txn.bytes_out;
     let failed = |who, phase| Failure { who, phase, ..Failure::default() };
     let mut shape = txn.shape.take();
+    let mut turn = Turn::of(txn.nice);
     let result = poll_fn(|cx| {
+        if turn.steps_back(cx) {
+            return Poll::Pending;
+        }
         let step =
             shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, Some(download)));
         if !tunnel && poll_upload(conn, &mut kept.io, x, cx).is_err() {

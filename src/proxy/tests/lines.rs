@@ -123,7 +123,7 @@ fn rules_write_lines_in_the_form_of_a_profile() {
     );
     visit(&p, "/");
     for expected in
-        ["usual tcp-req-conn", "usual http-req", "q http-res", "usual http-after-res", "usual txn_close"]
+        ["usual tcp-req-conn", "usual http-req", "q http-res", "usual http-after-res", "usual txn_response"]
     {
         assert_eq!(lines.line(), expected);
     }

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::shape::Shape;
 use super::worker::{Conn, with};
 use crate::buf::Buf;
-use crate::expr::ctx::{Buffered, Captures, ConnectError, Timers};
+use crate::expr::ctx::{Buffered, Captures, ConnectError, Links, Timers};
 use crate::expr::{Session as _, Vars};
 use crate::handshake::proxy_protocol::{self, Tlv};
 use crate::http::{Head, Parser, Progress};
@@ -117,8 +117,10 @@ pub(super) struct Txn {
     pub(super) as_proxy: bool,
     /// Class and offset in queues.
     pub(super) priority: (i32, i32),
-    /// The log line is written before the end.
-    pub(super) early: bool,
+    /// `set-nice`.
+    pub(super) nice: i32,
+    /// How its connections stand.
+    pub(super) links: Links,
     pub(super) request_cookie: Option<Vec<u8>>,
     pub(super) response_cookie: Option<Vec<u8>>,
     /// Decoded body, where the payload is chunked; length of the body in the payload otherwise.
@@ -285,7 +287,8 @@ impl Txn {
             client_connection: None,
             as_proxy: false,
             priority: (0, 0),
-            early: false,
+            nice: 0,
+            links: Links { stream: true, client_requests: conn.requests, ..Links::default() },
             request_cookie: None,
             response_cookie: None,
             body: BufferedBody::Unknown,

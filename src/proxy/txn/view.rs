@@ -7,7 +7,7 @@ use super::super::lines;
 use super::super::worker::with;
 use super::Txn;
 use crate::buf::Buf;
-use crate::expr::ctx::{Captures, Client, Clock, Peer, Process, Progress, ProxyView, ServerView};
+use crate::expr::ctx::{Captures, Client, Clock, Links, Peer, Process, Progress, ProxyView, ServerView};
 use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
 use crate::ir::expr::Dir;
 use crate::ir::log::LogStep;
@@ -97,7 +97,11 @@ impl Session for Txn {
             captures: &self.captures,
             progress: Progress {
                 timers: self.timers_at(now),
-                status: if self.status == 0 && !refused { -1 } else { i32::from(self.status) },
+                status: match (self.status, &self.resp) {
+                    (0, Some(resp)) => resp.status().into(),
+                    (0, None) if !refused => -1,
+                    (sent, _) => sent.into(),
+                },
                 bytes_in: self.bytes_in,
                 bytes_out: self.bytes_out,
                 term: self.term(),
@@ -120,8 +124,14 @@ impl Session for Txn {
                 client_connection: self.client_connection,
                 as_proxy: self.as_proxy,
                 priority: self.priority,
+                links: Links {
+                    over: self.ended.is_some(),
+                    answered: self.server_status > 0,
+                    server_stays: self.server_reusable,
+                    ..self.links
+                },
                 origin: LogStep::Close.origin(),
-                early: self.early,
+                early: self.fe.ir.logasap,
             },
             live: self,
             is_final: self.is_final,
@@ -228,7 +238,7 @@ impl Session for Txn {
                 }
             }
             Effect::SwitchModeHttp => self.becomes_http = true,
-            Effect::Nice(_) => {}
+            Effect::Nice(nice) => self.nice = nice,
         }
     }
 }

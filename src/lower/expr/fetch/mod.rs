@@ -16,9 +16,9 @@ use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
 use crate::ir::expr::{
-    CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, HtxBlock, HtxNumber, HtxPart, LastRule, ProcessNumber as P,
-    ProxyNumber as N, ProxyRef, SampleType, Scope, ServerNumber as S, ServerRef, TcpNumber, Term,
-    TimeoutName as T, Timer, Value,
+    CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, HtxBlock, HtxNumber, HtxPart, LastRule,
+    ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType, Scope, ServerNumber as S, ServerRef,
+    TcpNumber, Term, TimeoutName as T, Timer, Value,
 };
 pub(super) use message::turn_to_response;
 
