@@ -174,6 +174,13 @@ struct Sockets {
 /// Binds all listeners, with the sockets of the process before where there are any.
 fn listen(live: &Live, threads: usize, mut handed: Vec<Handed>) -> Result<Sockets, Said> {
     let refused = || alert("[haproxy.main()] Some protocols failed to start their listeners! Exiting.");
+    let missing = proxy::missing_namespaces(live);
+    if !missing.is_empty() {
+        for text in missing {
+            alert(text);
+        }
+        return Err(refused());
+    }
     let bound = proxy::bind_all(live, threads, &mut handed).map_err(|errors| {
         for error in errors {
             let place = &error.listener.ir.place;

@@ -103,18 +103,15 @@ pub struct BindError {
 
 impl std::fmt::Display for BindError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let what = match self.error.kind() {
-            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => "cannot bind socket",
-            io::ErrorKind::PermissionDenied => "cannot bind socket (permission denied)",
-            _ => "cannot create listening socket",
-        };
-        write!(f, "{what} ({}) ", self.error)?;
+        let words = sys::words(&self.error);
         match &self.listener.ir.addr {
-            BindAddr::Tcp(a) => write!(f, "[{a}]"),
-            BindAddr::Unix(p) => write!(f, "[{}]", p.display()),
-            BindAddr::Abstract(n) => write!(f, "[abns@{}]", n.trim_end_matches('\0')),
-            BindAddr::Fd(n) => write!(f, "[fd@{n}]"),
-            BindAddr::SockPair(n) => write!(f, "[fd {n}]"),
+            BindAddr::Tcp(a) => write!(f, "cannot bind socket ({words}) for [{}:{}]", a.ip(), a.port()),
+            BindAddr::Unix(p) => write!(f, "cannot bind UNIX socket ({words}) [{}]", p.display()),
+            BindAddr::Abstract(n) => {
+                write!(f, "cannot bind UNIX socket ({words}) [abns@{}]", n.trim_end_matches('\0'))
+            }
+            BindAddr::Fd(n) => write!(f, "cannot use inherited socket ({words}) [fd@{n}]"),
+            BindAddr::SockPair(n) => write!(f, "cannot use inherited socket ({words}) [fd {n}]"),
         }
     }
 }
@@ -128,12 +125,12 @@ impl std::error::Error for BindError {}
 /// Everything that failed.
 pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result<Vec<Bound>, Vec<BindError>> {
     let (mut bound, mut errors) = (Vec::new(), Vec::new());
-    open_namespaces(live);
     for proxy in live.proxies() {
         let Some(frontend) = proxy.frontend.as_ref().filter(|_| !proxy.ir.disabled) else { continue };
         let backlog = proxy.ir.frontend.as_ref().and_then(|f| f.backlog);
         for listener in &frontend.listeners {
-            let backlog = listener.ir.backlog.or(backlog).unwrap_or_else(|| frontend.maxconn().max(1024));
+            let backlog = listener.ir.backlog.or(backlog).or(listener.ir.maxconn);
+            let backlog = backlog.unwrap_or_else(|| frontend.maxconn().max(1024));
             let namespace = listener.ir.namespace.as_deref();
             let backlog = i32::try_from(backlog).unwrap_or(i32::MAX);
             let opened = sys::netns::within(namespace, || open(live, listener, backlog, threads, handed));
@@ -150,20 +147,30 @@ pub fn bind_all(live: &Live, threads: usize, handed: &mut Vec<Handed>) -> Result
     if errors.is_empty() { Ok(bound) } else { Err(errors) }
 }
 
-/// Opens the namespaces of servers, and those that clients may be in, while the process can still reach them.
-fn open_namespaces(live: &Live) {
+/// Opens the namespaces of servers, and those that clients may be in, while the process can still reach them. What is
+/// missing is said.
+#[must_use]
+pub fn missing_namespaces(live: &Live) -> Vec<String> {
+    let mut missing = Vec::new();
     for name in &live.config.namespaces {
-        if let Err(error) = sys::netns::open(name) {
-            tracing::error!(namespace = name, %error, "namespace cannot be opened");
+        if sys::netns::open(name).is_err() {
+            missing.push(format!("config : Cannot open namespace '{name}'."));
         }
     }
-    let servers = live.config.proxies.iter().flat_map(|proxy| &proxy.backend).flat_map(|half| &half.servers);
-    let named = servers.filter_map(|server| server.link.namespace.as_ref().map(|name| (server, name)));
-    for (server, name) in named.filter(|(_, name)| *name != "*") {
-        if let Err(error) = sys::netns::open(name) {
-            tracing::error!(server = server.name, namespace = name, %error, "namespace cannot be opened");
+    for proxy in &live.config.proxies {
+        let servers = proxy.backend.iter().flat_map(|half| &half.servers);
+        let named = servers.filter_map(|server| Some((server, server.link.namespace.as_ref()?)));
+        for (server, name) in named.filter(|(_, name)| *name != "*") {
+            if sys::netns::open(name).is_err() {
+                let (at, whose) = (&server.place, format!("{}/{}", proxy.name, server.name));
+                missing.push(format!(
+                    "config : [{}:{}] : 'server {whose}' : Cannot open namespace '{name}'.",
+                    at.file, at.line
+                ));
+            }
         }
     }
+    missing
 }
 
 /// Takes the sockets of a listener out of what was handed over.
@@ -237,7 +244,7 @@ fn open(
                 return shared(Socket::Tcp(sys::tcp::listen(&options)?.into()), threads);
             }
             // Without SO_REUSEPORT first: with it another process' listener on the port would go unnoticed.
-            let probe = sys::tcp::listen(&sys::tcp::ListenOptions { reuse_port: false, ..options.clone() });
+            let probe = sys::tcp::bound(&sys::tcp::ListenOptions { reuse_port: false, ..options.clone() });
             let addr = match probe {
                 Ok(probe) => probe.local_addr()?.as_socket().unwrap_or(*addr),
                 // An earlier process of ours may hold it while we take over.

@@ -37,6 +37,6 @@ mod worker;
 mod tests;
 
 pub use engine::Engine;
-pub use listener::{BindError, Bound, Socket, bind_all};
+pub use listener::{BindError, Bound, Socket, bind_all, missing_namespaces};
 pub use service::{NoService, Service};
 pub use splice::Pipes;

@@ -180,7 +180,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     if failure.who != Who::Client {
                         be.observe(server, Seen::NotConnected);
                     }
-                    if !can_retry(be, plan) || failure.who == Who::Client {
+                    if !can_retry(be, plan) || matches!(failure.who, Who::Client | Who::Internal) {
                         backend.counters.econ.inc();
                         server.counters.econ.inc();
                         return Err(failure);
@@ -426,7 +426,9 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
         Target::Tcp(addr) => {
             txn.server_addr = Some(addr);
             let addr = server.ir.link.socks4.unwrap_or(addr);
-            let source = source(txn, server);
+            let Some(source) = source(txn, server) else {
+                return Err(Failure::new(Who::Internal, Phase::Connect).status(500));
+            };
             let keepalive = be_ir.srvtcpka.then_some(&*be_ir.server_keepalive);
             let of_client = txn.client_namespace();
             let in_messages = be_ir.mode == Mode::Http;

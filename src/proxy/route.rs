@@ -20,29 +20,34 @@ pub(super) fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> Option<&'t So
     }
 }
 
-/// Where connections to `server` come from.
-pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> sys::tcp::Source<'t> {
+/// Where connections to `server` come from; `None`: from where a header says that is not there.
+pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> Option<sys::tcp::Source<'t>> {
     let from = source_from(txn, server);
-    let addr = server.ir.link.source.or_else(|| txn.be.ir.backend.as_ref()?.source);
-    let used = from.and_then(|from| from.usesrc.as_ref()).and_then(|how| match how {
-        // An IPv4 client of an IPv6 socket is an IPv4 client to an IPv4 server.
-        UseSrc::Client => txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), a.port())),
-        UseSrc::ClientIp => txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), 0)),
-        UseSrc::Addr(addr) => Some(*addr),
-        UseSrc::Header(name, nth) => {
-            header_ip(&txn.req, name.as_bytes(), *nth).map(|ip| SocketAddr::new(ip, 0))
+    // Of nobody's address not even the port counts, unless there is a choice of ports.
+    let counts = |addr: &SocketAddr| !addr.ip().is_unspecified() || from.is_some_and(|f| f.ports.is_some());
+    let addr = server.ir.link.source.or_else(|| txn.be.ir.backend.as_ref()?.source).filter(counts);
+    // An IPv4 client of an IPv6 socket is an IPv4 client to an IPv4 server.
+    let client = || txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), a.port()));
+    let used = match from.and_then(|from| from.usesrc.as_ref()) {
+        None => None,
+        Some(UseSrc::Client) => client(),
+        Some(UseSrc::ClientIp) => client().map(|a| SocketAddr::new(a.ip(), 0)),
+        Some(UseSrc::Addr(addr)) => Some(*addr),
+        Some(UseSrc::Header(name, nth)) => {
+            let value = header_value(&txn.req, name.as_bytes(), *nth)?;
+            let ip = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse().ok());
+            ip.map(|ip: IpAddr| SocketAddr::new(ip, 0))
         }
-    });
+    };
     let interface = from.and_then(|from| from.interface.as_deref());
-    sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface }
+    Some(sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface })
 }
 
-/// The address in the `nth` value of a header, from 1; negative numbers count from the end.
-fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> {
+/// The `nth` value of a header, from 1; negative numbers count from the end.
+fn header_value<'h>(head: &'h crate::http::Head, name: &'h [u8], nth: i32) -> Option<&'h [u8]> {
     let mut values = head.values(name).flat_map(|v| v.split(|c| *c == b','));
     let at = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
-    let value = if nth > 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) };
-    std::str::from_utf8(value?).ok()?.trim().parse().ok()
+    if nth > 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) }
 }
 
 /// What a connection to `server` depends on beside the server: the addresses in its PROXY header, where the client
@@ -50,7 +55,7 @@ fn header_ip(head: &crate::http::Head, name: &[u8], nth: i32) -> Option<IpAddr> 
 pub(super) fn bond(txn: &Txn, server: &Server) -> u64 {
     let follows = server.follows_client();
     let tagged = txn.tags.server != (None, None);
-    let source = source(txn, server);
+    let source = source(txn, server).unwrap_or_default();
     let elsewhere = server.ir.link.namespace.as_deref() == Some("*");
     if !server.ir.link.send_proxy.is_on() && !follows && !tagged && !source.foreign && !elsewhere {
         return 0;

@@ -189,6 +189,17 @@ pub fn datagrams(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
 /// # Errors
 /// What the kernel says.
 pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
+    let socket = bound(options)?;
+    settle(&socket, options.backlog, &options.tcp)?;
+    socket.listen(options.backlog)?;
+    Ok(socket)
+}
+
+/// Opens a socket that has its address and does not listen yet: nobody can reach it.
+///
+/// # Errors
+/// What the kernel says; where somebody listens there and does not share, that the address is in use.
+pub fn bound(options: &ListenOptions) -> io::Result<Socket> {
     let domain = Domain::for_address(options.addr);
     let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -198,20 +209,18 @@ pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
     if let (Some(v6only), true) = (options.v6only, options.addr.is_ipv6()) {
         socket.set_only_v6(v6only)?;
     }
-    if let Some(interface) = &options.interface {
-        socket.bind_device(Some(interface.as_bytes()))?;
+    if let Some(interface) = &options.interface
+        && let Err(error) = socket.bind_device(Some(interface.as_bytes()))
+    {
+        // As HAProxy: it listens on all of them then, and says so.
+        tracing::warn!(listener = %options.addr, interface, %error, "cannot bind a listener to a device");
     }
-    if options.transparent {
-        if options.addr.is_ipv4() {
-            socket.set_ip_transparent_v4(true)?;
-        } else {
-            socket.set_freebind_v6(true)?;
-        }
+    if options.transparent && foreign(&socket, options.addr).is_err() {
+        // Without the right to take foreign connections the address at least need not be there yet.
+        if options.addr.is_ipv4() { socket.set_freebind_v4(true)? } else { socket.set_freebind_v6(true)? }
     }
     socket.set_tcp_user_timeout(options.tcp.user_timeout)?;
     socket.bind(&SockAddr::from(options.addr))?;
-    settle(&socket, options.backlog, &options.tcp)?;
-    socket.listen(options.backlog)?;
     Ok(socket)
 }
 
@@ -318,10 +327,16 @@ pub fn outgoing(to: SocketAddr, source: Source<'_>, keepalive: Option<&Keepalive
     if let Some(keepalive) = keepalive {
         set_keepalive(&socket, keepalive)?;
     }
-    if let Some(interface) = source.interface {
-        socket.bind_device(Some(interface.as_bytes()))?;
+    if let Some(interface) = source.interface
+        && let Err(error) = socket.bind_device(Some(interface.as_bytes()))
+    {
+        // Connections are made all the same.
+        tracing::warn!(interface, %error, "cannot bind a connection to a device");
     }
-    if let Some(addr) = source.addr.filter(|addr| addr.is_ipv4() == to.is_ipv4()) {
+    if let Some(addr) = source.addr {
+        if addr.is_ipv4() != to.is_ipv4() {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
         if source.foreign {
             foreign(&socket, to)?;
         }
@@ -337,8 +352,8 @@ pub fn outgoing(to: SocketAddr, source: Source<'_>, keepalive: Option<&Keepalive
 }
 
 /// Lets a socket be bound to an address that is not ours.
-fn foreign(socket: &Socket, to: SocketAddr) -> io::Result<()> {
-    if to.is_ipv4() {
+fn foreign(socket: &Socket, addr: SocketAddr) -> io::Result<()> {
+    if addr.is_ipv4() {
         return socket.set_ip_transparent_v4(true);
     }
     set_int(socket, libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT, 1)

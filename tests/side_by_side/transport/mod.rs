@@ -3,6 +3,7 @@
 
 mod heads;
 mod sent;
+mod sources;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
