@@ -21,7 +21,7 @@ use super::Control;
 use super::session::Session;
 use crate::ir::StatsSocket;
 use crate::ir::global::{Level, StatsAddr};
-use crate::sys::{self, rights};
+use crate::sys::{self, rights, steer};
 
 /// A stats socket that is bound, made before privileges are dropped.
 #[derive(Debug)]
@@ -224,6 +224,9 @@ impl Accepting {
 /// What the process that takes over sends.
 const ASKS_FOR_SOCKETS: &[u8] = b"_getsocks\n";
 
+/// So long may a process that has the listening sockets take to begin.
+const TAKEOVER: Duration = Duration::from_secs(60);
+
 /// Serves one connection: a session, or a process that takes the listening sockets over.
 async fn greet(control: Arc<Control>, level: Level, exposes: bool, accepted: Accepted) {
     let mut stream = match accepted {
@@ -238,14 +241,29 @@ async fn greet(control: Arc<Control>, level: Level, exposes: bool, accepted: Acc
         return converse(&control, level, Box::new(stream), &buffer).await;
     }
     let Some(stream) = stream.into_std().ok().filter(|_| exposes) else { return };
+    let kept = control.clone();
     // Waits for acknowledgements, though never long.
     let outcome = tokio::task::spawn_blocking(move || {
         let exported = control.handed.lock();
-        rights::hand_over(&stream, &exported.iter().map(|e| &e.handed).collect::<Vec<_>>())
+        // Of those that share a port HAProxy goes on with the one that comes last and closes the others, and who waits in
+        // one that is closed is lost: nobody new does, and it is the first that comes last.
+        let handed: Vec<_> = exported.iter().rev().map(|e| &e.handed).collect();
+        for one in &handed {
+            // What shares its port with nobody says that it cannot.
+            let _ = steer::to_the_first(&one.fd);
+        }
+        rights::hand_over(&stream, &handed)
     });
     if let Ok(Err(error)) = outcome.await {
         tracing::warn!(%error, "the listening sockets could not be handed over");
     }
+    // Nobody took over after all: every thread is to have its share.
+    tokio::spawn(async move {
+        tokio::time::sleep(TAKEOVER).await;
+        for one in &*kept.handed.lock() {
+            let _ = steer::to_all(&one.handed.fd);
+        }
+    });
 }
 
 /// Out of files or memory: waiting is all that helps.

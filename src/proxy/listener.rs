@@ -223,7 +223,12 @@ fn open(
     for socket in &taken {
         socket.settle(listener, backlog)?;
     }
+    // The one that began to listen first was handed over last, and takes what comes until somebody says otherwise.
+    taken.reverse();
     if let Some(first) = taken.first() {
+        if let (Socket::Tcp(first), true) = (first, taken.len() > 1) {
+            let _ = sys::steer::to_all(first);
+        }
         let more = (taken.len()..threads).map(|_| first.share()).collect::<io::Result<Vec<_>>>()?;
         taken.extend(more);
         return Ok(taken);

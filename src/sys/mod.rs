@@ -29,6 +29,7 @@ pub mod sieve;
 pub mod signal;
 pub mod signed;
 pub mod sockpair;
+pub mod steer;
 pub mod tcp;
 
 /// The system's words for an error, without the number that [`std::io::Error`] adds.
