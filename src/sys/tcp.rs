@@ -330,8 +330,9 @@ pub fn outgoing(to: SocketAddr, source: Source<'_>, keepalive: Option<&Keepalive
     if let Some(interface) = source.interface
         && let Err(error) = socket.bind_device(Some(interface.as_bytes()))
     {
-        // Connections are made all the same.
-        tracing::warn!(interface, %error, "cannot bind a connection to a device");
+        // Connections are made all the same. Said once: there may be thousands a second.
+        static SAID: std::sync::Once = std::sync::Once::new();
+        SAID.call_once(|| tracing::warn!(interface, %error, "cannot bind a connection to a device"));
     }
     if let Some(addr) = source.addr {
         if addr.is_ipv4() != to.is_ipv4() {
