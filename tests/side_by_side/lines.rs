@@ -89,7 +89,11 @@ fn settled(line: &str, chosen: bool) -> String {
     // A phase that was not reached is -1: that must agree, the numbers need not. So must the priority.
     let line = DATE.replace(&line, "[D]");
     let (priority, rest) = line.split_once('>').filter(|(p, _)| p.starts_with('<')).unwrap_or(("", &line));
-    format!("{priority}>{}", NUMBER.replace_all(rest, "n"))
+    // What a rule writes before the end has a whole time that may be negative.
+    format!(
+        "{priority}>{}",
+        NUMBER.replace_all(rest, "n").replace("/-n n n ", "/n n n ").replace("/-n -n n ", "/n -n n ")
+    )
 }
 
 fn send(host: &Host, port: usize, bytes: &[u8]) {

@@ -392,7 +392,7 @@ fn cookies_bind_clients_as_haproxys_do() {
                 wrong.push(format!("cookie SRV {options}: {case:?}\n  ours   {ours:?}\n  theirs {theirs:?}"));
             }
             logged += usize::from(!unlogged);
-            if let Some(code) = theirs.1.split(' ').nth(4) {
+            if let Some(code) = theirs.1.rsplit(' ').nth(1) {
                 for (set, flag) in flags.iter_mut().zip(code.chars().skip(2)) {
                     set.insert(flag);
                 }
