@@ -7,7 +7,7 @@ use tandem_parser::haproxy::Statement;
 use tandem_parser::lex::Word;
 
 use super::super::expr::{Language, LfUse, Site};
-use super::server;
+use super::server_formats;
 use crate::ir::server::ProxyTlv;
 
 /// Extensions of a PROXY header.
@@ -19,7 +19,7 @@ pub(super) fn connection_names(
     line: &Statement,
     default: &HashMap<String, Word>,
 ) {
-    let own: Vec<_> = server::names(line).collect();
+    let own: Vec<_> = server_formats::names(line).collect();
     let inherited = default.iter().filter(|(name, _)| !own.iter().any(|(own, _)| own == name));
     for word in inherited.map(|(_, word)| word).chain(own.iter().map(|(_, word)| *word)) {
         language.judged(|language| language.expr(std::slice::from_ref(word), Site::ServerConnection));
@@ -29,7 +29,7 @@ pub(super) fn connection_names(
 /// Extensions of the PROXY header that a line asks for.
 pub(super) fn tlvs(language: &mut Language<'_>, line: &Statement) -> Tlvs {
     let mut out = Tlvs::new();
-    for (kind, word) in server::tlv_formats(line) {
+    for (kind, word) in server_formats::tlv_formats(line) {
         match kind {
             Ok(kind) => {
                 let format = word.map(|word| language.log_format(word, LfUse::Plain, Site::ServerConnection));

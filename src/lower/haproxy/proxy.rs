@@ -17,7 +17,7 @@ use super::names::{self, Names};
 use super::verify::{self, Facts};
 use super::{
     balance, bandwidth, bind, dynamic_bases, errors, forms, healthcheck, ids, inherit, log_profile, option,
-    origin, rules, server, stats,
+    origin, rules, server, server_formats, server_values, stats,
 };
 use crate::ir::proxy::{Mode, StateFile};
 use crate::ir::{Caps, Config, ProxyIdx, Server, ServerAddr, Timeouts};
@@ -278,8 +278,8 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         "http-send-name-header" => backend.send_name_header = text.map(str::to_owned),
         "dispatch" => backend.dispatch = dispatch(context, line),
         "source" => {
-            backend.source = server::source(context, line);
-            backend.source_from = Some(Box::new(server::source_from(context, line)));
+            backend.source = server_values::source(context, line);
+            backend.source_from = Some(Box::new(server_values::source_from(context, line)));
         }
         "default-server" => {
             origin::default_server(context, line.settings(0), draft, config);
@@ -287,7 +287,7 @@ fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &mut Draft<'
         }
         "be-unpublished" => backend.unpublished = true,
         "server" | "server-template" => {
-            let own = line.args.last().is_some_and(server::has_formats);
+            let own = line.args.last().is_some_and(server_formats::has_formats);
             let settings = line.args.last().map_or(&[][..], Value::settings);
             let template = origin::of_server(context, settings, draft, config);
             draft.rules.extend((own || template.has_formats()).then_some(line));

@@ -19,7 +19,7 @@ use super::http_errors::Pages;
 use super::introduction;
 use super::log_profile;
 use super::names::Names;
-use super::server;
+use super::server_formats;
 use super::surroundings::Surroundings;
 use crate::ir::check::Check;
 use crate::ir::expr::{Cond, Expr, LfAlias, LfItem, LfNode, LogFormat, Scope};
@@ -482,7 +482,7 @@ impl Reader<'_> {
             }
             "default-server" | "server" | "server-template" => {
                 if line.name() == "default-server" {
-                    for (setting, word) in server::names(line) {
+                    for (setting, word) in server_formats::names(line) {
                         lists.default_names.insert(setting.to_owned(), word.clone());
                     }
                 } else {

@@ -3,67 +3,21 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::{Statement, Value};
+use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Host, Port, Transport};
 
 use super::context::{Context, span_at};
 use super::origin;
+use super::server_formats::TLV_FORMAT;
+use super::server_values::{
+    alert, init_addr, proxy_v2, relay, resolve_net, resolve_opts, send_proxy, source, source_from, track,
+};
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
-    AgentSettings, HashKey, InitAddr, InitState, ObserveLayer, OnError, OnMark, SendProxy, Server,
-    ServerAddr, ServerSettings, SourceFrom, UseSrc,
+    AgentSettings, HashKey, InitState, ObserveLayer, OnError, OnMark, Server, ServerAddr, ServerSettings,
 };
-
-/// An extension of the header of the PROXY protocol.
-const TLV_FORMAT: &str = "set-proxy-v2-tlv-fmt";
-
-/// Settings with expressions that say what a connection to the server is for.
-const NAMES: &[&str] = &["sni", "pool-conn-name"];
-
-/// Is this setting read with the rules?
-fn is_format(setting: &Statement) -> bool {
-    setting.name() == TLV_FORMAT || NAMES.contains(&setting.name())
-}
-
-/// Are there settings among these that are read with the rules?
-pub(super) fn has_formats(settings: &Value) -> bool {
-    matches!(settings, Value::Settings(list) if list.iter().any(is_format))
-}
-
-/// The expressions of a line that are only judged: TLS is not spoken, and pools belong to servers.
-pub(super) fn names(line: &Statement) -> impl Iterator<Item = (&str, &Word)> {
-    let settings = line.args.iter().flat_map(Value::settings);
-    let names = settings.filter(|setting| NAMES.contains(&setting.name()));
-    names.filter_map(|setting| Some((setting.name(), setting.word(0)?)))
-}
-
-/// Extensions of a line's PROXY header: type, and the format of the value where it has one.
-pub(super) fn tlv_formats(line: &Statement) -> impl Iterator<Item = (Result<u8, String>, Option<&Word>)> {
-    let settings = line.args.iter().flat_map(Value::settings);
-    settings.filter(|setting| setting.name() == TLV_FORMAT).map(|setting| {
-        let named = setting.word(0).filter(|word| word.starts_with(&format!("{TLV_FORMAT}(")));
-        let kind = named.map_or(Ok(0), |word| tlv_type(word.text()));
-        (kind, setting.word(usize::from(named.is_some())))
-    })
-}
-
-/// The number in `set-proxy-v2-tlv-fmt(0xE1)`.
-fn tlv_type(text: &str) -> Result<u8, String> {
-    let inside = &text[TLV_FORMAT.len() + 1..];
-    let (number, rest) = inside.split_at(inside.find(')').unwrap_or(inside.len()));
-    let value = match number.strip_prefix("0x").or_else(|| number.strip_prefix("0X")) {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => number.parse(),
-    };
-    match value {
-        Err(_) => Err(format!("'{text}' : could not convert TLV ID")),
-        Ok(_) if rest != ")" => Err(format!("'{text}' : expects set-proxy-v2-tlv(<TLV ID>)")),
-        Ok(value) => u8::try_from(value).map_err(|_| format!("'{text}' : the maximum allowed TLV ID is 255")),
-    }
-}
 
 /// Settings of servers to be, and what else lines say that matters until they are.
 #[derive(Clone, Debug, Default)]
@@ -282,180 +236,6 @@ impl Template {
             );
         }
     }
-}
-
-fn alert(context: &mut Context<'_>, span: Span, message: String) {
-    context.say(Diagnostic::alert(Reason::InvalidValue, span, message).head(Head::At));
-}
-
-/// A setting that means nothing: HAProxy's words, behind the name of the server, if it is one's own.
-fn wrong(context: &mut Context<'_>, setting: &Statement, cause: &str) {
-    let server = context.server.as_ref().map_or_else(String::new, |name| format!("'server {name}' : "));
-    alert(context, span_at(setting, 0), format!("{server}{cause}"));
-}
-
-/// `socks4`: an address with one port.
-fn relay(context: &mut Context<'_>, setting: &Statement) -> Option<std::net::SocketAddr> {
-    let (span, written) = (span_at(setting, 0), setting.text(0).unwrap_or_default());
-    let address = context.resolved(setting.addresses(0).first()?, span)?;
-    let why = match &address {
-        Address::Inet { port: Port::One(_), .. } => return address.socket(0),
-        Address::Inet { port: Port::Range(..), .. } => "port range not permitted here in",
-        Address::Inet { .. } => "missing port specification in",
-        _ => "no address of IP:",
-    };
-    alert(context, span, format!("'socks4 {written}' : {why} '{written}'."));
-    None
-}
-
-/// `[proxy/]server`; an empty proxy is the server's own.
-fn track(text: &str) -> (String, String) {
-    let (proxy, server) = text.split_once('/').unwrap_or(("", text));
-    (proxy.to_owned(), server.to_owned())
-}
-
-/// `source` of a server or of a backend.
-pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
-    let span = span_at(line, 0);
-    let address = context.resolved(line.addresses(0).first()?, span)?;
-    if line.keyword.sections != 0 && matches!(address, Address::Inet { port: Port::Range(..), .. }) {
-        let written = line.text(0).unwrap_or_default();
-        let message = format!("'source {written}' : port range not permitted here in '{written}'");
-        context.alert(Reason::InvalidValue, span, message);
-        return None;
-    }
-    let addr = match &address {
-        // Which of the ports is settled for each connection.
-        Address::Inet { host, port: Port::Range(..), .. } => host.ip().map(|ip| (ip, 0).into()),
-        _ => address.socket(0),
-    };
-    if addr.is_none() {
-        let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
-        context.alert(Reason::InvalidValue, span, message);
-    }
-    addr
-}
-
-/// `usesrc` and `interface` of such a line.
-pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> SourceFrom {
-    let mut out = SourceFrom::default();
-    if let Some(Address::Inet { port: Port::Range(first, last), .. }) = line.addresses(0).first() {
-        out.ports = Some((*first, *last));
-    }
-    for setting in line.settings(1) {
-        let text = setting.text(0).unwrap_or_default();
-        match setting.name() {
-            "interface" => out.interface = Some(text.to_owned()),
-            "usesrc" => {
-                out.usesrc = usesrc(text);
-                if out.usesrc.is_none() {
-                    let message =
-                        format!("'usesrc' : '{text}' is no address, 'client', 'clientip' or 'hdr_ip(name)'.");
-                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
-                }
-            }
-            _ => {}
-        }
-    }
-    out
-}
-
-fn usesrc(text: &str) -> Option<UseSrc> {
-    match text {
-        "client" => return Some(UseSrc::Client),
-        "clientip" => return Some(UseSrc::ClientIp),
-        _ => {}
-    }
-    if let Some(inside) = text.strip_prefix("hdr_ip(").and_then(|rest| rest.strip_suffix(')')) {
-        let (name, nth) = inside.split_once(',').unwrap_or((inside, "-1"));
-        return Some(UseSrc::Header(name.trim().to_ascii_lowercase(), nth.trim().parse().ok()?));
-    }
-    if let Ok(ip) = text.parse() {
-        return Some(UseSrc::Addr(std::net::SocketAddr::new(ip, 0)));
-    }
-    text.parse().ok().map(UseSrc::Addr)
-}
-
-/// `send-proxy` and relatives, and what takes them back: each what it names.
-fn send_proxy(header: &mut SendProxy, name: &str) {
-    let (on, name) = name.strip_prefix("no-").map_or((true, name), |name| (false, name));
-    if name == "send-proxy" {
-        header.v1 = on;
-        return;
-    }
-    header.v2 = on;
-    if name != "send-proxy-v2" {
-        header.ssl = on;
-    }
-}
-
-/// `proxy-v2-options`, added to those that were given before. Of what only an encrypted connection could tell, the header
-/// of a plain one says no more than that.
-fn proxy_v2(context: &mut Context<'_>, setting: &Statement, header: &mut SendProxy) {
-    for option in setting.text(0).unwrap_or_default().split(',') {
-        match option {
-            "crc32c" => header.crc32c = true,
-            "unique-id" => header.unique_id = true,
-            "authority" => header.authority = true,
-            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" => header.ssl = true,
-            _ => wrong(context, setting, &format!("'{option}' : proxy v2 option not implemented.")),
-        }
-    }
-}
-
-fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
-    for option in setting.text(0).unwrap_or_default().split(',') {
-        match option {
-            "prevent-dup-ip" => server.lookup_mut().prevent_dup_ip = true,
-            "allow-dup-ip" => server.lookup_mut().prevent_dup_ip = false,
-            "ignore-weight" => server.lookup_mut().ignore_dns_weight = true,
-            _ => {
-                let cause = format!(
-                    "'resolve-opts' : unknown resolve-opts option '{option}', supported methods are 'allow-dup-ip', \
-                     'ignore-weight', and 'prevent-dup-ip'.."
-                );
-                wrong(context, setting, &cause);
-            }
-        }
-    }
-}
-
-/// `resolve-net NETWORK[,NETWORK...]`; without a length a network is one address.
-fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
-    for word in setting.text(0).unwrap_or_default().split(',') {
-        let one = || word.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from);
-        match word.parse().ok().or_else(one) {
-            Some(network) => server.lookup_mut().resolve_net.push(network),
-            None => {
-                wrong(context, setting, &format!("'resolve-net' invalid network '{word}'.."));
-            }
-        }
-    }
-}
-
-fn init_addr(context: &mut Context<'_>, setting: &Statement) -> Vec<InitAddr> {
-    let mut methods: Vec<InitAddr> = Vec::new();
-    for word in setting.text(0).unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
-        let method = match word {
-            "last" => Ok(InitAddr::Last),
-            "libc" => Ok(InitAddr::Libc),
-            "none" => Ok(InitAddr::None),
-            _ => match word.parse() {
-                Ok(_) if methods.iter().any(|method| matches!(method, InitAddr::Ip(_))) => {
-                    Err(format!("'init-addr' : initial address already specified, cannot add '{word}'.."))
-                }
-                Ok(ip) => Ok(InitAddr::Ip(ip)),
-                Err(_) => Err(format!(
-                    "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', 'none'.."
-                )),
-            },
-        };
-        match method {
-            Ok(method) => methods.push(method),
-            Err(cause) => wrong(context, setting, &cause),
-        }
-    }
-    methods
 }
 
 /// Lowers a `server` or `server-template` line; ids are 0 where not given.

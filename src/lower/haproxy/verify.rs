@@ -1,6 +1,5 @@
 //! Checks that need the whole configuration, in HAProxy's words.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
@@ -9,6 +8,7 @@ use tandem_parser::span::Span;
 
 use super::context::{Context, span_at};
 use super::muxes;
+use super::twins;
 use crate::ir::log::LogFormatKind;
 use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
 use crate::ir::rules::TcpAction;
@@ -33,7 +33,7 @@ fn mode_name(mode: Mode) -> &'static str {
     }
 }
 
-fn kind(proxy: &Proxy) -> &'static str {
+pub(super) fn kind(proxy: &Proxy) -> &'static str {
     match proxy.caps {
         Caps::Frontend => "frontend",
         Caps::Backend => "backend",
@@ -42,7 +42,7 @@ fn kind(proxy: &Proxy) -> &'static str {
 }
 
 /// `FILE:LINE` of a proxy.
-fn spot(proxy: &Proxy) -> String {
+pub(super) fn spot(proxy: &Proxy) -> String {
     format!("{}:{}", proxy.place.file, proxy.place.line)
 }
 
@@ -50,8 +50,8 @@ fn spot(proxy: &Proxy) -> String {
 pub(super) fn verify(context: &mut Context<'_>, config: &mut Config, facts: &[Facts<'_>]) {
     // Where lines could not be read, only what is surely wrong is worth saying.
     let complete = !context.has_alerts();
-    duplicate_ids(context, config, facts);
-    duplicate_guids(context, config, facts);
+    twins::ids(context, config, facts);
+    twins::guids(context, config, facts);
     for (index, fact) in facts.iter().enumerate() {
         let proxy = &config.proxies[index];
         if proxy.disabled {
@@ -76,46 +76,6 @@ fn becomes_http(config: &Config, proxy: &Proxy) -> bool {
     let is_http = |index| config.proxy(index).mode == Mode::Http;
     proxy.tcp_request_content.iter().any(|rule| matches!(rule.action, TcpAction::SwitchModeHttp))
         || frontend.default_backend.into_iter().chain(rules).any(is_http)
-}
-
-/// One `guid` of two things.
-fn duplicate_guids(context: &mut Context<'_>, config: &Config, facts: &[Facts<'_>]) {
-    let mut seen: HashMap<&str, String> = HashMap::new();
-    for (proxy, fact) in config.proxies.iter().zip(facts) {
-        let name = &proxy.name;
-        let own = proxy.guid.iter().map(|guid| (guid, format!("{} '{name}'", kind(proxy))));
-        let binds = proxy.frontend.iter().flat_map(|half| &half.binds);
-        let binds = binds.filter_map(|bind| {
-            Some((bind.guid.as_ref()?, format!("listener of '{name}' at line {}", bind.place.line)))
-        });
-        let servers = proxy.backend.iter().flat_map(|half| &half.servers);
-        let servers = servers
-            .filter_map(|server| Some((server.guid.as_ref()?, format!("server '{name}/{}'", server.name))));
-        for (guid, what) in own.chain(binds).chain(servers) {
-            if let Some(other) = seen.insert(guid, what.clone()) {
-                let message = format!("'guid' '{guid}' of {what}: duplicate entry with {other}.");
-                context.alert(Reason::Duplicate, fact.section.span, message);
-            }
-        }
-    }
-}
-
-/// Two proxies of one custom number.
-fn duplicate_ids(context: &mut Context<'_>, config: &Config, facts: &[Facts<'_>]) {
-    let mut seen: HashMap<u32, &Proxy> = HashMap::new();
-    for (proxy, fact) in config.proxies.iter().zip(facts) {
-        let Some(first) = seen.insert(proxy.id, proxy) else { continue };
-        let message = format!(
-            "{} {} reuses same custom id as {} {} (declared at {}).",
-            kind(proxy),
-            proxy.name,
-            kind(first),
-            first.name,
-            spot(first)
-        );
-        let line = fact.section.statements.iter().find(|line| line.name() == "id");
-        context.alert(Reason::Duplicate, line.map_or(fact.section.span, |line| line.span), message);
-    }
 }
 
 /// One proxy under examination.

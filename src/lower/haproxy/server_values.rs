@@ -1,0 +1,183 @@
+//! Values of settings of `server` lines that are more than a word.
+
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
+use tandem_parser::haproxy::Statement;
+use tandem_parser::span::Span;
+use tandem_parser::value::{Address, Port};
+
+use super::context::{Context, span_at};
+use crate::ir::server::{InitAddr, SendProxy, Server, SourceFrom, UseSrc};
+
+pub(super) fn alert(context: &mut Context<'_>, span: Span, message: String) {
+    context.say(Diagnostic::alert(Reason::InvalidValue, span, message).head(Head::At));
+}
+
+/// A setting that means nothing: HAProxy's words, behind the name of the server, if it is one's own.
+pub(super) fn wrong(context: &mut Context<'_>, setting: &Statement, cause: &str) {
+    let server = context.server.as_ref().map_or_else(String::new, |name| format!("'server {name}' : "));
+    alert(context, span_at(setting, 0), format!("{server}{cause}"));
+}
+
+/// `socks4`: an address with one port.
+pub(super) fn relay(context: &mut Context<'_>, setting: &Statement) -> Option<std::net::SocketAddr> {
+    let (span, written) = (span_at(setting, 0), setting.text(0).unwrap_or_default());
+    let address = context.resolved(setting.addresses(0).first()?, span)?;
+    let why = match &address {
+        Address::Inet { port: Port::One(_), .. } => return address.socket(0),
+        Address::Inet { port: Port::Range(..), .. } => "port range not permitted here in",
+        Address::Inet { .. } => "missing port specification in",
+        _ => "no address of IP:",
+    };
+    alert(context, span, format!("'socks4 {written}' : {why} '{written}'."));
+    None
+}
+
+/// `[proxy/]server`; an empty proxy is the server's own.
+pub(super) fn track(text: &str) -> (String, String) {
+    let (proxy, server) = text.split_once('/').unwrap_or(("", text));
+    (proxy.to_owned(), server.to_owned())
+}
+
+/// `source` of a server or of a backend.
+pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
+    let span = span_at(line, 0);
+    let address = context.resolved(line.addresses(0).first()?, span)?;
+    if line.keyword.sections != 0 && matches!(address, Address::Inet { port: Port::Range(..), .. }) {
+        let written = line.text(0).unwrap_or_default();
+        let message = format!("'source {written}' : port range not permitted here in '{written}'");
+        context.alert(Reason::InvalidValue, span, message);
+        return None;
+    }
+    let addr = match &address {
+        // Which of the ports is settled for each connection.
+        Address::Inet { host, port: Port::Range(..), .. } => host.ip().map(|ip| (ip, 0).into()),
+        _ => address.socket(0),
+    };
+    if addr.is_none() {
+        let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
+        context.alert(Reason::InvalidValue, span, message);
+    }
+    addr
+}
+
+/// `usesrc` and `interface` of such a line.
+pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> SourceFrom {
+    let mut out = SourceFrom::default();
+    if let Some(Address::Inet { port: Port::Range(first, last), .. }) = line.addresses(0).first() {
+        out.ports = Some((*first, *last));
+    }
+    for setting in line.settings(1) {
+        let text = setting.text(0).unwrap_or_default();
+        match setting.name() {
+            "interface" => out.interface = Some(text.to_owned()),
+            "usesrc" => {
+                out.usesrc = usesrc(text);
+                if out.usesrc.is_none() {
+                    let message =
+                        format!("'usesrc' : '{text}' is no address, 'client', 'clientip' or 'hdr_ip(name)'.");
+                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+pub(super) fn usesrc(text: &str) -> Option<UseSrc> {
+    match text {
+        "client" => return Some(UseSrc::Client),
+        "clientip" => return Some(UseSrc::ClientIp),
+        _ => {}
+    }
+    if let Some(inside) = text.strip_prefix("hdr_ip(").and_then(|rest| rest.strip_suffix(')')) {
+        let (name, nth) = inside.split_once(',').unwrap_or((inside, "-1"));
+        return Some(UseSrc::Header(name.trim().to_ascii_lowercase(), nth.trim().parse().ok()?));
+    }
+    if let Ok(ip) = text.parse() {
+        return Some(UseSrc::Addr(std::net::SocketAddr::new(ip, 0)));
+    }
+    text.parse().ok().map(UseSrc::Addr)
+}
+
+/// `send-proxy` and relatives, and what takes them back: each what it names.
+pub(super) fn send_proxy(header: &mut SendProxy, name: &str) {
+    let (on, name) = name.strip_prefix("no-").map_or((true, name), |name| (false, name));
+    if name == "send-proxy" {
+        header.v1 = on;
+        return;
+    }
+    header.v2 = on;
+    if name != "send-proxy-v2" {
+        header.ssl = on;
+    }
+}
+
+/// `proxy-v2-options`, added to those that were given before. Of what only an encrypted connection could tell, the header
+/// of a plain one says no more than that.
+pub(super) fn proxy_v2(context: &mut Context<'_>, setting: &Statement, header: &mut SendProxy) {
+    for option in setting.text(0).unwrap_or_default().split(',') {
+        match option {
+            "crc32c" => header.crc32c = true,
+            "unique-id" => header.unique_id = true,
+            "authority" => header.authority = true,
+            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" => header.ssl = true,
+            _ => wrong(context, setting, &format!("'{option}' : proxy v2 option not implemented.")),
+        }
+    }
+}
+
+pub(super) fn resolve_opts(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
+    for option in setting.text(0).unwrap_or_default().split(',') {
+        match option {
+            "prevent-dup-ip" => server.lookup_mut().prevent_dup_ip = true,
+            "allow-dup-ip" => server.lookup_mut().prevent_dup_ip = false,
+            "ignore-weight" => server.lookup_mut().ignore_dns_weight = true,
+            _ => {
+                let cause = format!(
+                    "'resolve-opts' : unknown resolve-opts option '{option}', supported methods are 'allow-dup-ip', \
+                     'ignore-weight', and 'prevent-dup-ip'.."
+                );
+                wrong(context, setting, &cause);
+            }
+        }
+    }
+}
+
+/// `resolve-net NETWORK[,NETWORK...]`; without a length a network is one address.
+pub(super) fn resolve_net(context: &mut Context<'_>, setting: &Statement, server: &mut Server) {
+    for word in setting.text(0).unwrap_or_default().split(',') {
+        let one = || word.parse::<std::net::IpAddr>().ok().map(ipnet::IpNet::from);
+        match word.parse().ok().or_else(one) {
+            Some(network) => server.lookup_mut().resolve_net.push(network),
+            None => {
+                wrong(context, setting, &format!("'resolve-net' invalid network '{word}'.."));
+            }
+        }
+    }
+}
+
+pub(super) fn init_addr(context: &mut Context<'_>, setting: &Statement) -> Vec<InitAddr> {
+    let mut methods: Vec<InitAddr> = Vec::new();
+    for word in setting.text(0).unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
+        let method = match word {
+            "last" => Ok(InitAddr::Last),
+            "libc" => Ok(InitAddr::Libc),
+            "none" => Ok(InitAddr::None),
+            _ => match word.parse() {
+                Ok(_) if methods.iter().any(|method| matches!(method, InitAddr::Ip(_))) => {
+                    Err(format!("'init-addr' : initial address already specified, cannot add '{word}'.."))
+                }
+                Ok(ip) => Ok(InitAddr::Ip(ip)),
+                Err(_) => Err(format!(
+                    "'init-addr' : unknown init-addr method '{word}', supported methods are 'libc', 'last', 'none'.."
+                )),
+            },
+        };
+        match method {
+            Ok(method) => methods.push(method),
+            Err(cause) => wrong(context, setting, &cause),
+        }
+    }
+    methods
+}
