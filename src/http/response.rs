@@ -70,7 +70,7 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
         facts.interim = true;
         return Ok(facts);
     }
-    if req.is_connect && status < 300 {
+    if req.is_connect && (200..300).contains(&status) {
         // What follows is not HTTP.
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");

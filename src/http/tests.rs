@@ -205,7 +205,7 @@ fn respond(request: &str, response: &[u8]) -> Option<(String, response::Facts)> 
 fn response_bodies_are_delimited_as_haproxy_does() {
     let ws = "GET / HTTP/1.1|Connection: upgrade|Upgrade: websocket|Sec-WebSocket-Key: x";
     type Case = (&'static str, &'static str, Option<(Body, bool)>);
-    let cases: [Case; 27] = [
+    let cases: [Case; 28] = [
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK", Some((Body::UntilClose, false))),
         ("GET / HTTP/1.1", "HTTP/1.0 200 OK|Content-Length: 2", Some((Body::Length(2), false))),
@@ -243,6 +243,7 @@ fn response_bodies_are_delimited_as_haproxy_does() {
         ),
         ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 200 OK|Content-Length: 2", Some((Body::Tunnel, true))),
         ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 404 No|Content-Length: 2", Some((Body::Length(2), true))),
+        ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 20 No|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 20 OK|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 1000 OK", None),
         ("GET / HTTP/1.1", "HTTP/1.1 000 OK", None),

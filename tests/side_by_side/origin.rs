@@ -65,11 +65,15 @@ fn requests(
             }
         };
         keep(&head);
-        // Who answers early does not care for the body.
-        if wish != "early" {
+        // Who answers first has the request read afterwards; who answers early does not care for its body.
+        let first = wish.starts_with("first");
+        let mut goes_on = !first || answer(stream, &wish, head.starts_with("HEAD "))?;
+        if wish != "early" && goes_on {
             keep(&read_body(stream, &head, pending)?);
         }
-        let goes_on = answer(stream, &wish, head.starts_with("HEAD "))?;
+        if !first {
+            goes_on = answer(stream, &wish, head.starts_with("HEAD "))?;
+        }
         if wish == "tunnel" {
             while pending.len() < TUNNELLED && more(stream, pending)? > 0 {}
             keep(&format!("[tunnel]{}", String::from_utf8_lossy(pending)));
@@ -245,6 +249,8 @@ fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
         "big" => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{big}", big.len()),
         "continue" => "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
         "hints" => "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "first-refuses" => "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        "first-closes" => "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n".to_owned(),
         "none" => "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
         "same" => "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: \"a\"\r\n\r\n".to_owned(),
         "close" => "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok".to_owned(),
@@ -270,7 +276,7 @@ fn answer(stream: &mut TcpStream, wish: &str, head_only: bool) -> Result<bool> {
     };
     let end = text.find("\r\n\r\n").map_or(text.len(), |at| at + 4);
     stream.write_all(if head_only { &text.as_bytes()[..end] } else { text.as_bytes() })?;
-    Ok(!matches!(wish, "garbage" | "bad-chunk" | "close" | "upgrade" | "tunnel"))
+    Ok(!matches!(wish, "garbage" | "bad-chunk" | "close" | "first-closes" | "upgrade" | "tunnel"))
 }
 
 /// Sends a response of the table, `slowly` in pieces of one byte.

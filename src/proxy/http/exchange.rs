@@ -182,6 +182,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     if txn.fe.ir.http_buffer_request {
         match body::buffer(conn, txn, facts).await {
             Ok(whole) => cut = !whole,
+            Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
             Err(failure) => return Flow::Failed(failure),
         }
     }
@@ -209,6 +210,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         if txn.be.ir.http_buffer_request && !txn.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
                 Ok(whole) => cut = !whole,
+                Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
                 Err(failure) => return Flow::Failed(failure),
             }
         }

@@ -3,6 +3,7 @@
 //!
 //! `@` stands for the number of the case, by which the server knows what reached it.
 
+use super::crossed;
 use super::responses::RESPONSES;
 
 /// One connection of a client.
@@ -109,8 +110,24 @@ pub(super) fn cases() -> Vec<Case> {
             on("rules", 8006);
         }
     }
+    // Crossed forms are many: each is tried on one of the frontends.
+    let frontends = [
+        ("plain", 8001),
+        ("relaxed", 8002),
+        ("close", 8003),
+        ("buffered", 8004),
+        ("server-close", 8005),
+        ("rules", 8006),
+    ];
+    for ((name, send), (frontend, port)) in crossed::requests().into_iter().zip(frontends.into_iter().cycle())
+    {
+        cases.push(Case { name: format!("{frontend}: {CROSSED}{name}"), port, send });
+    }
     cases
 }
+
+/// Stands in the names of crossed forms.
+pub(super) const CROSSED: &str = "crossed ";
 
 /// What may follow `Transfer-Encoding:` in a request whose body is in chunks.
 const CODINGS: &[(&str, &[u8])] = &[

@@ -1,9 +1,15 @@
 //! What the server behind both proxies answers: forms that a proxy and its client could read in two ways.
 
-/// The response that `r-NUMBER` asks for; `d-NUMBER` asks for it byte by byte.
+use super::crossed;
+
+/// The response that `r-NUMBER` asks for; `d-NUMBER` asks for it byte by byte, and `x-NUMBER` for a crossed one.
 pub(in crate::side_by_side) fn wished(wish: &str) -> Option<(&'static [u8], bool)> {
     let (how, number) = wish.split_once('-')?;
-    let (_, response) = RESPONSES.get(number.parse::<usize>().ok()?)?;
+    let number = number.parse::<usize>().ok()?;
+    if how == "x" {
+        return crossed::RESPONSES.get(number).map(|(_, response)| (&**response, false));
+    }
+    let (_, response) = RESPONSES.get(number)?;
     matches!(how, "r" | "d").then_some((response, how == "d"))
 }
 
