@@ -131,16 +131,27 @@ impl Head {
         self.word.len as usize + self.target.len as usize + lines.sum::<usize>()
     }
 
-    /// Would HAProxy's form of the message be longer than `limit` bytes? It has eight bytes for each line and for the end,
-    /// and 61 beside them.
+    /// What it takes in HAProxy's buffer, whose size `tune.bufsize` and `tune.maxrewrite` are about: a fixed part, the
+    /// words of the first line, and eight bytes with every header.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // What `size` leaves out.
+        const LINES: usize = "  \r\n\r\n".len();
+        self.size() + LINES + self.version_text().len() + self.overhead()
+    }
+
+    /// What the form adds to the bytes of a head as it comes.
+    #[must_use]
+    pub fn overhead(&self) -> usize {
+        // Eight bytes for each header instead of a colon, a blank and the end of the line.
+        79 + 4 * self.fields.len()
+    }
+
+    /// Would HAProxy's form of the message be longer than `limit` bytes?
     #[must_use]
     pub fn is_beyond(&self, limit: usize) -> bool {
-        let lines = self.fields.len();
         // What few heads are near is not counted for the others.
-        if self.buf.len() + 8 * lines + 100 < limit {
-            return false;
-        }
-        self.size() + self.version_text().len() + 4 * lines + 16 + 61 > limit
+        self.buf.len() + self.overhead() + 32 >= limit && self.weight() > limit
     }
 
     /// Is this a response?

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::failure::Who;
 use super::worker::Conn;
 use crate::ir::ProxyIdx;
 use crate::live::board::{Ask, Look};
@@ -176,6 +177,11 @@ impl Drop for Place {
 /// Whether the session that runs was told to end.
 pub(super) fn is_ending() -> bool {
     ENDING.get()
+}
+
+/// Who ends a session whose time is up: somebody who told it to, or else `late`.
+pub(super) fn blame(late: Who) -> Who {
+    if is_ending() { Who::Killed } else { late }
 }
 
 fn current(change: impl FnOnce(&mut Entry)) {

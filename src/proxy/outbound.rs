@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
+use super::board;
 use super::failure::{Failure, Phase, Who};
 use super::pool::{Kept, Want};
 use super::route::{Target, bond, on_some_port, proxy_header, source, source_from, target};
@@ -177,10 +178,12 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     return Ok(Upstream { io, slot, requests: 0, key, private: false });
                 }
                 Err(failure) => {
-                    if failure.who != Who::Client {
-                        be.observe(server, Seen::NotConnected);
+                    if matches!(failure.who, Who::Client | Who::Killed | Who::Down | Who::Up) {
+                        // It says nothing of the server.
+                        return Err(failure.status(0));
                     }
-                    if !can_retry(be, plan) || matches!(failure.who, Who::Client | Who::Internal) {
+                    be.observe(server, Seen::NotConnected);
+                    if !can_retry(be, plan) || failure.who == Who::Internal {
                         backend.counters.econ.inc();
                         server.counters.econ.inc();
                         return Err(failure);
@@ -378,7 +381,8 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
                 if watch && client_left(conn, cx) {
                     return Poll::Ready(Err(Failure::new(Who::Client, Phase::Queue)));
                 }
-                conn.deadline.poll(cx).map(|()| Err(Failure::new(Who::ServerTimeout, Phase::Queue)))
+                let late = board::blame(Who::ServerTimeout);
+                conn.deadline.poll(cx).map(|()| Err(Failure::new(late, Phase::Queue)))
             })
             .await
         };
@@ -483,8 +487,8 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
             let mut stream = Stream::connecting(socket.into());
             // Servers on this machine have answered already.
             if stream.peer_addr().is_none() {
-                let watch = watches_client(txn);
-                wait_connected(conn, &mut stream, watch, &mut txn.server_connection).await?;
+                let ends = Ends::new(txn, server);
+                wait_connected(conn, &mut stream, &ends, &mut txn.server_connection).await?;
             }
             stream
         }
@@ -508,7 +512,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
     };
     txn.server_connection = Some(ConnectError::None);
     if server.ir.link.socks4.is_some() {
-        through_relay(conn, txn.server_addr, watches_client(txn), &mut io).await?;
+        through_relay(conn, txn.server_addr, &Ends::new(txn, server), &mut io).await?;
     }
     if server.ir.link.send_proxy.is_on() {
         let header = proxy_header(txn, server);
@@ -525,7 +529,7 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
 async fn through_relay(
     conn: &mut Conn,
     server: Option<SocketAddr>,
-    watch: bool,
+    ends: &Ends,
     stream: &mut Stream,
 ) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
@@ -541,26 +545,44 @@ async fn through_relay(
         got += poll_fn(|cx| match stream.poll_read(cx, &mut reply[got..]) {
             Poll::Ready(Ok(n)) if n > 0 => Poll::Ready(Ok(n)),
             Poll::Ready(_) => Poll::Ready(Err(refused)),
-            Poll::Pending => poll_waiting(conn, watch, cx).map(Err),
+            Poll::Pending => ends.poll(conn, cx).map(Err),
         })
         .await?;
     }
     socks4::judge(reply).map_err(|_| refused)
 }
 
-/// What ends the wait for a connection from outside: the client, or time.
-fn poll_waiting(conn: &mut Conn, watch: bool, cx: &mut std::task::Context<'_>) -> Poll<Failure> {
-    if watch && client_left(conn, cx) {
-        return Poll::Ready(Failure::new(Who::Client, Phase::Connect));
+/// What ends the wait for a connection from outside: the client, what becomes of the server, or time.
+struct Ends {
+    server: Arc<Server>,
+    /// [`Server::kills`] when it began.
+    kills: u64,
+    /// The client is looked at.
+    watch: bool,
+}
+
+impl Ends {
+    fn new(txn: &Txn, server: &Arc<Server>) -> Self {
+        Self { server: server.clone(), kills: server.kills(), watch: watches_client(txn) }
     }
-    conn.deadline.poll(cx).map(|()| Failure::new(Who::ServerTimeout, Phase::Connect))
+
+    fn poll(&self, conn: &mut Conn, cx: &mut std::task::Context<'_>) -> Poll<Failure> {
+        if self.watch && client_left(conn, cx) {
+            return Poll::Ready(Failure::new(Who::Client, Phase::Connect));
+        }
+        if self.server.kills() != self.kills {
+            return Poll::Ready(Failure::new(Who::by(self.server.kill_cause()), Phase::Connect));
+        }
+        let late = board::blame(Who::ServerTimeout);
+        conn.deadline.poll(cx).map(|()| Failure::new(late, Phase::Connect))
+    }
 }
 
 /// Wait until the handshake is over; `error` is told why it was not.
 async fn wait_connected(
     conn: &mut Conn,
     stream: &mut Stream,
-    watch: bool,
+    ends: &Ends,
     error: &mut Option<ConnectError>,
 ) -> Result<(), Failure> {
     let refused = Failure::new(Who::Server, Phase::Connect);
@@ -570,7 +592,7 @@ async fn wait_connected(
             *error = Some(ConnectError::of(&e));
             Poll::Ready(Err(refused))
         }
-        Poll::Pending => poll_waiting(conn, watch, cx).map(Err),
+        Poll::Pending => ends.poll(conn, cx).map(Err),
     })
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::failure::{Failure, Phase, Who};
@@ -41,6 +41,11 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
         }
         Ok(Some(failure)) | Err(failure) => failure,
     };
+    let vanished = conn.extra.as_ref().is_some_and(|extra| extra.vanished);
+    if vanished || matches!(failure.phase, Phase::Queue | Phase::Connect) {
+        // What came and was for nobody would make the close a reset.
+        let _ = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
+    }
     txn.failure = failure;
     txn.ended = Some(clock::now());
     finish(conn, &mut txn);
@@ -171,7 +176,15 @@ pub(super) async fn inspect(
                 txn.payload_complete = true;
             }
             Ok(_) => {}
-            Err(_) => return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() }),
+            Err(_) => {
+                if let Some(frontend) = &txn.fe.frontend {
+                    frontend.counters.ereq.inc();
+                }
+                if let Some(backend) = &txn.fe.backend {
+                    backend.counters.cli_abrt.inc();
+                }
+                return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() });
+            }
         }
     }
 }
@@ -187,6 +200,9 @@ fn denied(txn: &Txn) -> Failure {
 fn finish(conn: &Conn, txn: &mut Txn) {
     let (up, down) = (txn.bytes_in, txn.bytes_out);
     let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
+    let by_server =
+        matches!(txn.failure.who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
+    let broken = u64::from(txn.failure.who == Who::Server);
     txn.count_bytes();
     let timers = txn.timers();
     if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
@@ -194,9 +210,9 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         c.sessions.dec();
         if aborted_by_client && txn.failure.phase != Phase::Request {
             c.cli_abrt.inc();
-        } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
+        } else if by_server {
             c.srv_abrt.inc();
-            c.eresp.inc();
+            c.eresp.add(broken);
         }
         add_times(&c.times, txn, &timers, c.stot.get());
     }
@@ -205,9 +221,9 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         c.sessions.dec();
         if aborted_by_client {
             c.cli_abrt.inc();
-        } else if txn.failure.who == Who::Server && txn.failure.phase == Phase::Data {
+        } else if by_server {
             c.srv_abrt.inc();
-            c.eresp.inc();
+            c.eresp.add(broken);
         }
         add_times(&c.times, txn, &timers, c.stot.get());
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use super::board;
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::rules;
@@ -243,6 +244,7 @@ pub(super) async fn run(
     let mut counted = start;
     let (mut client_at, mut server_at) = (start, start);
     let kills = on.kills();
+    let mut late: Option<Failure> = None;
     let mut shape = txn.shape.take();
     let mut turn = Turn::of(txn.nice);
     let failure = poll_fn(|cx| {
@@ -266,6 +268,7 @@ pub(super) async fn run(
                         Phase::Request
                     } else {
                         count_denied(txn);
+                        on.counters.dresp.inc();
                         Phase::Data
                     };
                     return Poll::Ready(Failure { who: Who::Proxy, phase, ..Failure::default() });
@@ -298,7 +301,7 @@ pub(super) async fn run(
             return Poll::Ready(broken(side));
         }
         if a.is_ready() && b.is_ready() {
-            return Poll::Ready(Failure::default());
+            return Poll::Ready(late.unwrap_or_default());
         }
         if up.moved || down.moved {
             // A byte in or out of a side is activity of that side; every byte passes both.
@@ -321,11 +324,13 @@ pub(super) async fn run(
                 ..Failure::default()
             });
         }
-        // Who has been told the end has less time to say its own; who has said it is waited for only to take something.
+        // Who has been told the end has less time to say its own; who has said it, or has to wait for the other side to
+        // take something, is waited for only to take something itself.
         let client_limit = if down.told { limits.client_fin.or(limits.client) } else { limits.client };
         let server_limit = if up.told { limits.server_fin.or(limits.server) } else { limits.server };
-        let c = client_limit.filter(|_| !up.ended || down.holds()).map(|d| client_at + d);
-        let s = server_limit.filter(|_| !down.ended || up.holds()).map(|d| server_at + d);
+        let reads = |half: &Half| !half.ended && !half.holds();
+        let c = client_limit.filter(|_| reads(&up) || down.holds()).map(|d| client_at + d);
+        let s = server_limit.filter(|_| reads(&down) || up.holds()).map(|d| server_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
         let ends = earlier(earlier(c, s), until);
         if deadline.set_or_open(ends, opens) {
@@ -339,7 +344,23 @@ pub(super) async fn run(
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(timed_out(c, s))
+        let failed = |who| Failure { who, phase: Phase::Data, ..Failure::default() };
+        if board::is_ending() {
+            return Poll::Ready(failed(Who::Killed));
+        }
+        let first = timed_out(c, s);
+        let is_late = |at: Option<Instant>| at.is_some_and(|at| clock::now() >= at);
+        let (client_late, server_late) = (is_late(c), is_late(s));
+        if (client_late && down.holds()) || (server_late && up.holds()) {
+            // Who does not take what is there is given up.
+            return Poll::Ready(late.unwrap_or(first));
+        }
+        // Who says nothing has ended: the other side is told, and may go on.
+        late = late.or(Some(first));
+        up.ended |= client_late;
+        down.ended |= server_late;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
     .await;
     txn.bytes_in += up.bytes;

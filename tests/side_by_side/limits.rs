@@ -89,9 +89,13 @@ fn hold(host: &Host) -> Arc<AtomicBool> {
 }
 
 fn visit(port: u16) -> String {
+    visit_with(port, "")
+}
+
+fn visit_with(port: u16, header: &str) -> String {
     let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+    write!(stream, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{header}\r\n").unwrap();
     let mut answer = String::new();
     let _ = stream.read_to_string(&mut answer);
     answer
@@ -262,6 +266,158 @@ listen all
         for took in [ours, theirs] {
             assert!(*took >= Duration::from_millis(1500), "{name}: {took:?}");
         }
+    }
+}
+
+/// `maxqueue`, where the algorithm or a cookie names the server: who finds its queue full is told so, or sent elsewhere.
+#[test]
+fn full_queues_turn_away_whom_haproxys_do() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let sections = "
+listen hashed
+    bind 127.0.0.1:8401
+    balance source
+    server one 127.0.0.1:9100 maxconn 1 maxqueue 2
+
+listen bound
+    bind 127.0.0.1:8402
+    balance first
+    cookie WHO
+    server one 127.0.0.1:9100 maxconn 1 maxqueue 2 cookie a
+    server two 127.0.0.1:9100 cookie b
+
+listen moved
+    bind 127.0.0.1:8403
+    balance first
+    option redispatch
+    cookie WHO
+    server one 127.0.0.1:9100 maxconn 1 maxqueue 2 cookie a
+    server two 127.0.0.1:9100 cookie b
+";
+    // Sessions of each server and of each queue, failed connections, redispatches, and what is answered.
+    let expected = [
+        ("hashed", 8401, [1, 2, 0, 0, 2, 2, 0], (3, 2)),
+        ("bound", 8402, [1, 2, 0, 0, 2, 2, 0], (3, 2)),
+        ("moved", 8403, [1, 2, 2, 0, 0, 0, 2], (5, 0)),
+    ];
+    let turned_away = |name: &str, program: &Program| {
+        let bench = Bench::start(&lab, name, program, "", sections, 8403);
+        let go = hold(&bench.host);
+        let bench = &bench;
+        let seen = |section: &str| {
+            let stats = Stats::parse(&bench.tell("show stat"));
+            let of = |row: &str, column: &str| {
+                if section == "hashed" && row == "two" { 0 } else { stats.number(section, row, column) }
+            };
+            [
+                of("one", "scur"),
+                of("one", "qcur"),
+                of("two", "scur"),
+                of("BACKEND", "qcur"),
+                of("one", "econ"),
+                of("BACKEND", "econ"),
+                of("BACKEND", "wredis"),
+            ]
+        };
+        eventually("nobody to be there", Duration::from_secs(10), || {
+            let stats = Stats::parse(&bench.tell("show stat"));
+            stats.number("moved", "FRONTEND", "scur") == 0
+        });
+        bench.host.run(|| {
+            std::thread::scope(|scope| {
+                let clients = expected.map(|(section, port, cells, _)| {
+                    // One after the other: who comes at the same time finds the same room.
+                    let clients = [1, 2, 3, 4, 5].map(|nth| {
+                        let client = scope.spawn(move || visit_with(port, "Cookie: WHO=a\r\n"));
+                        eventually("the next to be somewhere", Duration::from_secs(10), || {
+                            let [working, waiting, other, _, failed, ..] = seen(section);
+                            working + waiting + other + failed == nth
+                        });
+                        client
+                    });
+                    assert_eq!(seen(section), cells, "{name}: {section}");
+                    clients
+                });
+                go.store(true, Ordering::Relaxed);
+                for ((section, _, _, (served, refused)), clients) in expected.iter().zip(clients) {
+                    let answers: Vec<String> = clients.into_iter().map(|c| c.join().unwrap()).collect();
+                    let count = |status| answers.iter().filter(|a| a.starts_with(status)).count();
+                    let got = (count("HTTP/1.1 200 "), count("HTTP/1.1 503 "));
+                    assert_eq!(got, (*served, *refused), "{name}: {section}: {answers:?}");
+                }
+            });
+        });
+    };
+    beside(&proxy(), "haproxy", turned_away);
+}
+
+/// The longest head that is taken, to the byte, of requests and responses: with two headers and with fifty.
+#[test]
+fn heads_are_too_long_at_the_same_byte() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let section = "
+listen all
+    bind 127.0.0.1:8401
+    server one 127.0.0.1:9101
+";
+    // So many bytes beyond `bufsize` less `maxrewrite`.
+    const LIMIT: usize = 15360;
+    let head = |first: &str, fields: usize, length: usize| {
+        let mut head = (1..fields).fold(format!("{first}\r\n"), |head, nth| head + &format!("a{nth}: b\r\n"));
+        let left = length - head.len() - "long: \r\n\r\n".len();
+        head += &format!("long: {}\r\n\r\n", "y".repeat(left));
+        head
+    };
+    let statuses = |name: &str, program: &Program| {
+        let bench = Bench::start(&lab, name, program, "", section, 8401);
+        let listener = bench.host.run(|| TcpListener::bind("127.0.0.1:9101")).unwrap();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                std::thread::spawn(move || {
+                    let mut asked = Vec::new();
+                    let mut piece = [0; 4096];
+                    while !asked.ends_with(b"\r\n\r\n") {
+                        match stream.read(&mut piece) {
+                            Ok(n @ 1..) => asked.extend_from_slice(&piece[..n]),
+                            _ => return,
+                        }
+                    }
+                    let asked = String::from_utf8_lossy(&asked).into_owned();
+                    let wish = |at| asked.split(['/', ' ']).nth(at).and_then(|n| n.parse().ok());
+                    let first = "HTTP/1.1 200 OK\r\nContent-Length: 0";
+                    let (fields, length) = (wish(2).unwrap_or(2), wish(3).unwrap_or(200));
+                    let _ = stream.write_all(head(first, fields, length).as_bytes());
+                });
+            }
+        });
+        let ask = |request: String| {
+            let mut stream = TcpStream::connect("127.0.0.1:8401").unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            let _ = stream.write_all(request.as_bytes());
+            let mut status = [0; 12];
+            let _ = stream.read_exact(&mut status);
+            String::from_utf8_lossy(&status[9..]).into_owned()
+        };
+        bench.host.run(|| {
+            let mut seen = Vec::new();
+            for fields in [2, 50] {
+                let edge = LIMIT - 79 - 4 * fields;
+                for length in (edge - 20..edge + 20).chain([LIMIT - 1, LIMIT, LIMIT + 1]) {
+                    let request = ask(head("GET / HTTP/1.1\r\nHost: a", fields - 1, length));
+                    let response = ask(format!("GET /{fields}/{length} HTTP/1.1\r\nHost: a\r\n\r\n"));
+                    seen.push((fields, length, request, response));
+                }
+            }
+            seen
+        })
+    };
+    let (ours, theirs) = beside(&proxy(), "haproxy", statuses);
+    assert_eq!(ours, theirs);
+    for status in ["200", "400"] {
+        assert!(theirs.iter().any(|seen| seen.2 == status), "requests: no {status}");
+    }
+    for status in ["200", "502"] {
+        assert!(theirs.iter().any(|seen| seen.3 == status), "responses: no {status}");
     }
 }
 

@@ -10,7 +10,7 @@ use super::cursor::Cursor;
 use super::{RuleSet, names, no_such_action, redirect, reply, shared};
 use crate::ir::expr::LogFormat;
 use crate::ir::rules::{
-    HttpAction as H, HttpRule, HttpService, MakeMatch, NameMatch, NormalizeUri, TimeoutKind,
+    HttpAction as H, HttpRule, HttpService, IntSource, MakeMatch, NameMatch, NormalizeUri, TimeoutKind,
 };
 
 impl Language<'_> {
@@ -215,7 +215,12 @@ impl Language<'_> {
                 format!("'set-timeout {word}' : proxy '{}' has no {half} capability.", self.owner.name);
             return self.alert(Reason::NotAllowedHere, word.span, message);
         }
-        Some(H::SetTimeout(kind, shared::duration(self, cursor)?))
+        let time = shared::duration(self, cursor)?;
+        if matches!(time, IntSource::Const(0)) {
+            let message = format!("null value is not valid for a 'set-timeout {word}' rule.");
+            return self.alert(Reason::InvalidValue, word.span, message);
+        }
+        Some(H::SetTimeout(kind, time))
     }
 
     fn service(&mut self, cursor: &mut Cursor<'_>) -> Read<H> {

@@ -8,6 +8,7 @@ use super::answer;
 use crate::buf::Buf;
 use crate::http::request::Facts;
 use crate::http::{Body, ChunkDecoder};
+use crate::proxy::deadline::earlier;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::stream::Stream;
 use crate::proxy::txn::{BufferedBody, Txn};
@@ -150,16 +151,25 @@ pub(super) fn keep(conn: &mut Conn, txn: &mut Txn, facts: &Facts) {
     }
 }
 
-/// Wait for `at_least` bytes of a body (0: all of it) in `input`, for `limit` at most.
+/// How long a body is waited for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// From the beginning; zero is no limit.
+    pub(super) whole: Option<Duration>,
+    /// From the last byte.
+    pub(super) idle: Option<Duration>,
+}
+
+/// Wait for `at_least` bytes of a body (0: all of it) in `input`.
 pub(super) async fn gather(
     body: Body,
     io: &mut Stream,
     input: &mut Option<Buf>,
     deadline: &mut crate::proxy::deadline::Deadline,
     at_least: u64,
-    limit: Option<Duration>,
+    patience: Patience,
 ) -> Waited {
-    gather_into(&mut Survey::new(body), io, input, deadline, at_least, limit).await
+    gather_into(&mut Survey::new(body), io, input, deadline, at_least, patience).await
 }
 
 async fn gather_into(
@@ -168,9 +178,10 @@ async fn gather_into(
     input: &mut Option<Buf>,
     deadline: &mut crate::proxy::deadline::Deadline,
     at_least: u64,
-    limit: Option<Duration>,
+    patience: Patience,
 ) -> Waited {
-    deadline.set(limit.map(|d| clock::now() + d));
+    let whole = patience.whole.filter(|time| !time.is_zero()).map(|d| clock::now() + d);
+    deadline.set(earlier(whole, patience.idle.map(|d| clock::now() + d)));
     poll_fn(|cx| {
         loop {
             match survey.look(input.as_ref().map_or(&[], Buf::filled)) {
@@ -188,6 +199,7 @@ async fn gather_into(
                 Poll::Ready(_) => return Poll::Ready(Waited::Left),
                 Poll::Pending => return deadline.poll(cx).map(|()| Waited::TimedOut),
             }
+            deadline.set(earlier(whole, patience.idle.map(|d| clock::now() + d)));
         }
     })
     .await
@@ -207,7 +219,8 @@ pub(super) async fn wait(
     }
     let mut survey = Survey::new(facts.body);
     let Conn { io, input, deadline, .. } = conn;
-    let waited = gather_into(&mut survey, io, input, deadline, at_least, limit).await;
+    let patience = Patience { whole: limit, idle: txn.limits.client };
+    let waited = gather_into(&mut survey, io, input, deadline, at_least, patience).await;
     let look = survey.look(conn.input.as_ref().map_or(&[][..], Buf::filled));
     txn.payload_complete = matches!(look, Look::Whole | Look::AllData);
     txn.body = survey.seen();
@@ -229,8 +242,7 @@ pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: 
 /// `option http-buffer-request`. `false`: the client closed before the end of its request.
 pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<bool, Failure> {
     continue_if_expected(conn, txn, facts).await;
-    let limit = txn.be.ir.timeouts.http_request.or(txn.limits.client);
-    match wait(conn, txn, facts, 0, limit).await {
+    match wait(conn, txn, facts, 0, txn.be.ir.timeouts.http_request).await {
         // The end of the chunks may be on its way; the next read tells.
         Waited::Enough => Ok(!matches!(facts.body, Body::Chunked) || !was_cut(conn, facts)),
         Waited::Left => Ok(false),

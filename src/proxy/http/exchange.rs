@@ -19,7 +19,7 @@ use crate::proxy::rules;
 use crate::proxy::tcp::{add_times, enter_backend};
 use crate::proxy::txn::{BodySent, BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
-use crate::proxy::{hold, lines, outbound, service, tcp};
+use crate::proxy::{board, hold, lines, outbound, service, tcp};
 use crate::sys::clock;
 
 /// Why no request ever came.
@@ -90,7 +90,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     };
     txn.req.settle();
     request::note_line(&mut txn);
-    count_request(conn, &mut txn);
+    txn.request_number = txn.live.next_unique();
     if txn.live.config.reads_unique_id || !txn.fe.ir.log_steps.is_empty() {
         txn.make_unique_id();
     }
@@ -106,6 +106,10 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
         Flow::Failed(failure) => {
             txn.failure = failure;
             if failure.status == 0 {
+                Next::Close
+            } else if failure.who == Who::Client && txn.body_sent != BodySent::All && !facts.body.is_empty() {
+                // Who left in its request is not told what it is worth.
+                txn.status = failure.status;
                 Next::Close
             } else if failure.who == Who::Proxy && failure.phase == Phase::Request && failure.status == 400 {
                 // A body that broke the grammar: the message never became a whole request.
@@ -156,14 +160,13 @@ pub(super) fn mode(txn: &Txn) -> HttpConnMode {
     if rank(a) >= rank(b) { a } else { b }
 }
 
-fn count_request(conn: &Conn, txn: &mut Txn) {
+fn count_request(conn: &Conn, txn: &Txn) {
     let now = clock::now_ms();
     let c = &conn.frontend().counters;
     c.req_rate.add(1, now);
     c.req_tot.inc();
     c.h1_total_streams.inc();
     txn.live.process.cum_req.inc();
-    txn.request_number = txn.live.next_unique();
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
@@ -175,6 +178,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         }
         (txn.times.request, txn.request_line) = (at, line);
     }
+    count_request(conn, txn);
     if let Some(flow) = monitor(conn, txn, facts).await {
         return flow;
     }
@@ -347,16 +351,19 @@ async fn request_phase(
             Verdict::WaitForBody { rule, time, at_least } => {
                 body::continue_if_expected(conn, txn, facts).await;
                 match body::wait(conn, txn, facts, at_least, Some(time)).await {
-                    // Nobody takes what is left of chunks for a request.
-                    Waited::Left if facts.body == Body::Chunked => {
-                        return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0)));
+                    Waited::Enough => {}
+                    Waited::Left => {
+                        if let Some(backend) = proxy.backend.as_ref().filter(|_| !txn.entered) {
+                            backend.counters.cli_abrt.inc();
+                        }
+                        return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request)));
                     }
-                    Waited::Enough | Waited::Left => {}
                     Waited::TimedOut => {
                         txn.waiting_ends();
                         // The rules are part of what it takes to receive a request.
-                        txn.times.request = None;
-                        return Some(Flow::Failed(Failure::new(Who::ClientTimeout, Phase::Request)));
+                        body::count_unfinished(conn, txn);
+                        let who = board::blame(Who::ClientTimeout);
+                        return Some(Flow::Failed(Failure::new(who, Phase::Request).status(408)));
                     }
                     Waited::Malformed => {
                         return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request)));
@@ -485,10 +492,15 @@ async fn deny(
     answer: &Answer,
     phase: Phase,
 ) -> Flow {
-    count_denied(conn, proxy);
+    if phase == Phase::Tarpit {
+        txn.fe.frontend.iter().for_each(|frontend| frontend.counters.dreq.inc());
+        conn.listener.counters.dreq.inc();
+    } else {
+        count_denied(conn, proxy);
+    }
     // For the log.
     txn.awaited = persist::read(txn, false);
-    txn.failure = Failure { who: Who::Proxy, phase, ..Failure::default() };
+    txn.failure = Failure { who: board::blame(Who::Proxy), phase, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, answer);
     let keep = !matches!(answer.status, 400 | 408) && keep(conn, txn, facts);
     let next = answer::send(conn, txn, head, &body, keep).await;
@@ -552,17 +564,19 @@ fn finish(txn: &mut Txn, logged: bool) {
     let status = txn.status;
     let who = txn.failure.who;
     let by_client = match who {
-        // One that leaves before its request is whole has left this backend, if it was in one.
-        Who::Client => true,
+        // One that leaves before its request is whole has left this backend, if it was in one; before there is a
+        // connection to a server, nothing is broken off.
+        Who::Client => !matches!(txn.failure.phase, Phase::Queue | Phase::Connect),
         Who::ClientTimeout => txn.failure.phase != Phase::Request,
         _ => false,
     };
-    let by_server = matches!(who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
+    let ended = matches!(who, Who::Server | Who::ServerTimeout | Who::Killed | Who::Down | Who::Up);
+    let by_server = ended && txn.failure.phase == Phase::Data;
     // The end came before that of the response.
     let broken = by_server && who == Who::Server && txn.times.data.is_some();
     txn.count_bytes();
     txn.count_spliced();
-    if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| status > 0) {
+    if let Some(fe) = &txn.fe.frontend {
         fe.counters.hrsp.count(status);
     }
     if txn.entered {
@@ -571,9 +585,7 @@ fn finish(txn: &mut Txn, logged: bool) {
         if let Some(be) = &txn.be.backend {
             let c = &be.counters;
             c.sessions.dec();
-            if status > 0 {
-                c.hrsp.count(status);
-            }
+            c.hrsp.count(status);
             if by_client {
                 c.cli_abrt.inc();
             } else if by_server {
@@ -587,11 +599,11 @@ fn finish(txn: &mut Txn, logged: bool) {
         if let Some(server) = &txn.server {
             let c = &server.counters;
             c.sessions.dec();
-            // What never answered is no request of this server.
-            if status > 0 && txn.times.data.is_some() {
+            // What never answered is no request of this server. What rules make of its answer is not its doing.
+            if txn.server_status > 0 && txn.times.data.is_some() {
                 c.req_tot.inc();
-                c.hrsp.count(status);
-                txn.be.observe(server, Seen::Status(status));
+                c.hrsp.count(txn.server_status);
+                txn.be.observe(server, Seen::Status(txn.server_status));
             }
             if by_client {
                 c.cli_abrt.inc();

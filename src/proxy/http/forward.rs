@@ -184,7 +184,7 @@ pub(super) async fn run(
     }
 }
 
-fn count_bad_response(txn: &Txn, server: &Server) {
+pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
     server.counters.eresp.inc();
     if let Some(be) = &txn.be.backend {
         be.counters.eresp.inc();

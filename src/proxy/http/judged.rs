@@ -42,13 +42,10 @@ pub(super) async fn response(
                 return None;
             }
             Verdict::WaitForBody { time, at_least, .. } => {
-                let waited = body::gather(body, io, server_in, &mut conn.deadline, at_least, Some(time));
+                let patience = body::Patience { whole: Some(time), idle: txn.limits.server };
+                let waited = body::gather(body, io, server_in, &mut conn.deadline, at_least, patience);
                 if waited.await == Waited::TimedOut {
                     txn.waiting_ends();
-                    server.counters.eresp.inc();
-                    if let Some(be) = &txn.be.backend {
-                        be.counters.eresp.inc();
-                    }
                     return Some(Flow::Failed(Failure::new(Who::ServerTimeout, Phase::Headers)));
                 }
             }
@@ -93,7 +90,8 @@ pub(super) async fn content(
         match outcome {
             Verdict::Wait { rule } if !txn.is_final => {
                 from = rule;
-                body::gather(body, io, server_in, &mut conn.deadline, 0, limit).await;
+                let patience = body::Patience { whole: limit, idle: None };
+                body::gather(body, io, server_in, &mut conn.deadline, 0, patience).await;
                 txn.is_final = true;
             }
             Verdict::Continue | Verdict::Wait { .. } => {
@@ -111,6 +109,9 @@ pub(super) async fn content(
                 }
                 if let Some(be) = &txn.be.backend {
                     be.counters.dresp.inc();
+                }
+                if let Some(server) = &txn.server {
+                    server.counters.dresp.inc();
                 }
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Data, ..Failure::default() };
                 return Some(Flow::Done(Next::Close));

@@ -15,6 +15,8 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
     let t = &conn.proxy.ir.timeouts;
     let since = if conn.requests == 0 { conn.accepted } else { txn.first_byte.unwrap_or(txn.started) };
     conn.deadline.set(t.http_request.or(t.client).map(|d| since + d));
+    // `timeout client` alone is for every piece anew.
+    let idle = t.client.filter(|_| t.http_request.is_none());
     let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
     let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
     poll_fn(|cx| {
@@ -37,7 +39,11 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
                 }
             }
             match conn.poll_fill(cx) {
-                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(1..)) => {
+                    if let Some(idle) = idle {
+                        conn.deadline.set(Some(clock::now() + idle));
+                    }
+                }
                 Poll::Ready(_) => return Poll::Ready(Err(Failure::new(Who::Client, Phase::Request))),
                 Poll::Pending => {
                     return conn

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::exchange::{Flow, mode};
-use super::forward::{authenticates_connection, share};
+use super::forward::{authenticates_connection, count_bad_response, share};
 use super::instead::{capture, denied};
 use super::wait::{Exchange, poll_upload};
 use super::{Next, answer, body, judged, persist};
@@ -30,6 +30,7 @@ use crate::proxy::tunnel::{self, TunnelLimits};
 use crate::proxy::turn::Turn;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::{Conn, with};
+use crate::proxy::{board, outbound};
 use crate::sys::clock;
 
 /// The response's head is here: rules, then head and body to the client.
@@ -52,6 +53,9 @@ pub(super) async fn respond(
     {
         // Nobody has seen it: it was no response.
         txn.times.data = None;
+        if let Flow::Failed(_) = &flow {
+            count_bad_response(txn, server);
+        }
         txn.resp = None;
         return flow;
     }
@@ -104,10 +108,7 @@ pub(super) async fn respond(
     if let Err(failure) = result {
         if failure.status != 0 {
             txn.times.data = None;
-            server.counters.eresp.inc();
-            if let Some(be) = &txn.be.backend {
-                be.counters.eresp.inc();
-            }
+            count_bad_response(txn, server);
             return Flow::Failed(failure);
         }
         txn.failure = failure;
@@ -148,6 +149,7 @@ async fn relay(
     tunnel: bool,
 ) -> Result<(), Failure> {
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
+    let abort = !tunnel && outbound::watches_client(txn);
     let mut since: Option<Instant> = None;
     let mut counted: Option<Instant> = None;
     let before = txn.bytes_out;
@@ -210,6 +212,9 @@ async fn relay(
         if server.kills() != x.kills {
             return Poll::Ready(Err(failed(Who::by(server.kill_cause()), Phase::Data)));
         }
+        if abort && x.upload.is_done() && outbound::client_left(conn, cx) {
+            return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
+        }
         let blocked = download.is_blocked(x.server_in.as_ref());
         let client = if blocked { client_limit } else { None };
         let server = if blocked { None } else { server_limit };
@@ -218,7 +223,7 @@ async fn relay(
             return conn.deadline.poll_again(cx);
         }
         let who = if blocked { Who::ClientTimeout } else { Who::ServerTimeout };
-        conn.deadline.poll(cx).map(|()| Err(failed(who, Phase::Data)))
+        conn.deadline.poll(cx).map(|()| Err(failed(board::blame(who), Phase::Data)))
     })
     .await;
     txn.shape = shape;

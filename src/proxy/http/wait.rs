@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder, Head, Parser, Progress, response};
 use crate::live::Server;
+use crate::proxy::board;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound;
 use crate::proxy::pump::{Pump, PumpError};
@@ -132,7 +133,9 @@ pub(super) async fn wait_head(
             return conn.deadline.poll_again(cx);
         }
         conn.deadline.poll(cx).map(|()| {
-            Err(if for_client {
+            Err(if board::is_ending() {
+                (Failure::new(Who::Killed, Phase::Headers), Loss::Timeout)
+            } else if for_client {
                 (Failure::new(Who::ClientTimeout, Phase::Headers).status(400), Loss::Empty)
             } else {
                 (Failure::new(Who::ServerTimeout, Phase::Headers), Loss::Timeout)

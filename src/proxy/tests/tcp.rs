@@ -1,6 +1,6 @@
 //! TCP mode.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,6 +65,21 @@ fn silence_longer_than_the_client_timeout_ends_a_session() {
     c.send("x");
     assert_eq!(c.bytes(1), b"x");
     assert!(c.is_closed());
+    eventually("counted", || p.backend().counters.cli_abrt.get() == 1);
+}
+
+#[test]
+fn who_only_listens_gets_what_comes_after_its_timeout() {
+    let origin = Origin::new(|mut c| {
+        let mut asked = String::new();
+        // Until the proxy says that no more will come.
+        let _ = c.client.stream.read_to_string(&mut asked);
+        c.reply(format!("{asked}!"));
+    });
+    let p = tcp(&[origin.addr], |p| Arc::make_mut(&mut p.timeouts).client = Some(Duration::from_millis(50)));
+    let mut c = p.connect();
+    c.send("said");
+    assert_eq!(c.rest(), "said!");
     eventually("counted", || p.backend().counters.cli_abrt.get() == 1);
 }
 

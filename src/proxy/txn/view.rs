@@ -164,12 +164,13 @@ impl Session for Txn {
         let body = body.as_ref().map_or(0, Buf::len);
         let global = &self.live.config.global;
         let kept = global.bufsize.saturating_sub(global.maxrewrite);
-        if head.held() + body + bytes <= kept {
+        // Few come near the limit.
+        if head.held() + head.overhead() + body + bytes <= kept {
             return true;
         }
         // What did not fit when it came would have waited outside.
-        let received = (head.received() + body).min(kept);
-        received + head.size() + bytes <= global.bufsize + head.received()
+        let body = body.min(kept.saturating_sub(head.received() + head.overhead()));
+        head.weight() + body + bytes <= global.bufsize
     }
 
     fn is_strict(&self, dir: Dir) -> bool {

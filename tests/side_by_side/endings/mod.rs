@@ -137,8 +137,9 @@ impl Hands<'_> {
         match case.then {
             Then::Reads | Then::Halves => {
                 if case.then == Then::Halves {
-                    // Whoever leaves a tunnel has to be in it: HAProxy's line is another one where the end comes first.
-                    if case.send.contains("/tunnel ") {
+                    // Whoever leaves a tunnel or a response has to be in it: HAProxy's line is another one where the end
+                    // comes first.
+                    if case.send.contains("/tunnel ") || case.send.contains("/stalls ") {
                         let _ = stream.read(&mut [0; 4096]);
                     }
                     let _ = stream.shutdown(Shutdown::Write);

@@ -115,6 +115,23 @@ backend judged
     tcp-response content reject
     server one 127.0.0.1:9000
 
+backend leaving
+    option abortonclose
+    timeout server 5s
+    server one 127.0.0.1:9000
+
+backend connecting
+    timeout connect 20s
+    server deep 127.0.0.1:9001
+
+backend lost
+    timeout connect 20s
+    server deep 127.0.0.1:9001 on-marked-down shutdown-sessions
+
+backend closed
+    tcp-response content close
+    server one 127.0.0.1:9000
+
 backend returned
     http-response return status 200
     server one 127.0.0.1:9000
@@ -128,6 +145,7 @@ frontend doors
     timeout tarpit 5s
     http-request tarpit if { path_end /tarpit }
     http-request silent-drop if { path_end /drop }
+    http-request wait-for-body time 300ms if { path_end /whole }
     tcp-request inspect-delay 2s
     tcp-request content reject if { path_end /refused }
     use_backend %[path,field(2,/)]
@@ -414,6 +432,55 @@ pub(super) const MORE: &[Case] = &[
         Then::LeavesSoon,
         "PT--",
     ),
+    case(
+        "client left in the body, and is looked at",
+        DOORS,
+        "GET /leaving/@/stalls HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Halves,
+        "CD--",
+    ),
+    case(
+        "killed while connecting",
+        DOORS,
+        "GET /connecting/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("connecting", "shutdown sessions server connecting/deep"),
+        "KC--",
+    ),
+    case(
+        "server went down while connecting",
+        DOORS,
+        "GET /lost/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Told("lost", "set server lost/deep state maint"),
+        "DC--",
+    ),
+    case(
+        "server cut off by a rule",
+        DOORS,
+        "GET /closed/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "SH--",
+    ),
+    case(
+        "body waited for does not come",
+        DOORS,
+        "POST /x/@/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Stalls,
+        "cR--",
+    ),
+    case(
+        "client left while its body was waited for",
+        DOORS,
+        "POST /x/@/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Halves,
+        "CR--",
+    ),
+    case(
+        "tcp: client stopped reading",
+        8105,
+        "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Stalls,
+        "cD",
+    ),
     case("dropped silently", DOORS, "GET /x/@/drop HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PR--"),
     case(
         "rejected by its content",
@@ -568,11 +635,15 @@ pub(super) const DIFFERENT: &[(&str, &str)] = &[
         "HAProxy 2.6 looks at such a client only once the server has answered; 3.5 does as we do",
     ),
     ("client left the queue", "as above"),
+    ("client left in the body, and is looked at", "as above"),
     ("client left in its body", "as 3.5: CH and 400; 2.6 writes CL"),
     (
         "client stopped in its body",
         "as 3.5: cH and 400, when the client's time is up; 2.6 waits for the server",
     ),
+    ("killed while connecting", "2.6 does not say in which state"),
+    ("server went down while connecting", "as above"),
+    ("client left while its body was waited for", "as 3.5: 400; 2.6 has no status"),
     ("tcp: killed", "2.6 does not say in which state, 3.5 that it was connecting"),
     ("tcp: server went down", "as above"),
 ];
