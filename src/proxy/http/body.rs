@@ -185,10 +185,14 @@ async fn gather_into(
     poll_fn(|cx| {
         loop {
             match survey.look(input.as_ref().map_or(&[], Buf::filled)) {
-                Look::Whole | Look::AllData => return Poll::Ready(Waited::Enough),
+                Look::Whole => return Poll::Ready(Waited::Enough),
                 Look::Malformed => return Poll::Ready(Waited::Malformed),
                 Look::Part(n) if at_least > 0 && n >= at_least => return Poll::Ready(Waited::Enough),
-                Look::Part(_) => {}
+                // Chunks end behind their trailers; who leaves before has left in the body.
+                Look::AllData if at_least > 0 && survey.data.len() as u64 >= at_least => {
+                    return Poll::Ready(Waited::Enough);
+                }
+                Look::Part(_) | Look::AllData => {}
             }
             if input.as_ref().is_some_and(Buf::is_full) {
                 return Poll::Ready(Waited::Enough);
@@ -243,8 +247,11 @@ pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: 
 pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<bool, Failure> {
     continue_if_expected(conn, txn, facts).await;
     match wait(conn, txn, facts, 0, txn.be.ir.timeouts.http_request).await {
-        // The end of the chunks may be on its way; the next read tells.
-        Waited::Enough => Ok(!matches!(facts.body, Body::Chunked) || !was_cut(conn, facts)),
+        Waited::Enough => {
+            // The body is part of what has to be received.
+            txn.times.request = Some(clock::now());
+            Ok(true)
+        }
         Waited::Left => Ok(false),
         Waited::TimedOut => {
             count_unfinished(conn, txn);
@@ -262,16 +269,6 @@ pub(super) fn count_unfinished(conn: &Conn, txn: &mut Txn) {
         fe.counters.ereq.inc();
     }
     conn.listener.counters.ereq.inc();
-}
-
-/// Did the client close before the last line of its chunks?
-fn was_cut(conn: &mut Conn, facts: &Facts) -> bool {
-    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
-    if !matches!(Survey::new(facts.body).look(received), Look::AllData) {
-        return false;
-    }
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-    matches!(conn.poll_fill(&mut cx), Poll::Ready(Ok(0) | Err(_)))
 }
 
 /// Take a body that nobody wants off a connection. `false`: it did not end, nothing else can follow on there.

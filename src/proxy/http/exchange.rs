@@ -227,7 +227,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     }
     if cut {
         // The client is gone, and what it left is no whole request.
-        return Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0));
+        return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
     // What a server says to HEAD has no body, even if the client asked for one.
     facts.is_head |= txn.req.method() == b"HEAD";
@@ -351,7 +351,7 @@ async fn request_phase(
             Verdict::WaitForBody { rule, time, at_least } => {
                 body::continue_if_expected(conn, txn, facts).await;
                 match body::wait(conn, txn, facts, at_least, Some(time)).await {
-                    Waited::Enough => {}
+                    Waited::Enough => txn.times.request = Some(clock::now()),
                     Waited::Left => {
                         if let Some(backend) = proxy.backend.as_ref().filter(|_| !txn.entered) {
                             backend.counters.cli_abrt.inc();
