@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::failure::{Failure, Phase, Who};
 use super::outbound::{self, Plan, Upstream};
 use super::rules;
+use super::stream::Unread;
 use super::tunnel::{self, TunnelLimits};
 use super::txn::Txn;
 use super::worker::Conn;
@@ -198,7 +199,7 @@ fn denied(txn: &Txn) -> Failure {
 
 /// Counters and the log line.
 fn finish(conn: &Conn, txn: &mut Txn) {
-    let (up, down) = (txn.bytes_in, txn.bytes_out);
+    let up = txn.bytes_in;
     let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
     let by_server =
         matches!(txn.failure.who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
@@ -230,8 +231,12 @@ fn finish(conn: &Conn, txn: &mut Txn) {
     if txn.fe.ir.nolinger {
         conn.io.reset_on_close();
     }
-    let null = up == 0 && down == 0 && txn.fe.ir.dontlognull && txn.server.is_none();
-    if !null {
+    // Who said nothing is nobody, whatever a server told him.
+    let spoke = || {
+        let read = up > 0 || conn.input.as_ref().is_some_and(|input| !input.is_empty());
+        read || conn.io.unread() == Unread::Bytes
+    };
+    if !txn.fe.ir.dontlognull || spoke() {
         lines::at_end(txn);
     }
 }

@@ -14,6 +14,7 @@ mod persistence;
 mod retries;
 mod rules;
 mod samples;
+mod silent;
 mod sources;
 mod transport;
 mod upgrade;
