@@ -2,8 +2,9 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::splice::{self, PIECE, Splice, Turns};
+use super::splice::{self, Splice};
 use super::stream::Stream;
+use super::turn::{PIECE, Turns};
 use super::worker::{fill_large, fill_little, with};
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder};
@@ -313,7 +314,7 @@ impl Pump {
                 }
             }
         }
-        let n = ready!(splice.poll_drain(cx, to)).map_err(|_| PumpError::Write)? as u64;
+        let n = ready!(splice.poll_drain(cx, to, &mut self.turns)).map_err(|_| PumpError::Write)? as u64;
         self.data += n;
         self.written += n;
         self.spliced += n;

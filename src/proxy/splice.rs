@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use super::stream::Stream;
+use super::turn::{PIECE, Turns};
 use crate::sys::pipe::Pipe;
 
 /// Transfers with fewer bytes left stay with buffers.
@@ -17,12 +18,6 @@ pub(super) const WORTH_IT: u64 = 128 * 1024;
 
 /// Bytes that one pipe holds.
 const SIZE: usize = 1024 * 1024;
-
-/// Bytes that are sent at once: one segment as the stack gives it to the interface, whatever the network's own segments
-/// are (45 of 1,448 bytes, one of the loopback's). Who sends more lets other sessions have a turn in between. A
-/// congestion control that paces (bbr) holds the second segment back, on a timer that costs more than sending; once
-/// the others had their turn it is due.
-pub(super) const PIECE: usize = 65_000;
 
 /// So many pipes the process has at most, unless `maxpipes` says otherwise. Transfers beyond are copied.
 static MOST: AtomicUsize = AtomicUsize::new(256);
@@ -98,35 +93,12 @@ fn take() -> Option<Counted> {
     }
 }
 
-/// Lets other sessions have a turn after each piece of a long transfer.
-#[derive(Debug, Default)]
-pub(super) struct Turns {
-    is_over: bool,
-}
-
-impl Turns {
-    /// Is it this transfer's turn?
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.is_over) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    }
-
-    /// So many bytes were sent.
-    pub(super) fn sent(&mut self, n: usize) {
-        self.is_over = n >= PIECE;
-    }
-}
-
 /// One direction of a transfer, on its way through a pipe.
 #[derive(Debug)]
 pub(super) struct Splice {
     /// Present until the end.
     pipe: Option<Counted>,
     held: usize,
-    turns: Turns,
 }
 
 /// Which end of the transfer broke.
@@ -141,7 +113,7 @@ pub(super) enum Fault {
 impl Splice {
     /// A transfer, if there is a pipe for it.
     pub(super) fn begin() -> Option<Self> {
-        Some(Self { pipe: Some(take()?), held: 0, turns: Turns::default() })
+        Some(Self { pipe: Some(take()?), held: 0 })
     }
 
     /// Bytes that were read and not yet written.
@@ -164,9 +136,14 @@ impl Splice {
     }
 
     /// Write what was taken, a piece at a time.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>, to: &mut Stream) -> Poll<Result<usize, Fault>> {
+    pub(super) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut Stream,
+        turns: &mut Turns,
+    ) -> Poll<Result<usize, Fault>> {
         let Some(pipe) = &self.pipe else { return Poll::Ready(Err(Fault::Write)) };
-        ready!(self.turns.poll(cx));
+        ready!(turns.poll(cx));
         let piece = self.held.min(PIECE);
         let n = match ready!(to.poll_write_with(cx, |fd| pipe.0.drain(fd, piece))) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
@@ -174,7 +151,7 @@ impl Splice {
         };
         let n = n.map_err(|_: io::Error| Fault::Write)?;
         self.held -= n;
-        self.turns.sent(n);
+        turns.sent(n);
         BYTES.fetch_add(n as u64, Relaxed);
         Poll::Ready(Ok(n))
     }

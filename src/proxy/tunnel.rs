@@ -9,9 +9,9 @@ use super::board;
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::rules;
-use super::splice::{Fault, PIECE, Splice, Turns};
+use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
-use super::turn::Turn;
+use super::turn::{PIECE, Turn, Turns};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_large, with};
 use crate::buf::Buf;
@@ -138,7 +138,7 @@ impl Half {
                 return Poll::Ready(Ok(()));
             }
         }
-        self.bytes += ready!(splice.poll_drain(cx, to))? as u64;
+        self.bytes += ready!(splice.poll_drain(cx, to, &mut self.turns))? as u64;
         self.moved = true;
         if splice.held() == 0 && !self.bulk {
             self.splice = None;
