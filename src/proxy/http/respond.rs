@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::exchange::{Flow, mode};
 use super::forward::{authenticates_connection, count_bad_response, share};
 use super::instead::{capture, denied};
-use super::wait::{Exchange, poll_upload};
+use super::wait::{Exchange, poll_shaped, poll_upload};
 use super::{Next, answer, body, judged, persist};
 use crate::expr::{Answer, AnswerBody};
 use crate::http::mend::{self, Mended};
@@ -250,9 +250,7 @@ async fn rest_of_request(
     let mut since: Option<Instant> = None;
     let mut shape = txn.shape.take();
     let result = poll_fn(|cx| {
-        let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
-        let uploaded = poll_upload(conn, io, x, cx);
-        let opens = step.zip(shape.as_deref_mut()).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+        let (uploaded, opens) = poll_shaped(conn, io, x, shape.as_deref_mut(), cx);
         if let Err((failure, _)) = uploaded {
             return Poll::Ready(Err(failed(failure.who)));
         }

@@ -12,7 +12,7 @@ use crate::proxy::board;
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::outbound;
 use crate::proxy::pump::{Pump, PumpError};
-use crate::proxy::shape::Step;
+use crate::proxy::shape::{Shape, Step};
 use crate::proxy::stream::Stream;
 use crate::proxy::txn::{BodySent, Txn};
 use crate::proxy::worker::{Conn, fill_large, with};
@@ -78,9 +78,7 @@ pub(super) async fn wait_head(
     let mut since: Option<Instant> = None;
     let mut shape = txn.shape.take();
     let result = poll_fn(|cx| {
-        let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
-        let uploaded = poll_upload(conn, io, x, cx);
-        let opens = step.zip(shape.as_deref_mut()).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+        let (uploaded, opens) = poll_shaped(conn, io, x, shape.as_deref_mut(), cx);
         if let Err(e) = uploaded {
             return Poll::Ready(Err(e));
         }
@@ -148,6 +146,20 @@ pub(super) async fn wait_head(
     txn.bytes_in = txn.head_len + x.upload.data;
     txn.spliced.0 += std::mem::take(&mut x.upload.spliced);
     result
+}
+
+/// One step of sending the request within a limit of bandwidth, if there is one; and when that opens again.
+pub(super) fn poll_shaped(
+    conn: &mut Conn,
+    io: &mut Stream,
+    x: &mut Exchange,
+    shape: Option<&mut Shape>,
+    cx: &mut Context<'_>,
+) -> (Result<(), (Failure, Loss)>, Option<Instant>) {
+    let step = shape.as_deref().map(|shape| Step::begin(shape, clock::now(), &mut x.upload, None));
+    let uploaded = poll_upload(conn, io, x, cx);
+    let opens = step.zip(shape).and_then(|(step, shape)| step.end(shape, &x.upload, None));
+    (uploaded, opens)
 }
 
 pub(super) fn poll_upload(
