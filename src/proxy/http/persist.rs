@@ -61,13 +61,14 @@ struct Reading {
 /// Look at the request's cookies: the server they name, if that can be used. Takes out of the request what the server is
 /// not to see, and keeps what is captured. `assigned`: there is a server already.
 pub(super) fn read(txn: &mut Txn, assigned: bool) -> Option<Arc<Server>> {
+    let names = txn.be.ir.backend.as_ref().is_some_and(|ir| ir.cookie.is_some());
+    if !names && capture(&txn.fe).is_none() {
+        return None;
+    }
     let (be, fe) = (txn.be.clone(), txn.fe.clone());
     let cookie = be.backend.as_ref().zip(be.ir.backend.as_ref());
     let cookie = cookie.and_then(|(live, ir)| Some((live, ir, ir.cookie.as_ref()?)));
     let capture = capture(&fe);
-    if cookie.is_none() && capture.is_none() {
-        return None;
-    }
     let forced = txn.persistence == Some(PersistRule::Force);
     let unused = assigned || txn.persistence == Some(PersistRule::Ignore);
     let mut seen = Reading { dates: Dates::default(), code: b'N', server: None, unused, captured: None };
@@ -185,12 +186,11 @@ fn push_date(out: &mut Vec<u8>, seconds: i64) {
 #[must_use]
 pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     let asks = |half: &crate::ir::Backend| half.cookie.is_some() || half.checkcache;
-    let fe = txn.fe.clone();
-    let capture = capture(&fe);
-    if capture.is_none() && !txn.be.ir.backend.as_deref().is_some_and(asks) {
+    if capture(&txn.fe).is_none() && !txn.be.ir.backend.as_deref().is_some_and(asks) {
         return true;
     }
-    let be = txn.be.clone();
+    let (be, fe) = (txn.be.clone(), txn.fe.clone());
+    let capture = capture(&fe);
     let Some(ir) = be.ir.backend.as_ref() else { return true };
     let sets_cookies =
         ir.checkcache && txn.resp.as_ref().is_some_and(|resp| resp.get(b"set-cookie").is_some());
