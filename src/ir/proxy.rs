@@ -487,7 +487,7 @@ pub struct Backend {
     /// `option redispatch`: `None` off; `Some(n)`: on, interval n (1 is plain `option redispatch`... -1 last try only).
     pub redispatch: Option<i32>,
     /// `retry-on`.
-    pub retry_on: Arc<RetryOn>,
+    pub retry_on: RetryOn,
     /// Which state file its servers continue from.
     pub state_file: StateFile,
     /// `mode log`: its servers take log lines, and nothing else.

@@ -58,7 +58,7 @@ pub(super) fn apply(context: &mut Context<'_>, line: &Statement, backend: &mut B
                 _ => HttpReuse::Safe,
             }
         }
-        "retry-on" => backend.retry_on = retry_on(context, line).into(),
+        "retry-on" => backend.retry_on = retry_on(context, line),
         _ => return false,
     }
     true

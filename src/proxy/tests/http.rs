@@ -395,12 +395,12 @@ fn retries_after_failures_that_were_asked_for() {
     });
     let p = http(&[origin.addr], |p| {
         if let Some(b) = &mut p.backend {
-            b.retry_on = Arc::new(RetryOn {
+            b.retry_on = RetryOn {
                 empty_response: true,
                 junk_response: true,
                 statuses: vec![503],
                 ..RetryOn::default()
-            });
+            };
         }
     });
     let mut c = p.connect();
