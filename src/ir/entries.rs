@@ -132,16 +132,15 @@ impl Entries {
 
     /// Removes those that are meant.
     pub fn remove(&mut self, meant: Meant<'_>) {
-        let mut gone = self.positions(meant).into_iter().peekable();
-        if let (Some(by_key), Some(_)) = (&mut self.by_key, gone.peek()) {
-            gone.clone().for_each(|at| by_key.forget(&self.all[at]));
+        let gone = self.positions(meant);
+        if let Some(by_key) = &mut self.by_key {
+            gone.iter().for_each(|at| by_key.forget(&self.all[*at]));
         }
-        let Some(only) = gone.next() else { return };
-        if gone.peek().is_none() {
+        if let [only] = gone[..] {
             self.all.remove(only);
             return;
         }
-        let mut gone = std::iter::once(only).chain(gone).peekable();
+        let mut gone = gone.into_iter().peekable();
         let mut at = 0;
         self.all.retain(|_| {
             at += 1;

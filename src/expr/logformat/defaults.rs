@@ -90,6 +90,17 @@ const fn timer(timer: Timer) -> P {
     P::A(A::Timer(timer))
 }
 
+/// What connections, retries and queues there were, in the formats of CLF.
+const COUNTERS: [A; 7] = [
+    A::ActiveConnections,
+    A::FrontendConnections,
+    A::BackendConnections,
+    A::ServerConnections,
+    A::Retries,
+    A::ServerQueue,
+    A::BackendQueue,
+];
+
 const CONNECTIONS: [P; 13] = [
     P::A(A::ActiveConnections),
     P::T("/"),
@@ -198,15 +209,7 @@ static TCP_CLF: LazyLock<LogFormat> = LazyLock::new(|| {
         pieces.extend([S, piece]);
     }
     pieces.push(T("--"));
-    for counter in [
-        A::ActiveConnections,
-        A::FrontendConnections,
-        A::BackendConnections,
-        A::ServerConnections,
-        A::Retries,
-        A::ServerQueue,
-        A::BackendQueue,
-    ] {
+    for counter in COUNTERS {
         pieces.extend([S, I(counter)]);
     }
     pieces.extend([S, T("\"\""), S, T("\"\""), S]);
@@ -231,19 +234,10 @@ static CLF: LazyLock<LogFormat> = LazyLock::new(|| {
         timer(Timer::Response),
         timer(Timer::Active),
         Q(A::TermStateCookie),
-        I(A::ActiveConnections),
-        I(A::FrontendConnections),
-        I(A::BackendConnections),
-        I(A::ServerConnections),
-        I(A::Retries),
-        I(A::ServerQueue),
-        I(A::BackendQueue),
-        Q(A::RequestCookie),
-        Q(A::ResponseCookie),
-        Q(A::RequestHeaderList),
-        Q(A::ResponseHeaderList),
     ];
-    for piece in rest {
+    let lists =
+        [Q(A::RequestCookie), Q(A::ResponseCookie), Q(A::RequestHeaderList), Q(A::ResponseHeaderList)];
+    for piece in rest.into_iter().chain(COUNTERS.map(I)).chain(lists) {
         pieces.extend([S, piece]);
     }
     let text = "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc \
