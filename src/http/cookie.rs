@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::head::Head;
-use super::token::{is_blank, trim};
+use super::token::{is_blank, trim, unquoted};
 
 /// A cookie where it stands in a header's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,24 +29,9 @@ pub fn crumb(line: &[u8], at: usize, is_response: bool) -> Crumb {
         return Crumb { name, value: None, end: equal };
     }
     let begin = behind_blanks(equal + 1);
-    let end = begin + value_end(&line[begin..]);
+    let end = begin + unquoted(&line[begin..], b";,");
     let value = begin..begin + trim(&line[begin..end]).len();
     Crumb { name, value: Some(value), end }
-}
-
-/// The end of a cookie's value: `;` or `,` outside quotes.
-fn value_end(value: &[u8]) -> usize {
-    let (mut quoted, mut escaped) = (false, false);
-    for (i, b) in value.iter().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b';' | b',' if !quoted => return i,
-            _ => {}
-        }
-    }
-    value.len()
 }
 
 /// What becomes of one cookie.

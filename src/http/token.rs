@@ -95,32 +95,30 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     raw_list(value).map(|range| trim(&value[range]))
 }
 
+/// The first of `delimiters` outside quoted strings (RFC 9110 section 5.6.4), or the end.
+#[must_use]
+pub fn unquoted(value: &[u8], delimiters: &[u8]) -> usize {
+    let (mut quoted, mut escaped) = (false, false);
+    for (i, b) in value.iter().enumerate() {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b if !quoted && delimiters.contains(b) => return i,
+            _ => {}
+        }
+    }
+    value.len()
+}
+
 /// Where the elements of a comma-separated list lie, with the blanks around them.
 pub fn raw_list(value: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
         let start = next?;
-        let s = &value[start..];
-        let mut quoted = false;
-        let mut escaped = false;
-        let end = s.iter().position(|&c| {
-            if escaped {
-                escaped = false;
-            } else if quoted {
-                match c {
-                    b'\\' => escaped = true,
-                    b'"' => quoted = false,
-                    _ => {}
-                }
-            } else if c == b'"' {
-                quoted = true;
-            } else {
-                return c == b',';
-            }
-            false
-        });
-        next = end.map(|len| start + len + 1);
-        Some(start..end.map_or(value.len(), |len| start + len))
+        let end = start + unquoted(&value[start..], b",");
+        next = (end < value.len()).then_some(end + 1);
+        Some(start..end)
     })
 }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use smallvec::SmallVec;
 
+use crate::http::token::unquoted;
 use crate::ir::expr::{Dir, Fetch, HdrArg};
 
 use super::super::ctx::{Buffered, Ctx, Head, Peer};
@@ -152,26 +153,11 @@ impl<'a> Iterator for ListValues<'a> {
         if self.full {
             return Some(rest.trim_ascii());
         }
-        let end = value_end(rest);
+        let end = unquoted(rest, b",");
         // A comma at the very end is followed by one more, empty value.
         self.rest = rest.get(end + 1..);
         Some(rest[..end].trim_ascii())
     }
-}
-
-/// The first comma outside quotes.
-pub(crate) fn value_end(value: &[u8]) -> usize {
-    let (mut quoted, mut escaped) = (false, false);
-    for (i, b) in value.iter().enumerate() {
-        match b {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b',' if !quoted => return i,
-            _ => {}
-        }
-    }
-    value.len()
 }
 
 fn occurrence<'a>(head: &'a dyn Head, arg: &'a HdrArg, full: bool) -> Option<&'a [u8]> {
@@ -307,7 +293,7 @@ fn push_length(out: &mut SmallVec<[u8; 64]>, len: usize) {
 fn first_host(head: &dyn Head) -> Option<&[u8]> {
     let index = head.find(b"host", 0)?;
     let value = head.header(index).1;
-    let host = value[..value_end(value)].trim_ascii();
+    let host = value[..unquoted(value, b",")].trim_ascii();
     (!host.is_empty()).then_some(host)
 }
 
@@ -329,7 +315,7 @@ fn sdbm(hash: u32, bytes: &[u8]) -> u32 {
 fn base32(head: &dyn Head) -> i64 {
     let mut hash = head.find(b"host", 0).map_or(0, |i| {
         let value = head.header(i).1;
-        sdbm(0, value[..value_end(value)].trim_ascii())
+        sdbm(0, value[..unquoted(value, b",")].trim_ascii())
     });
     if let Some(path) = uri::path(head.uri()).filter(|p| p.first() == Some(&b'/')) {
         hash = sdbm(hash, path);

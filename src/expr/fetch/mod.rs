@@ -20,7 +20,7 @@ use crate::ir::expr::{Dir, ErrorForm, Fetch, HtxPart, LastRule, ProxyRef, Sample
 use super::ctx::{Ctx, Head};
 use super::sample::{Bytes, Sample, push_display};
 
-pub(crate) use http::{header_values, value_end};
+pub(crate) use http::header_values;
 
 /// Why there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! `http-request`, `http-response` and `http-after-response` rules.
 
+use crate::http::token::unquoted;
 use crate::ir::expr::{Dir, LogFormat};
 use crate::ir::regex::Regex;
 use crate::ir::rules::{HttpAction, HttpRule, NameMatch};
@@ -7,7 +8,6 @@ use crate::ir::rules::{HttpAction, HttpRule, NameMatch};
 use super::super::cond::{Decision, decide};
 use super::super::conv::expand;
 use super::super::ctx::EditHead;
-use super::super::fetch::value_end;
 use super::super::logformat;
 use super::{Effect, Session, Verdict, action, headers, normalize, reply, target};
 
@@ -314,7 +314,7 @@ fn replaced_values(line: &[u8], regex: &Regex, with: &[u8]) -> Option<Text> {
     let mut rest = Some(line);
     let mut changed = false;
     while let Some(here) = rest {
-        let end = value_end(here);
+        let end = unquoted(here, b",");
         rest = here.get(end + 1..);
         match regex.captures(here[..end].trim_ascii()) {
             Some(groups) => {
