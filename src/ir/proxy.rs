@@ -325,7 +325,7 @@ pub struct Proxy {
     pub dontlog_normal: bool,
     /// `option logasap`.
     pub logasap: bool,
-    /// When the line can be written ([`LogFormatKind::complete_at`]).
+    /// When the line can be written ([`Proxy::complete_at`]).
     pub log_at: LogStep,
     /// `option log-separate-errors`.
     pub log_separate_errors: bool,
@@ -550,6 +550,21 @@ pub struct Base {
 }
 
 impl Proxy {
+    /// When the line of a session can be written: as soon as all that its format says is known. What is captured is part
+    /// of what an HTTP line waits for.
+    #[must_use]
+    pub fn complete_at(&self) -> LogStep {
+        let captures = |half: &Frontend| {
+            half.capture_cookie.is_some()
+                || [&half.request_slots, &half.response_slots].iter().any(|slots| !slots.is_empty())
+                || [&half.capture_request, &half.capture_response].iter().any(|names| !names.is_empty())
+        };
+        match self.log_format.complete_at() {
+            LogStep::Request if self.frontend.as_deref().is_some_and(captures) => LogStep::Response,
+            step => step,
+        }
+    }
+
     /// An empty section with HAProxy's defaults and the halves that `caps` names.
     #[must_use]
     pub fn new(name: &str, caps: Caps) -> Self {

@@ -32,8 +32,6 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
     // `option logasap`: as soon as the head of the response, or in TCP mode the server's connection, is there. So too where
     // the line has nothing to wait for.
     let (soon, known) = match (ir.mode, ir.log_at) {
-        // What is captured is part of what a line waits for.
-        (ir::proxy::Mode::Http, LogStep::Request) if captures(ir) => (LogStep::Response, LogStep::Response),
         (ir::proxy::Mode::Http, known) => (LogStep::Response, known),
         (_, LogStep::Close) => (LogStep::Connect, LogStep::Close),
         _ => (LogStep::Connect, LogStep::Connect),
@@ -51,14 +49,6 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
         // There is one line.
         txn.log_level = None;
     }
-}
-
-fn captures(ir: &ir::Proxy) -> bool {
-    ir.frontend.as_ref().is_some_and(|half| {
-        half.capture_cookie.is_some()
-            || [&half.request_slots, &half.response_slots].iter().any(|slots| !slots.is_empty())
-            || [&half.capture_request, &half.capture_response].iter().any(|names| !names.is_empty())
-    })
 }
 
 /// The step for whoever traces streams.

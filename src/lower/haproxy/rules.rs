@@ -307,7 +307,6 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
         let says = |node: &LfNode| !matches!(node.item, LfItem::Alias(LfAlias::Nothing));
         let kind = format.nodes.iter().any(says).then_some(LogFormatKind::Custom(format));
         proxy.log_format = kind.unwrap_or_default();
-        proxy.log_at = proxy.log_format.complete_at();
     }
     if let Some(backend) = &mut proxy.backend {
         backend.unique_id_format = lists.unique_id.clone().map(Box::new);
@@ -326,6 +325,7 @@ fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (Captures, Ca
         frontend.response_slots = response.iter().map(|(_, len)| *len).collect();
         (frontend.capture_request, frontend.capture_response) = (request, response);
     }
+    proxy.log_at = proxy.complete_at();
     if let Some(backend) = &mut proxy.backend {
         lists.check.store(&mut backend.check);
         lists.extensions.store(backend);
