@@ -186,9 +186,7 @@ fn lines_go_to_the_servers_that_the_algorithm_names() {
     let reference = Program::reference_haproxy();
     let host = lab.host("judge");
     let file = Config::written(&host, "lines.cfg", &config());
-    let mut check = reference.command();
-    check.arg("-c").arg("-f").arg(file.path());
-    if !host.output(check).status.success() {
+    if !reference.takes(&host, &file) {
         println!("not compared: this HAProxy has no such backends (TANDEM_REFERENCE_HAPROXY names another)");
         return;
     }

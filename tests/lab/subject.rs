@@ -44,6 +44,13 @@ impl Program {
     pub(crate) fn command(&self) -> Command {
         Command::new(&self.path)
     }
+
+    /// Whether it knows what the file asks for (`-c`), when called on `host`.
+    pub(crate) fn takes(&self, host: &Host, config: &Config) -> bool {
+        let mut check = self.command();
+        check.arg("-c").arg("-f").arg(config.path());
+        host.output(check).status.success()
+    }
 }
 
 /// The proxy under test.

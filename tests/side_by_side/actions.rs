@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, beside, eventually, proxy};
+use crate::lab::{Behaviour, Config, Dns, Host, Lab, Part, Program, beside, eventually, proxy};
 
 use super::PATIENCE;
 use super::watch::{Seen, read_all, settle, steady};
@@ -43,6 +43,22 @@ frontend last
 
 backend o
     server one 127.0.0.1:9000
+
+backend any
+    server any 0.0.0.0:9000
+
+resolvers lab
+    nameserver one 127.0.0.1:53
+
+resolvers mute
+    nameserver one 127.0.0.1:54
+    resolve_retries 1
+    timeout retry 100ms
+
+resolvers refusing
+    nameserver one 127.0.0.1:55
+    resolve_retries 1
+    timeout retry 100ms
 ";
 
 const FILES: [(&str, &str); 6] = [
@@ -99,7 +115,28 @@ fn section(at: usize, rule: &str) -> String {
         _ => "",
     };
     let seen = "    http-request add-header X-Seen \"%[src] %[var(txn.a)] %[unique-id]\"\n";
+    let rule = rule.replace(" | ", "\n    ");
     format!("{begin}{with}    {rule}\n{seen}    default_backend o\n")
+}
+
+/// The name servers of the resolvers: one that knows names, one that never answers, one that refuses to.
+fn name_servers(host: &Host) -> [Dns; 3] {
+    let servers = [
+        Dns::start(host, "127.0.0.1:53", Behaviour::Answers),
+        Dns::start(host, "127.0.0.1:54", Behaviour::Silent),
+        Dns::start(host, "127.0.0.1:55", Behaviour::Refuses),
+    ];
+    let names: [(&str, &[&str]); 5] = [
+        ("one.lab", &["127.0.0.1"]),
+        ("six.lab", &["fd00::6"]),
+        ("both.lab", &["10.1.2.1", "fd00::1"]),
+        ("lab.example", &["10.1.2.2"]),
+        ("none.lab", &[]),
+    ];
+    for (name, addresses) in names {
+        servers[0].set_all(name, addresses);
+    }
+    servers
 }
 
 /// What reached the server, by what stands behind `lab: `.
@@ -145,6 +182,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> HashMap<(usize, &'static
     for (file, text) in FILES {
         host.file(file, text);
     }
+    let _names = name_servers(&host);
     let received = Received::default();
     let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
     let keeping = received.clone();
