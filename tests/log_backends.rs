@@ -1,12 +1,9 @@
 //! Which server of a backend in `mode log` a line goes to, beside a HAProxy that has such backends (2.9 and later).
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Syslog, get, proxy, wait_for};
+use crate::lab::{Collector, Config, Host, Lab, Part, Process, Program, Syslog, get, proxy, wait_for};
 
 const SOCKET: &str = "/run/lines.sock";
 
@@ -57,7 +54,7 @@ fn config() -> String {
 struct Side {
     host: Host,
     datagrams: Vec<(u16, Syslog)>,
-    streams: Arc<Mutex<BTreeMap<u16, String>>>,
+    streams: Vec<(u16, Collector)>,
     _proxy: Process,
 }
 
@@ -69,21 +66,10 @@ impl Side {
             .iter()
             .map(|port| (*port, Syslog::start(&host, &format!("127.0.0.1:{port}"))))
             .collect();
-        let streams: Arc<Mutex<BTreeMap<u16, String>>> = Arc::default();
-        for port in by_streams.iter().copied() {
-            let listener = host.run(|| TcpListener::bind(("127.0.0.1", port)).unwrap());
-            let streams = Arc::clone(&streams);
-            // It ends with the test program.
-            std::thread::spawn(move || {
-                for mut stream in listener.incoming().flatten() {
-                    let mut piece = [0; 4096];
-                    while let Ok(length @ 1..) = stream.read(&mut piece) {
-                        let text = String::from_utf8_lossy(&piece[..length]).into_owned();
-                        streams.lock().unwrap().entry(port).or_default().push_str(&text);
-                    }
-                }
-            });
-        }
+        let streams = by_streams
+            .iter()
+            .map(|port| (*port, Collector::start(&host, &format!("127.0.0.1:{port}"))))
+            .collect();
         let proxy = host.haproxy(program, &Config::written(&host, "lines.cfg", &config()));
         host.wait_told(SOCKET);
         Self { host, datagrams, streams, _proxy: proxy }
@@ -91,8 +77,10 @@ impl Side {
 
     /// All lines so far, and the port of the server that each came to.
     fn came(&self) -> BTreeMap<String, u16> {
-        let streams = self.streams.lock().unwrap();
-        let by_stream = streams.iter().map(|(port, text)| (*port, text.lines().map(str::to_owned).collect()));
+        let by_stream = self.streams.iter().map(|(port, came)| {
+            let text = came.text();
+            (*port, text.lines().map(str::to_owned).collect())
+        });
         let by_datagram = self.datagrams.iter().map(|(port, syslog)| (*port, syslog.messages()));
         by_stream
             .chain(by_datagram)

@@ -319,7 +319,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     }))
 }
 
-/// Starts the threads: sessions, checks, names, received logs.
+/// Starts the threads: sessions, checks, names, rings, received logs.
 fn start(
     live: &Arc<Live>,
     control: &Control,
@@ -332,6 +332,7 @@ fn start(
     let engine = Engine::start(live.clone(), bound, service, threads)?;
     checks::spawn(live)?;
     resolution::spawn(live)?;
+    live.logger.start_rings()?;
     let watched = live.clone();
     forward::spawn(forwards, &live.logger, move || watched.is_stopping())?;
     Ok(engine)

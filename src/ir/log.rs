@@ -32,9 +32,9 @@ pub struct RingConf {
     pub name: String,
     /// `description`; the name if there is none.
     pub description: Option<String>,
-    /// `format`: of the targets that do not say one; default `raw`.
+    /// `format` of its lines; default `raw`.
     pub framing: LogFraming,
-    /// `maxlen`, bytes, default 16384.
+    /// `maxlen`, bytes; without it no more than what the `log` line says.
     pub max_len: usize,
     /// `size`, bytes, default 16384.
     pub size: usize,
@@ -54,7 +54,7 @@ impl RingConf {
             name: name.to_owned(),
             description: None,
             framing: LogFraming::Raw,
-            max_len: 16_384,
+            max_len: usize::MAX,
             size: 16_384,
             timeout_connect: Duration::from_secs(1),
             timeout_server: Some(Duration::from_secs(5)),

@@ -18,6 +18,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
@@ -159,7 +160,15 @@ impl Logger {
     /// Sends a whole line to all `targets` as it is. `false`: some of them lost it.
     #[must_use]
     pub fn pass(&self, targets: &Targets, line: &[u8]) -> bool {
-        targets.targets.iter().filter(|target| !target.sink.send(line, 0)).count() == 0
+        targets.targets.iter().filter(|target| !target.sink.send(line, 0, sink::untold)).count() == 0
+    }
+
+    /// Connects all rings to their servers, which starts threads.
+    ///
+    /// # Errors
+    /// There can be no more of them.
+    pub fn start_rings(&self) -> std::io::Result<()> {
+        self.rings.lock().iter().try_for_each(Ring::start)
     }
 
     /// All rings.
@@ -240,24 +249,29 @@ impl Logger {
         }
         let now = sys::clock::wall();
         let (target, sink) = (&target.conf, &target.sink);
+        let sender = self.sender(tag, data);
         LINE.with_borrow_mut(|line| {
             line.clear();
-            let severity = severity.max(target.min_level);
-            let sender = framing::Sender {
-                hostname: self.identity.hostname.as_deref(),
-                tag: tag.unwrap_or(&self.identity.tag),
-                pid: self.pid.load(Relaxed),
-                data,
-            };
-            framing::header(line, target, severity, &sender, now);
+            framing::header(line, target, severity.max(target.min_level), &sender, now);
             let begins = line.len();
             line.extend_from_slice(message);
             line.truncate(target.max_len.saturating_sub(1));
             line.push(b'\n');
-            if !held::keep(sink, line, &self.dropped) && !sink.send(line, begins) {
+            let tell = |lost| lost_lines(target, &sender, now, lost);
+            if !held::keep(sink, line, &self.dropped) && !sink.send(line, begins, tell) {
                 self.dropped.fetch_add(1, Relaxed);
             }
         });
+    }
+
+    /// What stands in the headers of a line.
+    fn sender<'a>(&'a self, tag: Option<&'a str>, data: &'a [u8]) -> framing::Sender<'a> {
+        framing::Sender {
+            hostname: self.identity.hostname.as_deref(),
+            tag: tag.unwrap_or(&self.identity.tag),
+            pid: self.pid.load(Relaxed),
+            data,
+        }
     }
 
     /// Passes a line from elsewhere on to all `targets` that want its severity.
@@ -278,7 +292,8 @@ impl Logger {
             line.truncate(target.conf.max_len.saturating_sub(1));
             line.push(b'\n');
             let begins = line.len().saturating_sub(received.message_len() + 1);
-            if !target.sink.send(&line, begins) {
+            let tell = |lost| lost_lines(&target.conf, &self.sender(None, b""), now, lost);
+            if !target.sink.send(&line, begins, tell) {
                 self.dropped.fetch_add(1, Relaxed);
             }
         }
@@ -289,4 +304,12 @@ impl Logger {
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Relaxed)
     }
+}
+
+/// The line that tells how many lines a ring had no room for.
+fn lost_lines(target: &LogTarget, sender: &framing::Sender<'_>, now: SystemTime, lost: u64) -> Vec<u8> {
+    let mut line = Vec::new();
+    framing::header(&mut line, target, level::NOTICE, sender, now);
+    line.extend_from_slice(ring::lost_lines(lost).as_bytes());
+    line
 }

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use socket2::SockAddr;
 
 use super::balancers::Balancers;
-use super::ring::Ring;
+use super::ring::{self, Ring};
 use crate::ir::log::LogDest;
 use crate::sys::{self, datagrams};
 
@@ -89,23 +89,29 @@ impl Sink {
                     Err(_) => lines.len() as u64,
                 }
             }
-            _ => lines.iter().filter(|line| !self.send(line, 0)).count() as u64,
+            _ => lines.iter().filter(|line| !self.send(line, 0, untold)).count() as u64,
         }
     }
 
-    /// Sends one line, whose message begins at `message`. `false`: it was lost.
-    pub(super) fn send(&self, line: &[u8], message: usize) -> bool {
+    /// Sends one line, whose message begins at `message`. A ring that has lost lines tells it in the words of `tell`. `false`:
+    /// this one was lost.
+    pub(super) fn send(&self, line: &[u8], message: usize, tell: impl FnOnce(u64) -> Vec<u8>) -> bool {
         match &self.0 {
             Kind::Fd { fd, lock } => {
                 let _whole_line = lock.lock();
                 sys::fd::write_if_ready(*fd, line)
             }
-            Kind::Ring(ring) => ring.push(line),
+            Kind::Ring(ring) => ring.push(line, tell),
             Kind::Backend(name, balancers) => balancers.send(name, line, message),
             Kind::Nowhere => false,
             Kind::Udp { .. } | Kind::Unix { .. } => self.send_all(&[line]) == 0,
         }
     }
+}
+
+/// How a ring tells of lost lines where nothing is known of a header.
+pub(super) fn untold(lost: u64) -> Vec<u8> {
+    ring::lost_lines(lost).into()
 }
 
 /// Sends lines without waiting, each in so many attempts at most: how many were lost.
@@ -154,10 +160,10 @@ mod tests {
         let at = receiver.local_addr().unwrap();
         drop(receiver);
         let sink = Sink::new(&LogDest::Udp(at));
-        sink.send(b"lost\n", 0);
+        sink.send(b"lost\n", 0, untold);
         let receiver = UdpSocket::bind(at).unwrap();
         receiver.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        assert!(sink.send(b"kept\n", 0));
+        assert!(sink.send(b"kept\n", 0, untold));
         let mut buf = [0; 64];
         let n = receiver.recv(&mut buf).unwrap();
         assert_eq!(&buf[..n], b"kept\n");
@@ -168,10 +174,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
         let sink = Sink::new(&LogDest::Unix(path.clone()));
-        assert!(!sink.send(b"nobody there\n", 0));
+        assert!(!sink.send(b"nobody there\n", 0, untold));
         for round in 0..2 {
             let daemon = UnixDatagram::bind(&path).unwrap();
-            assert!(sink.send(b"hello\n", 0), "round {round}");
+            assert!(sink.send(b"hello\n", 0, untold), "round {round}");
             let mut buf = [0; 64];
             let n = daemon.recv(&mut buf).unwrap();
             assert_eq!(&buf[..n], b"hello\n");

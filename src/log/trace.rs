@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::framing::iso_time;
 use super::ring::Ring;
-use super::sink::Sink;
+use super::sink::{Sink, untold};
 use crate::ir::ProxyIdx;
 use crate::ir::log::{LogDest, RingConf};
 use crate::sys::clock;
@@ -437,7 +437,7 @@ impl Source {
         // What clients send does not break lines.
         line.extend(text.bytes().map(|c| if c.is_ascii_control() { b'.' } else { c }));
         line.push(b'\n');
-        if !OPEN[sink].send(&line, message) {
+        if !OPEN[sink].send(&line, message, untold) {
             self.lost.fetch_add(1, Relaxed);
         }
     }

@@ -33,7 +33,7 @@ pub(crate) use origin::{Nginx, PhpFpm};
 pub(crate) use parts::Part;
 pub(crate) use postgres::{PgBouncer, Postgres, psql, sql};
 pub(crate) use process::{Process, Signal};
-pub(crate) use sinks::{Mailbox, Syslog};
+pub(crate) use sinks::{Collector, Mailbox, Syslog};
 pub(crate) use stats::{Stats, before_3_1, show_stat};
 pub(crate) use subject::{Config, Program, beside, keepalived, proxy};
 pub(crate) use users::crowd;

@@ -1,8 +1,11 @@
-//! Where programs send what they have to say: a syslog server and a mail server that keep everything.
+//! Where programs send what they have to say: syslog servers and a mail server that keep everything.
 
-use std::io::{BufRead, BufReader, Result, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::io::{BufRead, BufReader, Read, Result, Write};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::host::Host;
 
@@ -36,6 +39,86 @@ impl Syslog {
     /// Every message so far.
     pub(crate) fn messages(&self) -> Vec<String> {
         self.kept.lock().unwrap().clone()
+    }
+}
+
+/// A server that keeps every byte that connections bring, and can be away for a while.
+pub(crate) struct Collector {
+    address: String,
+    kept: Arc<Mutex<Vec<u8>>>,
+    /// Ends that the server can close.
+    streams: Arc<Mutex<Vec<TcpStream>>>,
+    /// How many connections there were.
+    count: Arc<AtomicUsize>,
+    away: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+}
+
+impl Collector {
+    /// Listens on `address` of `host`.
+    pub(crate) fn start(host: &Host, address: &str) -> Self {
+        let mut collector = Self {
+            address: address.to_owned(),
+            kept: Arc::default(),
+            streams: Arc::default(),
+            count: Arc::default(),
+            away: None,
+        };
+        collector.come_back(host);
+        collector
+    }
+
+    /// Everything so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.kept.lock().unwrap()).into_owned()
+    }
+
+    /// How many connections there were.
+    pub(crate) fn connections(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Listens again.
+    pub(crate) fn come_back(&mut self, host: &Host) {
+        let listener = host.run(|| TcpListener::bind(&self.address)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let away = Arc::new(AtomicBool::new(false));
+        let (kept, streams) = (Arc::clone(&self.kept), Arc::clone(&self.streams));
+        let (count, leaves) = (Arc::clone(&self.count), Arc::clone(&away));
+        let thread = std::thread::spawn(move || {
+            while !leaves.load(Ordering::Relaxed) {
+                let Ok((mut stream, _)) = listener.accept() else {
+                    std::thread::sleep(Duration::from_millis(5));
+                    continue;
+                };
+                stream.set_nonblocking(false).unwrap();
+                streams.lock().unwrap().push(stream.try_clone().unwrap());
+                count.fetch_add(1, Ordering::Relaxed);
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || {
+                    let mut piece = [0; 16384];
+                    while let Ok(read @ 1..) = stream.read(&mut piece) {
+                        kept.lock().unwrap().extend_from_slice(&piece[..read]);
+                    }
+                });
+            }
+        });
+        self.away = Some((away, thread));
+    }
+
+    /// Closes everything.
+    pub(crate) fn go_away(&mut self) {
+        let Some((away, thread)) = self.away.take() else { return };
+        away.store(true, Ordering::Relaxed);
+        let _ = thread.join();
+        for stream in self.streams.lock().unwrap().drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.go_away();
     }
 }
 

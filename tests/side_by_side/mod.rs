@@ -14,6 +14,7 @@ mod normalizers;
 mod origin;
 mod persistence;
 mod retries;
+mod rings;
 mod rules;
 mod samples;
 mod silent;

@@ -286,7 +286,8 @@ fn show_events(call: &mut Call<'_>) -> Reply {
         for ring in rings {
             let conf = ring.conf();
             let description = conf.description.as_ref().unwrap_or(&conf.name);
-            let _ = writeln!(out, "    {:<10} : type=buffer, 0 dropped, {description}", conf.name);
+            let lost = ring.lost();
+            let _ = writeln!(out, "    {:<10} : type=buffer, {lost} dropped, {description}", conf.name);
         }
         return Reply::list(out);
     }

@@ -42,12 +42,6 @@ pub(super) fn line(
     };
     let dest = dest(context, written, line, rings)?;
     let mut target = LogTarget::new(dest, LogFraming::default(), Facility(code(FACILITIES, facility)));
-    // A ring's own framing and length hold for targets that say none.
-    if let LogDest::Ring(name) = &target.dest
-        && let Some(ring) = rings.iter().find(|ring| ring.name == *name)
-    {
-        (target.framing, target.max_len) = (ring.framing, ring.max_len);
-    }
     if let Some(level) = line.text(3) {
         target.max_level = Severity(code(LEVELS, level));
     }
@@ -62,6 +56,19 @@ pub(super) fn line(
             "format" => target.framing = framing(setting.text(0).unwrap_or_default()),
             _ => {}
         }
+    }
+    // The format of a ring that is declared is that of all its lines.
+    if let LogDest::Ring(name) = &target.dest
+        && let Some(ring) = rings.iter().find(|ring| ring.name == *name)
+    {
+        if let Some(format) = line.settings(1).iter().find(|setting| setting.name() == "format")
+            && target.framing != ring.framing
+        {
+            let message = format!("'format' has no effect here : ring '{name}' has a format of its own.");
+            let help = "write it into the section of the ring; without one its lines are raw";
+            context.say(Diagnostic::warning(Reason::NoEffect, format.span, message).help(help));
+        }
+        target.framing = ring.framing;
     }
     Some(LogLine::Target(target))
 }

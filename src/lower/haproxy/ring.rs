@@ -40,10 +40,12 @@ fn ring(context: &mut Context<'_>, section: &Section, name: &str) -> RingConf {
             _ => context.untaken(line),
         }
     }
-    if ring.max_len > ring.size {
-        let message = format!("ring '{name}' : 'maxlen' is reduced to 'size', {} bytes.", ring.size);
-        context.say(Diagnostic::warning(Reason::OutOfRange, section.span, message));
-        ring.max_len = ring.size;
+    if let Some(line) = section.statements.iter().find(|line| line.name() == "maxlen")
+        && ring.max_len > ring.size
+    {
+        let message =
+            format!("ring '{name}' : lines of 'maxlen' do not fit into 'size', {} bytes.", ring.size);
+        context.say(Diagnostic::warning(Reason::OutOfRange, line.span, message));
     }
     ring
 }
