@@ -1,16 +1,16 @@
 #!/bin/bash
 # Tandem beside HAProxy, and nginx where it can do the same: CPU per request, p99, what a second thread adds, idle
-# connections, maps. Every figure is made in turns with its peers, and is the median of PAIRS of them; only the
+# connections, slow clients, maps. Every figure is made in turns with its peers, and is the median of PAIRS of them; only the
 # ratios say something on a machine that does other work too.
 # usage: [SECS=3] [PAIRS=3] [TANDEM=program] [REF_HAPROXY=haproxy] benches/compare.sh [PART...]
-# Parts: the scenarios below, p99, threads, idle, map. Needs haproxy, nginx, wrk, python3.
+# Parts: the scenarios below, p99, threads, idle, slow, map. Needs haproxy, nginx, wrk, python3.
 set -eu
 secs=${SECS:-3} pairs=${PAIRS:-3}
 scenarios=(small logged kb16 mb1 close tcp tcpbulk chain)
-parts=("$@"); [ $# -gt 0 ] || parts=("${scenarios[@]}" p99 threads idle map)
+parts=("$@"); [ $# -gt 0 ] || parts=("${scenarios[@]}" p99 threads idle slow map)
 . "$(dirname "$0")/preamble.sh" nginx wrk python3
 # Ports from base: 0-2: servers, 9: log; 10, 30, 50, 70: tandem, haproxy, nginx, tandem or haproxy with two threads
-mkdir "$dir/f"; head -c 16384 /dev/urandom > "$dir/f/16k"; head -c 1048576 /dev/urandom > "$dir/f/1m"; chmod -R a+rX "$dir"
+mkdir "$dir/f"; head -c 16384 /dev/urandom > "$dir/f/16k"; head -c 1048576 /dev/urandom > "$dir/f/1m"; truncate -s 100M "$dir/f/100m"; chmod -R a+rX "$dir"
 
 hosts() { for i in $(seq 500); do printf "$1" "$i" "$i"; done; }
 config() { # first port, threads
@@ -54,6 +54,14 @@ frontend chain
   bind 127.0.0.1:$(($1 + 4))
 $(hosts '  acl h%d hdr(host) -i host%d.example.com\n')
 $(for i in $(seq 500); do echo "  use_backend be2 if h$i"; done)
+  default_backend be
+frontend buffered
+  bind 127.0.0.1:$(($1 + 5))
+  option http-buffer-request
+  default_backend be
+frontend awaited
+  bind 127.0.0.1:$(($1 + 6))
+  http-request wait-for-body time 60s
   default_backend be
 backend be
   balance roundrobin
@@ -152,11 +160,16 @@ threads() { # name, program
 case " ${parts[*]} " in *" threads "*)
     printf 'two threads do the work of one times: Tandem %.2f, HAProxy %.2f\n' "$(threads ours "$ours" $((base + 10)))" "$(threads ref "$ref" $((base + 30)))" ;;
 esac
-idle() { # program
-    config $((base + 70)) 1 > "$dir/idle.cfg"
-    start "$1" "$dir/idle.cfg" idle $((base + 70)); python3 "$(dirname "$0")/idle.py" "$(cat "$dir/idle.pid")" $((base + 70)); stop idle
+held() { # program, script, its arguments
+    config $((base + 70)) 1 > "$dir/held.cfg"
+    start "$1" "$dir/held.cfg" held $((base + 70)); python3 "$(dirname "$0")/$2" "$(cat "$dir/held.pid")" $((base + 70)) "${@:3}"; stop held
 }
-case " ${parts[*]} " in *" idle "*) echo "idle connection: Tandem $(idle "$ours") bytes, HAProxy $(idle "$ref")" ;; esac
+case " ${parts[*]} " in *" idle "*) echo "idle connection: Tandem $(held "$ours" idle.py) bytes, HAProxy $(held "$ref" idle.py)" ;; esac
+case " ${parts[*]} " in *" slow "*)
+    for kind in head buffered awaited unread; do
+        echo "slow client ($kind): Tandem $(held "$ours" slow.py $kind) bytes, HAProxy $(held "$ref" slow.py $kind)"
+    done ;;
+esac
 
 map_bytes() { # program, kind
     local file whole few

@@ -57,6 +57,18 @@ pub(super) struct Extra {
     pub(super) vanished: bool,
     /// The server of the last exchange (`option prefer-last-server`).
     pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
+    /// What it said of the head of a request before it fell silent.
+    halfway: Option<Halfway>,
+}
+
+/// The beginning of a request, while its client is silent.
+#[derive(Debug)]
+pub(super) struct Halfway {
+    received: Box<[u8]>,
+    /// When the first byte came.
+    pub(super) first_byte: Option<Instant>,
+    /// When its time is up.
+    pub(super) until: Option<Instant>,
 }
 
 /// A server connection of one client's.
@@ -120,6 +132,25 @@ impl Conn {
         fill(&mut self.io, &mut self.input, cx)
     }
 
+    /// The client fell silent within a head: what it said of that takes no more memory than it needs until it goes on.
+    pub(super) fn set_aside(&mut self, first_byte: Option<Instant>) {
+        let received = pack(&mut self.input);
+        let until = self.deadline.at();
+        self.extra().halfway = Some(Halfway { received, first_byte, until });
+    }
+
+    /// Did the client fall silent within a head?
+    pub(super) fn is_halfway(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.halfway.is_some())
+    }
+
+    /// Goes on with what was [set aside](Self::set_aside).
+    pub(super) fn take_up(&mut self) -> Option<Halfway> {
+        let halfway = self.extra.as_mut()?.halfway.take()?;
+        unpack(&mut self.input, &halfway.received);
+        Some(halfway)
+    }
+
     /// Drop the input buffer if it is empty.
     pub(super) fn rest(&mut self) {
         if self.input.as_ref().is_some_and(Buf::is_empty)
@@ -127,6 +158,24 @@ impl Conn {
         {
             with(|w| w.bufs.give(buf));
         }
+    }
+}
+
+/// Takes the bytes out of a buffer, which goes back to the pool: nothing will be added to them for a while.
+pub(super) fn pack(input: &mut Option<Buf>) -> Box<[u8]> {
+    let Some(buf) = input.take() else { return Box::default() };
+    let received = buf.filled().into();
+    with(|w| {
+        w.bufs.give(buf);
+        w.lot.gave_back();
+    });
+    received
+}
+
+/// The opposite of [`pack`].
+pub(super) fn unpack(input: &mut Option<Buf>, received: &[u8]) {
+    if !received.is_empty() {
+        input.get_or_insert_with(|| with(|w| w.bufs.take())).push(received);
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A task with its timer and its place in the runtime's poller takes some two kilobytes, and most connections of a
 //! busy proxy are silent for minutes. One that said nothing for a moment gives all of it back: what is left is an
-//! entry in a table of its thread and its descriptor in a poller of that table. The first byte, the end, or the
-//! timeout coming near make a session of it again.
+//! entry in a table of its thread and its descriptor in a poller of that table, and what it said if it stopped within the
+//! head of a request. The next byte, the end, or the timeout coming near make a session of it again.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -20,13 +20,13 @@ use crate::sys::poller::Poller;
 use crate::sys::{self, clock};
 
 /// A connection whose timeout is nearer than this keeps its task: that has an exact timer.
-pub(super) const WORTH_IT: Duration = Duration::from_secs(1);
+const WORTH_IT: Duration = Duration::from_secs(1);
 
 /// Entries come back this long before their timeout at the latest; at least the time between two sweeps.
 const EARLY: Duration = Duration::from_millis(600);
 
 /// So many tasks must have been given back before the allocator is asked to return their memory.
-const TRIM_AFTER: u32 = 256;
+const TRIM_AFTER: u32 = 128;
 
 /// What is left of a connection.
 struct Parked {
@@ -50,7 +50,7 @@ pub(super) struct Lot {
     /// it is read in every sweep.
     until: RefCell<Vec<u64>>,
     poller: Option<Poller>,
-    /// Parked since the last trim, and in this interval between two sweeps.
+    /// Sessions that gave up memory since the last trim, and in this interval between two sweeps.
     untrimmed: Cell<u32>,
     lately: Cell<u32>,
 }
@@ -114,9 +114,14 @@ impl Lot {
             all.resize(key + 1, u64::MAX);
         }
         all[key] = until.and_then(|at| at.checked_sub(EARLY)).map_or(u64::MAX, clock::since_start);
+        self.gave_back();
+        Ok(())
+    }
+
+    /// A session gave up memory for a while.
+    pub(super) fn gave_back(&self) {
         self.untrimmed.set(self.untrimmed.get() + 1);
         self.lately.set(self.lately.get() + 1);
-        Ok(())
     }
 
     /// Take an entry out and make a session of it.
@@ -192,6 +197,12 @@ impl Lot {
         }
         !keys.is_empty()
     }
+}
+
+/// Is it worth to park this connection? In a process that stops nobody would take it out again.
+pub(super) fn takes(conn: &Conn) -> bool {
+    let near = |at: Instant| at.saturating_duration_since(clock::now()) < WORTH_IT;
+    !conn.deadline.at().is_some_and(near) && !with(|w| w.live().is_stopping())
 }
 
 /// Park a connection of this thread; it is closed if that fails.

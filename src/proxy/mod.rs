@@ -17,6 +17,7 @@ mod http;
 mod lines;
 mod listener;
 mod lot;
+mod lull;
 mod numbers;
 mod outbound;
 mod pool;

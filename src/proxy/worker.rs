@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
-pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large, fill_little};
+pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large, fill_little, pack, unpack};
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
 use super::guard::Guard;
@@ -408,15 +408,21 @@ pub(super) fn start(conn: Conn, guard: Guard) {
         conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
     // Two kinds of task, because a tunnel may last for days and has no use for the room of an HTTP request.
     if is_tcp {
-        tokio::spawn(in_steps(place, tcp_session(conn, guard)));
+        tokio::spawn(in_steps(place, conn, guard, tcp_session));
     } else {
-        tokio::spawn(in_steps(place, http_session(conn, guard)));
+        tokio::spawn(in_steps(place, conn, guard, http_session));
     }
 }
 
-/// Every step of a session sees one time.
-async fn in_steps(place: board::Place, session: impl Future<Output = ()>) {
-    let mut session = pin!(session);
+/// Every step of a session sees one time. The session is made here: a future that is given to another one has its room
+/// there twice, and most of what a slow client costs is that.
+async fn in_steps<F: Future<Output = ()>>(
+    place: board::Place,
+    conn: Conn,
+    guard: Guard,
+    session: impl FnOnce(Conn, Guard) -> F,
+) {
+    let mut session = pin!(session(conn, guard));
     std::future::poll_fn(|cx| {
         let step =
             |cx: &mut Context<'_>| clock::stopped(|| measured(Work::Sessions, || session.as_mut().poll(cx)));

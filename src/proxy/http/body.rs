@@ -8,11 +8,11 @@ use super::answer;
 use crate::buf::Buf;
 use crate::http::request::Facts;
 use crate::http::{Body, ChunkDecoder};
-use crate::proxy::deadline::earlier;
+use crate::proxy::deadline::{Deadline, earlier};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::stream::Stream;
 use crate::proxy::txn::{BufferedBody, Txn};
-use crate::proxy::worker::{Conn, fill, with};
+use crate::proxy::worker::{Conn, fill, pack, unpack, with};
 use crate::sys::clock;
 
 /// How waiting for a body ended.
@@ -75,6 +75,17 @@ impl Survey {
                     Look::Part(self.data.len() as u64)
                 }
             }
+        }
+    }
+
+    /// Whoever waits for so many bytes of it (0: all of it): need he wait no longer?
+    fn judge(&mut self, received: &[u8], at_least: u64) -> Option<Waited> {
+        match self.look(received) {
+            Look::Whole => Some(Waited::Enough),
+            Look::Malformed => Some(Waited::Malformed),
+            Look::Part(n) => (at_least > 0 && n >= at_least).then_some(Waited::Enough),
+            // Chunks end behind their trailers; who leaves before has left in the body.
+            Look::AllData => (at_least > 0 && self.data.len() as u64 >= at_least).then_some(Waited::Enough),
         }
     }
 
@@ -165,7 +176,7 @@ pub(super) async fn gather(
     body: Body,
     io: &mut Stream,
     input: &mut Option<Buf>,
-    deadline: &mut crate::proxy::deadline::Deadline,
+    deadline: &mut Deadline,
     at_least: u64,
     patience: Patience,
 ) -> Waited {
@@ -176,37 +187,56 @@ async fn gather_into(
     survey: &mut Survey,
     io: &mut Stream,
     input: &mut Option<Buf>,
-    deadline: &mut crate::proxy::deadline::Deadline,
+    deadline: &mut Deadline,
     at_least: u64,
     patience: Patience,
 ) -> Waited {
     let whole = patience.whole.filter(|time| !time.is_zero()).map(|d| clock::now() + d);
     deadline.set(earlier(whole, patience.idle.map(|d| clock::now() + d)));
-    poll_fn(|cx| {
-        loop {
-            match survey.look(input.as_ref().map_or(&[], Buf::filled)) {
-                Look::Whole => return Poll::Ready(Waited::Enough),
-                Look::Malformed => return Poll::Ready(Waited::Malformed),
-                Look::Part(n) if at_least > 0 && n >= at_least => return Poll::Ready(Waited::Enough),
-                // Chunks end behind their trailers; who leaves before has left in the body.
-                Look::AllData if at_least > 0 && survey.data.len() as u64 >= at_least => {
-                    return Poll::Ready(Waited::Enough);
+    loop {
+        let waited = poll_fn(|cx| {
+            loop {
+                if let Some(waited) = survey.judge(input.as_ref().map_or(&[], Buf::filled), at_least) {
+                    return Poll::Ready(Some(waited));
                 }
-                Look::Part(_) | Look::AllData => {}
+                if input.as_ref().is_some_and(Buf::is_full) {
+                    return Poll::Ready(Some(Waited::Enough));
+                }
+                match fill(io, input, cx) {
+                    Poll::Ready(Ok(1..)) => {}
+                    Poll::Ready(Ok(_)) if survey.body == Body::UntilClose => {
+                        return Poll::Ready(Some(Waited::Enough));
+                    }
+                    Poll::Ready(_) => return Poll::Ready(Some(Waited::Left)),
+                    Poll::Pending => return Poll::Ready(None),
+                }
+                deadline.set(earlier(whole, patience.idle.map(|d| clock::now() + d)));
             }
-            if input.as_ref().is_some_and(Buf::is_full) {
-                return Poll::Ready(Waited::Enough);
-            }
-            match fill(io, input, cx) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(_)) if survey.body == Body::UntilClose => return Poll::Ready(Waited::Enough),
-                Poll::Ready(_) => return Poll::Ready(Waited::Left),
-                Poll::Pending => return deadline.poll(cx).map(|()| Waited::TimedOut),
-            }
-            deadline.set(earlier(whole, patience.idle.map(|d| clock::now() + d)));
+        })
+        .await;
+        match waited {
+            Some(waited) => return waited,
+            None => survey.data.shrink_to_fit(),
         }
+        if !next_byte(io, input, deadline).await {
+            return Waited::TimedOut;
+        }
+    }
+}
+
+/// Wait for the next byte, what has come taking no more memory than it needs: as many peers as like to may be slow at this.
+/// False: there was none in time.
+async fn next_byte(io: &mut Stream, input: &mut Option<Buf>, deadline: &mut Deadline) -> bool {
+    // More than half a buffer is not worth to be copied whenever a little of the rest comes.
+    let is_worth_it = input.as_ref().is_some_and(|buf| buf.len() * 2 <= buf.capacity());
+    let received = if is_worth_it { pack(input) } else { Box::default() };
+    let speaks = poll_fn(|cx| match io.poll_readable(cx) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => deadline.poll(cx).map(|()| false),
     })
-    .await
+    .await;
+    unpack(input, &received);
+    speaks
 }
 
 /// Wait for the body of a request.
@@ -276,7 +306,7 @@ pub(super) async fn discard(
     body: Body,
     io: &mut Stream,
     input: &mut Option<Buf>,
-    deadline: &mut crate::proxy::deadline::Deadline,
+    deadline: &mut Deadline,
     limit: Option<Duration>,
 ) -> bool {
     let mut decoder = ChunkDecoder::new();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::body::{self, Waited};
+use super::request::Reading;
 use super::{Next, answer, forward, forwarded, instead, persist, request, room};
 use crate::expr::Verdict;
 use crate::expr::{Answer, AnswerBody, Session as _};
@@ -63,11 +64,15 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     let mut txn = Txn::new(conn, base);
     txn.is_http = true;
     txn.first_byte = Some(clock::now());
-    if let Err(failure) = request::read_head(conn, &mut txn).await {
-        refuse(conn, &mut txn, failure).await;
-        finish(&mut txn, true);
-        super::linger(conn, false).await;
-        return Next::Close;
+    match request::read_head(conn, &mut txn).await {
+        Ok(Reading::Done) => {}
+        Ok(Reading::Halfway) => return Next::Halfway,
+        Err(failure) => {
+            refuse(conn, &mut txn, failure).await;
+            finish(&mut txn, true);
+            super::linger(conn, false).await;
+            return Next::Close;
+        }
     }
     txn.times.request = Some(clock::now());
     txn.as_proxy =

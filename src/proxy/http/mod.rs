@@ -20,11 +20,12 @@ pub(super) use persist::Dates as CookieDates;
 
 use std::future::poll_fn;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::lot;
+use super::lull::Lull;
 use super::stream::Unread;
-use super::worker::{Conn, Worker, with};
-use super::{board, lot};
+use super::worker::{Conn, with};
 use crate::sys::clock;
 
 /// What becomes of the client's connection after an exchange.
@@ -34,6 +35,8 @@ pub(super) enum Next {
     KeepAlive,
     /// Close.
     Close,
+    /// There was no exchange yet: the client stopped within the head of its request, and has been silent for long.
+    Halfway,
 }
 
 /// How the wait for a request ended.
@@ -53,7 +56,7 @@ enum Wake {
 pub(super) enum Ended {
     /// It is over.
     Closed,
-    /// It waits for a request, and has been for long.
+    /// It waits for a request or for the rest of its head, and has been for long.
     Idle,
 }
 
@@ -69,10 +72,11 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
                 return Ended::Closed;
             }
         }
-        if exchange::run(conn).await == Next::Close {
-            break;
+        match exchange::run(conn).await {
+            Next::KeepAlive => conn.requests = conn.requests.saturating_add(1),
+            Next::Close => break,
+            Next::Halfway => return Ended::Idle,
         }
-        conn.requests = conn.requests.saturating_add(1);
     }
     if conn.proxy.ir.nolinger {
         conn.io.reset_on_close();
@@ -84,7 +88,7 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
 async fn idle(conn: &mut Conn) -> Wake {
     // What is left of the last exchange may be nothing: an empty buffer is no beginning of a request.
     conn.rest();
-    if conn.input.is_some() {
+    if conn.input.is_some() || conn.is_halfway() {
         return Wake::Bytes;
     }
     let t = &conn.proxy.ir.timeouts;
@@ -92,8 +96,8 @@ async fn idle(conn: &mut Conn) -> Wake {
     let limit = if first { t.http_request } else { t.http_keep_alive.or(t.http_request) }.or(t.client);
     let since = if first { conn.accepted } else { conn.last_end };
     conn.deadline.set(limit.map(|d| since + d));
-    let mut idle_since = None;
-    let wake = poll_fn(|cx| match conn.poll_fill(cx) {
+    let mut lull = Lull::default();
+    poll_fn(|cx| match conn.poll_fill(cx) {
         Poll::Ready(Ok(0) | Err(_)) if !first => Poll::Ready(Wake::Silent),
         Poll::Ready(Ok(0)) => Poll::Ready(Wake::Never(exchange::Absent::Closed)),
         Poll::Ready(Err(_)) => Poll::Ready(Wake::Never(exchange::Absent::Broken)),
@@ -110,26 +114,13 @@ async fn idle(conn: &mut Conn) -> Wake {
                     Wake::Silent
                 });
             }
-            match idle_since {
-                None => {
-                    idle_since = Some(with(Worker::round));
-                    board::set_idle(idle_since);
-                }
-                Some(since) => {
-                    let near = |at: Instant| at.saturating_duration_since(clock::now()) < lot::WORTH_IT;
-                    if with(|w| w.is_idle_long(since)) && !conn.deadline.at().is_some_and(near) {
-                        return Poll::Ready(Wake::Idle);
-                    }
-                }
+            if lull.is_long() && lot::takes(conn) {
+                return Poll::Ready(Wake::Idle);
             }
             Poll::Pending
         }
     })
-    .await;
-    if idle_since.is_some() {
-        board::set_idle(None);
-    }
-    wake
+    .await
 }
 
 /// How long a client that was answered before it had sent everything may go on sending.

@@ -6,17 +6,33 @@ use std::task::Poll;
 use crate::http::{Parser, Progress};
 use crate::live::board::{Broken, Side};
 use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::lot;
+use crate::proxy::lull::Lull;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::Conn;
 use crate::sys::clock;
 
+/// How far the head of a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// All of it is here.
+    Done,
+    /// Not to its end, and the client has been silent for long.
+    Halfway,
+}
+
 /// Read and parse the head of a request into `txn.req`. What follows it stays in the connection's input.
-pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Failure> {
+pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<Reading, Failure> {
     let t = &conn.proxy.ir.timeouts;
     let since = if conn.requests == 0 { conn.accepted } else { txn.first_byte.unwrap_or(txn.started) };
     conn.deadline.set(t.http_request.or(t.client).map(|d| since + d));
     // `timeout client` alone is for every piece anew.
     let idle = t.client.filter(|_| t.http_request.is_none());
+    if let Some(halfway) = conn.take_up() {
+        txn.first_byte = halfway.first_byte;
+        conn.deadline.set(halfway.until);
+    }
+    let mut lull = Lull::default();
     let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
     let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
     poll_fn(|cx| {
@@ -28,7 +44,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
                         txn.bytes_in = n as u64;
                         txn.head_len = n as u64;
                         conn.rest();
-                        return Poll::Ready(Ok(()));
+                        return Poll::Ready(Ok(Reading::Done));
                     }
                     Ok(Progress::Incomplete) if buf.len() < limit => {}
                     _ => {
@@ -40,16 +56,21 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<(), Fail
             }
             match conn.poll_fill(cx) {
                 Poll::Ready(Ok(1..)) => {
+                    lull.ends();
                     if let Some(idle) = idle {
                         conn.deadline.set(Some(clock::now() + idle));
                     }
                 }
                 Poll::Ready(_) => return Poll::Ready(Err(Failure::new(Who::Client, Phase::Request))),
                 Poll::Pending => {
-                    return conn
-                        .deadline
-                        .poll(cx)
-                        .map(|()| Err(Failure::new(Who::ClientTimeout, Phase::Request)));
+                    if conn.deadline.poll(cx).is_ready() {
+                        return Poll::Ready(Err(Failure::new(Who::ClientTimeout, Phase::Request)));
+                    }
+                    if lull.is_long() && lot::takes(conn) {
+                        conn.set_aside(txn.first_byte);
+                        return Poll::Ready(Ok(Reading::Halfway));
+                    }
+                    return Poll::Pending;
                 }
             }
         }
