@@ -101,21 +101,6 @@ impl ChunkDecoder {
         self.state == State::Done
     }
 
-    /// Was the last chunk seen, whatever is left of trailers and the empty line?
-    #[must_use]
-    pub fn is_past_data(&self) -> bool {
-        matches!(
-            self.state,
-            State::TrailerStart
-                | State::TrailerName
-                | State::TrailerValue
-                | State::TrailerLf
-                | State::TrailerEnd
-                | State::EndLf
-                | State::Done
-        )
-    }
-
     /// Append the data of `input` to `data`, without framing. Returns bytes consumed; stops at the end of the body.
     ///
     /// # Errors

@@ -254,6 +254,8 @@ counters! {
         ereq: Counter,
         /// Requests denied.
         dreq: Counter,
+        /// Responses denied.
+        dresp: Counter,
         /// Connections denied.
         dcon: Counter,
         /// Sessions denied.

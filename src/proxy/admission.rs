@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use super::txn::{Expects, Txn};
 use super::worker::Conn;
-use super::{lines, rules};
+use super::{lines, refused, rules};
 use crate::buf::Buf;
 use crate::expr::Verdict;
 use crate::expr::ctx::{ConnectError, Prologue};
@@ -105,9 +105,13 @@ pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
     let ir = conn.proxy.ir.clone();
     let listener = &conn.listener.ir;
     let mut expects = Expects { netscaler: listener.netscaler.is_some(), proxy: listener.accept_proxy };
-    if !ir.tcp_request_connection.is_empty() && !judged(conn, rules::connection, &mut expects) {
-        conn.frontend().counters.dcon.inc();
-        conn.listener.counters.dcon.inc();
+    if !ir.tcp_request_connection.is_empty()
+        && let Err(silent) = judged(conn, rules::connection, &mut expects)
+    {
+        if !silent {
+            conn.frontend().counters.dcon.inc();
+            conn.listener.counters.dcon.inc();
+        }
         conn.io.reset_on_close();
         return false;
     }
@@ -116,9 +120,13 @@ pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
         refuse(conn, why);
         return false;
     }
-    if !ir.tcp_request_session.is_empty() && !judged(conn, rules::session, &mut expects) {
-        conn.frontend().counters.dses.inc();
-        conn.listener.counters.dses.inc();
+    if !ir.tcp_request_session.is_empty()
+        && let Err(silent) = judged(conn, rules::session, &mut expects)
+    {
+        if !silent {
+            conn.frontend().counters.dses.inc();
+            conn.listener.counters.dses.inc();
+        }
         if greets {
             // As by HAProxy: a line where there was a handshake, which succeeded.
             refuse(conn, ConnectError::None);
@@ -139,8 +147,9 @@ fn refuse(conn: &mut Conn, why: ConnectError) {
     }
 }
 
-/// What one of these lists says of the connection.
-fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects: &mut Expects) -> bool {
+/// What one of these lists says of the connection. `Err`: it is to go; `true`, in silence, which counts as a request that
+/// was refused.
+fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects: &mut Expects) -> Result<(), bool> {
     let mut txn = Txn::new(conn, conn.accepted);
     let outcome = list(&mut txn);
     if (txn.src, txn.dst) != (conn.src, conn.dst) {
@@ -152,8 +161,13 @@ fn judged(conn: &mut Conn, list: fn(&mut Txn) -> Verdict, expects: &mut Expects)
     expects.proxy |= txn.expects.proxy;
     txn.apply_tags(conn);
     txn.give_back(conn);
-    if let Verdict::SilentDrop(hops) = outcome {
-        conn.vanish(hops);
+    match outcome {
+        Verdict::Continue => Ok(()),
+        Verdict::SilentDrop(hops) => {
+            refused::request(conn, &txn);
+            conn.vanish(hops);
+            Err(true)
+        }
+        _ => Err(false),
     }
-    matches!(outcome, Verdict::Continue)
 }

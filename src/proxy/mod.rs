@@ -22,6 +22,7 @@ mod numbers;
 mod outbound;
 mod pool;
 mod pump;
+mod refused;
 mod route;
 mod rules;
 pub mod service;

@@ -276,6 +276,15 @@ impl Stream {
         }
     }
 
+    /// Ends both directions. What has come can still be read.
+    pub(super) fn cut(&self) {
+        // One that is closed already has none.
+        let _ = match self {
+            Stream::Unix(s) => SockRef::from(s).shutdown(Shutdown::Both),
+            tcp => tcp.tcp().map_or(Ok(()), |s| s.shutdown(Shutdown::Both)),
+        };
+    }
+
     /// Send the end of our side.
     pub(super) fn shutdown(&mut self) {
         let mut cx = Context::from_waker(std::task::Waker::noop());

@@ -12,7 +12,7 @@ use super::stream::Unread;
 use super::tunnel::{self, TunnelLimits};
 use super::txn::Txn;
 use super::worker::Conn;
-use super::{hold, lines};
+use super::{hold, lines, refused};
 use crate::expr::Verdict;
 use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
@@ -155,10 +155,14 @@ pub(super) async fn inspect(
                 continue;
             }
             Verdict::SilentDrop(hops) => {
+                refused::request(conn, txn);
                 conn.vanish(hops);
-                return Err(denied(txn));
+                return Err(Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() });
             }
-            _ => return Err(denied(txn)),
+            _ => {
+                refused::rejected(conn, txn);
+                return Err(Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() });
+            }
         }
         conn.deadline.set(until);
         let more = poll_fn(|cx| {
@@ -188,13 +192,6 @@ pub(super) async fn inspect(
             }
         }
     }
-}
-
-fn denied(txn: &Txn) -> Failure {
-    if let Some(f) = &txn.fe.frontend {
-        f.counters.dreq.inc();
-    }
-    Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() }
 }
 
 /// Counters and the log line.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::board;
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
+use super::refused;
 use super::rules;
 use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
@@ -267,8 +268,6 @@ pub(super) async fn run(
                         silent = Some(hops);
                         Phase::Request
                     } else {
-                        count_denied(txn);
-                        on.counters.dresp.inc();
                         Phase::Data
                     };
                     return Poll::Ready(Failure { who: Who::Proxy, phase, ..Failure::default() });
@@ -369,22 +368,16 @@ pub(super) async fn run(
         with(|w| w.bufs.give(buf));
     }
     if let Some(hops) = silent {
+        refused::request(conn, txn);
         conn.vanish(hops);
+    } else if failure.who == Who::Proxy {
+        refused::response(conn, txn);
     }
     // Closing before the server does would keep the port from use for a minute.
     if txn.be.ir.nolinger || failure.who.ends_early() {
         server.reset_on_close();
     }
     failure
-}
-
-fn count_denied(txn: &Txn) {
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.dresp.inc();
-    }
-    if let Some(be) = &txn.be.backend {
-        be.counters.dresp.inc();
-    }
 }
 
 fn broken(side: Side) -> Failure {

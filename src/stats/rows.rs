@@ -231,7 +231,7 @@ pub(super) fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bo
     row.u64(Col::ConnTot, c.stot.get());
     bytes(&mut row, c.bin.get(), c.bout.get());
     row.u64(Col::Dreq, c.dreq.get());
-    row.u64(Col::Dresp, 0);
+    row.u64(Col::Dresp, c.dresp.get());
     row.u64(Col::Ereq, c.ereq.get());
     row.u64(Col::Dcon, c.dcon.get());
     row.u64(Col::Dses, c.dses.get());

@@ -1,4 +1,4 @@
-//! What backends and servers count of responses that break off, stall or are denied.
+//! What is counted of responses that break off, stall or are denied, and of what rules refuse.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -45,9 +45,80 @@ listen raw
     server s 127.0.0.1:9001
 ";
 
-const COUNTED: [&str; 13] = [
-    "stot", "ereq", "dresp", "econ", "eresp", "cli_abrt", "srv_abrt", "req_tot", "hrsp_2xx", "hrsp_4xx",
-    "hrsp_5xx", "lbtot", "connect",
+/// Every way to refuse, in a proxy that is both, in a frontend and in a backend. What a request is to be refused by is
+/// in its header.
+const REFUSING: &str = "\
+global
+    stats socket /run/counted.sock level admin
+defaults
+    mode http
+    http-reuse never
+    option socket-stats
+    timeout connect 5s
+    timeout client 20s
+    timeout server 20s
+    timeout tarpit 10ms
+frontend door
+    bind 127.0.0.1:8401 name way
+    http-response deny if { status 200 } { var(txn.x) -m str door }
+    default_backend house
+backend house
+    RULES
+    server s 127.0.0.1:9000
+listen both
+    bind 127.0.0.1:8402 name way
+    RULES
+    server s 127.0.0.1:9000
+listen connection
+    bind 127.0.0.1:8403 name way
+    tcp-request connection silent-drop
+    server s 127.0.0.1:9000
+listen session
+    bind 127.0.0.1:8404 name way
+    tcp-request session silent-drop
+    server s 127.0.0.1:9000
+listen raw
+    mode tcp
+    bind 127.0.0.1:8405 name way
+    tcp-request inspect-delay 10s
+    tcp-request content reject if { req.payload(0,1) -m str r }
+    tcp-request content silent-drop if { req.payload(0,1) -m str d }
+    tcp-response inspect-delay 10s
+    tcp-response content reject if { res.payload(0,1) -m str H }
+    server s 127.0.0.1:9000
+";
+
+const RULES: &str = "\
+    tcp-request content reject if { hdr(x) content }
+    tcp-request content silent-drop if { hdr(x) content-drop }
+    tcp-response inspect-delay 10s
+    tcp-response content reject if { var(txn.x) -m str content-answer } { res.hdrs -m found }
+    http-request set-var(txn.x) hdr(x)
+    http-request deny if { hdr(x) deny }
+    http-request reject if { hdr(x) reject }
+    http-request silent-drop if { hdr(x) drop }
+    http-request tarpit if { hdr(x) tarpit }
+    http-response deny if { var(txn.x) -m str answer }
+    http-response silent-drop if { var(txn.x) -m str answer-drop }
+";
+
+/// What is refused, and what counts it.
+const REFUSED: [(&str, &str); 10] = [
+    ("deny", "dreq"),
+    ("reject", "dreq"),
+    ("drop", "dreq"),
+    ("tarpit", "dreq"),
+    ("content", "dreq"),
+    ("content-drop", "dreq"),
+    ("answer", "dresp"),
+    ("answer-drop", "dreq"),
+    ("content-answer", "dresp"),
+    ("door", "dresp"),
+];
+
+const COUNTED: [&str; 16] = [
+    "dreq", "dcon", "dses", "stot", "ereq", "dresp", "econ", "eresp", "cli_abrt", "srv_abrt", "req_tot",
+    "hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "lbtot", "connect",
 ];
 
 /// What the origin does, by its own words.
@@ -60,17 +131,37 @@ struct Side {
 
 impl Side {
     fn start(lab: &Lab, name: &str, program: &Program) -> Self {
+        Self::start_with(CONFIG, lab, name, program)
+    }
+
+    fn start_with(config: &str, lab: &Lab, name: &str, program: &Program) -> Self {
         let host = lab.host(name);
         origin::start(&host);
         start_resetting(&host);
-        let proxy = host.haproxy(program, &Config::written(&host, "counted.cfg", CONFIG));
+        let proxy = host.haproxy(program, &Config::written(&host, "counted.cfg", config));
         eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:8401"));
         host.wait_told(SOCKET);
         Self { host, _proxy: proxy }
     }
 
     fn number(&self, backend: &str, column: &str) -> u64 {
-        Stats::parse(&self.host.tell(SOCKET, "show stat")).number(backend, "BACKEND", column)
+        self.row_number(backend, "BACKEND", column)
+    }
+
+    fn row_number(&self, proxy: &str, row: &str, column: &str) -> u64 {
+        Stats::parse(&self.host.tell(SOCKET, "show stat")).number(proxy, row, column)
+    }
+
+    /// Sends this, and stays until `proxy` has counted it. What is dropped in silence has no other end.
+    fn stay(&self, port: u16, sends: &str, (proxy, column): (&str, &str)) {
+        self.host.run(|| {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            // The proxy may have dropped it already.
+            let _ = stream.write_all(sends.as_bytes());
+            eventually("it to be counted", Duration::from_secs(20), || {
+                self.row_number(proxy, "FRONTEND", column) == 1
+            });
+        });
     }
 
     fn ask(&self, wish: &str) {
@@ -263,4 +354,35 @@ fn who_waited_is_not_counted_as_chosen() {
     for side in &sides {
         assert_eq!((side.number("narrow", "lbtot"), side.number("narrow", "connect")), (1, 2));
     }
+}
+
+#[test]
+fn what_is_refused_is_counted_as_by_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let config = REFUSING.replace("    RULES\n", RULES);
+    let start = |name: &str, program: &Program| Side::start_with(&config, &lab, name, program);
+    let sides = [start("theirs", &Program::reference("haproxy")), start("ours", &proxy())];
+    let case = |port: u16, sends: &str, counted: (&str, &str), newer: &[&str]| {
+        for side in &sides {
+            side.host.tell(SOCKET, "clear counters all");
+        }
+        on_both(&sides, |side| side.stay(port, sends, counted));
+        assert_same(&format!("{sends:?} to {port}"), &sides, newer);
+    };
+    for (path, column) in REFUSED {
+        for (port, proxy) in [(8401, "door"), (8402, "both")] {
+            if port == 8402 && path == "door" {
+                continue;
+            }
+            let sends =
+                format!("GET /1/plain HTTP/1.1\r\nHost: lab\r\nX: {path}\r\nConnection: close\r\n\r\n");
+            case(port, &sends, (proxy, column), &[]);
+        }
+    }
+    // 2.6 counts sessions of such a connection with the listener, 3.5 does not.
+    case(8403, "", ("connection", "dreq"), &["stot"]);
+    case(8404, "", ("session", "dreq"), &["stot"]);
+    case(8405, "r", ("raw", "dreq"), &[]);
+    case(8405, "d", ("raw", "dreq"), &[]);
+    case(8405, "GET /1/plain HTTP/1.1\r\n\r\n", ("raw", "dresp"), &[]);
 }

@@ -68,6 +68,10 @@ pub(super) async fn write(conn: &mut Conn, txn: &mut Txn, bytes: &[u8]) -> bool 
 
 /// The same. `yields`: a client that takes nothing may have to give way to others whose long answers there is no room for.
 async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> bool {
+    // Who left in its request is told nothing.
+    if txn.is_cut {
+        return false;
+    }
     let limit = txn.limits.client;
     let mut sent = 0;
     let mut last = clock::now();

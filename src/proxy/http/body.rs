@@ -30,10 +30,8 @@ pub(super) enum Waited {
 
 /// What a look at the beginning of a body says.
 enum Look {
-    /// It is all here.
+    /// It is all here. Chunks end behind their trailers, not behind their data.
     Whole,
-    /// Only the line behind the last chunk is missing.
-    AllData,
     /// So many bytes of it are here, more are to come.
     Part(u64),
     Malformed,
@@ -67,13 +65,7 @@ impl Survey {
                     Err(_) => return Look::Malformed,
                     Ok(n) => self.at += n,
                 }
-                if self.decoder.is_done() {
-                    Look::Whole
-                } else if self.decoder.is_past_data() {
-                    Look::AllData
-                } else {
-                    Look::Part(self.data.len() as u64)
-                }
+                if self.decoder.is_done() { Look::Whole } else { Look::Part(self.data.len() as u64) }
             }
         }
     }
@@ -84,8 +76,6 @@ impl Survey {
             Look::Whole => Some(Waited::Enough),
             Look::Malformed => Some(Waited::Malformed),
             Look::Part(n) => (at_least > 0 && n >= at_least).then_some(Waited::Enough),
-            // Chunks end behind their trailers; who leaves before has left in the body.
-            Look::AllData => (at_least > 0 && self.data.len() as u64 >= at_least).then_some(Waited::Enough),
         }
     }
 
@@ -105,7 +95,7 @@ pub(super) fn open(conn: &Conn, txn: &mut Txn, facts: &Facts) -> bool {
     let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
     let mut survey = Survey::new(facts.body);
     let look = survey.look(received);
-    txn.payload_complete |= matches!(look, Look::Whole | Look::AllData);
+    txn.payload_complete |= matches!(look, Look::Whole);
     txn.body = survey.seen();
     !matches!(look, Look::Malformed)
 }
@@ -239,7 +229,7 @@ async fn next_byte(io: &mut Stream, input: &mut Option<Buf>, deadline: &mut Dead
     speaks
 }
 
-/// Wait for the body of a request.
+/// Wait for the body of a request. Who leaves meanwhile has left a request that is cut.
 pub(super) async fn wait(
     conn: &mut Conn,
     txn: &mut Txn,
@@ -256,8 +246,13 @@ pub(super) async fn wait(
     let patience = Patience { whole: limit, idle: txn.limits.client };
     let waited = gather_into(&mut survey, io, input, deadline, at_least, patience).await;
     let look = survey.look(conn.input.as_ref().map_or(&[][..], Buf::filled));
-    txn.payload_complete = matches!(look, Look::Whole | Look::AllData);
+    txn.payload_complete = matches!(look, Look::Whole);
     txn.body = survey.seen();
+    if matches!(waited, Waited::Enough | Waited::Left) {
+        // The body is part of what has to be received.
+        txn.times.request = Some(clock::now());
+    }
+    txn.is_cut |= waited == Waited::Left;
     waited
 }
 
@@ -273,16 +268,11 @@ pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: 
     }
 }
 
-/// `option http-buffer-request`. `false`: the client closed before the end of its request.
-pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<bool, Failure> {
+/// `option http-buffer-request`.
+pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<(), Failure> {
     continue_if_expected(conn, txn, facts).await;
     match wait(conn, txn, facts, 0, txn.be.ir.timeouts.http_request).await {
-        Waited::Enough => {
-            // The body is part of what has to be received.
-            txn.times.request = Some(clock::now());
-            Ok(true)
-        }
-        Waited::Left => Ok(false),
+        Waited::Enough | Waited::Left => Ok(()),
         Waited::TimedOut => {
             count_unfinished(conn, txn);
             Err(Failure::new(Who::ClientTimeout, Phase::Request))

@@ -20,7 +20,7 @@ use crate::proxy::rules;
 use crate::proxy::tcp::{add_times, enter_backend};
 use crate::proxy::txn::{BodySent, BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
-use crate::proxy::{board, hold, lines, outbound, service, tcp};
+use crate::proxy::{board, hold, lines, outbound, refused, service, tcp};
 use crate::sys::clock;
 
 /// Why no request ever came.
@@ -177,20 +177,19 @@ fn count_request(conn: &Conn, txn: &Txn) {
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     if !txn.fe.ir.tcp_request_content.is_empty() {
         // These rules have their turn before there is a request.
-        let (at, line) = (txn.times.request.take(), txn.request_line.take());
+        let line = txn.request_line.take();
         if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
             return Flow::Failed(failure);
         }
-        (txn.times.request, txn.request_line) = (at, line);
+        txn.request_line = line;
     }
     count_request(conn, txn);
     if let Some(flow) = monitor(conn, txn, facts).await {
         return flow;
     }
-    let mut cut = false;
     if txn.fe.ir.http_buffer_request {
         match body::buffer(conn, txn, facts).await {
-            Ok(whole) => cut = !whole,
+            Ok(()) => {}
             Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
             Err(failure) => return Flow::Failed(failure),
         }
@@ -202,6 +201,10 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         }
     }
     let Some(be) = body::shown(conn, txn, facts, |txn| rules::choose_backend(txn)) else {
+        if txn.is_cut {
+            body::count_unfinished(conn, txn);
+            return Flow::Failed(Failure::new(Who::Client, Phase::Request).status(0));
+        }
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
     enter_backend(txn, be);
@@ -218,7 +221,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         }
         if txn.be.ir.http_buffer_request && !txn.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
-                Ok(whole) => cut = !whole,
+                Ok(()) => {}
                 Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
                 Err(failure) => return Flow::Failed(failure),
             }
@@ -230,8 +233,8 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
             }
         }
     }
-    if cut {
-        // The client is gone, and what it left is no whole request.
+    if txn.is_cut {
+        // The client is gone, and what it left is no whole request. What rules had to say of it they have said.
         return Flow::Failed(Failure::new(Who::Client, Phase::Request));
     }
     // What a server says to HEAD has no body, even if the client asked for one.
@@ -283,7 +286,10 @@ async fn inspect(
     }
     let complete = body::is_complete(conn, txn, facts);
     let proxy = whose(txn).clone();
+    // The request counts as received when nothing more is asked of it.
+    let received = txn.times.request.take();
     tcp::inspect(conn, txn, &proxy, complete).await?;
+    txn.times.request = received;
     if !complete {
         // More of it may have come.
         txn.body = BufferedBody::Unknown;
@@ -332,7 +338,7 @@ async fn request_phase(
         }
         Some(RestrictNames::Reject) if txn.req.headers().any(|(name, _)| !request::is_plain_name(name)) => {
             let refusal = Answer { status: 403, body: AnswerBody::ErrorPage, headers: Vec::new() };
-            return Some(deny(conn, txn, facts, proxy, &refusal, Phase::Request).await);
+            return Some(deny(conn, txn, facts, &refusal, Phase::Request).await);
         }
         _ => {}
     }
@@ -356,13 +362,7 @@ async fn request_phase(
             Verdict::WaitForBody { rule, time, at_least } => {
                 body::continue_if_expected(conn, txn, facts).await;
                 match body::wait(conn, txn, facts, at_least, Some(time)).await {
-                    Waited::Enough => txn.times.request = Some(clock::now()),
-                    Waited::Left => {
-                        if let Some(backend) = proxy.backend.as_ref().filter(|_| !txn.entered) {
-                            backend.counters.cli_abrt.inc();
-                        }
-                        return Some(Flow::Failed(Failure::new(Who::Client, Phase::Request)));
-                    }
+                    Waited::Enough | Waited::Left => {}
                     Waited::TimedOut => {
                         txn.waiting_ends();
                         // The rules are part of what it takes to receive a request.
@@ -395,9 +395,9 @@ async fn request_phase(
                 txn.times.request = None;
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request).status(500)));
             }
-            Verdict::Deny(a) => return Some(deny(conn, txn, facts, proxy, &a, Phase::Request).await),
+            Verdict::Deny(a) => return Some(deny(conn, txn, facts, &a, Phase::Request).await),
             Verdict::Malformed => return Some(malformed(conn, txn).await),
-            Verdict::Tarpit(a) => return Some(tarpit(conn, txn, facts, proxy, &a).await),
+            Verdict::Tarpit(a) => return Some(tarpit(conn, txn, facts, &a).await),
             Verdict::Answer(a) => {
                 txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
                 let (head, body) = answer::from_rule(txn, &a);
@@ -409,9 +409,13 @@ async fn request_phase(
             // Nothing but a response rule says `close`.
             Verdict::Reject | Verdict::Close | Verdict::SilentDrop(_) => {
                 txn.times.request = None;
-                count_denied(conn, proxy);
+                if !matches!(outcome, Verdict::SilentDrop(_)) {
+                    refused::rejected(conn, txn);
+                    // It counts where the request would have gone, whether it had got there or not.
+                    txn.be.backend.iter().for_each(|be| be.counters.dreq.inc());
+                }
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
-                return Some(instead::without_answer(conn, &outcome));
+                return Some(instead::without_answer(conn, txn, &outcome));
             }
         }
     }
@@ -479,30 +483,8 @@ async fn malformed(conn: &mut Conn, txn: &mut Txn) -> Flow {
     Flow::Done(answer::send(conn, txn, head, &body, false).await)
 }
 
-fn count_denied(conn: &Conn, proxy: &Proxy) {
-    if let Some(f) = &proxy.frontend {
-        f.counters.dreq.inc();
-    }
-    conn.listener.counters.dreq.inc();
-    if let Some(b) = &proxy.backend {
-        b.counters.dreq.inc();
-    }
-}
-
-async fn deny(
-    conn: &mut Conn,
-    txn: &mut Txn,
-    facts: &Facts,
-    proxy: &Arc<Proxy>,
-    answer: &Answer,
-    phase: Phase,
-) -> Flow {
-    if phase == Phase::Tarpit {
-        txn.fe.frontend.iter().for_each(|frontend| frontend.counters.dreq.inc());
-        conn.listener.counters.dreq.inc();
-    } else {
-        count_denied(conn, proxy);
-    }
+async fn deny(conn: &mut Conn, txn: &mut Txn, facts: &Facts, answer: &Answer, phase: Phase) -> Flow {
+    refused::request(conn, txn);
     // For the log.
     txn.awaited = persist::read(txn, false);
     txn.failure = Failure { who: board::blame(Who::Proxy), phase, ..Failure::default() };
@@ -513,7 +495,7 @@ async fn deny(
     Flow::Done(next)
 }
 
-async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>, answer: &Answer) -> Flow {
+async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, answer: &Answer) -> Flow {
     conn.deadline.set(txn.limits.tarpit.map(|d| clock::now() + d));
     poll_fn(|cx| {
         if outbound::client_left(conn, cx) {
@@ -525,7 +507,7 @@ async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy
     // All the time it took counts as waiting.
     txn.times.request = None;
     txn.times.queue = Some(clock::now());
-    deny(conn, txn, facts, proxy, answer, Phase::Tarpit).await
+    deny(conn, txn, facts, answer, Phase::Tarpit).await
 }
 
 async fn early_hints(conn: &mut Conn, txn: &mut Txn) {

@@ -6,6 +6,7 @@ use crate::expr::Answer;
 use crate::expr::Verdict;
 use crate::http::request::Facts;
 use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::refused;
 use crate::proxy::txn::Txn;
 use crate::proxy::worker::Conn;
 
@@ -23,8 +24,9 @@ pub(super) async fn redirected(conn: &mut Conn, txn: &mut Txn, failure: Failure)
 }
 
 /// `reject` and `silent-drop`.
-pub(super) fn without_answer(conn: &mut Conn, outcome: &Verdict) -> Flow {
+pub(super) fn without_answer(conn: &mut Conn, txn: &Txn, outcome: &Verdict) -> Flow {
     if let Verdict::SilentDrop(hops) = outcome {
+        refused::request(conn, txn);
         conn.vanish(*hops);
     }
     Flow::Done(Next::Close)
@@ -32,15 +34,7 @@ pub(super) fn without_answer(conn: &mut Conn, outcome: &Verdict) -> Flow {
 
 /// A response that rules denied.
 pub(super) async fn denied(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer) -> Flow {
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.dresp.inc();
-    }
-    if let Some(be) = &txn.be.backend {
-        be.counters.dresp.inc();
-    }
-    if let Some(server) = &txn.server {
-        server.counters.dresp.inc();
-    }
+    refused::response(conn, txn);
     send(conn, txn, facts, a, Who::Proxy).await
 }
 
@@ -50,18 +44,22 @@ pub(super) async fn replaced(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &
 }
 
 async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Who) -> Flow {
-    // What is not to be passed on was no response to the client, but one of the server's.
-    txn.times.data = None;
-    if let (Some(server), Some(resp)) = (&txn.server, &txn.resp) {
-        server.counters.req_tot.inc();
-        server.counters.hrsp.count(resp.status());
-    }
+    kept_back(txn);
     txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
     let (head, body) = answer::from_rule(txn, a);
     let keep = keep(conn, txn, facts);
     let next = answer::send(conn, txn, head, &body, keep).await;
     answer::note_status(txn, a);
     Flow::Done(next)
+}
+
+/// What is not passed on was no response to the client, but one of the server's.
+pub(super) fn kept_back(txn: &mut Txn) {
+    txn.times.data = None;
+    if let (Some(server), Some(resp)) = (&txn.server, &txn.resp) {
+        server.counters.req_tot.inc();
+        server.counters.hrsp.count(resp.status());
+    }
 }
 
 /// `capture response header`.

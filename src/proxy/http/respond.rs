@@ -45,11 +45,11 @@ pub(super) async fn respond(
     kept: &mut Kept,
     server: &Arc<Server>,
     mut x: Exchange,
-    rf: response::Facts,
+    mut rf: response::Facts,
     direct: Option<&Arc<Server>>,
 ) -> Flow {
     if !txn.be.ir.tcp_response_content.is_empty()
-        && let Some(flow) = judged::content(conn, txn, &mut kept.io, (rf.body, &mut x.server_in)).await
+        && let Some(flow) = judged::content(conn, txn, &mut kept.io, (&mut rf, &mut x.server_in)).await
     {
         // Nobody has seen it: it was no response.
         txn.times.data = None;

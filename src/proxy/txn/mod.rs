@@ -91,6 +91,8 @@ pub(super) struct Txn {
     pub(super) payload: Option<Buf>,
     /// No more will come.
     pub(super) payload_complete: bool,
+    /// The client left while its body was waited for.
+    pub(super) is_cut: bool,
     pub(super) is_final: bool,
     pub(super) captures: Captures,
     pub(super) vars: Vars,
@@ -270,6 +272,7 @@ impl Txn {
             resp: None,
             payload: None,
             payload_complete: false,
+            is_cut: false,
             is_final: false,
             captures: Captures::default(),
             vars: extra.map_or_else(Vars::default, |e| e.vars.clone()),

@@ -115,6 +115,24 @@ backend judged
     tcp-response content reject
     server one 127.0.0.1:9000
 
+backend refusing
+    tcp-request content reject
+    server one 127.0.0.1:9000
+
+backend cut
+    tcp-response inspect-delay 200ms
+    tcp-response content close if WAIT_END
+    server one 127.0.0.1:9000
+
+backend seen
+    tcp-response inspect-delay 5s
+    tcp-response content reject if { status 200 }
+    server one 127.0.0.1:9000
+
+backend unseen
+    tcp-response content reject if { status 200 }
+    server one 127.0.0.1:9000
+
 backend leaving
     option abortonclose
     timeout server 5s
@@ -145,7 +163,8 @@ frontend doors
     timeout tarpit 5s
     http-request tarpit if { path_end /tarpit }
     http-request silent-drop if { path_end /drop }
-    http-request wait-for-body time 300ms if { path_end /whole }
+    http-request wait-for-body time 300ms if { path_end /whole } || { path_end /refuse }
+    http-request deny if { path_end /refuse }
     tcp-request inspect-delay 2s
     tcp-request content reject if { path_end /refused }
     use_backend %[path,field(2,/)]
@@ -468,11 +487,61 @@ pub(super) const MORE: &[Case] = &[
         "cR--",
     ),
     case(
+        "last line of chunks waited for does not come",
+        DOORS,
+        "POST /returned/@/whole HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+        Then::Stalls,
+        "cR--",
+    ),
+    case(
         "client left while its body was waited for",
+        DOORS,
+        "POST /returned/@/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Halves,
+        "CR--",
+    ),
+    case(
+        "client left before the last line of its chunks",
+        DOORS,
+        "POST /returned/@/whole HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+        Then::Halves,
+        "CR--",
+    ),
+    case(
+        "client left in its body, which was for nobody",
         DOORS,
         "POST /x/@/whole HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
         Then::Halves,
         "CR--",
+    ),
+    case(
+        "client left in its body, which was denied",
+        DOORS,
+        "POST /x/@/refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf",
+        Then::Halves,
+        "PR--",
+    ),
+    case(
+        "rejected by its content in the backend",
+        DOORS,
+        "GET /refusing/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "PR--",
+    ),
+    case("rejected by its head", DOORS, "GET /seen/@/plain HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "PD--"),
+    case(
+        "no head to be rejected by",
+        DOORS,
+        "GET /unseen/@/plain HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Halves,
+        "----",
+    ),
+    case(
+        "server cut off in its response",
+        DOORS,
+        "GET /cut/@/stalls HTTP/1.1\r\nHost: a\r\n\r\n",
+        Then::Reads,
+        "SD--",
     ),
     case(
         "tcp: client stopped reading",
@@ -644,6 +713,7 @@ pub(super) const DIFFERENT: &[(&str, &str)] = &[
     ("killed while connecting", "2.6 does not say in which state"),
     ("server went down while connecting", "as above"),
     ("client left while its body was waited for", "as 3.5: 400; 2.6 has no status"),
+    ("client left before the last line of its chunks", "as above"),
     ("tcp: killed", "2.6 does not say in which state, 3.5 that it was connecting"),
     ("tcp: server went down", "as above"),
 ];
