@@ -67,6 +67,8 @@ pub(super) struct Pump {
     starved: bool,
     /// Return once when the sender has nothing to add to the message, before its end is written.
     pub(super) pauses: bool,
+    /// The receiver's connection is shut down behind the message: its last bytes go with that packet.
+    pub(super) closes: bool,
 }
 
 impl Pump {
@@ -96,6 +98,7 @@ impl Pump {
             budget: None,
             starved: false,
             pauses: false,
+            closes: false,
         };
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
@@ -210,7 +213,8 @@ impl Pump {
                 return Poll::Ready(Ok(()));
             }
             if self.sent < self.out.len() && !(self.hungry && self.more_is_waiting(cx, from, input)) {
-                let n = ready!(to.poll_write(cx, &self.out[self.sent..])).map_err(|_| PumpError::Write)?;
+                let is_last = self.is_read();
+                let n = ready!(self.write(cx, to, &self.out[self.sent..], is_last))?;
                 self.moved(n);
                 self.sent += n;
                 if self.sent < self.out.len() {
@@ -342,6 +346,19 @@ impl Pump {
         Poll::Ready(Ok(()))
     }
 
+    /// Writes what fits of `bytes`, the last ones of the message if `is_last`.
+    fn write(
+        &self,
+        cx: &mut Context<'_>,
+        to: &mut Stream,
+        bytes: &[u8],
+        is_last: bool,
+    ) -> Poll<Result<usize, PumpError>> {
+        let written =
+            if self.closes && is_last { to.poll_write_last(cx, bytes) } else { to.poll_write(cx, bytes) };
+        written.map_err(|_| PumpError::Write)
+    }
+
     fn moved(&mut self, n: usize) {
         self.written += n as u64;
         self.progress = true;
@@ -412,11 +429,12 @@ impl Pump {
         if let Some(n) = self.budget {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
-        let Poll::Ready(written) = to.poll_write(cx, &buf.filled()[..limit]) else {
+        let is_last = matches!(self.left, Left::Length(n) if (limit - self.prefix.min(limit)) as u64 == n);
+        let Poll::Ready(written) = self.write(cx, to, &buf.filled()[..limit], is_last) else {
             with(|w| w.bufs.shrink(buf));
             return Poll::Pending;
         };
-        let n = written.map_err(|_| PumpError::Write)?;
+        let n = written?;
         buf.consume(n);
         self.moved(n);
         self.turns.sent(n);

@@ -7,9 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv, send};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::SockRef;
 use tokio::io::{AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -142,10 +141,10 @@ impl Stream {
             Stream::Fresh(fresh) => {
                 // Once: who goes on sending is waited for.
                 let tries = !std::mem::replace(&mut fresh.quiet, true);
-                let read = fresh.get().map(|s| tries.then(|| recv(s.as_raw_fd(), buf, MsgFlags::empty())));
+                let read = fresh.get().map(|s| tries.then(|| recv(s, buf, RecvFlags::empty())));
                 match read {
-                    Ok(None | Some(Err(Errno::EAGAIN))) => return self.settle().err().map(Err),
-                    Ok(Some(result)) => result.map_err(io::Error::from),
+                    Ok(None | Some(Err(Errno::AGAIN))) => return self.settle().err().map(Err),
+                    Ok(Some(result)) => result.map(|(n, _)| n).map_err(io::Error::from),
                     Err(e) => Err(e),
                 }
             }
@@ -171,9 +170,20 @@ impl Stream {
 
     /// Write what fits.
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, buf, false)
+    }
+
+    /// Write what fits of the last bytes before [`shutdown`](Self::shutdown), whose packet takes them along. On their own
+    /// they would wait for up to 200 ms; closing sends them too.
+    pub(super) fn poll_write_last(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, buf, true)
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, buf: &[u8], waits: bool) -> Poll<io::Result<usize>> {
+        let flags = if waits { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
         if let Stream::Fresh(fresh) = self {
-            match send(fresh.get()?.as_raw_fd(), buf, MsgFlags::MSG_NOSIGNAL) {
-                Err(Errno::EAGAIN) => self.settle()?,
+            match send(fresh.get()?, buf, flags) {
+                Err(Errno::AGAIN) => self.settle()?,
                 other => return Poll::Ready(Ok(other?)),
             }
         }
@@ -181,7 +191,7 @@ impl Stream {
             Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Stream::Tcp(s) => loop {
                 ready!(s.poll_write_ready(cx))?;
-                let write = || Ok(rustix::net::send(&*s, buf, SendFlags::NOSIGNAL)?);
+                let write = || Ok(send(&*s, buf, flags)?);
                 if let Some(result) = once(buf.len(), write, |call| s.try_io(Interest::WRITABLE, call)) {
                     return Poll::Ready(result);
                 }
@@ -260,14 +270,13 @@ impl Stream {
 
     /// What came and was not read. Does not wait, and costs a system call only where the poller cannot tell.
     pub(super) fn unread(&self) -> Unread {
-        let peek = |fd: RawFd| recv(fd, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
-        let peek = |fd: RawFd| peek(fd).map_err(io::Error::from);
+        let peek = |fd: BorrowedFd<'_>| Ok(recv(fd, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.0);
         let looked = match self {
-            Stream::Fresh(fresh) => fresh.get().and_then(|s| peek(s.as_raw_fd())),
+            Stream::Fresh(fresh) => fresh.get().and_then(|s| peek(s.as_fd())),
             // The poller's word, without asking to be woken; whoever took just what he wanted has not told it that
             // there is no more.
-            Stream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
-            Stream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_raw_fd())),
+            Stream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_fd())),
+            Stream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_fd())),
         };
         match looked {
             Ok(1..) => Unread::Bytes,
@@ -346,7 +355,7 @@ impl Stream {
 }
 
 fn read<'a>(socket: BorrowedFd<'a>, buf: &'a mut [u8]) -> impl FnMut() -> io::Result<usize> + 'a {
-    move || Ok(rustix::net::recv(socket, &mut *buf, RecvFlags::empty())?.0)
+    move || Ok(recv(socket, &mut *buf, RecvFlags::empty())?.0)
 }
 
 /// One call on a socket that the poller holds for ready. `None`: it is not, wait again. A call that moved less than `all`

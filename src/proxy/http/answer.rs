@@ -48,8 +48,10 @@ pub(super) async fn send(
         out.extend_from_slice(body);
     }
     txn.resp = Some(head);
-    let ok =
-        write(conn, txn, &out).await && (!apart || push(conn, txn, body, body.len() >= room::LONG).await);
+    // Nothing but the end of the connection follows then, and takes the last bytes along.
+    let closes = !keep_alive && !conn.proxy.ir.nolinger;
+    let ok = push(conn, txn, &out, false, closes && !apart).await
+        && (!apart || push(conn, txn, body, body.len() >= room::LONG, closes).await);
     with(|w| w.give_scratch(out));
     if keep_alive && ok { Next::KeepAlive } else { Next::Close }
 }
@@ -63,11 +65,12 @@ pub(super) fn respell(txn: &Txn, head: &mut [u8]) {
 
 /// Send bytes as they are.
 pub(super) async fn write(conn: &mut Conn, txn: &mut Txn, bytes: &[u8]) -> bool {
-    push(conn, txn, bytes, false).await
+    push(conn, txn, bytes, false, false).await
 }
 
 /// The same. `yields`: a client that takes nothing may have to give way to others whose long answers there is no room for.
-async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> bool {
+/// `closes`: the connection is shut down behind them.
+async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool, closes: bool) -> bool {
     // Who left in its request is told nothing.
     if txn.is_cut {
         return false;
@@ -82,7 +85,8 @@ async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool) -> boo
     let mut stalled: Option<room::Stalled> = None;
     let ok = poll_fn(|cx| {
         while sent < bytes.len() {
-            match conn.io.poll_write(cx, &bytes[sent..]) {
+            let rest = &bytes[sent..];
+            match if closes { conn.io.poll_write_last(cx, rest) } else { conn.io.poll_write(cx, rest) } {
                 Poll::Ready(Ok(n)) => {
                     sent += n;
                     stalled = None;

@@ -136,11 +136,15 @@ async fn linger(conn: &mut Conn, is_sending: bool) {
         return;
     }
     let waits = is_sending && !with(|w| w.live().is_stopping());
-    if !waits && conn.io.unread() != Unread::Bytes {
-        // Closing says the same, or nobody listens.
+    let takes = waits || conn.io.unread() == Unread::Bytes;
+    if takes || !conn.proxy.ir.nolinger {
+        // The last bytes of the answer may have waited for this.
+        conn.io.shutdown();
+    }
+    if !takes {
+        // Nobody listens, or closing says the same.
         return;
     }
-    conn.io.shutdown();
     conn.deadline.set(Some(clock::now() + PATIENCE));
     let mut taken = 0;
     poll_fn(|cx| {

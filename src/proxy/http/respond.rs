@@ -104,6 +104,7 @@ pub(super) async fn respond(
     with(|w| w.give_scratch(head));
     x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);
     download.pauses = x.pooled;
+    download.closes = !keep && !tunnel && !unwanted && !conn.proxy.ir.nolinger;
     let result = relay(conn, txn, kept, server, &mut x, &mut download, tunnel).await;
     if let Err(failure) = result {
         if failure.status != 0 {
@@ -154,6 +155,7 @@ async fn relay(
     let mut counted: Option<Instant> = None;
     let before = txn.bytes_out;
     let failed = |who, phase| Failure { who, phase, ..Failure::default() };
+    let closes = download.closes;
     let mut shape = txn.shape.take();
     let mut turn = Turn::of(txn.nice);
     let result = poll_fn(|cx| {
@@ -166,6 +168,8 @@ async fn relay(
             // The client's request ended badly while its response was on the way.
             return Poll::Ready(Err(failed(Who::Client, Phase::Data)));
         }
+        // Whoever is not through with the request waits for its rest before it closes.
+        download.closes = closes && x.upload.is_done() && !x.refused;
         let mut downloaded = download.poll(cx, &mut kept.io, &mut x.server_in, &mut conn.io);
         if matches!(downloaded, Poll::Ready(Ok(()))) && !download.is_done() {
             if x.upload.is_done() && !x.refused {
