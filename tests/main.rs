@@ -49,6 +49,7 @@ mod payment_gateway;
 mod pgbouncer;
 mod refusal;
 mod reload;
+mod segments;
 mod server_commands;
 mod server_state;
 mod side_by_side;

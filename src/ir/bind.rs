@@ -25,6 +25,8 @@ pub enum BindAddr {
 pub struct TcpSettings {
     /// `defer-accept`.
     pub defer_accept: bool,
+    /// `option tcp-smart-accept`, and HTTP without it: what a client sends is acknowledged by the answer to it.
+    pub delays_acks: bool,
     /// `tcp-ut`: how long sent data may stay unacknowledged.
     pub user_timeout: Option<std::time::Duration>,
     /// `tfo`: data in the first packet of clients that were here before (RFC 7413).

@@ -445,6 +445,8 @@ pub struct Frontend {
     pub rate_limit_sessions: Option<u32>,
     /// `option socket-stats`.
     pub socket_stats: bool,
+    /// `option tcp-smart-accept`; `None`: in HTTP mode.
+    pub smart_accept: Option<bool>,
     /// `option h1-case-adjust-bogus-client`.
     pub adjust_case: bool,
     /// `unique-id-format`.
@@ -520,6 +522,8 @@ pub struct Backend {
     pub adjust_case: bool,
     /// `max-keep-alive-queue`: who waits behind more than so many does not stay with its last server; `None`: no limit.
     pub max_keep_alive_queue: Option<u32>,
+    /// `option tcp-smart-connect`.
+    pub smart_connect: bool,
     /// `option prefer-last-server`.
     pub prefer_last_server: bool,
     /// `use-server`.

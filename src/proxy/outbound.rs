@@ -462,8 +462,12 @@ async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result
                 if let Some(password) = &server.ir.link.password {
                     sys::signed::with_peer(&socket, addr, password.as_bytes())?;
                 }
+                let has_data = in_messages || txn.payload.is_some();
+                if has_data && be_ir.backend.as_ref().is_some_and(|half| half.smart_connect) {
+                    let _ = sys::tcp::quick_acks(&socket, false);
+                }
                 // A refusal shows when the data is sent, too late for another attempt to connect.
-                if server.ir.link.fast_open && txn.retries == 0 && (in_messages || txn.payload.is_some()) {
+                if server.ir.link.fast_open && txn.retries == 0 && has_data {
                     let _ = sys::tcp::fast_open(&socket);
                 }
                 sys::tcp::tag(&socket, txn.tags.server.0, txn.tags.server.1);

@@ -333,6 +333,13 @@ impl Stream {
         }
     }
 
+    /// What was received is acknowledged without waiting for an answer (`option tcp-smart-accept` holds that back).
+    pub(super) fn acknowledge_at_once(&self) {
+        if let Some(s) = self.tcp() {
+            let _ = sys::tcp::quick_acks(&*s, true);
+        }
+    }
+
     /// The other end's address; `None` for a unix socket.
     #[must_use]
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {

@@ -190,8 +190,12 @@ pub fn datagrams(addr: SocketAddr) -> io::Result<std::net::UdpSocket> {
 /// What the kernel says.
 pub fn listen(options: &ListenOptions) -> io::Result<Socket> {
     let socket = bound(options)?;
-    settle(&socket, options.backlog, &options.tcp)?;
+    prepare(&socket, options.backlog, &options.tcp)?;
     socket.listen(options.backlog)?;
+    if options.tcp.delays_acks {
+        // Beginning to listen resets it. Without it there are more packets, and nothing else.
+        let _ = quick_acks(&socket, false);
+    }
     Ok(socket)
 }
 
@@ -224,12 +228,18 @@ pub fn bound(options: &ListenOptions) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What connections inherit from a TCP socket that listens, or is about to. Without most of it they work all the same, so
-/// what the kernel refuses (a congestion control whose module is not loaded) is said and goes without.
+/// What connections inherit from a TCP socket that listens already.
 ///
 /// # Errors
 /// Segments cannot be signed.
 pub fn settle(socket: &Socket, backlog: i32, tcp: &TcpSettings) -> io::Result<()> {
+    let _ = quick_acks(socket, !tcp.delays_acks);
+    prepare(socket, backlog, tcp)
+}
+
+/// Without most of it connections work all the same, so what the kernel refuses (a congestion control whose module is not
+/// loaded) is said and goes without.
+fn prepare(socket: &Socket, backlog: i32, tcp: &TcpSettings) -> io::Result<()> {
     let addr = socket.local_addr()?.as_socket();
     if let Some(password) = &tcp.password {
         super::signed::with_everybody(socket, addr.is_some_and(|addr| addr.is_ipv6()), password.as_bytes())?;
@@ -266,6 +276,15 @@ pub fn settle(socket: &Socket, backlog: i32, tcp: &TcpSettings) -> io::Result<()
 pub fn set_congestion(socket: &impl std::os::fd::AsFd, name: &str) -> io::Result<()> {
     let option = nix::sys::socket::sockopt::TcpCongestion;
     nix::sys::socket::setsockopt(socket, option, &name.into()).map_err(io::Error::from)
+}
+
+/// Are the first segments of a connection acknowledged as soon as they come, which is the kernel's way and lets others send
+/// on, or with what is said in answer to them? What a listener accepts inherits it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn quick_acks(socket: &impl std::os::fd::AsFd, on: bool) -> io::Result<()> {
+    set_int(socket, libc::IPPROTO_TCP, libc::TCP_QUICKACK, on.into())
 }
 
 /// `tfo` of a server: the first data that is written opens the connection, if the server has given a cookie before.

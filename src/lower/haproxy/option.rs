@@ -39,6 +39,7 @@ const FLAGS: &[(&str, Flag)] = &[
     ("checkcache", Flag::Backend(|b| &mut b.checkcache)),
     ("socket-stats", Flag::Frontend(|f| &mut f.socket_stats)),
     ("allbackups", Flag::Backend(|b| &mut b.allbackups)),
+    ("tcp-smart-connect", Flag::Backend(|b| &mut b.smart_connect)),
     ("persist", Flag::Backend(|b| &mut b.persist)),
     ("prefer-last-server", Flag::Backend(|b| &mut b.prefer_last_server)),
 ];
@@ -68,6 +69,7 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
             let kind = if clf { LogFormatKind::TcpClf } else { LogFormatKind::Tcp };
             draft.log_format(on, kind, line);
         }
+        "tcp-smart-accept" => draft.frontend.smart_accept = Some(on),
         "http-server-close" => conn_mode(draft, on, HttpConnMode::ServerClose),
         "http-keep-alive" => conn_mode(draft, on, HttpConnMode::KeepAlive),
         "httpclose" => conn_mode(draft, on, HttpConnMode::Close),

@@ -420,6 +420,8 @@ pub(super) fn finish<'t>(
     if caps != Caps::Backend {
         let mut frontend = draft.frontend;
         ids::number(frontend.binds.iter_mut().map(|bind| &mut bind.id), 1);
+        let delays_acks = frontend.smart_accept.unwrap_or(proxy.mode == Mode::Http);
+        frontend.binds.iter_mut().for_each(|bind| bind.tcp.delays_acks = delays_acks);
         frontend.default_backend = default.or_else(|| (caps == Caps::Listen).then_some(own));
         proxy.frontend = Some(frontend);
     }

@@ -93,6 +93,10 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             return Next::Close;
         }
     };
+    if !txn.payload_complete && conn.listener.ir.tcp.delays_acks {
+        // Nothing is said before there is more.
+        conn.io.acknowledge_at_once();
+    }
     txn.req.settle();
     request::note_line(&mut txn);
     txn.request_number = txn.live.next_unique();

@@ -109,8 +109,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("option splice-auto", BOTH, FLAG, SPLICE, "splice where it pays"),
     moot("option splice-request", BOTH, FLAG, SPLICE, "splice requests"),
     moot("option splice-response", BOTH, FLAG, SPLICE, "splice responses"),
-    moot("option tcp-smart-accept", CLIENT_SIDE, FLAG, "the kernel decides", "fewer packets on accept"),
-    moot("option tcp-smart-connect", SERVER_SIDE, FLAG, "the kernel decides", "fewer packets on connect"),
+    full("option tcp-smart-accept", CLIENT_SIDE, FLAG, "acknowledge a request with its answer"),
+    full("option tcp-smart-connect", SERVER_SIDE, FLAG, "complete a connection with its first data"),
     moot(
         "option independent-streams",
         BOTH,
