@@ -1,11 +1,70 @@
 //! The entries of a list of patterns: in order, and found by key or by number without a look at the others.
 
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
 use super::reference::fresh_id;
+
+/// A part of a text: that of the file it was read from, so that a hundred thousand of them take no memory each.
+#[derive(Clone)]
+pub struct Text {
+    whole: Arc<str>,
+    at: u32,
+    len: u32,
+}
+
+impl Text {
+    /// This part of a text; a copy if it is none, or lies too far behind.
+    #[must_use]
+    pub fn part(whole: &Arc<str>, part: &str) -> Self {
+        let at = if part.is_empty() { 0 } else { part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr()) };
+        let range = at..at.wrapping_add(part.len());
+        match (u32::try_from(at), u32::try_from(part.len())) {
+            (Ok(at), Ok(len)) if whole.get(range) == Some(part) => Self { whole: whole.clone(), at, len },
+            _ => Self::from(part),
+        }
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        // What comes by a command or in a rule is far from four gigabytes.
+        Self { whole: text.into(), at: 0, len: u32::try_from(text.len()).unwrap_or(u32::MAX) }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        let at = self.at as usize;
+        self.whole.get(at..at + self.len as usize).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Text {}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&**self, f)
+    }
+}
 
 /// A pattern, and in maps its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,9 +72,9 @@ pub struct Entry {
     /// What `#<ref>` names; no other entry of the process has it.
     pub id: u64,
     /// Pattern as written.
-    pub key: Box<str>,
+    pub key: Text,
     /// Value as written; empty in lists of ACLs.
-    pub value: Box<str>,
+    pub value: Text,
 }
 
 impl Entry {

@@ -103,6 +103,8 @@ pub struct PatternSet {
     pub written: Arc<[Box<str>]>,
     /// What took its place while running; `None`: nothing can.
     pub newer: Option<Arc<Newer<PatternSet>>>,
-    /// The few patterns that were added while running, since the index was made.
+    /// The few patterns that were removed while running, since the index was made: what they match, it does not.
+    pub gone: Option<Arc<PatternSet>>,
+    /// The few patterns that were added since, and those that match some of what removed ones do.
     pub added: Option<Arc<PatternSet>>,
 }

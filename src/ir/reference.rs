@@ -12,7 +12,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::Place;
-use super::entries::{Entries, Entry, Meant};
+use super::entries::{Entries, Entry, Meant, Text};
 
 /// What a list holds, with the versions that are being prepared.
 #[derive(Clone, Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Contents {
 }
 
 /// Takes the keys and values out of a text.
-pub type Parse = fn(&str) -> Vec<(Box<str>, Box<str>)>;
+pub type Parse = for<'t> fn(&'t str) -> Box<dyn Iterator<Item = (&'t str, &'t str)> + 't>;
 
 /// What a list holds. Most are never asked for: until then only the text is kept.
 #[derive(Debug)]
@@ -68,8 +68,18 @@ pub trait Index: Send + Sync {
     /// # Errors
     /// Why not.
     fn check(&self, key: &str, value: &str) -> Result<(), String>;
+    /// Whether it can be told that a key is gone.
+    fn is_forgetful(&self) -> bool {
+        false
+    }
+    /// From now on there is this key no more: the lists that it is made of have been changed, and none is locked. False: make
+    /// the index anew.
+    fn forget(&self, key: &str) -> bool {
+        let _ = key;
+        false
+    }
     /// The entry that a value finds.
-    fn find(&self, entries: &[Entry], text: &str) -> Option<usize>;
+    fn find(&self, entries: &mut Entries, text: &str) -> Option<usize>;
 }
 
 /// An expression that uses a list.
@@ -133,9 +143,10 @@ impl Reference {
     pub fn contents(&self) -> MappedMutexGuard<'_, Contents> {
         MutexGuard::map(self.held.lock(), |held| {
             if let Some((text, parse)) = held.unread.take() {
-                let entries = parse(&text).into_iter();
-                let entries = entries.map(|(key, value)| Entry { id: fresh_id(), key, value });
-                held.contents.entries = entries.collect();
+                let text = Arc::from(text);
+                let part = |part: &str| Text::part(&text, part);
+                let entry = |(key, value)| Entry { id: fresh_id(), key: part(key), value: part(value) };
+                held.contents.entries = parse(&text).map(entry).collect();
             }
             &mut held.contents
         })
@@ -220,8 +231,10 @@ impl Reference {
     pub fn change_key(&self, key: &str, act: impl FnOnce(&mut Contents)) -> Result<(), String> {
         let turn = self.turn.lock();
         let count = self.contents().entries.positions(Meant::Key(key)).len();
-        let follows =
-            |user: &User| user.index.is_amendable(count > 1) || count == 0 && user.index.is_extendable();
+        let follows = |user: &User| {
+            let index = &user.index;
+            index.is_amendable(count > 1) || index.is_extendable() && (count == 0 || index.is_forgetful())
+        };
         if !self.users.lock().iter().all(follows) {
             return self.change_all(&turn, act);
         }
@@ -230,15 +243,18 @@ impl Reference {
         act(&mut contents);
         let now = contents.entries.first(Meant::Key(key)).map(|entry| entry.value.clone());
         let now = now.as_deref();
-        let told = |user: &&User| match user.index.is_amendable(count > 1) {
-            true => user.index.amend(key, now),
-            false => now.is_none() || user.index.extend(key),
+        let told = |user: &&User| match (user.index.is_amendable(count > 1), now) {
+            (true, _) => user.index.amend(key, now),
+            (false, Some(_)) => user.index.extend(key),
+            (false, None) => count == 0,
         };
-        let behind: Vec<&User> = users.iter().filter(|user| !told(user)).collect();
+        let mut behind: Vec<&User> = users.iter().filter(|user| !told(user)).collect();
+        let is_gone = now.is_none();
+        // An index of several lists looks at all of them: this one is let go meanwhile.
+        drop(contents);
+        behind.retain(|user| !(is_gone && user.index.forget(key)));
         if !behind.is_empty() {
-            // An index of several lists looks at the others: this one is let go meanwhile.
-            let entries = contents.entries.clone();
-            drop(contents);
+            let entries = self.contents().entries.clone();
             behind.iter().try_for_each(|user| user.index.rebuild(&entries))?;
         }
         self.changed.store(true, Ordering::Release);
@@ -308,7 +324,7 @@ impl Named {
     /// The list; an empty one if nothing reads the file.
     #[must_use]
     pub fn get(&self) -> &Arc<Reference> {
-        self.found.get_or_init(|| self.all.file(&self.file, "", |_| Vec::new()))
+        self.found.get_or_init(|| self.all.file(&self.file, "", |_| Box::new(std::iter::empty())))
     }
 }
 

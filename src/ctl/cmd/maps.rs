@@ -149,13 +149,13 @@ fn get(call: &mut Call<'_>) -> Reply {
         });
     }
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
-    let contents = one.contents().clone();
     let mut out = String::new();
     for user in one.users.lock().iter() {
+        let mut contents = one.contents();
         let case = if user.ignore_case { "insensitive" } else { "sensitive" };
         let _ = write!(out, "type={}, case={case}, ", user.method);
         let what = if maps { "found" } else { "match" };
-        let found = user.index.find(&contents.entries, call.arg(1)).map(|at| &contents.entries[at]);
+        let found = user.index.find(&mut contents.entries, call.arg(1)).map(|at| &contents.entries[at]);
         let Some(entry) = found else {
             let _ = writeln!(out, "{what}=no");
             continue;

@@ -62,28 +62,66 @@ fn changed_lookup<'m>(
             None => map.values.get(table::equal(keys, text)? as usize),
         };
     }
-    let before = best(map, &changed.numbers, text, sample);
-    let later = changed.later.as_ref().and_then(|later| {
-        let (fit, _, position) = best(later, &HashMap::new(), text, sample)?;
-        // Of equals, the one that stands first.
-        before.is_none_or(|(other, ..)| fit > other).then(|| later.values.get(position as usize))?
-    });
-    later.or_else(|| {
-        let (_, number, position) = before?;
-        match changed.numbers.get(&number) {
-            Some(now) => now.as_ref(),
-            None => map.values.get(position as usize),
-        }
+    let (whose, (_, number, position)) =
+        counting(map, &changed.numbers, changed.later.as_deref(), text, sample)?;
+    match changed.numbers.get(&number).filter(|_| std::ptr::eq(whose, map)) {
+        Some(now) => now.as_ref(),
+        None => whose.values.get(position as usize),
+    }
+}
+
+/// What a look-up finds, as far as the index knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<'m> {
+    /// The entry with this key.
+    Key(&'m [u8]),
+    /// The network of the sample's address with a prefix of so many bits.
+    Network(u8),
+    /// The index does not know.
+    Unknown,
+}
+
+/// What `sample` finds in a map.
+#[must_use]
+pub fn found<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<Found<'m>> {
+    if !matches!(map.keys, MapKeys::Nets(_) | MapKeys::Ordered(_)) {
+        return Some(Found::Unknown);
+    }
+    let unchanged = HashMap::new();
+    let (numbers, later) = match &map.changed {
+        Some(changed) => (&changed.numbers, changed.later.as_deref()),
+        None => (&unchanged, None),
+    };
+    let (whose, (fit, number, _)) = counting(map, numbers, later, b"", sample)?;
+    Some(match &whose.keys {
+        MapKeys::Ordered(keys) => Found::Key(keys.keys.get(number as usize)),
+        MapKeys::Nets(_) if fit.0 == usize::from(table::OWN_FAMILY) => Found::Network(fit.1),
+        _ => Found::Unknown,
     })
 }
 
-/// The entry of an index that counts, of those that are not gone: how well it fits, its number, and what it yields.
-fn best(
-    map: &Map,
+/// An entry of an index: how well it fits, its number, and what it yields.
+type Best = ((usize, u8), u32, u32);
+
+/// The entry that counts of an index and of what came later.
+fn counting<'m>(
+    map: &'m Map,
     changed: &HashMap<u32, Option<Value>>,
+    later: Option<&'m Map>,
     text: &[u8],
     sample: &Sample<'_>,
-) -> Option<((usize, u8), u32, u32)> {
+) -> Option<(&'m Map, Best)> {
+    let before = best(map, changed, text, sample).map(|best| (map, best));
+    let later = later.and_then(|later| Some((later, best(later, &HashMap::new(), text, sample)?)));
+    match (before, later) {
+        // Of equals, the one that stands first.
+        (Some((_, (fit, ..))), Some((_, (other, ..)))) if other > fit => later,
+        _ => before.or(later),
+    }
+}
+
+/// The entry of an index that counts, of those that are not gone.
+fn best(map: &Map, changed: &HashMap<u32, Option<Value>>, text: &[u8], sample: &Sample<'_>) -> Option<Best> {
     let usable = |number: u32| !matches!(changed.get(&number), Some(None));
     match &map.keys {
         MapKeys::Exact(_) => None,

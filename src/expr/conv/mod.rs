@@ -26,7 +26,7 @@ use super::sample::{Bytes, Sample};
 
 pub use fix::tag_of as fix_tag;
 pub use jwt::public_key;
-pub use map::{lookup as map_lookup, numbers as map_numbers};
+pub use map::{Found, found as map_found, lookup as map_lookup, numbers as map_numbers};
 pub use mqtt::field_of as mqtt_field;
 pub(crate) use text::expand;
 

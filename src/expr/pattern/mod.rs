@@ -16,6 +16,7 @@ use super::sample::{Bytes, Sample};
 
 pub mod ordered;
 mod pcre;
+pub mod single;
 pub mod table;
 
 use pcre::Translated;
@@ -71,7 +72,15 @@ pub fn build(
         MatchMethod::Dir => PatternIndex::Dir(trimmed(texts(patterns, ignore_case), is_dir_delimiter)),
         MatchMethod::Dom => PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter)),
     };
-    Ok(PatternSet { method, ignore_case, index: Arc::new(index), written, newer: None, added: None })
+    Ok(PatternSet {
+        method,
+        ignore_case,
+        index: Arc::new(index),
+        written,
+        newer: None,
+        gone: None,
+        added: None,
+    })
 }
 
 /// A regular expression over bytes, as `replace-*` rules and converters use it: PCRE's spelling, parentheses capture.
@@ -183,14 +192,13 @@ fn prefix_free(mut texts: Vec<Box<[u8]>>) -> Vec<Box<[u8]>> {
 }
 
 fn trimmed(texts: Vec<Box<[u8]>>, delimiter: fn(u8) -> bool) -> Vec<Box<[u8]>> {
-    texts
-        .into_iter()
-        .map(|t| {
-            let start = t.iter().position(|b| !delimiter(*b)).unwrap_or(t.len());
-            let end = t.iter().rposition(|b| !delimiter(*b)).map_or(start, |i| i + 1);
-            t[start..end].into()
-        })
-        .collect()
+    texts.into_iter().map(|text| trimmed_one(&text, delimiter).into()).collect()
+}
+
+fn trimmed_one(text: &[u8], delimiter: fn(u8) -> bool) -> &[u8] {
+    let start = text.iter().position(|b| !delimiter(*b)).unwrap_or(text.len());
+    let end = text.iter().rposition(|b| !delimiter(*b)).map_or(start, |i| i + 1);
+    &text[start..end]
 }
 
 fn int_ranges(patterns: &[Pattern]) -> IntRanges {
@@ -246,7 +254,8 @@ fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
 /// Does the sample match one of the patterns?
 #[must_use]
 pub fn matches(set: &PatternSet, sample: &Sample<'_>) -> bool {
-    indexed(set, sample) || set.added.as_deref().is_some_and(|added| indexed(added, sample))
+    let also = |other: &Option<Arc<PatternSet>>| other.as_deref().is_some_and(|set| indexed(set, sample));
+    indexed(set, sample) && !also(&set.gone) || also(&set.added)
 }
 
 fn indexed(set: &PatternSet, sample: &Sample<'_>) -> bool {

@@ -243,6 +243,9 @@ fn networks_of_v6(table: &NetTable, addr: u128) -> impl Iterator<Item = (u32, &N
 /// How well a network fits: its family's before others and masks with holes last, then by length.
 pub type Fit = (u8, u8);
 
+/// The first part of [`Fit`] for networks of the address's own family.
+pub const OWN_FAMILY: u8 = 2;
+
 /// The network of a sample's address that counts, among those that are `usable`: how well it fits, and its number. An
 /// IPv4 address is also looked for as `::ffff:a.b.c.d`, and one that is inside an IPv6 address by itself.
 #[must_use]
@@ -263,11 +266,11 @@ pub fn network_at(table: &NetTable, sample: &Sample<'_>, usable: impl Fn(u32) ->
     };
     match sample.as_ip()? {
         IpAddr::V4(a) => {
-            v4(a.into(), 2).or_else(|| v6(a.to_ipv6_mapped().into(), 1)).or_else(|| hole(a.into()))
+            v4(a.into(), OWN_FAMILY).or_else(|| v6(a.to_ipv6_mapped().into(), 1)).or_else(|| hole(a.into()))
         }
         IpAddr::V6(a) => {
             let inside = embedded_v4(a);
-            v6(a.into(), 2).or_else(|| v4(inside?, 1)).or_else(|| hole(inside?))
+            v6(a.into(), OWN_FAMILY).or_else(|| v4(inside?, 1)).or_else(|| hole(inside?))
         }
     }
 }

@@ -1,0 +1,172 @@
+//! Lists of patterns that commands may change: how the expressions that use them make their indexes anew.
+
+mod acl;
+mod map;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tandem_parser::span::Span;
+
+use super::World;
+use super::pattern::{METHODS, Operator, Spelling, method};
+use crate::expr::Sample;
+use crate::expr::pattern::{self as index, Pattern, single};
+use crate::expr::sample::leading_int;
+use crate::ir::entries::{Entries, Entry, Meant};
+use crate::ir::pattern::MatchMethod;
+use crate::ir::{Place, ProxyIdx, Userlist};
+
+pub(super) use acl::as_one_word;
+pub(super) use map::Make;
+
+/// So many patterns or keys may differ from an index before that is made anew.
+const MOST_CHANGED: usize = 512;
+
+/// The world of patterns that come while running: they name nothing.
+pub(super) struct Nowhere;
+
+impl World for Nowhere {
+    fn read(&self, _: &str, _: Span) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+    fn var(&self, _: &str) -> Option<String> {
+        None
+    }
+    fn hostname(&self) -> String {
+        String::new()
+    }
+    fn resolve(&self, _: &str) -> Option<IpAddr> {
+        None
+    }
+    fn offline(&self) -> bool {
+        false
+    }
+    fn frontend(&self, _: &str) -> Option<ProxyIdx> {
+        None
+    }
+    fn backend(&self, _: &str) -> Option<ProxyIdx> {
+        None
+    }
+    fn server(&self, _: ProxyIdx, _: &str) -> Option<u32> {
+        None
+    }
+    fn userlist(&self, _: &str) -> Option<Arc<Userlist>> {
+        None
+    }
+    fn place(&self, _: Span) -> Place {
+        Place::default()
+    }
+}
+
+/// How the keys of a list are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    pub(super) method: MatchMethod,
+    pub(super) ignore_case: bool,
+    pub(super) dotted: bool,
+}
+
+impl Kind {
+    /// The pattern of a key that was read before.
+    fn pattern(&self, key: &str) -> Result<Pattern, String> {
+        let spelling = Spelling { method: self.method, dotted: self.dotted, no_dns: true, world: &Nowhere };
+        spelling.read(key, Operator::Eq)
+    }
+
+    fn read(&self, key: &str) -> Result<Pattern, String> {
+        let pattern = self.pattern(key)?;
+        if self.method == MatchMethod::Reg {
+            index::regex(key, self.ignore_case)?;
+        }
+        Ok(pattern)
+    }
+
+    fn name(&self) -> &'static str {
+        METHODS.iter().find(|name| method(name) == Some(self.method)).copied().unwrap_or("str")
+    }
+
+    /// The pattern of a key if some sample matches both; `None`: that cannot be told.
+    fn meeting(&self, pattern: &Pattern, key: &str) -> Option<Option<Pattern>> {
+        if let Pattern::Text(text) = pattern
+            && self.method != MatchMethod::Bin
+            && key.is_ascii()
+            && !single::texts_meet(self.method, self.ignore_case, text, key.as_bytes())?
+        {
+            return Some(None);
+        }
+        let other = self.pattern(key).ok()?;
+        single::meet(self.method, self.ignore_case, pattern, &other).map(|meet| meet.then_some(other))
+    }
+
+    fn sample<'t>(&self, text: &'t str) -> Option<Sample<'t>> {
+        Some(match self.method {
+            MatchMethod::Int => Sample::Int(leading_int(text.as_bytes())),
+            MatchMethod::Ip => Sample::ip(text.parse().ok()?),
+            _ => Sample::text(text.as_bytes()),
+        })
+    }
+
+    /// The entry that `text` finds: among those that match the longest of addresses, and prefixes, else the
+    /// first.
+    fn find(&self, entries: &mut Entries, text: &str) -> Option<usize> {
+        // What of the text can be a key of its own is looked for as such.
+        let mut first = |key: &str| entries.positions(Meant::Key(key)).first().copied();
+        let lengths = 0..=text.len();
+        match self.method {
+            _ if self.ignore_case || !text.is_ascii() => self.search(entries, text),
+            MatchMethod::Str => first(text),
+            MatchMethod::Beg => lengths.rev().find_map(|end| first(&text[..end])),
+            MatchMethod::End => lengths.filter_map(|start| first(&text[start..])).min(),
+            _ => self.search(entries, text),
+        }
+    }
+
+    /// The same, entry by entry.
+    fn search(&self, entries: &[Entry], text: &str) -> Option<usize> {
+        let sample = self.sample(text)?;
+        let fits = |entry: &Entry| {
+            let pattern = self.pattern(&entry.key).ok()?;
+            single::fits(self.method, self.ignore_case, &pattern, &sample).then_some(pattern)
+        };
+        let matching = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, fits(entry)?)));
+        let size = |(at, pattern): &(usize, Pattern)| match self.method {
+            MatchMethod::Ip => network_rank(pattern, &sample),
+            // Letter case is disregarded entry by entry, in their order.
+            MatchMethod::Beg if !self.ignore_case => entries[*at].key.len(),
+            _ => 0,
+        };
+        // The first of equals.
+        matching.min_by_key(|one| std::cmp::Reverse(size(one))).map(|(at, _)| at)
+    }
+}
+
+/// Networks of the address's own family come first, then those of the other, then masks with holes; the longest of each.
+fn network_rank(pattern: &Pattern, sample: &Sample<'_>) -> usize {
+    let is_v4 = matches!(sample, Sample::Ipv4(_));
+    let class = match pattern {
+        Pattern::Net4(_, mask) if mask.leading_ones() + mask.trailing_zeros() < 32 => 0,
+        Pattern::Net4(..) => 1 + usize::from(is_v4),
+        _ => 1 + usize::from(!is_v4),
+    };
+    class * 256 + super::map::specificity(pattern) as usize
+}
+
+type Pairs<'t> = Box<dyn Iterator<Item = (&'t str, &'t str)> + 't>;
+
+fn pairs(text: &str) -> Pairs<'_> {
+    Box::new(super::pattern::entries(text))
+}
+
+fn keys(text: &str) -> Pairs<'_> {
+    Box::new(super::pattern::lines(text).map(|key| (key, "")))
+}
+
+/// The words of an ACL line, each with a zero byte behind it, which no word has.
+fn words_of_line(text: &str) -> Pairs<'_> {
+    Box::new(text.split_terminator('\0').map(|word| (word, "")))
+}
+
+#[cfg(test)]
+mod tests;
