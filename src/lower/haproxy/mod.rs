@@ -39,6 +39,7 @@ mod proxy;
 mod references;
 mod resolvers;
 mod ring;
+mod rule_lines;
 mod rules;
 mod server;
 mod server_formats;
