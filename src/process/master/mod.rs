@@ -10,6 +10,7 @@ mod link;
 
 use std::ffi::OsString;
 use std::io;
+use std::net::Shutdown;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -258,10 +259,12 @@ impl Master {
         drop((theirs, predecessor));
         let pid = Pid::from_raw(child.id().map_or(0, |id| id as i32));
         let events = self.events.clone();
-        let listening = link.try_clone()?;
+        let (listening, closing) = (link.try_clone()?, link.try_clone()?);
+        let (listener, heard) = oneshot::channel::<()>();
         std::thread::Builder::new().name("worker-link".into()).spawn({
             let events = events.clone();
             move || {
+                let _until_here = listener;
                 while let Some(said) = read_said(&listening) {
                     if events.send(Event::Said(pid, said)).is_err() {
                         return;
@@ -271,6 +274,9 @@ impl Master {
         })?;
         tokio::spawn(async move {
             let status = child.wait().await;
+            // Its last words tell why: they come before its end. Nothing follows them, whoever else holds the other side.
+            let _ = closing.shutdown(Shutdown::Read);
+            let _ = heard.await;
             // Nobody listens when the master itself ends.
             let _ = events.send(Event::Ended(pid, status));
         });
