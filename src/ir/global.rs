@@ -31,7 +31,7 @@ pub struct Global {
     pub pidfile: Option<PathBuf>,
     /// `ulimit-n`.
     pub ulimit_n: Option<u64>,
-    /// `fd-hard-limit`: open files at the most, where neither `maxconn` nor `ulimit-n` says how many.
+    /// `fd-hard-limit`: open files at the most, whatever else is asked for; 0: as many as there can be.
     pub fd_hard_limit: Option<u64>,
     /// `hard-stop-after`.
     pub hard_stop_after: Option<Duration>,

@@ -7,6 +7,7 @@ mod balance;
 mod cases;
 mod counted;
 mod endings;
+mod files;
 mod limited;
 mod limits;
 mod lines;
