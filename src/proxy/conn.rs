@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::deadline::Deadline;
 use super::pool::Counted;
-use super::stream::Stream;
+use super::stream::{Stream, Unread};
 use super::worker::with;
 use crate::buf::{Buf, Pool};
 use crate::expr::Vars;
@@ -111,6 +111,17 @@ impl Conn {
     pub(super) fn vanish(&mut self, hops: Option<u8>) {
         self.io.vanish_on_close(hops);
         self.extra().vanished = true;
+    }
+
+    /// `option nolinger`: closing leaves nothing of the connection in the kernel. Who has not ended is told the end first.
+    pub(super) fn leave(&mut self) {
+        if !self.proxy.ir.nolinger || self.extra.as_ref().is_some_and(|extra| extra.vanished) {
+            return;
+        }
+        if self.io.unread() != Unread::End {
+            self.io.shutdown();
+        }
+        self.io.reset_on_close();
     }
 
     /// Keep a connection for this client.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::outbound::{self, Plan, Upstream};
 use super::rules;
@@ -129,6 +130,9 @@ pub(super) async fn inspect(
     }
     let sniffs = txn.fe.ir.mode == Mode::Tcp && !conn.extra.as_ref().is_some_and(|extra| extra.is_http);
     let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| clock::now() + d);
+    // In HTTP mode other timeouts hold until the request is there.
+    let patience = txn.fe.ir.timeouts.client.filter(|_| sniffs);
+    let mut silent_at = patience.map(|patience| clock::now() + patience);
     txn.is_final = until.is_none() || complete;
     let mut from = 0;
     loop {
@@ -164,7 +168,7 @@ pub(super) async fn inspect(
                 return Err(Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() });
             }
         }
-        conn.deadline.set(until);
+        conn.deadline.set(earlier(until, silent_at));
         let more = poll_fn(|cx| {
             if conn.input.as_ref().is_some_and(crate::buf::Buf::is_full) {
                 return Poll::Ready(Ok(0));
@@ -176,11 +180,17 @@ pub(super) async fn inspect(
         })
         .await;
         match more {
+            // No longer than anywhere else is waited for a silent client.
+            Ok(0)
+                if silent_at.is_some_and(|at| clock::now() >= at && until.is_none_or(|until| at < until)) =>
+            {
+                return Err(Failure::new(Who::ClientTimeout, Phase::Request));
+            }
             Ok(0) => {
                 txn.is_final = true;
                 txn.payload_complete = true;
             }
-            Ok(_) => {}
+            Ok(_) => silent_at = patience.map(|patience| clock::now() + patience),
             Err(_) => {
                 if let Some(frontend) = &txn.fe.frontend {
                     frontend.counters.ereq.inc();
@@ -195,7 +205,7 @@ pub(super) async fn inspect(
 }
 
 /// Counters and the log line.
-fn finish(conn: &Conn, txn: &mut Txn) {
+fn finish(conn: &mut Conn, txn: &mut Txn) {
     let up = txn.bytes_in;
     let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
     let by_server =
@@ -225,9 +235,7 @@ fn finish(conn: &Conn, txn: &mut Txn) {
         }
         add_times(&c.times, txn, &timers, c.stot.get());
     }
-    if txn.fe.ir.nolinger {
-        conn.io.reset_on_close();
-    }
+    conn.leave();
     // Who said nothing is nobody, whatever a server told him.
     let spoke = || {
         let read = up > 0 || conn.input.as_ref().is_some_and(|input| !input.is_empty());

@@ -29,6 +29,8 @@ struct Half {
     ended: bool,
     /// The receiver was told.
     told: bool,
+    /// It is not told, but closed.
+    closes: bool,
     bytes: u64,
     moved: bool,
     hungry: bool,
@@ -94,7 +96,7 @@ impl Half {
                 with(|w| w.bufs.give(buf));
             }
             if self.ended {
-                if !self.told {
+                if !self.told && !self.closes {
                     self.told = true;
                     to.shutdown();
                 }
@@ -237,7 +239,8 @@ pub(super) async fn run(
     on: &Arc<Server>,
 ) -> Failure {
     let Conn { io: client, input, deadline, .. } = conn;
-    let mut up = Half { buf: input.take(), ..Half::default() };
+    // With `option nolinger` a server is not told that the client has ended and may yet say something: it is closed.
+    let mut up = Half { buf: input.take(), closes: txn.be.ir.nolinger, ..Half::default() };
     let mut down = Half { buf: early.take(), ..Half::default() };
     let mut gate = Gate::new(txn);
     let mut silent = None;
@@ -277,6 +280,8 @@ pub(super) async fn run(
             }
         }
         if gate.is_none() {
+            // Who has ended is not told the other end.
+            down.closes = up.ended && txn.fe.ir.nolinger;
             b = down.poll(cx, server, client, Side::Server);
         }
         if shape.is_none() && txn.shape.is_some() {
@@ -299,7 +304,7 @@ pub(super) async fn run(
         if let Poll::Ready(Err(Broken(side))) = b {
             return Poll::Ready(broken(side));
         }
-        if a.is_ready() && b.is_ready() {
+        if a.is_ready() && (b.is_ready() || up.closes) {
             return Poll::Ready(late.unwrap_or_default());
         }
         if up.moved || down.moved {

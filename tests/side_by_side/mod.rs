@@ -11,6 +11,7 @@ mod files;
 mod limited;
 mod limits;
 mod lines;
+mod lingering;
 mod normalizers;
 mod origin;
 mod persistence;

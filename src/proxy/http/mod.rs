@@ -62,6 +62,15 @@ pub(super) enum Ended {
 
 /// Serve a client connection until it closes or has nothing to say for a while.
 pub(super) async fn session(conn: &mut Conn) -> Ended {
+    let ended = exchanges(conn).await;
+    if ended == Ended::Closed {
+        conn.leave();
+    }
+    ended
+}
+
+/// One exchange after the other.
+async fn exchanges(conn: &mut Conn) -> Ended {
     loop {
         match idle(conn).await {
             Wake::Bytes => {}
@@ -74,14 +83,10 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
         }
         match exchange::run(conn).await {
             Next::KeepAlive => conn.requests = conn.requests.saturating_add(1),
-            Next::Close => break,
+            Next::Close => return Ended::Closed,
             Next::Halfway => return Ended::Idle,
         }
     }
-    if conn.proxy.ir.nolinger {
-        conn.io.reset_on_close();
-    }
-    Ended::Closed
 }
 
 /// Wait for the first bytes of a request.

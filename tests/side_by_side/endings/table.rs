@@ -388,6 +388,7 @@ pub(super) const CASES: &[Case] = &[
     case("tcp: refused", 8106, "x", Then::Reads, "SC"),
     case("tcp: no answer to connecting", 8107, "x", Then::Reads, "sC"),
     case("tcp: rejected", 8108, "x", Then::Reads, "PR"),
+    case("tcp: silent while rules wait", 8108, "", Then::Reads, "cR"),
     case("tcp: server silent", 8105, "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Reads, "sD"),
     case("tcp: client silent", 8109, "GET /@/silent HTTP/1.1\r\nHost: a\r\n\r\n", Then::Stalls, "cD"),
     case("tcp: client resets", 8105, "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n", Then::Resets, "CD"),
