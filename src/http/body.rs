@@ -1,5 +1,8 @@
 //! Where a body ends (RFC 9112 section 6) and the chunked coding.
 
+use std::sync::Arc;
+
+use super::case::Spellings;
 use super::parse::MAX_NAME;
 use super::token::{is_blank, is_token, trim};
 
@@ -72,6 +75,8 @@ pub struct ChunkDecoder {
     tail: Vec<u8>,
     /// Trailers end here.
     drops_trailers: bool,
+    /// Spellings of their names.
+    spellings: Option<Arc<Spellings>>,
 }
 
 /// All trailers of one message may take so many bytes: as many as a head.
@@ -93,6 +98,11 @@ impl ChunkDecoder {
     /// Pass no trailers on (`option http-drop-request-trailers` and `-response-`).
     pub fn drop_trailers(&mut self) {
         self.drops_trailers = true;
+    }
+
+    /// Names of trailers get these spellings (`h1-case-adjust`).
+    pub fn respell_trailers(&mut self, spellings: Arc<Spellings>) {
+        self.spellings = Some(spellings);
     }
 
     /// Was the last chunk with its trailers seen?
@@ -311,7 +321,8 @@ impl ChunkDecoder {
         if name.len() > MAX_NAME {
             return Err(ChunkError);
         }
-        self.tail.extend_from_slice(name);
+        let spelling = self.spellings.as_ref().and_then(|all| all.get(name));
+        self.tail.extend_from_slice(spelling.map_or(name, |spelling| spelling));
         self.tail.extend_from_slice(b": ");
         self.tail.extend_from_slice(trim(value.get(1..).unwrap_or(b"")));
         self.tail.extend_from_slice(b"\r\n");

@@ -154,6 +154,14 @@ impl Head {
         self.buf.len() + self.overhead() + 32 >= limit && self.weight() > limit
     }
 
+    /// Lines that are not about the message's own framing and hop: of those, some may go again.
+    #[must_use]
+    pub(super) fn lasting(&self) -> usize {
+        let passing: [&[u8]; 5] =
+            [b"connection", b"content-length", b"transfer-encoding", b"upgrade", b"host"];
+        self.headers().filter(|(name, _)| !passing.contains(name)).count()
+    }
+
     /// Is this a response?
     #[must_use]
     pub fn is_response(&self) -> bool {

@@ -15,8 +15,10 @@ use super::token::decimal;
 pub struct Mended {
     /// The connection ends with this message: a rule says so, or the message cannot be told to end otherwise.
     pub close: bool,
-    /// The head promises another length than the body has. Nothing of the body may follow it.
+    /// The head promises less than the body has, or nothing that makes sense. Nothing of the body may follow it.
     pub broken: bool,
+    /// The head of a request promises more than its body has. It goes out as it is, and no other may follow it there.
+    pub short: bool,
 }
 
 /// What the headers that delimit a message say.
@@ -36,14 +38,28 @@ impl Said {
                 b"connection" => said.connection = true,
                 b"transfer-encoding" => said.coding = true,
                 b"content-length" => {
+                    let length = decimal(value);
+                    said.length = if said.lengths == 0 || said.length == length { length } else { None };
                     said.lengths += 1;
-                    said.length = decimal(value);
                 }
                 _ => {}
             }
         }
         said
     }
+}
+
+/// One coding and no other: what goes out is in chunks, and nobody may take it for something else.
+fn chunked(head: &mut Head, said: Said) {
+    if !said.coding {
+        head.add(b"transfer-encoding", b"chunked");
+        return;
+    }
+    let mut is_said = false;
+    head.edit(b"transfer-encoding", true, |value| match std::mem::replace(&mut is_said, true) {
+        false => (value != b"chunked").then(|| b"chunked".to_vec()),
+        true => Some(Vec::new()),
+    });
 }
 
 /// A request whose body is the one of `facts`.
@@ -56,15 +72,20 @@ pub fn request(head: &mut Head, facts: &request::Facts) -> Mended {
     match facts.body {
         Body::Chunked => {
             head.remove(b"content-length");
-            if !said.coding {
-                head.add(b"transfer-encoding", b"chunked");
-            }
+            chunked(head, said);
         }
         Body::Length(n) if n > 0 => {
             head.remove(b"transfer-encoding");
-            match said.lengths {
-                0 => head.add(b"content-length", n.to_string().as_bytes()),
-                1 => mended.broken = said.length != Some(n),
+            match said.length {
+                None if said.lengths == 0 => head.add(b"content-length", n.to_string().as_bytes()),
+                // Each line says the same.
+                Some(length) if length >= n => {
+                    if said.lengths > 1 {
+                        head.remove(b"content-length");
+                        head.add(b"content-length", length.to_string().as_bytes());
+                    }
+                    mended.short = length > n;
+                }
                 _ => mended.broken = true,
             }
         }
@@ -97,9 +118,7 @@ pub fn response(head: &mut Head, facts: &response::Facts) -> Mended {
             if said.lengths > 0 {
                 head.remove(b"content-length");
             }
-            if !said.coding {
-                head.add(b"transfer-encoding", b"chunked");
-            }
+            chunked(head, said);
         }
         body => {
             if said.coding && !facts.chunked {
@@ -143,9 +162,10 @@ mod tests {
         (lines(&head), mended)
     }
 
-    const FINE: Mended = Mended { close: false, broken: false };
-    const CLOSES: Mended = Mended { close: true, broken: false };
-    const BROKEN: Mended = Mended { close: false, broken: true };
+    const FINE: Mended = Mended { close: false, broken: false, short: false };
+    const CLOSES: Mended = Mended { close: true, ..FINE };
+    const BROKEN: Mended = Mended { broken: true, ..FINE };
+    const SHORT: Mended = Mended { short: true, ..FINE };
 
     #[test]
     fn the_body_decides_what_a_request_says_of_it() {
@@ -159,11 +179,24 @@ mod tests {
                 &[("content-length", "5"), ("transfer-encoding", "chunked")],
                 (length("5"), FINE),
             ),
+            (Body::Length(5), &[("content-length", "9")], (length("9"), SHORT)),
+            (Body::Length(5), &[("content-length", "x")], (length("x"), BROKEN)),
+            (Body::Length(5), &[("content-length", "5"), ("content-length", "5")], (length("5"), FINE)),
+            (
+                Body::Length(5),
+                &[("content-length", "5"), ("content-length", "6")],
+                (length("5") + &length("6"), BROKEN),
+            ),
             (Body::Length(0), &[("content-length", "0")], (length("0"), FINE)),
             (Body::Length(0), &[("content-length", "9")], (String::new(), FINE)),
             (Body::None, &[("content-length", "2")], (String::new(), FINE)),
             (Body::None, &[("transfer-encoding", "chunked")], (String::new(), FINE)),
             (Body::Chunked, &[("content-length", "3")], ("transfer-encoding: chunked\n".into(), FINE)),
+            (
+                Body::Chunked,
+                &[("transfer-encoding", "gzip"), ("x-a", "1"), ("transfer-encoding", "chunked")],
+                ("transfer-encoding: chunked\nx-a: 1\n".into(), FINE),
+            ),
             (Body::None, &[("connection", "x-a, Close")], ("connection: x-a\n".into(), CLOSES)),
             (Body::None, &[("connection", "keep-alive")], (String::new(), FINE)),
         ] {
@@ -174,7 +207,7 @@ mod tests {
     #[test]
     fn the_body_decides_what_a_response_says_of_it() {
         let length = |n: &str| format!("content-length: {n}\n");
-        let both = Mended { close: true, broken: true };
+        let both = Mended { close: true, broken: true, ..FINE };
         for (body, status, fields, expected) in [
             (Body::Length(3), 200, &[("content-length", "3")][..], (length("3"), FINE)),
             (Body::Length(3), 200, &[], (String::new(), CLOSES)),
@@ -187,6 +220,12 @@ mod tests {
                 (length("3"), FINE),
             ),
             (Body::Chunked, 200, &[], ("transfer-encoding: chunked\n".into(), FINE)),
+            (
+                Body::Chunked,
+                200,
+                &[("transfer-encoding", "gzip")],
+                ("transfer-encoding: chunked\n".into(), FINE),
+            ),
             (Body::UntilClose, 200, &[("transfer-encoding", "chunked")], (String::new(), FINE)),
             (Body::Length(3), 100, &[("content-length", "3")], (length("3"), both)),
             (Body::None, 304, &[("content-length", "3")], (length("3"), FINE)),

@@ -101,7 +101,8 @@ impl Parser {
         Self { relaxed, ..Self::default() }
     }
 
-    /// Parse a request head. `max_fields` is `tune.http.maxhdr`: one more than the headers allowed.
+    /// Parse a request head. `max_fields` is `tune.http.maxhdr`: one more than the headers allowed. Lines that may go when
+    /// the message is prepared are counted by whoever prepares it.
     ///
     /// # Errors
     /// The message can never become valid.
@@ -187,7 +188,8 @@ impl Parser {
                 }
                 other => other?,
             };
-            if head.fields.len() >= max_fields {
+            let all = head.fields.len();
+            if all >= max_fields && (all >= 2 * max_fields || head.lasting() >= max_fields) {
                 return Err(ParseError::TooManyFields.into());
             }
         }

@@ -679,3 +679,12 @@ proptest! {
         cookie::each(&mut head, |name, _| if name.len() == 1 { cookie::Fate::Goes } else { cookie::Fate::Stays });
     }
 }
+
+#[test]
+fn trailers_are_spelt_as_heads_are() {
+    let mut decoder = ChunkDecoder::new();
+    decoder.respell_trailers(std::sync::Arc::new([(b"x-t"[..].into(), b"X-T"[..].into())].into()));
+    let (mut out, mut data) = (Vec::new(), 0);
+    decoder.decode(b"0\r\nX-t: x-t\r\nX-U: 1\r\n\r\n", &mut out, &mut data).unwrap();
+    assert_eq!(out, b"0\r\nX-T: x-t\r\nx-u: 1\r\n\r\n");
+}

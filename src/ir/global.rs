@@ -76,7 +76,7 @@ pub struct Global {
     /// `tune.runqueue-depth`: steps of sessions between two looks at the network; `None`: by the number of threads.
     pub runqueue_depth: Option<u32>,
     /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
-    pub header_spellings: std::collections::HashMap<Box<[u8]>, Box<[u8]>>,
+    pub header_spellings: std::sync::Arc<std::collections::HashMap<Box<[u8]>, Box<[u8]>>>,
     /// `tune.http.maxhdr`, default 101.
     pub maxhdr: usize,
     /// `tune.http.logurilen`, default 1024: a logged request line is one byte shorter at most.
@@ -140,7 +140,7 @@ impl Default for Global {
             purge_defaults: false,
             purge_default_servers: false,
             runqueue_depth: None,
-            header_spellings: std::collections::HashMap::new(),
+            header_spellings: std::sync::Arc::default(),
             maxhdr: 101,
             log_uri_len: 1024,
             spread_checks_percent: 0,

@@ -1,5 +1,6 @@
 //! A message body on its way from one side to the other.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::splice::{self, Splice};
@@ -7,6 +8,7 @@ use super::stream::Stream;
 use super::turn::{PIECE, Turns};
 use super::worker::{fill_large, fill_little, with};
 use crate::buf::Buf;
+use crate::http::case::Spellings;
 use crate::http::{Body, ChunkDecoder};
 
 /// Re-encoded chunks are gathered up to this many bytes: what a receiver that takes nothing costs besides its buffer.
@@ -119,6 +121,13 @@ impl Pump {
     pub(super) fn drop_trailers(&mut self) {
         if let Left::Chunked(decoder) = &mut self.left {
             decoder.drop_trailers();
+        }
+    }
+
+    /// Names of trailers get these spellings.
+    pub(super) fn respell_trailers(&mut self, spellings: &Arc<Spellings>) {
+        if let Left::Chunked(decoder) = &mut self.left {
+            decoder.respell_trailers(spellings.clone());
         }
     }
 

@@ -153,7 +153,7 @@ fn the_same_rules_as_haproxy() {
     let observe = |name: &str, program: &Program| {
         let host = lab.host(name);
         let config = Config::written(&host, "haproxy.cfg", rules::CONFIG);
-        Bench::start(host, program, &config, &["8003"]).run(rules::CASES)
+        Bench::start(host, program, &config, &["8003", "8004"]).run(rules::CASES)
     };
     let (ours, theirs) = beside(&proxy(), "haproxy", observe);
     let wrong = rules::CASES.iter().filter(|case| theirs[case.name].status() != case.status);

@@ -7,6 +7,9 @@ pub(super) const CONFIG: &str = r#"global
     log stdout format raw local0
     maxconn 200
     expose-experimental-directives
+    tune.http.maxhdr 15
+    h1-case-adjust x-sum X-SUM
+    h1-case-adjust host HOST
 
 defaults
     mode http
@@ -77,6 +80,8 @@ frontend ruled
     http-request tarpit deny_status 503 if { var(txn.do) -m str tarpit }
     timeout tarpit 200ms
     http-request reject if { var(txn.do) -m str reject }
+    http-request set-header content-length 2 if { var(txn.do) -m str less }
+    http-request set-header content-length 90 if { var(txn.do) -m str more }
     http-response set-status 418 reason "short and stout" if { var(txn.do) -m str teapot }
     http-response set-status 299 if { var(txn.do) -m str class }
     http-response set-status 204 if { var(txn.do) -m str nobody }
@@ -87,8 +92,17 @@ frontend ruled
     http-response redirect location /after if { var(txn.do) -m str resredirect }
     http-response capture res.hdr(x-kind),upper id 0 if { var(txn.do) -m str capture }
     http-after-response set-header X-After "%[status]" if { var(txn.do) -m found }
-    use_backend %[var(txn.do)] if { var(txn.do) -m str rewrite prefixed postonly preserve passive }
+    use_backend %[var(txn.do)] if { var(txn.do) -m str rewrite prefixed postonly preserve passive adjusted }
     default_backend origin
+
+frontend adjusting
+    bind 127.0.0.1:8004
+    option h1-case-adjust-bogus-client
+    default_backend origin
+
+backend adjusted
+    option h1-case-adjust-bogus-server
+    server one 127.0.0.1:9000
 
 backend origin
     server one 127.0.0.1:9000
@@ -116,6 +130,8 @@ backend passive
 
 /// The frontend of [`CONFIG`].
 const RULED: u16 = 8003;
+/// The one that spells names as a client wants them.
+const ADJUSTING: u16 = 8004;
 
 pub(super) const CASES: &[Case] = &[
     get("denied", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: deny\r\nConnection: close\r\n\r\n", 403).on(RULED),
@@ -170,6 +186,12 @@ pub(super) const CASES: &[Case] = &[
     get("response replaced", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: resreturn\r\nConnection: close\r\n\r\n", 202).on(RULED),
     get("response redirected", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: resredirect\r\nConnection: close\r\n\r\n", 302).on(RULED),
     get("cookie gets a prefix", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: prefixed\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("a body longer than a rule says", "POST /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: less\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", 500).on(RULED),
+    get("a body shorter than a rule says", "POST /@/early HTTP/1.1\r\nHost: lab\r\nX-Do: more\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", 200).on(RULED),
+    get("spelling of the server's trailers", "GET /@/trailer HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n", 200).on(ADJUSTING),
+    get("spelling of trailers for the server", "POST /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: adjusted\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-sum: 1\r\nx-other: 2\r\n\r\n", 200).on(RULED),
+    get("as many headers as may be", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: x\r\nX-0: 1\r\nX-1: 1\r\nX-2: 1\r\nX-3: 1\r\nX-4: 1\r\nX-5: 1\r\nX-6: 1\r\nX-7: 1\r\nX-8: 1\r\nX-9: 1\r\nX-10: 1\r\nX-11: 1\r\nConnection: close\r\n\r\n", 200).on(RULED),
+    get("a header too many", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: x\r\nX-0: 1\r\nX-1: 1\r\nX-2: 1\r\nX-3: 1\r\nX-4: 1\r\nX-5: 1\r\nX-6: 1\r\nX-7: 1\r\nX-8: 1\r\nX-9: 1\r\nX-10: 1\r\nX-11: 1\r\nX-More: 1\r\nConnection: close\r\n\r\n", 400).on(RULED),
     get("passive cookie", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nCookie: WHO=a\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("passive cookie of nobody", "GET /@/plain HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nCookie: WHO=z\r\nConnection: close\r\n\r\n", 200).on(RULED),
     get("passive cookie of the server", "GET /@/cookie HTTP/1.1\r\nHost: lab\r\nX-Do: passive\r\nConnection: close\r\n\r\n", 200).on(RULED),

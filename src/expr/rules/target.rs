@@ -17,7 +17,11 @@ pub(super) enum Part {
 /// Puts `new` in the place of the whole target. Host follows an authority (RFC 9112 section 3.2.2).
 pub(super) fn set_uri(head: &mut dyn EditHead, new: &[u8]) {
     head.set_uri(new);
-    let authority = if head.method() == b"CONNECT" { Some(new) } else { uri::authority(new) };
+    let authority = match head.method() {
+        // A path is no authority, wherever it stands.
+        b"CONNECT" => Some(new).filter(|new| !new.starts_with(b"/")),
+        _ => uri::authority(new),
+    };
     let Some(authority) = authority.filter(|authority| !authority.is_empty()) else { return };
     let mut from = 0;
     while let Some(at) = head.find(b"host", from) {

@@ -322,7 +322,8 @@ fn spelling(
         context.alert(Reason::InvalidValue, span, message);
         return;
     }
-    global.header_spellings.insert(lower.into_bytes().into(), to.as_bytes().into());
+    std::sync::Arc::make_mut(&mut global.header_spellings)
+        .insert(lower.into_bytes().into(), to.as_bytes().into());
 }
 
 /// A file of such pairs, one to a line.

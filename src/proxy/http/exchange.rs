@@ -78,7 +78,9 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     txn.as_proxy =
         conn.proxy.ir.use_proxy_header && !matches!(txn.req.uri().first(), None | Some(b'/' | b'*'));
     let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
-        Ok(_) if txn.req.is_beyond(txn.head_room()) => Err(Refusal::BadRequest),
+        Ok(_) if txn.req.is_beyond(txn.head_room()) || txn.req.len() >= txn.most_headers() => {
+            Err(Refusal::BadRequest)
+        }
         Ok(facts) if !body::open(conn, &mut txn, &facts) => Err(Refusal::BadRequest),
         other => other,
     };

@@ -15,6 +15,7 @@ use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, HttpReuse, RetryOn};
 use crate::live::{Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
+use crate::proxy::hold;
 use crate::proxy::lines;
 use crate::proxy::outbound::{self, Plan, Upstream};
 use crate::proxy::pool::{Counted, Kept};
@@ -71,9 +72,6 @@ pub(super) async fn run(
     let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
     let mended =
         if rules::edit_requests(txn) { mend::request(&mut txn.req, facts) } else { Mended::default() };
-    if mended.broken {
-        return Flow::Failed(Failure::new(Who::Internal, Phase::Headers).status(500));
-    }
     let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close;
     let pretends = (txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive) && !mended.close;
     request::te(&mut txn.req);
@@ -102,9 +100,14 @@ pub(super) async fn run(
         txn.sockets.1 = Some(io.raw_fd());
         lines::at(txn, LogStep::Connect);
         let mut kept = Kept { io, requests, key };
-        let pooled = keep_server && !private && !facts.upgrade && is_shared(txn, server);
+        let keeps = keep_server && !mended.short;
+        let pooled = keeps && !private && !facts.upgrade && is_shared(txn, server);
         let statuses = slot.proxy().ir.backend.as_ref().map_or(&[][..], |half| &half.retry_on.statuses);
-        let attempt = attempt(conn, txn, facts, &mut kept, server, pooled, statuses, plan, direct).await;
+        let attempt = if mended.broken {
+            Attempt::Over(unsendable(txn, server))
+        } else {
+            attempt(conn, txn, facts, &mut kept, server, pooled, statuses, plan, direct).await
+        };
         if !kept.io.is_gone() {
             server.counters.used.dec();
         }
@@ -116,14 +119,14 @@ pub(super) async fn run(
                     conn.extra().bound = true;
                 }
                 let private = private || authenticates;
-                finish_server(conn, txn, slot, kept, keep_server, private);
+                finish_server(conn, txn, slot, kept, keeps, private);
                 return flow;
             }
             Attempt::Lost(failure, loss) => (failure, loss),
         };
         let server = server.clone();
         if txn.server_reusable {
-            finish_server(conn, txn, slot, kept, keep_server, private);
+            finish_server(conn, txn, slot, kept, keeps, private);
         } else {
             drop(kept);
             drop(slot);
@@ -182,6 +185,19 @@ pub(super) async fn run(
         }
         return Flow::Failed(failure);
     }
+}
+
+/// A request that rules left in no state to be sent. As in HAProxy it fails where it would have been written.
+fn unsendable(txn: &mut Txn, server: &Server) -> Flow {
+    txn.server_reusable = false;
+    count_bad_response(txn, server);
+    hold::count_internal(txn);
+    server.counters.eint.inc();
+    server.counters.srv_abrt.inc();
+    if let Some(be) = &txn.be.backend {
+        be.counters.srv_abrt.inc();
+    }
+    Flow::Failed(Failure::new(Who::Internal, Phase::Headers).status(500))
 }
 
 pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
@@ -294,6 +310,8 @@ async fn attempt(
     with(|w| w.give_scratch(head));
     if txn.be.ir.drop_request_trailers {
         x.upload.drop_trailers();
+    } else if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
+        x.upload.respell_trailers(&txn.live.config.global.header_spellings);
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
     // What interim responses say of the connection holds too.
@@ -308,7 +326,11 @@ async fn attempt(
         };
         // What came with it may say that it is none.
         let outcome = match outcome {
-            Ok(rf) if !x.is_sound(txn, &rf) || resp.is_beyond(txn.head_room()) => {
+            Ok(rf)
+                if !x.is_sound(txn, &rf)
+                    || resp.is_beyond(txn.head_room())
+                    || resp.len() >= txn.most_headers() =>
+            {
                 Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))
             }
             other => other,

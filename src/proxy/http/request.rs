@@ -33,7 +33,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<Reading,
         conn.deadline.set(halfway.until);
     }
     let mut lull = Lull::default();
-    let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
+    let (limit, max_fields) = (txn.head_room(), txn.most_headers());
     let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
     poll_fn(|cx| {
         loop {

@@ -100,6 +100,8 @@ pub(super) async fn respond(
     let mut download = Pump::new(body, &head, &mut x.server_in);
     if txn.fe.ir.drop_response_trailers {
         download.drop_trailers();
+    } else if txn.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
+        download.respell_trailers(&txn.live.config.global.header_spellings);
     }
     with(|w| w.give_scratch(head));
     x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);

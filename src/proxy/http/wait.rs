@@ -52,7 +52,7 @@ impl Exchange {
     pub(super) fn is_sound(&self, txn: &Txn, response: &response::Facts) -> bool {
         let Some(buf) = &self.server_in else { return true };
         if response.interim {
-            let (maxhdr, relaxed) = (txn.live.config.global.maxhdr, txn.be.ir.accept_unsafe_response);
+            let (maxhdr, relaxed) = (txn.most_headers(), txn.be.ir.accept_unsafe_response);
             return Parser::relaxed(relaxed).response(buf.filled(), &mut Head::new(), maxhdr).is_ok();
         }
         let backend = txn.be.ir.backend.as_ref();
@@ -72,7 +72,7 @@ pub(super) async fn wait_head(
     x: &mut Exchange,
     resp: &mut Head,
 ) -> Result<(), (Failure, Loss)> {
-    let (limit, max_fields) = (txn.head_room(), txn.live.config.global.maxhdr);
+    let (limit, max_fields) = (txn.head_room(), txn.most_headers());
     let abort = outbound::watches_client(txn);
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;

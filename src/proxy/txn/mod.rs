@@ -353,10 +353,15 @@ impl Txn {
         global.bufsize.saturating_sub(global.maxrewrite)
     }
 
+    /// `tune.http.maxhdr`: one more than the headers that a head may have.
+    pub(super) fn most_headers(&self) -> usize {
+        self.live.config.global.maxhdr
+    }
+
     /// Conditions of a TCP proxy may ask for parts of a request: is what has come the beginning of one?
     pub(super) fn look_for_request(&mut self) {
         let received = self.payload.as_ref().map_or(&[][..], Buf::filled);
-        let most = self.live.config.global.maxhdr;
+        let most = self.most_headers();
         match Parser::relaxed(self.fe.ir.accept_unsafe_request).request(received, &mut self.req, most) {
             Ok(Progress::Complete(_)) => self.is_http = true,
             Ok(Progress::Incomplete) => {}
