@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::case::Spellings;
 use super::parse::MAX_NAME;
 use super::token::{is_blank, is_token, trim};
+use crate::ir::Spellings;
 
 /// How a body is delimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

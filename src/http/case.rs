@@ -1,9 +1,6 @@
 //! Spellings of header names for peers that take one only (`h1-case-adjust`).
 
-use std::collections::HashMap;
-
-/// Name in lower case to its spelling; both have one length.
-pub type Spellings = HashMap<Box<[u8]>, Box<[u8]>>;
+use crate::ir::Spellings;
 
 /// Respell the header names of a written head.
 pub fn respell(head: &mut [u8], spellings: &Spellings) {

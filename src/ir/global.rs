@@ -1,10 +1,15 @@
 //! The `global` section.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::log::LogTarget;
+
+/// Names of headers in lower case, and their spellings (`h1-case-adjust`); both have one length.
+pub type Spellings = HashMap<Box<[u8]>, Box<[u8]>>;
 
 /// Process-wide settings. Defaults are HAProxy's.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +81,7 @@ pub struct Global {
     /// `tune.runqueue-depth`: steps of sessions between two looks at the network; `None`: by the number of threads.
     pub runqueue_depth: Option<u32>,
     /// `h1-case-adjust`: header names in lower case and their spellings, of one length.
-    pub header_spellings: std::sync::Arc<std::collections::HashMap<Box<[u8]>, Box<[u8]>>>,
+    pub header_spellings: Arc<Spellings>,
     /// `tune.http.maxhdr`, default 101.
     pub maxhdr: usize,
     /// `tune.http.logurilen`, default 1024: a logged request line is one byte shorter at most.
@@ -140,7 +145,7 @@ impl Default for Global {
             purge_defaults: false,
             purge_default_servers: false,
             runqueue_depth: None,
-            header_spellings: std::sync::Arc::default(),
+            header_spellings: Arc::default(),
             maxhdr: 101,
             log_uri_len: 1024,
             spread_checks_percent: 0,

@@ -27,7 +27,7 @@ pub mod vrrp;
 
 pub use bind::{Bind, BindAddr};
 pub use check::{Check, CheckKind};
-pub use global::{Global, StatsSocket};
+pub use global::{Global, Spellings, StatsSocket};
 pub use log::{LogFormatKind, LogTarget};
 pub use proxy::{Backend, Caps, Frontend, Mode, Proxy, StatsPage, Timeouts};
 pub use resolvers::Resolvers;

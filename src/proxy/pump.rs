@@ -8,8 +8,8 @@ use super::stream::Stream;
 use super::turn::{PIECE, Turns};
 use super::worker::{fill_large, fill_little, with};
 use crate::buf::Buf;
-use crate::http::case::Spellings;
 use crate::http::{Body, ChunkDecoder};
+use crate::ir::Spellings;
 
 /// Re-encoded chunks are gathered up to this many bytes: what a receiver that takes nothing costs besides its buffer.
 const GATHERED: usize = 16 * 1024;
