@@ -124,8 +124,8 @@ pub enum Search {
         /// By piece.
         firsts: Box<[u32]>,
     },
-    /// `sub`: anywhere in the text.
-    Anywhere,
+    /// `sub`: anywhere in the text; few keys are tried one by one.
+    Anywhere(Option<Grams>),
     /// `dir`, `dom`: between delimiters.
     Words {
         /// What separates words.
@@ -135,6 +135,19 @@ pub enum Search {
     },
     /// `reg`.
     Regexes(Box<[Regex]>),
+}
+
+/// Keys by a few bytes of each, for texts that hold them anywhere.
+#[derive(Clone, Debug)]
+pub struct Grams {
+    /// Bit N: there are keys that are looked for by N of their bytes.
+    pub lengths: u16,
+    /// Where in each key these bytes begin.
+    pub places: Box<[u16]>,
+    /// Numbers of keys by the hash of these bytes.
+    pub slots: HashTable<u32>,
+    /// What hashes: seeded for each process.
+    pub seed: (u64, u64),
 }
 
 impl OrderedTable {

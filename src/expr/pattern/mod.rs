@@ -14,6 +14,7 @@ use crate::ir::regex::Regex;
 
 use super::sample::{Bytes, Sample};
 
+mod grams;
 pub mod ordered;
 mod pcre;
 pub mod single;

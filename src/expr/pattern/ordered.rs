@@ -7,11 +7,11 @@ use std::hash::{BuildHasher as _, RandomState};
 use hashbrown::HashTable;
 use memchr::memmem;
 
-use super::{Pattern, is_dir_delimiter, is_dom_delimiter, table, with_text};
+use super::{Pattern, grams, is_dir_delimiter, is_dom_delimiter, table, with_text};
 use crate::expr::sample::Sample;
 use crate::ir::pattern::MatchMethod;
 use crate::ir::regex::Regex;
-use crate::ir::table::{NO_KEY, OrderedTable, Search, Strings};
+use crate::ir::table::{NO_KEY, OrderedTable, Search};
 
 /// A key: as it is written, its pattern, and what it yields.
 pub type Row<'k> = (&'k str, Pattern, u32);
@@ -32,7 +32,7 @@ pub fn ordered(
         }
         MatchMethod::Dir => words(rows, is_dir_delimiter),
         MatchMethod::Dom => words(rows, is_dom_delimiter),
-        _ => Search::Anywhere,
+        _ => Search::Anywhere((rows.len() >= MANY).then(|| grams::index(rows))),
     };
     let keys = table::strings(rows.iter().map(|(key, ..)| key.as_bytes()));
     let yields = rows.iter().map(|(.., at)| *at).collect();
@@ -97,7 +97,15 @@ pub fn ordered_at(table: &OrderedTable, sample: &Sample<'_>, usable: impl Fn(u32
             };
             behind.into_iter().find(fits).map(|(number, _)| number)
         }
-        Search::Anywhere => with_text(sample, |text| anywhere(&table.keys, text, usable)),
+        Search::Anywhere(None) => with_text(sample, |text| {
+            let fits = |number: &u32| {
+                memmem::find(text, table.keys.get(*number as usize)).is_some() && usable(*number)
+            };
+            (0..table.keys.len() as u32).find(fits)
+        }),
+        Search::Anywhere(Some(index)) => {
+            with_text(sample, |text| grams::first_in(index, &table.keys, text, usable))
+        }
         Search::Words { is_delimiter, most } => {
             with_text(sample, |text| word_of(table, text, *is_delimiter, *most, usable))
         }
@@ -108,36 +116,8 @@ pub fn ordered_at(table: &OrderedTable, sample: &Sample<'_>, usable: impl Fn(u32
     }
 }
 
-/// Fewer keys are searched for without a look at what the text is made of.
+/// Fewer keys are looked for in a text one by one.
 const MANY: usize = 64;
-
-fn anywhere(keys: &Strings, text: &[u8], usable: impl Fn(u32) -> bool) -> Option<u32> {
-    // Which pairs of bytes the text has.
-    let mut pairs = [0u64; 1024];
-    let bit = |pair: &[u8]| {
-        let pair = usize::from(pair[0]) << 8 | usize::from(pair[1]);
-        (pair >> 6, 1u64 << (pair & 63))
-    };
-    let many = keys.len() >= MANY;
-    if many {
-        for pair in text.windows(2) {
-            let (at, bit) = bit(pair);
-            pairs[at] |= bit;
-        }
-    }
-    let may_fit = |key: &[u8]| {
-        let has = |pair: &[u8]| {
-            let (at, bit) = bit(pair);
-            pairs[at] & bit != 0
-        };
-        !many || key.len() < 2 || has(&key[..2]) && has(&key[key.len() - 2..])
-    };
-    let fits = |number: &u32| {
-        let key = keys.get(*number as usize);
-        may_fit(key) && memmem::find(text, key).is_some() && usable(*number)
-    };
-    (0..keys.len() as u32).find(fits)
-}
 
 /// The first key among the words of the text and what several of them in a row make.
 fn word_of(
@@ -181,14 +161,14 @@ mod tests {
     use super::*;
 
     fn text() -> impl Strategy<Value = String> {
-        "[ab./]{0,8}"
+        prop_oneof!["[ab./]{0,8}", "[ab]{6,20}"]
     }
 
     proptest! {
         #[test]
         fn the_first_that_fits_is_found(
             method in prop::sample::select(vec![MatchMethod::Sub, MatchMethod::Dir, MatchMethod::Dom]),
-            keys in prop::collection::vec("[ab./]{1,5}", 0..100),
+            keys in prop::collection::vec(prop_oneof!["[ab./]{1,5}", "[ab]{7,11}"], 0..100),
             gone in prop::collection::vec(any::<bool>(), 100),
             text in text(),
         ) {
