@@ -8,6 +8,7 @@ mod cases;
 mod counted;
 mod endings;
 mod files;
+mod kernel;
 mod limited;
 mod limits;
 mod lines;

@@ -1,0 +1,165 @@
+//! What `bind` and `server` options and rules ask of the kernel for connections, as `ss` shows it and as connections behave:
+//! beside HAProxy.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use crate::lab::{Config, Connection, Host, Lab, Part, Program, beside, proxy, wait_for};
+
+use super::PATIENCE;
+use super::watch::settle;
+
+const SOCKET: &str = "/run/kernel.sock";
+
+const BEGIN: &str = "\
+global
+    stats socket /run/kernel.sock level admin
+    nbthread 1
+    log stdout format raw local0
+defaults
+    mode http
+    log global
+    timeout client 1m
+    timeout server 1m
+    timeout connect 10s
+backend o
+    server s 127.0.0.1:9000
+backend old
+    mode tcp
+    server s 127.0.0.1:9000 tcp-ut 1s
+backend plain
+    mode tcp
+    server s 127.0.0.1:9000
+";
+
+/// Options of `bind`, and lines of the frontend.
+const FRONTENDS: &[(&str, &str)] = &[
+    ("", ""),
+    ("mss 900", ""),
+    ("mss 1400 tcp-ut 3s nice 7", "http-request set-nice -3"),
+    ("defer-accept", ""),
+    ("", "http-request set-tos 0x10"),
+    ("", "http-request set-tos 4 | http-request set-tos 8"),
+    ("", "http-request set-mark 0x42"),
+    ("", "http-request set-mark 4294967295"),
+    ("", "http-request set-tos 184 | http-request set-mark 7 if { path /no }"),
+    ("", "http-response set-tos 24 | http-response set-mark 25"),
+    ("", "http-request set-tos 8 | http-response set-tos 16"),
+    ("", "tcp-request connection set-tos 8 | tcp-request connection set-mark 9"),
+    ("", "tcp-request content set-tos 16 | tcp-request content set-mark 17"),
+    ("", "tcp-request connection set-mark 9 | http-request set-tos 8"),
+    ("mss 1000", "tcp-request content set-tos 0xb8 | http-response set-mark 0x99"),
+];
+
+/// The server of everything; it keeps its connections.
+fn serve(host: &Host) {
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                while matches!(stream.read(&mut piece), Ok(1..)) {
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+                }
+            });
+        }
+    });
+}
+
+/// Type of service, mark and largest segment of the proxy's side of the client connection at `port`.
+fn tags(host: &Host, port: usize) -> Vec<String> {
+    let list = host.sh(&format!("ss -Htnie --tos state established 'sport = :{port}'"));
+    let wanted = ["tos:", "fwmark:", "mss:"];
+    let words = list.split_whitespace().filter(|word| wanted.iter().any(|name| word.starts_with(name)));
+    words.map(str::to_owned).collect()
+}
+
+/// Sessions of each frontend.
+fn sessions(host: &Host) -> BTreeMap<String, u64> {
+    let table = host.tell(SOCKET, "show stat");
+    let rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let fronts = rows.filter(|cells| cells.get(1) == Some(&"FRONTEND"));
+    fronts.map(|cells| (cells[0].to_owned(), cells[4].parse().unwrap_or(0))).collect()
+}
+
+/// The tags of each frontend's connection, and whether it is a session before it has said anything.
+fn observe(lab: &Lab, name: &str, program: &Program) -> Vec<(Vec<String>, bool)> {
+    let host = lab.host(name);
+    serve(&host);
+    let mut text = BEGIN.to_owned();
+    for (at, (options, lines)) in FRONTENDS.iter().enumerate() {
+        let lines = lines.replace(" | ", "\n    ");
+        text += &format!(
+            "frontend f{at}\n    bind 127.0.0.1:{} {options}\n    {lines}\n    default_backend o\n",
+            12000 + at
+        );
+    }
+    text += "frontend last\n    bind 127.0.0.1:11999\n    default_backend o\n";
+    let _proxy = host.haproxy(program, &Config::written(&host, "kernel.cfg", &text));
+    host.wait_told(SOCKET);
+    let open = |port: usize| Connection::open(&host, &format!("127.0.0.1:{port}")).unwrap();
+    let mut clients: Vec<Connection> = (0..FRONTENDS.len()).map(|at| open(12000 + at)).collect();
+    // Who is accepted after the others is accepted when they are.
+    let _last = open(11999);
+    let known =
+        wait_for("the last client", PATIENCE, || Some(sessions(&host)).filter(|all| all["last"] == 1));
+    let seen = clients.iter_mut().enumerate().map(|(at, client)| {
+        client.exchange(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        (tags(&host, 12000 + at), known[&format!("f{at}")] == 1)
+    });
+    seen.collect()
+}
+
+#[test]
+fn connections_have_the_same_tags_as_haproxys() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| observe(&lab, name, program));
+    let tagged = theirs.iter().filter(|(tags, _)| tags.iter().any(|tag| tag.starts_with("fwmark:"))).count();
+    assert!(tagged > 4, "{theirs:?}");
+    assert_eq!(theirs.iter().filter(|(_, known)| !known).count(), 1, "who defers to accept");
+    for (frontend, (ours, theirs)) in FRONTENDS.iter().zip(ours.iter().zip(&theirs)) {
+        assert_eq!(ours, theirs, "{frontend:?}: ours and theirs");
+    }
+}
+
+/// The log lines of sessions of which one side vanishes while bytes are on their way to it. Without `tcp-ut` the kernel
+/// would try for a quarter of an hour.
+fn vanished(lab: &Lab, name: &str, program: &Program) -> Vec<String> {
+    let host = lab.host(name);
+    let text = format!(
+        "{BEGIN}frontend client\n    mode tcp\n    option tcplog\n    bind 127.0.0.1:8001 tcp-ut 1s\n    default_backend \
+         plain\nfrontend server\n    mode tcp\n    option tcplog\n    bind 127.0.0.1:8002\n    default_backend old\n"
+    );
+    let proxy = host.haproxy(program, &Config::written(&host, "kernel.cfg", &text));
+    host.wait_told(SOCKET);
+    host.sh(
+        "nft add table inet lost && nft 'add chain inet lost out { type filter hook output priority 0; }'",
+    );
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
+    // To the client nothing comes from the proxy; to the server, from which nothing is waited for, neither.
+    let each = [("client", 8001, "sport 8001"), ("server", 8002, "dport 9000")].map(|(name, port, lost)| {
+        let mut client = host.run(|| TcpStream::connect(("127.0.0.1", port)).unwrap());
+        client.write_all(b"hello").unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        server.read_exact(&mut [0; 5]).unwrap();
+        host.sh(&format!("nft add rule inet lost out tcp {lost} drop"));
+        if name == "client" {
+            server.write_all(b"welcome").unwrap()
+        } else {
+            client.write_all(b"more").unwrap()
+        }
+        let line = proxy.wait_log(&format!(" {name} "), Duration::from_secs(30));
+        host.sh("nft flush chain inet lost out");
+        settle(&line)
+    });
+    each.to_vec()
+}
+
+#[test]
+fn who_vanishes_is_given_up_as_by_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("nft")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| vanished(&lab, name, program));
+    assert_eq!(ours, theirs, "ours and theirs");
+}
