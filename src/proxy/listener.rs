@@ -176,10 +176,18 @@ pub fn missing_namespaces(live: &Live) -> Vec<String> {
 /// Takes the sockets of a listener out of what was handed over.
 fn take(listener: &Listener, handed: &mut Vec<Handed>) -> io::Result<Vec<Socket>> {
     let mut taken = Vec::new();
+    // A socket that the new file wants otherwise than it was bound is not taken: another is bound beside it.
+    let is_alike = |one: &Handed| match &listener.ir.addr {
+        BindAddr::Tcp(_) => sys::tcp::is_alike(&one.fd, listener.ir.v6only, listener.ir.transparent),
+        _ => true,
+    };
     let fits = |one: &Handed| {
         let wanted = listener.ir.interface.as_deref().unwrap_or_default();
         let namespace = listener.ir.namespace.as_deref().unwrap_or_default();
-        one.interface == wanted && one.namespace == namespace && is_at(one, &listener.ir.addr)
+        one.interface == wanted
+            && one.namespace == namespace
+            && is_at(one, &listener.ir.addr)
+            && is_alike(one)
     };
     for one in handed.extract_if(.., |one| fits(one)) {
         let socket = socket2::Socket::from(one.fd);

@@ -75,6 +75,19 @@ pub(super) fn set_int(socket: &impl AsFd, level: i32, option: i32, value: i32) -
     nix::errno::Errno::result(rc).map(drop).map_err(std::io::Error::from)
 }
 
+/// A socket option whose value is a number.
+///
+/// # Errors
+/// What the kernel says.
+pub(super) fn get_int(socket: &impl AsFd, level: i32, option: i32) -> std::io::Result<i32> {
+    let (mut value, mut length) = (0i32, size_of::<i32>() as libc::socklen_t);
+    // SAFETY: the descriptor is borrowed for the call, and the kernel writes no more than there is room for.
+    let rc = unsafe {
+        libc::getsockopt(socket.as_fd().as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut length)
+    };
+    nix::errno::Errno::result(rc).map(|_| value).map_err(std::io::Error::from)
+}
+
 /// Bytes that may wait to be read from a socket (`SO_RCVBUF`; the kernel counts twice as many, for what it keeps of each).
 /// `force`: beyond the limit of the system, which takes CAP_NET_ADMIN.
 ///

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd as _, FromRawFd as _};
 use std::task::{Poll, ready};
 
-use super::fd::set_int;
+use super::fd::{get_int, set_int};
 use crate::ir::bind::TcpSettings;
 use crate::ir::proxy::Keepalive;
 use socket2::{Domain, Protocol, SockAddr, Socket, TcpKeepalive, Type};
@@ -228,13 +228,51 @@ pub fn bound(options: &ListenOptions) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// What connections inherit from a TCP socket that listens already.
+/// What connections inherit from a TCP socket that listens already, and nothing of what was asked for it before.
 ///
 /// # Errors
 /// Segments cannot be signed.
 pub fn settle(socket: &Socket, backlog: i32, tcp: &TcpSettings) -> io::Result<()> {
     let _ = quick_acks(socket, !tcp.delays_acks);
+    // Where the kernel has no such option there is nothing to take back.
+    let _ = socket.set_tcp_user_timeout(tcp.user_timeout);
+    let fast = get_int(socket, libc::IPPROTO_TCP, libc::TCP_FASTOPEN).is_ok_and(|queue| queue != 0);
+    for (option, stays) in [
+        (libc::TCP_DEFER_ACCEPT, tcp.defer_accept),
+        (libc::TCP_SAVE_SYN, tcp.save_syn > 0),
+        (libc::TCP_MAXSEG, tcp.max_segment.is_some_and(|bytes| bytes > 0)),
+        (libc::TCP_FASTOPEN, tcp.fast_open || !fast),
+    ] {
+        if !stays {
+            let _ = set_int(socket, libc::IPPROTO_TCP, option, 0);
+        }
+    }
     prepare(socket, backlog, tcp)
+}
+
+/// Whether somebody else opened a socket as [`ListenOptions`] with these settings would: what cannot be changed behind
+/// `bind`.
+#[must_use]
+pub fn is_alike(socket: &impl std::os::fd::AsFd, v6only: Option<bool>, transparent: bool) -> bool {
+    let on = |level, option| get_int(socket, level, option).is_ok_and(|value| value != 0);
+    let own = socket2::SockRef::from(socket);
+    let is_v6 = own.domain().is_ok_and(|domain| domain == Domain::IPV6);
+    let takes_foreign = on(libc::IPPROTO_IP, libc::IP_FREEBIND)
+        || if is_v6 {
+            on(libc::IPPROTO_IPV6, libc::IPV6_TRANSPARENT)
+        } else {
+            on(libc::IPPROTO_IP, libc::IP_TRANSPARENT)
+        };
+    let wanted = || v6only.unwrap_or_else(v6only_unasked);
+    own.r#type().is_ok_and(|kind| kind == Type::STREAM)
+        && takes_foreign == transparent
+        && (!is_v6 || own.only_v6().is_ok_and(|only| only == wanted()))
+}
+
+/// Whether IPv6 sockets are for IPv6 only where nobody says so (`net.ipv6.bindv6only`).
+fn v6only_unasked() -> bool {
+    let fresh = Socket::new(Domain::IPV6, Type::STREAM, Some(Protocol::TCP));
+    fresh.and_then(|socket| socket.only_v6()).unwrap_or(false)
 }
 
 /// Without most of it connections work all the same, so what the kernel refuses (a congestion control whose module is not

@@ -22,6 +22,7 @@ mod rules;
 mod samples;
 mod silent;
 mod sources;
+mod taken;
 mod transport;
 mod upgrade;
 mod watch;

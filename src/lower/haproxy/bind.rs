@@ -73,7 +73,8 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "namespace" => out.namespace = owned(),
             "accept-proxy" => out.accept_proxy = true,
             "accept-netscaler-cip" => out.netscaler = setting.number(0),
-            "v4v6" => out.v6only = Some(false),
+            // `v6only` is the stronger of both.
+            "v4v6" => out.v6only = Some(out.v6only == Some(true)),
             "v6only" => out.v6only = Some(true),
             "defer-accept" => out.tcp.defer_accept = true,
             "tcp-ut" => out.tcp.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
