@@ -242,6 +242,8 @@ pub(super) async fn run(
     // With `option nolinger` a server is not told that the client has ended and may yet say something: it is closed.
     let mut up = Half { buf: input.take(), closes: txn.be.ir.nolinger, ..Half::default() };
     let mut down = Half { buf: early.take(), ..Half::default() };
+    // What was HTTP ends with the server; in TCP the client may have more to say to one that has ended.
+    let ends_with_server = txn.times.data.is_some();
     let mut gate = Gate::new(txn);
     let mut silent = None;
     let start = clock::now();
@@ -281,7 +283,7 @@ pub(super) async fn run(
         }
         if gate.is_none() {
             // Who has ended is not told the other end.
-            down.closes = up.ended && txn.fe.ir.nolinger;
+            down.closes = ends_with_server || up.ended && txn.fe.ir.nolinger;
             b = down.poll(cx, server, client, Side::Server);
         }
         if shape.is_none() && txn.shape.is_some() {
@@ -298,10 +300,13 @@ pub(super) async fn run(
                 }
             }
         }
-        if let Poll::Ready(Err(Broken(side))) = a {
+        if let Poll::Ready(Err(Broken(side))) = b {
             return Poll::Ready(broken(side));
         }
-        if let Poll::Ready(Err(Broken(side))) = b {
+        if ends_with_server && b.is_ready() {
+            return Poll::Ready(late.unwrap_or_default());
+        }
+        if let Poll::Ready(Err(Broken(side))) = a {
             return Poll::Ready(broken(side));
         }
         if a.is_ready() && (b.is_ready() || up.closes) {

@@ -25,6 +25,7 @@ frontend fe
     bind 127.0.0.1:8401
     use_backend impatient if { path_end /stalls }
     use_backend narrow if { path_beg /narrow }
+    use_backend resetting if { path /resets }
     use_backend whole if { path_beg /whole }
     default_backend be
 backend be
@@ -39,6 +40,8 @@ backend whole
     option http-buffer-request
     timeout http-request 500ms
     server s 127.0.0.1:9000
+backend resetting
+    server s 127.0.0.1:9001
 listen raw
     mode tcp
     bind 127.0.0.1:8402
@@ -250,7 +253,7 @@ const WHOLE: &str = "POST /whole/1/plain HTTP/1.1\r\nHost: lab\r\nContent-Length
 const ENDLESS: &str = "GET /1/endless HTTP/1.1\r\nHost: lab\r\n\r\n";
 
 /// Clients that leave, and servers of connections that break off.
-const LEAVING: [Leaving; 9] = [
+const LEAVING: [Leaving; 10] = [
     // 2.6 says -1 and counts it in no class.
     Leaving { newer: &["hrsp_4xx"], ..leaving("in its body", 8401, HALF, Then::Leaves("be")) },
     Leaving { newer: &["hrsp_4xx"], ..leaving("in its body, reset", 8401, HALF, Then::Resets("be")) },
@@ -262,6 +265,12 @@ const LEAVING: [Leaving; 9] = [
         ..leaving("before its body is whole", 8401, WHOLE, Then::Leaves("whole"))
     },
     leaving("body not whole in time", 8401, WHOLE, Then::Stays),
+    leaving(
+        "server resets in place of a response",
+        8401,
+        "GET /resets HTTP/1.1\r\nHost: lab\r\n\r\n",
+        Then::Stays,
+    ),
     leaving("server resets at once", 8402, "at once", Then::Stays),
     leaving("server resets behind some bytes", 8402, "later", Then::Stays),
 ];

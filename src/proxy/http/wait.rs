@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::forward::count_bad_response;
 use crate::buf::Buf;
 use crate::http::{Body, ChunkDecoder, Head, Parser, Progress, response};
 use crate::live::Server;
@@ -77,6 +78,7 @@ pub(super) async fn wait_head(
     let (client_limit, server_limit) = (txn.limits.client, txn.limits.server);
     let mut since: Option<Instant> = None;
     let mut shape = txn.shape.take();
+    let mut breaks = false;
     let result = poll_fn(|cx| {
         let (uploaded, opens) = poll_shaped(conn, io, x, shape.as_deref_mut(), cx);
         if let Err(e) = uploaded {
@@ -103,7 +105,8 @@ pub(super) async fn wait_head(
             }
             match fill_large(io, &mut x.server_in, cx) {
                 Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(_) | Err(_)) => {
+                Poll::Ready(ended) => {
+                    breaks = ended.is_err();
                     let loss = if x.seen { Loss::Junk } else { Loss::Empty };
                     return Poll::Ready(Err((Failure::new(Who::Server, Phase::Headers), loss)));
                 }
@@ -141,6 +144,10 @@ pub(super) async fn wait_head(
         })
     })
     .await;
+    if breaks {
+        // As in HAProxy a connection that breaks counts, and so does the response that is missing.
+        count_bad_response(txn, server);
+    }
     txn.shape = shape;
     txn.body_sent = if x.upload.is_read() { BodySent::All } else { BodySent::Part };
     txn.bytes_in = txn.head_len + x.upload.data;

@@ -119,11 +119,6 @@ backend refusing
     tcp-request content reject
     server one 127.0.0.1:9000
 
-backend cut
-    tcp-response inspect-delay 200ms
-    tcp-response content close if WAIT_END
-    server one 127.0.0.1:9000
-
 backend seen
     tcp-response inspect-delay 5s
     tcp-response content reject if { status 200 }
@@ -538,13 +533,6 @@ pub(super) const MORE: &[Case] = &[
         "----",
     ),
     case(
-        "server cut off in its response",
-        DOORS,
-        "GET /cut/@/stalls HTTP/1.1\r\nHost: a\r\n\r\n",
-        Then::Reads,
-        "SD--",
-    ),
-    case(
         "tcp: client stopped reading",
         8105,
         "GET /@/endless HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -571,6 +559,13 @@ pub(super) const MORE: &[Case] = &[
         DOORS,
         "GET /tunnelled/@/tunnel HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
         Then::Halves,
+        "----",
+    ),
+    case(
+        "tunnel left by the server",
+        DOORS,
+        "GET /tunnelled/@/upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+        Then::Stalls,
         "----",
     ),
     case(

@@ -1,5 +1,5 @@
-//! Thousands of connections, valid, odd and hostile, to our proxy and to a real HAProxy with the same file: each whole
-//! and byte by byte. What the client gets, what reaches the server, what the log says and what is counted must be the
+//! Thousands of connections, valid, odd and hostile, to our proxy and to a real HAProxy with the same file: each whole,
+//! byte by byte, and in two pieces. What the client gets, what reaches the server, what the log says and what is counted must be the
 //! same, or stand in `differences.tsv` with the reason.
 
 mod crossed;
@@ -89,6 +89,8 @@ backend lax
     server one 127.0.0.1:9000
 ";
 
+/// Connections one after the other, before what came of them is compared.
+const MOST: usize = 9000;
 /// Connections at once.
 const HANDS: usize = 32;
 /// Longer than all timeouts of [`CONFIG`] one after the other.
@@ -107,6 +109,8 @@ const TIMES: usize = 3;
 enum How {
     Whole,
     Dribbled,
+    /// In two pieces, the first of so many bytes; where there are fewer, counted from the first again.
+    Cut(usize),
 }
 
 impl How {
@@ -114,6 +118,7 @@ impl How {
         match self {
             Self::Whole => "whole",
             Self::Dribbled => "dribbled",
+            Self::Cut(_) => "cut",
         }
     }
 }
@@ -270,7 +275,11 @@ fn send(case: &Case, how: How, number: usize) -> (String, bool) {
     let mut stream = connect().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     // Very long messages in as many pieces as short ones.
-    let step = if how == How::Whole { bytes.len() } else { bytes.len().div_ceil(1000) };
+    let step = match how {
+        How::Whole => bytes.len(),
+        How::Dribbled => bytes.len().div_ceil(1000),
+        How::Cut(at) => return send_cut(stream, &bytes, at),
+    };
     let head = bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
     for (at, piece) in bytes.chunks(step).enumerate() {
         // The proxy may answer and close before it has read everything.
@@ -283,6 +292,29 @@ fn send(case: &Case, how: How, number: usize) -> (String, bool) {
         }
     }
     read_all(&mut stream)
+}
+
+/// The same in two pieces.
+fn send_cut(mut stream: TcpStream, bytes: &[u8], at: usize) -> (String, bool) {
+    let (first, second) = bytes.split_at(1 + at % bytes.len().max(2).saturating_sub(1));
+    // The proxy may answer and close before it has read everything.
+    if stream.write_all(first).is_ok() {
+        std::thread::sleep(HEAD_START);
+        let _ = stream.write_all(second);
+    }
+    read_all(&mut stream)
+}
+
+/// Where messages are cut: so many places of each, spread over it. All: more than it has bytes.
+fn cuts<'c>(cases: &[&'c Case], places: usize) -> Vec<(&'c Case, How)> {
+    let of = |case: &'c Case| {
+        let (len, mut hasher) = (case.bytes(0).len().saturating_sub(1).max(1), DefaultHasher::new());
+        case.name.hash(&mut hasher);
+        let first = usize::try_from(hasher.finish() % len as u64).unwrap();
+        let count = places.min(len);
+        (0..count).map(move |nth| (case, How::Cut(first + nth * len / count)))
+    };
+    cases.iter().flat_map(|case| of(case)).collect()
 }
 
 /// One line of the list of differences.
@@ -350,7 +382,7 @@ impl Pair {
         let pairs = cases.iter().zip(ours.iter().zip(&theirs));
         pairs
             .filter_map(|((case, how), (ours, theirs))| {
-                let name = format!("{} ({})", case.name, how.name());
+                let name = format!("{} ({how:?})", case.name);
                 ours.differs(theirs, &name).map(|text| (*case, *how, text))
             })
             .collect()
@@ -382,9 +414,13 @@ fn every_form_is_taken_as_haproxy_takes_it() {
         Pair { ours: ours.join().unwrap(), theirs, pages_differ: !version.starts_with('2'), round: 0 }
     });
     let mut different = Vec::new();
-    for how in [How::Whole, How::Dribbled] {
-        let sent: Vec<(&Case, How)> = cases.iter().map(|case| (*case, how)).collect();
-        let mut found = pair.compare(&sent, HANDS);
+    let places = std::env::var("TANDEM_WIRE_CUTS").ok().map_or(1, |places| places.parse().unwrap());
+    let sent = [How::Whole, How::Dribbled].map(|how| cases.iter().map(|case| (*case, how)).collect());
+    let sent: Vec<(&Case, How)> =
+        sent.into_iter().chain([cuts(&cases, places)]).flat_map(|sent: Vec<_>| sent).collect();
+    // Each of them has an address of its own.
+    for sent in sent.chunks(MOST) {
+        let mut found = pair.compare(sent, HANDS);
         for _ in 1..TIMES {
             let again: Vec<(&Case, How)> = found.iter().map(|(case, how, _)| (*case, *how)).collect();
             found = pair.compare(&again, HANDS / 4);
@@ -392,7 +428,8 @@ fn every_form_is_taken_as_haproxy_takes_it() {
         different.extend(found);
     }
     let explains = |known: &Known, case: &Case, how: How| {
-        known.how.is_none_or(|one| one == how) && known.pattern.is_match(&case.name)
+        let is_so = |one| one == how || matches!(how, How::Cut(_));
+        known.how.is_none_or(is_so) && known.pattern.is_match(&case.name)
     };
     let (expected, mut unknown): (Vec<_>, Vec<_>) = different
         .into_iter()
@@ -404,12 +441,12 @@ fn every_form_is_taken_as_haproxy_takes_it() {
     }
     println!(
         "{} connections beside {version}: {} differ for a known reason, {} for none",
-        2 * cases.len(),
+        sent.len(),
         expected.len(),
         unknown.len()
     );
     let text: Vec<&str> = unknown.iter().map(|(_, _, text)| text.as_str()).collect();
-    assert!(text.is_empty(), "{} of {} differ\n{}", text.len(), 2 * cases.len(), text.join("\n"));
+    assert!(text.is_empty(), "{} of {} differ\n{}", text.len(), sent.len(), text.join("\n"));
     if wanted == "all" {
         let idle =
             known.iter().filter(|known| !expected.iter().any(|(case, how, _)| explains(known, case, *how)));
