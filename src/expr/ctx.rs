@@ -437,6 +437,8 @@ pub struct Buffered<'a> {
     pub complete: bool,
     /// Announced length of a body.
     pub announced: Option<u64>,
+    /// Bytes of its last chunk, of those that have begun, that have not come yet.
+    pub coming: u64,
 }
 
 /// The borrowed view that an evaluation works on. Cheap to build: references and small numbers.

@@ -417,7 +417,7 @@ impl<S: Scene> Dialogue<S> {
             out = look(&Ctx {
                 vars: &self.vars,
                 response: answer.as_ref().map(|answer| answer as _),
-                response_data: Buffered { data, complete, announced: None },
+                response_data: Buffered { data, complete, ..Buffered::default() },
                 is_final: true,
                 ..base
             });

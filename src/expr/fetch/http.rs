@@ -71,7 +71,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::BodySize(dir) => {
             head(*dir, ctx)?;
             let body = buffered(*dir, ctx);
-            let size = body.announced.unwrap_or(body.data.len() as u64);
+            let size = body.announced.unwrap_or(body.data.len() as u64 + body.coming);
             Ok(Sample::Int(i64::try_from(size).unwrap_or(i64::MAX)))
         }
         Fetch::Capture(dir, slot) => {

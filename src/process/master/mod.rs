@@ -350,7 +350,13 @@ impl Master {
 
     fn ended(&mut self, pid: Pid, status: &io::Result<ExitStatus>) {
         let (code, how) = describe(status);
-        if let Some(starting) = self.starting.take_if(|s| s.worker.pid == pid) {
+        if let Some(mut starting) = self.starting.take_if(|s| s.worker.pid == pid) {
+            if starting.logs.is_empty() {
+                // It had no time to say why.
+                let text = format!("New worker ({pid}) exited with code {code} ({how})");
+                starting.logs = format!("{}{text}\n", console::prefix(Kind::Alert));
+                console::raw(&starting.logs);
+            }
             return self.start_failed(starting.logs, starting.waiting, code);
         }
         let Some(at) = self.workers.iter().position(|w| w.pid == pid) else { return };

@@ -84,7 +84,7 @@ impl Survey {
         match self.body {
             Body::None | Body::Tunnel => BufferedBody::Length(0),
             Body::Length(n) => BufferedBody::Length(n),
-            Body::Chunked => BufferedBody::Decoded(self.data),
+            Body::Chunked => BufferedBody::Decoded(self.data, self.decoder.chunk_left()),
             Body::UntilClose => BufferedBody::Unknown,
         }
     }

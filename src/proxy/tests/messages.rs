@@ -51,6 +51,23 @@ fn rules_see_a_body_that_was_waited_for() {
     assert!(c.response().0.starts_with("HTTP/1.1 403"));
 }
 
+/// What both HAProxys say of the beginning of a body in chunks.
+#[test]
+fn the_size_of_a_body_contains_the_chunk_that_has_begun() {
+    let p = with(
+        &[nobody()],
+        " http-request return status 200 hdr x \"%[req.body_len] of %[req.body_size]\"\n server s @0",
+    );
+    for (body, sizes) in
+        [("5", "0 of 0"), ("5\r\n", "0 of 5"), ("5\r\nhe", "2 of 5"), ("2\r\nhe\r\n7\r\nl", "3 of 9")]
+    {
+        let mut c = p.connect();
+        c.send(format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
+        let head = c.head();
+        assert!(head.contains(&format!("\r\nx: {sizes}\r\n")), "{body:?}: {head}");
+    }
+}
+
 #[test]
 fn a_body_that_does_not_come_is_answered_408() {
     let origin = Origin::named("x");

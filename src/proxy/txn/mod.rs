@@ -203,8 +203,8 @@ pub(super) enum BufferedBody {
     Unknown,
     /// So many bytes.
     Length(u64),
-    /// Chunked; decoded so far.
-    Decoded(Vec<u8>),
+    /// Chunked; decoded so far, and what is left of a chunk that has begun.
+    Decoded(Vec<u8>, u64),
 }
 
 impl Txn {
@@ -507,8 +507,8 @@ impl Txn {
 
     /// Keep a copy of what is seen of the body now.
     pub(super) fn keep_body(&mut self) {
-        if !matches!(self.body, BufferedBody::Decoded(_)) {
-            self.body = BufferedBody::Decoded(self.buffered().data.to_vec());
+        if !matches!(self.body, BufferedBody::Decoded(..)) {
+            self.body = BufferedBody::Decoded(self.buffered().data.to_vec(), 0);
         }
     }
 
@@ -526,14 +526,14 @@ impl Txn {
 /// Bytes behind a head, of which so much is known.
 fn seen<'t>(payload: Option<&'t Buf>, body: &'t BufferedBody, complete: bool) -> Buffered<'t> {
     let received = payload.map_or(&[][..], Buf::filled);
-    let (data, announced) = match body {
-        BufferedBody::Unknown => (received, None),
+    let (data, announced, coming) = match body {
+        BufferedBody::Unknown => (received, None, 0),
         BufferedBody::Length(n) => {
-            (&received[..received.len().min(usize::try_from(*n).unwrap_or(usize::MAX))], Some(*n))
+            (&received[..received.len().min(usize::try_from(*n).unwrap_or(usize::MAX))], Some(*n), 0)
         }
-        BufferedBody::Decoded(data) => (data.as_slice(), None),
+        BufferedBody::Decoded(data, coming) => (data.as_slice(), None, *coming),
     };
-    Buffered { data, complete, announced }
+    Buffered { data, complete, announced, coming }
 }
 
 impl Drop for Txn {

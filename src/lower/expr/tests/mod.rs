@@ -239,7 +239,7 @@ impl Fixture {
             no_server: "<NOSRV>",
             request: self.http.then_some(&self.request as _),
             response: self.response.as_ref().map(|head| head as _),
-            request_data: Buffered { data: &self.data, complete: false, announced: None },
+            request_data: Buffered { data: &self.data, ..Buffered::default() },
             response_data: Buffered::default(),
             vars: &self.vars,
             captures: &self.captures,
