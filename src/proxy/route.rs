@@ -43,11 +43,11 @@ pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> Option<sys::tcp::S
     Some(sys::tcp::Source { addr: used.or(addr), foreign: used.is_some(), interface })
 }
 
-/// The `nth` value of a header, from 1; negative numbers count from the end.
+/// The `nth` value of a header, from 1, which 0 is too; negative numbers count from the end.
 fn header_value<'h>(head: &'h crate::http::Head, name: &'h [u8], nth: i32) -> Option<&'h [u8]> {
     let mut values = head.values(name).flat_map(|v| v.split(|c| *c == b','));
-    let at = usize::try_from(nth.unsigned_abs()).ok()?.checked_sub(1)?;
-    if nth > 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) }
+    let at = usize::try_from(nth.unsigned_abs()).ok()?.saturating_sub(1);
+    if nth >= 0 { values.nth(at) } else { values.collect::<Vec<_>>().into_iter().rev().nth(at) }
 }
 
 /// What a connection to `server` depends on beside the server: the addresses in its PROXY header, where the client

@@ -3,7 +3,7 @@
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
-use tandem_parser::value::{Address, Port};
+use tandem_parser::value::{self, Address, Port};
 
 use super::context::{Context, span_at};
 use crate::ir::server::{InitAddr, SendProxy, Server, SourceFrom, UseSrc};
@@ -54,10 +54,33 @@ pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std:
         _ => address.socket(0),
     };
     if addr.is_none() {
-        let message = format!("'source' : '{}' is no address to connect from.", line.text(0).unwrap_or("?"));
-        context.alert(Reason::InvalidValue, span, message);
+        let cause = misplaced(&address, line.text(0).unwrap_or_default());
+        misread(context, line, "source", &cause);
     }
     addr
+}
+
+/// Why no connection can come from an address.
+fn misplaced(address: &Address, written: &str) -> String {
+    match address {
+        Address::Inet { port: Port::Offset(_), .. } => {
+            format!("port offset not permitted here in '{written}'")
+        }
+        Address::Inet { port: Port::Range(..), .. } => {
+            format!("port range not permitted here in '{written}'")
+        }
+        _ => format!("no connection comes from an address like '{written}'"),
+    }
+}
+
+/// An address of a server or of a backend that cannot be used.
+fn misread(context: &mut Context<'_>, setting: &Statement, name: &str, cause: &str) {
+    let cause = format!("'{name} {}' : {cause}", setting.text(0).unwrap_or_default());
+    if context.server.is_some() {
+        wrong(context, setting, &cause);
+    } else {
+        context.alert(Reason::InvalidValue, span_at(setting, 0), cause);
+    }
 }
 
 /// `usesrc` and `interface` of such a line.
@@ -71,12 +94,13 @@ pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> Source
         match setting.name() {
             "interface" => out.interface = Some(text.to_owned()),
             "usesrc" => {
-                out.usesrc = usesrc(text);
-                if out.usesrc.is_none() {
-                    let message =
-                        format!("'usesrc' : '{text}' is no address, 'client', 'clientip' or 'hdr_ip(name)'.");
-                    context.alert(Reason::InvalidValue, span_at(setting, 0), message);
-                }
+                out.usesrc = match usesrc(context, setting) {
+                    Ok(from) => from,
+                    Err(cause) => {
+                        misread(context, setting, "usesrc", &cause);
+                        None
+                    }
+                };
             }
             _ => {}
         }
@@ -84,20 +108,48 @@ pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> Source
     out
 }
 
-pub(super) fn usesrc(text: &str) -> Option<UseSrc> {
+/// What `usesrc` names, or why it is nothing. Nothing at all: the name of a machine that has no address, which was said.
+fn usesrc(context: &mut Context<'_>, setting: &Statement) -> Result<Option<UseSrc>, String> {
+    let text = setting.text(0).unwrap_or_default();
     match text {
-        "client" => return Some(UseSrc::Client),
-        "clientip" => return Some(UseSrc::ClientIp),
+        "client" => return Ok(Some(UseSrc::Client)),
+        "clientip" => return Ok(Some(UseSrc::ClientIp)),
         _ => {}
     }
-    if let Some(inside) = text.strip_prefix("hdr_ip(").and_then(|rest| rest.strip_suffix(')')) {
-        let (name, nth) = inside.split_once(',').unwrap_or((inside, "-1"));
-        return Some(UseSrc::Header(name.trim().to_ascii_lowercase(), nth.trim().parse().ok()?));
+    if let Some(inside) = text.strip_prefix("hdr_ip(") {
+        return header(context, setting, inside).map(Some);
     }
-    if let Ok(ip) = text.parse() {
-        return Some(UseSrc::Addr(std::net::SocketAddr::new(ip, 0)));
+    let address = value::address(text).map_err(|error| error.cause())?;
+    let Some(address) = context.resolved(&address, span_at(setting, 0)) else { return Ok(None) };
+    address.socket(0).map(|addr| Some(UseSrc::Addr(addr))).ok_or_else(|| misplaced(&address, text))
+}
+
+/// Occurrences of a header are counted from its end so far at most.
+const MOST_BACK: i32 = 10;
+
+/// The header's name and which of its values, as far as they can be read: HAProxy does not look at what follows.
+fn header(context: &mut Context<'_>, setting: &Statement, inside: &str) -> Result<UseSrc, String> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ')');
+    let inside = inside.trim_start();
+    let (name, rest) = inside.split_at(inside.find(ends).unwrap_or(inside.len()));
+    let rest = rest.trim_start();
+    let (nth, end) = match rest.strip_prefix(',') {
+        None => (-1, rest),
+        Some(rest) => {
+            let sign = usize::from(rest.starts_with('-'));
+            let digits = rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
+            let (number, end) = rest.split_at(sign + digits);
+            (number.parse().unwrap_or(0), end)
+        }
+    };
+    if nth < -MOST_BACK {
+        return Err(format!("values of a header are counted {MOST_BACK} back at most"));
     }
-    text.parse().ok().map(UseSrc::Addr)
+    if end != ")" {
+        let read = format!("'{}' is read as 'hdr_ip({name},{nth})'.", setting.text(0).unwrap_or_default());
+        context.warn(Reason::InvalidValue, span_at(setting, 0), read);
+    }
+    Ok(UseSrc::Header(name.to_ascii_lowercase(), nth))
 }
 
 /// `send-proxy` and relatives, and what takes them back: each what it names.
