@@ -57,6 +57,7 @@ mod slow_peers;
 mod socket;
 mod socket_experts;
 mod socket_options;
+mod soft_stop;
 mod stateless;
 mod stats_side_by_side;
 mod stats_sockets;

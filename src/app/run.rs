@@ -372,15 +372,38 @@ async fn watch(live: &Arc<Live>, engine: &Engine, control: &Control) -> std::io:
     // For masters only; here it does nothing rather than end the process.
     let mut reload = signal(SignalKind::user_defined2())?;
     let mut deadline: Option<Instant> = None;
+    let stop_now = || {
+        soft_stop(live);
+        control.stop();
+        engine.finish();
+        live.config.global.hard_stop_after.map(|after| clock::now() + after)
+    };
+    let grace = live.config.global.grace.filter(|time| !time.is_zero());
+    // When a stop that was announced begins.
+    let mut begins: Option<Instant> = None;
     loop {
+        let its_time = async {
+            match begins {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = term.recv() => return Ok(End::Signal(Signal::SIGTERM)),
             _ = int.recv() => return Ok(End::Signal(Signal::SIGINT)),
-            _ = finish.recv() => {
-                soft_stop(live);
-                control.stop();
-                engine.finish();
-                deadline = live.config.global.hard_stop_after.map(|after| clock::now() + after);
+            // Once: the next ones change nothing.
+            _ = finish.recv(), if !live.stop.is_announced() => match grace {
+                Some(grace) => {
+                    live.stop.announce();
+                    let text = format!("A soft stop begins in {} ms (grace).", grace.as_millis());
+                    console::say(Kind::Notice, &text);
+                    begins = Some(clock::now() + grace);
+                }
+                None => deadline = stop_now(),
+            },
+            () = its_time => {
+                begins = None;
+                deadline = stop_now();
             }
             _ = pause.recv() => set_frontends(live, FrontendState::Paused),
             _ = resume.recv() => set_frontends(live, FrontendState::Open),

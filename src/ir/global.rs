@@ -40,6 +40,10 @@ pub struct Global {
     pub fd_hard_limit: Option<u64>,
     /// `hard-stop-after`.
     pub hard_stop_after: Option<Duration>,
+    /// `grace`: from being told to stop softly until it begins.
+    pub grace: Option<Duration>,
+    /// `close-spread-time`.
+    pub close_spread: CloseSpread,
     /// `log` lines of the global section.
     pub logs: Vec<LogTarget>,
     /// `log-tag`, default `haproxy`.
@@ -109,6 +113,17 @@ pub struct ExternalCheck {
     pub preserve_env: bool,
 }
 
+/// When a soft stop closes the connections of clients that wait or are through with an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseSpread {
+    /// As soon as it begins.
+    AtOnce,
+    /// One after the other, so that all are closed after this time.
+    Over(Duration),
+    /// When their timeouts end them.
+    Never,
+}
+
 impl Default for Global {
     fn default() -> Self {
         Self {
@@ -126,6 +141,8 @@ impl Default for Global {
             ulimit_n: None,
             fd_hard_limit: None,
             hard_stop_after: None,
+            grace: None,
+            close_spread: CloseSpread::AtOnce,
             logs: Vec::new(),
             log_tag: "haproxy".into(),
             log_send_hostname: None,

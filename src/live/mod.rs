@@ -19,13 +19,14 @@ pub mod restore;
 mod roll;
 mod server;
 pub mod steps;
+mod stopping;
 #[cfg(test)]
 mod tests;
 pub mod vars;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::Notify;
@@ -73,7 +74,8 @@ pub struct Live {
     pub board: board::Board,
     /// Whether threads are about to count what they have sent.
     pub steps: steps::Steps,
-    stopping: AtomicBool,
+    /// The soft stop.
+    pub stop: stopping::Stop,
     unique: AtomicU64,
     check_wire: Arc<CheckWire>,
     /// Told whenever a server or a frontend changes its state, and at the end.
@@ -136,6 +138,7 @@ impl Live {
         };
         let live = Arc::new(Self {
             resolvers: config.resolvers.iter().map(Resolvers::new).collect(),
+            stop: stopping::Stop::new(config.global.close_spread),
             config,
             proxies: Proxies::new(proxies),
             process: ProcessCounters::default(),
@@ -146,7 +149,6 @@ impl Live {
             rate_limits: limits,
             board: board::Board::default(),
             steps: steps::Steps::default(),
-            stopping: AtomicBool::new(false),
             unique: AtomicU64::new(0),
             check_wire,
             changed,
@@ -199,12 +201,12 @@ impl Live {
     /// A soft stop is under way: no new connections.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.stopping.load(Relaxed)
+        self.stop.has_begun()
     }
 
     /// Begins a soft stop.
     pub fn stop(&self) {
-        self.stopping.store(true, Relaxed);
+        self.stop.begin();
         self.changed.notify_waiters();
     }
 

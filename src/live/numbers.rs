@@ -84,7 +84,7 @@ impl Live {
     pub fn process_number(&self, number: ProcessNumber) -> i64 {
         match number {
             ProcessNumber::Connections => i64::from(self.process.connections.get()),
-            ProcessNumber::Stopping => i64::from(self.is_stopping()),
+            ProcessNumber::Stopping => i64::from(self.stop.is_announced()),
             // Of one thread only whoever runs in it can speak.
             ProcessNumber::Usage | ProcessNumber::ThreadUsage => profile::usage(),
             ProcessNumber::Uptime => clock::now().duration_since(self.started).as_secs() as i64,

@@ -300,7 +300,7 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "Stopping",
             (Metric, Gauge, Process),
-            Value::U32(u32::from(live.is_stopping())),
+            Value::U32(u32::from(live.stop.is_announced())),
             "1 while a soft stop is under way",
         ),
         item(

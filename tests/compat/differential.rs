@@ -132,6 +132,7 @@ pub(super) fn word(arg: &Arg) -> String {
         .into(),
         Arg::Int(_, low, high) => (*low).max(1).min(*high).to_string(),
         Arg::Time(_) => "10s".into(),
+        Arg::Or(_, arg) => word(arg),
         Arg::Size | Arg::SizeIn(..) => "65536".into(),
         Arg::Addr | Arg::Addrs => "127.0.0.1:8003".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),

@@ -52,6 +52,7 @@ fn values(arg: &Arg) -> Vec<String> {
             let ends = [*low, *high, low.saturating_sub(1), high.saturating_add(1)];
             ends.iter().map(i64::to_string).chain(["5x".into(), "abc".into()]).collect()
         }
+        Arg::Or(word, arg) => [(*word).to_owned()].into_iter().chain(values(arg)).collect(),
         Arg::Time(_) => {
             ["0", "1us", "1d", "24d", "25d", "5x", "-1", "abc", "1.5s"].map(str::to_owned).to_vec()
         }

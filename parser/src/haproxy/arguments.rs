@@ -196,6 +196,8 @@ impl<'w> Reader<'_, 'w> {
                 }
                 Ok(Value::Time(time, word.span))
             }
+            Arg::Or(other, _) if word.text() == *other => Ok(Value::Word(word.clone())),
+            Arg::Or(_, arg) => self.scalar(keyword, arg, word),
             Arg::Size => self.size(keyword, arg, word, 0, u64::from(u32::MAX)),
             Arg::SizeIn(low, high) => self.size(keyword, arg, word, *low, *high),
             Arg::List(words) => match word.split(',').find(|item| !words.contains(item)) {

@@ -22,6 +22,8 @@ pub enum Arg {
     Addrs,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// This word, or what stands behind it.
+    Or(&'static str, &'static Arg),
     /// Several of these words, with commas between them.
     List(&'static [&'static str]),
     /// The argument may be missing. Nothing but optional arguments may follow.
@@ -198,6 +200,7 @@ impl Arg {
             // Facilities and levels would fill the screen.
             Self::Choice(words) if words.len() > 6 => format!("<{}...>", words[..3].join("|")),
             Self::Choice(words) => words.join("|"),
+            Self::Or(word, arg) => format!("{}|{word}", arg.usage()),
             Self::List(words) => format!("<{}>[,...]", words.join("|")),
             Self::Maybe(arg) => format!("[{}]", arg.usage()),
             Self::Rest => "[...]".into(),

@@ -11,7 +11,7 @@ use super::context::{Context, span_at};
 use super::log::{self, LogLine};
 use super::{bind, stats, threads};
 use crate::ir::Global;
-use crate::ir::global::{ExternalCheck, StatsAddr, StatsSocket};
+use crate::ir::global::{CloseSpread, ExternalCheck, StatsAddr, StatsSocket};
 use crate::ir::log::RingConf;
 
 pub(super) fn lower(context: &mut Context<'_>, section: &Section, rings: &[RingConf], global: &mut Global) {
@@ -258,6 +258,10 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "ulimit-n" => global.ulimit_n = line.number(0),
         "fd-hard-limit" => global.fd_hard_limit = line.number(0),
         "hard-stop-after" => global.hard_stop_after = line.time(0),
+        "grace" => global.grace = line.time(0),
+        "close-spread-time" => {
+            global.close_spread = line.time(0).map_or(CloseSpread::Never, CloseSpread::Over);
+        }
         "log" => log_line(context, line, rings, global),
         "log-tag" => global.log_tag = text.unwrap_or_default().to_owned(),
         "log-send-hostname" => global.log_send_hostname = Some(text.unwrap_or_default().to_owned()),

@@ -47,6 +47,7 @@ fn sample(arg: &Arg) -> String {
         Arg::Word(_) | Arg::Some(_) => "x".into(),
         Arg::Int(_, low, _) => (*low).max(1).to_string(),
         Arg::Time(_) => "1s".into(),
+        Arg::Or(_, arg) => sample(arg),
         Arg::Size | Arg::SizeIn(..) => "16k".into(),
         Arg::Addr | Arg::Addrs => "127.0.0.1:80".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),

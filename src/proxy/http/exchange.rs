@@ -150,7 +150,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
 /// Could the client's connection carry another request after an answer of the proxy's own? Then what is here of this
 /// one's body is thrown away.
 pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
-    if !facts.keep_alive || mode(txn) == HttpConnMode::Close || txn.live.is_stopping() {
+    if !facts.keep_alive || mode(txn) == HttpConnMode::Close || txn.live.stop.ends_client() {
         return false;
     }
     match txn.body_sent {

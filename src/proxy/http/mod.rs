@@ -22,6 +22,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::deadline::earlier;
 use super::lot;
 use super::lull::Lull;
 use super::stream::Unread;
@@ -102,6 +103,7 @@ async fn idle(conn: &mut Conn) -> Wake {
     let since = if first { conn.accepted } else { conn.last_end };
     conn.deadline.set(limit.map(|d| since + d));
     let mut lull = Lull::default();
+    let mut leaves = false;
     poll_fn(|cx| match conn.poll_fill(cx) {
         Poll::Ready(Ok(0) | Err(_)) if !first => Poll::Ready(Wake::Silent),
         Poll::Ready(Ok(0)) => Poll::Ready(Wake::Never(exchange::Absent::Closed)),
@@ -109,8 +111,16 @@ async fn idle(conn: &mut Conn) -> Wake {
         Poll::Ready(Ok(_)) => Poll::Ready(Wake::Bytes),
         Poll::Pending => {
             let waits = conn.proxy.ir.idle_close_on_response;
-            if !first && !waits && with(|w| w.live().is_stopping()) {
-                return Poll::Ready(Wake::Silent);
+            if !first && !waits && !leaves && with(|w| w.live().is_stopping()) {
+                leaves = true;
+                match with(|w| w.live().stop.idle_limit()) {
+                    Some(Duration::ZERO) => return Poll::Ready(Wake::Silent),
+                    Some(limit) => {
+                        let at = Some(clock::now() + limit);
+                        conn.deadline.set(earlier(conn.deadline.at(), at));
+                    }
+                    None => {}
+                }
             }
             if conn.deadline.poll(cx).is_ready() {
                 return Poll::Ready(if first {

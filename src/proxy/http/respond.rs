@@ -79,7 +79,7 @@ pub(super) async fn respond(
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
         && mode(txn) != HttpConnMode::Close
-        && !txn.live.is_stopping()
+        && !txn.live.stop.ends_client()
         && !rf.odd_framing
         && !x.refused;
     let edited = !tunnel && rules::see_responses(txn);

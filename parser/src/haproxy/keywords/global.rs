@@ -94,14 +94,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     moot("expose-deprecated-directives", GLOBAL, FLAG, "they are accepted", "allow deprecated keywords"),
     moot("expose-experimental-directives", GLOBAL, FLAG, "there are none", "allow experimental keywords"),
     full("mworker-max-reloads", GLOBAL, COUNTS, "reloads a worker survives"),
-    inert("grace", GLOBAL, &[MS], "a soft stop begins at once", "delay of a soft stop"),
-    inert(
-        "close-spread-time",
-        GLOBAL,
-        &[MS],
-        "idle connections are closed at once",
-        "spread closing over time",
-    ),
+    full("grace", GLOBAL, &[MS], "delay of a soft stop"),
+    full("close-spread-time", GLOBAL, &[Arg::Or("infinite", &MS)], "spread closing over time"),
     inert("shm-stats-file", GLOBAL, &[FILE], "counters are kept across reloads anyway", "file for counters"),
     inert(
         "shm-stats-file-max-objects",
