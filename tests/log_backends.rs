@@ -25,6 +25,16 @@ const BACKENDS: &[(&str, &str)] = &[
         "balance log-hash 'field(2,/),upper';hash-type map-based djb2 avalanche;server one U9001;server two U9002;server three U9003",
     ),
     (
+        "bounded",
+        "balance log-hash 'field(2,/)';hash-type consistent sdbm;hash-balance-factor 110;server one U9001 weight 5;server two \
+         U9002;server three U9003 weight 2",
+    ),
+    (
+        "same",
+        "balance log-hash 'field(3,/)';hash-type consistent;hash-balance-factor 150;server one U9001;server two U9002;server \
+         three U9003",
+    ),
+    (
         "sticky",
         "balance sticky;server one U9001;server two U9002;server three U9003;server four U9004 backup",
     ),
