@@ -3,7 +3,7 @@
 use super::txn::Txn;
 use super::worker::Conn;
 
-/// A request, or a session that is dropped in silence, whoever has said something last.
+/// A request; or a session that is dropped in silence, even if it is a response that this is done for.
 pub(super) fn request(conn: &Conn, txn: &Txn) {
     rejected(conn, txn);
     if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {

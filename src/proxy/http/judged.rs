@@ -76,7 +76,8 @@ pub(super) async fn response(
     }
 }
 
-/// `tcp-response content` rules, which see the response too, and may end the server's connection. A flow is how the exchange ends in its place.
+/// `tcp-response content` rules, which see the response too and may end the server's connection. A flow is how the
+/// exchange ends in its place.
 pub(super) async fn content(
     conn: &mut Conn,
     txn: &mut Txn,
