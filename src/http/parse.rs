@@ -220,6 +220,11 @@ fn blanks(input: &[u8], at: usize) -> Result<usize, Fail> {
 
 /// A version at `at`: `HTTP/d.d`, or any word of its letters if `relaxed`. Where it ended.
 fn version(input: &[u8], at: usize, relaxed: bool, head: &mut Head) -> Result<usize, Fail> {
+    // What nearly everybody speaks. Relaxed, more letters may follow.
+    if !relaxed && input[at..].starts_with(b"HTTP/1.1") {
+        head.version = Version::Http11;
+        return Ok(at + 8);
+    }
     const SHAPE: &[u8; 8] = b"HTTP/d.d";
     let end = if relaxed { skip(input, at, is_version)? } else { at + SHAPE.len() };
     let fits = |(want, c): (&u8, &u8)| if *want == b'd' { c.is_ascii_digit() } else { c == want };

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
@@ -19,6 +19,7 @@ use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TcpAction;
 use crate::live::Proxy;
+use crate::metrics::TimeAverages;
 use crate::sys::clock;
 
 /// How a session went on.
@@ -212,7 +213,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
         matches!(txn.failure.who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
     let broken = u64::from(txn.failure.who == Who::Server);
     txn.count_bytes();
-    let timers = txn.timers();
+    let spent = Spent::of(txn);
     if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
         let c = &be.counters;
         c.sessions.dec();
@@ -222,7 +223,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
             c.srv_abrt.inc();
             c.eresp.add(broken);
         }
-        add_times(&c.times, txn, &timers, c.stot.get());
+        spent.add_to(&c.times, c.stot.get());
     }
     if let Some(server) = &txn.server {
         let c = &server.counters;
@@ -233,7 +234,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
             c.srv_abrt.inc();
             c.eresp.add(broken);
         }
-        add_times(&c.times, txn, &timers, c.stot.get());
+        spent.add_to(&c.times, c.stot.get());
     }
     conn.leave();
     // Who said nothing is nobody, whatever a server told him.
@@ -246,27 +247,40 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
     }
 }
 
-/// Times of a finished session: averages, and how they are spread.
-pub(super) fn add_times(
-    times: &crate::metrics::TimeAverages,
-    txn: &Txn,
-    t: &crate::expr::ctx::Timers,
-    events: u64,
-) {
-    let since = |end: i64, start: i64| if end >= 0 && start >= 0 { (end - start).max(0) as u64 } else { 0 };
-    let request = if t.request >= 0 { t.request } else { 0 };
-    times.add(
-        since(t.queue, request),
-        since(t.connect, t.queue),
-        since(t.data, t.connect),
-        since(t.close, t.idle.max(0)),
-        events.max(1),
-    );
-    let (response, total) = txn.spans();
-    if let Some(response) = response {
-        times.response.add(response.as_micros() as u64);
+/// Times of a finished session, as proxies and servers keep them: averages, and how they are spread.
+pub(super) struct Spent {
+    queue_ms: u64,
+    connect_ms: u64,
+    response_ms: u64,
+    total_ms: u64,
+    response: Option<Duration>,
+    total: Option<Duration>,
+}
+
+impl Spent {
+    pub(super) fn of(txn: &Txn) -> Self {
+        let t = txn.timers();
+        let since =
+            |end: i64, start: i64| if end >= 0 && start >= 0 { (end - start).max(0) as u64 } else { 0 };
+        let (response, total) = txn.spans();
+        Self {
+            queue_ms: since(t.queue, t.request.max(0)),
+            connect_ms: since(t.connect, t.queue),
+            response_ms: since(t.data, t.connect),
+            total_ms: since(t.close, t.idle.max(0)),
+            response,
+            total,
+        }
     }
-    if let Some(total) = total {
-        times.total.add(total.as_micros() as u64);
+
+    /// `events`: how many sessions there were in all.
+    pub(super) fn add_to(&self, times: &TimeAverages, events: u64) {
+        times.add(self.queue_ms, self.connect_ms, self.response_ms, self.total_ms, events.max(1));
+        if let Some(response) = self.response {
+            times.response.add(response.as_micros() as u64);
+        }
+        if let Some(total) = self.total {
+            times.total.add(total.as_micros() as u64);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::ir::rules::{HttpAction, HttpService};
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules;
-use crate::proxy::tcp::{add_times, enter_backend};
+use crate::proxy::tcp::{Spent, enter_backend};
 use crate::proxy::txn::{BodySent, BufferedBody, Txn};
 use crate::proxy::worker::{Conn, with};
 use crate::proxy::{board, hold, lines, outbound, refused, service, tcp};
@@ -574,7 +574,7 @@ fn finish(txn: &mut Txn, logged: bool) {
     }
     if txn.entered {
         let txn: &Txn = txn;
-        let timers = txn.timers();
+        let spent = Spent::of(txn);
         if let Some(be) = &txn.be.backend {
             let c = &be.counters;
             c.sessions.dec();
@@ -587,7 +587,7 @@ fn finish(txn: &mut Txn, logged: bool) {
             if broken {
                 c.eresp.inc();
             }
-            add_times(&c.times, txn, &timers, c.req_tot.get());
+            spent.add_to(&c.times, c.req_tot.get());
         }
         if let Some(server) = &txn.server {
             let c = &server.counters;
@@ -606,7 +606,7 @@ fn finish(txn: &mut Txn, logged: bool) {
             if broken {
                 c.eresp.inc();
             }
-            add_times(&c.times, txn, &timers, c.req_tot.get());
+            spent.add_to(&c.times, c.req_tot.get());
         }
     }
     if logged {
