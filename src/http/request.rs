@@ -136,6 +136,13 @@ pub(super) struct Wishes {
 pub(super) fn connection(head: &mut Head) -> Wishes {
     let mut wishes = Wishes::default();
     head.edit(b"connection", true, |value| {
+        // One word, as nearly everybody says it.
+        let (keep_alive, close) = (value == b"keep-alive", value == b"close");
+        if keep_alive || close {
+            wishes.keep_alive |= keep_alive;
+            wishes.close |= close;
+            return Some(Vec::new());
+        }
         let mut edited: Option<Vec<u8>> = None;
         // What is written from the beginning on may stay.
         let mut kept = 0;

@@ -402,6 +402,12 @@ fn decide(all: &mut [Settings], index: usize, (event, level): (usize, u8), about
 }
 
 impl Source {
+    /// Does anybody follow any of its events?
+    #[inline]
+    pub fn is_followed(&self) -> bool {
+        self.now.load(Relaxed) != 0
+    }
+
     /// Tells of an event, by its number, if somebody wants to know. `text` is told whether header fields are wanted, too.
     #[inline]
     pub fn tell(&self, event: usize, about: impl FnOnce() -> About, text: impl FnOnce(bool) -> String) {

@@ -52,7 +52,15 @@ pub(super) fn at(txn: &mut Txn, step: LogStep) {
 }
 
 /// The step for whoever traces streams.
+#[inline]
 fn trace(txn: &Txn, step: LogStep) {
+    if STREAM.is_followed() || H1.is_followed() {
+        trace_step(txn, step);
+    }
+}
+
+#[cold]
+fn trace_step(txn: &Txn, step: LogStep) {
     let event = match step {
         LogStep::Accept => 0,
         LogStep::Request => 1,
