@@ -2,4 +2,5 @@
 
 pub mod demo;
 pub mod run;
+mod signals;
 pub mod tell;

@@ -1,21 +1,20 @@
-//! A proxy process from its configuration: addresses, limits, sockets, background, threads, signals, the end.
+//! A proxy process from its configuration: addresses, limits, sockets, background, threads.
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ctl::{Control, Exported};
 use crate::dns::runner as resolution;
 use crate::health::runner as checks;
 use crate::ir::proxy::StateFile;
-use crate::ir::{self, Backend, Config, ServerAddr, log::Severity};
-use crate::live::{FrontendState, Live, Proxy, restore};
+use crate::ir::{self, Backend, Config, ServerAddr};
+use crate::live::{Live, Proxy, restore};
 use crate::log::console::{self, Kind};
-use crate::log::{Identity, Logger, forward, level};
+use crate::log::{Identity, Logger, forward};
 use crate::process::daemon::{self, PidFile};
 use crate::process::limits::{self, Capacity};
 use crate::process::master::Link;
@@ -27,6 +26,7 @@ use crate::sys::rights::{self, Handed};
 use crate::sys::{self, clock};
 use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
 
+use super::signals::{Signals, watch};
 use super::tell;
 
 /// Files that are open besides connections and listeners: pollers and event descriptors of each thread.
@@ -279,6 +279,10 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         live.logger.set_pid(std::process::id());
         console::set_quiet(true);
     }
+    let cannot = |error| alert(format!("[haproxy.main()] Cannot start: {error}."));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    // Before anybody is served or told who this is.
+    let mut signals = runtime.block_on(async { Signals::catch() }).map_err(cannot)?;
     daemon::relieve(&settings.finish, &settings.terminate);
     daemon::drop_privileges(global.chroot.as_deref(), global.gid, global.uid).map_err(alert)?;
 
@@ -290,7 +294,6 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     if settings.notify_systemd {
         daemon::notify_systemd("READY=1\nSTATUS=Ready.\n");
     }
-    let cannot = |error| alert(format!("[haproxy.main()] Cannot start: {error}."));
     let passed = match link.take() {
         Some(link) => {
             link.tell_logs(&console::kept());
@@ -299,23 +302,18 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         }
         None => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
-    let end = runtime.block_on(async {
+    Ok(runtime.block_on(async {
         tokio::spawn(control.watch.clone().run(live.clone()));
         if let Some(listener) = sockets.told {
             tokio::spawn(tell::serve(listener, live.clone()));
         }
         tokio::select! {
-            end = watch(live, &engine, &control) => end,
+            end = watch(&mut signals, live, &engine, &control) => end,
             error = serve(control.clone(), sockets.control, passed) => {
                 alert(format!("The stats socket is lost: {error}."));
-                watch(live, &engine, &control).await
+                watch(&mut signals, live, &engine, &control).await
             }
         }
-    });
-    Ok(end.unwrap_or_else(|error| {
-        alert(format!("Signals cannot be watched: {error}."));
-        End::Done
     }))
 }
 
@@ -358,114 +356,6 @@ fn exported(bound: &[proxy::Bound]) -> Vec<Exported> {
         handles.into_iter().map(move |handed| Exported { proxy, handed }).collect::<Vec<_>>()
     };
     bound.iter().flat_map(of).collect()
-}
-
-/// Waits for signals and for the end of a soft stop.
-async fn watch(live: &Arc<Live>, engine: &Engine, control: &Control) -> std::io::Result<End> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
-    let mut finish = signal(SignalKind::user_defined1())?;
-    let mut pause = signal(SignalKind::from_raw(Signal::SIGTTOU as i32))?;
-    let mut resume = signal(SignalKind::from_raw(Signal::SIGTTIN as i32))?;
-    let mut dump = signal(SignalKind::hangup())?;
-    let mut flush = signal(SignalKind::quit())?;
-    // For masters only; here it does nothing rather than end the process.
-    let mut reload = signal(SignalKind::user_defined2())?;
-    let mut deadline: Option<Instant> = None;
-    let stop_now = || {
-        soft_stop(live);
-        control.stop();
-        engine.finish();
-        live.config.global.hard_stop_after.map(|after| clock::now() + after)
-    };
-    let grace = live.config.global.grace.filter(|time| !time.is_zero());
-    // When a stop that was announced begins.
-    let mut begins: Option<Instant> = None;
-    loop {
-        let its_time = async {
-            match begins {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = term.recv() => return Ok(End::Signal(Signal::SIGTERM)),
-            _ = int.recv() => return Ok(End::Signal(Signal::SIGINT)),
-            // Once: the next ones change nothing.
-            _ = finish.recv(), if !live.stop.is_announced() => match grace {
-                Some(grace) => {
-                    live.stop.announce();
-                    let text = format!("A soft stop begins in {} ms (grace).", grace.as_millis());
-                    console::say(Kind::Notice, &text);
-                    begins = Some(clock::now() + grace);
-                }
-                None => deadline = stop_now(),
-            },
-            () = its_time => {
-                begins = None;
-                deadline = stop_now();
-            }
-            _ = pause.recv() => set_frontends(live, FrontendState::Paused),
-            _ = resume.recv() => set_frontends(live, FrontendState::Open),
-            _ = dump.recv() => dump_servers(live),
-            // HAProxy flushes its memory pools on this one; memory here goes back by itself.
-            _ = flush.recv() => {}
-            _ = reload.recv() => {}
-            () = control.orphaned() => {
-                console::say(Kind::Alert, "The master is gone, exiting.");
-                return Ok(End::Done);
-            }
-            () = tokio::time::sleep(Duration::from_millis(20)), if live.is_stopping() => {
-                if engine.is_over() {
-                    return Ok(End::Done);
-                }
-                if deadline.is_some_and(|at| clock::now() >= at) {
-                    console::say(Kind::Warning, "soft-stop running for too long, performing a hard-stop.");
-                    engine.quit();
-                    deadline = None;
-                }
-            }
-        }
-    }
-}
-
-fn soft_stop(live: &Live) {
-    for proxy in live.proxies().iter().filter(|p| !p.ir.disabled) {
-        let front = proxy.frontend.as_ref().map_or(0, |f| f.counters.conn_tot.get());
-        let back = proxy.backend.as_ref().map_or(0, |b| b.counters.stot.get());
-        let text = format!("Proxy {} stopped (cumulated conns: FE: {front}, BE: {back}).", proxy.ir.name);
-        console::say(Kind::Warning, &text);
-        proxy.log(level::WARNING, text.as_bytes());
-    }
-}
-
-fn set_frontends(live: &Live, state: FrontendState) {
-    for frontend in live.proxies().iter().filter_map(|p| p.frontend.as_ref()) {
-        if frontend.state() != FrontendState::Stopped {
-            frontend.set_state(state);
-        }
-    }
-}
-
-/// SIGHUP: the state of every server into its proxy's log.
-fn dump_servers(live: &Live) {
-    console::say(Kind::Warning, "SIGHUP received, dumping servers states.");
-    for proxy in live.proxies() {
-        let Some(backend) = &proxy.backend else { continue };
-        for server in backend.servers() {
-            let up = if server.is_usable() { "UP" } else { "DOWN" };
-            let text = format!(
-                "SIGHUP: Server {}/{} is {up}. Conn: {} act, {} pend, {} tot.",
-                proxy.ir.name,
-                server.name(),
-                server.counters.sessions.get(),
-                server.queue.len(),
-                server.counters.stot.get(),
-            );
-            console::say(Kind::Warning, &text);
-            proxy.log(Severity(5), text.as_bytes());
-        }
-    }
 }
 
 fn title(proxy: &Proxy) -> String {
