@@ -222,8 +222,9 @@ impl Pump {
                 return Poll::Ready(Ok(()));
             }
             if self.sent < self.out.len() && !(self.hungry && self.more_is_waiting(cx, from, input)) {
-                let is_last = self.is_read();
-                let n = ready!(self.write(cx, to, &self.out[self.sent..], is_last))?;
+                let is_last = self.closes && self.is_read();
+                let written = ready!(to.poll_send(cx, &self.out[self.sent..], is_last));
+                let n = written.map_err(|_| PumpError::Write)?;
                 self.moved(n);
                 self.sent += n;
                 if self.sent < self.out.len() {
@@ -355,19 +356,6 @@ impl Pump {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what fits of `bytes`, the last ones of the message if `is_last`.
-    fn write(
-        &self,
-        cx: &mut Context<'_>,
-        to: &mut Stream,
-        bytes: &[u8],
-        is_last: bool,
-    ) -> Poll<Result<usize, PumpError>> {
-        let written =
-            if self.closes && is_last { to.poll_write_last(cx, bytes) } else { to.poll_write(cx, bytes) };
-        written.map_err(|_| PumpError::Write)
-    }
-
     fn moved(&mut self, n: usize) {
         self.written += n as u64;
         self.progress = true;
@@ -438,12 +426,12 @@ impl Pump {
         if let Some(n) = self.budget {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
-        let is_last = matches!(self.left, Left::Length(n) if (limit - self.prefix.min(limit)) as u64 == n);
-        let Poll::Ready(written) = self.write(cx, to, &buf.filled()[..limit], is_last) else {
+        let ends = matches!(self.left, Left::Length(n) if (limit - self.prefix.min(limit)) as u64 == n);
+        let Poll::Ready(written) = to.poll_send(cx, &buf.filled()[..limit], self.closes && ends) else {
             with(|w| w.bufs.shrink(buf));
             return Poll::Pending;
         };
-        let n = written?;
+        let n = written.map_err(|_| PumpError::Write)?;
         buf.consume(n);
         self.moved(n);
         self.turns.sent(n);

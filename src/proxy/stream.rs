@@ -173,14 +173,15 @@ impl Stream {
         self.poll_send(cx, buf, false)
     }
 
-    /// Write what fits of the last bytes before [`shutdown`](Self::shutdown), whose packet takes them along. On their own
-    /// they would wait for up to 200 ms; closing sends them too.
-    pub(super) fn poll_write_last(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_send(cx, buf, true)
-    }
-
-    fn poll_send(&mut self, cx: &mut Context<'_>, buf: &[u8], waits: bool) -> Poll<io::Result<usize>> {
-        let flags = if waits { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+    /// The same. `is_last`: [`shutdown`](Self::shutdown) follows, and its packet takes along what is written. On its own that
+    /// would wait for up to 200 ms; closing sends it too.
+    pub(super) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+        is_last: bool,
+    ) -> Poll<io::Result<usize>> {
+        let flags = if is_last { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
         if let Stream::Fresh(fresh) = self {
             match send(fresh.get()?, buf, flags) {
                 Err(Errno::AGAIN) => self.settle()?,

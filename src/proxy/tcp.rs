@@ -159,13 +159,13 @@ pub(super) async fn inspect(
                 }
                 continue;
             }
-            Verdict::SilentDrop(hops) => {
-                refused::request(conn, txn);
-                conn.vanish(hops);
-                return Err(Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() });
-            }
-            _ => {
-                refused::rejected(conn, txn);
+            refusal => {
+                if let Verdict::SilentDrop(hops) = refusal {
+                    refused::request(conn, txn);
+                    conn.vanish(hops);
+                } else {
+                    refused::rejected(conn, txn);
+                }
                 return Err(Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() });
             }
         }

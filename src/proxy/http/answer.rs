@@ -85,8 +85,7 @@ async fn push(conn: &mut Conn, txn: &mut Txn, bytes: &[u8], yields: bool, closes
     let mut stalled: Option<room::Stalled> = None;
     let ok = poll_fn(|cx| {
         while sent < bytes.len() {
-            let rest = &bytes[sent..];
-            match if closes { conn.io.poll_write_last(cx, rest) } else { conn.io.poll_write(cx, rest) } {
+            match conn.io.poll_send(cx, &bytes[sent..], closes) {
                 Poll::Ready(Ok(n)) => {
                     sent += n;
                     stalled = None;
