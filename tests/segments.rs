@@ -40,12 +40,9 @@ const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 /// Segments that the only socket which `filter` finds has received.
 fn received(host: &Host, filter: &str) -> u64 {
-    wait_for(filter, PATIENCE, || {
-        let list = host.sh(&format!("ss -Htin {filter}"));
-        // A line about the connection and one with what the kernel knows of it.
-        let [_, facts] = list.lines().collect::<Vec<_>>()[..] else { return None };
-        facts.split_whitespace().find_map(|word| word.strip_prefix("segs_in:")?.parse().ok())
-    })
+    let facts = host.tcp_facts(filter);
+    let count = facts.split_whitespace().find_map(|word| word.strip_prefix("segs_in:")?.parse().ok());
+    count.unwrap_or_else(|| panic!("no segs_in in {facts}"))
 }
 
 #[test]

@@ -50,11 +50,7 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /// Congestion control and largest segment of the only connection that `filter` finds.
 fn seen(host: &Host, filter: &str) -> (String, u64) {
-    let line = wait_for(filter, PATIENCE, || {
-        let list = host.sh(&format!("ss -Htin state established '{filter}'"));
-        // A line about the connection and one with what the kernel knows of it.
-        (list.lines().count() == 2).then(|| list.lines().last().unwrap().to_owned())
-    });
+    let line = host.tcp_facts(&format!("state established '{filter}'"));
     let words: Vec<&str> = line.split_whitespace().collect();
     let control = words.iter().find(|w| matches!(**w, "reno" | "cubic" | "bbr")).unwrap_or(&"");
     let bytes = words.iter().find_map(|w| w.strip_prefix("mss:")).and_then(|n| n.parse().ok());

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::host::Host;
+use super::http::read_head;
 use super::process::Process;
 use super::wait::wait_for;
 
@@ -57,13 +58,8 @@ impl Browser {
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
         )
         .unwrap();
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+        let head = read_head(&mut stream).unwrap();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         let mut browser = Self { _process: process, stream, last: 0 };
         browser.goto(url);
         browser

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use super::process::Process;
+use super::wait::wait_for;
 
 /// What the host's init does: makes the host's own view of the file system, reports, then reaps orphans until its
 /// standard input closes. Bash, because it reaps children it did not start.
@@ -189,6 +190,16 @@ impl Host {
         let Ok(address) = address.parse::<SocketAddr>() else { return false };
         let patience = std::time::Duration::from_millis(500);
         self.run(|| std::net::TcpStream::connect_timeout(&address, patience).is_ok())
+    }
+
+    /// What the kernel knows of the only TCP connection that `filter` of `ss` finds, once there is one.
+    pub(crate) fn tcp_facts(&self, filter: &str) -> String {
+        wait_for(filter, std::time::Duration::from_secs(20), || {
+            let list = self.sh(&format!("ss -Htin {filter}"));
+            // A line about the connection and one with the facts.
+            let [_, facts] = list.lines().collect::<Vec<_>>()[..] else { return None };
+            Some(facts.to_owned())
+        })
     }
 
     /// A number for the next link, so that names in the switch do not collide.

@@ -169,3 +169,14 @@ pub(crate) fn get(host: &Host, address: &str, path: &str) -> Result<Response> {
     Connection::open(host, address)?
         .exchange(format!("GET {path} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n"))
 }
+
+/// Reads a message up to the end of its head, and nothing of what follows.
+pub(crate) fn read_head(stream: &mut TcpStream) -> Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}

@@ -26,7 +26,7 @@ mod websocket;
 pub(crate) use browser::Browser;
 pub(crate) use dns::{Behaviour, Dns};
 pub(crate) use host::Host;
-pub(crate) use http::{Connection, Response, get};
+pub(crate) use http::{Connection, Response, get, read_head};
 pub(crate) use load::{Load, Report, Sample};
 pub(crate) use network::{Cable, Network};
 pub(crate) use origin::{Nginx, PhpFpm};

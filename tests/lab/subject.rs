@@ -1,9 +1,13 @@
 //! The programs under test, and the configuration files they read.
 
+use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
+
+use regex::Regex;
 
 use super::host::Host;
 use super::process::Process;
@@ -155,6 +159,22 @@ impl Host {
         let mut command = program.command();
         command.arg("-f").arg(config.path());
         self.spawn(command)
+    }
+
+    /// The same, and waits until it listens on every port of 127.0.0.1 that the file binds. Nobody connects: that
+    /// would be counted and logged.
+    pub(crate) fn haproxy_bound(&self, program: &Program, config: &Config) -> Process {
+        let bound = Regex::new(r"(?m)^\s*bind\s+(127\.0\.0\.1:\d+)").unwrap();
+        let text = config.text();
+        let wanted: HashSet<&str> = bound.captures_iter(&text).map(|c| c.extract::<1>().1[0]).collect();
+        assert!(!wanted.is_empty(), "{text}");
+        let process = self.haproxy(program, config);
+        super::eventually("the proxy to listen", Duration::from_secs(20), || {
+            let list = self.sh("ss -Htln");
+            let found: HashSet<&str> = list.split_whitespace().filter(|word| wanted.contains(word)).collect();
+            found.len() == wanted.len()
+        });
+        process
     }
 
     /// Starts the proxy under test with a file that only we take as it is; others get it with these words changed.

@@ -9,6 +9,7 @@ use sha1::{Digest, Sha1};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::host::Host;
+use super::http::read_head;
 
 /// What the accept header's hash is salted with (RFC 6455, section 1.3).
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -108,16 +109,6 @@ impl WebSocket {
         self.stream.set_nonblocking(false).unwrap();
         matches!(peeked, Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
-}
-
-fn read_head(stream: &mut TcpStream) -> Result<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte)?;
-        head.push(byte[0]);
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
 }
 
 fn read_frame(stream: &mut TcpStream) -> Result<String> {

@@ -141,8 +141,7 @@ impl Side {
         let host = lab.host(name);
         origin::start(&host);
         start_resetting(&host);
-        let proxy = host.haproxy(program, &Config::written(&host, "counted.cfg", config));
-        eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:8401"));
+        let proxy = host.haproxy_bound(program, &Config::written(&host, "counted.cfg", config));
         host.wait_told(SOCKET);
         Self { host, _proxy: proxy }
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy, read_head};
 
 /// Bytes that the stream with a limit of [`MARKED`] a second has to come to.
 const MARK: u64 = 4 * MARKED;
@@ -162,14 +162,7 @@ impl Bench {
 
     /// The server: who asks for the way up sends, everybody else is sent to.
     fn serve(&self, mut stream: TcpStream) {
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            if !matches!(stream.read(&mut byte), Ok(1)) {
-                return;
-            }
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8_lossy(&head);
+        let Ok(head) = read_head(&mut stream) else { return };
         let number = head.split(' ').nth(1).and_then(|path| path[1..].parse().ok());
         if head.starts_with("POST") {
             self.receive(number.unwrap(), stream);
@@ -205,8 +198,7 @@ fn observe(host: &Host, program: &Program) -> Vec<u64> {
             std::thread::spawn(move || serving.serve(stream));
         }
     });
-    let _proxy = host.haproxy(program, &Config::written(host, "haproxy.cfg", &config()));
-    eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:12000"));
+    let _proxy = host.haproxy_bound(program, &Config::written(host, "haproxy.cfg", &config()));
     let at_mark = Mutex::default();
     host.run(|| {
         std::thread::scope(|scope| {

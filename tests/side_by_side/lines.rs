@@ -125,8 +125,7 @@ fn observe(lab: &Lab, name: &str, program: &Program, entries: &[&str], later: bo
     }
     let config = Config::written(&host, "haproxy.cfg", &text);
     let last = sink(13999);
-    let _proxy = host.haproxy(program, &config);
-    eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:11999"));
+    let _proxy = host.haproxy_bound(program, &config);
     for at in 0..entries.len() {
         REQUESTS.iter().for_each(|request| send(&host, 12000 + at, request));
     }

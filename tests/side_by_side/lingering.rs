@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::lab::{Config, Host, Lab, Part, Process, Program, beside, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, beside, eventually, proxy, read_head};
 
 use super::PATIENCE;
 
@@ -103,14 +103,7 @@ struct Ends {
 fn serve(mut stream: TcpStream, ends: &Ends) {
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        if !matches!(stream.read(&mut byte), Ok(1)) {
-            return;
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head);
+    let Ok(head) = read_head(&mut stream) else { return };
     let mut words = head.split(['/', ' ']).skip(2);
     let (number, wish) = (words.next().unwrap().parse().unwrap(), words.next().unwrap());
     let answers = matches!(wish, "keeps" | "closes" | "resets");
@@ -187,8 +180,7 @@ impl Side {
                 });
             }
         });
-        let proxy = host.haproxy(program, &Config::written(&host, "ends.cfg", &config()));
-        eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:12000"));
+        let proxy = host.haproxy_bound(program, &Config::written(&host, "ends.cfg", &config()));
         Self { host, ends, _proxy: proxy }
     }
 

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::time::Duration;
 
-use crate::lab::{Config, Lab, Part, Program, beside, eventually, proxy};
+use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 
 use super::PATIENCE;
 
@@ -152,8 +151,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> BTreeMap<(usize, String)
         )
     });
     let text = format!("{BEGIN}{}", sections.collect::<String>());
-    let _proxy = host.haproxy(program, &Config::written(&host, "haproxy.cfg", &text));
-    eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:12000"));
+    let _proxy = host.haproxy_bound(program, &Config::written(&host, "haproxy.cfg", &text));
     let walk = |at: usize, pieces: &[&str], most: u32| {
         let mut connection = None;
         let seen = targets(pieces, most).into_iter().map(|target| {

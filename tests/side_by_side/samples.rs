@@ -2,9 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-use crate::lab::{Config, Lab, Part, Program, beside, eventually, proxy};
+use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 
 use super::PATIENCE;
 
@@ -204,8 +203,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> Vec<(String, String)> {
                hdr X-R three hdr X-I 10.1.1.1 hdr X-V 42 hdr Expires \"Wed, 21 Oct 2015 07:28:00 GMT\" \
                hdr Set-Cookie \"WHO=me; path=/; Secure\" hdr Set-Cookie V=12 content-type text/x string hello\n";
     let config = Config::written(&host, "haproxy.cfg", &config);
-    let _running = host.haproxy(program, &config);
-    eventually("the proxy to listen", Duration::from_secs(10), || host.reaches("127.0.0.1:8501"));
+    let _running = host.haproxy_bound(program, &config);
     let ask = |shape: &str, stage: &str| -> String {
         let (head, body) = shape.split_once("END\n").unwrap_or((shape, ""));
         let head = head.replace('+', MORE) + &format!("X-Stage: {stage}\nConnection: close\n\n");

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::lab::{Config, Lab, Part, Program, beside, eventually, proxy};
+use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 
 /// The last server does not listen, and is not tried twice.
 const CONFIG: &str = "\
@@ -52,8 +52,7 @@ fn lines(lab: &Lab, name: &str, program: &Program) -> Vec<String> {
         serve(9002, "hello\n");
     });
     let config = Config::written(&host, "haproxy.cfg", CONFIG);
-    let process = host.haproxy(program, &config);
-    eventually("the proxy to listen", Duration::from_secs(20), || host.reaches("127.0.0.1:8501"));
+    let process = host.haproxy_bound(program, &config);
     let visit = |port: u16, says: &str, waits: bool| {
         host.run(|| {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
