@@ -8,6 +8,7 @@
 mod admission;
 mod board;
 mod conn;
+mod connect;
 mod deadline;
 mod engine;
 mod failure;

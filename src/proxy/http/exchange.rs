@@ -1,26 +1,23 @@
 //! One request and its response, from the first byte to the log line.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use super::body::{self, Waited};
 use super::request::Reading;
-use super::{Next, answer, forward, forwarded, instead, persist, request, room};
-use crate::expr::Verdict;
-use crate::expr::{Answer, AnswerBody, Session as _};
+use super::{Next, answer, forward, forwarded, instead, local, persist, request};
+use crate::expr::{Answer, AnswerBody, Verdict};
+use crate::http::error_page;
 use crate::http::request::{Facts, Refusal, prepare_as};
-use crate::http::{Body, Head, error_page};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::{Balance, HttpConnMode, Mode, RestrictNames};
-use crate::ir::rules::{HttpAction, HttpService};
+use crate::ir::rules::HttpAction;
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
 use crate::proxy::rules;
 use crate::proxy::tcp::{Spent, enter_backend};
 use crate::proxy::txn::{BodySent, BufferedBody, Txn};
-use crate::proxy::worker::{Conn, with};
-use crate::proxy::{board, hold, lines, outbound, refused, service, tcp};
+use crate::proxy::worker::Conn;
+use crate::proxy::{board, hold, lines, outbound, refused, tcp};
 use crate::sys::clock;
 
 /// Why no request ever came.
@@ -190,13 +187,13 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         txn.request_line = line;
     }
     count_request(conn, txn);
-    if let Some(flow) = monitor(conn, txn, facts).await {
+    if let Some(flow) = local::monitor(conn, txn, facts).await {
         return flow;
     }
     if txn.fe.ir.http_buffer_request {
         match body::buffer(conn, txn, facts).await {
             Ok(()) => {}
-            Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
+            Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
             Err(failure) => return Flow::Failed(failure),
         }
     }
@@ -228,7 +225,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         if txn.be.ir.http_buffer_request && !txn.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
                 Ok(()) => {}
-                Err(failure) if failure.who == Who::Proxy => return malformed(conn, txn).await,
+                Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
                 Err(failure) => return Flow::Failed(failure),
             }
         }
@@ -309,21 +306,6 @@ fn last_server(conn: &Conn, be: &Proxy) -> Option<Arc<Server>> {
     (*backend == be.idx && server.is_usable()).then(|| server.clone())
 }
 
-/// `monitor-uri`.
-async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> {
-    let uri = txn.fe.ir.frontend.as_ref()?.monitor_uri.as_ref()?;
-    // A path means any form of the target that has it.
-    let by_path = uri.starts_with('/') && txn.req.path_and_query() == Some(uri.as_bytes());
-    if txn.req.uri() != uri.as_bytes() && !by_path {
-        return None;
-    }
-    let status = if rules::monitor_fails(txn) { 503 } else { 200 };
-    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
-    txn.log_level = None;
-    let (head, body) = answer::error(txn, status);
-    Some(local(conn, txn, facts, head, body).await)
-}
-
 /// Has [`request_phase`] anything to do for `proxy`? Most requests meet one that has nothing, and a copy of what all
 /// requests of a proxy share is dear.
 fn has_request_phase(proxy: &Proxy) -> bool {
@@ -344,7 +326,7 @@ async fn request_phase(
         }
         Some(RestrictNames::Reject) if txn.req.headers().any(|(name, _)| !request::is_plain_name(name)) => {
             let refusal = Answer { status: 403, body: AnswerBody::ErrorPage, headers: Vec::new() };
-            return Some(deny(conn, txn, facts, &refusal, Phase::Request).await);
+            return Some(local::deny(conn, txn, facts, &refusal, Phase::Request).await);
         }
         _ => {}
     }
@@ -353,7 +335,7 @@ async fn request_phase(
         let outcome = body::shown(conn, txn, facts, |txn| rules::http_request(txn, proxy, from));
         txn.apply_tags(conn);
         if !txn.early_hints.is_empty() {
-            early_hints(conn, txn).await;
+            local::early_hints(conn, txn).await;
         }
         match outcome {
             Verdict::Continue => break,
@@ -401,17 +383,11 @@ async fn request_phase(
                 txn.times.request = None;
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Request).status(500)));
             }
-            Verdict::Deny(a) => return Some(deny(conn, txn, facts, &a, Phase::Request).await),
-            Verdict::Malformed => return Some(malformed(conn, txn).await),
-            Verdict::Tarpit(a) => return Some(tarpit(conn, txn, facts, &a).await),
-            Verdict::Answer(a) => {
-                txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
-                let (head, body) = answer::from_rule(txn, &a);
-                let flow = local(conn, txn, facts, head, body).await;
-                answer::note_status(txn, &a);
-                return Some(flow);
-            }
-            Verdict::Service(which) => return Some(serve_locally(conn, txn, facts, which).await),
+            Verdict::Deny(a) => return Some(local::deny(conn, txn, facts, &a, Phase::Request).await),
+            Verdict::Malformed => return Some(local::malformed(conn, txn).await),
+            Verdict::Tarpit(a) => return Some(local::tarpit(conn, txn, facts, &a).await),
+            Verdict::Answer(a) => return Some(local::returned(conn, txn, facts, &a).await),
+            Verdict::Service(which) => return Some(local::serve(conn, txn, facts, which).await),
             // Nothing but a response rule says `close`.
             Verdict::Reject | Verdict::Close | Verdict::SilentDrop(_) => {
                 txn.times.request = None;
@@ -426,99 +402,9 @@ async fn request_phase(
         }
     }
     if proxy.ir.stats.is_some() {
-        return page(conn, txn, facts, proxy).await;
+        return local::page(conn, txn, facts, proxy).await;
     }
     None
-}
-
-/// The statistics page, if the request is for it.
-async fn page(conn: &mut Conn, txn: &mut Txn, facts: &Facts, proxy: &Arc<Proxy>) -> Option<Flow> {
-    let service = with(|w| w.shared.service.clone());
-    if !service.wants(proxy, &txn.req) {
-        return None;
-    }
-    let limit = txn.limits.client;
-    body::wait(conn, txn, facts, 0, limit).await;
-    txn.no_server = "<STATS>";
-    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
-    let place = room::place().await;
-    let (mut head, body) = {
-        let body = match (facts.body, &conn.input) {
-            (Body::Length(n), Some(buf)) => {
-                &buf.filled()[..buf.len().min(usize::try_from(n).unwrap_or(usize::MAX))]
-            }
-            _ => &[],
-        };
-        service.handle(&service::Request { proxy, head: &txn.req, body, ctx: txn.ctx() })
-    };
-    let _room = room::hold(body.len()).await;
-    drop(place);
-    head.set(b"content-length", body.len().to_string().as_bytes());
-    Some(local(conn, txn, facts, head, body).await)
-}
-
-/// The answer of a service. It is made on a thread of its own: thousands of lines must not keep other sessions waiting.
-async fn serve_locally(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: HttpService) -> Flow {
-    txn.no_server = "<PROMEX>";
-    txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
-    let place = room::place().await;
-    let job = with(|w| w.shared.service.clone()).serve(which, &txn.req);
-    let Ok((mut head, body)) = tokio::task::spawn_blocking(job).await else {
-        return Flow::Failed(Failure::new(Who::Resource, Phase::Request).status(500));
-    };
-    let _room = room::hold(body.len()).await;
-    drop(place);
-    head.set(b"content-length", body.len().to_string().as_bytes());
-    local(conn, txn, facts, head, body).await
-}
-
-/// An answer of the proxy's own that is no failure.
-async fn local(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: Vec<u8>) -> Flow {
-    if let Some(fe) = &txn.fe.frontend {
-        fe.counters.intercepted.inc();
-    }
-    let keep = keep(conn, txn, facts);
-    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
-}
-
-/// A request that a rule found to be none.
-async fn malformed(conn: &mut Conn, txn: &mut Txn) -> Flow {
-    body::count_unfinished(conn, txn);
-    txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
-    let (head, body) = answer::error(txn, 400);
-    Flow::Done(answer::send(conn, txn, head, &body, false).await)
-}
-
-async fn deny(conn: &mut Conn, txn: &mut Txn, facts: &Facts, answer: &Answer, phase: Phase) -> Flow {
-    refused::request(conn, txn);
-    // For the log.
-    txn.awaited = persist::read(txn, false);
-    txn.failure = Failure { who: board::blame(Who::Proxy), phase, ..Failure::default() };
-    let (head, body) = answer::from_rule(txn, answer);
-    let keep = !matches!(answer.status, 400 | 408) && keep(conn, txn, facts);
-    let next = answer::send(conn, txn, head, &body, keep).await;
-    answer::note_status(txn, answer);
-    Flow::Done(next)
-}
-
-async fn tarpit(conn: &mut Conn, txn: &mut Txn, facts: &Facts, answer: &Answer) -> Flow {
-    conn.deadline.set(txn.limits.tarpit.map(|d| clock::now() + d));
-    poll_fn(|cx| {
-        if outbound::client_left(conn, cx) {
-            return Poll::Ready(());
-        }
-        conn.deadline.poll(cx)
-    })
-    .await;
-    // All the time it took counts as waiting.
-    txn.times.request = None;
-    txn.times.queue = Some(clock::now());
-    deny(conn, txn, facts, answer, Phase::Tarpit).await
-}
-
-async fn early_hints(conn: &mut Conn, txn: &mut Txn) {
-    let hints = std::mem::take(&mut txn.early_hints);
-    answer::write(conn, txn, &hints).await;
 }
 
 /// Answer what never became a request.

@@ -10,6 +10,7 @@ mod forward;
 mod forwarded;
 mod instead;
 mod judged;
+mod local;
 mod persist;
 mod request;
 mod respond;
