@@ -39,6 +39,11 @@ struct Held {
 
 /// What an expression does with the entries of a list.
 pub trait Index: Send + Sync {
+    /// Held while a list of this index changes, if it is made of several: it is told of one change at a time, and when it
+    /// looks at the other lists, no change of theirs is half done.
+    fn turn(&self) -> Option<&Mutex<()>> {
+        None
+    }
     /// Makes the index of the expression anew.
     ///
     /// # Errors
@@ -107,6 +112,15 @@ impl fmt::Debug for User {
             .field("method", &self.method)
             .finish_non_exhaustive()
     }
+}
+
+/// Waits until none of the indexes is told of another list. All in one order: no two changes wait for each other.
+fn turns_of(users: &[User]) -> Vec<MutexGuard<'_, ()>> {
+    let address = |turn: &&Mutex<()>| std::ptr::from_ref(*turn).addr();
+    let mut turns: Vec<&Mutex<()>> = users.iter().filter_map(|user| user.index.turn()).collect();
+    turns.sort_unstable_by_key(address);
+    turns.dedup_by_key(|turn| address(turn));
+    turns.into_iter().map(Mutex::lock).collect()
 }
 
 /// Where the patterns of a list come from.
@@ -190,13 +204,21 @@ impl Reference {
         self.change_all(&turn, act)
     }
 
+    /// Changes what no expression uses: versions that are being prepared, and their numbers.
+    pub fn change_prepared<R>(&self, act: impl FnOnce(&mut Contents) -> R) -> R {
+        let _turn = self.turn.lock();
+        act(&mut self.contents())
+    }
+
     /// Empties what is in use.
     ///
     /// # Errors
     /// As [`Self::change`]; no expression has trouble with nothing.
     pub fn clear(&self) -> Result<(), String> {
         let _turn = self.turn.lock();
-        self.users.lock().iter().try_for_each(|user| user.index.rebuild(&[]))?;
+        let users = self.users.lock();
+        let _turns = turns_of(&users);
+        users.iter().try_for_each(|user| user.index.rebuild(&[]))?;
         drop(std::mem::take(&mut self.contents().entries));
         self.changed.store(true, Ordering::Release);
         Ok(())
@@ -206,6 +228,7 @@ impl Reference {
         let mut after = self.contents().clone();
         act(&mut after);
         let users = self.users.lock();
+        let _turns = turns_of(&users);
         for (at, user) in users.iter().enumerate() {
             if let Err(why) = user.index.rebuild(&after.entries) {
                 let before = self.contents().clone();
@@ -239,6 +262,7 @@ impl Reference {
             return self.change_all(&turn, act);
         }
         let users = self.users.lock();
+        let _turns = turns_of(&users);
         let mut contents = self.contents();
         act(&mut contents);
         let now = contents.entries.first(Meant::Key(key)).map(|entry| entry.value.clone());

@@ -249,7 +249,8 @@ fn add(call: &mut Call<'_>) -> Reply {
             })
         }
         Some(version) => {
-            one.contents().prepared.extend(entries.into_iter().map(|entry| (version, entry)));
+            let entries = entries.into_iter().map(|entry| (version, entry));
+            one.change_prepared(|contents| contents.prepared.extend(entries));
             Reply::done()
         }
     };
@@ -314,7 +315,7 @@ fn clear(call: &mut Call<'_>) -> Reply {
     match version.filter(|version| *version != current) {
         None => outcome(one.clear()),
         Some(version) => {
-            one.contents().prepared.retain(|(v, _)| *v != version);
+            one.change_prepared(|contents| contents.prepared.retain(|(v, _)| *v != version));
             Reply::done()
         }
     }
@@ -324,9 +325,11 @@ fn prepare(call: &mut Call<'_>) -> Reply {
     let maps = is_about_maps(call);
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
-    let mut contents = one.contents();
-    contents.next += 1;
-    Reply::info(format!("New version created: {}\n", contents.next))
+    let next = one.change_prepared(|contents| {
+        contents.next += 1;
+        contents.next
+    });
+    Reply::info(format!("New version created: {next}\n"))
 }
 
 fn commit(call: &mut Call<'_>) -> Reply {

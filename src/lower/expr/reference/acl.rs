@@ -19,6 +19,7 @@ pub(super) struct Line {
     pub(super) kind: Kind,
     pub(super) newer: Arc<Newer<PatternSet>>,
     pub(super) lists: Vec<Weak<Reference>>,
+    pub(super) turn: Mutex<()>,
     pub(super) now: Mutex<Now>,
 }
 
@@ -59,8 +60,12 @@ pub(super) struct Part {
 }
 
 impl Index for Part {
+    fn turn(&self) -> Option<&Mutex<()>> {
+        Some(&self.line.turn)
+    }
+
     fn rebuild(&self, mine: &[Entry]) -> Result<(), String> {
-        let Line { kind, newer, lists, now } = &*self.line;
+        let Line { kind, newer, lists, now, .. } = &*self.line;
         let (mut patterns, mut written) = (Vec::new(), Vec::new());
         let mut take = |entries: &[Entry]| {
             entries.iter().try_for_each(|entry| {
@@ -162,7 +167,8 @@ impl Language<'_> {
         let newer: Arc<Newer<PatternSet>> = Arc::default();
         set.newer = Some(newer.clone());
         let now = Mutex::new(Now { index: set.index.clone(), gone: Vec::new(), added: Vec::new() });
-        let line = Arc::new(Line { kind, newer, lists: lists.iter().map(Arc::downgrade).collect(), now });
+        let whole = lists.iter().map(Arc::downgrade).collect();
+        let line = Arc::new(Line { kind, newer, lists: whole, turn: Mutex::default(), now });
         for (at, list) in lists.iter().enumerate() {
             let mut users = list.users.lock();
             if users.is_empty() {

@@ -1,8 +1,7 @@
 //! Lists that are changed find what lists made anew find.
 
-use proptest::prelude::*;
-
 use parking_lot::Mutex;
+use proptest::prelude::*;
 
 use super::super::map::{self, Output, make};
 use super::acl::{Line, Now, Part};
@@ -128,18 +127,22 @@ fn an_index_is_made_anew_when_too_much_of_it_has_changed() {
     assert_eq!(map_lookup(&now(&map), &Sample::text(b"/k1/")), None);
 }
 
-/// Two lists of a line.
-fn line(
+/// Lists of a line, the first of a file.
+fn line<const N: usize>(
     method: MatchMethod,
     ignore_case: bool,
-    texts: [&str; 2],
-) -> ([Arc<Reference>; 2], Arc<Newer<PatternSet>>) {
+    texts: [&str; N],
+) -> ([Arc<Reference>; N], Arc<Newer<PatternSet>>) {
     let all = References::default();
     let place = Place::default();
-    let lists = [
-        all.file("list", texts[0], keys),
-        all.add(Origin::Line { keyword: "src".into(), place: place.clone() }, texts[1].into(), keys),
-    ];
+    let mut number = 0;
+    let lists = texts.map(|text| {
+        number += 1;
+        match number {
+            1 => all.file("list", text, keys),
+            _ => all.add(Origin::Line { keyword: "src".into(), place: place.clone() }, text.into(), keys),
+        }
+    });
     let newer: Arc<Newer<PatternSet>> = Arc::default();
     let kind = Kind { method, ignore_case, dotted: false };
     let index = index::build(method, ignore_case, &[], Arc::from([])).unwrap().index;
@@ -147,6 +150,7 @@ fn line(
         kind,
         newer: newer.clone(),
         lists: lists.iter().map(Arc::downgrade).collect(),
+        turn: Mutex::default(),
         now: Mutex::new(Now { index, gone: Vec::new(), added: Vec::new() }),
     });
     for (at, list) in lists.iter().enumerate() {
@@ -163,6 +167,32 @@ fn line(
     // The index is that of what stands in the lists.
     lists[0].change(|_| {}).unwrap();
     (lists, newer)
+}
+
+/// While one list of a line forgets a word, and has seen that a second one has it not, that one gets it.
+#[test]
+fn what_one_list_gets_while_another_forgets_it_is_found() {
+    for method in [MatchMethod::Str, MatchMethod::Sub] {
+        let ([one, two, three], newer) = line(method, false, ["a\n", "", ""]);
+        let known = Arc::strong_count(&three);
+        let held = three.contents();
+        std::thread::scope(|scope| {
+            let forgets = scope.spawn(|| one.apply("a", Deed::Delete).unwrap());
+            // It looks at the lists in their order, and waits for the last.
+            while Arc::strong_count(&three) == known && !forgets.is_finished() {
+                std::thread::yield_now();
+            }
+            let gets = scope.spawn(|| two.apply("a", Deed::Add).unwrap());
+            // Unless it has to wait until the other has finished.
+            let waits = || three.users.lock()[0].index.turn().is_some_and(Mutex::is_locked);
+            while !waits() && !gets.is_finished() {
+                std::thread::yield_now();
+            }
+            drop(held);
+        });
+        let now = newer.get().unwrap();
+        assert!(index::matches(now.as_ref().unwrap(), &Sample::text(b"a")), "{method:?}");
+    }
 }
 
 proptest! {
