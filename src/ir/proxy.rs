@@ -15,6 +15,9 @@ use super::rules::{HttpRule, Reply, TcpRule};
 use super::server::{Server, ServerSettings};
 use super::{Place, ProxyIdx};
 
+pub use super::routing::{Cookie, CookieMode, PersistRule, UseBackend, UseBackendTarget, UseServer};
+pub use super::stats_page::StatsPage;
+
 pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType, LogBalance};
 
 /// `mode`.
@@ -124,90 +127,6 @@ pub enum RestrictNames {
     Reject,
 }
 
-/// How a persistence cookie is handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CookieMode {
-    /// Only looked at; the server sets it.
-    Passive,
-    /// `insert`.
-    Insert,
-    /// `rewrite`.
-    Rewrite,
-    /// `prefix`.
-    Prefix,
-}
-
-/// `cookie` of a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cookie {
-    /// Name.
-    pub name: String,
-    /// Mode.
-    pub mode: CookieMode,
-    /// `indirect`.
-    pub indirect: bool,
-    /// `nocache`.
-    pub nocache: bool,
-    /// `postonly`.
-    pub postonly: bool,
-    /// `preserve`.
-    pub preserve: bool,
-    /// `httponly`.
-    pub httponly: bool,
-    /// `secure`.
-    pub secure: bool,
-    /// `domain`, in order.
-    pub domains: Vec<String>,
-    /// `maxidle`.
-    pub maxidle: Option<Duration>,
-    /// `maxlife`.
-    pub maxlife: Option<Duration>,
-    /// `attr`, in order.
-    pub attrs: Vec<String>,
-    /// `dynamic`: servers without a value get one that is computed from their addresses.
-    pub dynamic: bool,
-}
-
-/// What a rule says of a client's bond to a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PersistRule {
-    /// `force-persist`: it holds although the server is down.
-    Force,
-    /// `ignore-persist`: it counts for nothing.
-    Ignore,
-}
-
-/// `use_backend`.
-#[derive(Clone, Debug)]
-pub struct UseBackend {
-    /// Where to.
-    pub target: UseBackendTarget,
-    /// `if`/`unless`.
-    pub cond: Option<Cond>,
-    /// Where it was written.
-    pub place: Place,
-}
-
-/// Target of `use_backend`.
-#[derive(Clone, Debug)]
-pub enum UseBackendTarget {
-    /// A backend known at load.
-    Static(ProxyIdx),
-    /// A name computed per request.
-    Dynamic(LogFormat),
-}
-
-/// `use-server`.
-#[derive(Clone, Debug)]
-pub struct UseServer {
-    /// Server name; empty if it is computed.
-    pub server: String,
-    /// What computes the name per request.
-    pub computed: Option<LogFormat>,
-    /// Condition.
-    pub cond: Option<Cond>,
-}
-
 /// `retry-on` as flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryOn {
@@ -231,55 +150,6 @@ impl Default for RetryOn {
             junk_response: false,
             response_timeout: false,
             statuses: Vec::new(),
-        }
-    }
-}
-
-/// `stats` lines of a proxy: the page. Present only if `stats enable` or another `stats` keyword turned it on.
-#[derive(Clone, Debug)]
-pub struct StatsPage {
-    /// `stats uri`, default `/haproxy?stats`.
-    pub uri: String,
-    /// `stats realm`, default `HAProxy Statistics`.
-    pub realm: String,
-    /// `stats auth USER:PASS`.
-    pub auth: Vec<(String, String)>,
-    /// `stats refresh`.
-    pub refresh: Option<Duration>,
-    /// `stats hide-version`.
-    pub hide_version: bool,
-    /// `stats show-node [NAME]`: `Some("")` is the global node name.
-    pub show_node: Option<String>,
-    /// `stats show-desc [TEXT]`: `Some("")` is the global description.
-    pub show_desc: Option<String>,
-    /// `stats show-legends`.
-    pub show_legends: bool,
-    /// `stats show-modules`.
-    pub show_modules: bool,
-    /// `stats scope`: only these (`.` is the proxy itself, already resolved).
-    pub scope: Vec<String>,
-    /// `stats admin`: first matching condition allows it.
-    pub admin: Vec<Cond>,
-    /// `stats http-request` rules.
-    pub http_request: Vec<HttpRule>,
-}
-
-impl Default for StatsPage {
-    /// What `stats enable` alone gives.
-    fn default() -> Self {
-        Self {
-            uri: "/haproxy?stats".into(),
-            realm: "HAProxy Statistics".into(),
-            auth: Vec::new(),
-            refresh: None,
-            hide_version: true,
-            show_node: None,
-            show_desc: None,
-            show_legends: false,
-            show_modules: false,
-            scope: Vec::new(),
-            admin: Vec::new(),
-            http_request: Vec::new(),
         }
     }
 }
