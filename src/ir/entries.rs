@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::reference::fresh_id;
+use super::reference::{fresh_id, fresh_ids};
 
 /// A part of a text: that of the file it was read from, so that a hundred thousand of them take no memory each.
 #[derive(Clone)]
@@ -29,6 +29,11 @@ impl Text {
             (Ok(at), Ok(len)) if is_there(whole.get(range)) => Self { whole: whole.clone(), at, len },
             _ => Self::from(part),
         }
+    }
+
+    /// Whether this is it: most that are not have another length.
+    fn is(&self, text: &str) -> bool {
+        self.len as usize == text.len() && **self == *text
     }
 }
 
@@ -100,9 +105,14 @@ pub enum Meant<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Entries {
     all: Vec<Entry>,
-    /// Made when a key is first asked for: most lists never change.
+    /// Made when keys are asked for often: most lists never change, and others are asked now and then.
     by_key: Option<ByKey>,
+    /// So often keys were looked for without it.
+    scans: u8,
 }
+
+/// So many looks at all of the entries take as long as the table of their keys does.
+const SCANS: u8 = 16;
 
 /// Hash of the key and number of each entry.
 #[derive(Clone, Debug)]
@@ -152,6 +162,31 @@ fn position(entries: &[Entry], id: u64) -> Option<usize> {
 }
 
 impl Entries {
+    /// The entries of a text, by their keys and values there.
+    pub fn of_text<'t>(whole: &'t Arc<str>, pairs: impl Iterator<Item = (&'t str, &'t str)>) -> Self {
+        let part = |part: &str| Text::part(whole, part);
+        let mut all = Vec::with_capacity(memchr::memchr_iter(b'\n', whole.as_bytes()).count() + 1);
+        all.extend(pairs.map(|(key, value)| Entry { id: 0, key: part(key), value: part(value) }));
+        let ids = fresh_ids(all.len());
+        all.iter_mut().zip(ids).for_each(|(entry, id)| entry.id = id);
+        Self { all, by_key: None, scans: 0 }
+    }
+
+    /// The table of keys, once it pays.
+    fn by_key(&mut self) -> Option<&ByKey> {
+        if self.by_key.is_none() && self.scans < SCANS {
+            self.scans += 1;
+            return None;
+        }
+        Some(self.by_key.get_or_insert_with(|| ByKey::of(&self.all)))
+    }
+
+    /// Whether keys are found without a look at all of the entries. Who has several to look for asks first: to be told no
+    /// counts as such a look.
+    pub fn is_quick(&mut self) -> bool {
+        self.by_key().is_some()
+    }
+
     /// Behind the others. Its number changes where it would be lower than theirs.
     pub fn push(&mut self, mut entry: Entry) {
         if self.all.last().is_some_and(|last| last.id >= entry.id) {
@@ -169,13 +204,23 @@ impl Entries {
             Meant::Id(id) => return position(&self.all, id).into_iter().collect(),
             Meant::Key(key) => key,
         };
-        let by_key = self.by_key.get_or_insert_with(|| ByKey::of(&self.all));
+        let Some(by_key) = self.by_key() else {
+            let same = self.all.iter().enumerate().filter(|(_, entry)| entry.key.is(key));
+            return same.map(|(at, _)| at).collect();
+        };
         let hash = by_key.state.hash_one(key);
         let same = by_key.ids.iter_hash(hash).filter(|(other, _)| *other == hash);
-        let mut found: Vec<usize> = same.filter_map(|(_, id)| position(&self.all, *id)).collect();
-        found.retain(|at| *self.all[*at].key == *key);
+        let ids: Vec<u64> = same.map(|(_, id)| *id).collect();
+        let mut found: Vec<usize> = ids.into_iter().filter_map(|id| position(&self.all, id)).collect();
+        found.retain(|at| self.all[*at].key.is(key));
         found.sort_unstable();
         found
+    }
+
+    /// The one with this number.
+    #[must_use]
+    pub fn by_id(&self, id: u64) -> Option<&Entry> {
+        self.all.get(position(&self.all, id)?)
     }
 
     /// The first of those that are meant.
@@ -234,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_what_a_plain_list_would_be(steps in prop::collection::vec(step(), 0..40)) {
+        fn they_are_what_a_plain_list_would_be(steps in prop::collection::vec(step(), 0..80)) {
             let mut entries = Entries::default();
             let mut plain: Vec<(String, String)> = Vec::new();
             for (number, step) in steps.into_iter().enumerate() {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::reference::Newer;
 use super::regex::Regex;
+use super::table::OrderedTable;
 use aho_corasick::AhoCorasick;
 use regex::bytes::RegexSet;
 
@@ -80,12 +81,14 @@ pub enum PatternIndex {
     Contains(Box<[u8]>),
     /// `reg`: one.
     Regex(Regex),
-    /// `reg`: several, matched in one pass, and after them those that backtrack, one by one.
-    Regexes(RegexSet, Box<[Regex]>),
-    /// `dir`: patterns without outer delimiters.
+    /// `reg`: several, matched in one pass, and after them those that backtrack, one by one: with their numbers, in order.
+    Regexes(RegexSet, Box<[(u32, Regex)]>),
+    /// `dir`: few patterns, without outer delimiters.
     Dir(Vec<Box<[u8]>>),
-    /// `dom`: patterns without outer delimiters.
+    /// `dom`: few patterns, without outer delimiters.
     Dom(Vec<Box<[u8]>>),
+    /// `dir`, `dom`: many.
+    Words(Box<OrderedTable>),
     /// No pattern was given: nothing matches.
     Never,
 }
@@ -105,6 +108,8 @@ pub struct PatternSet {
     pub newer: Option<Arc<Newer<PatternSet>>>,
     /// The few patterns that were removed while running, since the index was made: what they match, it does not.
     pub gone: Option<Arc<PatternSet>>,
+    /// `sub`, `reg`, `dir`, `dom`: the numbers of those that were; each matches by itself.
+    pub dropped: Option<Arc<HashSet<u32>>>,
     /// The few patterns that were added since, and those that match some of what removed ones do.
     pub added: Option<Arc<PatternSet>>,
 }

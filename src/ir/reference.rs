@@ -12,7 +12,7 @@ use arc_swap::{ArcSwapOption, Guard};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::Place;
-use super::entries::{Entries, Entry, Meant, Text};
+use super::entries::{Entries, Entry, Meant};
 
 /// What a list holds, with the versions that are being prepared.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,7 @@ pub type Parse = for<'t> fn(&'t str) -> Box<dyn Iterator<Item = (&'t str, &'t st
 /// What a list holds. Most are never asked for: until then only the text is kept.
 #[derive(Debug)]
 struct Held {
-    unread: Option<(Box<str>, Parse)>,
+    unread: Option<(Arc<str>, Parse)>,
     contents: Contents,
 }
 
@@ -157,10 +157,7 @@ impl Reference {
     pub fn contents(&self) -> MappedMutexGuard<'_, Contents> {
         MutexGuard::map(self.held.lock(), |held| {
             if let Some((text, parse)) = held.unread.take() {
-                let text = Arc::from(text);
-                let part = |part: &str| Text::part(&text, part);
-                let entry = |(key, value)| Entry { id: fresh_id(), key: part(key), value: part(value) };
-                held.contents.entries = parse(&text).map(entry).collect();
+                held.contents.entries = Entries::of_text(&text, parse(&text));
             }
             &mut held.contents
         })
@@ -361,16 +358,16 @@ impl References {
     pub fn file(&self, name: &str, text: &str, parse: Parse) -> Arc<Reference> {
         let known =
             self.0.lock().iter().find(|one| matches!(&one.origin, Origin::File(n) if **n == *name)).cloned();
-        known.unwrap_or_else(|| self.add(Origin::File(name.into()), text.into(), parse))
+        known.unwrap_or_else(|| self.add(Origin::File(name.into()), text, parse))
     }
 
     /// A list of its own.
-    pub fn add(&self, origin: Origin, text: Box<str>, parse: Parse) -> Arc<Reference> {
+    pub fn add(&self, origin: Origin, text: &str, parse: Parse) -> Arc<Reference> {
         let mut all = self.0.lock();
         let reference = Arc::new(Reference {
             id: u32::try_from(all.len()).unwrap_or(u32::MAX),
             origin,
-            held: Mutex::new(Held { unread: Some((text, parse)), contents: Contents::default() }),
+            held: Mutex::new(Held { unread: Some((text.into(), parse)), contents: Contents::default() }),
             changed: AtomicBool::new(false),
             turn: Mutex::new(()),
             users: Mutex::default(),
@@ -389,10 +386,17 @@ impl References {
 /// A number that no entry of this process had.
 #[must_use]
 pub fn fresh_id() -> u64 {
+    fresh_ids(1).next().unwrap_or_default()
+}
+
+/// So many of them, one above the other.
+pub fn fresh_ids(count: usize) -> impl Iterator<Item = u64> {
     use std::sync::atomic::AtomicU64;
     // They look like the addresses that HAProxy shows there.
+    const STEP: u64 = 0x10;
     static NEXT: AtomicU64 = AtomicU64::new(0x5500_0000_1000);
-    NEXT.fetch_add(0x10, Ordering::Relaxed)
+    let first = NEXT.fetch_add(STEP * count as u64, Ordering::Relaxed);
+    (0..count as u64).map(move |nth| first + nth * STEP)
 }
 
 /// What took the place of something that the configuration made. Costs one look at a flag until then.

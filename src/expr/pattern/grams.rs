@@ -32,27 +32,28 @@ fn places(key: &[u8]) -> (impl Iterator<Item = u16> + use<>, usize) {
 }
 
 /// An index of these keys.
-pub(super) fn index(rows: &[Row<'_>]) -> Grams {
+pub(super) fn index<K: AsRef<[u8]>>(rows: &[Row<K>]) -> Grams {
     let state = RandomState::new();
     let seed = (state.hash_one(0), state.hash_one(1) | 1);
     let hash_at = |key: &[u8], at: u16, length| hash(seed, word(key, at.into(), length));
     let mut counters = vec![0u32; COUNTERS];
     for (key, ..) in rows {
-        let (places, length) = places(key.as_bytes());
-        places.for_each(|at| counters[hash_at(key.as_bytes(), at, length) as usize % COUNTERS] += 1);
+        let key = key.as_ref();
+        let (places, length) = places(key);
+        places.for_each(|at| counters[hash_at(key, at, length) as usize % COUNTERS] += 1);
     }
     let mut grams =
         Grams { lengths: 0, places: Box::default(), slots: HashTable::with_capacity(rows.len()), seed };
     let mut chosen = Vec::with_capacity(rows.len());
     for ((key, ..), number) in rows.iter().zip(0u32..) {
-        let key = key.as_bytes();
+        let key = key.as_ref();
         let (places, length) = places(key);
         let rare = |at: &u16| counters[hash_at(key, *at, length) as usize % COUNTERS];
         let place = places.min_by_key(rare).unwrap_or(0);
         grams.lengths |= 1 << length;
         chosen.push(place);
         grams.slots.insert_unique(hash_at(key, place, length), number, |other| {
-            let key = rows[*other as usize].0.as_bytes();
+            let key = rows[*other as usize].0.as_ref();
             hash_at(key, chosen[*other as usize], key.len().min(LENGTH))
         });
     }

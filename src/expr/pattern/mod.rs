@@ -15,6 +15,7 @@ use crate::ir::regex::Regex;
 use super::sample::{Bytes, Sample};
 
 mod grams;
+pub mod numbers;
 pub mod ordered;
 mod pcre;
 pub mod single;
@@ -70,8 +71,13 @@ pub fn build(
                 .map_err(|e| e.to_string())?,
         ),
         MatchMethod::Reg => regexes(&texts(patterns, false), ignore_case)?,
-        MatchMethod::Dir => PatternIndex::Dir(trimmed(texts(patterns, ignore_case), is_dir_delimiter)),
-        MatchMethod::Dom => PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter)),
+        MatchMethod::Dir if patterns.len() <= FEW => {
+            PatternIndex::Dir(trimmed(texts(patterns, ignore_case), is_dir_delimiter))
+        }
+        MatchMethod::Dom if patterns.len() <= FEW => {
+            PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter))
+        }
+        MatchMethod::Dir | MatchMethod::Dom => numbers::words(method, &texts(patterns, ignore_case))?,
     };
     Ok(PatternSet {
         method,
@@ -80,6 +86,7 @@ pub fn build(
         written,
         newer: None,
         gone: None,
+        dropped: None,
         added: None,
     })
 }
@@ -148,7 +155,7 @@ fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, Strin
         texts.iter().map(|t| std::str::from_utf8(t)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     // One by one first: the set's message would not say which.
     let (mut linear, mut rest) = (Vec::with_capacity(texts.len()), Vec::new());
-    for text in &texts {
+    for (number, text) in (0..).zip(&texts) {
         let translated = translated(text, false)?;
         let built = compiled(text, &translated, ignore_case)?;
         if texts.len() == 1 {
@@ -156,7 +163,7 @@ fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, Strin
         }
         match built {
             Regex::Linear(_) => linear.push(translated.text),
-            built @ Regex::Backtracking(_) => rest.push(built),
+            built @ Regex::Backtracking(_) => rest.push((number, built)),
         }
     }
     RegexSetBuilder::new(linear)
@@ -256,7 +263,10 @@ fn in_ranges<T: Copy + Ord>(ranges: &[(T, T)], value: T) -> bool {
 #[must_use]
 pub fn matches(set: &PatternSet, sample: &Sample<'_>) -> bool {
     let also = |other: &Option<Arc<PatternSet>>| other.as_deref().is_some_and(|set| indexed(set, sample));
-    indexed(set, sample) && !also(&set.gone) || also(&set.added)
+    let is_dropped =
+        |dropped: &HashSet<u32>| numbers::numbers(set, sample).iter().all(|number| dropped.contains(number));
+    indexed(set, sample) && !also(&set.gone) && !set.dropped.as_deref().is_some_and(is_dropped)
+        || also(&set.added)
 }
 
 fn indexed(set: &PatternSet, sample: &Sample<'_>) -> bool {
@@ -292,8 +302,11 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
         PatternIndex::Contains(part) => memmem::find(text, part).is_some(),
         PatternIndex::Regex(regex) => regex.is_match(text),
         PatternIndex::Regexes(set, rest) => {
-            set.is_match(text) || rest.iter().any(|regex| regex.is_match(text))
+            set.is_match(text) || rest.iter().any(|(_, regex)| regex.is_match(text))
         }
+        PatternIndex::Words(table) => lowered(text, ignore_case, |text| {
+            ordered::ordered_at(table, &Sample::text(text), |_| true).is_some()
+        }),
         PatternIndex::Dir(words) => words.iter().any(|w| has_word(text, w, ignore_case, is_dir_delimiter)),
         PatternIndex::Dom(words) => words.iter().any(|w| has_word(text, w, ignore_case, is_dom_delimiter)),
         PatternIndex::Found

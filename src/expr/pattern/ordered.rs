@@ -14,16 +14,16 @@ use crate::ir::regex::Regex;
 use crate::ir::table::{NO_KEY, OrderedTable, Search};
 
 /// A key: as it is written, its pattern, and what it yields.
-pub type Row<'k> = (&'k str, Pattern, u32);
+pub type Row<K> = (K, Pattern, u32);
 
 /// A table of keys that are tried in order. `compile` makes the regular expression of a key.
 ///
 /// # Errors
 /// What `compile` says of one.
-pub fn ordered(
+pub fn ordered<K: AsRef<[u8]> + Copy>(
     method: MatchMethod,
-    rows: &[Row<'_>],
-    compile: impl FnMut(&str) -> Result<Regex, String>,
+    rows: &[Row<K>],
+    compile: impl FnMut(K) -> Result<Regex, String>,
 ) -> Result<OrderedTable, String> {
     let search = match method {
         MatchMethod::Int | MatchMethod::Len => ranges(rows),
@@ -34,7 +34,7 @@ pub fn ordered(
         MatchMethod::Dom => words(rows, is_dom_delimiter),
         _ => Search::Anywhere((rows.len() >= MANY).then(|| grams::index(rows))),
     };
-    let keys = table::strings(rows.iter().map(|(key, ..)| key.as_bytes()));
+    let keys = table::strings(rows.iter().map(|(key, ..)| key.as_ref()));
     let yields = rows.iter().map(|(.., at)| *at).collect();
     let slots = HashTable::with_capacity(rows.len());
     let mut table = OrderedTable { keys, yields, search, slots, state: RandomState::new() };
@@ -47,7 +47,7 @@ pub fn ordered(
     Ok(table)
 }
 
-fn ranges(rows: &[Row<'_>]) -> Search {
+fn ranges<K>(rows: &[Row<K>]) -> Search {
     let ranges: Box<[(i64, i64)]> = rows
         .iter()
         .map(|(_, pattern, _)| if let Pattern::Range(low, high) = pattern { (*low, *high) } else { (1, 0) })
@@ -77,8 +77,8 @@ fn ranges(rows: &[Row<'_>]) -> Search {
     Search::Ranges { ranges, starts: starts.into(), firsts: firsts.into() }
 }
 
-fn words(rows: &[Row<'_>], is_delimiter: fn(u8) -> bool) -> Search {
-    let count = |(key, ..): &Row<'_>| key.bytes().filter(|b| is_delimiter(*b)).count() + 1;
+fn words<K: AsRef<[u8]>>(rows: &[Row<K>], is_delimiter: fn(u8) -> bool) -> Search {
+    let count = |(key, ..): &Row<K>| key.as_ref().iter().filter(|b| is_delimiter(**b)).count() + 1;
     Search::Words { is_delimiter, most: rows.iter().map(count).max().unwrap_or(0) }
 }
 
@@ -173,7 +173,7 @@ mod tests {
             text in text(),
         ) {
             let pattern = |key: &String| Pattern::Text(key.as_bytes().into());
-            let rows: Vec<Row<'_>> = keys.iter().zip(0..).map(|(key, at)| (key.as_str(), pattern(key), at)).collect();
+            let rows: Vec<Row<&str>> = keys.iter().zip(0..).map(|(key, at)| (key.as_str(), pattern(key), at)).collect();
             let table = ordered(method, &rows, |_| Err(String::new())).unwrap();
             let sample = Sample::text(text.as_bytes());
             let fits = |key: &String| matches(&build(method, false, &[pattern(key)], Arc::from([])).unwrap(), &sample);
@@ -196,7 +196,7 @@ mod tests {
         ) {
             let bound = |high: i64| if open && high > 10 { i64::MAX } else { high };
             let ranges: Vec<(i64, i64)> = ranges.iter().map(|(low, high)| (*low, bound(*high))).collect();
-            let rows: Vec<Row<'_>> =
+            let rows: Vec<Row<&str>> =
                 ranges.iter().zip(0..).map(|((low, high), at)| ("", Pattern::Range(*low, *high), at)).collect();
             let table = ordered(MatchMethod::Int, &rows, |_| Err(String::new())).unwrap();
             let fits = |(low, high): &(i64, i64)| (*low..=*high).contains(&value);

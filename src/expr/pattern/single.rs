@@ -1,12 +1,11 @@
 //! One pattern by itself, without an index.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use memchr::memmem;
 
 use super::{
-    Pattern, has_word, ip_matches, ip_ranges, is_dir_delimiter, is_dom_delimiter, regex, trimmed_one,
-    with_text,
+    Pattern, embedded_v4, has_word, is_dir_delimiter, is_dom_delimiter, regex, trimmed_one, with_text,
 };
 use crate::expr::sample::Sample;
 use crate::ir::pattern::MatchMethod;
@@ -19,14 +18,29 @@ pub fn fits(method: MatchMethod, ignore_case: bool, pattern: &Pattern, sample: &
             with_text(sample, |text| i64::try_from(text.len()).is_ok_and(|len| (*low..=*high).contains(&len)))
         }
         Pattern::Range(low, high) => sample.as_int().is_some_and(|value| (*low..=*high).contains(&value)),
-        Pattern::Net4(..) | Pattern::Net6(..) => {
-            sample.as_ip().is_some_and(|ip| ip_matches(&ip_ranges(std::slice::from_ref(pattern)), ip))
+        Pattern::Net4(addr, mask) => {
+            let v4 = match sample.as_ip() {
+                Some(IpAddr::V4(ip)) => Some(ip.into()),
+                Some(IpAddr::V6(ip)) => embedded_v4(ip),
+                None => None,
+            };
+            v4.is_some_and(|ip: u32| (ip ^ addr) & mask == 0)
+        }
+        Pattern::Net6(net, len) => {
+            let v6 = match sample.as_ip() {
+                Some(IpAddr::V4(ip)) => Some(ip.to_ipv6_mapped()),
+                Some(IpAddr::V6(ip)) => Some(ip),
+                None => None,
+            };
+            v6.is_some_and(|ip| share_bits(ip.into(), *net, (*len).into()))
         }
         Pattern::Text(key) => with_text(sample, |text| text_fits(method, ignore_case, key, text)),
     }
 }
 
-fn text_fits(method: MatchMethod, ignore_case: bool, key: &[u8], text: &[u8]) -> bool {
+/// The same of texts.
+#[must_use]
+pub fn text_fits(method: MatchMethod, ignore_case: bool, key: &[u8], text: &[u8]) -> bool {
     let same = |a: &[u8], b: &[u8]| if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b };
     let word = |delimiter| has_word(text, trimmed_one(key, delimiter), ignore_case, delimiter);
     match method {

@@ -192,8 +192,8 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// Lines of a map file: a key, blanks, the value to the end of the line.
 pub(super) fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    lines(text).map(|line| match line.split_once([' ', '\t']) {
-        Some((key, value)) => (key, value.trim_matches([' ', '\t'])),
+    lines(text).map(|line| match memchr::memchr2(b' ', b'\t', line.as_bytes()) {
+        Some(end) => (&line[..end], line[end..].trim_matches([' ', '\t'])),
         None => (line, ""),
     })
 }

@@ -2,6 +2,7 @@
 
 mod acl;
 mod map;
+mod read;
 
 use std::io;
 use std::net::IpAddr;
@@ -90,8 +91,7 @@ impl Kind {
     /// The pattern of a key if some sample matches both; `None`: that cannot be told.
     fn meeting(&self, pattern: &Pattern, key: &str) -> Option<Option<Pattern>> {
         if let Pattern::Text(text) = pattern
-            && self.method != MatchMethod::Bin
-            && key.is_ascii()
+            && self.reads_as_written(key)
             && !single::texts_meet(self.method, self.ignore_case, text, key.as_bytes())?
         {
             return Some(None);
@@ -111,11 +111,13 @@ impl Kind {
     /// The entry that `text` finds: among those that match the longest of addresses, and prefixes, else the
     /// first.
     fn find(&self, entries: &mut Entries, text: &str) -> Option<usize> {
+        if self.ignore_case || !text.is_ascii() || !entries.is_quick() {
+            return self.search(entries, text);
+        }
         // What of the text can be a key of its own is looked for as such.
         let mut first = |key: &str| entries.positions(Meant::Key(key)).first().copied();
         let lengths = 0..=text.len();
         match self.method {
-            _ if self.ignore_case || !text.is_ascii() => self.search(entries, text),
             MatchMethod::Str => first(text),
             MatchMethod::Beg => lengths.rev().find_map(|end| first(&text[..end])),
             MatchMethod::End => lengths.filter_map(|start| first(&text[start..])).min(),
@@ -126,19 +128,36 @@ impl Kind {
     /// The same, entry by entry.
     fn search(&self, entries: &[Entry], text: &str) -> Option<usize> {
         let sample = self.sample(text)?;
-        let fits = |entry: &Entry| {
+        let rank = |entry: &Entry| {
+            if let Sample::Str(text) = &sample
+                && self.reads_as_written(&entry.key)
+                && !single::text_fits(self.method, self.ignore_case, entry.key.as_bytes(), text)
+            {
+                return None;
+            }
             let pattern = self.pattern(&entry.key).ok()?;
-            single::fits(self.method, self.ignore_case, &pattern, &sample).then_some(pattern)
+            let fits = single::fits(self.method, self.ignore_case, &pattern, &sample);
+            fits.then(|| self.rank(&pattern, &sample))
         };
-        let matching = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, fits(entry)?)));
-        let size = |(at, pattern): &(usize, Pattern)| match self.method {
-            MatchMethod::Ip => network_rank(pattern, &sample),
-            // Letter case is disregarded entry by entry, in their order.
-            MatchMethod::Beg if !self.ignore_case => entries[*at].key.len(),
-            _ => 0,
-        };
+        let matching = entries.iter().enumerate().filter_map(|(at, entry)| Some((at, rank(entry)?)));
         // The first of equals.
-        matching.min_by_key(|one| std::cmp::Reverse(size(one))).map(|(at, _)| at)
+        matching.min_by_key(|(_, rank)| std::cmp::Reverse(*rank)).map(|(at, _)| at)
+    }
+
+    /// Whether the pattern of this key is the text of the key.
+    fn reads_as_written(&self, key: &str) -> bool {
+        use MatchMethod::{Beg, Dir, Dom, End, Reg, Str, Sub};
+        matches!(self.method, Str | Beg | End | Sub | Dir | Dom | Reg) && key.is_ascii()
+    }
+
+    /// Of patterns that match, the one with the highest rank counts.
+    fn rank(&self, pattern: &Pattern, sample: &Sample<'_>) -> usize {
+        match (self.method, pattern) {
+            (MatchMethod::Ip, _) => network_rank(pattern, sample),
+            // Letter case is disregarded entry by entry, in their order.
+            (MatchMethod::Beg, Pattern::Text(text)) if !self.ignore_case => text.len(),
+            _ => 0,
+        }
     }
 }
 
