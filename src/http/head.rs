@@ -43,6 +43,13 @@ pub(super) struct Field {
     pub(super) value: Span,
 }
 
+impl Field {
+    /// Does it lie in the buffer as the whole line it was kept as? A value that was set since lies behind all lines.
+    fn is_line(&self) -> bool {
+        self.value.at == self.name.at + self.name.len + 2
+    }
+}
+
 /// Start line and headers of a request or a response.
 ///
 /// Names are lower case. Edits append bytes behind the received ones and re-point the index, so nothing is
@@ -443,7 +450,7 @@ impl Head {
             let name = field.name.at as usize;
             let value = field.value.at as usize;
             let end = value + field.value.len as usize;
-            if !self.is_line(field) {
+            if !field.is_line() {
                 out.extend_from_slice(&self.buf[std::mem::take(&mut run)]);
                 out.extend_from_slice(&self.buf[name..name + field.name.len as usize]);
                 out.extend_from_slice(b": ");
@@ -471,16 +478,6 @@ impl Head {
     #[must_use]
     pub fn has_token(&self, name: &[u8], word: &[u8]) -> bool {
         self.values(name).any(|v| token::list_has(v, word))
-    }
-
-    /// Does the header lie in the buffer as a whole line?
-    fn is_line(&self, field: &Field) -> bool {
-        let name_end = field.name.at as usize + field.name.len as usize;
-        let value = field.value.at as usize;
-        let end = value + field.value.len as usize;
-        value == name_end + 2
-            && self.buf[name_end..value] == *b": "
-            && self.buf.get(end..end + 2) == Some(b"\r\n")
     }
 
     /// A header's bytes, as the line that will be written.

@@ -95,6 +95,17 @@ pub(super) fn transfer_coding(head: &Head) -> Coding {
 
 /// The one length all `Content-Length` headers agree on; more than one header becomes one.
 pub(super) fn content_length(head: &mut Head) -> Result<Option<u64>, ()> {
+    let only = {
+        let mut values = head.values(b"content-length");
+        values.next().filter(|_| values.next().is_none())
+    };
+    // One, and plainly written, as nearly everybody does.
+    if let Some(only) = only
+        && !only.starts_with(b"0")
+        && let Some(n) = decimal(only)
+    {
+        return Ok(Some(n));
+    }
     let mut length = None;
     let mut copies = 0;
     let mut single: Vec<u8> = Vec::new();
@@ -375,18 +386,24 @@ fn target(head: &mut Head, hosts: usize, relaxed: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Has it only what a host and its port may have (RFC 3986 section 3.2)? No comma, which some take for a list.
-fn is_authority(value: &[u8]) -> bool {
-    let mut open = false;
-    for (at, c) in value.iter().enumerate() {
-        match c {
-            b'[' if at == 0 => open = true,
-            b']' if open && value.get(at + 1).is_none_or(|next| *next == b':') => open = false,
-            b',' | b'#' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']' | ..=0x20 | 0x7f.. => return false,
-            _ => {}
-        }
+/// What may stand anywhere in a host and its port (RFC 3986 section 3.2). No comma, which some take for a list.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut c = 0x21;
+    while c < 0x7f {
+        table[c as usize] = !matches!(c, b',' | b'#' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']');
+        c += 1;
     }
-    !open
+    table
+};
+
+/// Has it only what a host and its port may have?
+fn is_authority(value: &[u8]) -> bool {
+    let is_plain = |bytes: &[u8]| bytes.iter().all(|c| PLAIN[*c as usize]);
+    let Some(literal) = value.strip_prefix(b"[") else { return is_plain(value) };
+    let Some(end) = memchr::memchr(b']', literal) else { return false };
+    let (address, port) = (&literal[..end], &literal[end + 1..]);
+    is_plain(address) && matches!(port, [] | [b':', ..]) && is_plain(port)
 }
 
 /// Several `Host` headers must say the same; one stays.

@@ -464,11 +464,6 @@ impl Txn {
         self.entered = true;
     }
 
-    /// Milliseconds from the start to `at`.
-    fn ms(&self, at: Option<Instant>) -> i64 {
-        at.map_or(-1, |at| at.saturating_duration_since(self.started).as_millis() as i64)
-    }
-
     /// The timers of the log line.
     pub(super) fn timers(&self) -> Timers {
         self.timers_at(self.ended.unwrap_or_else(clock::now))
@@ -476,14 +471,23 @@ impl Txn {
 
     fn timers_at(&self, now: Instant) -> Timers {
         let close = self.ended.unwrap_or(now);
+        // Where nothing is waited for, one moment is that of several steps.
+        let mut last = (None, -1);
+        let mut ms = |at: Option<Instant>| {
+            if at != last.0 {
+                let since = |at: Instant| at.saturating_duration_since(self.started).as_millis() as i64;
+                last = (at, at.map_or(-1, since));
+            }
+            last.1
+        };
         Timers {
             handshake: 0,
-            idle: self.ms(self.first_byte),
-            request: self.ms(self.times.request),
-            queue: self.ms(self.times.queue),
-            connect: self.ms(self.times.connect),
-            data: self.ms(self.times.data),
-            close: self.ms(Some(close)),
+            idle: ms(self.first_byte),
+            request: ms(self.times.request),
+            queue: ms(self.times.queue),
+            connect: ms(self.times.connect),
+            data: ms(self.times.data),
+            close: ms(Some(close)),
         }
     }
 
