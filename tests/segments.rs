@@ -1,8 +1,12 @@
 //! How many segments a request and its answer take, as the kernel counts them for each socket: beside HAProxy.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Part, Program, proxy, wait_for};
+use socket2::SockRef;
+
+use crate::lab::{Config, Connection, Host, Lab, Part, Program, beside, proxy, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -79,4 +83,82 @@ fn a_request_is_acknowledged_by_its_answer_and_the_last_answer_closes() {
     let [_, _, plain, smart] = connects[..] else { unreachable!("two servers of two programs") };
     // Its answer is acknowledged later, too.
     assert!(smart < plain, "the request completes the connection to the server: {smart} {plain}");
+}
+
+const TUNNEL: &str = "\
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+listen tunnel
+    bind 127.0.0.1:8000
+    server s 127.0.0.1:9000
+";
+
+/// Segments with the end of a connection and nothing else that went to clients, and to servers.
+fn bare_ends(host: &Host) -> [u64; 2] {
+    ["clients", "servers"].map(|name| {
+        let counter = host.sh(&format!("nft list counter inet seen {name}"));
+        let mut words = counter.split_whitespace().skip_while(|word| *word != "packets").skip(1);
+        words.next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("{counter}"))
+    })
+}
+
+/// How each side ends: so many bytes and the end in one segment, or the end when the bytes have come.
+const ENDS: [(usize, bool); 3] = [(5, true), (20_000, true), (5, false)];
+
+#[test]
+fn the_last_bytes_of_a_tunnel_bring_the_end() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("nft")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| {
+        let host = lab.host(name);
+        // Both headers and time stamps are 52 bytes.
+        host.sh(
+            "nft 'table inet seen { counter clients {} ; counter servers {} ; chain out { type filter hook output priority 0;
+             tcp flags & fin == fin meta length 52 tcp sport 8000 counter name clients
+             tcp flags & fin == fin meta length 52 tcp dport 9000 counter name servers
+             }; }'",
+        );
+        let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
+        let _proxy = host.haproxy_bound(program, &Config::written(&host, "tunnel.cfg", TUNNEL));
+        ENDS.map(|(length, at_once)| {
+            let before = bare_ends(&host);
+            let mut client = host.run(|| TcpStream::connect("127.0.0.1:8000").unwrap());
+            client.write_all(b"hello").unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            for stream in [&client, &server] {
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+            }
+            server.read_exact(&mut [0; 5]).unwrap();
+            server.write_all(b"hello").unwrap();
+            client.read_exact(&mut [0; 5]).unwrap();
+            let last = vec![b'x'; length];
+            let end = |mut from: &TcpStream, mut to: &TcpStream| {
+                let mut came = vec![0; length];
+                if at_once {
+                    SockRef::from(from).send_with_flags(&last, libc::MSG_MORE).unwrap();
+                    from.shutdown(Shutdown::Write).unwrap();
+                    to.read_exact(&mut came).unwrap();
+                } else {
+                    from.write_all(&last).unwrap();
+                    to.read_exact(&mut came).unwrap();
+                    from.shutdown(Shutdown::Write).unwrap();
+                }
+                assert_eq!(to.read(&mut came).unwrap(), 0, "{name} has sent all");
+                assert!(came == last, "{name} sends what it got");
+            };
+            // The client ends first, and is answered all the same.
+            end(&client, &server);
+            end(&server, &client);
+            let after = bare_ends(&host);
+            [after[0] - before[0], after[1] - before[1]]
+        })
+    });
+    assert_eq!(ours, [[0, 0], [0, 0], [1, 1]], "ours");
+    for (ours, theirs) in ours.iter().zip(theirs) {
+        assert_eq!(ours[0], theirs[0], "to clients");
+        // HAProxy does the same towards servers in later releases.
+        assert!(ours[1] <= theirs[1], "to servers: {ours:?} {theirs:?}");
+    }
 }

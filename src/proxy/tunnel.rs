@@ -33,6 +33,7 @@ struct Half {
     closes: bool,
     bytes: u64,
     moved: bool,
+    /// It is not known yet whether more came right behind.
     hungry: bool,
     /// Much came at once: what follows goes through a pipe.
     bulk: bool,
@@ -60,7 +61,8 @@ impl Half {
             if let Some(buf) = &mut self.buf
                 && !buf.is_empty()
             {
-                // A read that filled the buffer has more behind it: take it along, up to a limit.
+                // A read that filled the buffer has more behind it: take it along, up to a limit. Behind any other there is
+                // nothing but the end, if the poller knows of it; if not, this costs no system call.
                 if self.hungry && !self.ended {
                     self.hungry = false;
                     if (!buf.is_full() || with(|w| w.bufs.enlarge(buf)))
@@ -77,7 +79,8 @@ impl Half {
                 }
                 ready!(self.turns.poll(cx));
                 let most = self.budget.map_or(PIECE, |n| usize::try_from(n).unwrap_or(PIECE).min(PIECE));
-                let n = match to.poll_write(cx, &buf.filled()[..buf.len().min(most)]) {
+                let is_last = self.ended && !self.closes && buf.len() <= most;
+                let n = match to.poll_send(cx, &buf.filled()[..buf.len().min(most)], is_last) {
                     Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(other))),
                     Poll::Pending => {
@@ -159,7 +162,7 @@ impl Half {
         if n == 0 {
             self.ended = true;
         } else {
-            self.hungry = self.buf.as_ref().is_some_and(Buf::is_full);
+            self.hungry = true;
             self.bulk = n >= BULK;
         }
     }
