@@ -59,7 +59,7 @@ impl Deadline {
         match &mut self.sleep {
             None => {
                 let mut sleep = Box::pin(tokio::time::sleep_until(at.into()));
-                let first = sleep.as_mut().poll(cx);
+                let first = arm(sleep.as_mut(), cx);
                 self.sleep = Some(sleep);
                 first
             }
@@ -72,10 +72,16 @@ impl Deadline {
                     return Poll::Ready(());
                 }
                 sleep.as_mut().reset(at.into());
-                sleep.as_mut().poll(cx)
+                arm(sleep.as_mut(), cx)
             }
         }
     }
+}
+
+/// Have the runtime's timer wake the task. It is not asked again before it fires, so it may not put the task off because
+/// that has done much in this step.
+fn arm(mut sleep: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<()> {
+    Pin::new(&mut tokio::task::coop::unconstrained(sleep.as_mut())).poll(cx)
 }
 
 /// The earlier of two deadlines.
@@ -84,5 +90,46 @@ pub(super) fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant>
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use tokio::task::coop;
+
+    use super::*;
+
+    /// Does as much as a task may do in one step.
+    fn exhaust(cx: &mut Context<'_>) {
+        while coop::has_budget_remaining() {
+            let Poll::Ready(done) = coop::poll_proceed(cx) else { return };
+            done.made_progress();
+        }
+    }
+
+    #[test]
+    fn whoever_has_done_much_is_woken_all_the_same() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let session = tokio::spawn(async {
+                let mut deadline = Deadline::new();
+                // Armed for the first time, and once more.
+                for _ in 0..2 {
+                    deadline.set(Some(clock::now() + Duration::from_millis(20)));
+                    poll_fn(|cx| {
+                        exhaust(cx);
+                        deadline.poll(cx)
+                    })
+                    .await;
+                }
+            });
+            tokio::time::timeout(Duration::from_secs(20), session)
+                .await
+                .expect("the deadline comes")
+                .unwrap();
+        });
     }
 }
