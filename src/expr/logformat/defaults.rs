@@ -44,7 +44,7 @@ pub fn write_connect(ctx: &Ctx<'_>, out: &mut Vec<u8>) {
         (Some(Peer::Ip(src)), None) => {
             write!(out, "Connect from {}:{} to ?:0 ({name}/{mode})", src.ip(), src.port())
         }
-        _ => write!(out, "Connect from unix:{} ({name}/{mode})", ctx.client.listener_id),
+        _ => write!(out, "Connect to unix:{} ({name}/{mode})", ctx.client.listener_id),
     };
 }
 
