@@ -320,7 +320,7 @@ fn status_line(input: &[u8], at: usize, head: &mut Head, relaxed: bool) -> Resul
         return Err(ParseError::StartLine.into());
     }
     let add = |n: u16, c: &u8| n.checked_mul(10)?.checked_add(u16::from(c - b'0'));
-    let status = code.iter().try_fold(0, add).filter(|status| *status > 0).ok_or(ParseError::StartLine)?;
+    let status = code.iter().try_fold(0, add).ok_or(ParseError::StartLine)?;
     let reason = skip(input, digits_end, is_blank)?;
     if reason == digits_end && !matches!(input[reason], b'\r' | b'\n') {
         return Err(ParseError::StartLine.into());

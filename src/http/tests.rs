@@ -246,7 +246,7 @@ fn response_bodies_are_delimited_as_haproxy_does() {
         ("CONNECT a:1 HTTP/1.1", "HTTP/1.1 20 No|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 20 OK|Content-Length: 2", Some((Body::Length(2), true))),
         ("GET / HTTP/1.1", "HTTP/1.1 1000 OK", None),
-        ("GET / HTTP/1.1", "HTTP/1.1 000 OK", None),
+        ("GET / HTTP/1.1", "HTTP/1.1 000 OK", Some((Body::UntilClose, false))),
         ("GET / HTTP/1.1", "garbage", None),
         ("GET / HTTP/1.1", "ICY 200 OK", None),
         ("GET / HTTP/1.1", "HTTP/1.1 200 OK|X Y: 1", None),

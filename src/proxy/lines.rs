@@ -112,10 +112,10 @@ fn trace_step(txn: &Txn, step: LogStep) {
             _ => "H1 request to server",
         };
         let (major, minor) = crate::expr::Head::version(head);
-        let mut out = if head.status() == 0 {
-            format!("{whose} {} {} HTTP/{major}.{minor}", text(head.method()), text(head.uri()))
-        } else {
+        let mut out = if head.is_response() {
             format!("{whose} HTTP/{major}.{minor} {}", head.status())
+        } else {
+            format!("{whose} {} {} HTTP/{major}.{minor}", text(head.method()), text(head.uri()))
         };
         for (name, value) in head.headers().filter(|_| with_headers) {
             out.push_str(&format!(" | {}: {}", text(name), text(value)));

@@ -251,8 +251,8 @@ const CHUNKS: &str = "POST /1/plain HTTP/1.1\r\nHost: lab\r\nTransfer-Encoding: 
 const WHOLE: &str = "POST /whole/1/plain HTTP/1.1\r\nHost: lab\r\nContent-Length: 9\r\n\r\nhalf";
 const ENDLESS: &str = "GET /1/endless HTTP/1.1\r\nHost: lab\r\n\r\n";
 
-/// Clients that leave, and servers of connections that break off.
-const LEAVING: [Leaving; 10] = [
+/// Clients that leave, servers of connections that break off, and an answer that counts for the server alone.
+const LEAVING: [Leaving; 11] = [
     // 2.6 says -1 and counts it in no class.
     Leaving { newer: &["hrsp_4xx"], ..leaving("in its body", 8401, HALF, Then::Leaves("be")) },
     Leaving { newer: &["hrsp_4xx"], ..leaving("in its body, reset", 8401, HALF, Then::Resets("be")) },
@@ -268,6 +268,12 @@ const LEAVING: [Leaving; 10] = [
         "server resets in place of a response",
         8401,
         "GET /resets HTTP/1.1\r\nHost: lab\r\n\r\n",
+        Then::Stays,
+    ),
+    leaving(
+        "status 0",
+        8401,
+        "GET /1/status-000 HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n",
         Then::Stays,
     ),
     leaving("server resets at once", 8402, "at once", Then::Stays),

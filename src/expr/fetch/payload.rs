@@ -100,8 +100,11 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
 /// Bytes of a message that is here as far as `body` says. HAProxy counts what it keeps of one: twenty bytes for the first
 /// line beside its words, names and values of headers without what is between them, and one byte for each end.
 fn message_len(head: &dyn Head, body: &Buffered<'_>) -> usize {
-    let first =
-        if head.status() == 0 { head.method().len() + head.uri().len() } else { 3 + head.reason().len() };
+    let first = if head.method().is_empty() {
+        3 + head.reason().len()
+    } else {
+        head.method().len() + head.uri().len()
+    };
     let headers =
         (0..head.header_count()).map(|i| head.header(i)).map(|(name, value)| name.len() + value.len());
     let ends = 1 + usize::from(body.complete && body.announced.is_none() && !body.data.is_empty());

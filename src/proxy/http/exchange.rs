@@ -215,9 +215,6 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // Its servers do not speak HTTP.
         return Flow::Failed(Failure::new(Who::Internal, Phase::Request));
     }
-    if let Some(backend) = &txn.be.backend {
-        backend.counters.req_tot.inc();
-    }
     if !Arc::ptr_eq(&txn.fe, &txn.be) {
         if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.be).await {
             return Flow::Failed(failure);
@@ -455,7 +452,9 @@ fn finish(txn: &mut Txn, logged: bool) {
     let broken = by_server && who == Who::Server && txn.times.data.is_some();
     txn.count_bytes();
     txn.count_spliced();
-    if let Some(fe) = &txn.fe.frontend {
+    // An answer with status 0 is the server's alone.
+    let is_counted = status != 0 || txn.server_status != Some(0);
+    if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| is_counted) {
         fe.counters.hrsp.count(status);
     }
     if txn.entered {
@@ -464,7 +463,10 @@ fn finish(txn: &mut Txn, logged: bool) {
         if let Some(be) = &txn.be.backend {
             let c = &be.counters;
             c.sessions.dec();
-            c.hrsp.count(status);
+            if is_counted {
+                c.req_tot.inc();
+                c.hrsp.count(status);
+            }
             if by_client {
                 c.cli_abrt.inc();
             } else if by_server {
@@ -479,10 +481,10 @@ fn finish(txn: &mut Txn, logged: bool) {
             let c = &server.counters;
             c.sessions.dec();
             // What never answered is no request of this server. What rules make of its answer is not its doing.
-            if txn.server_status > 0 && txn.times.data.is_some() {
+            if let Some(status) = txn.server_status.filter(|_| txn.times.data.is_some()) {
                 c.req_tot.inc();
-                c.hrsp.count(txn.server_status);
-                txn.be.observe(server, Seen::Status(txn.server_status));
+                c.hrsp.count(status);
+                txn.be.observe(server, Seen::Status(status));
             }
             if by_client {
                 c.cli_abrt.inc();

@@ -68,7 +68,7 @@ pub(super) async fn response(
             // Nothing else can be said in a response rule. The response stays the one that was not passed on.
             Verdict::Reject | Verdict::Close | Verdict::SilentDrop(_) | Verdict::Service(_) => {
                 kept_back(txn);
-                txn.status = txn.server_status;
+                txn.status = txn.server_status.unwrap_or(0);
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
                 return Some(without_answer(conn, txn, &outcome));
             }

@@ -60,7 +60,7 @@ pub(super) async fn respond(
         return flow;
     }
     capture(txn);
-    txn.server_status = txn.resp.as_ref().map_or(0, |resp| resp.status());
+    txn.server_status = txn.resp.as_ref().map(|resp| resp.status());
     let received = (rf.body, &mut x.server_in);
     if let Some(flow) = judged::response(conn, txn, facts, &mut kept.io, server, received).await {
         return flow;

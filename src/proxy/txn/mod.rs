@@ -109,8 +109,8 @@ pub(super) struct Txn {
     last_rule: Option<Box<ir::Place>>,
     /// The rule that waits.
     pub(super) waiting: Option<Box<ir::Place>>,
-    /// Status of the response as the server sent it.
-    pub(super) server_status: u16,
+    /// Status of the response as the server sent it, which may be 0.
+    pub(super) server_status: Option<u16>,
     /// What became of the connection to the server.
     pub(super) server_connection: Option<ConnectError>,
     /// What became of the handshake of a client that got no session.
@@ -285,7 +285,7 @@ impl Txn {
             body_sent: BodySent::Nothing,
             last_rule: None,
             waiting: None,
-            server_status: 0,
+            server_status: None,
             server_connection: None,
             client_connection: None,
             as_proxy: false,

@@ -99,7 +99,7 @@ impl Session for Txn {
                 timers: self.timers_at(now),
                 status: match (self.status, &self.resp) {
                     (0, Some(resp)) => resp.status().into(),
-                    (0, None) if !refused => -1,
+                    (0, None) if !refused && self.server_status != Some(0) => -1,
                     (sent, _) => sent.into(),
                 },
                 bytes_in: self.bytes_in,
@@ -119,14 +119,14 @@ impl Session for Txn {
                 log_counter: self.fe.frontend.as_ref().map_or(0, |fe| fe.counters.lines.get()),
                 last_rule: self.last_rule.as_deref(),
                 waiting: self.waiting.as_deref(),
-                server_status: self.server_status,
+                server_status: self.server_status.unwrap_or(0),
                 server_connection: self.server_connection,
                 client_connection: self.client_connection,
                 as_proxy: self.as_proxy,
                 priority: self.priority,
                 links: Links {
                     over: self.ended.is_some(),
-                    answered: self.server_status > 0,
+                    answered: self.server_status.is_some(),
                     server_stays: self.server_reusable,
                     ..self.links
                 },
