@@ -26,24 +26,25 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
         CommonAction::UnsetVar(name) => set(name, None, session),
         CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
         CommonAction::SetNice(nice) => session.effect(Effect::Nice(*nice)),
+        // Of tags the low bits count, as in HAProxy.
         CommonAction::SetTos(source) => {
-            if let Some(tos) = narrow(number(source, session)) {
-                session.effect(Effect::Tos(tos));
+            if let Some(tos) = number(source, session) {
+                session.effect(Effect::Tos(tos as u8));
             }
         }
         CommonAction::SetMark(source) => {
-            if let Some(mark) = narrow(number(source, session)) {
-                session.effect(Effect::Mark(mark));
+            if let Some(mark) = number(source, session) {
+                session.effect(Effect::Mark(mark as u32));
             }
         }
         CommonAction::SetServerTos(source) => {
-            if let Some(tos) = narrow(number(source, session)) {
-                session.effect(Effect::ServerTos(tos));
+            if let Some(tos) = number(source, session) {
+                session.effect(Effect::ServerTos(tos as u8));
             }
         }
         CommonAction::SetServerMark(source) => {
-            if let Some(mark) = narrow(number(source, session)) {
-                session.effect(Effect::ServerMark(mark));
+            if let Some(mark) = number(source, session) {
+                session.effect(Effect::ServerMark(mark as u32));
             }
         }
         CommonAction::SetRetries(source) => {

@@ -17,10 +17,10 @@ pub(super) fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Opti
         "set-var" | "set-var-fmt" | "unset-var" => variable(language, cursor, name, inside),
         "set-log-level" => level(language, cursor).map(C::SetLogLevel),
         "set-nice" => nice(language, cursor).map(C::SetNice),
-        "set-tos" | "set-fc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetTos),
-        "set-mark" | "set-fc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetMark),
-        "set-bc-tos" => number(language, cursor, "a TOS value (0..255)", 255).map(C::SetServerTos),
-        "set-bc-mark" => number(language, cursor, "a mark", u32::MAX.into()).map(C::SetServerMark),
+        "set-tos" | "set-fc-tos" => tos(language, cursor).map(C::SetTos),
+        "set-mark" | "set-fc-mark" => mark(language, cursor).map(C::SetMark),
+        "set-bc-tos" => tos(language, cursor).map(C::SetServerTos),
+        "set-bc-mark" => mark(language, cursor).map(C::SetServerMark),
         "set-retries" if language.owner.frontend && !language.owner.backend => {
             let message = "'set-retries' only available in backend or listen section.";
             language.alert(Reason::NotAllowedHere, cursor.action().span, message)
@@ -146,6 +146,47 @@ fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
 }
 
 /// A number that is written, up to `high`, or an expression that yields one.
+/// An integer as `strtol` reads it: hexadecimal, octal or decimal, by how it begins. One that is too large is as large as can be.
+fn c_integer(text: &str) -> Option<i128> {
+    let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (radix, digits) = match hex {
+        Some(hex) => (16, hex),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    let digits: Option<Vec<u32>> = digits.chars().map(|digit| digit.to_digit(radix)).collect();
+    let digits = digits.filter(|digits| !digits.is_empty())?;
+    let add = |sum: i128, digit: &u32| sum.saturating_mul(radix.into()).saturating_add((*digit).into());
+    Some(sign * digits.iter().fold(0, add))
+}
+
+/// `set-tos N|EXPR`: of the number the low bits count, as the kernel takes them; whether the rest of it fits is not asked.
+fn tos(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
+    match cursor.peek().and_then(|word| c_integer(word)) {
+        Some(value) => {
+            let long = value.clamp(i64::MIN.into(), i64::MAX.into());
+            cursor.take().map(|_| IntSource::Const(long as i64))
+        }
+        None => number(language, cursor, "a TOS value", u8::MAX.into()),
+    }
+}
+
+/// `set-mark N|EXPR`, likewise. The number is read without a sign.
+fn mark(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
+    match cursor.peek().and_then(|word| c_integer(word)) {
+        Some(value) => {
+            let fits = value.unsigned_abs() <= u64::MAX.into();
+            cursor.take().map(|_| IntSource::Const(if fits { value as i64 } else { -1 }))
+        }
+        None => number(language, cursor, "a mark", u32::MAX.into()),
+    }
+}
+
 fn number(language: &mut Language<'_>, cursor: &mut Cursor<'_>, what: &str, high: i64) -> Read<IntSource> {
     if cursor.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
         return ranged(language, cursor, what, 0, high).map(IntSource::Const);
