@@ -57,6 +57,8 @@ impl Half {
         side: Side,
     ) -> Poll<Result<(), Broken>> {
         let other = if side == Side::Client { Side::Server } else { Side::Client };
+        // The poller tells of the next bytes.
+        let mut dry = false;
         loop {
             if let Some(buf) = &mut self.buf
                 && !buf.is_empty()
@@ -65,11 +67,16 @@ impl Half {
                 // nothing but the end, if the poller knows of it; if not, this costs no system call.
                 if self.hungry && !self.ended {
                     self.hungry = false;
-                    if (!buf.is_full() || with(|w| w.bufs.enlarge(buf)))
-                        && let Poll::Ready(Ok(n)) = fill_large(from, &mut self.buf, cx)
-                    {
-                        self.took(n);
-                        continue;
+                    if !buf.is_full() || with(|w| w.bufs.enlarge(buf)) {
+                        match fill_large(from, &mut self.buf, cx) {
+                            Poll::Ready(Ok(n)) => {
+                                self.took(n);
+                                continue;
+                            }
+                            // It shows again behind what is here.
+                            Poll::Ready(Err(_)) => {}
+                            Poll::Pending => dry = true,
+                        }
                     }
                 }
                 let Some(buf) = &mut self.buf else { continue };
@@ -104,6 +111,9 @@ impl Half {
                     to.shutdown();
                 }
                 return Poll::Ready(Ok(()));
+            }
+            if dry {
+                return Poll::Pending;
             }
             if self.bulk && self.splice.is_none() && self.budget.is_none() {
                 self.splice = Splice::begin();
