@@ -85,13 +85,16 @@ fn profiles_say_what_lines_contain_at_each_step() {
 #[test]
 fn connections_without_a_proxy_header_are_told_of() {
     let lines = Syslog::new();
-    let p = written(
-        &[nobody(), lines.at()],
-        &format!(
-            "{DEFAULTS}frontend f\n bind 127.0.0.1:1 accept-proxy\n timeout http-request 50ms\n log udp@@1 format raw local0\n \
-             default_backend b\nbackend b\n server s @0\n"
-        ),
-    );
+    let waiting = |patience| {
+        written(
+            &[nobody(), lines.at()],
+            &format!(
+                "{DEFAULTS}frontend f\n bind 127.0.0.1:1 accept-proxy\n timeout http-request {patience}\n \
+                 log udp@@1 format raw local0\n default_backend b\nbackend b\n server s @0\n"
+            ),
+        )
+    };
+    let p = waiting("1m");
     for (sent, why) in [
         ("", "Connection closed while waiting for PROXY protocol header"),
         ("PROX", "Truncated PROXY protocol header received"),
@@ -104,6 +107,7 @@ fn connections_without_a_proxy_header_are_told_of() {
         let line = lines.line();
         assert!(line.starts_with("127.0.0.1:") && line.ends_with(&format!("] f/1: {why}")), "{line}");
     }
+    let p = waiting("50ms");
     let _silent = p.connect();
     assert!(lines.line().ends_with("] f/1: Timeout while waiting for PROXY protocol header"));
 }
