@@ -111,7 +111,7 @@ impl Kind {
     /// The entry that `text` finds: among those that match the longest of addresses, and prefixes, else the
     /// first.
     fn find(&self, entries: &mut Entries, text: &str) -> Option<usize> {
-        if self.ignore_case || !text.is_ascii() || !entries.is_quick() {
+        if self.ignore_case || !text.is_ascii() || self.method != MatchMethod::Str && !entries.is_quick() {
             return self.search(entries, text);
         }
         // What of the text can be a key of its own is looked for as such.
