@@ -27,6 +27,8 @@ struct Half {
     buf: Option<Buf>,
     /// The sender ended.
     ended: bool,
+    /// The sender's connection broke.
+    broken: bool,
     /// The receiver was told.
     told: bool,
     /// It is not told, but closed.
@@ -73,8 +75,8 @@ impl Half {
                                 self.took(n);
                                 continue;
                             }
-                            // It shows again behind what is here.
-                            Poll::Ready(Err(_)) => {}
+                            // What came before is sent, and nobody would say it again.
+                            Poll::Ready(Err(_)) => self.broken = true,
                             Poll::Pending => dry = true,
                         }
                     }
@@ -104,6 +106,9 @@ impl Half {
             }
             if let Some(buf) = self.buf.take() {
                 with(|w| w.bufs.give(buf));
+            }
+            if self.broken {
+                return Poll::Ready(Err(Broken(side)));
             }
             if self.ended {
                 if !self.told && !self.closes {
