@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::deadline::Deadline;
@@ -109,6 +109,8 @@ impl Conn {
 
     /// Leave without a word, or with a reset of so many hops (`silent-drop [rst-ttl N]`).
     pub(super) fn vanish(&mut self, hops: Option<u8>) {
+        // What came is read: on TCP it would be sent again, and be answered with a reset; a unix socket would say so.
+        let _ = self.poll_fill(&mut Context::from_waker(Waker::noop()));
         self.io.vanish_on_close(hops);
         self.extra().vanished = true;
     }

@@ -44,8 +44,11 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
         }
         Ok(Some(failure)) | Err(failure) => failure,
     };
-    let vanished = conn.extra.as_ref().is_some_and(|extra| extra.vanished);
-    if vanished || matches!(failure.phase, Phase::Queue | Phase::Connect) {
+    let unread = match failure.phase {
+        Phase::Queue | Phase::Connect => true,
+        phase => phase == Phase::Request && conn.input.is_none(),
+    };
+    if unread {
         // What came and was for nobody would make the close a reset.
         let _ = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
     }

@@ -2,11 +2,16 @@
 //! beside HAProxy.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use crate::lab::{Config, Connection, Host, Lab, Part, Program, beside, proxy, wait_for};
+use nix::sys::signal::Signal;
+
+use crate::lab::{
+    Config, Connection, Host, Lab, Part, Process, Program, beside, eventually, proxy, wait_for,
+};
 
 use super::PATIENCE;
 use super::watch::settle;
@@ -165,4 +170,94 @@ fn who_vanishes_is_given_up_as_by_haproxy() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("nft")]) else { return };
     let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| vanished(&lab, name, program));
     assert_eq!(ours, theirs, "ours and theirs");
+}
+
+/// Returns when no thread of the process runs any more.
+fn halt(process: &Process) {
+    process.signal(Signal::SIGSTOP);
+    let tasks = format!("/proc/{}/task", process.pid());
+    eventually("the process to stop", PATIENCE, || {
+        std::fs::read_dir(&tasks).unwrap().flatten().all(|task| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        })
+    });
+}
+
+/// Rules that turn clients away, and options of `bind`.
+const TURNED_AWAY: [(&str, &str); 9] = [
+    ("tcp-request connection reject", ""),
+    ("tcp-request connection silent-drop", ""),
+    ("tcp-request session reject", ""),
+    ("tcp-request session silent-drop", ""),
+    ("tcp-request session silent-drop", "accept-proxy"),
+    ("tcp-request content reject", ""),
+    ("tcp-request content silent-drop", ""),
+    ("http-request reject", ""),
+    ("http-request silent-drop", ""),
+];
+
+/// How the connection of a client ends that has said so much when it is accepted. What is silent for longer than it takes to
+/// send something again stays so.
+fn ending(mut stream: impl Read) -> String {
+    match stream.read(&mut [0; 4096]) {
+        Ok(0) => "FIN".to_owned(),
+        Ok(read) => format!("{read} bytes"),
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => "RST".to_owned(),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => "silence".to_owned(),
+        Err(error) => format!("{:?}", error.kind()),
+    }
+}
+
+/// Of each rule, what clients of its TCP and its unix socket see that have said something, and a client that has not.
+fn turned_away(lab: &Lab, name: &str, program: &Program) -> Vec<[String; 3]> {
+    let host = lab.host(name);
+    let mut text = BEGIN.to_owned();
+    for (at, (rule, option)) in TURNED_AWAY.iter().enumerate() {
+        let mode = if rule.contains(" content ") { "tcp" } else { "http" };
+        let path = host.dir().join(format!("away-{at}"));
+        text += &format!(
+            "frontend f{at}\n    mode {mode}\n    bind 127.0.0.1:{} {option}\n    bind {} {option}\n    {rule}\n",
+            12000 + at,
+            path.display()
+        );
+    }
+    let proxy = host.haproxy_bound(program, &Config::written(&host, "kernel.cfg", &text));
+    let ends = TURNED_AWAY.iter().enumerate().map(|(at, (rule, option))| {
+        let said = match *option {
+            "" => "GET / HTTP/1.1\r\n\r\n",
+            _ => "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n",
+        };
+        let patience = Some(Duration::from_millis(700));
+        halt(&proxy);
+        let (mut tcp, mut unix, mute) = host.run(|| {
+            let path = host.dir().join(format!("away-{at}"));
+            let connect = || TcpStream::connect(("127.0.0.1", u16::try_from(12000 + at).unwrap())).unwrap();
+            (connect(), UnixStream::connect(path).unwrap(), connect())
+        });
+        tcp.write_all(said.as_bytes()).unwrap();
+        unix.write_all(said.as_bytes()).unwrap();
+        proxy.signal(Signal::SIGCONT);
+        for stream in [&tcp, &mute] {
+            stream.set_read_timeout(patience).unwrap();
+        }
+        unix.set_read_timeout(Some(PATIENCE)).unwrap();
+        // Who has to say something first is not turned away.
+        let waits = rule.starts_with("http") || !option.is_empty();
+        let mute = if waits { String::new() } else { ending(mute) };
+        [ending(tcp), ending(unix), mute]
+    });
+    ends.collect()
+}
+
+#[test]
+fn clients_see_how_they_are_turned_away_as_by_haproxy() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| turned_away(&lab, name, program));
+    let text = |ends: &[[String; 3]]| -> Vec<String> {
+        let each = TURNED_AWAY.iter().zip(ends);
+        each.map(|((rule, option), ends)| format!("{rule} {option}: {}", ends.join(", "))).collect()
+    };
+    assert!(theirs.iter().any(|ends| ends[0] == "silence") && theirs.iter().any(|ends| ends[1] == "RST"));
+    assert_eq!(text(&ours), text(&theirs), "ours and theirs");
 }
