@@ -54,6 +54,8 @@ pub struct Bind {
     pub guid: Option<String>,
     /// `maxconn` of the listener.
     pub maxconn: Option<u32>,
+    /// `nice`: what sessions begin with; above zero they let others go first.
+    pub nice: i32,
     /// `backlog`.
     pub backlog: Option<u32>,
     /// `transparent`.

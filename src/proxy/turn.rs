@@ -1,4 +1,4 @@
-//! Sessions that let others go first: those that `set-nice` tells to, and long transfers.
+//! Sessions that let others go first: those that `nice` and `set-nice` tell to, and long transfers.
 
 use std::task::{Context, Poll};
 

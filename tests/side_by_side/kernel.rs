@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::signal::Signal;
 
 use crate::lab::{
@@ -260,4 +261,54 @@ fn clients_see_how_they_are_turned_away_as_by_haproxy() {
     };
     assert!(theirs.iter().any(|ends| ends[0] == "silence") && theirs.iter().any(|ends| ends[1] == "RST"));
     assert_eq!(text(&ours), text(&theirs), "ours and theirs");
+}
+
+/// Options of a listener, and lines of its frontend.
+const NICE: [(&str, &str); 4] = [
+    ("", ""),
+    ("nice 7", ""),
+    ("nice 7", "tcp-request content set-nice 0"),
+    ("", "tcp-request content set-nice 7"),
+];
+
+#[test]
+fn sessions_of_a_nice_listener_let_others_go_first() {
+    let Some(lab) = Lab::open(&[Part::Program("socat")]) else { return };
+    let host = lab.host("nice");
+    let mut text =
+        format!("{BEGIN}frontend other\n    mode tcp\n    bind 127.0.0.1:8000\n    default_backend plain\n");
+    for (at, (option, line)) in NICE.iter().enumerate() {
+        text += &format!(
+            "frontend f{at}\n    mode tcp\n    bind 127.0.0.1:{} {option}\n    {line}\n    default_backend plain\n",
+            12000 + at
+        );
+    }
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
+    let process = host.haproxy_bound(&proxy(), &Config::written(&host, "kernel.cfg", &text));
+    let is_first = NICE.iter().enumerate().map(|(at, _)| {
+        let pairs = [12000 + u16::try_from(at).unwrap(), 8000].map(|port| {
+            let mut client = host.run(|| TcpStream::connect(("127.0.0.1", port)).unwrap());
+            client.write_all(b"hello").unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            server.read_exact(&mut [0; 5]).unwrap();
+            server.write_all(b"hello").unwrap();
+            client.read_exact(&mut [0; 5]).unwrap();
+            (client, server)
+        });
+        let epoll = Epoll::new(EpollCreateFlags::empty()).unwrap();
+        for (number, (client, _)) in pairs.iter().enumerate() {
+            epoll.add(client, EpollEvent::new(EpollFlags::EPOLLIN, number as u64)).unwrap();
+        }
+        // Both servers have spoken when the proxy looks, this one's first. Who is told first is ready first.
+        halt(&process);
+        for (_, server) in &pairs {
+            let mut server: &TcpStream = server;
+            server.write_all(b"x").unwrap();
+        }
+        process.signal(Signal::SIGCONT);
+        let mut first = [EpollEvent::empty()];
+        assert_eq!(epoll.wait(&mut first, EpollTimeout::from(20_000u16)).unwrap(), 1);
+        first[0].data() == 0
+    });
+    assert_eq!(is_first.collect::<Vec<_>>(), [true, false, true, false]);
 }

@@ -32,6 +32,7 @@ pub(super) struct Settings {
     namespace: Option<String>,
     accept_proxy: bool,
     netscaler: Option<u32>,
+    nice: i32,
     v6only: Option<bool>,
     tcp: TcpSettings,
 }
@@ -77,6 +78,14 @@ pub(super) fn settings(context: &mut Context<'_>, settings: &[Statement]) -> Set
             "v4v6" => out.v6only = Some(out.v6only == Some(true)),
             "v6only" => out.v6only = Some(true),
             "defer-accept" => out.tcp.defer_accept = true,
+            "nice" => {
+                out.nice = setting.number(0).unwrap_or(0);
+                if out.nice < 0 {
+                    let message =
+                        "'nice' with a negative value has no effect: no session goes before others.";
+                    context.warn(Reason::NoEffect, span, message);
+                }
+            }
             "tcp-ut" => out.tcp.user_timeout = setting.time(0).filter(|time| !time.is_zero()),
             "mode" => out.mode = mode(context, setting),
             "user" => out.uid = text.and_then(|name| context.user(name, span)),
@@ -212,6 +221,7 @@ pub(super) fn lower(context: &mut Context<'_>, line: &Statement) -> Vec<Bind> {
                 namespace: settings.namespace.clone(),
                 accept_proxy: settings.accept_proxy,
                 netscaler: settings.netscaler,
+                nice: settings.nice,
                 v6only: settings.v6only,
                 tcp: settings.tcp.clone(),
                 mode: settings.mode,

@@ -43,6 +43,7 @@ fn bind() -> Bind {
         namespace: None,
         accept_proxy: false,
         netscaler: None,
+        nice: 0,
         v6only: None,
         tcp: Default::default(),
         mode: None,

@@ -119,7 +119,7 @@ pub(super) struct Txn {
     pub(super) as_proxy: bool,
     /// Class and offset in queues.
     pub(super) priority: (i32, i32),
-    /// `set-nice`.
+    /// `nice` of the listener, or `set-nice`.
     pub(super) nice: i32,
     /// How its connections stand.
     pub(super) links: Links,
@@ -290,7 +290,7 @@ impl Txn {
             client_connection: None,
             as_proxy: false,
             priority: (0, 0),
-            nice: 0,
+            nice: conn.listener.ir.nice,
             links: Links { stream: true, client_requests: conn.requests, ..Links::default() },
             request_cookie: None,
             response_cookie: None,

@@ -44,7 +44,7 @@ pub const BIND: &[Keyword] = &[
         "messages carry no severity",
         "severity of messages",
     ),
-    moot("nice", NONE, &[Arg::Int("nice", -1024, 1024)], "connections are equal", "priority"),
+    full("nice", NONE, &[Arg::Int("nice", -1024, 1024)], "let others go first, or not"),
     moot("process", NONE, WORD, "every thread serves every listener", "processes that listen"),
     moot("thread", NONE, WORD, "every thread serves every listener", "threads that listen"),
     moot("shards", NONE, WORD, "sockets are shared as it measures best", "sockets per listener"),
