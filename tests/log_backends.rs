@@ -60,6 +60,12 @@ fn config() -> String {
     out
 }
 
+/// Which servers HAProxy 3.5 hashes the first lines to.
+const PICKS: [(&str, [u16; 20]); 2] = [
+    ("hashed", [2, 2, 2, 3, 1, 2, 2, 2, 3, 1, 3, 1, 2, 2, 2, 3, 1, 2, 2, 2]),
+    ("mixed", [2, 1, 3, 2, 1, 1, 2, 3, 2, 1, 3, 2, 2, 2, 3, 2, 3, 1, 1, 3]),
+];
+
 /// A program, and what came to its servers.
 struct Side {
     host: Host,
@@ -149,11 +155,15 @@ const CHANGES: &[(&str, &str)] = &[
 /// Rounds of lines with changes in between; where the lines went, and what was answered.
 fn watch(lab: &Lab, name: &str, program: &Program) -> Vec<(String, BTreeMap<&'static str, Vec<u16>>)> {
     let side = Side::start(lab, name, program);
+    let keyless = BACKENDS.iter().position(|(name, _)| *name == "hashed").unwrap();
+    get(&side.host, &format!("127.0.0.1:{}", 8001 + keyless), "/").unwrap();
     let mut seen = vec![(String::new(), side.send("first", 20))];
     for (round, commands) in CHANGES {
         let said = side.tell(commands);
         seen.push((said, side.send(round, 12)));
     }
+    // What has no key has no server.
+    assert!(!side.came().contains_key("/"), "{name}: {:?}", side.came());
     seen
 }
 
@@ -166,6 +176,9 @@ fn lines_go_to_the_servers_that_the_algorithm_names() {
     for five in first["turns"].chunks(5) {
         let of = |port: u16| five.iter().filter(|p| **p == port).count();
         assert_eq!([of(9001), of(9002), of(9003)], [1, 3, 1], "{five:?}");
+    }
+    for (name, picks) in PICKS {
+        assert_eq!(first[name].iter().map(|port| port - 9000).collect::<Vec<_>>(), picks, "{name}");
     }
     assert!(first["sticky"].iter().all(|port| *port == 9001));
     let heavy = first["random"].iter().filter(|port| **port == 9002).count();
