@@ -165,10 +165,13 @@ impl Index for Part {
                 Ok::<(), String>(())
             })
         };
-        for (at, list) in lists.iter().enumerate() {
-            match list.upgrade() {
-                Some(list) if at != self.place => take(&list.contents().entries)?,
-                _ => take(mine)?,
+        let own = &lists[self.place];
+        for list in lists {
+            // A line may name a file twice.
+            if list.ptr_eq(own) {
+                take(mine)?;
+            } else if let Some(list) = list.upgrade() {
+                take(&list.contents().entries)?;
             }
         }
         let set = index::build(kind.method, kind.ignore_case, &patterns, written.into())?;

@@ -143,14 +143,20 @@ fn line<const N: usize>(
             _ => all.add(Origin::Line { keyword: "src".into(), place: place.clone() }, text, keys),
         }
     });
+    let newer = line_of(method, ignore_case, &lists);
+    (lists, newer)
+}
+
+/// A line of these lists.
+fn line_of(method: MatchMethod, ignore_case: bool, lists: &[Arc<Reference>]) -> Arc<Newer<PatternSet>> {
     let newer: Arc<Newer<PatternSet>> = Arc::default();
     let kind = Kind { method, ignore_case, dotted: false };
     let made = index::build(method, ignore_case, &[], Arc::from([])).unwrap();
-    let line = Arc::new(Line::new(kind, newer.clone(), &lists, made));
+    let line = Arc::new(Line::new(kind, newer.clone(), lists, made));
     for (at, list) in lists.iter().enumerate() {
         list.users.lock().push(User {
             is_map: false,
-            place: place.clone(),
+            place: Place::default(),
             has_values: false,
             method: "any",
             ignore_case,
@@ -160,7 +166,24 @@ fn line<const N: usize>(
     }
     // The index is that of what stands in the lists.
     lists[0].change(|_| {}).unwrap();
-    (lists, newer)
+    newer
+}
+
+#[test]
+fn a_file_that_a_line_names_twice_is_empty_when_it_was_cleared() {
+    for method in [MatchMethod::Str, MatchMethod::Sub] {
+        let list = References::default().file("list", "a\nb\nc\n", keys);
+        let newer = line_of(method, false, &[list.clone(), list.clone()]);
+        let is_matched = |text: &[u8]| {
+            let now = newer.get().unwrap();
+            index::matches(now.as_ref().unwrap(), &Sample::text(text))
+        };
+        assert!(is_matched(b"a") && is_matched(b"b"), "{method:?}");
+        list.apply("a", Deed::Delete).unwrap();
+        assert!(!is_matched(b"a") && is_matched(b"b"), "{method:?}");
+        list.clear().unwrap();
+        assert!(!is_matched(b"b"), "{method:?}");
+    }
 }
 
 /// While one list of a line forgets a word, and has seen that a second one has it not, that one gets it.
