@@ -1,7 +1,7 @@
 //! How connections end with `option nolinger` on each side and without: with what comes last, and with FIN or RST, for
 //! clients and for servers that end theirs in every way, beside HAProxy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -216,7 +216,9 @@ fn connections_end_as_haproxys() {
     let mut cases: Vec<(usize, Case)> = cases().into_iter().enumerate().collect();
     let count = cases.len();
     let mut wrong = Vec::new();
-    // Where both ends end theirs, who is faster decides. What differs is asked again, one after the other.
+    // Where both ends end theirs, who is faster decides. What differs is asked again, one after the other; what the reference
+    // did once is as good as what it does now.
+    let mut earlier = BTreeMap::<usize, [BTreeSet<(String, String)>; 2]>::new();
     for round in 0..4 {
         let at_once = if round == 0 { 24 } else { 1 };
         let (ours, theirs) = std::thread::scope(|scope| {
@@ -230,7 +232,12 @@ fn connections_end_as_haproxys() {
             let resets = theirs.values().filter(|seen| is_reset(seen)).count();
             assert!(resets > count / 5 && resets < count / 2, "the table has both ends: {resets}");
         }
-        cases.retain(|(number, _)| ours[number] != theirs[number]);
+        cases.retain(|(number, _)| {
+            let [own, other] = earlier.entry(*number).or_default();
+            own.insert(ours[number].clone());
+            other.insert(theirs[number].clone());
+            own.is_disjoint(other)
+        });
         let text = |(number, (mode, options, server, client)): &(usize, Case)| {
             let (ours, theirs, options) = (&ours[number], &theirs[number], OPTIONS[*options]);
             format!("{mode} {options:?} server {server}, client {client}: {ours:?} instead of {theirs:?}")
