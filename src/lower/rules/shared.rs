@@ -145,7 +145,6 @@ fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
     Some(C::DoLog(Some(word.text().into())))
 }
 
-/// A number that is written, up to `high`, or an expression that yields one.
 /// An integer as `strtol` reads it: hexadecimal, octal or decimal, by how it begins. One that is too large is as large as can be.
 fn c_integer(text: &str) -> Option<i128> {
     let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
@@ -187,6 +186,7 @@ fn mark(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource>
     }
 }
 
+/// A number that is written, up to `high`, or an expression that yields one.
 fn number(language: &mut Language<'_>, cursor: &mut Cursor<'_>, what: &str, high: i64) -> Read<IntSource> {
     if cursor.peek().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_digit() || c == '-')) {
         return ranged(language, cursor, what, 0, high).map(IntSource::Const);
