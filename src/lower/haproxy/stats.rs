@@ -9,26 +9,6 @@ use super::context::{Context, span_at};
 use super::draft::Draft;
 use crate::ir::StatsPage;
 
-const URI: &str = "/haproxy?stats";
-const REALM: &str = "HAProxy Statistics";
-
-fn page() -> StatsPage {
-    StatsPage {
-        uri: URI.to_owned(),
-        realm: REALM.to_owned(),
-        auth: Vec::new(),
-        refresh: None,
-        hide_version: true,
-        show_node: None,
-        show_desc: None,
-        show_legends: false,
-        show_modules: false,
-        scope: Vec::new(),
-        admin: Vec::new(),
-        http_request: Vec::new(),
-    }
-}
-
 /// Words with single spaces between them.
 pub(super) fn joined(words: &[Word]) -> String {
     words.iter().map(Word::text).collect::<Vec<_>>().join(" ")
@@ -39,7 +19,7 @@ pub(super) fn apply<'t>(context: &mut Context<'_>, line: &'t Statement, draft: &
     if !line.name().starts_with("stats ") {
         return false;
     }
-    let page = draft.common.stats.get_or_insert_with(|| Box::new(page()));
+    let page = draft.common.stats.get_or_insert_default();
     let text = line.text(0).unwrap_or_default();
     match line.name() {
         "stats uri" => page.uri = text.to_owned(),
