@@ -35,7 +35,7 @@ pub(crate) use postgres::{PgBouncer, Postgres, psql, sql};
 pub(crate) use process::{Process, Signal};
 pub(crate) use sinks::{Collector, Mailbox, Syslog};
 pub(crate) use stats::{Stats, before_3_1, show_stat};
-pub(crate) use subject::{Config, Program, beside, keepalived, proxy};
+pub(crate) use subject::{Config, Program, beside, beside_this, keepalived, proxy};
 pub(crate) use users::crowd;
 pub(crate) use wait::{eventually, holds_for, wait_for};
 pub(crate) use websocket::{Chat, WebSocket};

@@ -74,10 +74,18 @@ pub(crate) fn beside<T: Send>(
     reference: &str,
     what: impl Fn(&str, &Program) -> T + Sync,
 ) -> (T, T) {
-    let theirs = Program::reference(reference);
+    beside_this(ours, &Program::reference(reference), what)
+}
+
+/// The same with another program to compare with than the installed one.
+pub(crate) fn beside_this<T: Send>(
+    ours: &Program,
+    theirs: &Program,
+    what: impl Fn(&str, &Program) -> T + Sync,
+) -> (T, T) {
     std::thread::scope(|scope| {
         let ours = scope.spawn(|| what("ours", ours));
-        let theirs = what("theirs", &theirs);
+        let theirs = what("theirs", theirs);
         (ours.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), theirs)
     })
 }

@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Program, beside_this, eventually, proxy};
 
 use super::PATIENCE;
 
@@ -310,11 +310,7 @@ fn side_by_side(file: &str, theirs: &Program) {
         std::fs::write(&path, anew.collect::<Vec<_>>().join("\n")).unwrap();
         return;
     }
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| play("ours", &proxy()));
-        let theirs = play("theirs", theirs);
-        (ours.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), theirs)
-    });
+    let (ours, theirs) = beside_this(&proxy(), theirs, play);
     let mut wrong = Vec::new();
     for ((block, ours), theirs) in blocks.iter().zip(ours).zip(theirs) {
         for (ours, theirs) in ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Program, beside_this, eventually, proxy};
 
 use super::watch::read_all;
 use super::{PATIENCE, origin};
@@ -150,11 +150,7 @@ fn side_by_side(theirs: &Program, later: bool) {
     let Some(lab) = Lab::open(&[]) else { return };
     let entries = table(later);
     let observe = |name: &str, program: &Program| observe(&lab, name, program, &entries, later);
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe("ours", &proxy()));
-        let theirs = observe("theirs", theirs);
-        (ours.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), theirs)
-    });
+    let (ours, theirs) = beside_this(&proxy(), theirs, observe);
     let mut wrong = Vec::new();
     for ((entry, ours), theirs) in entries.iter().zip(&ours).zip(&theirs) {
         if ours != theirs {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use regex::Regex;
 
-use crate::lab::{Collector, Config, Host, Lab, Part, Process, Program, eventually, proxy};
+use crate::lab::{Collector, Config, Host, Lab, Part, Process, Program, beside_this, eventually, proxy};
 
 use super::PATIENCE;
 
@@ -154,11 +154,8 @@ fn observe(lab: &Lab, name: &str, program: &Program, entries: &[Entry], long: us
 /// With lines of `long` bytes.
 fn side_by_side(theirs: &Program, entries: &[Entry], long: usize) {
     let Some(lab) = Lab::open(&[]) else { return };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy(), entries, long));
-        let theirs = observe(&lab, "theirs", theirs, entries, long);
-        (ours.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), theirs)
-    });
+    let observe = |name: &str, program: &Program| observe(&lab, name, program, entries, long);
+    let (ours, theirs) = beside_this(&proxy(), theirs, observe);
     let came = theirs.iter().filter(|text| text.contains("/one")).count();
     assert!(came + 2 >= entries.len(), "the table is whole: {came}");
     let different = entries.iter().zip(ours.iter().zip(&theirs)).filter(|(_, (ours, theirs))| ours != theirs);

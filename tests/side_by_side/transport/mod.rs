@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::PATIENCE;
 use super::watch::settle;
 use super::wire::version;
-use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, Stats, beside_this, eventually, proxy};
 use heads::{Case, FEW, Then};
 
 /// The number that NetScaler headers begin with here.
@@ -303,11 +303,7 @@ fn headers_are_read_as_by_haproxy() {
         let seen = run(&same);
         (seen, bench.counters(), run(&known))
     };
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe("ours", &proxy()));
-        let theirs = observe("theirs", &reference);
-        (ours.join().unwrap(), theirs)
-    });
+    let (ours, theirs) = beside_this(&proxy(), &reference, observe);
     let mut wrong = Vec::new();
     for (_, name, ..) in &same {
         let (mine, other) = (&ours.0[name], &theirs.0[name]);

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::super::PATIENCE;
 use super::super::wire::version;
 use super::heads::{tlv, v2};
-use crate::lab::{Config, Host, Lab, Part, Program, proxy, wait_for};
+use crate::lab::{Config, Host, Lab, Part, Program, beside_this, proxy, wait_for};
 
 /// Settings of servers; those behind the first group are newer than 2.6.
 const WAYS: [&[&str]; 2] = [
@@ -184,11 +184,8 @@ fn headers_are_sent_as_by_haproxy() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
     let reference = Program::reference_haproxy();
     let newer = !version(&reference).starts_with('2');
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy(), newer));
-        let theirs = observe(&lab, "theirs", &reference, newer);
-        (ours.join().unwrap(), theirs)
-    });
+    let observe = |name: &str, program: &Program| observe(&lab, name, program, newer);
+    let (ours, theirs) = beside_this(&proxy(), &reference, observe);
     let text = |bytes: &[u8]| bytes.escape_ascii().to_string();
     let mut wrong: Vec<String> = theirs
         .iter()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::super::PATIENCE;
-use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Program, beside_this, eventually, proxy};
 
 /// A line of the backend, and the server.
 const WAYS: &[(&str, &str)] = &[
@@ -219,11 +219,8 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> BTreeMap<String, String>
 fn connections_come_and_go_as_haproxys() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
     let reference = Program::reference_haproxy();
-    let (ours, theirs) = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| observe(&lab, "ours", &proxy()));
-        let theirs = observe(&lab, "theirs", &reference);
-        (ours.join().unwrap(), theirs)
-    });
+    let observe = |name: &str, program: &Program| observe(&lab, name, program);
+    let (ours, theirs) = beside_this(&proxy(), &reference, observe);
     let wrong: Vec<String> = theirs
         .iter()
         .filter(|(name, text)| ours[*name] != **text && !DIFFERENT.contains(&name.as_str()))

@@ -20,7 +20,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::origin::{self, Received};
 use super::watch::{Seen, read_all, settle, steady};
-use crate::lab::{Config, Host, Lab, Part, Process, Program, eventually, proxy};
+use crate::lab::{Config, Host, Lab, Part, Process, Program, beside_this, eventually, proxy};
 
 use requests::Case;
 
@@ -421,17 +421,10 @@ fn every_form_is_taken_as_haproxy_takes_it() {
         part => case.name.contains(part),
     };
     let cases: Vec<&Case> = all.iter().filter(in_sample).collect();
-    let mut pair = std::thread::scope(|scope| {
-        let ours = scope.spawn(|| Bench::start(&lab, "ours", &proxy(), &version));
-        let theirs = Bench::start(&lab, "theirs", &reference, &version);
-        Pair {
-            ours: ours.join().unwrap(),
-            theirs,
-            pages_differ: !version.starts_with('2'),
-            round: 0,
-            earlier: HashMap::new(),
-        }
-    });
+    let start = |name: &str, program: &Program| Bench::start(&lab, name, program, &version);
+    let (ours, theirs) = beside_this(&proxy(), &reference, start);
+    let pages_differ = !version.starts_with('2');
+    let mut pair = Pair { ours, theirs, pages_differ, round: 0, earlier: HashMap::new() };
     let mut different = Vec::new();
     let places = std::env::var("TANDEM_WIRE_CUTS").ok().map_or(1, |places| places.parse().unwrap());
     let sent = [How::Whole, How::Dribbled].map(|how| cases.iter().map(|case| (*case, how)).collect());
