@@ -55,7 +55,7 @@ enum State {
     Done,
 }
 
-/// Decodes a chunked body and re-encodes it: extensions are dropped, sizes are normalised, trailer names
+/// Decodes a chunked body and re-encodes it: chunks that came together become one, extensions are dropped, trailer names
 /// become lower case, so that no two parsers down the line can disagree about what HAProxy's grammar let through.
 #[derive(Clone, Debug, Default)]
 pub struct ChunkDecoder {
@@ -87,6 +87,9 @@ const MAX_TRAILER_LINES: usize = 100;
 
 /// So many hexadecimal digits may a size have: 2^52 bytes, which languages whose numbers are floats can still count.
 const MAX_DIGITS: u8 = 13;
+
+/// Sizes of fewer digits are read at once.
+const SHORT: usize = 8;
 
 impl ChunkDecoder {
     /// At the start of a body.
@@ -125,38 +128,51 @@ impl ChunkDecoder {
                 i += n;
                 self.passed(n as u64, &mut framing);
             } else {
-                self.state = self.step(input[i], &mut framing)?;
-                i += 1;
+                i += self.framing(&input[i..])?;
             }
         }
         Ok(i)
     }
 
-    /// Take from `input`, append re-encoded bytes to `out`. Returns bytes consumed; stops at the end of the
-    /// body. `data` counts body bytes without framing.
+    /// Take from `input`, append re-encoded bytes to `out`: the data of all its chunks as one. Returns bytes consumed;
+    /// stops at the end of the body. `data` counts body bytes without framing.
     ///
     /// # Errors
     /// The grammar is broken; what came before is in `out`.
     pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>, data: &mut u64) -> Result<usize, ChunkError> {
+        let mut chunk = None;
+        let result = self.gather(input, out, data, &mut chunk);
+        if let Some(chunk) = chunk {
+            chunk.end(out);
+        }
+        if self.is_done() {
+            out.append(&mut self.tail);
+        }
+        result
+    }
+
+    fn gather(
+        &mut self,
+        input: &[u8],
+        out: &mut Vec<u8>,
+        data: &mut u64,
+        chunk: &mut Option<Gathered>,
+    ) -> Result<usize, ChunkError> {
         let mut i = 0;
         while i < input.len() && self.state != State::Done {
-            if self.state == State::Data {
-                let n = (input.len() - i).min(usize::try_from(self.left).unwrap_or(usize::MAX));
-                if !self.announced {
-                    write_size(n as u64, out);
-                }
-                out.extend_from_slice(&input[i..i + n]);
-                if !self.announced {
-                    out.extend_from_slice(b"\r\n");
-                }
-                *data += n as u64;
-                i += n;
-                self.passed(n as u64, out);
+            if self.state != State::Data {
+                i += self.framing(&input[i..])?;
                 continue;
             }
-            let c = input[i];
-            i += 1;
-            self.state = self.step(c, out)?;
+            let rest = &input[i..];
+            let n = rest.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+            if !self.announced && chunk.is_none() {
+                *chunk = Some(Gathered::begin(rest.len(), out));
+            }
+            out.extend_from_slice(&rest[..n]);
+            *data += n as u64;
+            i += n;
+            self.passed(n as u64, out);
         }
         Ok(i)
     }
@@ -193,7 +209,29 @@ impl ChunkDecoder {
         }
     }
 
-    fn step(&mut self, c: u8, out: &mut Vec<u8>) -> Result<State, ChunkError> {
+    /// Some of what is no data; returns the bytes it took. Between most chunks there is nothing but a size.
+    fn framing(&mut self, rest: &[u8]) -> Result<usize, ChunkError> {
+        let line = match self.state {
+            State::Size => rest,
+            State::DataCr => rest.strip_prefix(b"\r\n").unwrap_or_default(),
+            _ => &[],
+        };
+        let mut size = 0;
+        for (nth, &c) in line.iter().enumerate().take(SHORT) {
+            if let Some(digit) = (c as char).to_digit(16) {
+                size = size << 4 | u64::from(digit);
+            } else if size > 0 && line[nth..].starts_with(b"\r\n") {
+                (self.left, self.digits, self.state) = (size, 0, State::Data);
+                return Ok(rest.len() - line.len() + nth + 2);
+            } else {
+                break;
+            }
+        }
+        self.state = self.step(rest[0])?;
+        Ok(1)
+    }
+
+    fn step(&mut self, c: u8) -> Result<State, ChunkError> {
         Ok(match self.state {
             State::Size | State::SizeDigits => match (c as char).to_digit(16) {
                 Some(d) => {
@@ -220,7 +258,7 @@ impl ChunkDecoder {
             }
             State::TrailerStart => match c {
                 b'\r' => State::EndLf,
-                b'\n' => self.end(out),
+                b'\n' => self.end(),
                 _ => {
                     self.line.clear();
                     self.trailer(c, State::TrailerName)?
@@ -244,9 +282,9 @@ impl ChunkDecoder {
             }
             State::TrailerEnd => {
                 self.state = self.trailer_end()?;
-                self.step(c, out)?
+                self.step(c)?
             }
-            State::EndLf if c == b'\n' => self.end(out),
+            State::EndLf if c == b'\n' => self.end(),
             _ => return Err(ChunkError),
         })
     }
@@ -284,9 +322,8 @@ impl ChunkDecoder {
         State::TrailerStart
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) -> State {
-        out.append(&mut self.tail);
-        out.extend_from_slice(b"\r\n");
+    fn end(&mut self) -> State {
+        self.tail.extend_from_slice(b"\r\n");
         State::Done
     }
 
@@ -330,11 +367,51 @@ impl ChunkDecoder {
     }
 }
 
+/// A chunk that is being made of others. Its size is known when they are all there, and stands before them.
+#[derive(Debug)]
+struct Gathered {
+    /// Where the line of its size begins, and how long the line may be.
+    at: usize,
+    room: usize,
+}
+
+impl Gathered {
+    /// A chunk at the end of `out`, of at most so many bytes.
+    fn begin(most: usize, out: &mut Vec<u8>) -> Self {
+        let (at, room) = (out.len(), size_len(most as u64));
+        out.resize(at + room, 0);
+        Self { at, room }
+    }
+
+    /// What stands behind its size is all of it.
+    fn end(self, out: &mut Vec<u8>) {
+        let size = (out.len() - self.at - self.room) as u64;
+        let len = size_len(size);
+        // Seldom: most of the bytes are data, and the rest takes no further digit.
+        if len < self.room {
+            out.drain(self.at..self.at + self.room - len);
+        }
+        fill_size(size, &mut out[self.at..self.at + len]);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
 /// Append `n` in hexadecimal and CRLF.
 pub fn write_size(n: u64, out: &mut Vec<u8>) {
-    let digits = (64 - n.leading_zeros()).div_ceil(4).max(1);
-    for i in (0..digits).rev() {
-        out.push(b"0123456789ABCDEF"[(n >> (4 * i)) as usize & 15]);
+    let at = out.len();
+    out.resize(at + size_len(n), 0);
+    fill_size(n, &mut out[at..]);
+}
+
+/// Bytes of the line that says a size.
+fn size_len(n: u64) -> usize {
+    (64 - n.leading_zeros()).div_ceil(4).max(1) as usize + 2
+}
+
+fn fill_size(n: u64, line: &mut [u8]) {
+    let (digits, end) = line.split_at_mut(line.len() - 2);
+    for (nth, digit) in digits.iter_mut().rev().enumerate() {
+        *digit = b"0123456789ABCDEF"[(n >> (4 * nth)) as usize & 15];
     }
-    out.extend_from_slice(b"\r\n");
+    end.copy_from_slice(b"\r\n");
 }
