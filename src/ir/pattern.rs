@@ -81,14 +81,14 @@ pub enum PatternIndex {
     Contains(Box<[u8]>),
     /// `reg`: one.
     Regex(Regex),
-    /// `reg`: several, matched in one pass, and after them those that backtrack, one by one: with their numbers, in order.
+    /// `reg`: some, matched in one pass, and after them those that backtrack, one by one: with their numbers, in order.
     Regexes(RegexSet, Box<[(u32, Regex)]>),
     /// `dir`: few patterns, without outer delimiters.
     Dir(Vec<Box<[u8]>>),
     /// `dom`: few patterns, without outer delimiters.
     Dom(Vec<Box<[u8]>>),
-    /// `dir`, `dom`: many.
-    Words(Box<OrderedTable>),
+    /// `reg`, `dir`, `dom`: many.
+    Ordered(Box<OrderedTable>),
     /// No pattern was given: nothing matches.
     Never,
 }

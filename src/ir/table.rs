@@ -134,7 +134,22 @@ pub enum Search {
         most: usize,
     },
     /// `reg`.
-    Regexes(Box<[Regex]>),
+    Regexes(Regexes),
+}
+
+/// Regular expressions, of which a text is held against those that it may match.
+#[derive(Clone, Debug)]
+pub struct Regexes {
+    /// By number.
+    pub all: Box<[Regex]>,
+    /// What some of them must find, which few others must, in lower case.
+    pub parts: Strings,
+    /// Whose each of these is, in order.
+    pub owners: Box<[u32]>,
+    /// How they are looked for.
+    pub grams: Option<Grams>,
+    /// Numbers of the others, in order.
+    pub in_turn: Box<[u32]>,
 }
 
 /// Keys by a few bytes of each, for texts that hold them anywhere.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use crate::ir::expr::{Changed, Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod;
 use crate::ir::reference::Newer;
-use crate::ir::regex::Regex;
 use crate::ir::table::Search;
 
 use super::super::pattern::ordered::{ordered_at, ordered_numbers};
@@ -62,12 +61,19 @@ fn changed_lookup<'m>(
             None => map.values.get(table::equal(keys, text)? as usize),
         };
     }
-    let (whose, (_, number, position)) =
-        counting(map, &changed.numbers, changed.later.as_deref(), text, sample)?;
-    match changed.numbers.get(&number).filter(|_| std::ptr::eq(whose, map)) {
-        Some(now) => now.as_ref(),
-        None => whose.values.get(position as usize),
-    }
+    standing(map, text, sample).map(|(.., value)| value)
+}
+
+/// The entry that counts, in the index or in what came later, and its value.
+fn standing<'m>(map: &'m Map, text: &[u8], sample: &Sample<'_>) -> Option<(&'m Map, Best, &'m Value)> {
+    let changed = map.changed.as_deref();
+    let unchanged = HashMap::new();
+    let numbers = changed.map_or(&unchanged, |changed| &changed.numbers);
+    let later = changed.and_then(|changed| changed.later.as_deref());
+    let (whose, best) = counting(map, numbers, later, text, sample)?;
+    let now = changed.and_then(|changed| changed.numbers.get(&best.1)).filter(|_| std::ptr::eq(whose, map));
+    let value = now.map_or_else(|| whose.values.get(best.2 as usize), Option::as_ref)?;
+    Some((whose, best, value))
 }
 
 /// What a look-up finds, as far as the index knows it.
@@ -87,12 +93,7 @@ pub fn found<'m>(map: &'m Map, sample: &Sample<'_>) -> Option<Found<'m>> {
     if !matches!(map.keys, MapKeys::Nets(_) | MapKeys::Ordered(_)) {
         return Some(Found::Unknown);
     }
-    let unchanged = HashMap::new();
-    let (numbers, later) = match &map.changed {
-        Some(changed) => (&changed.numbers, changed.later.as_deref()),
-        None => (&unchanged, None),
-    };
-    let (whose, (fit, number, _)) = counting(map, numbers, later, b"", sample)?;
+    let (whose, (fit, number, _), _) = standing(map, b"", sample)?;
     Some(match &whose.keys {
         MapKeys::Ordered(keys) => Found::Key(keys.keys.get(number as usize)),
         MapKeys::Nets(_) if fit.0 == usize::from(table::OWN_FAMILY) => Found::Network(fit.1),
@@ -158,28 +159,6 @@ pub fn numbers(keys: &MapKeys, key: &str, pattern: &pattern::Pattern) -> Vec<u32
     one.into_iter().collect()
 }
 
-/// The regular expressions of a map, with what they yield.
-fn regexes(map: &Map) -> impl Iterator<Item = (&Regex, &Value)> {
-    let changed = map.changed.as_deref();
-    let later = changed.and_then(|changed| changed.later.as_deref());
-    regexes_of(map, changed).chain(later.into_iter().flat_map(|later| regexes_of(later, None)))
-}
-
-fn regexes_of<'m>(
-    map: &'m Map,
-    changed: Option<&'m Changed>,
-) -> impl Iterator<Item = (&'m Regex, &'m Value)> {
-    let (regexes, yields): (&[Regex], &[u32]) = match &map.keys {
-        MapKeys::Ordered(keys) if let Search::Regexes(regexes) = &keys.search => (regexes, &keys.yields),
-        _ => (&[], &[]),
-    };
-    (0..).zip(regexes.iter().zip(yields)).filter_map(move |(number, (regex, position))| {
-        let now = changed.and_then(|changed| changed.numbers.get(&number));
-        let value = now.map_or_else(|| map.values.get(*position as usize), Option::as_ref)?;
-        Some((regex, value))
-    })
-}
-
 pub(super) fn apply<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
     match map.newer.as_deref().and_then(Newer::get).as_deref() {
         // What was found there may be gone before it is used.
@@ -202,17 +181,18 @@ fn owned<'a>(sample: Sample<'_>) -> Sample<'a> {
 
 fn search<'a>(map: &'a Map, sample: Sample<'a>) -> Option<Sample<'a>> {
     if map.substitute {
-        let text = sample.into_text();
-        for (regex, value) in regexes(map) {
-            if let Value::Str(result) = value
-                && let Some(groups) = regex.captures(&text)
-            {
-                let mut out = smallvec::SmallVec::new();
-                super::text::expand(&groups, result, &mut out);
-                return Some(Sample::Str(Bytes::Own(out)));
-            }
-        }
-        return map.default.as_ref().map(Sample::of);
+        return substitute(map, &sample.into_text()).or_else(|| map.default.as_ref().map(Sample::of));
     }
     lookup(map, &sample).or(map.default.as_ref()).map(Sample::of)
+}
+
+/// `map_regm`: the value of the expression that matches, with what its groups matched.
+fn substitute<'a>(map: &Map, text: &[u8]) -> Option<Sample<'a>> {
+    let (whose, (_, number, _), value) = standing(map, b"", &Sample::text(text))?;
+    let (MapKeys::Ordered(keys), Value::Str(value)) = (&whose.keys, value) else { return None };
+    let Search::Regexes(regexes) = &keys.search else { return None };
+    let groups = regexes.all[number as usize].captures(text)?;
+    let mut out = smallvec::SmallVec::new();
+    super::text::expand(&groups, value, &mut out);
+    Some(Sample::Str(Bytes::Own(out)))
 }

@@ -5,7 +5,6 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
 
-use super::ordered::Row;
 use crate::ir::table::{Grams, Strings};
 
 /// So many bytes of a key are looked for at most.
@@ -32,33 +31,51 @@ fn places(key: &[u8]) -> (impl Iterator<Item = u16> + use<>, usize) {
 }
 
 /// An index of these keys.
-pub(super) fn index<K: AsRef<[u8]>>(rows: &[Row<K>]) -> Grams {
+pub(super) fn index(keys: &[&[u8]]) -> Grams {
     let state = RandomState::new();
     let seed = (state.hash_one(0), state.hash_one(1) | 1);
     let hash_at = |key: &[u8], at: u16, length| hash(seed, word(key, at.into(), length));
     let mut counters = vec![0u32; COUNTERS];
-    for (key, ..) in rows {
-        let key = key.as_ref();
+    for key in keys {
         let (places, length) = places(key);
         places.for_each(|at| counters[hash_at(key, at, length) as usize % COUNTERS] += 1);
     }
     let mut grams =
-        Grams { lengths: 0, places: Box::default(), slots: HashTable::with_capacity(rows.len()), seed };
-    let mut chosen = Vec::with_capacity(rows.len());
-    for ((key, ..), number) in rows.iter().zip(0u32..) {
-        let key = key.as_ref();
+        Grams { lengths: 0, places: Box::default(), slots: HashTable::with_capacity(keys.len()), seed };
+    let mut chosen = Vec::with_capacity(keys.len());
+    for (key, number) in keys.iter().zip(0u32..) {
         let (places, length) = places(key);
         let rare = |at: &u16| counters[hash_at(key, *at, length) as usize % COUNTERS];
         let place = places.min_by_key(rare).unwrap_or(0);
         grams.lengths |= 1 << length;
         chosen.push(place);
         grams.slots.insert_unique(hash_at(key, place, length), number, |other| {
-            let key = rows[*other as usize].0.as_ref();
+            let key = keys[*other as usize];
             hash_at(key, chosen[*other as usize], key.len().min(LENGTH))
         });
     }
     grams.places = chosen.into();
     grams
+}
+
+/// Calls `visit` with the number of each key whose bytes the text has, and where these begin there.
+pub(super) fn each_in(grams: &Grams, text: &[u8], mut visit: impl FnMut(u32, usize)) {
+    for length in (0..=LENGTH).filter(|length| grams.lengths & 1 << length != 0) {
+        let Some(last) = text.len().checked_sub(length) else { break };
+        // The empty key is in every text, at its beginning.
+        for at in 0..=(if length == 0 { 0 } else { last }) {
+            for number in grams.slots.iter_hash(hash(grams.seed, word(text, at, length))) {
+                visit(*number, at);
+            }
+        }
+    }
+}
+
+/// Whether the whole key is there.
+pub(super) fn is_there(grams: &Grams, keys: &Strings, number: u32, text: &[u8], at: usize) -> bool {
+    let key = keys.get(number as usize);
+    let start = at.checked_sub(grams.places[number as usize].into());
+    start.is_some_and(|start| text.get(start..start + key.len()) == Some(key))
 }
 
 /// Number of the first key that the text holds, among those that are `usable`.
@@ -69,20 +86,11 @@ pub(super) fn first_in(
     usable: impl Fn(u32) -> bool,
 ) -> Option<u32> {
     let mut first: Option<u32> = None;
-    for length in (0..=LENGTH).filter(|length| grams.lengths & 1 << length != 0) {
-        let Some(last) = text.len().checked_sub(length) else { break };
-        // The empty key is in every text, at its beginning.
-        for at in 0..=(if length == 0 { 0 } else { last }) {
-            for number in grams.slots.iter_hash(hash(grams.seed, word(text, at, length))) {
-                let key = keys.get(*number as usize);
-                let start = at.checked_sub(grams.places[*number as usize].into());
-                let is_there = |start: usize| text.get(start..start + key.len()) == Some(key);
-                if first.is_none_or(|first| *number < first) && start.is_some_and(is_there) && usable(*number)
-                {
-                    first = Some(*number);
-                }
-            }
+    each_in(grams, text, |number, at| {
+        let is_before = first.is_none_or(|first| number < first);
+        if is_before && is_there(grams, keys, number, text, at) && usable(number) {
+            first = Some(number);
         }
-    }
+    });
     first
 }

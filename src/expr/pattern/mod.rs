@@ -7,10 +7,11 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use fancy_regex::{BytesMode, CompileError};
 use memchr::{memchr2, memmem};
-use regex::bytes::{RegexBuilder, RegexSetBuilder};
+use regex::bytes::RegexSetBuilder;
 
 use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, PatternSet};
-use crate::ir::regex::Regex;
+use crate::ir::regex::{Regex, linear};
+use crate::ir::table::{OrderedTable, Search};
 
 use super::sample::{Bytes, Sample};
 
@@ -18,6 +19,7 @@ mod grams;
 pub mod numbers;
 pub mod ordered;
 mod pcre;
+pub mod regexes;
 pub mod single;
 pub mod table;
 
@@ -77,7 +79,9 @@ pub fn build(
         MatchMethod::Dom if patterns.len() <= FEW => {
             PatternIndex::Dom(trimmed(texts(patterns, ignore_case), is_dom_delimiter))
         }
-        MatchMethod::Dir | MatchMethod::Dom => numbers::words(method, &texts(patterns, ignore_case))?,
+        MatchMethod::Dir | MatchMethod::Dom => {
+            PatternIndex::Ordered(Box::new(numbers::tried(method, false, &texts(patterns, ignore_case))?))
+        }
     };
     Ok(PatternSet {
         method,
@@ -104,8 +108,7 @@ const MOST_BACKTRACKED: usize = 200_000;
 
 fn compiled(text: &str, translated: &Translated, ignore_case: bool) -> Result<Regex, String> {
     if !translated.backtracks {
-        let mut builder = RegexBuilder::new(&translated.text);
-        let built = builder.case_insensitive(ignore_case).unicode(false).build();
+        let built = linear(&translated.text, ignore_case);
         return built.map(Regex::Linear).map_err(|error| regex_error(text, &error.to_string()));
     }
     let mut builder = fancy_regex::RegexBuilder::new(&translated.text);
@@ -150,20 +153,32 @@ fn regex_error(text: &str, said: &str) -> String {
     format!("regex '{text}' cannot be used : {} {MISSING}", reason.trim_end_matches('.'))
 }
 
-fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, String> {
-    let texts: Vec<&str> =
-        texts.iter().map(|t| std::str::from_utf8(t)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+fn regexes(patterns: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, String> {
+    let texts: Vec<&str> = patterns.iter().map(|text| utf8(text)).collect::<Result<_, _>>()?;
+    if let [text] = texts[..] {
+        return compiled(text, &translated(text, false)?, ignore_case).map(PatternIndex::Regex);
+    }
+    if texts.len() < ordered::MANY {
+        return in_one_pass(&texts, ignore_case);
+    }
+    let table = numbers::tried(MatchMethod::Reg, ignore_case, patterns)?;
+    match &table.search {
+        // Of most of them nothing can be told before they are tried.
+        Search::Regexes(all) if all.in_turn.len() >= ordered::MANY => {
+            in_one_pass(&texts, ignore_case).or_else(|_| Ok(PatternIndex::Ordered(Box::new(table))))
+        }
+        _ => Ok(PatternIndex::Ordered(Box::new(table))),
+    }
+}
+
+fn in_one_pass(texts: &[&str], ignore_case: bool) -> Result<PatternIndex, String> {
     // One by one first: the set's message would not say which.
     let (mut linear, mut rest) = (Vec::with_capacity(texts.len()), Vec::new());
-    for (number, text) in (0..).zip(&texts) {
+    for (number, text) in (0..).zip(texts) {
         let translated = translated(text, false)?;
-        let built = compiled(text, &translated, ignore_case)?;
-        if texts.len() == 1 {
-            return Ok(PatternIndex::Regex(built));
-        }
-        match built {
-            Regex::Linear(_) => linear.push(translated.text),
-            built @ Regex::Backtracking(_) => rest.push((number, built)),
+        match compiled(text, &translated, ignore_case)? {
+            Regex::Backtracking(regex) => rest.push((number, Regex::Backtracking(regex))),
+            Regex::Linear(_) | Regex::Compact(_) => linear.push(translated.text),
         }
     }
     RegexSetBuilder::new(linear)
@@ -172,6 +187,10 @@ fn regexes(texts: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, Strin
         .build()
         .map(|set| PatternIndex::Regexes(set, rest.into()))
         .map_err(|error| regex_error(&texts.join("', '"), &error.to_string()))
+}
+
+fn utf8(text: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(text).map_err(|error| error.to_string())
 }
 
 fn texts(patterns: &[Pattern], lower: bool) -> Vec<Box<[u8]>> {
@@ -304,7 +323,7 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
         PatternIndex::Regexes(set, rest) => {
             set.is_match(text) || rest.iter().any(|(_, regex)| regex.is_match(text))
         }
-        PatternIndex::Words(table) => lowered(text, ignore_case, |text| {
+        PatternIndex::Ordered(table) => in_case_of(table, text, ignore_case, |text| {
             ordered::ordered_at(table, &Sample::text(text), |_| true).is_some()
         }),
         PatternIndex::Dir(words) => words.iter().any(|w| has_word(text, w, ignore_case, is_dir_delimiter)),
@@ -315,6 +334,11 @@ fn text_matches(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> bool {
         | PatternIndex::Int(_)
         | PatternIndex::Ip(_) => false,
     }
+}
+
+/// Gives `f` the text as the keys of a table are looked for: expressions know themselves what disregards case.
+fn in_case_of<R>(table: &OrderedTable, text: &[u8], ignore_case: bool, f: impl FnOnce(&[u8]) -> R) -> R {
+    lowered(text, ignore_case && !matches!(table.search, Search::Regexes(_)), f)
 }
 
 /// Gives `f` the text, in lower case if need be, copying only if it holds a capital.

@@ -3,16 +3,22 @@
 use std::cell::RefCell;
 
 use super::ordered::{Row, ordered, ordered_at};
-use super::{Pattern, has_word, is_dir_delimiter, is_dom_delimiter, lowered, with_text};
+use super::regexes::listed;
+use super::{Pattern, has_word, in_case_of, is_dir_delimiter, is_dom_delimiter, utf8, with_text};
 use crate::expr::sample::Sample;
 use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
+use crate::ir::table::OrderedTable;
 
-/// The index of many patterns of `dir` and `dom`.
-pub(super) fn words(method: MatchMethod, texts: &[Box<[u8]>]) -> Result<PatternIndex, String> {
+/// The index of many patterns of `reg`, `dir` and `dom`.
+pub(super) fn tried(
+    method: MatchMethod,
+    ignore_case: bool,
+    texts: &[Box<[u8]>],
+) -> Result<OrderedTable, String> {
     let row = |(text, number): (_, u32)| -> Row<&[u8]> { (text, Pattern::Text(Box::default()), number) };
     let rows: Vec<Row<&[u8]>> = texts.iter().map(|text| &**text).zip(0..).map(row).collect();
-    let no_regex = |_: &[u8]| Err("it is no regular expression".to_owned());
-    ordered(method, &rows, no_regex).map(|table| PatternIndex::Words(Box::new(table)))
+    let compile = |text: &[u8]| listed(utf8(text)?, ignore_case, false);
+    ordered(method, &rows, compile)
 }
 
 /// Whether [`numbers`] knows the patterns of sets of this kind.
@@ -50,7 +56,7 @@ fn numbers_of_text(index: &PatternIndex, ignore_case: bool, text: &[u8]) -> Vec<
         }
         PatternIndex::Dir(words) => that_have(words, is_dir_delimiter),
         PatternIndex::Dom(words) => that_have(words, is_dom_delimiter),
-        PatternIndex::Words(table) => lowered(text, ignore_case, |text| {
+        PatternIndex::Ordered(table) => in_case_of(table, text, ignore_case, |text| {
             let found = RefCell::new(Vec::new());
             let note = |number| {
                 found.borrow_mut().push(number);

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use hashbrown::HashTable;
 use memchr::memmem;
 
-use super::{Pattern, grams, is_dir_delimiter, is_dom_delimiter, table, with_text};
+use super::{Pattern, grams, is_dir_delimiter, is_dom_delimiter, regexes, table, with_text};
 use crate::expr::sample::Sample;
 use crate::ir::pattern::MatchMethod;
 use crate::ir::regex::Regex;
@@ -23,16 +23,20 @@ pub type Row<K> = (K, Pattern, u32);
 pub fn ordered<K: AsRef<[u8]> + Copy>(
     method: MatchMethod,
     rows: &[Row<K>],
-    compile: impl FnMut(K) -> Result<Regex, String>,
+    mut compile: impl FnMut(K) -> Result<Regex, String>,
 ) -> Result<OrderedTable, String> {
     let search = match method {
         MatchMethod::Int | MatchMethod::Len => ranges(rows),
         MatchMethod::Reg => {
-            Search::Regexes(rows.iter().map(|(key, ..)| *key).map(compile).collect::<Result<_, _>>()?)
+            let all: Result<_, _> = rows.iter().map(|(key, ..)| compile(*key)).collect();
+            Search::Regexes(regexes::index(all?))
         }
         MatchMethod::Dir => words(rows, is_dir_delimiter),
         MatchMethod::Dom => words(rows, is_dom_delimiter),
-        _ => Search::Anywhere((rows.len() >= MANY).then(|| grams::index(rows))),
+        _ => Search::Anywhere((rows.len() >= MANY).then(|| {
+            let keys: Vec<&[u8]> = rows.iter().map(|(key, ..)| key.as_ref()).collect();
+            grams::index(&keys)
+        })),
     };
     let keys = table::strings(rows.iter().map(|(key, ..)| key.as_ref()));
     let yields = rows.iter().map(|(.., at)| *at).collect();
@@ -109,15 +113,12 @@ pub fn ordered_at(table: &OrderedTable, sample: &Sample<'_>, usable: impl Fn(u32
         Search::Words { is_delimiter, most } => {
             with_text(sample, |text| word_of(table, text, *is_delimiter, *most, usable))
         }
-        Search::Regexes(regexes) => with_text(sample, |text| {
-            let fits = |(number, regex): &(u32, &Regex)| usable(*number) && regex.is_match(text);
-            (0u32..).zip(regexes).find(fits).map(|(number, _)| number)
-        }),
+        Search::Regexes(all) => with_text(sample, |text| regexes::first_of(all, text, usable)),
     }
 }
 
 /// Fewer keys are looked for in a text one by one.
-const MANY: usize = 64;
+pub(super) const MANY: usize = 64;
 
 /// The first key among the words of the text and what several of them in a row make.
 fn word_of(

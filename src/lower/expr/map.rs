@@ -14,6 +14,7 @@ use super::reference::{Make, Nowhere};
 use super::{Language, Read};
 use crate::expr::pattern as index;
 use crate::expr::pattern::ordered;
+use crate::expr::pattern::regexes::listed;
 use crate::expr::pattern::table::{self, Prefer};
 use crate::ir::expr::{Conv, Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod as M;
@@ -179,7 +180,7 @@ pub(super) fn make(
         }
         _ => {
             let rows: Vec<_> = rows.into_iter().map(|(pattern, key, at)| (key, pattern, at)).collect();
-            let compile = |key: &str| known_regex(key).map_or_else(|| index::regex(key, false), Ok);
+            let compile = |key: &str| known_regex(key).map_or_else(|| listed(key, false, substitute), Ok);
             MapKeys::Ordered(Arc::new(ordered::ordered(method, &rows, compile)?))
         }
     };

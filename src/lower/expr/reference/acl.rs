@@ -160,7 +160,7 @@ impl Index for Part {
         let (mut patterns, mut written) = (Vec::new(), Vec::new());
         let mut take = |entries: &[Entry]| {
             entries.iter().try_for_each(|entry| {
-                patterns.push(kind.read(&entry.key)?);
+                patterns.push(kind.pattern(&entry.key)?);
                 written.push(Box::from(&*entry.key));
                 Ok::<(), String>(())
             })

@@ -43,7 +43,7 @@ impl Lookup {
             let numbers = |map: &&Map| match &map.keys {
                 MapKeys::Ordered(keys) => match &keys.search {
                     Search::Regexes(regexes) => {
-                        Some(regexes[*ordered_numbers(keys, key.as_bytes()).first()? as usize].clone())
+                        Some(regexes.all[*ordered_numbers(keys, key.as_bytes()).first()? as usize].clone())
                     }
                     _ => None,
                 },
@@ -129,7 +129,7 @@ impl Index for Lookup {
         if !(self.is_value)(value) {
             return Err(format!("unable to parse '{value}'"));
         }
-        self.kind.read(key).map(drop)
+        self.make(&[(key, value)], &[]).map(drop)
     }
 
     fn find(&self, entries: &mut Entries, text: &str) -> Option<usize> {

@@ -13,7 +13,8 @@ use tandem_parser::span::Span;
 use super::World;
 use super::pattern::{METHODS, Operator, Spelling, method};
 use crate::expr::Sample;
-use crate::expr::pattern::{self as index, Pattern, single};
+use crate::expr::pattern::regexes::listed;
+use crate::expr::pattern::{Pattern, single};
 use crate::expr::sample::leading_int;
 use crate::ir::entries::{Entries, Entry, Meant};
 use crate::ir::pattern::MatchMethod;
@@ -79,7 +80,7 @@ impl Kind {
     fn read(&self, key: &str) -> Result<Pattern, String> {
         let pattern = self.pattern(key)?;
         if self.method == MatchMethod::Reg {
-            index::regex(key, self.ignore_case)?;
+            listed(key, self.ignore_case, false)?;
         }
         Ok(pattern)
     }

@@ -8,6 +8,7 @@ use super::acl::{Line, Part};
 use super::map::{Current, Lookup};
 use super::*;
 use crate::expr::conv::map_lookup;
+use crate::expr::pattern as index;
 use crate::ir::entries::Meant;
 use crate::ir::expr::{Map, Value};
 use crate::ir::pattern::PatternSet;
