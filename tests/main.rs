@@ -38,6 +38,7 @@ mod lab;
 mod lab_itself;
 mod laravel;
 mod log_backends;
+mod map_bytes;
 mod maps;
 mod metrics;
 mod names;

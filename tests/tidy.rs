@@ -143,7 +143,8 @@ fn imports_go_down() {
             if own == 2 && line.contains("tokio") {
                 problems.push(format!("{name}:{}: a pure core mentions tokio", number + 1));
             }
-            if room != "lower" && own < 6 && line.contains("tandem_parser") {
+            let is_door = name == "src/ir/text.rs";
+            if room != "lower" && !is_door && own < 6 && line.contains("tandem_parser") {
                 problems.push(format!("{name}:{}: only `lower` imports the parser", number + 1));
             }
         }

@@ -21,6 +21,7 @@ use super::Control;
 use super::session::Session;
 use crate::ir::StatsSocket;
 use crate::ir::global::{Level, StatsAddr};
+use crate::ir::text::bytes_of;
 use crate::sys::{self, rights, steer};
 
 /// A stats socket that is bound, made before privileges are dropped.
@@ -307,7 +308,7 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>, 
                 Ok(Err(_)) | Err(_) => return,
             },
         };
-        for chunk in output.text.as_bytes().chunks(64 * 1024) {
+        for chunk in bytes_of(&output.text).chunks(64 * 1024) {
             // Each piece has the whole time: a slow reader is served, one that never reads is not.
             match timeout(session.timeout(), stream.write_all(chunk)).await {
                 Ok(Ok(())) => {}

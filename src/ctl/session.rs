@@ -8,6 +8,7 @@ use super::registry;
 use super::reply::{LOOK_EVERY, Reply, Rest, SeverityOutput, Waiting};
 use super::{Control, words};
 use crate::ir::global::Level;
+use crate::ir::text::text_of;
 use crate::sys::clock;
 
 /// Longest line, bytes: the size of HAProxy's buffer less what it keeps free.
@@ -215,7 +216,7 @@ impl Session {
                 return self.refuse(out, "The line is too long.\n");
             }
             answered = true;
-            let line = String::from_utf8_lossy(&line);
+            let line = text_of(&line);
             self.line(control, line.trim_end_matches('\r'), &mut out);
         }
         if self.input.len() > MAX_LINE {

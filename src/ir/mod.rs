@@ -24,6 +24,7 @@ pub mod rules;
 pub mod server;
 pub mod stats_page;
 pub mod table;
+pub mod text;
 pub mod userlist;
 pub mod vrrp;
 

@@ -101,7 +101,8 @@ pub fn text_of(bytes: &[u8]) -> String {
 /// The bytes that a text was made from by [`text_of`].
 #[must_use]
 pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
-    if !text.chars().any(|c| stood_for(c).is_some()) {
+    // Characters of that plane begin with this byte.
+    if !text.as_bytes().contains(&0xf4) {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut bytes = Vec::with_capacity(text.len());

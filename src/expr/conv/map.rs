@@ -147,14 +147,14 @@ fn best(map: &Map, changed: &HashMap<u32, Option<Value>>, text: &[u8], sample: &
 
 /// Numbers of the entries of an index with this key.
 #[must_use]
-pub fn numbers(keys: &MapKeys, key: &str, pattern: &pattern::Pattern) -> Vec<u32> {
+pub fn numbers(keys: &MapKeys, key: &[u8], pattern: &pattern::Pattern) -> Vec<u32> {
     let text: &[u8] = if let pattern::Pattern::Text(text) = pattern { text } else { &[] };
     let one = match keys {
         MapKeys::Exact(_) => None,
         MapKeys::Prefix(table) => table::prefix_number(table, text),
         MapKeys::Suffix(table) => table::suffix_number(table, text),
         MapKeys::Nets(nets) => table::network_number(nets, pattern),
-        MapKeys::Ordered(keys) => return ordered_numbers(keys, key.as_bytes()),
+        MapKeys::Ordered(keys) => return ordered_numbers(keys, key),
     };
     one.into_iter().collect()
 }

@@ -12,6 +12,7 @@ use regex::bytes::RegexSetBuilder;
 use crate::ir::pattern::{IntRanges, IpRanges, MatchMethod, PatternIndex, PatternSet};
 use crate::ir::regex::{Regex, linear};
 use crate::ir::table::{OrderedTable, Search};
+use crate::ir::text::text_of;
 
 use super::sample::{Bytes, Sample};
 
@@ -154,8 +155,8 @@ fn regex_error(text: &str, said: &str) -> String {
 }
 
 fn regexes(patterns: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, String> {
-    let texts: Vec<&str> = patterns.iter().map(|text| utf8(text)).collect::<Result<_, _>>()?;
-    if let [text] = texts[..] {
+    let texts: Vec<String> = patterns.iter().map(|text| text_of(text)).collect();
+    if let [text] = &texts[..] {
         return compiled(text, &translated(text, false)?, ignore_case).map(PatternIndex::Regex);
     }
     if texts.len() < ordered::MANY {
@@ -171,7 +172,7 @@ fn regexes(patterns: &[Box<[u8]>], ignore_case: bool) -> Result<PatternIndex, St
     }
 }
 
-fn in_one_pass(texts: &[&str], ignore_case: bool) -> Result<PatternIndex, String> {
+fn in_one_pass(texts: &[String], ignore_case: bool) -> Result<PatternIndex, String> {
     // One by one first: the set's message would not say which.
     let (mut linear, mut rest) = (Vec::with_capacity(texts.len()), Vec::new());
     for (number, text) in (0..).zip(texts) {
@@ -187,10 +188,6 @@ fn in_one_pass(texts: &[&str], ignore_case: bool) -> Result<PatternIndex, String
         .build()
         .map(|set| PatternIndex::Regexes(set, rest.into()))
         .map_err(|error| regex_error(&texts.join("', '"), &error.to_string()))
-}
-
-fn utf8(text: &[u8]) -> Result<&str, String> {
-    std::str::from_utf8(text).map_err(|error| error.to_string())
 }
 
 fn texts(patterns: &[Pattern], lower: bool) -> Vec<Box<[u8]>> {

@@ -4,10 +4,11 @@ use std::cell::RefCell;
 
 use super::ordered::{Row, ordered, ordered_at};
 use super::regexes::listed;
-use super::{Pattern, has_word, in_case_of, is_dir_delimiter, is_dom_delimiter, utf8, with_text};
+use super::{Pattern, has_word, in_case_of, is_dir_delimiter, is_dom_delimiter, with_text};
 use crate::expr::sample::Sample;
 use crate::ir::pattern::{MatchMethod, PatternIndex, PatternSet};
 use crate::ir::table::OrderedTable;
+use crate::ir::text::text_of;
 
 /// The index of many patterns of `reg`, `dir` and `dom`.
 pub(super) fn tried(
@@ -17,7 +18,7 @@ pub(super) fn tried(
 ) -> Result<OrderedTable, String> {
     let row = |(text, number): (_, u32)| -> Row<&[u8]> { (text, Pattern::Text(Box::default()), number) };
     let rows: Vec<Row<&[u8]>> = texts.iter().map(|text| &**text).zip(0..).map(row).collect();
-    let compile = |text: &[u8]| listed(utf8(text)?, ignore_case, false);
+    let compile = |text: &[u8]| listed(&text_of(text), ignore_case, false);
     ordered(method, &rows, compile)
 }
 

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use memchr::memmem;
 
-use super::{
-    Pattern, embedded_v4, has_word, is_dir_delimiter, is_dom_delimiter, regex, trimmed_one, with_text,
-};
+use super::regexes::listed;
+use super::{Pattern, embedded_v4, has_word, is_dir_delimiter, is_dom_delimiter, trimmed_one, with_text};
 use crate::expr::sample::Sample;
 use crate::ir::pattern::MatchMethod;
+use crate::ir::text::text_of;
 
 /// Does the sample match this pattern, as it would in a [set](super::build) of it alone?
 #[must_use]
@@ -38,10 +38,15 @@ pub fn fits(method: MatchMethod, ignore_case: bool, pattern: &Pattern, sample: &
     }
 }
 
+/// How two texts are compared.
+fn same(ignore_case: bool) -> fn(&[u8], &[u8]) -> bool {
+    if ignore_case { <[u8]>::eq_ignore_ascii_case } else { |a, b| a == b }
+}
+
 /// The same of texts.
 #[must_use]
 pub fn text_fits(method: MatchMethod, ignore_case: bool, key: &[u8], text: &[u8]) -> bool {
-    let same = |a: &[u8], b: &[u8]| if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b };
+    let same = same(ignore_case);
     let word = |delimiter| has_word(text, trimmed_one(key, delimiter), ignore_case, delimiter);
     match method {
         MatchMethod::Str => same(text, key),
@@ -54,8 +59,7 @@ pub fn text_fits(method: MatchMethod, ignore_case: bool, key: &[u8], text: &[u8]
         MatchMethod::Sub => memmem::find(text, key).is_some(),
         MatchMethod::Dir => word(is_dir_delimiter),
         MatchMethod::Dom => word(is_dom_delimiter),
-        MatchMethod::Reg => std::str::from_utf8(key)
-            .is_ok_and(|key| regex(key, ignore_case).is_ok_and(|regex| regex.is_match(text))),
+        MatchMethod::Reg => listed(&text_of(key), ignore_case, false).is_ok_and(|regex| regex.is_match(text)),
         MatchMethod::Found | MatchMethod::Bool | MatchMethod::Int | MatchMethod::Len | MatchMethod::Ip => {
             false
         }
@@ -89,7 +93,7 @@ pub fn meet(method: MatchMethod, ignore_case: bool, one: &Pattern, other: &Patte
 /// The same of texts.
 #[must_use]
 pub fn texts_meet(method: MatchMethod, ignore_case: bool, a: &[u8], b: &[u8]) -> Option<bool> {
-    let same = |a: &[u8], b: &[u8]| if ignore_case { a.eq_ignore_ascii_case(b) } else { a == b };
+    let same = same(ignore_case);
     let least = a.len().min(b.len());
     match method {
         MatchMethod::Str => Some(same(a, b)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ir::expr::{Dir, Expr, LogFormat, SampleType, Scope, Value, VarCond, VarName};
 use crate::ir::reference::Deed;
 use crate::ir::rules::{CommonAction, IntSource, Resolve};
+use crate::ir::text::text_of;
 
 use super::super::ctx::Ctx;
 use super::super::{Sample, eval, fetch, logformat, vars};
@@ -112,7 +113,7 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
 fn text(format: &LogFormat, session: &dyn Session) -> String {
     let mut out = Vec::new();
     logformat::render(format, &session.ctx(), &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    text_of(&out)
 }
 
 fn clamped(value: i64, limit: i64) -> i32 {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::Reason;
-use tandem_parser::lex::bytes_of;
+use tandem_parser::lex::{bytes_of, text_of};
 
 use super::args::Args;
 use super::names::{Build, ConvRow};
@@ -179,8 +179,13 @@ pub(super) fn make(
             MapKeys::Nets(Arc::new(table::networks(&nets)))
         }
         _ => {
-            let rows: Vec<_> = rows.into_iter().map(|(pattern, key, at)| (key, pattern, at)).collect();
-            let compile = |key: &str| known_regex(key).map_or_else(|| listed(key, false, substitute), Ok);
+            let patterns = rows.iter().map(|(pattern, ..)| pattern.clone());
+            let rows: Vec<_> =
+                texts().into_iter().zip(patterns).map(|((key, at), pattern)| (key, pattern, at)).collect();
+            let compile = |key: &[u8]| {
+                let key = text_of(key);
+                known_regex(&key).map_or_else(|| listed(&key, false, substitute), Ok)
+            };
             MapKeys::Ordered(Arc::new(ordered::ordered(method, &rows, compile)?))
         }
     };

@@ -63,11 +63,11 @@ impl Reader<'_> {
     }
 
     fn member_out(&mut self, c: char) {
-        // Written as a number where it is a byte and no letter: nothing of a class means anything then.
-        match u8::try_from(u32::from(c)) {
-            Ok(b) if b.is_ascii_alphanumeric() => self.out.push(c),
-            Ok(b) if b.is_ascii() => self.out.push_str(&format!("\\x{b:02x}")),
-            _ => c.to_string().bytes().for_each(|b| self.out.push_str(&format!("\\x{b:02x}"))),
+        // Written as a number where it is no letter: nothing of a class means anything then.
+        if c.is_ascii_alphanumeric() {
+            self.out.push(c);
+        } else {
+            self.out.push_str(&format!("\\x{:02x}", u32::from(c)));
         }
     }
 

@@ -5,6 +5,10 @@
 //! and noted; what only PCRE can do is told apart from what is wrong everywhere, which is said in PCRE2's words and with
 //! its offsets (pcre2pattern(3)).
 
+use std::borrow::Cow;
+
+use crate::ir::text::bytes_of;
+
 mod beyond;
 mod class;
 
@@ -42,10 +46,24 @@ pub(super) struct Translated {
 /// Why it cannot be.
 pub(super) fn translate(text: &str, captures: bool) -> Result<Translated, Fault> {
     let groups = if captures { count_groups(text) } else { 0 };
-    let mut reader =
-        Reader { text, at: 0, out: String::with_capacity(text.len()), groups, opened: 0, backtracks: false };
-    reader.all()?;
-    Ok(Translated { text: reader.out, backtracks: reader.backtracks })
+    // Without its UTF mode PCRE knows bytes only. Here each is a character with the same number.
+    let text: Cow<'_, str> = match text.is_ascii() {
+        true => text.into(),
+        false => bytes_of(text).iter().map(|byte| char::from(*byte)).collect(),
+    };
+    let mut reader = Reader {
+        text: &text,
+        at: 0,
+        out: String::with_capacity(text.len()),
+        groups,
+        opened: 0,
+        backtracks: false,
+    };
+    match reader.all() {
+        Ok(()) => Ok(Translated { text: reader.out, backtracks: reader.backtracks }),
+        Err(Wrong(what, at)) => Err(Wrong(what, text[..at].chars().count())),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// What stood before, for quantifiers.
@@ -93,7 +111,7 @@ impl Reader<'_> {
         if c.is_ascii_punctuation() && !matches!(c, '<' | '>') {
             self.out.push('\\');
         }
-        if c.is_ascii_control() {
+        if c.is_ascii_control() || !c.is_ascii() {
             self.out.push_str(&format!("\\x{:02x}", u32::from(c)));
         } else {
             self.out.push(c);
@@ -143,7 +161,7 @@ impl Reader<'_> {
                 }
                 c => {
                     // In the extended form blanks and `#` are no characters, which the other library knows.
-                    if matches!(c, '{' | '}' | ']') {
+                    if matches!(c, '{' | '}' | ']') || !c.is_ascii() {
                         self.literal(c)
                     } else {
                         self.out.push(c)

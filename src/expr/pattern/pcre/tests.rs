@@ -6,7 +6,7 @@ use super::*;
 fn matches(pattern: &str, text: &str) -> bool {
     let translated = translate(pattern, true).unwrap();
     let built = super::super::compiled(pattern, &translated, false);
-    built.unwrap_or_else(|e| panic!("{pattern}: {translated:?}: {e}")).is_match(text.as_bytes())
+    built.unwrap_or_else(|e| panic!("{pattern}: {translated:?}: {e}")).is_match(&bytes_of(text))
 }
 
 #[test]
@@ -56,6 +56,17 @@ fn what_both_spell_otherwise_means_what_pcre_means() {
         (r"^(?P<x>a|b)(?P=x)$", "ba", false),
         ("(?i)^(?!A)b", "B", true),
         (r"^(?!.*\.(css|js)$)", "/x.css", false),
+        // A byte, not a letter.
+        ("^é+$", "éé", false),
+        ("^(?:é)+$", "éé", true),
+        ("^..$", "é", true),
+        (r"^\xc3\xa9[\xa9][\x80-\xff]$", "é\u{10ffa9}\u{10ff80}", true),
+        ("^é[^a]$", "é\u{10ffe9}", true),
+        ("^\u{10ffe9}$", "\u{10ffe9}", true),
+        ("^\u{10ffe9}$", "é", false),
+        ("^(?=\u{10ffe9})[\u{10ffe0}-\u{10ffef}]é$", "\u{10ffe9}é", true),
+        (r"^(?=\xe9)\xe9(.)\1$", "\u{10ffe9}\u{10ff80}\u{10ff80}", true),
+        ("(?i)^(?=.)É", "é", false),
     ];
     for (pattern, text, expected) in cases {
         assert_eq!(matches(pattern, text), expected, "{pattern} on {text}");
@@ -88,6 +99,7 @@ fn faults_are_told_in_pcres_words_and_places() {
         ("a)", "unmatched closing parenthesis", 1),
         ("(?i", UNCLOSED, 3),
         (r"\c", "\\c at end of pattern", 2),
+        ("é[é-a]", "range out of order in character class", 6),
     ];
     for (pattern, what, at) in cases {
         assert_eq!(translate(pattern, false), Err(Wrong(what, at)), "{pattern}");

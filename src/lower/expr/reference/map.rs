@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tandem_parser::lex::{bytes_of, text_of};
 use tandem_parser::span::Span;
 
 use super::super::Language;
@@ -43,7 +44,7 @@ impl Lookup {
             let numbers = |map: &&Map| match &map.keys {
                 MapKeys::Ordered(keys) => match &keys.search {
                     Search::Regexes(regexes) => {
-                        Some(regexes.all[*ordered_numbers(keys, key.as_bytes()).first()? as usize].clone())
+                        Some(regexes.all[*ordered_numbers(keys, &bytes_of(key)).first()? as usize].clone())
                     }
                     _ => None,
                 },
@@ -102,9 +103,9 @@ impl Index for Lookup {
         };
         let yields = made.as_ref().and_then(|made| made.values.first().cloned());
         if let MapKeys::Exact(_) = now.map.keys {
-            changed.keys.insert(key.as_bytes().into(), yields);
+            changed.keys.insert(bytes_of(key).into(), yields);
         } else {
-            let mut standing = map_numbers(&now.map.keys, key, &pattern);
+            let mut standing = map_numbers(&now.map.keys, &bytes_of(key), &pattern);
             standing.retain(|number| !matches!(changed.numbers.get(number), Some(None)));
             if standing.is_empty() {
                 let before = changed.later.take();
@@ -136,7 +137,7 @@ impl Index for Lookup {
         let sample = self.kind.sample(text)?;
         let now = self.now.lock();
         match map_found(&now.map, &sample)? {
-            Found::Key(key) => entries.positions(Meant::Key(std::str::from_utf8(key).ok()?)).first().copied(),
+            Found::Key(key) => entries.positions(Meant::Key(&text_of(key))).first().copied(),
             Found::Network(bits) => self.network(&now.map, entries, &sample, bits),
             Found::Unknown => None,
         }

@@ -4,10 +4,12 @@ mod acl;
 mod map;
 mod read;
 
+use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tandem_parser::lex::bytes_of;
 use tandem_parser::span::Span;
 
 use super::World;
@@ -15,7 +17,7 @@ use super::pattern::{METHODS, Operator, Spelling, method};
 use crate::expr::Sample;
 use crate::expr::pattern::regexes::listed;
 use crate::expr::pattern::{Pattern, single};
-use crate::expr::sample::leading_int;
+use crate::expr::sample::{Bytes, leading_int};
 use crate::ir::entries::{Entries, Entry, Meant};
 use crate::ir::pattern::MatchMethod;
 use crate::ir::{Place, ProxyIdx, Userlist};
@@ -105,7 +107,10 @@ impl Kind {
         Some(match self.method {
             MatchMethod::Int => Sample::Int(leading_int(text.as_bytes())),
             MatchMethod::Ip => Sample::ip(text.parse().ok()?),
-            _ => Sample::text(text.as_bytes()),
+            _ => match bytes_of(text) {
+                Cow::Borrowed(text) => Sample::text(text),
+                Cow::Owned(text) => Sample::Str(Bytes::Own(text.into())),
+            },
         })
     }
 
