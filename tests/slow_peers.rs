@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -192,4 +192,61 @@ fn slow_peers_cost_one_idle_session_each() {
     });
     eventually("the timeout", Duration::from_secs(20), || sessions(name) == 0);
     drop(peers);
+}
+
+/// How long either side of the tunnel may say nothing.
+const SILENCE: Duration = Duration::from_millis(500);
+
+const TICKING: &str = "\
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 500ms
+    timeout server 500ms
+listen ticking
+    bind 127.0.0.1:8505
+    server one 127.0.0.1:9201
+";
+
+/// A byte goes through every now and then, for much longer than the timeout; then none. `None`: this test itself was
+/// silent for too long, on a machine with other things to do.
+fn tick(host: &Host, listener: &TcpListener, up: bool) -> Option<()> {
+    let client = host.run(|| TcpStream::connect("127.0.0.1:8505").unwrap());
+    let (server, _) = listener.accept().unwrap();
+    for stream in [&client, &server] {
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    }
+    let (mut from, mut to) = if up { (&client, &server) } else { (&server, &client) };
+    let start = Instant::now();
+    let mut last = start;
+    while start.elapsed() < 4 * SILENCE {
+        let sent = from.write_all(b"x");
+        let came = sent.and_then(|()| to.read_exact(&mut [0]));
+        if last.elapsed() >= SILENCE {
+            return None;
+        }
+        came.expect("the tunnel lasts");
+        last = Instant::now();
+        std::thread::sleep(SILENCE / 10);
+    }
+    for mut end in [&client, &server] {
+        assert_eq!(end.read(&mut [0; 8]).unwrap(), 0, "silence ends it");
+    }
+    // It came through a little before it was read here.
+    assert!(last.elapsed() >= SILENCE * 9 / 10, "not before its time: {:?}", last.elapsed());
+    Some(())
+}
+
+#[test]
+fn a_tunnel_lasts_as_long_as_one_side_speaks() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("ticking");
+    let listener = host.run(|| TcpListener::bind("127.0.0.1:9201").unwrap());
+    let _proxy = host.haproxy_bound(&proxy(), &Config::written(&host, "ticking.cfg", TICKING));
+    for up in [true, false] {
+        assert!(
+            (0..20).any(|_| tick(&host, &listener, up).is_some()),
+            "the machine has no time for this test"
+        );
+    }
 }

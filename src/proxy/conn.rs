@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
+
+use tokio::task::coop;
 
 use super::deadline::Deadline;
 use super::pool::Counted;
-use super::stream::{Stream, Unread};
+use super::stream::{Stream, Unread, receive};
 use super::worker::with;
 use crate::buf::{Buf, Pool};
 use crate::expr::Vars;
@@ -198,7 +200,7 @@ pub(super) fn fill(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take, usize::MAX)
+    fill_with(io, input, cx, Pool::take, usize::MAX, &mut false)
 }
 
 /// The same with a large buffer: for what servers send.
@@ -207,7 +209,18 @@ pub(super) fn fill_large(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large, usize::MAX)
+    fill_with(io, input, cx, Pool::take_large, usize::MAX, &mut false)
+}
+
+/// The same for one task that reads again and again, whatever woke it. `asked`: the poller will wake it when there is
+/// something to read, as this found out; the task need not tell it again.
+pub(super) fn fill_watched(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+    asked: &mut bool,
+) -> Poll<io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take_large, usize::MAX, asked)
 }
 
 /// As long as the line that announces a chunk is, where it has no extensions; and a little of the chunk.
@@ -219,36 +232,46 @@ pub(super) fn fill_little(
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take, LITTLE)
+    fill_with(io, input, cx, Pool::take, LITTLE, &mut false)
 }
 
 fn fill_with(
     io: &mut Stream,
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
-    take: fn(&Pool) -> Buf,
+    take: impl Fn(&Pool) -> Buf,
     most: usize,
+    asked: &mut bool,
 ) -> Poll<io::Result<usize>> {
-    let result = loop {
-        match io.poll_readable(cx) {
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(e)) => break Poll::Ready(Err(e)),
-            Poll::Pending => break Poll::Pending,
+    loop {
+        // Who reads has mostly been woken for it: the poller is asked only if there is nothing.
+        let progress = ready!(coop::poll_proceed(cx));
+        let mut tried = false;
+        let read = io.try_read(|fd| {
+            tried = true;
+            let buf = input.get_or_insert_with(|| with(|w| take(&w.bufs)));
+            let space = buf.space();
+            let most = most.min(space.len());
+            let (n, all) = receive(fd, &mut space[..most])?;
+            buf.commit(n);
+            Ok((n, all))
+        });
+        // An event that was told of wakes nobody again.
+        *asked &= !tried;
+        if let Some(buf) = input.take_if(|buf| buf.is_empty()) {
+            with(|w| w.bufs.give(buf));
         }
-        let buf = input.get_or_insert_with(|| with(|w| take(&w.bufs)));
-        let space = buf.space();
-        let most = most.min(space.len());
-        if let Some(result) = io.try_read(&mut space[..most]) {
-            if let Ok(n) = result {
-                buf.commit(n);
-            }
-            break Poll::Ready(result);
+        if let Some(result) = read {
+            progress.made_progress();
+            return Poll::Ready(result);
         }
-    };
-    if input.as_ref().is_some_and(Buf::is_empty)
-        && let Some(buf) = input.take()
-    {
-        with(|w| w.bufs.give(buf));
+        // Not counted: it has done nothing.
+        drop(progress);
+        if *asked {
+            return Poll::Pending;
+        }
+        let readable = io.poll_readable(cx);
+        *asked = readable.is_pending();
+        ready!(readable)?;
     }
-    result
 }

@@ -42,6 +42,13 @@ impl Deadline {
         self.at
     }
 
+    /// Was the task polled with a deadline that has since become later at most? Then the timer wakes it in time.
+    #[must_use]
+    pub(super) fn stands(&self) -> bool {
+        let is_armed = || self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed());
+        !super::board::is_ending() && (self.at.is_none() || is_armed())
+    }
+
     /// Wakes the task when the deadline has passed, to look anew at what there is to do.
     pub(super) fn poll_again<T>(&mut self, cx: &mut Context<'_>) -> Poll<T> {
         if self.poll(cx).is_ready() {
@@ -130,6 +137,27 @@ mod tests {
                 .await
                 .expect("the deadline comes")
                 .unwrap();
+        });
+    }
+
+    #[test]
+    fn a_deadline_stands_until_its_timer_has_fired() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let mut deadline = Deadline::new();
+            assert!(deadline.stands(), "never");
+            let first = clock::now() + Duration::from_millis(20);
+            deadline.set(Some(first));
+            assert!(!deadline.stands(), "no timer yet");
+            assert!(poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await.is_pending());
+            assert!(deadline.stands());
+            let later = first + Duration::from_millis(40);
+            deadline.set(Some(later));
+            assert!(deadline.stands(), "the timer fires before");
+            tokio::time::sleep_until((first + Duration::from_millis(10)).into()).await;
+            assert!(!deadline.stands(), "it has");
+            poll_fn(|cx| deadline.poll(cx)).await;
+            assert!(clock::now() >= later);
         });
     }
 }

@@ -12,6 +12,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::SockRef;
 use tokio::io::{AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::task::coop;
 
 use crate::sys;
 
@@ -133,36 +134,34 @@ impl Stream {
         Poll::Ready(s.take_error()?.map_or(Ok(()), Err))
     }
 
-    /// Read into `buf` after [`Self::poll_readable`] said that it is worth it; 0 is the end. `None`: there is nothing, wait
-    /// again. A read that does not fill `buf` also tells the poller that the socket is drained, so the next wait costs no
-    /// system call.
-    pub(super) fn try_read(&mut self, buf: &mut [u8]) -> Option<io::Result<usize>> {
-        let result = match self {
+    /// Reads by `call`, which says how much came and how much could have come, if there is something to read as far as the
+    /// poller knows; 0 is the end. `None`: there is nothing, wait. A read of less than could have come also tells the poller
+    /// that the socket is drained, so the next wait costs no system call.
+    pub(super) fn try_read(
+        &mut self,
+        call: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<(usize, usize)>,
+    ) -> Option<io::Result<usize>> {
+        match self {
             Stream::Fresh(fresh) => {
                 // Once: who goes on sending is waited for.
                 let tries = !std::mem::replace(&mut fresh.quiet, true);
-                let read = fresh.get().map(|s| tries.then(|| recv(s, buf, RecvFlags::empty())));
+                let read = fresh.get().map(|s| tries.then(|| call(s.as_fd())));
                 match read {
-                    Ok(None | Some(Err(Errno::AGAIN))) => return self.settle().err().map(Err),
-                    Ok(Some(result)) => result.map(|(n, _)| n).map_err(io::Error::from),
-                    Err(e) => Err(e),
+                    Ok(None | Some(Err(Errno::AGAIN))) => self.settle().err().map(Err),
+                    Ok(Some(result)) => Some(result.map(|(n, _)| n).map_err(io::Error::from)),
+                    Err(e) => Some(Err(e)),
                 }
             }
-            Stream::Tcp(s) => {
-                return once(buf.len(), read(s.as_fd(), buf), |call| s.try_io(Interest::READABLE, call));
-            }
-            Stream::Unix(s) => {
-                return once(buf.len(), read(s.as_fd(), buf), |call| s.try_io(Interest::READABLE, call));
-            }
-        };
-        Some(result)
+            Stream::Tcp(s) => once(s, Interest::READABLE, call),
+            Stream::Unix(s) => once(s, Interest::READABLE, call),
+        }
     }
 
     /// Read into `buf`; 0 is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_readable(cx))?;
-            if let Some(result) = self.try_read(buf) {
+            if let Some(result) = self.try_read(|fd| receive(fd, &mut *buf)) {
                 return Poll::Ready(result);
             }
         }
@@ -191,11 +190,15 @@ impl Stream {
         match self {
             Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
             Stream::Tcp(s) => loop {
-                ready!(s.poll_write_ready(cx))?;
-                let write = || Ok(send(&*s, buf, flags)?);
-                if let Some(result) = once(buf.len(), write, |call| s.try_io(Interest::WRITABLE, call)) {
+                // Mostly there is room, and the poller need not be asked to tell of it.
+                let progress = ready!(coop::poll_proceed(cx));
+                let write = |fd: BorrowedFd<'_>| Ok((send(fd, buf, flags)?, buf.len()));
+                if let Some(result) = once(s, Interest::WRITABLE, write) {
+                    progress.made_progress();
                     return Poll::Ready(result);
                 }
+                drop(progress);
+                ready!(s.poll_write_ready(cx))?;
             },
             Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
         }
@@ -362,29 +365,50 @@ impl Stream {
     }
 }
 
-fn read<'a>(socket: BorrowedFd<'a>, buf: &'a mut [u8]) -> impl FnMut() -> io::Result<usize> + 'a {
-    move || Ok(recv(socket, &mut *buf, RecvFlags::empty())?.0)
+/// Receive into `buf`, for [`Stream::try_read`].
+pub(super) fn receive(socket: BorrowedFd<'_>, buf: &mut [u8]) -> rustix::io::Result<(usize, usize)> {
+    let all = buf.len();
+    Ok((recv(socket, buf, RecvFlags::empty())?.0, all))
 }
 
-/// One call on a socket that the poller holds for ready. `None`: it is not, wait again. A call that moved less than `all`
-/// has found the end of what there is: the poller is told at once, which spares a call for nothing. `try_io` is the
-/// socket's own.
-fn once(
-    all: usize,
-    mut call: impl FnMut() -> io::Result<usize>,
-    try_io: impl FnOnce(&mut dyn FnMut() -> io::Result<()>) -> io::Result<()>,
-) -> Option<io::Result<usize>> {
-    let mut moved = None;
-    let result = try_io(&mut || {
-        let n = call()?;
-        moved = Some(n);
-        if (1..all).contains(&n) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    });
-    match (moved, result) {
-        (Some(n), _) => Some(Ok(n)),
-        (None, Err(e)) if e.kind() != io::ErrorKind::WouldBlock => Some(Err(e)),
-        (None, _) => None,
+/// A socket that the poller knows.
+trait Polled: AsFd {
+    /// Call if it is ready as far as the poller knows; [`WouldBlock`](io::ErrorKind::WouldBlock) makes the poller wait for an event.
+    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()>;
+}
+
+impl Polled for TcpStream {
+    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.try_io(interest, call)
     }
+}
+
+impl Polled for UnixStream {
+    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.try_io(interest, call)
+    }
+}
+
+/// One call on a socket if the poller holds it for ready. `None`: it is not, wait. A call that moved less than it could
+/// has found the end of what there is: the poller is told at once, which spares a call for nothing.
+fn once(
+    socket: &impl Polled,
+    interest: Interest,
+    call: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<(usize, usize)>,
+) -> Option<io::Result<usize>> {
+    let mut outcome = None;
+    let _ = socket.attempt(interest, || {
+        let called = call(socket.as_fd());
+        let drained = match called {
+            Ok((n, all)) => (1..all).contains(&n),
+            Err(e) => e == Errno::AGAIN,
+        };
+        if called != Err(Errno::AGAIN) {
+            outcome = Some(called);
+        }
+        if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    outcome.map(|called| called.map(|(n, _)| n).map_err(io::Error::from))
 }
 
 /// See [`Stream::unread`].

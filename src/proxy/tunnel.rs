@@ -14,7 +14,7 @@ use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
 use super::turn::{PIECE, Turn, Turns};
 use super::txn::Txn;
-use super::worker::{Conn, fill, fill_large, with};
+use super::worker::{Conn, fill, fill_watched, with};
 use crate::buf::Buf;
 use crate::expr::Verdict;
 use crate::ir::expr::Dir;
@@ -37,6 +37,8 @@ struct Half {
     moved: bool,
     /// It is not known yet whether more came right behind.
     hungry: bool,
+    /// The poller will tell of more.
+    asked: bool,
     /// Much came at once: what follows goes through a pipe.
     bulk: bool,
     splice: Option<Splice>,
@@ -70,7 +72,7 @@ impl Half {
                 if self.hungry && !self.ended {
                     self.hungry = false;
                     if !buf.is_full() || with(|w| w.bufs.enlarge(buf)) {
-                        match fill_large(from, &mut self.buf, cx) {
+                        match fill_watched(from, &mut self.buf, cx, &mut self.asked) {
                             Poll::Ready(Ok(n)) => {
                                 self.took(n);
                                 continue;
@@ -121,6 +123,7 @@ impl Half {
                 return Poll::Pending;
             }
             if self.bulk && self.splice.is_none() && self.budget.is_none() {
+                self.asked = false;
                 self.splice = Splice::begin();
                 self.bulk = self.splice.is_some();
             }
@@ -129,7 +132,7 @@ impl Half {
                     .map_err(|fault| Broken(if fault == Fault::Read { side } else { other }))?;
                 continue;
             }
-            match fill_large(from, &mut self.buf, cx) {
+            match fill_watched(from, &mut self.buf, cx, &mut self.asked) {
                 Poll::Ready(Ok(n)) => self.took(n),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(side))),
                 Poll::Pending => return Poll::Pending,
@@ -170,6 +173,11 @@ impl Half {
     /// Is there something for the receiver?
     fn holds(&self) -> bool {
         self.buf.is_some() || self.splice.as_ref().is_some_and(|splice| splice.held() > 0)
+    }
+
+    /// Does it wait for the sender alone?
+    fn is_calm(&self) -> bool {
+        !self.ended && !self.holds()
     }
 
     fn took(&mut self, n: usize) {
@@ -265,7 +273,8 @@ pub(super) async fn run(
     let mut gate = Gate::new(txn);
     let mut silent = None;
     let start = clock::now();
-    let mut counted = start;
+    let mut count_at = start + COUNT_EVERY;
+    let mut was_calm = false;
     let (mut client_at, mut server_at) = (start, start);
     let kills = on.kills();
     let mut late: Option<Failure> = None;
@@ -275,9 +284,11 @@ pub(super) async fn run(
         if turn.steps_back(cx) {
             return Poll::Pending;
         }
-        for (half, dir) in [(&mut up, Dir::Req), (&mut down, Dir::Res)] {
-            half.starved = false;
-            half.budget = shape.as_deref().and_then(|shape| shape.allowance(dir, clock::now()));
+        if let Some(shape) = shape.as_deref() {
+            for (half, dir) in [(&mut up, Dir::Req), (&mut down, Dir::Res)] {
+                half.starved = false;
+                half.budget = shape.allowance(dir, clock::now());
+            }
         }
         let allowed = (up.budget, down.budget);
         let a = up.poll(cx, client, server, Side::Client);
@@ -330,15 +341,16 @@ pub(super) async fn run(
         if a.is_ready() && (b.is_ready() || up.closes) {
             return Poll::Ready(late.unwrap_or_default());
         }
-        if up.moved || down.moved {
+        let moved = up.moved || down.moved;
+        if moved {
             // A byte in or out of a side is activity of that side; every byte passes both.
             let now = clock::now();
             up.moved = false;
             down.moved = false;
             client_at = now;
             server_at = now;
-            if now.duration_since(counted) >= COUNT_EVERY {
-                counted = now;
+            if now >= count_at {
+                count_at = now + COUNT_EVERY;
                 txn.bytes_in += std::mem::take(&mut up.bytes);
                 txn.bytes_out += std::mem::take(&mut down.bytes);
                 txn.count_bytes();
@@ -351,13 +363,18 @@ pub(super) async fn run(
                 ..Failure::default()
             });
         }
+        // Nothing waits, as after the step before: only the deadline has become later, and its timer will find out.
+        let is_calm = gate.is_none() && shape.is_none() && up.is_calm() && down.is_calm();
+        if moved && is_calm && was_calm && deadline.stands() {
+            return Poll::Pending;
+        }
+        was_calm = is_calm;
         // Who has been told the end has less time to say its own; who has said it, or has to wait for the other side to
         // take something, is waited for only to take something itself.
         let client_limit = if down.told { limits.client_fin.or(limits.client) } else { limits.client };
         let server_limit = if up.told { limits.server_fin.or(limits.server) } else { limits.server };
-        let reads = |half: &Half| !half.ended && !half.holds();
-        let c = client_limit.filter(|_| reads(&up) || down.holds()).map(|d| client_at + d);
-        let s = server_limit.filter(|_| reads(&down) || up.holds()).map(|d| server_at + d);
+        let c = client_limit.filter(|_| up.is_calm() || down.holds()).map(|d| client_at + d);
+        let s = server_limit.filter(|_| down.is_calm() || up.holds()).map(|d| server_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
         let ends = earlier(earlier(c, s), until);
         if deadline.set_or_open(ends, opens) {
