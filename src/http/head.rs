@@ -494,7 +494,10 @@ impl Head {
     pub(super) fn keep_line(&mut self, line: &[u8], name_len: usize, value_len: usize) {
         let at = self.buf.len();
         self.buf.extend_from_slice(line);
-        self.buf[at..at + name_len].make_ascii_lowercase();
+        // From the line, not from the copy: reading what has just been written in other pieces waits for it.
+        for (to, from) in self.buf[at..].iter_mut().zip(&line[..name_len]) {
+            *to = from.to_ascii_lowercase();
+        }
         let name = Span { at: at as u32, len: name_len as u32 };
         let value = Span { at: (at + name_len + 2) as u32, len: value_len as u32 };
         self.fields.push(Field { name, value });

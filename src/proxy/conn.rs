@@ -270,8 +270,55 @@ fn fill_with(
         if *asked {
             return Poll::Pending;
         }
-        let readable = io.poll_readable(cx);
-        *asked = readable.is_pending();
-        ready!(readable)?;
+        ready!(poll_watched(io, cx, asked))?;
+    }
+}
+
+/// Waits for bytes or the end. `asked`: the poller was asked to tell.
+pub(super) fn poll_watched(io: &Stream, cx: &mut Context<'_>, asked: &mut bool) -> Poll<io::Result<()>> {
+    // Of a task that has done much in this step the poller takes no order: the task is woken to come again.
+    let listens = coop::has_budget_remaining();
+    let readable = io.poll_readable(cx);
+    *asked = listens && readable.is_pending();
+    readable
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn the_poller_was_not_asked_by_who_has_done_much() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        runtime.block_on(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut ours = Stream::Unix(ours);
+            // The two of a pair are taken for ready until they were tried.
+            let nothing = ours.try_read(|_| Err(rustix::io::Errno::AGAIN));
+            assert!(nothing.is_none() && !ours.is_readable());
+            let (mut asked, mut steps) = (false, 0);
+            let reader = tokio::spawn(poll_fn(move |cx| {
+                steps += 1;
+                while steps == 1 && coop::has_budget_remaining() {
+                    let Poll::Ready(done) = coop::poll_proceed(cx) else { break };
+                    done.made_progress();
+                }
+                let readable = poll_watched(&ours, cx, &mut asked);
+                assert_eq!(
+                    (readable.is_pending(), asked),
+                    [(true, false), (true, true), (false, false)][steps - 1]
+                );
+                readable
+            }));
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            theirs.write_all(b"x").await.unwrap();
+            reader.await.unwrap().unwrap();
+        });
     }
 }

@@ -260,6 +260,15 @@ impl Stream {
         }
     }
 
+    /// Does the poller know of bytes or the end? One that it does not know is worth a try.
+    pub(super) fn is_readable(&self) -> bool {
+        match self {
+            Stream::Fresh(_) => true,
+            Stream::Tcp(s) => s.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Stream::Unix(s) => s.try_io(Interest::READABLE, || Ok(())).is_ok(),
+        }
+    }
+
     /// Look at the next byte: 0 is the end.
     pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.settle()?;

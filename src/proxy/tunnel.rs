@@ -14,7 +14,7 @@ use super::splice::{Fault, Splice};
 use super::stream::{Side, Stream};
 use super::turn::{PIECE, Turn, Turns};
 use super::txn::Txn;
-use super::worker::{Conn, fill, fill_watched, with};
+use super::worker::{Conn, fill, fill_watched, poll_watched, with};
 use crate::buf::Buf;
 use crate::expr::Verdict;
 use crate::ir::expr::Dir;
@@ -61,6 +61,10 @@ impl Half {
         side: Side,
     ) -> Poll<Result<(), Broken>> {
         let other = if side == Side::Client { Side::Server } else { Side::Client };
+        // Mostly it is the other side that has something to say.
+        if self.asked && self.buf.is_none() && !self.ended && !from.is_readable() {
+            return Poll::Pending;
+        }
         // The poller tells of the next bytes.
         let mut dry = false;
         loop {
@@ -72,7 +76,11 @@ impl Half {
                 if self.hungry && !self.ended {
                     self.hungry = false;
                     if !buf.is_full() || with(|w| w.bufs.enlarge(buf)) {
-                        match fill_watched(from, &mut self.buf, cx, &mut self.asked) {
+                        let more = match poll_watched(from, cx, &mut self.asked) {
+                            Poll::Ready(_) => fill_watched(from, &mut self.buf, cx, &mut self.asked),
+                            Poll::Pending => Poll::Pending,
+                        };
+                        match more {
                             Poll::Ready(Ok(n)) => {
                                 self.took(n);
                                 continue;

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
-pub(super) use super::conn::{Conn, Extra, Own, fill, fill_large, fill_little, fill_watched, pack, unpack};
+pub(super) use super::conn::{
+    Conn, Extra, Own, fill, fill_large, fill_little, fill_watched, pack, poll_watched, unpack,
+};
 use super::deadline::Deadline;
 use super::engine::{Order, Shared};
 use super::guard::Guard;
