@@ -40,6 +40,11 @@ impl Stats {
             .unwrap_or_else(|| panic!("no column {column}"))
     }
 
+    /// Names of the proxies that have a frontend.
+    pub(crate) fn frontends(&self) -> impl Iterator<Item = &str> {
+        self.rows.iter().filter(|row| row["svname"] == "FRONTEND").map(|row| row["pxname"].as_str())
+    }
+
     /// The state of a server: `UP`, `DOWN`, `UP 1/3` ...
     pub(crate) fn status(&self, proxy: &str, server: &str) -> &str {
         self.cell(proxy, server, "status")
