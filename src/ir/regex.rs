@@ -71,7 +71,9 @@ impl Compact {
     #[must_use]
     pub fn new(nfa: NFA, required: Box<[Box<[u8]>]>, text: &str, ignore_case: bool) -> Option<Self> {
         let engine = BoundedBacktracker::new_from_nfa(nfa).ok()?;
-        Some(Self { engine, required, text: text.into(), ignore_case, long: OnceLock::new() })
+        // Of more states it would give up on shorter texts.
+        let is_small = engine.max_haystack_len() >= LONG;
+        is_small.then(|| Self { engine, required, text: text.into(), ignore_case, long: OnceLock::new() })
     }
 
     fn for_long(&self) -> Option<&bytes::Regex> {

@@ -189,6 +189,16 @@ mod tests {
         assert_eq!(parts("[0-9]+", false), None);
     }
 
+    #[test]
+    fn what_has_thousands_of_states_matches_as_well() {
+        let text = "x".repeat(500);
+        for times in [500, 2_000, 20_000] {
+            let one = format!("^x(?:[a-z]{{0,{times}}}y|x{{400,{times}}}$)");
+            let listed = listed(&one, false, false).unwrap();
+            assert!(listed.is_match(text.as_bytes()), "{listed:?}");
+        }
+    }
+
     fn expression() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             "[abA]{1,3}",
