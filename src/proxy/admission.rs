@@ -1,11 +1,16 @@
 //! What a connection has to pass before its session begins: rules, and the headers that are expected of it.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
+use rustix::net::{RecvFlags, recv};
+use tokio::io::Interest;
+
+use super::stream::Stream;
 use super::txn::{Expects, Txn};
-use super::worker::Conn;
+use super::worker::{Conn, with};
 use super::{lines, refused, rules};
 use crate::buf::Buf;
 use crate::expr::Verdict;
@@ -24,12 +29,31 @@ impl From<Fault> for Prologue {
     }
 }
 
+/// Reads what has come. On a unix socket it stays there until it is known what it is: one that is closed with something
+/// unread tells its client so, as by HAProxy, which looks first in any case. What ends TCP can be said when it is closed.
+fn poll_look(conn: &mut Conn, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let Stream::Unix(socket) = &conn.io else { return conn.poll_fill(cx) };
+    loop {
+        ready!(socket.poll_read_ready(cx))?;
+        let buf = conn.input.get_or_insert_with(|| with(|w| w.bufs.take()));
+        let look = || Ok(recv(socket, buf.space(), RecvFlags::PEEK)?.0);
+        match socket.try_io(Interest::READABLE, look) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            result => {
+                buf.commit(*result.as_ref().unwrap_or(&0));
+                conn.rest();
+                return Poll::Ready(result);
+            }
+        }
+    }
+}
+
 /// Waits for the first bytes.
 async fn first_bytes(conn: &mut Conn) -> Result<(), Prologue> {
     if conn.input.is_some() {
         return Ok(());
     }
-    poll_fn(|cx| match conn.poll_fill(cx) {
+    poll_fn(|cx| match poll_look(conn, cx) {
         Poll::Ready(Ok(0)) => Poll::Ready(Err(Prologue::Closed)),
         Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
         Poll::Ready(Err(_)) => Poll::Ready(Err(Prologue::Aborted)),
@@ -45,11 +69,19 @@ fn stands_for(conn: &mut Conn, (src, dst): (SocketAddr, SocketAddr)) {
     (conn.src, conn.dst) = (Some(src), Some(dst));
 }
 
-fn consume(conn: &mut Conn, len: usize) {
-    if let Some(buf) = &mut conn.input {
+/// Takes a header off what [`first_bytes`] found.
+fn consume(conn: &mut Conn, len: usize) -> Result<(), Prologue> {
+    let Some(buf) = &mut conn.input else { return Ok(()) };
+    if let Stream::Unix(socket) = &conn.io {
+        buf.clear();
+        // All of it was there.
+        let taken = recv(socket, &mut buf.space()[..len], RecvFlags::empty());
+        taken.ok().filter(|(n, _)| *n == len).ok_or(Prologue::Aborted)?;
+    } else {
         buf.consume(len);
     }
     conn.rest();
+    Ok(())
 }
 
 /// `accept-netscaler-cip`.
@@ -59,8 +91,7 @@ async fn netscaler(conn: &mut Conn) -> Result<(), Prologue> {
     let magic = conn.listener.ir.netscaler.unwrap_or_default();
     let header = netscaler::parse(conn.input.as_ref().map_or(&[], Buf::filled), magic)?;
     stands_for(conn, header.addresses);
-    consume(conn, header.len);
-    Ok(())
+    consume(conn, header.len)
 }
 
 /// `accept-proxy`.
@@ -72,7 +103,7 @@ async fn proxy(conn: &mut Conn) -> Result<(), Prologue> {
         stands_for(conn, addresses);
     }
     let header = parsed.map_err(|refused| refused.why)?;
-    consume(conn, header.len);
+    consume(conn, header.len)?;
     conn.received_proxy = true;
     if !header.tlvs.is_empty() {
         conn.extra().tlvs = header.tlvs.into();
