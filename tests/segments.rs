@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::lab::{Config, Connection, Host, Lab, Part, Program, beside, proxy, wait_for};
+use crate::lab::{Config, Connection, Host, Lab, Part, Program, beside, proxy, read_head, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -96,6 +96,17 @@ listen tunnel
     server s 127.0.0.1:9000
 ";
 
+/// From now on [`bare_ends`] are counted.
+fn count_bare_ends(host: &Host) {
+    // Both headers and time stamps are 52 bytes.
+    host.sh(
+        "nft 'table inet seen { counter clients {} ; counter servers {} ; chain out { type filter hook output priority 0;
+         tcp flags & fin == fin meta length 52 tcp sport 8000 counter name clients
+         tcp flags & fin == fin meta length 52 tcp dport 9000 counter name servers
+         }; }'",
+    );
+}
+
 /// Segments with the end of a connection and nothing else that went to clients, and to servers.
 fn bare_ends(host: &Host) -> [u64; 2] {
     ["clients", "servers"].map(|name| {
@@ -113,13 +124,7 @@ fn the_last_bytes_of_a_tunnel_bring_the_end() {
     let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("nft")]) else { return };
     let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| {
         let host = lab.host(name);
-        // Both headers and time stamps are 52 bytes.
-        host.sh(
-            "nft 'table inet seen { counter clients {} ; counter servers {} ; chain out { type filter hook output priority 0;
-             tcp flags & fin == fin meta length 52 tcp sport 8000 counter name clients
-             tcp flags & fin == fin meta length 52 tcp dport 9000 counter name servers
-             }; }'",
-        );
+        count_bare_ends(&host);
         let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
         let _proxy = host.haproxy_bound(program, &Config::written(&host, "tunnel.cfg", TUNNEL));
         ENDS.map(|(length, at_once)| {
@@ -160,5 +165,72 @@ fn the_last_bytes_of_a_tunnel_bring_the_end() {
         assert_eq!(ours[0], theirs[0], "to clients");
         // HAProxy does the same towards servers in later releases.
         assert!(ours[1] <= theirs[1], "to servers: {ours:?} {theirs:?}");
+    }
+}
+
+const RESPONSES: &str = "\
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+listen responses
+    bind 127.0.0.1:8000
+    server s 127.0.0.1:9000
+";
+
+/// Responses after which the connection ends: how they are asked for, the head, the length of what follows, and whether
+/// the server ends with it. The longest goes through a pipe.
+const LAST_RESPONSES: [(&str, &str, usize, bool); 4] = [
+    ("Connection: close", "200 OK\r\nContent-Length: 1000", 1000, false),
+    ("Connection: close", "200 OK\r\nContent-Length: 2000000", 2_000_000, false),
+    ("Connection: close", "200 OK", 1000, true),
+    ("Connection: upgrade\r\nUpgrade: x", "101 Other\r\nConnection: upgrade\r\nUpgrade: x", 1000, true),
+];
+
+#[test]
+fn the_last_bytes_of_a_response_bring_the_end() {
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("nft")]) else { return };
+    let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| {
+        let host = lab.host(name);
+        count_bare_ends(&host);
+        let listener = host.run(|| TcpListener::bind("127.0.0.1:9000").unwrap());
+        let _proxy = host.haproxy_bound(program, &Config::written(&host, "responses.cfg", RESPONSES));
+        let bare = |(wish, head, length, ends): (&str, &str, usize, bool)| {
+            let before = bare_ends(&host);
+            let mut client = host.run(|| TcpStream::connect("127.0.0.1:8000").unwrap());
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.write_all(format!("GET / HTTP/1.1\r\nHost: a\r\n{wish}\r\n\r\n").as_bytes()).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            server.set_read_timeout(Some(PATIENCE)).unwrap();
+            read_head(&mut server).unwrap();
+            server.write_all(format!("HTTP/1.1 {head}\r\n\r\n").as_bytes()).unwrap();
+            read_head(&mut client).unwrap();
+            let sent = std::thread::spawn(move || {
+                let body = vec![b'x'; length];
+                let (much, last) = body.split_at(length - 1000);
+                server.write_all(much).unwrap();
+                SockRef::from(&server).send_with_flags(last, libc::MSG_MORE).unwrap();
+                if ends {
+                    server.shutdown(Shutdown::Write).unwrap();
+                } else {
+                    server.set_nodelay(true).unwrap();
+                }
+                server
+            });
+            let mut came = Vec::new();
+            client.read_to_end(&mut came).unwrap();
+            assert_eq!(came.len(), length, "{name} sends what it got");
+            drop(sent.join().unwrap());
+            bare_ends(&host)[0] - before[0]
+        };
+        // Where much is under way, an acknowledgement may send the last of it a moment before the end.
+        let tries = |length: usize| if length > 1000 { 10 } else { 1 };
+        LAST_RESPONSES
+            .map(|case| (0..tries(case.2)).map(|_| bare(case)).find(|count| *count == 0).unwrap_or(1))
+    });
+    for ((ours, theirs), (_, head, length, ends)) in ours.into_iter().zip(theirs).zip(LAST_RESPONSES) {
+        assert_eq!(ours, 0, "{head}, {length} bytes");
+        assert!(theirs == 0 || !ends, "{head}, {length} bytes: by HAProxy");
     }
 }

@@ -50,8 +50,11 @@ pub(super) struct Pump {
     pub(super) data: u64,
     /// Of these, through a pipe.
     pub(super) spliced: u64,
-    /// A full read: more is likely waiting.
+    /// A full read, or one of a body that ends with its connection: more is likely waiting, or the end.
     hungry: bool,
+    /// The sender has ended, or its connection broke, behind what is still to be written.
+    ended: bool,
+    broken: bool,
     /// Much came at once: what follows goes through a pipe, where the end is not known.
     bulk: bool,
     /// Something moved since this was last cleared.
@@ -91,6 +94,8 @@ impl Pump {
             data: 0,
             spliced: 0,
             hungry: false,
+            ended: false,
+            broken: false,
             bulk: false,
             progress: false,
             splice: None,
@@ -105,7 +110,7 @@ impl Pump {
         match (&pump.left, input) {
             // Head and body go out in one piece from where the body already is.
             (Left::Length(_) | Left::UntilClose, Some(buf)) => {
-                pump.hungry = buf.is_at_end();
+                pump.hungry = buf.is_at_end() || matches!(pump.left, Left::UntilClose);
                 buf.unshift(head);
                 pump.prefix = head.len();
             }
@@ -328,7 +333,9 @@ impl Pump {
                 }
             }
         }
-        let n = ready!(splice.poll_drain(cx, to, &mut self.turns)).map_err(|_| PumpError::Write)? as u64;
+        let ends = self.closes && matches!(self.left, Left::Length(left) if left == splice.held() as u64);
+        let n =
+            ready!(splice.poll_drain(cx, to, &mut self.turns, ends)).map_err(|_| PumpError::Write)? as u64;
         self.data += n;
         self.written += n;
         self.spliced += n;
@@ -390,10 +397,17 @@ impl Pump {
         from: &mut Stream,
         input: &mut Option<Buf>,
     ) -> Poll<Result<(), PumpError>> {
+        if self.broken {
+            return Poll::Ready(Err(PumpError::Read));
+        }
         let little = self.after_long && input.is_none();
         let filled = ready!(if little { fill_little(from, input, cx) } else { fill_large(from, input, cx) });
         self.after_long = false;
-        let Ok(n) = filled else { return Poll::Ready(Err(PumpError::Read)) };
+        let Ok(n) = filled else {
+            // Nobody would say it again.
+            self.broken = true;
+            return Poll::Ready(Err(PumpError::Read));
+        };
         if n == 0 {
             if !matches!(self.left, Left::UntilClose) {
                 return Poll::Ready(Err(PumpError::Truncated));
@@ -402,12 +416,14 @@ impl Pump {
                 self.left = Left::Nothing;
                 return Poll::Ready(Ok(()));
             }
-            // Bytes are left to write; the end will be read again behind them.
+            // Bytes are left to write.
+            self.ended = true;
             return Poll::Ready(Err(PumpError::Truncated));
         }
         self.progress = true;
-        self.hungry = input.as_ref().is_some_and(Buf::is_full);
-        self.bulk = self.hungry || n >= super::tunnel::BULK;
+        let is_full = input.as_ref().is_some_and(Buf::is_full);
+        self.hungry = is_full || matches!(self.left, Left::UntilClose);
+        self.bulk = is_full || n >= super::tunnel::BULK;
         Poll::Ready(Ok(()))
     }
 
@@ -426,7 +442,10 @@ impl Pump {
         if let Some(n) = self.budget {
             limit = limit.min(self.prefix.saturating_add(usize::try_from(n).unwrap_or(usize::MAX)));
         }
-        let ends = matches!(self.left, Left::Length(n) if (limit - self.prefix.min(limit)) as u64 == n);
+        let ends = match self.left {
+            Left::Length(n) => (limit - self.prefix.min(limit)) as u64 == n,
+            _ => self.ended && limit == buf.len(),
+        };
         let Poll::Ready(written) = to.poll_send(cx, &buf.filled()[..limit], self.closes && ends) else {
             with(|w| w.bufs.shrink(buf));
             return Poll::Pending;
@@ -445,6 +464,9 @@ impl Pump {
             if *left == 0 {
                 self.left = Left::Nothing;
             }
+        }
+        if self.ended && buf.is_empty() {
+            self.left = Left::Nothing;
         }
         if buf.is_empty()
             && let Some(buf) = input.take()

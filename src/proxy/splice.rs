@@ -135,17 +135,19 @@ impl Splice {
         Poll::Ready(Ok(n))
     }
 
-    /// Write what was taken, a piece at a time.
+    /// Write what was taken, a piece at a time. The end of the connection follows the last of it where `ends` says so.
     pub(super) fn poll_drain(
         &mut self,
         cx: &mut Context<'_>,
         to: &mut Stream,
         turns: &mut Turns,
+        ends: bool,
     ) -> Poll<Result<usize, Fault>> {
         let Some(pipe) = &self.pipe else { return Poll::Ready(Err(Fault::Write)) };
         ready!(turns.poll(cx));
         let piece = self.held.min(PIECE);
-        let n = match ready!(to.poll_write_with(cx, |fd| pipe.0.drain(fd, piece))) {
+        let is_last = ends && piece == self.held;
+        let n = match ready!(to.poll_write_with(cx, |fd| pipe.0.drain(fd, piece, is_last))) {
             Ok(0) => Err(io::ErrorKind::WriteZero.into()),
             other => other,
         };

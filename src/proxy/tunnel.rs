@@ -33,6 +33,8 @@ struct Half {
     told: bool,
     /// It is not told, but closed.
     closes: bool,
+    /// Closing it does not wait until what was written has arrived (`option nolinger`).
+    nolinger: bool,
     bytes: u64,
     moved: bool,
     /// It is not known yet whether more came right behind.
@@ -98,7 +100,7 @@ impl Half {
                 }
                 ready!(self.turns.poll(cx));
                 let most = self.budget.map_or(PIECE, |n| usize::try_from(n).unwrap_or(PIECE).min(PIECE));
-                let is_last = self.ended && !self.closes && buf.len() <= most;
+                let is_last = self.ended && !(self.closes && self.nolinger) && buf.len() <= most;
                 let n = match to.poll_send(cx, &buf.filled()[..buf.len().min(most)], is_last) {
                     Poll::Ready(Ok(n)) => n,
                     Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken(other))),
@@ -170,7 +172,7 @@ impl Half {
                 return Poll::Ready(Ok(()));
             }
         }
-        self.bytes += ready!(splice.poll_drain(cx, to, &mut self.turns))? as u64;
+        self.bytes += ready!(splice.poll_drain(cx, to, &mut self.turns, false))? as u64;
         self.moved = true;
         if splice.held() == 0 && !self.bulk {
             self.splice = None;
@@ -274,8 +276,9 @@ pub(super) async fn run(
 ) -> Failure {
     let Conn { io: client, input, deadline, .. } = conn;
     // With `option nolinger` a server is not told that the client has ended and may yet say something: it is closed.
-    let mut up = Half { buf: input.take(), closes: txn.be.ir.nolinger, ..Half::default() };
-    let mut down = Half { buf: early.take(), ..Half::default() };
+    let nolinger = txn.be.ir.nolinger;
+    let mut up = Half { buf: input.take(), closes: nolinger, nolinger, ..Half::default() };
+    let mut down = Half { buf: early.take(), nolinger: txn.fe.ir.nolinger, ..Half::default() };
     // What was HTTP ends with the server; in TCP the client may have more to say to one that has ended.
     let ends_with_server = txn.times.data.is_some();
     let mut gate = Gate::new(txn);

@@ -34,12 +34,14 @@ impl Pipe {
         Ok(splice(from, None, &self.write, None, max, flags())?)
     }
 
-    /// Move at most `max` bytes out of it to a non-blocking socket.
+    /// Move at most `max` bytes out of it to a non-blocking socket. Where something follows at once, the last of them wait
+    /// for it.
     ///
     /// # Errors
     /// `WouldBlock`, or what the socket says.
-    pub fn drain(&self, to: impl AsFd, max: usize) -> io::Result<usize> {
-        Ok(splice(&self.read, None, to, None, max, flags())?)
+    pub fn drain(&self, to: impl AsFd, max: usize, follows: bool) -> io::Result<usize> {
+        let more = if follows { SpliceFFlags::SPLICE_F_MORE } else { SpliceFFlags::empty() };
+        Ok(splice(&self.read, None, to, None, max, flags() | more)?)
     }
 }
 
@@ -65,7 +67,7 @@ mod tests {
         a.write_all(b"some bytes").unwrap();
         assert_eq!(pipe.fill(&b, 4).unwrap(), 4);
         assert_eq!(pipe.fill(&b, 100).unwrap(), 6);
-        assert_eq!(pipe.drain(&c, 100).unwrap(), 10);
+        assert_eq!(pipe.drain(&c, 100, false).unwrap(), 10);
         let mut got = [0; 10];
         d.read_exact(&mut got).unwrap();
         assert_eq!(&got, b"some bytes");
