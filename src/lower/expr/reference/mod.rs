@@ -167,11 +167,11 @@ impl Kind {
     }
 }
 
-/// Networks of the address's own family come first, then those of the other, then masks with holes; the longest of each.
+/// Networks of the address's own family come first, then those of the other, the longest of each; then masks with holes.
 fn network_rank(pattern: &Pattern, sample: &Sample<'_>) -> usize {
     let is_v4 = matches!(sample, Sample::Ipv4(_));
     let class = match pattern {
-        Pattern::Net4(_, mask) if mask.leading_ones() + mask.trailing_zeros() < 32 => 0,
+        Pattern::Net4(_, mask) if mask.leading_ones() + mask.trailing_zeros() < 32 => return 0,
         Pattern::Net4(..) => 1 + usize::from(is_v4),
         _ => 1 + usize::from(!is_v4),
     };
