@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use super::{Address, Live, Proxy, Server, vars};
-use crate::balance::key;
+use crate::balance::hash;
 use crate::expr::{Sample, conv};
 use crate::ir;
 use crate::ir::expr::SampleType;
@@ -96,6 +96,7 @@ fn hashed(half: &ir::Backend, message: &[u8]) -> Option<u32> {
     let text = message.strip_suffix(b"\n").unwrap_or(message);
     vars::without_session(|ctx| {
         let made = conv::chain(converters, Sample::text(text), ctx).ok()?;
-        key::bytes(half.hash_type, &made.cast(wanted)?.into_text())
+        // Of nothing, too.
+        Some(hash::hash(half.hash_type, &made.cast(wanted)?.into_text()))
     })
 }

@@ -151,7 +151,13 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
         }
         // Of `mode log` alone; what `sticky` means is said by [`log_balance`].
         ("sticky", None) if context.log_mode => return Some(Balance::RoundRobin),
-        ("log-hash", None) if context.log_mode => return Some(Balance::Hash),
+        ("log-hash", None) if context.log_mode => {
+            if rest.is_empty() {
+                let message = "balance log-hash requires converters.";
+                context.alert(Reason::MissingArgument, word.span, message);
+            }
+            return Some(Balance::Hash);
+        }
         ("sticky" | "log-hash", _) => {
             let message = format!("'balance {name}' needs 'mode log'.");
             context.alert(Reason::NotAllowedHere, word.span, message);

@@ -27,6 +27,7 @@ mod inherit;
 mod introduction;
 mod judge;
 mod log;
+mod log_backends;
 mod log_forward;
 mod log_profile;
 mod muxes;

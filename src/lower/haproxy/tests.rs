@@ -256,3 +256,35 @@ fn every_retired_name_keeps_its_meaning_or_says_why_it_cannot() {
         assert!(loaded.config.is_none(), "{line}");
     }
 }
+
+#[test]
+fn log_backends_are_judged_as_by_the_releases_that_have_them() {
+    let cases = [
+        ("", "", true),
+        ("roundrobin", "consistent", true),
+        ("random(3)", "", true),
+        ("sticky", "consistent djb2", true),
+        ("log-hash field(2,/)", "map-based djb2 avalanche", true),
+        ("log-hash field(2,/)", "consistent", false),
+        ("log-hash field(2,/)", "consistent wt6 avalanche", false),
+        ("log-hash", "", false),
+        // Of these there is a warning, and the lines go round robin.
+        ("uri", "consistent", true),
+        ("url_param x", "", true),
+        ("hdr(x)", "", true),
+        ("static-rr", "", false),
+        ("leastconn", "", false),
+        ("first", "", false),
+        ("source", "", false),
+        ("rdp-cookie", "", false),
+        ("hash src", "", false),
+    ];
+    for (balance, hash_type, taken) in cases {
+        let line = |name: &str, rest: &str| {
+            if rest.is_empty() { String::new() } else { format!(" {name} {rest}\n") }
+        };
+        let lines = line("balance", balance) + &line("hash-type", hash_type);
+        let loaded = load_text(&format!("backend b\n mode log\n{lines} server s udp@127.0.0.1:514\n"));
+        assert_eq!(loaded.counts().0 == 0, taken, "{lines}");
+    }
+}

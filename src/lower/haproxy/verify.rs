@@ -7,6 +7,7 @@ use tandem_parser::haproxy::{Section, Statement, Value};
 use tandem_parser::span::Span;
 
 use super::context::{Context, span_at};
+use super::log_backends::{self, Fault};
 use super::muxes;
 use super::twins;
 use crate::ir::log::LogFormatKind;
@@ -239,7 +240,7 @@ impl Subject<'_, '_, '_> {
             self.warn(Reason::Conflict, message);
         }
         self.check_sections();
-        self.log_servers();
+        self.log_backend();
         let needs_port = |server: &&Server| {
             let check = server.check.as_ref();
             let section = check.and_then(|check| self.config.healthchecks.get(check.section.as_ref()?));
@@ -276,19 +277,18 @@ impl Subject<'_, '_, '_> {
     }
 
     /// Lines go to all servers of a backend in the same way.
-    fn log_servers(&mut self) {
+    fn log_backend(&mut self) {
         let Some(backend) = self.proxy.backend.as_ref().filter(|backend| backend.takes_logs) else { return };
-        let Some(pair) = backend.servers.windows(2).find(|pair| pair[0].datagrams != pair[1].datagrams)
-        else {
-            return;
-        };
-        let message = format!(
-            "log backend '{}': failed to initialize: cannot mix server types within a log backend, '{}' srv's network \
-             type differs from previous server.",
-            self.proxy.name, pair[1].name
-        );
-        let span = self.server_span(&pair[1]);
-        self.say(Severity::Alert, Reason::InvalidValue, span, message);
+        for fault in log_backends::faults(&self.proxy.name, backend) {
+            let (span, message) = match fault {
+                Fault::Server(server, message) => (self.server_span(server), message),
+                Fault::Line(name, message) => {
+                    let line = self.fact.section.statements.iter().rfind(|line| line.name() == name);
+                    (line.map_or(self.fact.section.span, |line| line.span), message)
+                }
+            };
+            self.say(Severity::Alert, Reason::InvalidValue, span, message);
+        }
     }
 
     /// Sections whose rules servers are checked by, where they are checked.
