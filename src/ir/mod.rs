@@ -25,6 +25,7 @@ pub mod server;
 pub mod stats_page;
 pub mod table;
 pub mod text;
+pub mod timeouts;
 pub mod userlist;
 pub mod vrrp;
 

@@ -17,6 +17,7 @@ use super::{Place, ProxyIdx};
 
 pub use super::routing::{Cookie, CookieMode, PersistRule, UseBackend, UseBackendTarget, UseServer};
 pub use super::stats_page::StatsPage;
+pub use super::timeouts::Timeouts;
 
 pub use super::balance::{Balance, HashAffinity, HashFunction, HashMethod, HashType, LogBalance};
 
@@ -39,35 +40,6 @@ pub enum Caps {
     Backend,
     /// `listen`: both.
     Listen,
-}
-
-/// `timeout` lines. `None`: not set, which means no timeout; zero was turned into `None`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Timeouts {
-    /// `client`.
-    pub client: Option<Duration>,
-    /// `server`.
-    pub server: Option<Duration>,
-    /// `connect`.
-    pub connect: Option<Duration>,
-    /// `check`.
-    pub check: Option<Duration>,
-    /// `queue`; falls back to `connect`.
-    pub queue: Option<Duration>,
-    /// `http-request`.
-    pub http_request: Option<Duration>,
-    /// `http-keep-alive`; falls back to `http-request`, then `client`.
-    pub http_keep_alive: Option<Duration>,
-    /// `tunnel`; falls back to `client`/`server`.
-    pub tunnel: Option<Duration>,
-    /// `client-hs`: until the PROXY header is there; falls back to `client`.
-    pub client_hs: Option<Duration>,
-    /// `client-fin`.
-    pub client_fin: Option<Duration>,
-    /// `server-fin`.
-    pub server_fin: Option<Duration>,
-    /// `tarpit`; falls back to `connect`.
-    pub tarpit: Option<Duration>,
 }
 
 /// How a proxy ends HTTP exchanges.
