@@ -177,14 +177,22 @@ fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
 
 /// What an answer with a page counts as and is logged with: the status that the rule says, though the page may be a
 /// redirection, or a file with a status of its own.
-pub(super) fn note_status(txn: &mut Txn, answer: &Answer) {
+fn note_status(txn: &mut Txn, answer: &Answer) {
     if matches!(answer.body, AnswerBody::ErrorPage | AnswerBody::Raw(_)) {
         txn.status = answer.status;
     }
 }
 
+/// Send what a rule answers.
+pub(super) async fn send_by_rule(conn: &mut Conn, txn: &mut Txn, answer: &Answer, keep_alive: bool) -> Next {
+    let (head, body) = from_rule(txn, answer);
+    let next = send(conn, txn, head, &body, keep_alive).await;
+    note_status(txn, answer);
+    next
+}
+
 /// Head and body of a rule's answer.
-pub(super) fn from_rule(txn: &Txn, answer: &Answer) -> (Head, Vec<u8>) {
+fn from_rule(txn: &Txn, answer: &Answer) -> (Head, Vec<u8>) {
     let (mut head, body) = match &answer.body {
         AnswerBody::ErrorPage => error(txn, answer.status),
         AnswerBody::Raw(message) => raw(answer.status, message).unwrap_or_else(|| error(txn, answer.status)),

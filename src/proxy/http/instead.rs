@@ -46,11 +46,8 @@ pub(super) async fn replaced(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &
 async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, a: &Answer, who: Who) -> Flow {
     kept_back(txn);
     txn.failure = Failure { who, phase: Phase::Headers, ..Failure::default() };
-    let (head, body) = answer::from_rule(txn, a);
     let keep = keep(conn, txn, facts);
-    let next = answer::send(conn, txn, head, &body, keep).await;
-    answer::note_status(txn, a);
-    Flow::Done(next)
+    Flow::Done(answer::send_by_rule(conn, txn, a, keep).await)
 }
 
 /// What is not passed on was no response to the client, but one of the server's.

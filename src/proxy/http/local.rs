@@ -75,20 +75,23 @@ pub(super) async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &Facts, which: 
 
 /// Sends what is no failure.
 async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: Vec<u8>) -> Flow {
+    let keep = intercepts(conn, txn, facts);
+    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+}
+
+/// Counts a request that is answered here. Can another one follow?
+fn intercepts(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
     if let Some(fe) = &txn.fe.frontend {
         fe.counters.intercepted.inc();
     }
-    let keep = keep(conn, txn, facts);
-    Flow::Done(answer::send(conn, txn, head, &body, keep).await)
+    keep(conn, txn, facts)
 }
 
 /// What a rule answers by itself.
 pub(super) async fn returned(conn: &mut Conn, txn: &mut Txn, facts: &Facts, answer: &Answer) -> Flow {
     txn.failure = Failure { who: Who::Local, phase: Phase::Request, ..Failure::default() };
-    let (head, body) = answer::from_rule(txn, answer);
-    let flow = send(conn, txn, facts, head, body).await;
-    answer::note_status(txn, answer);
-    flow
+    let keep = intercepts(conn, txn, facts);
+    Flow::Done(answer::send_by_rule(conn, txn, answer, keep).await)
 }
 
 /// A request that a rule found to be none.
@@ -111,11 +114,8 @@ pub(super) async fn deny(
     // For the log.
     txn.awaited = persist::read(txn, false);
     txn.failure = Failure { who: board::blame(Who::Proxy), phase, ..Failure::default() };
-    let (head, body) = answer::from_rule(txn, answer);
     let keep = !matches!(answer.status, 400 | 408) && keep(conn, txn, facts);
-    let next = answer::send(conn, txn, head, &body, keep).await;
-    answer::note_status(txn, answer);
-    Flow::Done(next)
+    Flow::Done(answer::send_by_rule(conn, txn, answer, keep).await)
 }
 
 /// The same after `timeout tarpit`, or once the client has left.
