@@ -1,7 +1,7 @@
 //! How connections end with `option nolinger` on each side and without: with what comes last, and with FIN or RST, for
 //! clients and for servers that end theirs in every way, beside HAProxy.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use crate::lab::{Config, Host, Lab, Part, Process, Program, beside, eventually, proxy, read_head};
 
 use super::PATIENCE;
+use super::watch::Earlier;
 
 const MODES: [&str; 2] = ["http", "tcp"];
 
@@ -216,9 +217,8 @@ fn connections_end_as_haproxys() {
     let mut cases: Vec<(usize, Case)> = cases().into_iter().enumerate().collect();
     let count = cases.len();
     let mut wrong = Vec::new();
-    // Where both ends end theirs, who is faster decides. What differs is asked again, one after the other; what the reference
-    // did once is as good as what it does now.
-    let mut earlier = BTreeMap::<usize, [BTreeSet<(String, String)>; 2]>::new();
+    // Where both ends end theirs, who is faster decides. What differs is asked again, one after the other.
+    let mut earlier = Earlier::new();
     for round in 0..4 {
         let at_once = if round == 0 { 24 } else { 1 };
         let (ours, theirs) = std::thread::scope(|scope| {
@@ -233,10 +233,8 @@ fn connections_end_as_haproxys() {
             assert!(resets > count / 5 && resets < count / 2, "the table has both ends: {resets}");
         }
         cases.retain(|(number, _)| {
-            let [own, other] = earlier.entry(*number).or_default();
-            own.insert(ours[number].clone());
-            other.insert(theirs[number].clone());
-            own.is_disjoint(other)
+            !earlier
+                .agrees(*number, ours[number].clone(), theirs[number].clone(), |ours, theirs| ours == theirs)
         });
         let text = |(number, (mode, options, server, client)): &(usize, Case)| {
             let (ours, theirs, options) = (&ours[number], &theirs[number], OPTIONS[*options]);

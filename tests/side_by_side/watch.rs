@@ -1,6 +1,7 @@
 //! Sending a case and seeing everything that follows from it.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,6 +56,33 @@ impl Seen {
             out += &pair("log", &self.log.join("\n"), &reference.log.join("\n"));
         }
         (!out.is_empty()).then(|| format!("== {name}\n{out}"))
+    }
+}
+
+/// What ours and the reference did, of cases that differed: where it is an accident who is faster, what the other did once
+/// is as good as what it does now.
+#[derive(Debug)]
+pub(super) struct Earlier<K, T> {
+    seen: HashMap<K, [Vec<T>; 2]>,
+}
+
+impl<K: Eq + Hash, T> Earlier<K, T> {
+    /// Nothing has been seen.
+    pub(super) fn new() -> Self {
+        Self { seen: HashMap::new() }
+    }
+
+    /// The cases that ever differed.
+    pub(super) fn cases(&self) -> impl Iterator<Item = &K> {
+        self.seen.keys()
+    }
+
+    /// Did one of them do what the other has done, now or before? If not it is remembered.
+    pub(super) fn agrees(&mut self, case: K, ours: T, theirs: T, alike: impl Fn(&T, &T) -> bool) -> bool {
+        let [own, other] = self.seen.entry(case).or_default();
+        own.push(ours);
+        other.push(theirs);
+        own.iter().any(|ours| other.iter().any(|theirs| alike(ours, theirs)))
     }
 }
 

@@ -18,7 +18,7 @@ use regex::Regex;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::origin::{self, Received};
-use super::watch::{Seen, read_all, settle, steady};
+use super::watch::{Earlier, Seen, read_all, settle, steady};
 use crate::lab::{
     Config, Host, Lab, Part, Process, Program, beside_this, eventually, proxy, show_stat, wait_for,
 };
@@ -364,13 +364,11 @@ struct Pair {
     theirs: Bench,
     pages_differ: bool,
     round: usize,
-    /// What was seen of those that differed, ours and theirs.
-    earlier: HashMap<(String, How), [Vec<Seen>; 2]>,
+    earlier: Earlier<(String, How), Seen>,
 }
 
 impl Pair {
-    /// How ours differs, by case. Where the pieces of an answer meet decides some of them: what the reference did once
-    /// is as good as what it does now.
+    /// How ours differs, by case. Where the pieces of an answer meet decides some of them.
     fn compare<'c>(&mut self, cases: &[(&'c Case, How)], hands: usize) -> Vec<(&'c Case, How, String)> {
         self.round += 1;
         let (ours, theirs, round) = (&self.ours, &self.theirs, self.round);
@@ -387,16 +385,9 @@ impl Pair {
             .filter_map(|((case, how), (ours, theirs))| {
                 let name = format!("{} ({how:?})", case.name);
                 let text = ours.differs(&theirs, &name)?;
-                let earlier = self.earlier.entry((case.name.clone(), *how)).or_default();
                 let alike = |ours: &Seen, theirs: &Seen| ours.differs(theirs, &name).is_none();
-                if earlier[1].iter().any(|then| alike(&ours, then))
-                    || earlier[0].iter().any(|then| alike(then, &theirs))
-                {
-                    return None;
-                }
-                earlier[0].push(ours);
-                earlier[1].push(theirs);
-                Some((*case, *how, text))
+                let agrees = self.earlier.agrees((case.name.clone(), *how), ours, theirs, alike);
+                (!agrees).then_some((*case, *how, text))
             })
             .collect()
     }
@@ -424,7 +415,7 @@ fn every_form_is_taken_as_haproxy_takes_it() {
     let start = |name: &str, program: &Program| Bench::start(&lab, name, program, &version);
     let (ours, theirs) = beside_this(&proxy(), &reference, start);
     let pages_differ = !version.starts_with('2');
-    let mut pair = Pair { ours, theirs, pages_differ, round: 0, earlier: HashMap::new() };
+    let mut pair = Pair { ours, theirs, pages_differ, round: 0, earlier: Earlier::new() };
     let mut different = Vec::new();
     let places = std::env::var("TANDEM_WIRE_CUTS").ok().map_or(1, |places| places.parse().unwrap());
     let sent = [How::Whole, How::Dribbled].map(|how| cases.iter().map(|case| (*case, how)).collect());
@@ -480,7 +471,7 @@ fn same_counters(pair: &mut Pair, cases: &[(&Case, How)]) {
     let mut wrong: Option<Vec<String>> = None;
     let mut last = Vec::new();
     for _ in 0..TIMES {
-        let decided = |case: &Case| !pair.earlier.keys().any(|(name, _)| *name == case.name);
+        let decided = |case: &Case| !pair.earlier.cases().any(|(name, _)| *name == case.name);
         let cases: Vec<(&Case, How)> = cases.iter().filter(|(case, _)| decided(case)).copied().collect();
         let before = (pair.ours.counters(), pair.theirs.counters());
         pair.compare(&cases, HANDS / 4);
