@@ -7,6 +7,7 @@
 
 pub mod chain;
 pub mod cond;
+pub mod connect_error;
 pub mod conv;
 mod crypt;
 pub mod ctx;

@@ -4,6 +4,7 @@
 //! puts the header of the transport in front and sends it, from some threads several at a time ([`hold`]). Sending
 //! never blocks: what a full pipe or socket does not take at once is dropped and counted, as HAProxy does.
 
+mod about;
 mod balancers;
 pub mod console;
 pub mod forward;

@@ -166,23 +166,26 @@ fn c_integer(text: &str) -> Option<i128> {
 
 /// `set-tos N|EXPR`: of the number the low bits count, as the kernel takes them; whether the rest of it fits is not asked.
 fn tos(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
-    match cursor.peek().and_then(|word| c_integer(word)) {
-        Some(value) => {
-            let long = value.clamp(i64::MIN.into(), i64::MAX.into());
-            cursor.take().map(|_| IntSource::Const(long as i64))
-        }
-        None => number(language, cursor, "a TOS value", u8::MAX.into()),
-    }
+    let long = |value: i128| value.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+    written_in_c(language, cursor, long, ("a TOS value", u8::MAX.into()))
 }
 
 /// `set-mark N|EXPR`, likewise. The number is read without a sign.
 fn mark(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
+    let unsigned = |value: i128| if value.unsigned_abs() <= u64::MAX.into() { value as i64 } else { -1 };
+    written_in_c(language, cursor, unsigned, ("a mark", u32::MAX.into()))
+}
+
+/// A number in the spelling of C, or what [`number`] takes.
+fn written_in_c(
+    language: &mut Language<'_>,
+    cursor: &mut Cursor<'_>,
+    cut: impl Fn(i128) -> i64,
+    (what, high): (&str, i64),
+) -> Read<IntSource> {
     match cursor.peek().and_then(|word| c_integer(word)) {
-        Some(value) => {
-            let fits = value.unsigned_abs() <= u64::MAX.into();
-            cursor.take().map(|_| IntSource::Const(if fits { value as i64 } else { -1 }))
-        }
-        None => number(language, cursor, "a mark", u32::MAX.into()),
+        Some(value) => cursor.take().map(|_| IntSource::Const(cut(value))),
+        None => number(language, cursor, what, high),
     }
 }
 
