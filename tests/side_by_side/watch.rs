@@ -204,7 +204,7 @@ pub(super) fn settle(line: &str) -> String {
     // Queue, connection and whole time of a TCP session, its bytes and how it ended.
     static TCP: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r" (-?\d+)/(-?\d+)/\+?(-?\d+) \d+ (\S\S) ").unwrap());
-    static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" (-1|\d{3}) \+?\d+ (\S+) - ").unwrap());
+    static BYTES: LazyLock<Regex> = LazyLock::new(|| Regex::new(r" (-1|\d{1,3}) \+?\d+ (\S+) - ").unwrap());
     static COUNTERS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r" \d+/\d+/\d+/\d+/(\+?\d+) (\d+/\d+)").unwrap());
     let line = PORT.replace(line, "$1 [T]");
