@@ -3,10 +3,9 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use rustix::net::{RecvFlags, recv};
-use tokio::io::Interest;
 
 use super::stream::Stream;
 use super::txn::{Expects, Txn};
@@ -32,20 +31,18 @@ impl From<Fault> for Prologue {
 /// Reads what has come. On a unix socket it stays there until it is known what it is: one that is closed with something
 /// unread tells its client so, as by HAProxy, which looks first in any case. What ends TCP can be said when it is closed.
 fn poll_look(conn: &mut Conn, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-    let Stream::Unix(socket) = &conn.io else { return conn.poll_fill(cx) };
-    loop {
-        ready!(socket.poll_read_ready(cx))?;
-        let buf = conn.input.get_or_insert_with(|| with(|w| w.bufs.take()));
-        let look = || Ok(recv(socket, buf.space(), RecvFlags::PEEK)?.0);
-        match socket.try_io(Interest::READABLE, look) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-            result => {
-                buf.commit(*result.as_ref().unwrap_or(&0));
-                conn.rest();
-                return Poll::Ready(result);
-            }
-        }
+    if conn.io.is_tcp() {
+        return conn.poll_fill(cx);
     }
+    let input = &mut conn.input;
+    let looked = conn.io.poll_read_with(cx, |socket| {
+        let buf = input.get_or_insert_with(|| with(|w| w.bufs.take()));
+        let (n, _) = recv(socket, buf.space(), RecvFlags::PEEK)?;
+        buf.commit(n);
+        Ok(n)
+    });
+    conn.rest();
+    looked
 }
 
 /// Waits for the first bytes.

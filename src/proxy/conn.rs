@@ -111,8 +111,8 @@ impl Conn {
 
     /// Leave without a word, or with a reset of so many hops (`silent-drop [rst-ttl N]`).
     pub(super) fn vanish(&mut self, hops: Option<u8>) {
-        // What came is read: on TCP it would be sent again, and be answered with a reset; a unix socket would say so.
-        let _ = self.poll_fill(&mut Context::from_waker(Waker::noop()));
+        // On TCP what came would be sent again, and be answered with a reset; a unix socket would say so.
+        self.take_in();
         self.io.vanish_on_close(hops);
         self.extra().vanished = true;
     }
@@ -145,6 +145,11 @@ impl Conn {
     /// Read more into the input buffer. Returns bytes read; 0 is the end.
     pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         fill(&mut self.io, &mut self.input, cx)
+    }
+
+    /// Read what has come, if anything: closing would make a reset of it.
+    pub(super) fn take_in(&mut self) {
+        let _ = self.poll_fill(&mut Context::from_waker(Waker::noop()));
     }
 
     /// The client fell silent within a head: what it said of that takes no more memory than it needs until it goes on.

@@ -409,15 +409,14 @@ fn once(
     let _ = socket.attempt(interest, || {
         let called = call(socket.as_fd());
         let drained = match called {
+            Err(Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
+            Err(_) => false,
             Ok((n, all)) => (1..all).contains(&n),
-            Err(e) => e == Errno::AGAIN,
         };
-        if called != Err(Errno::AGAIN) {
-            outcome = Some(called);
-        }
+        outcome = Some(called.map(|(n, _)| n).map_err(io::Error::from));
         if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     });
-    outcome.map(|called| called.map(|(n, _)| n).map_err(io::Error::from))
+    outcome
 }
 
 /// See [`Stream::unread`].

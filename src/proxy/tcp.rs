@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::deadline::earlier;
@@ -49,8 +49,8 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
         phase => phase == Phase::Request && conn.input.is_none(),
     };
     if unread {
-        // What came and was for nobody would make the close a reset.
-        let _ = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
+        // It was for nobody.
+        conn.take_in();
     }
     txn.failure = failure;
     txn.ended = Some(clock::now());

@@ -286,7 +286,7 @@ pub(super) async fn run(
     let start = clock::now();
     let mut count_at = start + COUNT_EVERY;
     let mut was_calm = false;
-    let (mut client_at, mut server_at) = (start, start);
+    let mut active_at = start;
     let kills = on.kills();
     let mut late: Option<Failure> = None;
     let mut shape = txn.shape.take();
@@ -358,8 +358,7 @@ pub(super) async fn run(
             let now = clock::now();
             up.moved = false;
             down.moved = false;
-            client_at = now;
-            server_at = now;
+            active_at = now;
             if now >= count_at {
                 count_at = now + COUNT_EVERY;
                 txn.bytes_in += std::mem::take(&mut up.bytes);
@@ -384,8 +383,8 @@ pub(super) async fn run(
         // take something, is waited for only to take something itself.
         let client_limit = if down.told { limits.client_fin.or(limits.client) } else { limits.client };
         let server_limit = if up.told { limits.server_fin.or(limits.server) } else { limits.server };
-        let c = client_limit.filter(|_| up.is_calm() || down.holds()).map(|d| client_at + d);
-        let s = server_limit.filter(|_| down.is_calm() || up.holds()).map(|d| server_at + d);
+        let c = client_limit.filter(|_| up.is_calm() || down.holds()).map(|d| active_at + d);
+        let s = server_limit.filter(|_| down.is_calm() || up.holds()).map(|d| active_at + d);
         let until = gate.as_ref().and_then(|g| g.until);
         let ends = earlier(earlier(c, s), until);
         if deadline.set_or_open(ends, opens) {

@@ -102,14 +102,19 @@ fn letter(class: &ClassBytes) -> Option<u8> {
     (is_one && is_pair).then(|| lower.start())
 }
 
+/// Those of which something is known, with their numbers.
+fn compact_of(all: &[Regex]) -> impl Iterator<Item = (u32, &Compact)> {
+    (0..).zip(all).filter_map(|(number, regex)| match regex {
+        Regex::Compact(regex) => Some((number, &**regex)),
+        Regex::Linear(_) | Regex::Backtracking(_) => None,
+    })
+}
+
 /// What finds the first of these that matches.
 pub(super) fn index(all: Vec<Regex>) -> Regexes {
-    let required = |regex: &Regex| match regex {
-        Regex::Compact(regex) => Some(regex.clone()),
-        Regex::Linear(_) | Regex::Backtracking(_) => None,
-    };
-    let compact: Vec<(u32, Arc<Compact>)> =
-        (0..).zip(&all).filter_map(|(number, regex)| Some((number, required(regex)?))).collect();
+    // Few are tried one by one.
+    let compact: Vec<(u32, &Compact)> =
+        if all.len() < MANY { Vec::new() } else { compact_of(&all).collect() };
     let mut shared: HashMap<&[u8], u32> = HashMap::new();
     for part in compact.iter().flat_map(|(_, regex)| &regex.required) {
         *shared.entry(part).or_default() += 1;
@@ -121,9 +126,6 @@ pub(super) fn index(all: Vec<Regex>) -> Regexes {
             parts.push(&**part);
             owners.push(*number);
         }
-    }
-    if all.len() < MANY {
-        (parts, owners) = (Vec::new(), Vec::new());
     }
     let mut found = owners.iter().peekable();
     let in_turn = (0..all.len() as u32).filter(|number| found.next_if_eq(&number).is_none()).collect();
@@ -152,8 +154,8 @@ pub(super) fn first_of(regexes: &Regexes, text: &[u8], usable: impl Fn(u32) -> b
     }
     let fits = |number: &&u32| regexes.all[**number as usize].is_match(text) && usable(**number);
     let found = likely.iter().find(fits).copied();
-    let before = regexes.in_turn.iter().take_while(|number| found.is_none_or(|found| **number < found));
-    before.into_iter().find(fits).copied().or(found)
+    let mut before = regexes.in_turn.iter().take_while(|number| found.is_none_or(|found| **number < found));
+    before.find(fits).copied().or(found)
 }
 
 #[cfg(test)]

@@ -27,27 +27,10 @@ pub(super) fn common(action: &CommonAction, session: &mut dyn Session, scratch: 
         CommonAction::UnsetVar(name) => set(name, None, session),
         CommonAction::SetLogLevel(level) => session.effect(Effect::LogLevel(*level)),
         CommonAction::SetNice(nice) => session.effect(Effect::Nice(*nice)),
-        // Of tags the low bits count, as in HAProxy.
-        CommonAction::SetTos(source) => {
-            if let Some(tos) = number(source, session) {
-                session.effect(Effect::Tos(tos as u8));
-            }
-        }
-        CommonAction::SetMark(source) => {
-            if let Some(mark) = number(source, session) {
-                session.effect(Effect::Mark(mark as u32));
-            }
-        }
-        CommonAction::SetServerTos(source) => {
-            if let Some(tos) = number(source, session) {
-                session.effect(Effect::ServerTos(tos as u8));
-            }
-        }
-        CommonAction::SetServerMark(source) => {
-            if let Some(mark) = number(source, session) {
-                session.effect(Effect::ServerMark(mark as u32));
-            }
-        }
+        CommonAction::SetTos(source) => tag(source, session, |tos| Effect::Tos(tos as u8)),
+        CommonAction::SetMark(source) => tag(source, session, |mark| Effect::Mark(mark as u32)),
+        CommonAction::SetServerTos(source) => tag(source, session, |tos| Effect::ServerTos(tos as u8)),
+        CommonAction::SetServerMark(source) => tag(source, session, |mark| Effect::ServerMark(mark as u32)),
         CommonAction::SetRetries(source) => {
             // More than a hundred is never reached in the time a client waits.
             if let Some(n) = narrow(number(source, session)).filter(|n| *n <= 100) {
@@ -140,6 +123,13 @@ pub(super) fn number(source: &IntSource, session: &dyn Session) -> Option<i64> {
     match source {
         IntSource::Const(n) => Some(*n),
         IntSource::Expr(expr) => int(expr, session),
+    }
+}
+
+/// Types of service and marks, of which the low bits count, as in HAProxy.
+fn tag(source: &IntSource, session: &mut dyn Session, effect: impl FnOnce(i64) -> Effect<'static>) {
+    if let Some(number) = number(source, session) {
+        session.effect(effect(number));
     }
 }
 

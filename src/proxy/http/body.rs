@@ -309,8 +309,7 @@ pub(super) async fn discard(
         loop {
             if let Some(buf) = input {
                 let n = if body == Body::Chunked {
-                    let (mut out, mut data) = (Vec::new(), 0);
-                    let Ok(n) = decoder.decode(buf.filled(), &mut out, &mut data) else {
+                    let Ok(n) = decoder.extract(buf.filled(), &mut Vec::new()) else {
                         return Poll::Ready(false);
                     };
                     n
