@@ -328,6 +328,12 @@ fn start(
     let page = Page::new(live.clone(), control.program.clone(), control.watch.clone());
     let service: Arc<dyn Service> = Arc::new(page);
     let engine = Engine::start(live.clone(), bound, service, threads)?;
+    // What this thread and those that follow do is work of the same threads in HAProxy: it stays where those do. Each of
+    // those has said what it cannot have.
+    let cpus = live.config.global.cpu_map.together(threads);
+    if !cpus.is_empty() {
+        let _ = sys::sched::set_cpus(&cpus);
+    }
     checks::spawn(live)?;
     resolution::spawn(live)?;
     live.logger.start_rings()?;

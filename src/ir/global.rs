@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cpus::CpuMap;
 use super::log::LogTarget;
 
 /// Names of headers in lower case, and their spellings (`h1-case-adjust`); both have one length.
@@ -26,6 +27,8 @@ pub struct Global {
     pub maxsessrate: u32,
     /// `nbthread`; `None`: one per usable core.
     pub nbthread: Option<u16>,
+    /// `cpu-map`: the processors of each.
+    pub cpu_map: CpuMap,
     /// `user`/`uid`, resolved to a number if known on this machine.
     pub uid: Option<u32>,
     /// `group`/`gid`.
@@ -134,6 +137,7 @@ impl Default for Global {
             maxconnrate: 0,
             maxsessrate: 0,
             nbthread: None,
+            cpu_map: CpuMap::default(),
             uid: None,
             gid: None,
             chroot: None,

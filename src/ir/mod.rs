@@ -9,6 +9,7 @@ pub mod bandwidth;
 pub mod bind;
 pub mod chain;
 pub mod check;
+pub mod cpus;
 pub mod entries;
 pub mod expr;
 pub mod forwarded;

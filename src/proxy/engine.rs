@@ -1,5 +1,6 @@
 //! Worker threads: start, stop.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -14,7 +15,8 @@ use super::pool::Pools;
 use super::service::Service;
 use super::worker;
 use crate::live::Live;
-use crate::sys::clock;
+use crate::log::console::{self, Kind};
+use crate::sys::{clock, sched};
 
 /// What the threads are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +124,8 @@ impl Engine {
         }
         let steps = shared.live.config.global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads));
         let mut handles = Vec::with_capacity(threads);
-        for (index, doors) in shares.into_iter().enumerate() {
+        let cpus = shared.live.config.global.cpu_map.of(threads);
+        for (index, (doors, cpus)) in shares.into_iter().zip(cpus).enumerate() {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
             let runtime = runtime
                 .enable_io()
@@ -132,6 +135,7 @@ impl Engine {
                 .build()?;
             let shared = shared.clone();
             let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+                stay_on(index, &cpus);
                 let _held = crate::log::hold();
                 runtime.block_on(worker::run(shared, index, doors));
                 // What is left of the sessions goes before their last lines do.
@@ -183,6 +187,18 @@ impl Engine {
         for thread in self.threads {
             let _ = thread.join();
         }
+    }
+}
+
+/// Keeps this thread, number `index`, on these processors, if it has any. As with HAProxy it is enough that one of them is
+/// there; if none is, the thread runs where it could before.
+fn stay_on(index: usize, cpus: &BTreeSet<u32>) {
+    if cpus.is_empty() {
+        return;
+    }
+    if let Err(error) = sched::set_cpus(cpus) {
+        let (thread, cpus) = (index + 1, cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
+        console::say(Kind::Warning, &format!("Thread {thread} cannot be kept on CPUs {cpus}: {error}."));
     }
 }
 

@@ -62,11 +62,11 @@ pub fn set_nice(nice: i32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The processors this thread may run on.
+/// Keeps this thread, and those it starts, on these processors.
 ///
 /// # Errors
-/// A processor that does not exist.
-pub fn set_cpus(cpus: &[u32]) -> io::Result<()> {
+/// Not one of them exists.
+pub fn set_cpus<'a>(cpus: impl IntoIterator<Item = &'a u32>) -> io::Result<()> {
     let mut set = nix::sched::CpuSet::new();
     for cpu in cpus {
         set.set(*cpu as usize)?;

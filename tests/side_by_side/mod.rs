@@ -17,6 +17,7 @@ mod lingering;
 mod normalizers;
 mod origin;
 mod persistence;
+mod processors;
 mod retries;
 mod rings;
 mod rules;

@@ -8,6 +8,7 @@ use tandem_parser::span::Span;
 use tandem_parser::value::{Address, Port, Transport};
 
 use super::context::{Context, span_at};
+use super::cpu_map::cpu_map;
 use super::log::{self, LogLine};
 use super::{bind, stats, threads};
 use crate::ir::Global;
@@ -209,8 +210,16 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
     let path = || text.map(PathBuf::from);
     match line.name() {
         "ssl-default-bind-options" | "ssl-default-server-options" => tls_options(context, line),
-        "cpu-map" => threads::cpu_map(context, line),
-        "thread-group" => threads::group(context, line),
+        "cpu-map" => global.cpu_map.lines.extend(cpu_map(context, line)),
+        "thread-groups" => global.cpu_map.groups = line.number(0),
+        "thread-group" => {
+            if let Some((group, threads)) = threads::group(context, line) {
+                let members = &mut global.cpu_map.members;
+                members.retain(|(other, _)| *other != group);
+                members.extend((!threads.is_empty()).then_some((group, threads)));
+            }
+        }
+        "nbproc" => global.cpu_map.processes = line.words(0).first().and_then(|word| word.parse().ok()),
         "cpu-set" => threads::cpu_set(context, line),
         "jwt.decrypt_alg_list" => token_list(context, line, TOKEN_ALGORITHMS),
         "jwt.decrypt_enc_list" => token_list(context, line, TOKEN_ENCRYPTIONS),

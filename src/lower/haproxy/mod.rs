@@ -14,6 +14,7 @@ mod check_rules;
 mod connection;
 mod consequences;
 mod context;
+mod cpu_map;
 mod draft;
 mod dynamic_bases;
 mod errors;

@@ -1,6 +1,8 @@
-//! `thread` of a listener, `thread-group`, `cpu-map`: nothing is made of them here, but they have a form and limits.
+//! `thread` of a listener, `thread-group`, `cpu-set`: threads and groups of them, by number.
 
-use tandem_parser::Word;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use tandem_parser::diagnostic::{Reason, Severity};
 use tandem_parser::haproxy::Statement;
 
@@ -10,9 +12,6 @@ use super::context::{Context, span_at};
 const THREADS: u32 = 1024;
 const GROUPS: u32 = 32;
 const PER_GROUP: u32 = 64;
-
-/// Greatest number of a processor.
-const MOST_CPU: u32 = 4096;
 
 /// What a `thread` setting names.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -113,75 +112,41 @@ pub(super) fn exist(context: &mut Context<'_>, line: &Statement) {
     context.about(Severity::Alert, Reason::OutOfRange, span_at(setting, 0), message);
 }
 
-/// `thread-group NUMBER [THREADS]...`
-pub(super) fn group(context: &mut Context<'_>, line: &Statement) {
-    let Some((group, ranges)) = line.words(0).split_first() else { return };
-    if !group.parse().is_ok_and(|number| (1..=GROUPS).contains(&number)) {
+/// `thread-group NUMBER [THREADS]...`: the group and its threads, both counted from 0.
+pub(super) fn group(context: &mut Context<'_>, line: &Statement) -> Option<(usize, Range<usize>)> {
+    let (word, ranges) = line.words(0).split_first()?;
+    let Some(group) = numbered(word, GROUPS) else {
         let message =
-            format!("'thread-group' thread-group number must be between 1 and {GROUPS} (was {group})");
-        return context.alert(Reason::OutOfRange, group.span, message);
-    }
-    let wrong = |word: &&Word| word.split('-').any(|end| range(end, THREADS).is_err());
-    if let Some(word) = ranges.iter().find(wrong) {
-        let message = format!(
-            "'thread-group {group}' passed an unparsable or invalid thread number '{word}' (valid range is 1 to \
-             {THREADS})"
-        );
+            format!("'thread-group' thread-group number must be between 1 and {GROUPS} (was {word})");
         context.alert(Reason::OutOfRange, word.span, message);
+        return None;
+    };
+    let mut threads = BTreeSet::new();
+    for word in ranges {
+        let (first, last) = word.split_once('-').unwrap_or((word, word));
+        let (Some(first), Some(last)) = (numbered(first, THREADS), numbered(last, THREADS)) else {
+            let message = format!(
+                "'thread-group {group}' passed an unparsable or invalid thread number '{word}' (valid range is 1 to \
+                 {THREADS})"
+            );
+            context.alert(Reason::OutOfRange, word.span, message);
+            return None;
+        };
+        threads.extend(first - 1..last);
     }
+    let all = threads.first().map_or(0..0, |first| *first..first + threads.len());
+    if threads.last().is_some_and(|last| !all.contains(last)) {
+        let message = format!("'thread-group {group}' assigned sparse threads, only contiguous supported");
+        context.alert(Reason::Conflict, line.span, message);
+        return None;
+    }
+    Some((group - 1, all))
 }
 
-/// `cpu-map [auto:]PROCESSES[/THREADS] CPUS...`
-pub(super) fn cpu_map(context: &mut Context<'_>, line: &Statement) {
-    let [which, cpus @ ..] = line.words(0) else { return };
-    let threads = which.strip_prefix("auto:").unwrap_or(which);
-    let (group, within) = threads.split_once('/').unwrap_or((threads, "1"));
-    let is_set = |text: &str| !text.is_empty() && range(text, PER_GROUP).is_ok();
-    let cpu = |text: &str| text.parse::<u32>().is_ok_and(|number| number <= MOST_CPU);
-    let cpus_of = |text: &str| {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        cpu(first) && (cpu(last) || last.is_empty())
-    };
-    let wrong = if !is_set(group) || !is_set(within) {
-        let message = format!("cpu-map : '{which}' is not a valid number/range.");
-        Some((which, message))
-    } else {
-        let bad = cpus.iter().find(|word| !word.split(',').all(cpus_of));
-        bad.map(|word| (word, format!("cpu-map : '{word}' is not a CPU range.")))
-    };
-    if cpus.is_empty() {
-        let message = "cpu-map expects a process number ('all', 'odd', 'even', a number or a range), followed by a \
-                       list of CPU ranges.";
-        context.alert(Reason::MissingArgument, line.span, message);
-    } else if let Some((word, message)) = wrong {
-        context.alert(Reason::InvalidValue, word.span, message);
-    } else if which.starts_with("auto:") {
-        let cpus = cpus.iter().flat_map(|word| word.split(',')).map(|text| {
-            let (first, last) = text.split_once('-').unwrap_or((text, text));
-            let number = |text: &str| text.parse::<u32>().unwrap_or_default();
-            number(last).abs_diff(number(first)) + 1
-        });
-        let (groups, threads) = (size(group), size(threads.split_once('/').map_or("all", |(_, set)| set)));
-        let cpus: u32 = cpus.sum();
-        if groups != cpus && threads != cpus {
-            let message = "cpu-map : TGROUP/THREAD range and CPU sets must have the same size to be automatically \
-                           bound";
-            context.alert(Reason::Conflict, which.span, message);
-        }
-    }
-}
-
-/// How many a set of 64 names.
-fn size(set: &str) -> u32 {
-    match set {
-        "" | "all" => PER_GROUP,
-        "odd" | "even" => PER_GROUP / 2,
-        _ => {
-            let (first, last) = set.split_once('-').unwrap_or((set, set));
-            let number = |text: &str, other| text.parse::<u32>().unwrap_or(other);
-            number(last, PER_GROUP).abs_diff(number(first, 1)) + 1
-        }
-    }
+/// A number from 1 to `most`.
+fn numbered(text: &str, most: u32) -> Option<usize> {
+    let number = text.parse().ok().filter(|number| (1..=most).contains(number))?;
+    usize::try_from(number).ok()
 }
 
 /// What `cpu-set` may be told.

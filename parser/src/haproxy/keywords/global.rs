@@ -136,7 +136,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     full("spread-checks", GLOBAL, &[Arg::Int("percent", 0, 50)], "spread of checks"),
     full("max-spread-checks", GLOBAL, &[MS], "largest spread of checks"),
     // Threads and processors.
-    inert("cpu-map", GLOBAL, VALUE, "threads run where the system puts them", "threads to processors"),
+    full("cpu-map", GLOBAL, VALUE, "threads to processors"),
     inert(
         "cpu-policy",
         GLOBAL,
