@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::deadline::earlier;
@@ -61,11 +61,15 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
 /// `None`: it is a session of HTTP.
 async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failure> {
     let fe = txn.fe.clone();
-    inspect(conn, txn, &fe, false).await?;
+    // What came with the connection is there for the first rule.
+    let look = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
+    let mut gone = matches!(look, Poll::Ready(Err(_)));
+    gone |= inspect(conn, txn, &fe, gone).await?;
     if txn.becomes_http {
         return Ok(None);
     }
-    let Some(be) = rules::choose_backend(txn) else {
+    let by_rules = fe.ir.frontend.as_ref().is_some_and(|half| !half.use_backends.is_empty());
+    let Some(be) = on_received(conn, txn, by_rules, |txn| rules::choose_backend(txn)) else {
         return Err(Failure::new(Who::Server, Phase::Connect));
     };
     if be.ir.mode == Mode::Http {
@@ -76,7 +80,17 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     enter_backend(txn, be);
     let be = txn.be.clone();
     if !Arc::ptr_eq(&be, &txn.fe) {
-        inspect(conn, txn, &be, false).await?;
+        gone |= inspect(conn, txn, &be, gone).await?;
+    }
+    if gone {
+        // There is nobody to connect for.
+        if let Some(frontend) = &txn.fe.frontend {
+            frontend.counters.ereq.inc();
+        }
+        if let Some(backend) = &be.backend {
+            backend.counters.cli_abrt.inc();
+        }
+        return Err(Failure::new(Who::Client, Phase::Request));
     }
     let retries = be.ir.backend.as_ref().map_or(0, |b| b.retries);
     txn.payload = conn.input.take();
@@ -121,16 +135,29 @@ pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
     }
 }
 
+/// Decides something with what came so far in sight. `asks`: it may ask for parts of a request.
+fn on_received<R>(conn: &mut Conn, txn: &mut Txn, asks: bool, decide: impl FnOnce(&mut Txn) -> R) -> R {
+    txn.payload = conn.input.take();
+    if asks {
+        txn.look_for_request();
+    }
+    let decision = decide(txn);
+    conn.input = txn.payload.take();
+    decision
+}
+
 /// `tcp-request content` rules of `proxy`, waiting for data as they ask, for `inspect-delay` at most. `complete`:
-/// nothing they could wait for will come.
+/// nothing they could wait for will come. Says whether the client's connection broke meanwhile: in TCP mode rules decide
+/// on what there is.
 pub(super) async fn inspect(
     conn: &mut Conn,
     txn: &mut Txn,
     proxy: &Arc<Proxy>,
     complete: bool,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
+    let mut gone = false;
     if proxy.ir.tcp_request_content.is_empty() {
-        return Ok(());
+        return Ok(gone);
     }
     let sniffs = txn.fe.ir.mode == Mode::Tcp && !conn.extra.as_ref().is_some_and(|extra| extra.is_http);
     let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| clock::now() + d);
@@ -140,17 +167,12 @@ pub(super) async fn inspect(
     txn.is_final = until.is_none() || complete;
     let mut from = 0;
     loop {
-        txn.payload = conn.input.take();
-        if sniffs {
-            txn.look_for_request();
-        }
-        let outcome = rules::tcp_content(txn, proxy, from);
-        conn.input = txn.payload.take();
+        let outcome = on_received(conn, txn, sniffs, |txn| rules::tcp_content(txn, proxy, from));
         txn.apply_tags(conn);
         match outcome {
             Verdict::Continue => {
                 txn.is_final = false;
-                return Ok(());
+                return Ok(gone);
             }
             Verdict::Wait { rule } if !txn.is_final => from = rule,
             Verdict::Resolve { rule, host } => {
@@ -190,12 +212,13 @@ pub(super) async fn inspect(
             {
                 return Err(Failure::new(Who::ClientTimeout, Phase::Request));
             }
-            Ok(0) => {
+            Ok(1..) => silent_at = patience.map(|patience| clock::now() + patience),
+            end if end.is_ok() || sniffs => {
+                gone = end.is_err();
                 txn.is_final = true;
                 txn.payload_complete = true;
             }
-            Ok(_) => silent_at = patience.map(|patience| clock::now() + patience),
-            Err(_) => {
+            _ => {
                 if let Some(frontend) = &txn.fe.frontend {
                     frontend.counters.ereq.inc();
                 }

@@ -10,10 +10,14 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::lab::{Config, Host, Lab, Part, Process, Program, beside, eventually, proxy, read_head};
+use crate::lab::{
+    Config, Host, Lab, Part, Process, Program, beside, eventually, proxy, read_head, show_stat,
+};
 
 use super::PATIENCE;
 use super::watch::Earlier;
+
+const SOCKET: &str = "/run/lingering.sock";
 
 const MODES: [&str; 2] = ["http", "tcp"];
 
@@ -51,10 +55,10 @@ fn cases() -> Vec<Case> {
 }
 
 fn config() -> String {
-    let mut out =
-        "defaults\n    timeout client 700ms\n    timeout server 1400ms\n    timeout connect 5s\n    \
-                   timeout http-keep-alive 300ms\n    retries 0\n    http-reuse never\n"
-            .to_owned();
+    let mut out = format!(
+        "global\n    stats socket {SOCKET} level admin\ndefaults\n    timeout client 700ms\n    timeout server 1400ms\n    \
+                   timeout connect 5s\n    timeout http-keep-alive 300ms\n    retries 0\n    http-reuse never\n"
+    );
     for (at, mode) in MODES.iter().enumerate() {
         for (options, (front, back)) in OPTIONS.iter().enumerate() {
             let port = 12000 + at * OPTIONS.len() + options;
@@ -93,10 +97,11 @@ fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
 }
 
-/// How the connections of cases ended for the server, and how many are open.
+/// How the connections of cases ended for the server, how many came and how many are open.
 #[derive(Default)]
 struct Ends {
     seen: Mutex<BTreeMap<usize, String>>,
+    taken: AtomicUsize,
     open: AtomicUsize,
 }
 
@@ -162,6 +167,8 @@ fn ask(number: usize, (mode, options, server, client): Case) -> String {
 struct Side {
     host: Host,
     ends: Arc<Ends>,
+    /// How many connections clients made.
+    asked: AtomicUsize,
     _proxy: Process,
 }
 
@@ -175,6 +182,7 @@ impl Side {
             for stream in listener.incoming().flatten() {
                 let serving = serving.clone();
                 serving.open.fetch_add(1, Ordering::SeqCst);
+                serving.taken.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || {
                     serve(stream, &serving);
                     serving.open.fetch_sub(1, Ordering::SeqCst);
@@ -182,7 +190,24 @@ impl Side {
             }
         });
         let proxy = host.haproxy_bound(program, &Config::written(&host, "ends.cfg", &config()));
-        Self { host, ends, _proxy: proxy }
+        host.wait_told(SOCKET);
+        Self { host, ends, asked: AtomicUsize::new(0), _proxy: proxy }
+    }
+
+    /// Has the proxy served everybody who asked, and has the server seen every connection it made to the end?
+    fn is_quiet(&self) -> bool {
+        let stats = show_stat(&self.host, SOCKET);
+        let sum = |name: &str, column: &str| -> u64 {
+            let ports = 12000..12000 + MODES.len() * OPTIONS.len();
+            let proxy =
+                |port: usize| if name == "FRONTEND" { format!("f{port}") } else { format!("b{port}") };
+            ports.map(|port| stats.number(&proxy(port), name, column)).sum()
+        };
+        let count = |count: &AtomicUsize| count.load(Ordering::SeqCst) as u64;
+        sum("FRONTEND", "stot") == count(&self.asked)
+            && sum("FRONTEND", "scur") == 0
+            && count(&self.ends.taken) == sum("s", "connect")
+            && count(&self.ends.open) == 0
     }
 
     /// What client and server of these cases saw, so many of them at once.
@@ -202,8 +227,9 @@ impl Side {
                 }
             });
         });
-        let open = || self.ends.open.load(Ordering::SeqCst);
-        eventually("the servers' connections to end", PATIENCE, || open() == 0);
+        self.asked.fetch_add(cases.len(), Ordering::SeqCst);
+        // A client that leaves may be done before the proxy has begun, and the server may not know of a connection yet.
+        eventually("the sessions to end", PATIENCE, || self.is_quiet());
         let ends = self.ends.seen.lock().unwrap();
         let seen = seen.into_inner().unwrap().into_iter();
         seen.map(|(number, came)| (number, (came, ends.get(&number).cloned().unwrap_or_default()))).collect()
@@ -212,7 +238,7 @@ impl Side {
 
 #[test]
 fn connections_end_as_haproxys() {
-    let Some(lab) = Lab::open(&[Part::Program("haproxy")]) else { return };
+    let Some(lab) = Lab::open(&[Part::Program("haproxy"), Part::Program("socat")]) else { return };
     let (ours, theirs) = beside(&proxy(), "haproxy", |name, program| Side::start(&lab, name, program));
     let mut cases: Vec<(usize, Case)> = cases().into_iter().enumerate().collect();
     let count = cases.len();

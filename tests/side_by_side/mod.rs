@@ -7,6 +7,7 @@ mod balance;
 mod cases;
 mod chunks;
 mod counted;
+mod eager;
 mod endings;
 mod files;
 mod kernel;
