@@ -272,14 +272,8 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced:
         old.counters.sessions.dec();
     }
     let awaited = txn.awaited.take().filter(|old| !Arc::ptr_eq(old, server));
-    if let Some(old) = txn.server.as_ref().or(awaited.as_ref()) {
-        txn.redispatched = true;
-        backend.counters.wredis.inc();
-        old.counters.wredis.inc();
-        if txn.cookies[0] == b'V' {
-            // The server it named was of no use.
-            txn.cookies[0] = b'D';
-        }
+    if let Some(old) = txn.server.clone().or(awaited) {
+        note_redispatch(txn, &old);
     }
     server.counters.sessions.inc();
     server.counters.stot.inc();
@@ -291,6 +285,19 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced:
     }
     super::board::server(server);
     txn.server = Some(server.clone());
+}
+
+/// The session goes elsewhere than to this server.
+fn note_redispatch(txn: &mut Txn, old: &Server) {
+    txn.redispatched = true;
+    old.counters.wredis.inc();
+    if let Some(backend) = &txn.be.backend {
+        backend.counters.wredis.inc();
+    }
+    if txn.cookies[0] == b'V' {
+        // The server it named was of no use.
+        txn.cookies[0] = b'D';
+    }
 }
 
 /// `%sq` or `%bq`.
@@ -337,7 +344,8 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
             let redispatch = be.ir.backend.as_ref().is_some_and(|half| half.redispatch.is_some());
             if plan.direct && redispatch && txn.persistence != Some(PersistRule::Force) {
                 (plan.wanted, plan.direct) = (None, false);
-                txn.awaited = Some(server.clone());
+                // Wherever it waits now, and whether it gets a place at all.
+                note_redispatch(txn, server);
                 continue;
             }
         }

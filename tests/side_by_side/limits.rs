@@ -293,15 +293,25 @@ listen moved
     cookie WHO
     server one 127.0.0.1:9100 maxconn 1 maxqueue 2 cookie a
     server two 127.0.0.1:9100 cookie b
+
+listen lined-up
+    bind 127.0.0.1:8404
+    balance first
+    option redispatch
+    cookie WHO
+    server one 127.0.0.1:9100 maxconn 1 maxqueue 2 cookie a
+    server two 127.0.0.1:9100 maxconn 1 maxqueue 2 cookie b
 ";
     // Sessions of each server and of each queue, failed connections, redispatches, and what is answered.
     let expected = [
         ("hashed", 8401, [1, 2, 0, 0, 2, 2, 0], (3, 2)),
         ("bound", 8402, [1, 2, 0, 0, 2, 2, 0], (3, 2)),
         ("moved", 8403, [1, 2, 2, 0, 0, 0, 2], (5, 0)),
+        // Who has to wait elsewhere as well was sent there already.
+        ("lined-up", 8404, [1, 2, 1, 1, 0, 0, 2], (5, 0)),
     ];
     let turned_away = |name: &str, program: &Program| {
-        let bench = Bench::start(&lab, name, program, "", sections, 8403);
+        let bench = Bench::start(&lab, name, program, "", sections, 8404);
         let go = hold(&bench.host);
         let bench = &bench;
         let seen = |section: &str| {
@@ -321,7 +331,7 @@ listen moved
         };
         eventually("nobody to be there", Duration::from_secs(10), || {
             let stats = Stats::parse(&bench.tell("show stat"));
-            stats.number("moved", "FRONTEND", "scur") == 0
+            stats.number("lined-up", "FRONTEND", "scur") == 0
         });
         bench.host.run(|| {
             std::thread::scope(|scope| {
@@ -330,8 +340,8 @@ listen moved
                     let clients = [1, 2, 3, 4, 5].map(|nth| {
                         let client = scope.spawn(move || visit_with(port, "Cookie: WHO=a\r\n"));
                         eventually("the next to be somewhere", Duration::from_secs(10), || {
-                            let [working, waiting, other, _, failed, ..] = seen(section);
-                            working + waiting + other + failed == nth
+                            let [working, waiting, other, lined_up, failed, ..] = seen(section);
+                            working + waiting + other + lined_up + failed == nth
                         });
                         client
                     });

@@ -117,6 +117,7 @@ fn cases() -> Vec<Case> {
                 ("", &[LIVE, LIVE][..], "GET"),
                 ("    option redispatch 1\n", &[LIVE, LIVE], "GET"),
                 ("", &[LIVE], "POST"),
+                ("", &[LIVE, LIVE], "PUT"),
                 ("    http-request disable-l7-retry\n", &[LIVE], "GET"),
             ] {
                 cases.push(Case { lines: lines(more, list), method, wish, differs });
@@ -155,10 +156,13 @@ fn observe(lab: &Lab, name: &str, program: &Program, cases: &[Case]) -> Vec<[Str
             let mut stream = TcpStream::connect_timeout(&to, PATIENCE).unwrap();
             stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
             let (method, wish) = (case.method, case.wish);
-            let length = if method == "POST" { "Content-Length: 2\r\n" } else { "" };
-            let body = if method == "POST" { "ab" } else { "" };
+            let (framing, body) = match method {
+                "POST" => ("Content-Length: 2\r\n", "ab"),
+                "PUT" => ("Transfer-Encoding: chunked\r\n", "1;a=b\r\na\r\n1\r\nb\r\n0\r\nX-T: v\r\n\r\n"),
+                _ => ("", ""),
+            };
             let head =
-                format!("{method} /{at}/{wish} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n{length}\r\n");
+                format!("{method} /{at}/{wish} HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n{framing}\r\n");
             stream.write_all((head + body).as_bytes()).unwrap();
             let (answer, _) = read_all(&mut stream);
             answer.lines().next().unwrap_or_default().to_owned()

@@ -10,7 +10,7 @@ use super::wait::{Exchange, Loss, wait_head};
 use crate::http::case;
 use crate::http::mend::{self, Mended};
 use crate::http::request::{self, Facts};
-use crate::http::{Body, Parser, Version, response};
+use crate::http::{Body, ChunkDecoder, Parser, Version, response};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, HttpReuse, RetryOn};
 use crate::live::{Seen, Server};
@@ -80,7 +80,7 @@ pub(super) async fn run(
         let odd = facts.odd_framing || facts.body == Body::Chunked && txn.req.version() != Version::Http11;
         request::finish(&mut txn.req, keep_server && !odd || pretends);
     }
-    let replay = replay_of(conn, facts, retry_on.any || plan.reuse);
+    let replay = replay_of(conn, facts, retry_on.any, plan.reuse);
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
             Ok(upstream) => upstream,
@@ -207,11 +207,18 @@ pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
     }
 }
 
-/// A copy of the request's body, if it may have to be sent again and is all here.
-fn replay_of(conn: &Conn, facts: &Facts, wanted: bool) -> Option<Vec<u8>> {
+/// A copy of the request's body, if it may have to be sent again and is all here. `asked`: with `retry-on`; `reuses`: a
+/// kept connection may prove closed, for which chunks are not looked through.
+fn replay_of(conn: &Conn, facts: &Facts, asked: bool, reuses: bool) -> Option<Vec<u8>> {
     match facts.body {
-        _ if !wanted => None,
+        _ if !asked && !reuses => None,
         body if body.is_empty() => Some(Vec::new()),
+        Body::Chunked if asked => {
+            let buf = conn.input.as_ref()?;
+            let mut decoder = ChunkDecoder::new();
+            let n = decoder.extract(buf.filled(), &mut Vec::new()).ok()?;
+            decoder.is_done().then(|| buf.filled()[..n].to_vec())
+        }
         Body::Length(n) => {
             let buf = conn.input.as_ref()?;
             let n = usize::try_from(n).ok()?;
