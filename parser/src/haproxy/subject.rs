@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use super::grammar::{Arg, Keyword};
-use super::messages::{Fault, Parts, message};
+use super::messages::{AFTER_SOURCE, Fault, Parts, message};
 use super::tree::Section;
 use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{Variables, Word, span_of};
@@ -150,6 +150,7 @@ impl<'a> Subject<'a> {
             word: word.map(Word::text).unwrap_or_default(),
             at: &at,
             server: &server,
+            first: self.name.line(),
             key: keyword.name,
             line: line.trim_end(),
             section: section.as_deref().unwrap_or_default(),
@@ -312,6 +313,8 @@ impl<'a> Subject<'a> {
                 }
                 None => format!("'stats socket' : unknown keyword '{word}'."),
             },
+            (_, Title::Default) if word == "usesrc" => format!("{AFTER_SOURCE}."),
+            (_, Title::Server { .. }) if word == "usesrc" => format!("'{}' : {AFTER_SOURCE}.", self.name),
             (_, Title::Default) => {
                 format!("unknown keyword '{word}'{cause}{dot} Hint: no address was expected for this server.")
             }

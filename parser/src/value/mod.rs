@@ -32,6 +32,28 @@ impl ValueError {
     }
 }
 
+/// The integer that a text begins with, as `strtol` reads it, and what follows: hexadecimal, octal or decimal, by how it
+/// begins. One that is too large is as large as can be.
+#[must_use]
+pub fn strtol(text: &str) -> Option<(i128, &str)> {
+    let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (radix, digits) = match hex.filter(|hex| hex.starts_with(|c: char| c.is_ascii_hexdigit())) {
+        Some(hex) => (16, hex),
+        None if digits.starts_with('0') => (8, digits),
+        None => (10, digits),
+    };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    let add = |sum: i128, digit: u32| sum.saturating_mul(radix.into()).saturating_add(digit.into());
+    let size = digits.chars().filter_map(|digit| digit.to_digit(radix)).fold(0, add);
+    (!digits.is_empty()).then_some((sign * size, rest))
+}
+
 /// A whole word as a decimal integer, with an optional sign.
 ///
 /// # Errors

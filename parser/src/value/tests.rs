@@ -29,6 +29,25 @@ fn times_have_units_and_limits() {
 }
 
 #[test]
+fn integers_are_read_as_by_c() {
+    for (text, expected) in [
+        ("10", Some((10, ""))),
+        (" -7x", Some((-7, "x"))),
+        ("010", Some((8, ""))),
+        ("08", Some((0, "8"))),
+        ("0x1Fg", Some((31, "g"))),
+        ("0xg", Some((0, "xg"))),
+        ("+5)", Some((5, ")"))),
+        ("", None),
+        ("-", None),
+        ("x1", None),
+    ] {
+        assert_eq!(strtol(text), expected, "{text}");
+    }
+    assert!(strtol(&"9".repeat(60)).is_some_and(|(number, rest)| number == i128::MAX && rest.is_empty()));
+}
+
+#[test]
 fn sizes_are_powers_of_1024() {
     assert_eq!(size("16384"), Ok(16384));
     assert_eq!(size("1m"), Ok(1 << 20));

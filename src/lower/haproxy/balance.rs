@@ -4,6 +4,7 @@ use tandem_parser::Word;
 use tandem_parser::diagnostic::{Diagnostic, Reason};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::suggest::nearest;
+use tandem_parser::value::strtol;
 
 use super::context::{Context, span_at};
 use crate::ir::proxy::{
@@ -74,11 +75,27 @@ fn log_balance(line: &Statement) -> LogBalance {
     }
 }
 
-/// `name(argument)` or `name`.
+/// `name(argument…` or `name`. What stands behind the parenthesis that closes is not looked at.
 fn call(word: &str) -> (&str, Option<&str>) {
-    match word.split_once('(') {
-        Some((name, rest)) => (name, Some(rest.strip_suffix(')').unwrap_or(rest))),
-        None => (word, None),
+    word.split_once('(').map_or((word, None), |(name, rest)| (name, Some(rest)))
+}
+
+/// What stands in parentheses that close and are not empty.
+fn inside(argument: &str) -> Option<&str> {
+    argument.split_once(')').map(|(inside, _)| inside).filter(|inside| !inside.is_empty())
+}
+
+/// `random(DRAWS)`.
+fn draws(argument: &str) -> Result<Balance, String> {
+    if argument.starts_with(')') {
+        return Ok(Balance::Random(2));
+    }
+    let (draws, rest) = strtol(argument).unwrap_or((0, argument));
+    match rest.chars().next() {
+        Some(')') if draws < 1 => Err("balance random : number of draws must be at least 1.".into()),
+        Some(')') => Ok(Balance::Random(draws.min(u32::MAX.into()) as u32)),
+        Some(other) => Err(format!("balance random : unexpected character '{other}' after argument.")),
+        None => Err("balance random : missing closing parenthesis.".into()),
     }
 }
 
@@ -110,31 +127,52 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
                 context.alert(Reason::MissingArgument, word.span, message);
                 return None;
             };
-            unused = after;
-            if after.first().is_some_and(|word| word == "check_post") {
-                let message = "'check_post' of 'balance' is accepted but has no effect in Tandem yet.";
-                context.warn(Reason::NoEffect, after[0].span, message);
-                unused = &[];
+            // `check_post` and the number behind it say nothing any more: bodies are looked at without it.
+            unused = &[];
+            if let Some(modifier) = after.first().filter(|modifier| *modifier != "check_post") {
+                let message =
+                    format!("balance url_param only accepts 'check_post' modifier (got '{modifier}').");
+                context.alert(Reason::UnknownKeyword, modifier.span, message);
+                return None;
             }
             Balance::UrlParam(parameter.text().to_owned())
         }
-        ("hdr", Some(header)) if !header.is_empty() => {
-            let domain_only = rest.first().is_some_and(|word| word == "use_domain_only");
-            unused = &rest[usize::from(domain_only)..];
-            Balance::Hdr { name: header.to_owned(), domain_only }
+        ("hdr", Some(header)) => {
+            let Some(header) = inside(header) else {
+                let message = "balance hdr requires an http header field name.";
+                context.alert(Reason::MissingArgument, word.span, message);
+                return None;
+            };
+            if let Some(modifier) = rest.first().filter(|modifier| *modifier != "use_domain_only") {
+                let message =
+                    format!("balance {word} only accepts 'use_domain_only' modifier (got '{modifier}').");
+                context.alert(Reason::UnknownKeyword, modifier.span, message);
+                return None;
+            }
+            unused = rest.get(1..).unwrap_or_default();
+            Balance::Hdr { name: header.to_owned(), domain_only: !rest.is_empty() }
         }
-        ("random", None) => Balance::Random(2),
-        ("random", Some(draws)) => match draws.parse::<u32>() {
-            Ok(draws @ 1..) => Balance::Random(draws),
-            _ => {
-                let message = "balance random draws must be strictly positive.";
+        ("random", Some(argument)) => match draws(argument) {
+            Ok(balance) => balance,
+            Err(message) => {
                 context.alert(Reason::OutOfRange, word.span, message);
                 return None;
             }
         },
-        ("rdp-cookie", name) => {
-            let name = name.filter(|name| !name.is_empty()).unwrap_or("msts");
-            Balance::RdpCookie(name.to_owned())
+        // HAProxy looks at the beginning of the word.
+        (name, _) if name.starts_with("random") => Balance::Random(2),
+        (name, argument) if name.starts_with("rdp-cookie") => {
+            let cookie = match argument {
+                _ if name != "rdp-cookie" => None,
+                Some(argument) => inside(argument),
+                None => Some("mstshash"),
+            };
+            let Some(cookie) = cookie else {
+                let message = "balance rdp-cookie : missing cookie name.";
+                context.alert(Reason::MissingArgument, word.span, message);
+                return None;
+            };
+            Balance::RdpCookie(cookie.to_owned())
         }
         ("hash", None) => {
             if rest.is_empty() {
@@ -149,19 +187,17 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
             unused = &[];
             Balance::Hash
         }
-        // Of `mode log` alone; what `sticky` means is said by [`log_balance`].
-        ("sticky", None) if context.log_mode => return Some(Balance::RoundRobin),
-        ("log-hash", None) if context.log_mode => {
-            if rest.is_empty() {
-                let message = "balance log-hash requires converters.";
+        // Of `mode log`, where [`log_balance`] says what they mean; elsewhere they are round robin, with a warning
+        // once the mode is known.
+        ("sticky", None) => Balance::RoundRobin,
+        ("log-hash", None) => {
+            let Some((_, after)) = rest.split_first() else {
+                let message = "balance log-hash requires a converter list.";
                 context.alert(Reason::MissingArgument, word.span, message);
-            }
-            return Some(Balance::Hash);
-        }
-        ("sticky" | "log-hash", _) => {
-            let message = format!("'balance {name}' needs 'mode log'.");
-            context.alert(Reason::NotAllowedHere, word.span, message);
-            return None;
+                return None;
+            };
+            unused = after;
+            Balance::RoundRobin
         }
         _ => {
             unknown(context, word, name);
@@ -169,13 +205,9 @@ fn balance(context: &mut Context<'_>, line: &Statement) -> Option<Balance> {
         }
     };
     if let Some(extra) = unused.first() {
+        // HAProxy does not look there.
         let message = format!("'balance {name}' cannot handle unexpected argument '{extra}'.");
-        if matches!(name, "uri" | "url_param" | "hdr") {
-            context.alert(Reason::TooManyArguments, extra.span, message);
-        } else {
-            // HAProxy does not look there.
-            context.warn(Reason::TooManyArguments, extra.span, message);
-        }
+        context.warn(Reason::TooManyArguments, extra.span, message);
     }
     Some(balance)
 }
@@ -198,10 +230,12 @@ fn uri(context: &mut Context<'_>, words: &[Word]) -> Option<Balance> {
             "path-only" => path_only = true,
             "whole" => whole = true,
             name @ ("len" | "depth") => {
-                let Some(number) = rest.next().and_then(|word| word.parse::<usize>().ok()) else {
-                    let message =
-                        format!("balance uri : '{name}' expects a positive integer (got '{word}').");
-                    context.alert(Reason::InvalidValue, word.span, message);
+                let value = rest.next();
+                let number = value.and_then(|value| value.parse::<usize>().ok());
+                let Some(number) = number.filter(|number| *number > 0) else {
+                    let got = value.map_or("", |value| value.text());
+                    let message = format!("balance uri : '{name}' expects a positive integer (got '{got}').");
+                    context.alert(Reason::InvalidValue, value.unwrap_or(word).span, message);
                     return None;
                 };
                 *(if name == "len" { &mut len } else { &mut depth }) = number;

@@ -270,8 +270,12 @@ impl<'a> Context<'a> {
 
     /// Something that this machine lacks: an alert, or a notice when only the text is judged.
     pub(in crate::lower) fn lacking(&mut self, span: Span, message: impl Into<String>) {
-        let severity = if self.env.offline() { Severity::Notice } else { Severity::Alert };
-        self.say(Diagnostic::new(severity, Reason::Environment, span, message));
+        self.say(Diagnostic::new(self.severity_of_lack(), Reason::Environment, span, message));
+    }
+
+    /// How bad it is that this machine lacks something.
+    pub(in crate::lower) fn severity_of_lack(&self) -> Severity {
+        if self.env.offline() { Severity::Notice } else { Severity::Alert }
     }
 
     /// About a section as a whole: shown without the place in the first line.
@@ -352,14 +356,22 @@ impl<'a> Context<'a> {
 
     /// An address whose name, if it is one, was resolved now.
     pub(in crate::lower) fn resolved(&mut self, address: &Address, span: Span) -> Option<Address> {
+        match self.looked_up(address) {
+            Ok(address) => Some(address),
+            Err(name) => {
+                self.lacking(span, format!("could not resolve address '{name}'."));
+                None
+            }
+        }
+    }
+
+    /// The same, or the name that is nobody's.
+    pub(in crate::lower) fn looked_up<'t>(&self, address: &'t Address) -> Result<Address, &'t str> {
         let Address::Inet { transport, family, host: Host::Name(name), port } = address else {
-            return Some(address.clone());
+            return Ok(address.clone());
         };
-        let Some(ip) = self.env.resolve(name) else {
-            self.lacking(span, format!("could not resolve address '{name}'."));
-            return None;
-        };
-        Some(Address::Inet { transport: *transport, family: *family, host: Host::Ip(ip), port: *port })
+        let ip = self.env.resolve(name).ok_or(name.as_str())?;
+        Ok(Address::Inet { transport: *transport, family: *family, host: Host::Ip(ip), port: *port })
     }
 }
 

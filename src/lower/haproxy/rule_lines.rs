@@ -219,7 +219,7 @@ impl<'w> Reader<'w> {
                     lists.log_format_sd = language.log_format(word, LfUse::Log, Site::Log);
                 }
             }
-            "balance" => lists.hash_expr = hash_expr(language, line),
+            "balance" => lists.hash_expr = hash_expr(language, line, proxies),
             "http-error" => lists.http_errors.extend(language.http_error(words, span)),
             "use_backend" => self.use_backend(line, names),
             "stick on" | "stick match" | "stick store-request" => stick(language, words, Site::UseServer),
@@ -349,17 +349,18 @@ fn in_turn(mut rules: Vec<(u8, HttpRule)>) -> Vec<HttpRule> {
 }
 
 /// What `balance hash EXPR` and `balance log-hash CONVERTERS` hash.
-fn hash_expr(language: &mut Language<'_>, line: &Statement) -> Option<Expr> {
+fn hash_expr(language: &mut Language<'_>, line: &Statement, proxies: &[Arc<Proxy>]) -> Option<Expr> {
     let (first, rest) = (line.word(0)?, line.words(1));
     if first == "hash" {
         let (expr, used) = language.expr(rest, Site::UseServer)?;
         if let Some(extra) = rest.get(used) {
-            let message = format!("'balance hash' cannot handle unexpected argument '{extra}'.");
+            let message = format!("balance hash takes no other argument (got '{extra}').");
             return language.alert(Reason::TooManyArguments, extra.span, message);
         }
         return Some(expr);
     }
-    if first == "log-hash" {
+    let owner = language.owner.idx.and_then(|idx| proxies.get(idx.0 as usize)?.backend.as_ref());
+    if first == "log-hash" && owner.is_some_and(|backend| backend.takes_logs) {
         // Converters, applied to the line: the fetch before them is never asked. It is none that has its value now.
         let list = rest.first().map_or("", |word| word.text());
         let text = if list.is_empty() { "src".to_owned() } else { format!("src,{list}") };

@@ -1,9 +1,9 @@
 //! Values of settings of `server` lines that are more than a word.
 
-use tandem_parser::diagnostic::{Diagnostic, Head, Reason};
+use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
-use tandem_parser::value::{self, Address, Port};
+use tandem_parser::value::{self, Address, Port, Transport};
 
 use super::context::{Context, span_at};
 use crate::ir::server::{InitAddr, SendProxy, Server, SourceFrom, UseSrc};
@@ -40,24 +40,47 @@ pub(super) fn track(text: &str) -> (String, String) {
 
 /// `source` of a server or of a backend.
 pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std::net::SocketAddr> {
-    let span = span_at(line, 0);
-    let address = context.resolved(line.addresses(0).first()?, span)?;
-    if line.keyword.sections != 0 && matches!(address, Address::Inet { port: Port::Range(..), .. }) {
-        let written = line.text(0).unwrap_or_default();
-        let message = format!("'source {written}' : port range not permitted here in '{written}'");
-        context.alert(Reason::InvalidValue, span, message);
-        return None;
-    }
-    let addr = match &address {
+    let written = line.text(0).unwrap_or_default();
+    let of_server = line.keyword.sections == 0;
+    let found = origin(context, line.addresses(0).first()?, written).and_then(|address| match &address {
         // Which of the ports is settled for each connection.
-        Address::Inet { host, port: Port::Range(..), .. } => host.ip().map(|ip| (ip, 0).into()),
-        _ => address.socket(0),
-    };
-    if addr.is_none() {
-        let cause = misplaced(&address, line.text(0).unwrap_or_default());
-        misread(context, line, "source", &cause);
+        Address::Inet { host, port: Port::Range(..), .. } if of_server => {
+            Ok(host.ip().map(|ip| (ip, 0).into()))
+        }
+        _ => address.socket(0).map(Some).ok_or_else(|| Misplaced::At(misplaced(&address, written))),
+    });
+    found.unwrap_or_else(|why| {
+        misread(context, line, line, &why);
+        None
+    })
+}
+
+/// Why no connection comes from what is written.
+enum Misplaced {
+    /// It is no place for one.
+    At(String),
+    /// This machine does not know the name.
+    Unknown(String),
+    /// It is looked for too far back in a header.
+    TooFarBack,
+}
+
+/// The address that connections are to come from, its name resolved.
+fn origin(context: &Context<'_>, address: &Address, written: &str) -> Result<Address, Misplaced> {
+    match address {
+        Address::Inet { transport: Some(Transport::Datagram), .. } => {
+            Err(Misplaced::At(format!("dgram-type address not acceptable in '{written}'")))
+        }
+        Address::Inet { transport: Some(Transport::Quic), .. } => {
+            Err(Misplaced::At(format!("no connection over QUIC comes from '{written}'")))
+        }
+        Address::Fd(_) => {
+            Err(Misplaced::At(format!("a file descriptor is not acceptable here in '{written}'")))
+        }
+        _ => context
+            .looked_up(address)
+            .map_err(|name| Misplaced::Unknown(format!("invalid address: '{name}' in '{written}'"))),
     }
-    addr
 }
 
 /// Why no connection can come from an address.
@@ -73,14 +96,25 @@ fn misplaced(address: &Address, written: &str) -> String {
     }
 }
 
-/// An address of a server or of a backend that cannot be used.
-fn misread(context: &mut Context<'_>, setting: &Statement, name: &str, cause: &str) {
-    let cause = format!("'{name} {}' : {cause}", setting.text(0).unwrap_or_default());
-    if context.server.is_some() {
-        wrong(context, setting, &cause);
-    } else {
-        context.alert(Reason::InvalidValue, span_at(setting, 0), cause);
-    }
+/// What `setting` of a line, or the line itself, names cannot be used.
+fn misread(context: &mut Context<'_>, line: &Statement, setting: &Statement, why: &Misplaced) {
+    let of_server = line.keyword.sections == 0;
+    let (name, written) = (setting.name(), setting.text(0).unwrap_or_default());
+    let end = if of_server && name == "source" { "." } else { "" };
+    let cause = match why {
+        Misplaced::At(cause) | Misplaced::Unknown(cause) => format!("'{name} {written}' : {cause}{end}"),
+        Misplaced::TooFarBack => {
+            "usesrc hdr_ip(name,num) does not support negative occurrences values smaller than 10.".into()
+        }
+    };
+    let server = context.server.as_ref().map_or_else(String::new, |name| format!("'server {name}' : "));
+    let (severity, reason) = match why {
+        Misplaced::Unknown(_) => (context.severity_of_lack(), Reason::Environment),
+        _ => (Severity::Alert, Reason::InvalidValue),
+    };
+    let head = if of_server { Head::At } else { Head::Parsing };
+    let message = format!("{server}{cause}");
+    context.say(Diagnostic::new(severity, reason, span_at(setting, 0), message).head(head));
 }
 
 /// `usesrc` and `interface` of such a line.
@@ -96,8 +130,8 @@ pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> Source
             "usesrc" => {
                 out.usesrc = match usesrc(context, setting) {
                     Ok(from) => from,
-                    Err(cause) => {
-                        misread(context, setting, "usesrc", &cause);
+                    Err(why) => {
+                        misread(context, line, setting, &why);
                         None
                     }
                 };
@@ -108,8 +142,8 @@ pub(super) fn source_from(context: &mut Context<'_>, line: &Statement) -> Source
     out
 }
 
-/// What `usesrc` names, or why it is nothing. Nothing at all: the name of a machine that has no address, which was said.
-fn usesrc(context: &mut Context<'_>, setting: &Statement) -> Result<Option<UseSrc>, String> {
+/// What `usesrc` names, or why it is nothing.
+fn usesrc(context: &mut Context<'_>, setting: &Statement) -> Result<Option<UseSrc>, Misplaced> {
     let text = setting.text(0).unwrap_or_default();
     match text {
         "client" => return Ok(Some(UseSrc::Client)),
@@ -119,16 +153,17 @@ fn usesrc(context: &mut Context<'_>, setting: &Statement) -> Result<Option<UseSr
     if let Some(inside) = text.strip_prefix("hdr_ip(") {
         return header(context, setting, inside).map(Some);
     }
-    let address = value::address(text).map_err(|error| error.cause())?;
-    let Some(address) = context.resolved(&address, span_at(setting, 0)) else { return Ok(None) };
-    address.socket(0).map(|addr| Some(UseSrc::Addr(addr))).ok_or_else(|| misplaced(&address, text))
+    let address = value::address(text).map_err(|error| Misplaced::At(error.cause()))?;
+    let address = origin(context, &address, text)?;
+    let socket = address.socket(0).ok_or_else(|| Misplaced::At(misplaced(&address, text)))?;
+    Ok(Some(UseSrc::Addr(socket)))
 }
 
 /// Occurrences of a header are counted from its end so far at most.
 const MOST_BACK: i32 = 10;
 
 /// The header's name and which of its values, as far as they can be read: HAProxy does not look at what follows.
-fn header(context: &mut Context<'_>, setting: &Statement, inside: &str) -> Result<UseSrc, String> {
+fn header(context: &mut Context<'_>, setting: &Statement, inside: &str) -> Result<UseSrc, Misplaced> {
     let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ')');
     let inside = inside.trim_start();
     let (name, rest) = inside.split_at(inside.find(ends).unwrap_or(inside.len()));
@@ -143,7 +178,7 @@ fn header(context: &mut Context<'_>, setting: &Statement, inside: &str) -> Resul
         }
     };
     if nth < -MOST_BACK {
-        return Err(format!("values of a header are counted {MOST_BACK} back at most"));
+        return Err(Misplaced::TooFarBack);
     }
     if end != ")" {
         let read = format!("'{}' is read as 'hdr_ip({name},{nth})'.", setting.text(0).unwrap_or_default());

@@ -10,6 +10,7 @@ use tandem_parser::haproxy::{Arg, Effect, keywords, section};
 use super::{Loaded, Source, load, server_line};
 use crate::ir::Mode;
 use crate::ir::check::{Rule, Step};
+use crate::ir::proxy::Balance;
 use crate::lower::Env;
 
 /// A machine that has whatever is asked for.
@@ -286,5 +287,46 @@ fn log_backends_are_judged_as_by_the_releases_that_have_them() {
         let lines = line("balance", balance) + &line("hash-type", hash_type);
         let loaded = load_text(&format!("backend b\n mode log\n{lines} server s udp@127.0.0.1:514\n"));
         assert_eq!(loaded.counts().0 == 0, taken, "{lines}");
+    }
+}
+
+#[test]
+fn balance_of_log_backends_is_round_robin_elsewhere() {
+    // In `defaults`, too, and with converters that nobody looks at.
+    for line in ["balance log-hash nothing,of_the_kind", "balance sticky"] {
+        for mode in ["http", "tcp"] {
+            let section = format!("defaults\n {line}\nbackend b\n mode {mode}\n server s 127.0.0.1:1\n");
+            let loaded = load_text(&section);
+            let said: Vec<_> = loaded.diagnostics.iter().map(|d| d.message.as_str()).collect();
+            let expected =
+                "Unusable balance algorithm for backend 'b' (needs 'mode log'). Falling back to round robin.";
+            assert!(said.contains(&expected), "{line}: {said:?}");
+            let config = loaded.config.unwrap();
+            let backend = config.proxies[0].backend.as_ref().unwrap();
+            assert_eq!(backend.balance, Balance::RoundRobin, "{line}");
+            assert!(backend.hash_expr.is_none(), "{line}");
+        }
+    }
+    let loaded = load_text("backend b\n mode http\n balance log-hash\n");
+    assert!(loaded.config.is_none(), "no converters");
+}
+
+#[test]
+fn words_of_balance_mean_what_they_mean_to_haproxy() {
+    for (line, expected) in [
+        // What a client of RDP sends its cookie as.
+        ("rdp-cookie", Balance::RdpCookie("mstshash".into())),
+        ("rdp-cookie(x)y", Balance::RdpCookie("x".into())),
+        ("random", Balance::Random(2)),
+        ("random()", Balance::Random(2)),
+        ("randomly", Balance::Random(2)),
+        ("random(010)", Balance::Random(8)),
+        ("random(3)x", Balance::Random(3)),
+        ("url_param a check_post 10 20", Balance::UrlParam("a".into())),
+        ("hdr(Host) use_domain_only x", Balance::Hdr { name: "Host".into(), domain_only: true }),
+    ] {
+        let loaded = load_text(&format!("backend b\n mode http\n balance {line}\n"));
+        let config = loaded.config.unwrap_or_else(|| panic!("{line}"));
+        assert_eq!(config.proxies[0].backend.as_ref().unwrap().balance, expected, "{line}");
     }
 }

@@ -11,7 +11,7 @@ use super::log_backends::{self, Fault};
 use super::muxes;
 use super::twins;
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{Balance, Mode, UseBackendTarget};
+use crate::ir::proxy::{Balance, LogBalance, Mode, UseBackendTarget};
 use crate::ir::rules::TcpAction;
 use crate::ir::server::InitState;
 use crate::ir::{Caps, CheckKind, Config, Proxy, Server, ServerAddr};
@@ -215,10 +215,16 @@ impl Subject<'_, '_, '_> {
 
     fn balancing(&mut self) {
         let Some(backend) = &self.proxy.backend else { return };
+        let (kind, name) = (kind(self.proxy), &self.proxy.name);
+        if !backend.takes_logs && matches!(backend.log_balance, LogBalance::Sticky | LogBalance::Hash) {
+            let message = format!(
+                "Unusable balance algorithm for {kind} '{name}' (needs 'mode log'). Falling back to round robin."
+            );
+            self.warn(Reason::Conflict, message);
+        }
         if self.proxy.mode == Mode::Http {
             return;
         }
-        let (kind, name) = (kind(self.proxy), &self.proxy.name);
         if backend.cookie.is_some() {
             let message = format!("cookie will be ignored for {kind} '{name}' (needs 'mode http').");
             self.warn(Reason::Conflict, message);

@@ -1,6 +1,7 @@
 //! Actions that every list knows.
 
 use tandem_parser::diagnostic::{Diagnostic, Reason};
+use tandem_parser::value::strtol;
 
 use super::super::expr::{Language, LfUse, Read, var_cond};
 use super::cursor::{Cursor, time};
@@ -145,25 +146,6 @@ fn do_log(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<C> {
     Some(C::DoLog(Some(word.text().into())))
 }
 
-/// An integer as `strtol` reads it: hexadecimal, octal or decimal, by how it begins. One that is too large is as large as can be.
-fn c_integer(text: &str) -> Option<i128> {
-    let text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\u{b}');
-    let (sign, digits) = match text.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
-    let (radix, digits) = match hex {
-        Some(hex) => (16, hex),
-        None if digits.starts_with('0') => (8, digits),
-        None => (10, digits),
-    };
-    let digits: Option<Vec<u32>> = digits.chars().map(|digit| digit.to_digit(radix)).collect();
-    let digits = digits.filter(|digits| !digits.is_empty())?;
-    let add = |sum: i128, digit: &u32| sum.saturating_mul(radix.into()).saturating_add((*digit).into());
-    Some(sign * digits.iter().fold(0, add))
-}
-
 /// `set-tos N|EXPR`: of the number the low bits count, as the kernel takes them; whether the rest of it fits is not asked.
 fn tos(language: &mut Language<'_>, cursor: &mut Cursor<'_>) -> Read<IntSource> {
     let long = |value: i128| value.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
@@ -183,9 +165,9 @@ fn written_in_c(
     cut: impl Fn(i128) -> i64,
     (what, high): (&str, i64),
 ) -> Read<IntSource> {
-    match cursor.peek().and_then(|word| c_integer(word)) {
-        Some(value) => cursor.take().map(|_| IntSource::Const(cut(value))),
-        None => number(language, cursor, what, high),
+    match cursor.peek().and_then(|word| strtol(word.text())) {
+        Some((value, "")) => cursor.take().map(|_| IntSource::Const(cut(value))),
+        _ => number(language, cursor, what, high),
     }
 }
 

@@ -109,6 +109,9 @@ pub(super) fn second(first: &str, word: Option<&str>, section: &str) -> Option<(
     Some((text, !own.starts_with('~')))
 }
 
+/// What is said of `usesrc` without a `source` before it.
+pub(super) const AFTER_SOURCE: &str = "'usesrc' only allowed after a 'source' statement.";
+
 /// What goes into a message.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Parts<'a> {
@@ -118,6 +121,8 @@ pub(super) struct Parts<'a> {
     pub at: &'a str,
     /// `server app/s1`.
     pub server: &'a str,
+    /// The first word of the line.
+    pub first: &'a str,
     /// The setting.
     pub key: &'a str,
     /// The line up to the word at fault.
@@ -151,6 +156,7 @@ pub(super) fn message(path: &str, fault: Fault, parts: &Parts<'_>) -> Option<(St
         .replace("{at}", parts.at)
         .replace("{srv}", parts.server)
         .replace("{server}", server)
+        .replace("{first}", parts.first)
         .replace("{key}", parts.key)
         .replace("{line}", parts.line)
         .replace("{in}", parts.section)

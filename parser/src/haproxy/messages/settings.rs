@@ -125,7 +125,7 @@ pub(super) const SETTINGS: &[(&str, Fault, &str)] = &[
     ("server/fastinter", Fault::Missing, "'{srv}' : 'fastinter' expects a delay as argument.."),
     ("server/downinter", Fault::Missing, "'{srv}' : 'downinter' expects a delay as argument.."),
     ("server/agent-inter", Fault::Missing, "'{srv}' : 'agent-inter' expects a delay as argument.."),
-    ("server/source", Fault::Address, "'{srv}' : 'source {}' : {cause}"),
+    ("server/source", Fault::Address, "'{srv}' : 'source {}' : {cause}."),
     ("server/socks4", Fault::Address, "'{srv}' : 'socks4 {}' : {cause}"),
     (
         "server/agent-addr",
@@ -248,6 +248,12 @@ pub(super) const SETTINGS: &[(&str, Fault, &str)] = &[
         Fault::Missing,
         "'{srv}' : 'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument..",
     ),
+    (
+        "server/usesrc",
+        Fault::Missing,
+        "'{srv}' : 'usesrc' expects <addr>[:<port>], 'client', 'clientip', or 'hdr_ip(name,#)' as argument.",
+    ),
+    ("server/interface", Fault::Missing, "'{srv}' : '{first}' : missing interface name."),
     ("server/track", Fault::Missing, "'{srv}' : 'track' expects [<proxy>/]<server> as argument.."),
     ("server/ws", Fault::Missing, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),
     ("server/ws", Fault::Wrong, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),

@@ -21,6 +21,7 @@ impl Parser<'_> {
         let guess = Guess { said: said(word, kind), near };
         let message = match kind.bit {
             section::RING => format!("unknown statement '{word}'."),
+            _ if kind.is_proxy() && word == "usesrc" => messages::AFTER_SOURCE.to_owned(),
             _ => format!("unknown keyword '{word}' in '{}' section{}", kind.name, guess.cause()),
         };
         let close = kind.bit & (section::USERLIST | section::FCGI_APP) != 0;
