@@ -5,7 +5,7 @@ use tandem_parser::expr::Call;
 use tandem_parser::lex::{Word, bytes_of};
 use tandem_parser::span::Span;
 
-use super::{Language, Read};
+use super::{Language, Read, variable};
 use crate::ir::expr::{Operand, Text, TimeUnit, VarName};
 
 /// Beyond every buffer, and sums of two of it are numbers.
@@ -93,8 +93,10 @@ impl<'c> Args<'c> {
 
     /// The same of an argument that is no such thing.
     pub(super) fn unread<T>(&self, language: &mut Language<'_>, nth: usize, kind: &str) -> Read<T> {
-        let text = self.opt(nth).unwrap_or_default();
-        let cause = format!("failed to parse '{text}' as type '{kind}' at position {}", nth + 1);
+        let cause = match self.opt(nth).unwrap_or_default() {
+            "" => format!("expected type '{kind}' at position {}, but got nothing", nth + 1),
+            text => format!("failed to parse '{text}' as type '{kind}' at position {}", nth + 1),
+        };
         self.mistyped(language, nth, &cause)
     }
 
@@ -129,6 +131,12 @@ impl<'c> Args<'c> {
 
     pub(super) fn opt_int(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<i64>> {
         match self.filled(nth) {
+            // Nothing where a number may stand ends the arguments.
+            None if self.call.args.len() > nth + 1 => {
+                let more =
+                    self.call.args[nth..].iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(",");
+                self.mistyped(language, nth, &format!("expected ')' before '{more})'"))
+            }
             None => Some(None),
             Some(_) => self.int(language, nth).map(Some),
         }
@@ -173,10 +181,20 @@ impl<'c> Args<'c> {
         name
     }
 
-    pub(super) fn opt_var(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<VarName>> {
+    /// A variable whose value goes into the result; HAProxy does not say what is wrong with its name.
+    pub(super) fn other(&self, language: &mut Language<'_>, nth: usize) -> Read<VarName> {
+        let text = self.opt(nth).unwrap_or_default();
+        match variable(text) {
+            Ok(name) => Some(name),
+            Err(_) if text.is_empty() => self.refuse(language, nth, "missing variable name"),
+            Err(_) => self.refuse(language, nth, &format!("failed to register variable name '{text}'")),
+        }
+    }
+
+    pub(super) fn opt_other(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<VarName>> {
         match self.filled(nth) {
             None => Some(None),
-            Some(_) => self.var(language, nth).map(Some),
+            Some(_) => self.other(language, nth).map(Some),
         }
     }
 
@@ -189,21 +207,17 @@ impl<'c> Args<'c> {
                 self.odd(language, nth, "no value is given, so it is 0".to_owned());
                 Some(Operand::Int(0))
             }
-            None if text.contains('.') => self.var(language, nth).map(Operand::Var),
-            None => self.refuse(language, nth, "expects an integer or a variable name"),
+            None => match variable(text) {
+                Ok(name) => Some(Operand::Var(name)),
+                Err(_) => self.refuse(language, nth, "expects an integer or a variable name"),
+            },
         }
     }
 
     /// A variable if it is named like one, else a literal.
-    pub(super) fn text(&self, language: &mut Language<'_>, nth: usize) -> Read<Text> {
+    pub(super) fn text(&self, nth: usize) -> Text {
         let text = self.opt(nth).unwrap_or_default();
-        let scoped = text
-            .split_once('.')
-            .is_some_and(|(scope, _)| matches!(scope, "proc" | "sess" | "txn" | "req" | "res" | "check"));
-        if scoped {
-            return self.var(language, nth).map(Text::Var);
-        }
-        Some(Text::Literal(bytes_of(text).into()))
+        variable(text).map_or_else(|_| Text::Literal(bytes_of(text).into()), Text::Var)
     }
 
     pub(super) fn unit(&self, language: &mut Language<'_>, nth: usize) -> Read<TimeUnit> {
@@ -211,9 +225,7 @@ impl<'c> Args<'c> {
             None | Some("s") => Some(TimeUnit::Seconds),
             Some("ms") => Some(TimeUnit::Milliseconds),
             Some("us") => Some(TimeUnit::Microseconds),
-            Some(other) => {
-                self.refuse(language, nth, &format!("'{other}' is no unit; there are 's', 'ms' and 'us'"))
-            }
+            Some(other) => self.refuse(language, nth, &format!("expects 's', 'ms' or 'us', got '{other}'")),
         }
     }
 

@@ -81,16 +81,16 @@ const TEXT: &[ConvRow] = &[
         }
     }),
     row("concat", "([<start>],[<var>],[<end>])", (1, 3), |l, a| {
-        Some(C::Concat { start: a.bytes(0), var: a.opt_var(l, 1)?, end: a.bytes(2) })
+        Some(C::Concat { start: a.bytes(0), var: a.opt_other(l, 1)?, end: a.bytes(2) })
     }),
     row("add_item", "(<delim>,[<var>],[<suff>])", (2, 3), |l, a| {
         if a.filled(1).is_none() && a.filled(2).is_none() {
             return a.invalid(l, 1, "one of the optional arguments has to be nonempty");
         }
-        Some(C::AddItem { delim: a.bytes(0), var: a.opt_var(l, 1)?, suffix: a.bytes(2) })
+        Some(C::AddItem { delim: a.bytes(0), var: a.opt_other(l, 1)?, suffix: a.bytes(2) })
     }),
-    row("strcmp", "(<var>)", (1, 1), |l, a| Some(C::Strcmp(a.var(l, 0)?))),
-    row("secure_memcmp", "(<var>)", (1, 1), |l, a| Some(C::SecureCompare(a.var(l, 0)?))),
+    row("strcmp", "(<var>)", (1, 1), |l, a| Some(C::Strcmp(a.other(l, 0)?))),
+    row("secure_memcmp", "(<var>)", (1, 1), |l, a| Some(C::SecureCompare(a.other(l, 0)?))),
     row("iif", "(<true>,<false>)", (2, 2), |_, a| Some(C::Iif(a.bytes(0), a.bytes(1)))),
     plain("host_only", |_, _| Some(C::HostOnly)),
     plain("port_only", |_, _| Some(C::PortOnly)),
@@ -168,11 +168,11 @@ const ENCODINGS: &[ConvRow] = &[
         None | Some("query") => Some(C::UrlEnc),
         Some(_) => a.invalid(l, 0, "unexpected encode type; allowed value is 'query'"),
     }),
-    row("be2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
+    row("be2dec", "(<separator>,<chunk_size>[,<truncate>])", (1, 3), |l, a| {
         let chunk = chunk(l, a, 8)?;
         Some(C::Be2Dec(a.bytes(0), chunk, truncates(l, a)?))
     }),
-    row("le2dec", "(<separator>,<chunk_size>[,<truncate>])", (2, 3), |l, a| {
+    row("le2dec", "(<separator>,<chunk_size>[,<truncate>])", (1, 3), |l, a| {
         let chunk = chunk(l, a, 8)?;
         Some(C::Le2Dec(a.bytes(0), chunk, truncates(l, a)?))
     }),
@@ -193,7 +193,7 @@ const ENCODINGS: &[ConvRow] = &[
         Some(_) => a.invalid(
             l,
             0,
-            "unexpected input code type. Allowed value are 'ascii', 'utf8', 'utf8s', 'utf8p' and 'utf8ps'",
+            "Unexpected input code type. Allowed value are 'ascii', 'utf8', 'utf8s', 'utf8p' and 'utf8ps'",
         ),
     }),
     row("json_query", "(<json_path>[,<output_type>])", (1, 2), |l, a| {
@@ -218,11 +218,11 @@ const ENCODINGS: &[ConvRow] = &[
         None | Some(256) => Some(C::Digest(D::Sha256)),
         Some(384) => Some(C::Digest(D::Sha384)),
         Some(512) => Some(C::Digest(D::Sha512)),
-        Some(other) => a.invalid(l, 0, format!("unsupported number of bits: '{other}'")),
+        Some(other) => a.invalid(l, 0, format!("Unsupported number of bits: '{other}'")),
     }),
     row("digest", "(<algorithm>)", (1, 1), |l, a| Some(C::Digest(algorithm(l, a)?))),
     row("hmac", "(<algorithm>,<key>)", (2, 2), |l, a| {
-        Some(C::Hmac(algorithm(l, a)?, conv_formats::base64(l, a, 1)?))
+        Some(C::Hmac(algorithm(l, a)?, conv_formats::base64(l, a, 1, "key")?))
     }),
     row("ltime", TIME, (1, 2), |l, a| {
         Some(C::LocalTime(text(a), a.opt_int(l, 1)?.unwrap_or(0), TimeUnit::Seconds))
@@ -257,7 +257,7 @@ fn field(l: &mut Language<'_>, a: &Args<'_>) -> Read<(i64, Box<[u8]>, i64)> {
         return a.invalid(l, 0, "Unexpected value 0 for index");
     }
     if a.filled(1).is_none() {
-        return a.invalid(l, 1, "no delimiter is given");
+        return a.invalid(l, 1, "Empty separators list");
     }
     let count = a.opt_int(l, 2)?.unwrap_or(1);
     if count < 0 {
@@ -276,9 +276,10 @@ fn truncates(l: &mut Language<'_>, a: &Args<'_>) -> Read<bool> {
 }
 
 fn chunk(l: &mut Language<'_>, a: &Args<'_>, max: usize) -> Read<usize> {
-    match a.size(l, 1)? {
-        size if (1..=max).contains(&size) => Some(size),
-        _ => a.invalid(l, 1, "chunk_size out of range (1..8)"),
+    let size = a.opt_int(l, 1)?.unwrap_or(0);
+    match usize::try_from(size) {
+        Ok(size) if (1..=max).contains(&size) => Some(size),
+        _ => a.invalid(l, 1, format!("chunk_size out of [1..8] range ({size})")),
     }
 }
 
@@ -290,7 +291,7 @@ fn algorithm(l: &mut Language<'_>, a: &Args<'_>) -> Read<D> {
         "sha256" => Some(D::Sha256),
         "sha384" => Some(D::Sha384),
         "sha512" => Some(D::Sha512),
-        _ => a.invalid(l, 0, "algorithm must be one of md5, sha1, sha224, sha256, sha384 and sha512"),
+        _ => a.invalid(l, 0, "algorithm must be a valid OpenSSL message digest name."),
     }
 }
 

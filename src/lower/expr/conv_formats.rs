@@ -94,7 +94,7 @@ pub(super) const ROWS: &[ConvRow] = &[
             let text = a.opt(nth).unwrap_or_default();
             match var_cond(text) {
                 Some(cond) => conds.push(cond),
-                None => return a.invalid(l, nth, format!("unknown condition '{text}'")),
+                None => return a.invalid(l, nth, format!("unknown condition \"{text}\"")),
             }
         }
         Some(C::SetVar(name, conds))
@@ -180,28 +180,29 @@ fn aes(l: &mut Language<'_>, a: &Args<'_>, gcm: bool, decrypt: bool) -> Read<C> 
         128 => 128,
         192 => 192,
         256 => 256,
-        _ => return a.invalid(l, 0, "key size must be 128, 192 or 256 (bits)"),
+        _ => return a.invalid(l, 0, "key size must be 128, 192 or 256 (bits)."),
     };
-    let nonce = base64(l, a, 1)?;
-    let key = base64(l, a, 2)?;
+    let nonce = base64(l, a, 1, "nonce")?;
+    let key = base64(l, a, 2, "key")?;
     let tag = match gcm {
-        true if decrypt => Some(base64(l, a, 3)?),
+        true if decrypt => Some(base64(l, a, 3, "aead_tag")?),
         true => Some(Text::Var(a.var(l, 3)?)),
         false => None,
     };
     let last = if gcm { 4 } else { 3 };
-    let aad = if a.filled(last).is_some() { Some(base64(l, a, last)?) } else { None };
+    let aad = if a.filled(last).is_some() { Some(base64(l, a, last, "aad")?) } else { None };
     Some(C::Aes(Box::new(Aes { gcm, decrypt, bits, nonce, key, tag, aad })))
 }
 
 /// A variable, or base64 as written.
-pub(super) fn base64(l: &mut Language<'_>, a: &Args<'_>, nth: usize) -> Read<Text> {
+pub(super) fn base64(l: &mut Language<'_>, a: &Args<'_>, nth: usize, what: &str) -> Read<Text> {
     use base64::Engine as _;
-    let text = a.text(l, nth)?;
+    let text = a.text(nth);
     if let Text::Literal(written) = &text
         && base64::engine::general_purpose::STANDARD.decode(written).is_err()
     {
-        return a.invalid(l, nth, "expects a variable or base64");
+        let cause = "argument needs to be base64 encoded, and can either be a string or a variable";
+        return a.invalid(l, nth, format!("failed to parse {what} : {cause}"));
     }
     Some(text)
 }
@@ -220,12 +221,12 @@ fn jwt_verify(l: &mut Language<'_>, a: &Args<'_>) -> Read<C> {
         "none", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256",
         "PS384", "PS512",
     ];
-    let algorithm = a.text(l, 0)?;
+    let algorithm = a.text(0);
     if matches!(algorithm, Text::Literal(_)) && !KNOWN.contains(&a.opt(0).unwrap_or_default()) {
-        return a.invalid(l, 0, format!("unknown JWT algorithm; there are {}", KNOWN.join(", ")));
+        return a.invalid(l, 0, format!("unknown JWT algorithm: {}", a.opt(0).unwrap_or_default()));
     }
     let secret = a.opt(0).is_some_and(|name| name.starts_with("HS") || name == "none");
-    let key = match a.text(l, 1)? {
+    let key = match a.text(1) {
         Text::Var(name) => JwtKey::Var(name),
         Text::Literal(text) => {
             // A name of a file, unless the algorithm says that it is a secret.

@@ -127,8 +127,24 @@ impl Language<'_> {
                     let (opts, _) = self.options(modifiers, default, word);
                     let (name, cast) = self.item_name(name.as_deref(), word, at.clone());
                     let before = self.said.len();
-                    let expr = self.resolve(sample, word, text.clone(), site);
+                    let expr = match text.ends_with(',') {
+                        // The bracket is taken for a converter.
+                        true => self.alert(
+                            Reason::UnknownKeyword,
+                            word.part(at.clone()),
+                            "unknown converter ''.".to_owned(),
+                        ),
+                        false => self.resolve(sample, word, text.clone(), site),
+                    };
                     self.within(before, |message| {
+                        // What HAProxy does not take goes to the end of the text.
+                        if let Some((_, more)) = message.split_once("expected ')' before '")
+                            && let Some(at) = text.rfind(more.trim_end_matches("'."))
+                        {
+                            let whole = &text[at..];
+                            message.truncate(message.len() - more.len());
+                            message.push_str(&format!("{whole}]'."));
+                        }
                         message.insert_str(0, &format!("failed to parse sample expression <{text}]> : "));
                     });
                     match expr {

@@ -237,13 +237,14 @@ impl<'w> Language<'w> {
     ) {
         for said in self.said.iter_mut().skip(from) {
             let alert = &mut said.diagnostic;
-            let late =
-                said.whole || alert.head != Head::Parsing || alert.message.starts_with("unable to find ");
-            if let Some((start, name)) = alert.message.split_once(" referenced in arg ").filter(|_| late)
+            let name = alert.reason == Reason::UnknownReference && alert.message.contains(" in arg ");
+            let late = said.whole || alert.head != Head::Parsing || name;
+            if let Some((start, name)) = alert.message.split_once(" in arg ").filter(|_| late)
                 && let Some((number, name)) = name.split_once(" of '")
+                && let Some((name, end)) = name.split_once('\'')
             {
-                let used = used(said.in_condition, name.trim_end_matches("'."));
-                alert.message = format!("{start} referenced in arg {number} of {used}.");
+                let used = used(said.in_condition, name);
+                alert.message = format!("{start} in arg {number} of {used}{end}");
                 alert.head = Head::Close;
                 continue;
             }
@@ -282,8 +283,9 @@ impl<'w> Language<'w> {
     fn precede(&mut self, from: usize, words: &str) {
         for said in self.said.iter_mut().skip(from) {
             let message = &mut said.diagnostic.message;
-            if message.starts_with("invalid variable ") || message.starts_with("failed to open pattern file ")
-            {
+            let about =
+                ["invalid variable ", "invalid syntax ", "Empty variable ", "failed to open pattern file "];
+            if about.iter().any(|begin| message.starts_with(begin)) {
                 message.insert_str(0, words);
             }
         }
@@ -449,43 +451,51 @@ impl<'w> Language<'w> {
 
     /// `scope.name` of a variable.
     pub(in crate::lower) fn var_name(&mut self, text: &str, span: Span) -> Read<VarName> {
-        let Some((scope, name)) = text.split_once('.') else {
-            let message = format!(
-                "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be \
-                 'proc', 'sess', 'txn', 'req', 'res' or 'check'."
-            );
-            return self.alert(Reason::InvalidValue, span, message);
-        };
-        let scope = match scope {
-            "proc" => Scope::Proc,
-            "sess" => Scope::Sess,
-            "txn" => Scope::Txn,
-            "req" => Scope::Req,
-            "res" => Scope::Res,
-            "check" => Scope::Check,
-            other => {
-                let known = ["proc", "sess", "txn", "req", "res", "check"];
-                let mut d = Diagnostic::alert(
-                    Reason::InvalidValue,
-                    span,
-                    format!(
-                        "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be \
-                         'proc', 'sess', 'txn', 'req', 'res' or 'check'."
-                    ),
-                );
-                if let Some(near) = tandem_parser::suggest::nearest(other, known) {
+        match variable(text) {
+            Ok(name) => Some(name),
+            Err(cause) => {
+                let mut d = Diagnostic::alert(Reason::InvalidValue, span, format!("{cause}."));
+                let known = SCOPES.iter().map(|(name, _)| *name);
+                if let Some((scope, name)) = text.split_once('.')
+                    && let Some(near) =
+                        tandem_parser::suggest::nearest(scope, known).filter(|near| *near != scope)
+                {
                     d = d.help(format!("did you mean '{near}.{name}'?"));
                 }
                 self.say(d);
-                return None;
+                None
             }
-        };
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
-            let message =
-                format!("invalid variable name '{text}': only letters, digits, '_' and '.' are allowed.");
-            return self.alert(Reason::InvalidValue, span, message);
         }
-        Some(VarName { scope, id: crate::expr::vars::id(name), name: name.into() })
+    }
+}
+
+const SCOPES: &[(&str, Scope)] = &[
+    ("proc", Scope::Proc),
+    ("sess", Scope::Sess),
+    ("txn", Scope::Txn),
+    ("req", Scope::Req),
+    ("res", Scope::Res),
+    ("check", Scope::Check),
+];
+
+/// `scope.name` of a variable, or what is wrong with it.
+pub(in crate::lower) fn variable(text: &str) -> Result<VarName, String> {
+    if text.is_empty() {
+        return Err("Empty variable name cannot be accepted".into());
+    }
+    let parts = text.split_once('.').filter(|(_, name)| !name.is_empty());
+    let found = parts.and_then(|(scope, name)| {
+        SCOPES.iter().find(|(known, _)| *known == scope).map(|(_, scope)| (*scope, name))
+    });
+    let Some((scope, name)) = found else {
+        return Err(format!(
+            "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be 'proc', \
+             'sess', 'txn', 'req', 'res' or 'check'"
+        ));
+    };
+    match name.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.'))) {
+        Some(at) => Err(format!("invalid syntax at char '{}'", &name[at..])),
+        None => Ok(VarName { scope, id: crate::expr::vars::id(name), name: name.into() }),
     }
 }
 

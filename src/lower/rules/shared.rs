@@ -213,6 +213,8 @@ fn ranged(
     language.alert(Reason::OutOfRange, span, message)
 }
 
+const EXPECTS: &str = "Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'.";
+
 fn variable(
     language: &mut Language<'_>,
     cursor: &mut Cursor<'_>,
@@ -221,24 +223,22 @@ fn variable(
 ) -> Read<C> {
     let word = cursor.action();
     let Some(inside) = inside else {
-        let message = format!(
-            "invalid or incomplete action '{name}'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or \
-             'unset-var(<var-name>)'."
-        );
+        let message = format!("invalid or incomplete action '{name}'. {EXPECTS}");
         return language.alert(Reason::MissingArgument, word.span, message);
     };
     if !word.ends_with(')') {
-        let message = format!("missing closing parenthesis in '{word}'.");
+        let message = format!("incomplete argument after action '{word}'. {EXPECTS}");
         return language.alert(Reason::Syntax, word.span, message);
     }
     let mut parts = inside.split(',');
     let var: VarName = language.var_name(parts.next().unwrap_or_default(), word.span)?;
     let mut conds = Vec::new();
-    for condition in parts {
+    // A comma at the end says nothing.
+    for condition in parts.filter(|condition| !condition.is_empty()) {
         match var_cond(condition.trim()).filter(|_| name != "unset-var") {
             Some(cond) => conds.push(cond),
             None => {
-                let message = format!("invalid condition '{condition}' of '{name}'.");
+                let message = format!("unknown condition \"{condition}\".");
                 let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
                 let known = "ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt, iflt";
                 language.say(d.help(format!("there are: {known}")));

@@ -429,7 +429,11 @@ fn rules_are_refused_with_reasons() {
             "Alert: a content type must be defined when non-empty payload is configured.",
         ),
         (RuleSet::HttpRequest, "deny errorfile none.http", "Alert: error opening file 'none.http'."),
-        (RuleSet::HttpRequest, "set-var(txn.a", "Alert: missing closing parenthesis in 'set-var(txn.a'."),
+        (
+            RuleSet::HttpRequest,
+            "set-var(txn.a",
+            "Alert: incomplete argument after action 'set-var(txn.a'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or 'unset-var(<var-name>)'.",
+        ),
         (RuleSet::HttpRequest, "set-var(a) int(1)", "Alert: invalid variable name 'a'."),
         (
             RuleSet::HttpRequest,

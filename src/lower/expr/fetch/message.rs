@@ -184,11 +184,11 @@ fn lower(a: &Args<'_>) -> Option<Box<[u8]>> {
 
 fn header(l: &mut Language<'_>, a: &Args<'_>) -> Read<HdrArg> {
     let occurrence = a.opt_int(l, 1)?.unwrap_or(0);
-    match i32::try_from(occurrence) {
-        // HAProxy looks back at most ten values.
-        Ok(occurrence) if occurrence >= -10 => Some(HdrArg { name: lower(a), occurrence }),
-        _ => a.invalid(l, 1, "header occurrence must be >= -10"),
+    // HAProxy looks back at most ten values.
+    if occurrence < -10 {
+        return a.invalid(l, 1, "header occurrence must be >= -10");
     }
+    Some(HdrArg { name: lower(a), occurrence: i32::try_from(occurrence).unwrap_or(i32::MAX) })
 }
 
 /// `hdr` and its like speak of the response where a response is looked at.

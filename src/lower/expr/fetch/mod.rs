@@ -47,22 +47,25 @@ const INTERNAL: &[FetchRow] = &[
     row("bool", "(<bool>)", (1, 1), Any, |l, a| match a.opt(0) {
         Some("1" | "true") => Some(F::Const(Value::Bool(true))),
         Some("0" | "false") => Some(F::Const(Value::Bool(false))),
-        _ => a.invalid(l, 0, "expects 0, 1, false or true"),
+        _ => a.invalid(l, 0, "Expects 'true', 'false', '0' or '1'"),
     }),
     row("int", "(<integer>)", (1, 1), Any, |l, a| Some(F::Const(Value::Int(a.int(l, 0)?)))),
     row("str", "(<string>)", (1, 1), Any, |_, a| Some(F::Const(Value::Str(a.bytes(0))))),
     row("bin", "(<hexa>)", (1, 1), Any, |l, a| match super::pattern::hex(a.opt(0).unwrap_or_default()) {
         Some(bytes) if !bytes.is_empty() => Some(F::Const(Value::Bin(bytes))),
-        _ => a.invalid(l, 0, "expects an even number of hexadecimal digits"),
+        _ => match a.opt(0).unwrap_or_default().chars().find(|c| !c.is_ascii_hexdigit()) {
+            Some(c) => a.invalid(l, 0, format!("an hex digit is expected (found '{c}')")),
+            None => a.invalid(l, 0, "an even number of hex digit is expected"),
+        },
     }),
     row("meth", "(<method>)", (1, 1), Any, |_, a| Some(F::Const(Value::Meth(a.bytes(0))))),
     row("ipv4", "(<ipv4>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv4Addr>() {
         Ok(ip) => Some(F::Const(Value::Ipv4(ip))),
-        Err(_) => a.invalid(l, 0, "expects an IPv4 address"),
+        Err(_) => a.unread(l, 0, "IPv4 address"),
     }),
     row("ipv6", "(<ipv6>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv6Addr>() {
         Ok(ip) => Some(F::Const(Value::Ipv6(ip))),
-        Err(_) => a.invalid(l, 0, "expects an IPv6 address"),
+        Err(_) => a.unread(l, 0, "IPv6 address"),
     }),
     // As HAProxy, the environment is read when the file is.
     row("env", "(<name>)", (1, 1), Any, |l, a| {
@@ -106,7 +109,7 @@ const INTERNAL: &[FetchRow] = &[
     row("uuid", "([<version>])", (0, 1), Any, |l, a| match a.opt_int(l, 0)? {
         None | Some(4) => Some(F::Uuid),
         Some(7) => Some(F::Uuid7),
-        Some(other) => a.invalid(l, 0, format!("unsupported UUID version '{other}'; there are 4 and 7")),
+        Some(other) => a.invalid(l, 0, format!("Unsupported UUID version: '{other}'")),
     }),
     row("var", "(<var-name>[,<default>])", (1, 2), Any, |l, a| {
         let default = a.opt(1).map(|text| Value::Str(bytes_of(text).into()));
@@ -368,79 +371,69 @@ fn capture(l: &mut Language<'_>, a: &Args<'_>, dir: Dir) -> Read<F> {
     Some(F::Capture(dir, a.position(l, 0)?))
 }
 
+/// A name that nothing has; `end` follows the place that names it.
+fn unknown<T>(l: &mut Language<'_>, a: &Args<'_>, what: &str, end: &str) -> Read<T> {
+    let message = format!("{what} in arg 1 of '{}'{end}.", a.call.name);
+    l.alert(Reason::UnknownReference, a.span(0), message)
+}
+
 fn userlist(l: &mut Language<'_>, a: &Args<'_>) -> Read<std::sync::Arc<crate::ir::Userlist>> {
     let name = a.opt(0).unwrap_or_default();
     match l.world.userlist(name) {
         Some(list) => Some(list),
-        None => {
-            let message =
-                format!("unable to find userlist '{name}' referenced in arg 1 of '{}'.", a.call.name);
-            l.alert(Reason::UnknownReference, a.span(0), message)
+        None if name.is_empty() => unknown(l, a, "missing userlist name", ""),
+        None => unknown(l, a, &format!("unable to find userlist '{name}' referenced"), ""),
+    }
+}
+
+/// The proxy that an argument names, on one `side` of which is the number.
+fn proxy(l: &mut Language<'_>, a: &Args<'_>, number: N, side: &str) -> Read<F> {
+    let front = side == "frontend";
+    let Some(name) = a.filled(0) else {
+        if !(if front { l.owner.frontend } else { l.owner.backend }) {
+            let own = format!("proxy '{}', referenced", l.owner.name);
+            return unknown(l, a, &own, &format!(", has not {side} capability"));
         }
+        let own = if front { ProxyRef::CurrentFrontend } else { ProxyRef::CurrentBackend };
+        return Some(F::Proxy(own, number));
+    };
+    match if front { l.world.frontend(name) } else { l.world.backend(name) } {
+        Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
+        None => unknown(l, a, &format!("unable to find {side} '{name}' referenced"), ""),
     }
 }
 
 fn backend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
-    let Some(name) = a.filled(0) else {
-        if !l.owner.backend {
-            return a.invalid(l, 0, "a frontend has no backend of its own, so its name is needed");
-        }
-        return Some(F::Proxy(ProxyRef::CurrentBackend, number));
-    };
-    match l.world.backend(name) {
-        Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
-        None => {
-            let message =
-                format!("unable to find backend '{name}' referenced in arg 1 of '{}'.", a.call.name);
-            l.alert(Reason::UnknownReference, a.span(0), message)
-        }
-    }
+    proxy(l, a, number, "backend")
 }
 
 fn frontend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
-    let Some(name) = a.filled(0) else {
-        if !l.owner.frontend {
-            return a.invalid(l, 0, "a backend has no frontend of its own, so its name is needed");
-        }
-        return Some(F::Proxy(ProxyRef::CurrentFrontend, number));
-    };
-    match l.world.frontend(name) {
-        Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
-        None => {
-            let message =
-                format!("unable to find frontend '{name}' referenced in arg 1 of '{}'.", a.call.name);
-            l.alert(Reason::UnknownReference, a.span(0), message)
-        }
-    }
+    proxy(l, a, number, "frontend")
 }
 
 fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
     let written = a.opt(0).unwrap_or_default();
-    let (proxy, name) = match written.split_once('/') {
-        Some((proxy, name)) => (l.world.backend(proxy), name),
+    let (proxy, name, of) = match written.split_once('/') {
+        Some((proxy, name)) => match l.world.backend(proxy) {
+            Some(idx) => (Some(idx), name, proxy),
+            None => return unknown(l, a, &format!("unable to find proxy '{proxy}' referenced"), ""),
+        },
+        None if written.is_empty() => return unknown(l, a, "missing server name", ""),
         None if l.owner.inherited => {
             let message =
                 format!("backend name must be set in arg 1 of sample fetch keyword '{}'.", a.call.name);
             return l.alert(Reason::Incomplete, a.span(0), message);
         }
-        None => (l.owner.idx.filter(|_| l.owner.backend), written),
+        None => (l.owner.idx.filter(|_| l.owner.backend), written, l.owner.name.as_str()),
     };
-    let Some(proxy) = proxy else {
-        let message = format!(
-            "unable to find the backend of server '{written}' referenced in arg 1 of '{}'.",
-            a.call.name
-        );
-        return l.alert(Reason::UnknownReference, a.span(0), message);
-    };
-    match l.world.server(proxy, name) {
-        Some(index) => {
+    match proxy.and_then(|proxy| Some((proxy, l.world.server(proxy, name)?))) {
+        Some((proxy, index)) => {
             let server = ServerRef { proxy: ProxyRef::Named(proxy), index, name: name.into() };
             Some(F::Server(server, number))
         }
         None => {
-            let message =
-                format!("unable to find server '{written}' referenced in arg 1 of '{}'.", a.call.name);
-            l.alert(Reason::UnknownReference, a.span(0), message)
+            let what = format!("unable to find server '{name}' in proxy '{of}', referenced");
+            unknown(l, a, &what, "")
         }
     }
 }
