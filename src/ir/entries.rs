@@ -107,12 +107,24 @@ pub struct Entries {
     all: Vec<Entry>,
     /// Made when keys are asked for often: most lists never change, and others are asked now and then.
     by_key: Option<ByKey>,
-    /// So often keys were looked for without it.
-    scans: u8,
+    /// How often keys were looked for without it.
+    scans: Scans,
 }
 
-/// So many looks at all of the entries take about as long as the table of their keys does.
-const SCANS: u8 = 4;
+/// How often all of something was looked at, for want of an index that takes about as long to make as a few such looks.
+#[derive(Clone, Debug, Default)]
+pub struct Scans(u8);
+
+impl Scans {
+    const FEW: u8 = 4;
+
+    /// Counts one more, unless an index is due.
+    pub fn are_too_many(&mut self) -> bool {
+        let due = self.0 == Self::FEW;
+        self.0 += u8::from(!due);
+        due
+    }
+}
 
 /// Hash of the key and number of each entry.
 #[derive(Clone, Debug)]
@@ -169,13 +181,12 @@ impl Entries {
         all.extend(pairs.map(|(key, value)| Entry { id: 0, key: part(key), value: part(value) }));
         let ids = fresh_ids(all.len());
         all.iter_mut().zip(ids).for_each(|(entry, id)| entry.id = id);
-        Self { all, by_key: None, scans: 0 }
+        Self { all, by_key: None, scans: Scans::default() }
     }
 
     /// The table of keys, once it pays.
     fn by_key(&mut self) -> Option<&ByKey> {
-        if self.by_key.is_none() && self.scans < SCANS {
-            self.scans += 1;
+        if self.by_key.is_none() && !self.scans.are_too_many() {
             return None;
         }
         Some(self.by_key.get_or_insert_with(|| ByKey::of(&self.all)))

@@ -108,20 +108,11 @@ fn apply(
             }
             return Some(Verdict::WaitForBody { rule: rule + 1, time: *time, at_least: *at_least });
         }
-        HttpAction::AddHeader(name, format) => {
+        HttpAction::AddHeader(name, format) | HttpAction::SetHeader(name, format) => {
             let value = text(format, &*session, scratch);
-            if !session.has_room(dir, line_len(name.as_bytes(), value)) {
-                return no_room(session, dir);
+            if matches!(action, HttpAction::SetHeader(..)) {
+                remove(message(session, dir)?, |n| n.eq_ignore_ascii_case(name.as_bytes()));
             }
-            let head = message(session, dir)?;
-            head.push_header(name.as_bytes(), value);
-            if dir == Dir::Req && name.eq_ignore_ascii_case("host") {
-                target::follow_host(head, value);
-            }
-        }
-        HttpAction::SetHeader(name, format) => {
-            let value = text(format, &*session, scratch);
-            remove(message(session, dir)?, |n| n.eq_ignore_ascii_case(name.as_bytes()));
             if !session.has_room(dir, line_len(name.as_bytes(), value)) {
                 return no_room(session, dir);
             }

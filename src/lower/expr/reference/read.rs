@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use super::{Kind, MOST_CHANGED};
 use crate::expr::Sample;
 use crate::expr::pattern::{Pattern, single, table};
-use crate::ir::entries::{Entries, Entry, Meant};
+use crate::ir::entries::{Entries, Entry, Meant, Scans};
 use crate::ir::pattern::MatchMethod;
 use crate::ir::table::NetTable;
 
@@ -16,8 +16,8 @@ pub(super) struct ReadKeys {
     keys: Vec<(u64, Pattern)>,
     /// `ip`: the first of the keys as an index; it yields their places.
     networks: Option<Networks>,
-    /// So often all were looked at.
-    scans: u8,
+    /// How often all were looked at.
+    scans: Scans,
 }
 
 struct Networks {
@@ -25,9 +25,6 @@ struct Networks {
     /// So many keys it is of.
     count: usize,
 }
-
-/// Who has looked at all of the keys so often will go on: the index takes as long as some dozens of looks.
-const SCANS: u8 = 4;
 
 impl Networks {
     fn of(keys: &[(u64, Pattern)]) -> Self {
@@ -77,11 +74,9 @@ impl ReadKeys {
         let count = self.of(kind, entries).len();
         if kind.method == MatchMethod::Ip
             && self.networks.as_ref().map_or(0, |n| n.count) + MOST_CHANGED < count
+            && self.scans.are_too_many()
         {
-            self.scans += 1;
-            if self.scans >= SCANS {
-                self.index();
-            }
+            self.index();
         }
         let keys = &self.keys;
         let indexed = self
@@ -101,7 +96,7 @@ impl ReadKeys {
 
     fn index(&mut self) {
         self.networks = Some(Networks::of(&self.keys));
-        self.scans = 0;
+        self.scans = Scans::default();
     }
 
     /// Adds the keys of entries that match some of what a pattern does. False: they are too many, or that cannot be told.
