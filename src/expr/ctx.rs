@@ -287,6 +287,8 @@ pub struct Links {
     pub server_stays: bool,
     /// The server ended its connection.
     pub server_ended: bool,
+    /// The request is no longer there to be looked at: it went to a server, or was answered here.
+    pub request_gone: bool,
     /// The server answered.
     pub answered: bool,
     /// Requests that the client's connection carried before.

@@ -282,6 +282,19 @@ pub(crate) fn push_hex(out: &mut SmallVec<[u8; 64]>, bytes: &[u8]) {
     }
 }
 
+/// The integer that a header, a cookie or a parameter starts with: 32 bits that wrap around, no sign but a minus.
+#[must_use]
+pub fn message_int(text: &[u8]) -> i64 {
+    let (sign, digits) = match text {
+        [b'-', rest @ ..] => (-1_i32, rest),
+        rest => (1, rest),
+    };
+    let digits = digits.iter().take_while(|b| b.is_ascii_digit());
+    let add =
+        |sum: i32, digit: &u8| sum.wrapping_mul(10).wrapping_add(sign.wrapping_mul(i32::from(digit - b'0')));
+    digits.fold(0, add).into()
+}
+
 /// The integer that `text` starts with: optional sign, digits, saturating; 0 without digits.
 #[must_use]
 pub fn leading_int(text: &[u8]) -> i64 {

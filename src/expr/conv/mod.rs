@@ -64,10 +64,10 @@ pub fn types(conv: &Conv) -> (SampleType, SampleType) {
         | Conv::MqttField(..) => (T::Bin, T::Str),
         Conv::Base64Dec | Conv::UrlBase64Dec => (T::Str, T::Bin),
         Conv::Bytes(..) | Conv::Digest(_) | Conv::Hmac(..) => (T::Bin, T::Bin),
-        Conv::FixTag(_) | Conv::Aes(_) => (T::Bin, T::Bin),
+        Conv::FixTag(_) | Conv::Aes(_) | Conv::Protobuf { .. } => (T::Bin, T::Bin),
         Conv::Hash(..) | Conv::Xxh(..) | Conv::JwtVerify(..) => (T::Bin, T::Int),
         Conv::SecureCompare(_) | Conv::HasCtl(_) | Conv::FixIsValid | Conv::MqttIsValid => (T::Bin, T::Bool),
-        Conv::JwtQuery { .. } | Conv::Protobuf { .. } => (T::Bin, T::Any),
+        Conv::JwtQuery { .. } => (T::Bin, T::Any),
         Conv::FromHttpDate | Conv::ServerQueue => (T::Str, T::Int),
         Conv::FrontendExists | Conv::ServerIsUp => (T::Str, T::Bool),
         Conv::Capture(..) => (T::Str, T::Str),
@@ -119,8 +119,11 @@ pub fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Result<Sa
     let absent = Missing::Absent;
     match conv {
         Conv::Bytes(offset, length) => {
+            // Text stays text, and may be read as a number later.
+            let is_text = matches!(sample, Sample::Str(_) | Sample::Meth(_));
             let bytes = sample.cast(SampleType::Bin).ok_or(absent)?.into_bin();
-            return part(bytes, offset, length.as_ref(), ctx).map(Sample::Bin);
+            let part = part(bytes, offset, length.as_ref(), ctx)?;
+            return Ok(if is_text { Sample::Str(part) } else { Sample::Bin(part) });
         }
         Conv::FixIsValid | Conv::FixTag(_) | Conv::MqttIsValid | Conv::MqttField(..) => {
             let bytes = sample.cast(SampleType::Bin).ok_or(absent)?.into_bin();

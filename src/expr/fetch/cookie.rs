@@ -6,7 +6,7 @@ use crate::http::cookie::{Crumb, crumb};
 use crate::ir::expr::{Dir, Fetch};
 
 use super::super::ctx::{Ctx, Head};
-use super::super::sample::{Bytes, Sample, leading_int};
+use super::super::sample::{Bytes, Sample, message_int};
 use super::{ABSENT, Fetched, Missing, head};
 
 /// Values of the cookie `name` (of all cookies without one) in the order of the message. Names are
@@ -18,7 +18,8 @@ pub(super) fn values<'a>(
     name: Option<&'a [u8]>,
 ) -> impl Iterator<Item = &'a [u8]> {
     let is_it = move |(n, _): &(&[u8], &[u8])| name.is_none_or(|name| name == *n);
-    lines(head, dir)
+    // Where a line ends with the name and `=`, HAProxy looks no further.
+    lines(head, dir, name.map_or(0, <[u8]>::len) + 1)
         .flat_map(move |pairs| {
             let ends = pairs.is_response;
             pairs.map_while(move |pair| (is_it(&pair) || !ends).then_some(pair)).filter(is_it)
@@ -28,25 +29,29 @@ pub(super) fn values<'a>(
 
 /// Every cookie with its value.
 fn cookies(head: &dyn Head, dir: Dir) -> impl Iterator<Item = (&[u8], &[u8])> {
-    lines(head, dir).flat_map(|pairs| {
+    lines(head, dir, 0).flat_map(|pairs| {
         let most = if pairs.is_response { 1 } else { usize::MAX };
         pairs.take(most)
     })
 }
 
-/// What each header of cookies holds.
-fn lines(head: &dyn Head, dir: Dir) -> impl Iterator<Item = Pairs<'_>> {
+/// What each header of cookies holds, as long as more than `least` bytes of it follow.
+fn lines(head: &dyn Head, dir: Dir, least: usize) -> impl Iterator<Item = Pairs<'_>> {
     let (header, is_response): (&[u8], bool) = match dir {
         Dir::Req => (b"cookie", false),
         Dir::Res => (b"set-cookie", true),
     };
-    super::header_values(head, Some(header), is_response)
-        .map(move |line| Pairs { rest: Some(line), is_response })
+    super::header_values(head, Some(header), is_response).map(move |line| Pairs {
+        rest: Some(line),
+        least,
+        is_response,
+    })
 }
 
 /// Names with their values: cookies of a request, separated by semicolons or (old) commas, or a cookie and its attributes.
 struct Pairs<'a> {
     rest: Option<&'a [u8]>,
+    least: usize,
     is_response: bool,
 }
 
@@ -54,7 +59,7 @@ impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(rest) = self.rest.take() {
+        while let Some(rest) = self.rest.take().filter(|rest| rest.len() > self.least) {
             let Crumb { name, value, end } = crumb(rest, 0, self.is_response);
             self.rest = rest.get(end + 1..);
             // `$Version` and its like are attributes of RFC 2109.
@@ -90,7 +95,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     let value = if name.is_some() { found.last() } else { found.next() };
     let value = value.ok_or(ABSENT)?;
     Ok(match fetch {
-        Fetch::CookInt(..) => Sample::Int(leading_int(value)),
+        Fetch::CookInt(..) => Sample::Int(message_int(value)),
         _ => Sample::text(value),
     })
 }
@@ -105,7 +110,7 @@ pub(super) fn each<'a>(
     let mut found = false;
     for value in values(head(dir, ctx)?, dir, name) {
         found = true;
-        let sample = if as_int { Sample::Int(leading_int(value)) } else { Sample::text(value) };
+        let sample = if as_int { Sample::Int(message_int(value)) } else { Sample::text(value) };
         if f(sample).is_break() {
             break;
         }

@@ -9,9 +9,9 @@ use crate::http::token::unquoted;
 use crate::ir::expr::{Dir, Fetch, HdrArg};
 
 use super::super::ctx::{Buffered, Ctx, Head, Peer};
-use super::super::sample::{Bytes, Sample, leading_int, push_display};
+use super::super::sample::{Bytes, Sample, leading_int, message_int, push_display};
 use super::super::uri;
-use super::{ABSENT, Fetched, Missing, head};
+use super::{ABSENT, Fetched, Missing, head, line};
 
 /// HAProxy looks back over so many values for a negative occurrence.
 const MAX_HISTORY: usize = 10;
@@ -24,14 +24,14 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             occurrence(head(*dir, ctx)?, arg, false).and_then(header_ip).map(Sample::ip).ok_or(ABSENT)
         }
         Fetch::HdrInt(dir, arg) => {
-            occurrence(head(*dir, ctx)?, arg, false).map(|v| Sample::Int(leading_int(v))).ok_or(ABSENT)
+            occurrence(head(*dir, ctx)?, arg, false).map(|v| Sample::Int(message_int(v))).ok_or(ABSENT)
         }
         Fetch::HdrCount(dir, name) => count(head(*dir, ctx)?, name.as_deref(), false),
         Fetch::FullHdrCount(dir, name) => count(head(*dir, ctx)?, name.as_deref(), true),
         Fetch::HdrNames(dir, delim) => Ok(names(head(*dir, ctx)?, *delim)),
         Fetch::HdrsBin(dir) => Ok(binary_lines(head(*dir, ctx)?)),
         Fetch::Hdrs(dir) => Ok(lines(head(*dir, ctx)?)),
-        Fetch::Method => Ok(Sample::Meth(Bytes::Ref(head(Dir::Req, ctx)?.method()))),
+        Fetch::Method => Ok(Sample::Meth(Bytes::Ref(line(Dir::Req, ctx)?.method()))),
         Fetch::Url => Ok(Sample::text(head(Dir::Req, ctx)?.uri())),
         Fetch::Path => uri::path(head(Dir::Req, ctx)?.uri()).map(Sample::text).ok_or(ABSENT),
         Fetch::PathQ => uri::path_and_query(head(Dir::Req, ctx)?.uri()).map(Sample::text).ok_or(ABSENT),
@@ -54,7 +54,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             })?;
             found
         }
-        Fetch::Version(dir) => version(head(*dir, ctx)?),
+        Fetch::Version(dir) => version(line(*dir, ctx)?),
         Fetch::Status => Ok(Sample::Int(head(Dir::Res, ctx)?.status().into())),
         // Once there is a response the request has left.
         Fetch::ProtoHttp if ctx.response.is_some() => Err(ABSENT),
@@ -90,7 +90,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
             uri::path_and_query(target.ok_or(ABSENT)?).map(Sample::text).ok_or(ABSENT)
         }
         Fetch::CaptureVersion(dir) => {
-            let head = head(*dir, ctx)?;
+            let head = line(*dir, ctx)?;
             // Only these two are told apart.
             let version = if head.version() >= (1, 1) { "HTTP/1.1" } else { "HTTP/1.0" };
             Ok(Sample::text(version.as_bytes()))
@@ -201,7 +201,7 @@ pub(super) fn each_header<'a>(
                 Some(ip) => Sample::ip(ip),
                 None => continue,
             },
-            Fetch::HdrInt(..) => Sample::Int(leading_int(value)),
+            Fetch::HdrInt(..) => Sample::Int(message_int(value)),
             _ => Sample::text(value),
         };
         found = true;
@@ -386,7 +386,7 @@ pub(super) fn each_param<'a>(
         found = true;
         let value = &pair[equal + 1..];
         let sample = match fetch {
-            Fetch::UrlParamInt { .. } => Sample::Int(leading_int(value)),
+            Fetch::UrlParamInt { .. } => Sample::Int(message_int(value)),
             Fetch::BodyParam(..) => Sample::Bin(Bytes::Ref(value)),
             _ => Sample::text(value),
         };

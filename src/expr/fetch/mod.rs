@@ -65,11 +65,11 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::Uuid7 => Ok(uuid(ctx, u64::try_from(ctx.clock.now_us / 1000).ok())),
         Fetch::Thread => Ok(Sample::Int(ctx.process.thread.into())),
         Fetch::Pid => Ok(Sample::Int(ctx.process.pid.into())),
-        Fetch::Process(number) => Ok(Sample::Int(ctx.live.process(*number))),
+        Fetch::Process(number) => Ok(numeric(fetch, ctx.live.process(*number))),
         Fetch::Proxy(proxy, number) => Ok(Sample::Int(ctx.live.proxy(resolve(*proxy, ctx), *number))),
         Fetch::Server(server, number) => {
             let proxy = resolve(server.proxy, ctx);
-            Ok(Sample::Int(ctx.live.server(proxy, server.index, *number)))
+            Ok(numeric(fetch, ctx.live.server(proxy, server.index, *number)))
         }
         Fetch::Addr(_)
         | Fetch::Port(_)
@@ -174,6 +174,11 @@ pub fn may_change(fetch: &Fetch, ctx: &Ctx<'_>) -> bool {
         _ => return false,
     };
     !ctx.is_final && !buffered.complete
+}
+
+/// A number, or a boolean where the fetch is of that type.
+fn numeric(fetch: &Fetch, number: i64) -> Sample<'static> {
+    if type_of(fetch) == SampleType::Bool { Sample::Bool(number != 0) } else { Sample::Int(number) }
 }
 
 /// The type that a fetch yields; `Any` where it depends on the request.
@@ -291,11 +296,19 @@ pub(crate) fn resolve(proxy: ProxyRef, ctx: &Ctx<'_>) -> ProxyIdx {
     }
 }
 
-/// The head of a direction.
+/// The head of a message. Of a request that is gone HAProxy keeps nothing but what [`line`] is asked for.
 ///
 /// # Errors
 /// `NotYet` while it may still come.
 pub(crate) fn head<'a>(dir: Dir, ctx: &Ctx<'a>) -> Result<&'a dyn Head, Missing> {
+    if dir == Dir::Req && ctx.progress.links.request_gone {
+        return Err(ABSENT);
+    }
+    line(dir, ctx)
+}
+
+/// The head for its method and its version, which are never gone.
+fn line<'a>(dir: Dir, ctx: &Ctx<'a>) -> Result<&'a dyn Head, Missing> {
     let head = match dir {
         Dir::Req => ctx.request,
         Dir::Res => ctx.response,

@@ -110,7 +110,8 @@ pub(super) fn write(alias: LfAlias, opts: LfOptions, ctx: &Ctx<'_>, w: &mut Writ
 
 /// What was no request had nothing to capture from.
 pub(super) fn has_captures(ctx: &Ctx<'_>) -> bool {
-    !ctx.frontend.http || ctx.progress.request_line.is_some()
+    // One that is refused before its line is looked at is a request.
+    !ctx.frontend.http || ctx.progress.request_line.is_some() || ctx.progress.links.stream
 }
 
 const BAD_REQUEST: &[u8] = b"<BADREQ>";

@@ -126,6 +126,7 @@ impl Session for Txn {
                 priority: self.priority,
                 links: Links {
                     over: self.ended.is_some(),
+                    request_gone: self.resp.is_some() || self.times.data.is_some(),
                     answered: self.server_status.is_some(),
                     server_stays: self.server_reusable,
                     ..self.links

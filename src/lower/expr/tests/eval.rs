@@ -296,3 +296,26 @@ fn variables_are_dumped_with_their_scopes() {
         assert_eq!(text(&format, &f), want, "{line}");
     }
 }
+
+#[test]
+fn odd_messages_yield_what_they_yield_to_haproxy() {
+    let headers = [("X-Long", "99999999999999999999"), ("X-Low", "-4294967297"), ("X-Plus", "+5")];
+    let mut headers = headers.to_vec();
+    headers.push(("Cookie", "d="));
+    let fixture = Fixture::request("GET", "/a?n=4294967298", &headers);
+    for (expr, want) in [
+        // 32 bits that wrap around.
+        ("req.hdr_val(x-long)", "1661992959"),
+        ("req.hdr_val(x-low)", "-1"),
+        ("req.hdr_val(x-plus)", "0"),
+        ("urlp_val(n)", "2"),
+        // A line that ends with `=` is not looked into.
+        ("req.cook(d),length", ""),
+        ("req.cook_cnt(d)", "0"),
+        // Part of a text is a text, and may be a number.
+        ("str(1234),bytes(1,2),set-var(txn.part),length", "2"),
+    ] {
+        let format = format(&format!("%[{expr}]"), LfUse::Plain, Site::HttpRequest);
+        assert_eq!(text(&format, &fixture), want, "{expr}");
+    }
+}
