@@ -147,7 +147,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
 /// Could the client's connection carry another request after an answer of the proxy's own? Then what is here of this
 /// one's body is thrown away.
 pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
-    if !facts.keep_alive || mode(txn) == HttpConnMode::Close || txn.live.stop.ends_client() {
+    if !facts.keep_alive || ends_client(txn) || txn.live.stop.ends_client() {
         return false;
     }
     match txn.body_sent {
@@ -157,7 +157,12 @@ pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
     }
 }
 
-/// The stricter of both proxies' ways to end exchanges.
+/// Is the client's connection to end with this exchange? That is the frontend's alone to say.
+pub(super) fn ends_client(txn: &Txn) -> bool {
+    txn.fe.ir.http_conn_mode == HttpConnMode::Close
+}
+
+/// The stricter of both proxies' ways to end exchanges with servers.
 pub(super) fn mode(txn: &Txn) -> HttpConnMode {
     let rank = |m: HttpConnMode| match m {
         HttpConnMode::KeepAlive => 0,
@@ -182,6 +187,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // These rules have their turn before there is a request.
         let line = txn.request_line.take();
         if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
+            request::forget_captures(txn);
             return Flow::Failed(failure);
         }
         txn.request_line = line;

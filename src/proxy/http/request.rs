@@ -109,6 +109,17 @@ pub(super) fn note_line(txn: &mut Txn) {
     }
 }
 
+/// What `capture request header` took is not there: the request went no further than the rules on its bytes.
+pub(super) fn forget_captures(txn: &mut Txn) {
+    let Some(half) = &txn.fe.ir.frontend else { return };
+    // Slots of rules have no name.
+    for ((name, _), slot) in half.capture_request.iter().zip(&mut txn.captures.request) {
+        if !name.is_empty() {
+            *slot = None;
+        }
+    }
+}
+
 /// `capture request header`.
 pub(super) fn capture(txn: &mut Txn) {
     let Some(half) = &txn.fe.ir.frontend else { return };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::exchange::{Flow, mode};
+use super::exchange::{Flow, ends_client};
 use super::forward::{authenticates_connection, count_bad_response, share};
 use super::instead::{capture, denied};
 use super::wait::{Exchange, poll_shaped, poll_upload};
@@ -15,7 +15,6 @@ use crate::http::mend::{self, Mended};
 use crate::http::request::Facts;
 use crate::http::{Body, response};
 use crate::ir::log::LogStep;
-use crate::ir::proxy::HttpConnMode;
 use crate::live::Server;
 use crate::log::level;
 use crate::proxy::deadline::earlier;
@@ -78,7 +77,7 @@ pub(super) async fn respond(
     txn.links.server_ended = !rf.keep_alive;
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
-        && mode(txn) != HttpConnMode::Close
+        && !ends_client(txn)
         && !txn.live.stop.ends_client()
         && !rf.odd_framing
         && !x.refused;

@@ -346,6 +346,17 @@ fn closing_modes_close_the_sides_they_name() {
     }
     let p = http(&[origin.addr], |p| p.http_conn_mode = HttpConnMode::Close);
     assert!(p.connect().send(GET).rest().contains("connection: close\r\n"));
+    assert_eq!(origin.saw(), "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    // A backend's connections are those to its servers.
+    let text = "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n\
+                frontend f\n bind 127.0.0.1:1\n default_backend b\n\
+                backend b\n option httpclose\n server s @0\n";
+    let p = written(&[origin.addr], text);
+    let mut c = p.connect();
+    for _ in 0..2 {
+        assert_eq!(c.send(GET).response().0, "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n");
+        assert_eq!(origin.saw(), "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    }
 }
 
 #[test]
