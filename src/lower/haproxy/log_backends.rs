@@ -24,12 +24,12 @@ pub(super) fn faults<'c>(name: &str, backend: &'c Backend) -> Vec<Fault<'c>> {
     }
     let is_hashed = backend.log_balance == LogBalance::Hash;
     let is_known = match backend.balance {
-        // `sticky` and `log-hash` are round robin but for lines. What looks at requests has been told to fall back to
-        // it.
+        // `sticky` is round robin but for lines. What looks at requests has been told to fall back to it.
         Balance::RoundRobin | Balance::Random(_) | Balance::Uri { .. } | Balance::UrlParam(_) => true,
         Balance::Hdr { .. } => true,
         Balance::StaticRr | Balance::LeastConn | Balance::First | Balance::Source => false,
-        Balance::RdpCookie(_) | Balance::Hash => false,
+        Balance::RdpCookie(_) => false,
+        Balance::Hash => is_hashed,
     };
     if !is_known {
         let message = format!(

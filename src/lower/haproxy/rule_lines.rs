@@ -19,7 +19,9 @@ use super::server_formats;
 use crate::ir::Proxy;
 use crate::ir::expr::{Cond, Expr, LfAlias, LfItem, LfNode, LogFormat};
 use crate::ir::log::LogFormatKind;
-use crate::ir::proxy::{Forwarded, PersistRule, UseBackend, UseBackendTarget, UseServer};
+use crate::ir::proxy::{
+    Balance, Forwarded, LogBalance, PersistRule, UseBackend, UseBackendTarget, UseServer,
+};
 use crate::ir::rules::{HttpRule, Reply, TcpRule};
 
 /// Where the rules of a proxy go once they are read.
@@ -327,6 +329,9 @@ pub(super) fn store(proxy: &mut Proxy, mut lists: Lists, (request, response): (C
         lists.extensions.store(backend);
         backend.use_servers = lists.use_servers;
         backend.hash_expr = lists.hash_expr.map(Box::new);
+        if backend.takes_logs && backend.log_balance == LogBalance::Hash {
+            backend.balance = Balance::Hash;
+        }
         backend.persist_rules = lists.persist_rules;
     }
 }

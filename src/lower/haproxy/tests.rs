@@ -307,6 +307,16 @@ fn balance_of_log_backends_is_round_robin_elsewhere() {
             assert!(backend.hash_expr.is_none(), "{line}");
         }
     }
+    // In a log backend it is what it says, from wherever it comes.
+    for text in [
+        "defaults\n balance log-hash lower\nbackend b\n mode log\n server s udp@127.0.0.1:514\n",
+        "backend b\n balance log-hash lower\n mode log\n server s udp@127.0.0.1:514\n",
+    ] {
+        let config = load_text(text).config.unwrap();
+        let backend = config.proxies[0].backend.as_ref().unwrap();
+        assert_eq!(backend.balance, Balance::Hash, "{text}");
+        assert_eq!(backend.hash_expr.as_ref().map(|expr| expr.convs.len()), Some(1), "{text}");
+    }
     let loaded = load_text("backend b\n mode http\n balance log-hash\n");
     assert!(loaded.config.is_none(), "no converters");
 }
