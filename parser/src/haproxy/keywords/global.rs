@@ -164,10 +164,16 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "thread-groups",
         GLOBAL,
         &[Arg::Int("number", 1, 32)],
-        "threads need no groups",
+        "threads need no groups; 'cpu-map' counts in them",
         "groups of threads",
     ),
-    moot("thread-group", GLOBAL, VALUE, "threads need no groups", "one group of threads"),
+    moot(
+        "thread-group",
+        GLOBAL,
+        VALUE,
+        "threads need no groups; 'cpu-map' counts in them",
+        "one group of threads",
+    ),
     moot(
         "thread-hard-limit",
         GLOBAL,
