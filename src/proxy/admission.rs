@@ -85,7 +85,7 @@ fn consume(conn: &mut Conn, len: usize) -> Result<(), Prologue> {
 async fn netscaler(conn: &mut Conn) -> Result<(), Prologue> {
     first_bytes(conn).await?;
     // Without a number on the line HAProxy expects zero.
-    let magic = conn.listener.ir.netscaler.unwrap_or_default();
+    let magic = conn.door.listener.ir.netscaler.unwrap_or_default();
     let header = netscaler::parse(conn.input.as_ref().map_or(&[], Buf::filled), magic)?;
     stands_for(conn, header.addresses);
     consume(conn, header.len)
@@ -110,7 +110,7 @@ async fn proxy(conn: &mut Conn) -> Result<(), Prologue> {
 
 /// The headers that come before anything else.
 async fn prologue(conn: &mut Conn, expects: Expects) -> Result<(), ConnectError> {
-    let t = &conn.proxy.ir.timeouts;
+    let t = &conn.door.fe.ir.timeouts;
     conn.deadline.set(t.client_hs.or(t.client).map(|limit| conn.accepted + limit));
     if expects.netscaler {
         netscaler(conn).await.map_err(ConnectError::NetScaler)?;
@@ -123,22 +123,22 @@ async fn prologue(conn: &mut Conn, expects: Expects) -> Result<(), ConnectError>
 
 /// Is there anything to pass?
 pub(super) fn is_guarded(conn: &Conn) -> bool {
-    let (listener, ir) = (&conn.listener.ir, &conn.proxy.ir);
+    let (listener, ir) = (&conn.door.listener.ir, &conn.door.fe.ir);
     let expects = listener.accept_proxy || listener.netscaler.is_some();
     expects || !ir.tcp_request_connection.is_empty() || !ir.tcp_request_session.is_empty()
 }
 
 /// `tcp-request connection` rules, the headers, `tcp-request session` rules. False: they turned it away.
 pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
-    let ir = conn.proxy.ir.clone();
-    let listener = &conn.listener.ir;
+    let ir = conn.door.fe.ir.clone();
+    let listener = &conn.door.listener.ir;
     let mut expects = Expects { netscaler: listener.netscaler.is_some(), proxy: listener.accept_proxy };
     if !ir.tcp_request_connection.is_empty()
         && let Err(silent) = judged(conn, rules::connection, &mut expects)
     {
         if !silent {
             conn.frontend().counters.dcon.inc();
-            conn.listener.counters.dcon.inc();
+            conn.door.listener.counters.dcon.inc();
         }
         conn.io.reset_on_close();
         return false;
@@ -153,7 +153,7 @@ pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
     {
         if !silent {
             conn.frontend().counters.dses.inc();
-            conn.listener.counters.dses.inc();
+            conn.door.listener.counters.dses.inc();
         }
         if greets {
             // As by HAProxy: a line where there was a handshake, which succeeded.
@@ -170,7 +170,7 @@ fn refuse(conn: &mut Conn, why: ConnectError) {
         // What it sent is not read: HAProxy only looked at it, and closing says so.
         conn.io.reset_on_close();
     }
-    if !(why.is_silence() && conn.proxy.ir.dontlognull) {
+    if !(why.is_silence() && conn.door.fe.ir.dontlognull) {
         lines::turned_away(&mut Txn::new(conn, conn.accepted), why);
     }
 }

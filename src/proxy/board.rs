@@ -90,7 +90,7 @@ impl Place {
             id: NEXT.fetch_add(1, Relaxed),
             is_tcp: conn.io.is_tcp(),
             src: conn.src,
-            frontend: conn.proxy.idx,
+            frontend: conn.door.fe.idx,
             accepted: conn.accepted,
             fd: conn.io.raw_fd(),
             waker: None,

@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::task::coop;
 
 use super::deadline::Deadline;
+use super::door::Door;
 use super::pool::Counted;
 use super::stream::{Stream, Unread, receive};
 use super::worker::with;
@@ -16,12 +17,11 @@ use crate::buf::{Buf, Pool};
 use crate::expr::Vars;
 use crate::handshake::proxy_protocol;
 use crate::ir;
-use crate::live::{Listener, Proxy, Server};
+use crate::live::Server;
 
 /// A connection of a client, from accept to close.
 pub(super) struct Conn {
-    pub(super) proxy: Arc<Proxy>,
-    pub(super) listener: Arc<Listener>,
+    pub(super) door: Arc<Door>,
     pub(super) io: Stream,
     /// Bytes received and not yet used; a buffer is held only while there are some.
     pub(super) input: Option<Buf>,
@@ -119,7 +119,7 @@ impl Conn {
 
     /// `option nolinger`: closing leaves nothing of the connection in the kernel. Who has not ended is told the end first.
     pub(super) fn leave(&mut self) {
-        if !self.proxy.ir.nolinger || self.extra.as_ref().is_some_and(|extra| extra.vanished) {
+        if !self.door.fe.ir.nolinger || self.extra.as_ref().is_some_and(|extra| extra.vanished) {
             return;
         }
         if self.io.unread() != Unread::End {
@@ -130,7 +130,7 @@ impl Conn {
 
     /// Keep a connection for this client.
     pub(super) fn keep_own(&mut self, own: Own) {
-        let most = self.proxy.ir.max_session_conns as usize;
+        let most = self.door.fe.ir.max_session_conns as usize;
         let list = &mut self.extra().own;
         if list.len() < most {
             list.push(own);
@@ -139,7 +139,7 @@ impl Conn {
 
     /// Its frontend.
     pub(super) fn frontend(&self) -> &crate::live::Frontend {
-        self.proxy.frontend.as_ref().expect("connections come through frontends")
+        self.door.fe.frontend.as_ref().expect("connections come through frontends")
     }
 
     /// Read more into the input buffer. Returns bytes read; 0 is the end.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::listener::Bound;
+use super::door::Door;
+use super::listener::{Bound, Socket};
 use super::pool::Pools;
 use super::service::Service;
 use super::worker;
@@ -112,14 +113,16 @@ impl Engine {
             sessions: AtomicU32::new(0),
             parked: AtomicU32::new(0),
         });
-        let mut shares: Vec<Vec<worker::Door>> = (0..threads).map(|_| Vec::new()).collect();
+        let mut shares: Vec<Vec<(Door, Socket)>> = (0..threads).map(|_| Vec::new()).collect();
         for one in bound {
             for (i, socket) in one.sockets.into_iter().enumerate() {
-                shares[i % threads].push(worker::Door {
-                    proxy: one.proxy.clone(),
+                let door = Door {
+                    shared: shared.clone(),
+                    live: shared.live.clone(),
+                    fe: one.proxy.clone(),
                     listener: one.listener.clone(),
-                    socket,
-                });
+                };
+                shares[i % threads].push((door, socket));
             }
         }
         let steps = shared.live.config.global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads));

@@ -5,17 +5,14 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::admission;
 use super::conn::Conn;
-use super::engine::Shared;
+use super::door::Door;
 use crate::ir;
-use crate::live::{Listener, Proxy};
 use crate::log::trace::{About, SESSION};
 use crate::sys::clock;
 
 /// Counts a connection for as long as it lives.
 pub(super) struct Guard {
-    pub(super) shared: Arc<Shared>,
-    pub(super) proxy: Arc<Proxy>,
-    pub(super) listener: Arc<Listener>,
+    pub(super) door: Arc<Door>,
     /// What traces know the connection by.
     number: u64,
     /// It became a session.
@@ -25,16 +22,16 @@ pub(super) struct Guard {
 impl Guard {
     fn about(&self) -> About {
         About {
-            frontend: About::proxy(self.proxy.idx),
-            listener: Arc::as_ptr(&self.listener) as u64,
+            frontend: About::proxy(self.door.fe.idx),
+            listener: Arc::as_ptr(&self.door.listener) as u64,
             session: self.number,
             ..About::default()
         }
     }
 
-    pub(super) fn enter(shared: Arc<Shared>, conn: &Conn) -> Self {
+    pub(super) fn enter(conn: &Conn) -> Self {
         let now = clock::now_ms();
-        let live = &shared.live;
+        let (shared, live) = (&conn.door.shared, &conn.door.live);
         shared.sessions.fetch_add(1, Relaxed);
         live.process.connections.inc();
         live.process.cum_conns.inc();
@@ -44,10 +41,9 @@ impl Guard {
         c.conn_tot.inc();
         c.conn_rate.add(1, now);
         c.sessions.inc();
-        conn.listener.counters.sessions.inc();
-        let number = About::client(conn.src, Arc::as_ptr(&conn.listener) as u64);
-        let (proxy, listener) = (conn.proxy.clone(), conn.listener.clone());
-        let mut guard = Self { proxy, listener, shared, number, is_session: false };
+        conn.door.listener.counters.sessions.inc();
+        let number = About::client(conn.src, Arc::as_ptr(&conn.door.listener) as u64);
+        let mut guard = Self { door: conn.door.clone(), number, is_session: false };
         // At once, where nothing can be against it: limits of rates are judged when the next one comes.
         if !admission::is_guarded(conn) {
             guard.begin_session(now);
@@ -57,7 +53,7 @@ impl Guard {
             || guard.about(),
             |_| {
                 let src = conn.src.map_or_else(|| "unix".to_owned(), |src| src.to_string());
-                format!("fe={} src={src}", conn.proxy.ir.name)
+                format!("fe={} src={src}", conn.door.fe.ir.name)
             },
         );
         guard
@@ -79,11 +75,11 @@ impl Guard {
 
     fn begin_session(&mut self, now: u64) {
         self.is_session = true;
-        self.listener.counters.stot.inc();
-        if let Some(frontend) = &self.proxy.frontend {
+        self.door.listener.counters.stot.inc();
+        if let Some(frontend) = &self.door.fe.frontend {
             frontend.counters.stot.inc();
             frontend.counters.rate.add(1, now);
-            if self.proxy.ir.mode == ir::proxy::Mode::Http {
+            if self.door.fe.ir.mode == ir::proxy::Mode::Http {
                 frontend.counters.h1_open_connections.inc();
                 frontend.counters.h1_total_connections.inc();
             }
@@ -93,16 +89,16 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        SESSION.tell(1, || self.about(), |_| format!("fe={}", self.proxy.ir.name));
-        if let Some(frontend) = &self.proxy.frontend {
+        SESSION.tell(1, || self.about(), |_| format!("fe={}", self.door.fe.ir.name));
+        if let Some(frontend) = &self.door.fe.frontend {
             frontend.counters.sessions.dec();
-            if self.is_session && self.proxy.ir.mode == ir::proxy::Mode::Http {
+            if self.is_session && self.door.fe.ir.mode == ir::proxy::Mode::Http {
                 frontend.counters.h1_open_connections.dec();
             }
         }
-        self.listener.counters.sessions.dec();
-        self.shared.live.process.connections.dec();
-        self.shared.sessions.fetch_sub(1, Relaxed);
-        self.shared.room.left();
+        self.door.listener.counters.sessions.dec();
+        self.door.shared.live.process.connections.dec();
+        self.door.shared.sessions.fetch_sub(1, Relaxed);
+        self.door.shared.room.left();
     }
 }

@@ -15,7 +15,7 @@ use crate::log::trace::{About, H1, STREAM};
 /// A step of a session: its line, if `log-steps` asks for one or the proxy writes its line here.
 pub(super) fn at(txn: &mut Txn, step: LogStep) {
     trace(txn, step);
-    let ir = &txn.fe.ir;
+    let ir = &txn.door.fe.ir;
     if !ir.log_steps.is_empty() {
         if ir.log_steps.contains(&step) {
             log(txn, step);
@@ -71,10 +71,10 @@ fn trace_step(txn: &Txn, step: LogStep) {
     };
     let about = || About {
         backend: About::proxy(txn.be.idx),
-        frontend: About::proxy(txn.fe.idx),
-        listener: Arc::as_ptr(&txn.listener) as u64,
+        frontend: About::proxy(txn.door.fe.idx),
+        listener: Arc::as_ptr(&txn.door.listener) as u64,
         server: txn.server.as_ref().map_or(0, |server| About::server_of(txn.be.idx, server.index)),
-        session: About::client(txn.connection_addresses().0, Arc::as_ptr(&txn.listener) as u64),
+        session: About::client(txn.connection_addresses().0, Arc::as_ptr(&txn.door.listener) as u64),
         check: 0,
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -84,7 +84,7 @@ fn trace_step(txn: &Txn, step: LogStep) {
         let server = server.map_or(txn.no_server, |server| server.name());
         format!(
             "src={src} fe={} be={} srv={server} method={} target={} status={} bytes={}/{} term={}",
-            txn.fe.ir.name,
+            txn.door.fe.ir.name,
             txn.be.ir.name,
             text(txn.req.method()),
             text(txn.req.uri()),
@@ -94,7 +94,7 @@ fn trace_step(txn: &Txn, step: LogStep) {
             text(&txn.failure.code()),
         )
     });
-    if txn.fe.ir.mode != ir::proxy::Mode::Http {
+    if txn.door.fe.ir.mode != ir::proxy::Mode::Http {
         return;
     }
     let (event, head) = match step {
@@ -105,7 +105,7 @@ fn trace_step(txn: &Txn, step: LogStep) {
         _ => (3, None),
     };
     H1.tell(event, about, |with_headers| {
-        let Some(head) = head else { return format!("fe={}", txn.fe.ir.name) };
+        let Some(head) = head else { return format!("fe={}", txn.door.fe.ir.name) };
         let whose = match (step, event) {
             (LogStep::Response, _) => "H1 response to client",
             (_, 0) => "H1 request of client",
@@ -127,7 +127,7 @@ fn trace_step(txn: &Txn, step: LogStep) {
 /// The line at the end of a session.
 pub(super) fn at_end(txn: &Txn) {
     trace(txn, LogStep::Close);
-    let ir = &txn.fe.ir;
+    let ir = &txn.door.fe.ir;
     let wanted = match txn.end_step {
         LogStep::Close if ir.log_steps.is_empty() => !logs_connect(ir),
         LogStep::Close => ir.log_steps.contains(&LogStep::Close),
@@ -150,12 +150,12 @@ pub(super) fn turned_away(txn: &mut Txn, why: ConnectError) {
     txn.client_connection = Some(why);
     txn.failure = Failure::new(Who::Proxy, Phase::Request);
     let (_, _, why) = why.described();
-    let level = Severity(if txn.fe.ir.log_separate_errors { 3 } else { 6 });
+    let level = Severity(if txn.door.fe.ir.log_separate_errors { 3 } else { 6 });
     write_with(txn, LogStep::Error, level, None, Some(&|ctx, line| logformat::write_refusal(ctx, why, line)));
 }
 
 fn log(txn: &Txn, step: LogStep) {
-    let proxy = &txn.fe;
+    let proxy = &txn.door.fe;
     let Some(level) = txn.log_level else { return };
     let failed =
         txn.failure.code()[0] != b'-' && txn.failure.code()[0] != b'L' || txn.retries > 0 && txn.redispatched;
@@ -168,7 +168,7 @@ fn log(txn: &Txn, step: LogStep) {
 }
 
 fn write(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>) {
-    let ir = &txn.fe.ir;
+    let ir = &txn.door.fe.ir;
     let usual = |ctx: &Ctx<'_>, line: &mut Vec<u8>| render_log(ir, ctx, line);
     // What never was a request has no line where there is only one that tells of the connection.
     let tells = step != LogStep::Error || !logs_connect(ir);
@@ -180,7 +180,7 @@ type Writes<'w> = &'w dyn Fn(&Ctx<'_>, &mut Vec<u8>);
 
 /// Writes a line that is `usual` where nothing says otherwise. One without a character is not sent.
 fn write_with(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>, usual: Option<Writes<'_>>) {
-    let (proxy, logger) = (&txn.fe, &txn.live.logger);
+    let (proxy, logger) = (&txn.door.fe, &txn.door.live.logger);
     if proxy.logs.is_empty() {
         return;
     }
@@ -199,7 +199,7 @@ fn write_with(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>, 
     let mut sent = false;
     let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
     let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
-    let profiles = &txn.live.config.log_profiles;
+    let profiles = &txn.door.live.config.log_profiles;
     if profiles.is_empty() {
         sent = !line.is_empty();
         if sent {

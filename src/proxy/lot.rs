@@ -75,28 +75,16 @@ impl Lot {
     /// Keep a connection that has nothing to say. `until`: when its timeout is.
     fn park(&self, conn: Conn, guard: Guard, until: Option<Instant>) -> io::Result<()> {
         let Some(poller) = &self.poller else { return Ok(()) };
-        let Conn {
-            proxy,
-            listener,
-            io,
-            input,
-            deadline,
-            src,
-            dst,
-            accepted,
-            last_end,
-            requests,
-            received_proxy,
-            extra,
-        } = conn;
-        drop((proxy, listener, input, deadline));
+        let Conn { door, io, input, deadline, src, dst, accepted, last_end, requests, received_proxy, extra } =
+            conn;
+        drop((door, input, deadline));
         let is_tcp = io.is_tcp();
         let fd = io.into_fd()?;
         let mut entries = self.entries.borrow_mut();
         let entry = entries.vacant_entry();
         let key = entry.key();
         poller.add(&fd, key)?;
-        guard.shared.parked.fetch_add(1, Relaxed);
+        guard.door.shared.parked.fetch_add(1, Relaxed);
         entry.insert(Parked {
             fd,
             is_tcp,
@@ -130,15 +118,14 @@ impl Lot {
         self.until.borrow_mut()[key] = u64::MAX;
         let Parked { fd, is_tcp, received_proxy, requests, src, dst, accepted, last_end, extra, guard } =
             parked;
-        guard.shared.parked.fetch_sub(1, Relaxed);
+        guard.door.shared.parked.fetch_sub(1, Relaxed);
         if let Some(poller) = &self.poller {
             poller.remove(&fd);
         }
         // A descriptor that the runtime cannot take (no memory) is a connection that ends.
         let Ok(io) = Stream::from_fd(fd, is_tcp) else { return };
         let conn = Conn {
-            proxy: guard.proxy.clone(),
-            listener: guard.listener.clone(),
+            door: guard.door.clone(),
             io,
             input: None,
             deadline: Deadline::new(),

@@ -10,6 +10,7 @@ mod board;
 mod conn;
 mod connect;
 mod deadline;
+mod door;
 mod engine;
 mod failure;
 mod guard;

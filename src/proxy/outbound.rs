@@ -425,5 +425,5 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
 
 /// Are the addresses of the connection to the server worth system calls? Few configurations look at them.
 pub(super) fn needs_addresses(txn: &Txn) -> bool {
-    txn.fe.ir.reads_server_addresses || txn.be.ir.reads_server_addresses
+    txn.door.fe.ir.reads_server_addresses || txn.be.ir.reads_server_addresses
 }

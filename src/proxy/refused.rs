@@ -13,18 +13,18 @@ pub(super) fn request(conn: &Conn, txn: &Txn) {
 
 /// A request by `tcp-request content reject`: backends do not count these.
 pub(super) fn rejected(conn: &Conn, txn: &Txn) {
-    if let Some(fe) = &txn.fe.frontend {
+    if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.dreq.inc();
     }
-    conn.listener.counters.dreq.inc();
+    conn.door.listener.counters.dreq.inc();
 }
 
 /// A response.
 pub(super) fn response(conn: &Conn, txn: &Txn) {
-    if let Some(fe) = &txn.fe.frontend {
+    if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.dresp.inc();
     }
-    conn.listener.counters.dresp.inc();
+    conn.door.listener.counters.dresp.inc();
     if let Some(be) = &txn.be.backend {
         be.counters.dresp.inc();
     }

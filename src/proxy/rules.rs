@@ -27,7 +27,7 @@ pub(super) fn logs_connect(proxy: &ir::Proxy) -> bool {
 
 /// `tcp-request connection`: what the socket says.
 pub(super) fn connection(txn: &mut Txn) -> Verdict {
-    let fe = txn.fe.clone();
+    let fe = txn.door.fe.clone();
     txn.rules_step = LogStep::TcpConnection;
     let outcome = early(txn, |txn| rules::tcp_connection(&fe.ir.tcp_request_connection, txn));
     txn.settle_connection();
@@ -36,7 +36,7 @@ pub(super) fn connection(txn: &mut Txn) -> Verdict {
 
 /// `tcp-request session`: what a PROXY header said too.
 pub(super) fn session(txn: &mut Txn) -> Verdict {
-    let fe = txn.fe.clone();
+    let fe = txn.door.fe.clone();
     txn.rules_step = LogStep::TcpSession;
     early(txn, |txn| rules::tcp_connection(&fe.ir.tcp_request_session, txn))
 }
@@ -69,16 +69,16 @@ pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Verdict {
 
 /// `use_backend`, then `default_backend`.
 pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
-    let half = txn.fe.ir.frontend.as_ref()?;
+    let half = txn.door.fe.ir.frontend.as_ref()?;
     if !half.use_backends.is_empty() {
         let ctx = txn.ctx();
         let mut at = chain::first(&half.switching, &ctx);
         while let Some(rule) = at.and_then(|at| half.use_backends.get(at)) {
             let proxy = match &rule.target {
-                UseBackendTarget::Static(idx) => txn.live.proxy(*idx),
+                UseBackendTarget::Static(idx) => txn.door.live.proxy(*idx),
                 UseBackendTarget::Dynamic(format) => {
                     let name = logformat::to_vec(format, &ctx);
-                    std::str::from_utf8(&name).ok().and_then(|n| txn.live.backend_named(n))
+                    std::str::from_utf8(&name).ok().and_then(|n| txn.door.live.backend_named(n))
                 }
             };
             match proxy {
@@ -96,17 +96,17 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
             }
         }
     }
-    let default = half.default_backend.and_then(|idx| txn.live.proxy(idx));
+    let default = half.default_backend.and_then(|idx| txn.door.live.proxy(idx));
     // Or the session stays where it is.
     default
         .filter(|proxy| may_switch_to(txn, proxy))
-        .or_else(|| txn.fe.backend.is_some().then(|| txn.fe.clone()))
+        .or_else(|| txn.door.fe.backend.is_some().then(|| txn.door.fe.clone()))
 }
 
 /// May rules lead to this backend? Not while it is disabled or unpublished, unless `force-be-switch` says so.
 fn may_switch_to(txn: &Txn, proxy: &Arc<Proxy>) -> bool {
     let eligible = proxy.backend.as_ref().is_none_or(|be| be.is_published()) && !proxy.ir.disabled;
-    eligible || any(txn, txn.fe.ir.frontend.as_ref().map_or(&[], |f| &f.force_be_switch))
+    eligible || any(txn, txn.door.fe.ir.frontend.as_ref().map_or(&[], |f| &f.force_be_switch))
 }
 
 /// `use-server`: the first rule that applies and whose server can be used.
@@ -193,12 +193,12 @@ pub(super) fn after_response(txn: &mut Txn) {
 
 /// Is there a rule of either proxy that could change a request?
 pub(super) fn edit_requests(txn: &Txn) -> bool {
-    [&txn.be, &txn.fe].iter().any(|proxy| !proxy.ir.http_request.is_empty())
+    [&txn.be, &txn.door.fe].iter().any(|proxy| !proxy.ir.http_request.is_empty())
 }
 
 /// Is there a rule of either proxy that could look at a response?
 pub(super) fn see_responses(txn: &Txn) -> bool {
-    [&txn.be, &txn.fe]
+    [&txn.be, &txn.door.fe]
         .iter()
         .any(|proxy| !proxy.ir.http_response.is_empty() || !proxy.ir.http_after_response.is_empty())
 }
@@ -206,11 +206,11 @@ pub(super) fn see_responses(txn: &Txn) -> bool {
 /// Backend and frontend, once if they are the same, each only if it `matters`: most have no such rules, and every
 /// copy of an `Arc` costs.
 fn both(txn: &Txn, matters: impl Fn(&ir::Proxy) -> bool) -> [Option<Arc<Proxy>>; 2] {
-    let be = Some(&txn.be).filter(|be| !Arc::ptr_eq(be, &txn.fe));
-    [be, Some(&txn.fe)].map(|proxy| proxy.filter(|proxy| matters(&proxy.ir)).cloned())
+    let be = Some(&txn.be).filter(|be| !Arc::ptr_eq(be, &txn.door.fe));
+    [be, Some(&txn.door.fe)].map(|proxy| proxy.filter(|proxy| matters(&proxy.ir)).cloned())
 }
 
 /// `monitor fail`.
 pub(super) fn monitor_fails(txn: &Txn) -> bool {
-    any(txn, txn.fe.ir.frontend.as_ref().map_or(&[], |f| &f.monitor_fail))
+    any(txn, txn.door.fe.ir.frontend.as_ref().map_or(&[], |f| &f.monitor_fail))
 }

@@ -60,7 +60,7 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
 
 /// `None`: it is a session of HTTP.
 async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failure> {
-    let fe = txn.fe.clone();
+    let fe = txn.door.fe.clone();
     // What came with the connection is there for the first rule.
     let look = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
     let mut gone = matches!(look, Poll::Ready(Err(_)));
@@ -79,12 +79,12 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     (txn.is_http, txn.not_http) = (false, false);
     enter_backend(txn, be);
     let be = txn.be.clone();
-    if !Arc::ptr_eq(&be, &txn.fe) {
+    if !Arc::ptr_eq(&be, &txn.door.fe) {
         gone |= inspect(conn, txn, &be, gone).await?;
     }
     if gone {
         // There is nobody to connect for.
-        if let Some(frontend) = &txn.fe.frontend {
+        if let Some(frontend) = &txn.door.fe.frontend {
             frontend.counters.ereq.inc();
         }
         if let Some(backend) = &be.backend {
@@ -112,7 +112,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     let limits = TunnelLimits {
         client: txn.limits.tunnel.or(txn.limits.client),
         server: txn.limits.tunnel.or(txn.limits.server),
-        client_fin: txn.fe.ir.timeouts.client_fin,
+        client_fin: txn.door.fe.ir.timeouts.client_fin,
         server_fin: t.server_fin,
     };
     let mut early = None;
@@ -159,10 +159,10 @@ pub(super) async fn inspect(
     if proxy.ir.tcp_request_content.is_empty() {
         return Ok(gone);
     }
-    let sniffs = txn.fe.ir.mode == Mode::Tcp && !conn.extra.as_ref().is_some_and(|extra| extra.is_http);
+    let sniffs = txn.door.fe.ir.mode == Mode::Tcp && !conn.extra.as_ref().is_some_and(|extra| extra.is_http);
     let until: Option<Instant> = proxy.ir.tcp_request_inspect_delay.map(|d| clock::now() + d);
     // In HTTP mode other timeouts hold until the request is there.
-    let patience = txn.fe.ir.timeouts.client.filter(|_| sniffs);
+    let patience = txn.door.fe.ir.timeouts.client.filter(|_| sniffs);
     let mut silent_at = patience.map(|patience| clock::now() + patience);
     txn.is_final = until.is_none() || complete;
     let mut from = 0;
@@ -219,10 +219,10 @@ pub(super) async fn inspect(
                 txn.payload_complete = true;
             }
             _ => {
-                if let Some(frontend) = &txn.fe.frontend {
+                if let Some(frontend) = &txn.door.fe.frontend {
                     frontend.counters.ereq.inc();
                 }
-                if let Some(backend) = &txn.fe.backend {
+                if let Some(backend) = &txn.door.fe.backend {
                     backend.counters.cli_abrt.inc();
                 }
                 return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() });
@@ -268,7 +268,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
         let read = up > 0 || conn.input.as_ref().is_some_and(|input| !input.is_empty());
         read || conn.io.unread() == Unread::Bytes
     };
-    if !txn.fe.ir.dontlognull || spoke() {
+    if !txn.door.fe.ir.dontlognull || spoke() {
         lines::at_end(txn);
     }
 }

@@ -278,7 +278,7 @@ pub(super) async fn run(
     // With `option nolinger` a server is not told that the client has ended and may yet say something: it is closed.
     let nolinger = txn.be.ir.nolinger;
     let mut up = Half { buf: input.take(), closes: nolinger, nolinger, ..Half::default() };
-    let mut down = Half { buf: early.take(), nolinger: txn.fe.ir.nolinger, ..Half::default() };
+    let mut down = Half { buf: early.take(), nolinger: txn.door.fe.ir.nolinger, ..Half::default() };
     // What was HTTP ends with the server; in TCP the client may have more to say to one that has ended.
     let ends_with_server = txn.times.data.is_some();
     let mut gate = Gate::new(txn);
@@ -323,7 +323,7 @@ pub(super) async fn run(
         }
         if gate.is_none() {
             // Who has ended is not told the other end.
-            down.closes = ends_with_server || up.ended && txn.fe.ir.nolinger;
+            down.closes = ends_with_server || up.ended && txn.door.fe.ir.nolinger;
             b = down.poll(cx, server, client, Side::Server);
         }
         if shape.is_none() && txn.shape.is_some() {

@@ -15,6 +15,7 @@ pub(super) use super::conn::{
     Conn, Extra, Own, fill, fill_large, fill_little, fill_watched, pack, poll_watched, unpack,
 };
 use super::deadline::Deadline;
+use super::door::Door;
 use super::engine::{Order, Shared};
 use super::guard::Guard;
 use super::listener::Socket;
@@ -25,17 +26,10 @@ use crate::buf::Pool;
 use crate::http::Head;
 use crate::ir;
 use crate::live::steps::{Running, Step};
-use crate::live::{FrontendState, Listener, Live, Proxy, any_killed};
+use crate::live::{FrontendState, Live, any_killed};
 use crate::metrics::Counter;
 use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
-
-/// A listener as one thread has it.
-pub(super) struct Door {
-    pub(super) proxy: Arc<Proxy>,
-    pub(super) listener: Arc<Listener>,
-    pub(super) socket: Socket,
-}
 
 /// What the sessions of one thread share.
 pub(super) struct Worker {
@@ -189,18 +183,18 @@ fn read_clocks() -> (Instant, i64) {
 }
 
 /// The life of a worker thread.
-pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<Door>) {
+pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<(Door, Socket)>) {
     let mut orders = shared.orders.clone();
     WORKER.with(|w| w.set(Worker::new(shared.clone(), index)).ok());
     if index == 0 {
         Counter::claim();
     }
-    for door in doors {
+    for (door, socket) in doors {
         let shared = shared.clone();
         tokio::spawn(async move {
             let mut orders = shared.orders.clone();
             tokio::select! {
-                () = accept_loop(&shared, door) => {}
+                () = accept_loop(Arc::new(door), socket) => {}
                 _ = orders.wait_for(|o| *o != Order::Run) => {}
             }
         });
@@ -283,8 +277,8 @@ fn arrived(stream: std::os::unix::net::UnixStream) -> std::io::Result<(Stream, O
     Ok((Stream::Unix(tokio::net::UnixStream::from_std(stream)?), None))
 }
 
-async fn accept_loop(shared: &Arc<Shared>, door: Door) {
-    let Door { proxy, listener, socket } = door;
+async fn accept_loop(door: Arc<Door>, socket: Socket) {
+    let Door { shared, live, fe: proxy, listener } = &*door;
     let acceptor = match socket {
         Socket::Tcp(s) => sys::tcp::Listener::new(s).map(Acceptor::Tcp),
         Socket::Unix(s) => UnixListener::from_std(s).map(Acceptor::Unix),
@@ -295,7 +289,6 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         return;
     };
     let Some(frontend) = &proxy.frontend else { return };
-    let live = &shared.live;
     let full = || {
         live.process.connections.get() >= live.maxconn()
             || live.is_rate_reached()
@@ -377,8 +370,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
         }
         let now = clock::now();
         let mut conn = Conn {
-            proxy: proxy.clone(),
-            listener: listener.clone(),
+            door: door.clone(),
             io,
             input: None,
             deadline: Deadline::new(),
@@ -391,7 +383,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
             extra: None,
         };
         let guard = loop {
-            if let Some(guard) = shared.in_turn(|| (!full()).then(|| Guard::enter(shared.clone(), &conn))) {
+            if let Some(guard) = shared.in_turn(|| (!full()).then(|| Guard::enter(&conn))) {
                 break guard;
             }
             // Another thread let the last one in while this one waited for a connection: it is held before the door.
@@ -407,7 +399,7 @@ async fn accept_loop(shared: &Arc<Shared>, door: Door) {
 pub(super) fn start(conn: Conn, guard: Guard) {
     let place = board::Place::take(&conn);
     let is_tcp =
-        conn.proxy.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
+        conn.door.fe.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
     // Two kinds of task, because a tunnel may last for days and has no use for the room of an HTTP request.
     if is_tcp {
         tokio::spawn(in_steps(place, conn, guard, tcp_session));

@@ -49,7 +49,7 @@ pub(super) async fn send(
     }
     txn.resp = Some(head);
     // Nothing but the end of the connection follows then, and takes the last bytes along.
-    let closes = !keep_alive && !conn.proxy.ir.nolinger;
+    let closes = !keep_alive && !conn.door.fe.ir.nolinger;
     let ok = push(conn, txn, &out, false, closes && !apart).await
         && (!apart || push(conn, txn, body, body.len() >= room::LONG, closes).await);
     with(|w| w.give_scratch(out));
@@ -58,8 +58,8 @@ pub(super) async fn send(
 
 /// `option h1-case-adjust-bogus-client`.
 pub(super) fn respell(txn: &Txn, head: &mut [u8]) {
-    if txn.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
-        case::respell(head, &txn.live.config.global.header_spellings);
+    if txn.door.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
+        case::respell(head, &txn.door.live.config.global.header_spellings);
     }
 }
 
@@ -126,13 +126,13 @@ pub(super) fn client_version(txn: &Txn) -> Version {
 /// The answer with `status` that the proxies are configured for: `errorloc`, `errorfile`, or the default page.
 pub(super) fn error(txn: &Txn, status: u16) -> (Head, Vec<u8>) {
     configured(txn, &txn.be.ir, status)
-        .or_else(|| configured(txn, &txn.fe.ir, status))
+        .or_else(|| configured(txn, &txn.door.fe.ir, status))
         .unwrap_or_else(|| error_page::response(status))
 }
 
 /// Is there an error page of the administrator's for `status`?
 pub(super) fn has_configured(txn: &Txn, status: u16) -> bool {
-    [&txn.be.ir, &txn.fe.ir].iter().any(|ir| {
+    [&txn.be.ir, &txn.door.fe.ir].iter().any(|ir| {
         ir.http_errors.iter().any(|reply| reply.status == status)
             || ir.errorfiles.iter().any(|(s, _)| *s == status)
             || ir.errorlocs.iter().any(|(s, ..)| *s == status)

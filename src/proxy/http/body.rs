@@ -285,10 +285,10 @@ pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) ->
 pub(super) fn count_unfinished(conn: &Conn, txn: &mut Txn) {
     // There never was a whole request.
     txn.times.request = None;
-    if let Some(fe) = &txn.fe.frontend {
+    if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.ereq.inc();
     }
-    conn.listener.counters.ereq.inc();
+    conn.door.listener.counters.ereq.inc();
 }
 
 /// Take a body that nobody wants off a connection. `false`: it did not end, nothing else can follow on there.

@@ -39,12 +39,12 @@ pub(super) async fn never_came(conn: &mut Conn, why: Absent) {
         Absent::TimedOut => Failure::new(Who::ClientTimeout, Phase::Request),
         Absent::Closed | Absent::Broken => Failure::new(Who::Client, Phase::Request),
     };
-    if conn.proxy.ir.http_ignore_probes {
+    if conn.door.fe.ir.http_ignore_probes {
         return;
     }
     txn.first_byte = None;
     refuse(conn, &mut txn, failure).await;
-    finish(&mut txn, !conn.proxy.ir.dontlognull);
+    finish(&mut txn, !conn.door.fe.ir.dontlognull);
 }
 
 /// How an exchange went on after the request was read.
@@ -73,8 +73,8 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     }
     txn.times.request = Some(clock::now());
     txn.as_proxy =
-        conn.proxy.ir.use_proxy_header && !matches!(txn.req.uri().first(), None | Some(b'/' | b'*'));
-    let facts = match prepare_as(&mut txn.req, conn.proxy.ir.accept_unsafe_request) {
+        conn.door.fe.ir.use_proxy_header && !matches!(txn.req.uri().first(), None | Some(b'/' | b'*'));
+    let facts = match prepare_as(&mut txn.req, conn.door.fe.ir.accept_unsafe_request) {
         Ok(_) if txn.req.is_beyond(txn.head_room()) || txn.req.len() >= txn.most_headers() => {
             Err(Refusal::BadRequest)
         }
@@ -92,14 +92,14 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             return Next::Close;
         }
     };
-    if !txn.payload_complete && conn.listener.ir.tcp.delays_acks {
+    if !txn.payload_complete && conn.door.listener.ir.tcp.delays_acks {
         // Nothing is said before there is more.
         conn.io.acknowledge_at_once();
     }
     txn.req.settle();
     request::note_line(&mut txn);
-    txn.request_number = txn.live.next_unique();
-    if txn.live.config.reads_unique_id || !txn.fe.ir.log_steps.is_empty() {
+    txn.request_number = txn.door.live.next_unique();
+    if txn.door.live.config.reads_unique_id || !txn.door.fe.ir.log_steps.is_empty() {
         txn.make_unique_id();
     }
     // A line about the beginning knows of no request yet.
@@ -147,7 +147,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
 /// Could the client's connection carry another request after an answer of the proxy's own? Then what is here of this
 /// one's body is thrown away.
 pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
-    if !facts.keep_alive || ends_client(txn) || txn.live.stop.ends_client() {
+    if !facts.keep_alive || ends_client(txn) || txn.door.live.stop.ends_client() {
         return false;
     }
     match txn.body_sent {
@@ -159,7 +159,7 @@ pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
 
 /// Is the client's connection to end with this exchange? That is the frontend's alone to say.
 pub(super) fn ends_client(txn: &Txn) -> bool {
-    txn.fe.ir.http_conn_mode == HttpConnMode::Close
+    txn.door.fe.ir.http_conn_mode == HttpConnMode::Close
 }
 
 /// The stricter of both proxies' ways to end exchanges with servers.
@@ -169,7 +169,7 @@ pub(super) fn mode(txn: &Txn) -> HttpConnMode {
         HttpConnMode::ServerClose => 1,
         HttpConnMode::Close => 2,
     };
-    let (a, b) = (txn.fe.ir.http_conn_mode, txn.be.ir.http_conn_mode);
+    let (a, b) = (txn.door.fe.ir.http_conn_mode, txn.be.ir.http_conn_mode);
     if rank(a) >= rank(b) { a } else { b }
 }
 
@@ -179,14 +179,14 @@ fn count_request(conn: &Conn, txn: &Txn) {
     c.req_rate.add(1, now);
     c.req_tot.inc();
     c.h1_total_streams.inc();
-    txn.live.process.cum_req.inc();
+    txn.door.live.process.cum_req.inc();
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
-    if !txn.fe.ir.tcp_request_content.is_empty() {
+    if !txn.door.fe.ir.tcp_request_content.is_empty() {
         // These rules have their turn before there is a request.
         let line = txn.request_line.take();
-        if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.fe).await {
+        if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.door.fe).await {
             request::forget_captures(txn);
             return Flow::Failed(failure);
         }
@@ -196,15 +196,15 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     if let Some(flow) = local::monitor(conn, txn, facts).await {
         return flow;
     }
-    if txn.fe.ir.http_buffer_request {
+    if txn.door.fe.ir.http_buffer_request {
         match body::buffer(conn, txn, facts).await {
             Ok(()) => {}
             Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
             Err(failure) => return Flow::Failed(failure),
         }
     }
-    if has_request_phase(&txn.fe) {
-        let fe = txn.fe.clone();
+    if has_request_phase(&txn.door.fe) {
+        let fe = txn.door.fe.clone();
         if let Some(flow) = request_phase(conn, txn, facts, &fe).await {
             return flow;
         }
@@ -221,11 +221,11 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         // Its servers do not speak HTTP.
         return Flow::Failed(Failure::new(Who::Internal, Phase::Request));
     }
-    if !Arc::ptr_eq(&txn.fe, &txn.be) {
+    if !Arc::ptr_eq(&txn.door.fe, &txn.be) {
         if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.be).await {
             return Flow::Failed(failure);
         }
-        if txn.be.ir.http_buffer_request && !txn.fe.ir.http_buffer_request {
+        if txn.be.ir.http_buffer_request && !txn.door.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
                 Ok(()) => {}
                 Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
@@ -415,15 +415,15 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
     txn.failure = failure;
     txn.status = failure.status;
     txn.end_step = LogStep::Error;
-    txn.request_number = txn.live.next_unique();
+    txn.request_number = txn.door.live.next_unique();
     (txn.links.stream, txn.links.began) = (false, txn.first_byte.is_some());
-    if let Some(fe) = &txn.fe.frontend {
+    if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.ereq.inc();
         fe.counters.req_tot.inc();
         fe.counters.req_rate.add(1, clock::now_ms());
     }
-    txn.live.process.cum_req.inc();
-    conn.listener.counters.ereq.inc();
+    txn.door.live.process.cum_req.inc();
+    conn.door.listener.counters.ereq.inc();
     let message = if answer::has_configured(txn, failure.status) {
         let (mut head, body) = answer::error(txn, failure.status);
         if answer::is_silence(&head) {
@@ -460,7 +460,7 @@ fn finish(txn: &mut Txn, logged: bool) {
     txn.count_spliced();
     // An answer with status 0 is the server's alone.
     let is_counted = status != 0 || txn.server_status != Some(0);
-    if let Some(fe) = txn.fe.frontend.as_ref().filter(|_| is_counted) {
+    if let Some(fe) = txn.door.fe.frontend.as_ref().filter(|_| is_counted) {
         fe.counters.hrsp.count(status);
     }
     if txn.entered {

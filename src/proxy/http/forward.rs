@@ -73,7 +73,8 @@ pub(super) async fn run(
     let mended =
         if rules::edit_requests(txn) { mend::request(&mut txn.req, facts) } else { Mended::default() };
     let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close;
-    let pretends = (txn.be.ir.http_pretend_keepalive || txn.fe.ir.http_pretend_keepalive) && !mended.close;
+    let pretends =
+        (txn.be.ir.http_pretend_keepalive || txn.door.fe.ir.http_pretend_keepalive) && !mended.close;
     request::te(&mut txn.req);
     if !facts.upgrade {
         // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
@@ -244,7 +245,7 @@ fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept
     }
     let pooled = !private && is_shared(txn, server);
     let good = keep && txn.server_reusable && !kept.io.is_gone();
-    if good && !pooled && !txn.live.is_stopping() {
+    if good && !pooled && !txn.door.live.is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
         let server = Counted::private(server.clone());
         let Kept { io, requests, key } = kept;
@@ -302,7 +303,7 @@ async fn attempt(
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     txn.req.write_to(&mut head);
     if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
-        case::respell(&mut head, &txn.live.config.global.header_spellings);
+        case::respell(&mut head, &txn.door.live.config.global.header_spellings);
     }
     let body = if facts.is_connect { Body::None } else { facts.body };
     let mut x = Exchange {
@@ -318,7 +319,7 @@ async fn attempt(
     if txn.be.ir.drop_request_trailers {
         x.upload.drop_trailers();
     } else if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
-        x.upload.respell_trailers(&txn.live.config.global.header_spellings);
+        x.upload.respell_trailers(&txn.door.live.config.global.header_spellings);
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
     // What interim responses say of the connection holds too.

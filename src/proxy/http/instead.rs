@@ -61,7 +61,7 @@ pub(super) fn kept_back(txn: &mut Txn) {
 
 /// `capture response header`.
 pub(super) fn capture(txn: &mut Txn) {
-    let Some(half) = &txn.fe.ir.frontend else { return };
+    let Some(half) = &txn.door.fe.ir.frontend else { return };
     let Some(resp) = &txn.resp else { return };
     if !half.capture_response.is_empty() {
         txn.captures.response = half

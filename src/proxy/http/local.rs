@@ -19,7 +19,7 @@ use crate::sys::clock;
 
 /// `monitor-uri`.
 pub(super) async fn monitor(conn: &mut Conn, txn: &mut Txn, facts: &Facts) -> Option<Flow> {
-    let uri = txn.fe.ir.frontend.as_ref()?.monitor_uri.as_ref()?;
+    let uri = txn.door.fe.ir.frontend.as_ref()?.monitor_uri.as_ref()?;
     // A path means any form of the target that has it.
     let by_path = uri.starts_with('/') && txn.req.path_and_query() == Some(uri.as_bytes());
     if txn.req.uri() != uri.as_bytes() && !by_path {
@@ -81,7 +81,7 @@ async fn send(conn: &mut Conn, txn: &mut Txn, facts: &Facts, head: Head, body: V
 
 /// Counts a request that is answered here. Can another one follow?
 fn intercepts(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
-    if let Some(fe) = &txn.fe.frontend {
+    if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.intercepted.inc();
     }
     keep(conn, txn, facts)

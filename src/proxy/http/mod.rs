@@ -98,7 +98,7 @@ async fn idle(conn: &mut Conn) -> Wake {
     if conn.input.is_some() || conn.is_halfway() {
         return Wake::Bytes;
     }
-    let t = &conn.proxy.ir.timeouts;
+    let t = &conn.door.fe.ir.timeouts;
     let first = conn.requests == 0;
     let limit = if first { t.http_request } else { t.http_keep_alive.or(t.http_request) }.or(t.client);
     let since = if first { conn.accepted } else { conn.last_end };
@@ -111,7 +111,7 @@ async fn idle(conn: &mut Conn) -> Wake {
         Poll::Ready(Err(_)) => Poll::Ready(Wake::Never(exchange::Absent::Broken)),
         Poll::Ready(Ok(_)) => Poll::Ready(Wake::Bytes),
         Poll::Pending => {
-            let waits = conn.proxy.ir.idle_close_on_response;
+            let waits = conn.door.fe.ir.idle_close_on_response;
             if !first && !waits && !leaves && with(|w| w.live().is_stopping()) {
                 leaves = true;
                 match with(|w| w.live().stop.idle_limit()) {
@@ -153,7 +153,7 @@ async fn linger(conn: &mut Conn, is_sending: bool) {
     }
     let waits = is_sending && !with(|w| w.live().is_stopping());
     let takes = waits || conn.io.unread() == Unread::Bytes;
-    if takes || !conn.proxy.ir.nolinger {
+    if takes || !conn.door.fe.ir.nolinger {
         // The last bytes of the answer may have waited for this.
         conn.io.shutdown();
     }

@@ -23,7 +23,7 @@ pub(super) enum Reading {
 
 /// Read and parse the head of a request into `txn.req`. What follows it stays in the connection's input.
 pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<Reading, Failure> {
-    let t = &conn.proxy.ir.timeouts;
+    let t = &conn.door.fe.ir.timeouts;
     let since = if conn.requests == 0 { conn.accepted } else { txn.first_byte.unwrap_or(txn.started) };
     conn.deadline.set(t.http_request.or(t.client).map(|d| since + d));
     // `timeout client` alone is for every piece anew.
@@ -34,7 +34,7 @@ pub(super) async fn read_head(conn: &mut Conn, txn: &mut Txn) -> Result<Reading,
     }
     let mut lull = Lull::default();
     let (limit, max_fields) = (txn.head_room(), txn.most_headers());
-    let mut parser = Parser::relaxed(conn.proxy.ir.accept_unsafe_request);
+    let mut parser = Parser::relaxed(conn.door.fe.ir.accept_unsafe_request);
     poll_fn(|cx| {
         loop {
             if let Some(buf) = &mut conn.input {
@@ -89,29 +89,29 @@ fn keep_broken(txn: &Txn, bytes: &[u8]) {
     let message = Broken {
         number: 0,
         at: clock::wall(),
-        frontend: txn.fe.idx,
+        frontend: txn.door.fe.idx,
         backend: None,
         server: None,
         src: txn.src,
         bytes: bytes.into(),
         position: bytes.iter().position(odd).unwrap_or(bytes.len()),
     };
-    txn.live.board.keep_broken(Side::Request, message);
+    txn.door.live.board.keep_broken(Side::Request, message);
 }
 
 /// The request line as received, for the log.
 pub(super) fn note_line(txn: &mut Txn) {
-    if crate::proxy::lines::logs_requests(&txn.fe.ir) || txn.live.config.reads_request_line {
+    if crate::proxy::lines::logs_requests(&txn.door.fe.ir) || txn.door.live.config.reads_request_line {
         let req = &txn.req;
         let mut line = [req.method(), b" ", req.uri(), b" ", req.version_text()].concat();
-        line.truncate(txn.live.config.global.log_uri_len - 1);
+        line.truncate(txn.door.live.config.global.log_uri_len - 1);
         txn.request_line = Some(line);
     }
 }
 
 /// What `capture request header` took is not there: the request went no further than the rules on its bytes.
 pub(super) fn forget_captures(txn: &mut Txn) {
-    let Some(half) = &txn.fe.ir.frontend else { return };
+    let Some(half) = &txn.door.fe.ir.frontend else { return };
     // Slots of rules have no name.
     for ((name, _), slot) in half.capture_request.iter().zip(&mut txn.captures.request) {
         if !name.is_empty() {
@@ -122,7 +122,7 @@ pub(super) fn forget_captures(txn: &mut Txn) {
 
 /// `capture request header`.
 pub(super) fn capture(txn: &mut Txn) {
-    let Some(half) = &txn.fe.ir.frontend else { return };
+    let Some(half) = &txn.door.fe.ir.frontend else { return };
     txn.captures.request = half
         .capture_request
         .iter()

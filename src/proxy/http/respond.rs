@@ -78,7 +78,7 @@ pub(super) async fn respond(
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
         && !ends_client(txn)
-        && !txn.live.stop.ends_client()
+        && !txn.door.live.stop.ends_client()
         && !rf.odd_framing
         && !x.refused;
     let edited = !tunnel && rules::see_responses(txn);
@@ -97,15 +97,15 @@ pub(super) async fn respond(
     answer::respell(txn, &mut head);
     let body = if tunnel || unwanted { Body::None } else { rf.body };
     let mut download = Pump::new(body, &head, &mut x.server_in);
-    if txn.fe.ir.drop_response_trailers {
+    if txn.door.fe.ir.drop_response_trailers {
         download.drop_trailers();
-    } else if txn.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
-        download.respell_trailers(&txn.live.config.global.header_spellings);
+    } else if txn.door.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
+        download.respell_trailers(&txn.door.live.config.global.header_spellings);
     }
     with(|w| w.give_scratch(head));
     x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);
     download.pauses = x.pooled;
-    download.closes = !keep && !tunnel && !unwanted && !conn.proxy.ir.nolinger;
+    download.closes = !keep && !tunnel && !unwanted && !conn.door.fe.ir.nolinger;
     let result = relay(conn, txn, kept, server, &mut x, &mut download, tunnel).await;
     if let Err(failure) = result {
         if failure.status != 0 {
@@ -297,7 +297,7 @@ async fn run_tunnel(
     let limits = TunnelLimits {
         client: txn.limits.tunnel.or(txn.limits.client),
         server: txn.limits.tunnel.or(txn.limits.server),
-        client_fin: txn.fe.ir.timeouts.client_fin,
+        client_fin: txn.door.fe.ir.timeouts.client_fin,
         server_fin: txn.be.ir.timeouts.server_fin,
     };
     io.end_on_close();

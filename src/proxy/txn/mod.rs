@@ -7,9 +7,10 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::door::Door;
 use super::failure::Failure;
 use super::shape::Shape;
-use super::worker::{Conn, with};
+use super::worker::{Conn, Worker, with};
 use crate::buf::Buf;
 use crate::expr::ctx::{Buffered, Captures, ConnectError, Links, Timers};
 use crate::expr::{Session as _, Vars};
@@ -19,7 +20,7 @@ use crate::ir;
 use crate::ir::expr::Scope;
 use crate::ir::log::{LogStep, Severity};
 use crate::ir::proxy::{CookieMode, Mode, PersistRule};
-use crate::live::{Live, Proxy, Server};
+use crate::live::{Proxy, Server};
 use crate::sys::clock;
 
 /// Timeouts that hold for this transaction: those of the proxies unless a rule set others.
@@ -44,10 +45,8 @@ pub(super) struct Times {
 
 /// What may be known without reading the configuration again.
 pub(super) struct Txn {
-    pub(super) live: Arc<Live>,
-    pub(super) fe: Arc<Proxy>,
+    pub(super) door: Arc<Door>,
     pub(super) be: Arc<Proxy>,
-    pub(super) listener: Arc<crate::live::Listener>,
     /// Client and where it connected to, as rules may have set them.
     pub(super) src: Option<SocketAddr>,
     pub(super) dst: Option<SocketAddr>,
@@ -214,7 +213,7 @@ impl Txn {
         let said = self.tlvs().iter().find(|(kind, _)| *kind == proxy_protocol::TLV_NAMESPACE);
         let said = said.and_then(|(_, name)| std::str::from_utf8(name).ok());
         let known = said.filter(|name| crate::sys::netns::is_open(name));
-        known.or(self.listener.ir.namespace.as_deref()).map(Into::into)
+        known.or(self.door.listener.ir.namespace.as_deref()).map(Into::into)
     }
 
     /// The time of a rule that waited is over: it ended the rules.
@@ -230,15 +229,13 @@ impl Txn {
     /// A transaction of `conn` that began at `started`.
     pub(super) fn new(conn: &Conn, started: Instant) -> Self {
         super::board::begin(started);
-        let (live, req) = with(|w| (w.live().clone(), w.take_head()));
-        let t = &conn.proxy.ir.timeouts;
+        let req = with(Worker::take_head);
+        let t = &conn.door.fe.ir.timeouts;
         let extra = conn.extra.as_deref();
         let (fc_src, fc_dst) = extra.and_then(|e| e.fc).unwrap_or((conn.src, conn.dst));
         Self {
-            live,
-            fe: conn.proxy.clone(),
-            be: conn.proxy.clone(),
-            listener: conn.listener.clone(),
+            door: conn.door.clone(),
+            be: conn.door.fe.clone(),
             src: conn.src,
             dst: conn.dst,
             fc_src,
@@ -290,13 +287,13 @@ impl Txn {
             client_connection: None,
             as_proxy: false,
             priority: (0, 0),
-            nice: conn.listener.ir.nice,
+            nice: conn.door.listener.ir.nice,
             links: Links { stream: true, client_requests: conn.requests, ..Links::default() },
             request_cookie: None,
             response_cookie: None,
             body: BufferedBody::Unknown,
             becomes_http: false,
-            is_http: conn.proxy.ir.mode == Mode::Http,
+            is_http: conn.door.fe.ir.mode == Mode::Http,
             not_http: false,
             resp_payload: None,
             resp_complete: false,
@@ -340,7 +337,7 @@ impl Txn {
         if self.captures.is_settled() {
             return;
         }
-        let (request, response) = match &self.fe.ir.frontend {
+        let (request, response) = match &self.door.fe.ir.frontend {
             Some(half) => (&half.request_slots[..], &half.response_slots[..]),
             None => (&[][..], &[][..]),
         };
@@ -349,20 +346,20 @@ impl Txn {
 
     /// Bytes that a head may have.
     pub(super) fn head_room(&self) -> usize {
-        let global = &self.live.config.global;
+        let global = &self.door.live.config.global;
         global.bufsize.saturating_sub(global.maxrewrite)
     }
 
     /// `tune.http.maxhdr`: one more than the headers that a head may have.
     pub(super) fn most_headers(&self) -> usize {
-        self.live.config.global.maxhdr
+        self.door.live.config.global.maxhdr
     }
 
     /// Conditions of a TCP proxy may ask for parts of a request: is what has come the beginning of one?
     pub(super) fn look_for_request(&mut self) {
         let received = self.payload.as_ref().map_or(&[][..], Buf::filled);
         let most = self.most_headers();
-        match Parser::relaxed(self.fe.ir.accept_unsafe_request).request(received, &mut self.req, most) {
+        match Parser::relaxed(self.door.fe.ir.accept_unsafe_request).request(received, &mut self.req, most) {
             Ok(Progress::Complete(_)) => self.is_http = true,
             Ok(Progress::Incomplete) => {}
             Err(_) => self.not_http = true,
@@ -391,15 +388,15 @@ impl Txn {
         if up == 0 && down == 0 {
             return;
         }
-        if let Some(fe) = &self.fe.frontend {
+        if let Some(fe) = &self.door.fe.frontend {
             fe.counters.bin.add(up);
             fe.counters.bout.add(down);
         }
-        if self.fe.ir.frontend.as_ref().is_some_and(|half| half.socket_stats) {
-            self.listener.counters.bin.add(up);
-            self.listener.counters.bout.add(down);
+        if self.door.fe.ir.frontend.as_ref().is_some_and(|half| half.socket_stats) {
+            self.door.listener.counters.bin.add(up);
+            self.door.listener.counters.bout.add(down);
         }
-        let process = &self.live.process;
+        let process = &self.door.live.process;
         process.bytes_out.add(down);
         // In units of 32 bytes, as HAProxy counts them: a second of any link fits.
         process.bytes_out_rate.add(u32::try_from((down + 16) / 32).unwrap_or(u32::MAX), clock::now_ms());
@@ -419,7 +416,7 @@ impl Txn {
         if (up, down) == (0, 0) {
             return;
         }
-        if let Some(fe) = &self.fe.frontend {
+        if let Some(fe) = &self.door.fe.frontend {
             fe.counters.spliced_in.add(up);
             fe.counters.spliced_out.add(down);
         }
@@ -437,7 +434,7 @@ impl Txn {
 
     /// Evaluate `unique-id-format`, once.
     pub(super) fn make_unique_id(&mut self) {
-        let format = self.fe.ir.frontend.as_ref().and_then(|f| f.unique_id_format.as_ref());
+        let format = self.door.fe.ir.frontend.as_ref().and_then(|f| f.unique_id_format.as_ref());
         let Some(format) = format.filter(|_| self.unique_id.is_none()) else { return };
         self.unique_id = Some(crate::expr::logformat::to_vec(format, &self.ctx()));
     }
@@ -447,7 +444,7 @@ impl Txn {
         let t = &be.ir.timeouts;
         let limits = &mut self.limits;
         // What rules of another section set held until here, but for the tarpit's.
-        if !Arc::ptr_eq(&be, &self.fe) {
+        if !Arc::ptr_eq(&be, &self.door.fe) {
             (limits.server, limits.connect, limits.tunnel, limits.queue) = (None, None, None, None);
         }
         limits.server = limits.server.or(t.server);

@@ -53,13 +53,14 @@ impl Session for Txn {
         let peer = |addr: Option<SocketAddr>| Some(addr.map_or(Peer::Unix, Peer::Ip));
         let frontend = ProxyView {
             default_backend: self
+                .door
                 .fe
                 .ir
                 .frontend
                 .as_ref()
                 .and_then(|f| f.default_backend)
-                .map(|idx| self.live.config.proxy(idx).name.as_str()),
-            ..view(&self.fe)
+                .map(|idx| self.door.live.config.proxy(idx).name.as_str()),
+            ..view(&self.door.fe)
         };
         // Where there never was a session there is no status that it could have.
         let refused = self.client_connection.is_some();
@@ -71,8 +72,8 @@ impl Session for Txn {
                 dst: peer(self.dst),
                 fc_src: peer(self.fc_src),
                 fc_dst: peer(self.fc_dst),
-                listener_name: self.listener.ir.name.as_deref(),
-                listener_id: self.listener.ir.id,
+                listener_name: self.door.listener.ir.name.as_deref(),
+                listener_id: self.door.listener.ir.id,
                 accept_us,
                 received_proxy: self.received_proxy,
                 tlvs: self.tlvs(),
@@ -116,7 +117,7 @@ impl Session for Txn {
                 reused: self.server_reused,
                 max_retries: self.max_retries(),
                 request_counter: self.request_number,
-                log_counter: self.fe.frontend.as_ref().map_or(0, |fe| fe.counters.lines.get()),
+                log_counter: self.door.fe.frontend.as_ref().map_or(0, |fe| fe.counters.lines.get()),
                 last_rule: self.last_rule.as_deref(),
                 waiting: self.waiting.as_deref(),
                 server_status: self.server_status.unwrap_or(0),
@@ -132,7 +133,7 @@ impl Session for Txn {
                     ..self.links
                 },
                 origin: LogStep::Close.origin(),
-                early: self.fe.ir.logasap,
+                early: self.door.fe.ir.logasap,
             },
             live: self,
             is_final: self.is_final,
@@ -163,7 +164,7 @@ impl Session for Txn {
         };
         let Some(head) = head else { return true };
         let body = body.as_ref().map_or(0, Buf::len);
-        let global = &self.live.config.global;
+        let global = &self.door.live.config.global;
         let kept = global.bufsize.saturating_sub(global.maxrewrite);
         // Few come near the limit.
         if head.held() + head.overhead() + body + bytes <= kept {
@@ -229,7 +230,7 @@ impl Session for Txn {
             Effect::Strict(Dir::Req, strict) => self.strict.0 = strict,
             Effect::Strict(Dir::Res, strict) => self.strict.1 = strict,
             Effect::RewriteFailed => {
-                if let Some(fe) = &self.fe.frontend {
+                if let Some(fe) = &self.door.fe.frontend {
                     fe.counters.wrew.inc();
                 }
                 if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
