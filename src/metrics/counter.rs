@@ -7,6 +7,12 @@ thread_local! {
     static HAS_OWN: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Does this thread count without locks?
+#[inline]
+pub(super) fn is_claimed() -> bool {
+    HAS_OWN.get()
+}
+
 /// A number that only grows, until `clear counters`.
 ///
 /// A request counts in thirty places, and a locked addition costs as much as ten plain ones. So one thread, most
@@ -33,7 +39,7 @@ impl Counter {
 
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        if HAS_OWN.get() {
+        if is_claimed() {
             self.own.store(self.own.load(Relaxed).wrapping_add(n), Relaxed);
         } else if n != 0 {
             self.others.fetch_add(n, Relaxed);

@@ -6,60 +6,103 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// second's that still lies within the last 1,000 ms. `now_ms` is any monotonic millisecond count.
 #[derive(Debug, Default)]
 pub struct RateCounter {
-    /// Second number (high half) and events in it (low half).
-    current: AtomicU64,
-    /// Events of the second before.
-    previous: AtomicU32,
+    /// Of the thread that counts without locks, see [`Counter::claim`](super::Counter::claim).
+    own: Part,
+    /// Of all others.
+    others: Part,
     /// Highest rate seen.
     max: AtomicU32,
 }
 
-impl RateCounter {
-    /// Counts `n` events and returns the rate.
-    pub fn add(&self, n: u32, now_ms: u64) -> u32 {
-        let second = (now_ms / 1000) & 0xffff_ffff;
+/// Events of some threads.
+#[derive(Debug, Default)]
+struct Part {
+    /// Second number (high half) and events in it (low half).
+    current: AtomicU64,
+    /// Events of the second before.
+    previous: AtomicU32,
+}
+
+impl Part {
+    /// Counts `n` events in `second`, where nobody else does.
+    fn add_alone(&self, n: u32, second: u64) {
+        let seen = self.current.load(Relaxed);
+        if seen >> 32 == second {
+            self.current.store(seen + u64::from(n), Relaxed);
+        } else {
+            self.current.store(second << 32 | u64::from(n), Relaxed);
+            self.turned(seen, second);
+        }
+    }
+
+    /// Counts `n` events in `second`.
+    fn add(&self, n: u32, second: u64) {
         loop {
             let seen = self.current.load(Relaxed);
             if seen >> 32 == second {
                 self.current.fetch_add(u64::from(n), Relaxed);
-                break;
+                return;
             }
             let fresh = second << 32 | u64::from(n);
             if self.current.compare_exchange(seen, fresh, Relaxed, Relaxed).is_ok() {
-                let adjacent = (seen >> 32) + 1 == second;
-                self.previous.store(if adjacent { seen as u32 } else { 0 }, Relaxed);
-                break;
+                self.turned(seen, second);
+                return;
             }
         }
-        let rate = self.rate(now_ms);
-        if rate > self.max.load(Relaxed) {
-            self.max.fetch_max(rate, Relaxed);
+    }
+
+    /// What was `seen` is the past since `second` began.
+    fn turned(&self, seen: u64, second: u64) {
+        let adjacent = (seen >> 32) + 1 == second;
+        self.previous.store(if adjacent { seen as u32 } else { 0 }, Relaxed);
+    }
+
+    /// Events in `second` and in the one before.
+    fn counts(&self, second: u64) -> (u32, u32) {
+        let current = self.current.load(Relaxed);
+        let (at, count) = (current >> 32, current as u32);
+        if at == second {
+            (count, self.previous.load(Relaxed))
+        } else if at + 1 == second {
+            (0, count)
+        } else {
+            (0, 0)
         }
-        rate
+    }
+}
+
+impl RateCounter {
+    /// Counts `n` events.
+    pub fn add(&self, n: u32, now_ms: u64) {
+        let second = second(now_ms);
+        if super::counter::is_claimed() {
+            self.own.add_alone(n, second);
+        } else {
+            self.others.add(n, second);
+        }
+        let (count, previous) = self.counts(second);
+        // The rate is not above this sum: mostly there is nothing to compute.
+        if count.saturating_add(previous) > self.max.load(Relaxed) {
+            self.max.fetch_max(rate(count, previous, now_ms), Relaxed);
+        }
     }
 
     /// Events per second at `now_ms`.
     #[must_use]
     pub fn rate(&self, now_ms: u64) -> u32 {
-        let second = (now_ms / 1000) & 0xffff_ffff;
-        let current = self.current.load(Relaxed);
-        let (at, count) = (current >> 32, current as u32);
-        let left_of_second = 1000 - now_ms % 1000;
-        let share = |n: u32| (u64::from(n) * left_of_second / 1000) as u32;
-        if at == second {
-            count + share(self.previous.load(Relaxed))
-        } else if at + 1 == second {
-            share(count)
-        } else {
-            0
-        }
+        let (count, previous) = self.counts(second(now_ms));
+        rate(count, previous, now_ms)
+    }
+
+    fn counts(&self, second: u64) -> (u32, u32) {
+        let (own, others) = (self.own.counts(second), self.others.counts(second));
+        (own.0.saturating_add(others.0), own.1.saturating_add(others.1))
     }
 
     /// Starts from a rate of an earlier process: as if so many events had come in the second before.
     pub fn preload(&self, rate: u32, now_ms: u64) {
-        let second = (now_ms / 1000) & 0xffff_ffff;
-        self.previous.store(rate, Relaxed);
-        self.current.store(second << 32, Relaxed);
+        self.others.previous.store(rate, Relaxed);
+        self.others.current.store(second(now_ms) << 32, Relaxed);
         self.max.fetch_max(rate, Relaxed);
     }
 
@@ -75,8 +118,20 @@ impl RateCounter {
     }
 }
 
+/// The number of the second, of 32 bits.
+fn second(now_ms: u64) -> u64 {
+    (now_ms / 1000) & 0xffff_ffff
+}
+
+/// So many events in this second, and what counts of those in the one before.
+fn rate(count: u32, previous: u32, now_ms: u64) -> u32 {
+    let left_of_second = 1000 - now_ms % 1000;
+    count.saturating_add((u64::from(previous) * left_of_second / 1000) as u32)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Counter;
     use super::*;
 
     #[test]
@@ -89,5 +144,22 @@ mod tests {
         assert_eq!(r.rate(8_500), 5);
         assert_eq!(r.rate(9_000), 0);
         assert!((10..=11).contains(&r.max()), "{}", r.max());
+    }
+
+    #[test]
+    fn threads_count_as_one_whoever_counts_without_locks() {
+        let r = RateCounter::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                Counter::claim();
+                (0..2_000).step_by(10).for_each(|ms| r.add(1, 5_000 + ms));
+            });
+            scope.spawn(|| (0..2_000).step_by(20).for_each(|ms| r.add(1, 5_000 + ms)));
+        });
+        assert_eq!(r.rate(6_999), 150);
+        assert_eq!(r.rate(7_500), 75);
+        assert_eq!(r.rate(9_000), 0);
+        r.preload(40, 20_000);
+        assert_eq!((r.rate(20_000), r.rate(20_500)), (40, 20));
     }
 }

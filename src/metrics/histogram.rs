@@ -1,5 +1,7 @@
 //! How long things took, in buckets.
 
+use std::time::Duration;
+
 use super::Counter;
 
 /// Times counted in buckets: one addition per event, any share of events from [`Histogram::quantile_us`].
@@ -7,6 +9,20 @@ use super::Counter;
 pub struct Histogram {
     buckets: [Counter; Self::BOUNDS_US.len() + 1],
     sum_us: Counter,
+}
+
+/// A time and its bucket: found once, for all histograms that count it.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    bucket: usize,
+    us: u64,
+}
+
+impl From<Duration> for Span {
+    fn from(time: Duration) -> Self {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self { bucket: Histogram::BOUNDS_US.partition_point(|bound| *bound < us), us }
+    }
 }
 
 impl Histogram {
@@ -22,10 +38,10 @@ impl Histogram {
         "0.5", "1", "2.5", "5", "10", "30",
     ];
 
-    /// Counts an event that took `us` microseconds.
-    pub fn add(&self, us: u64) {
-        self.buckets[Self::BOUNDS_US.partition_point(|bound| *bound < us)].inc();
-        self.sum_us.add(us);
+    /// Counts an event that took so long.
+    pub fn add(&self, span: Span) {
+        self.buckets[span.bucket].inc();
+        self.sum_us.add(span.us);
     }
 
     /// Events in each bucket; the last is everything above the greatest bound.
@@ -84,7 +100,7 @@ mod tests {
     fn bounds_belong_to_their_bucket() {
         let h = Histogram::default();
         for us in [0, 100, 101, 250, 30_000_000, 30_000_001] {
-            h.add(us);
+            h.add(Duration::from_micros(us).into());
         }
         let counts = h.counts();
         assert_eq!((counts[0], counts[1], counts[16], counts[17]), (2, 2, 1, 1));
@@ -100,14 +116,14 @@ mod tests {
         let h = Histogram::default();
         assert_eq!(h.quantile_us(0.5), None);
         for us in 1..=1000 {
-            h.add(us * 10);
+            h.add(Duration::from_micros(us * 10).into());
         }
         for (q, exact) in [(0.5, 5_000), (0.9, 9_000), (0.99, 9_900)] {
             let got = h.quantile_us(q).expect("events");
             assert!(got.abs_diff(exact) <= exact / 10, "{q}: {got}");
         }
         h.reset();
-        h.add(60_000_000);
+        h.add(Duration::from_secs(60).into());
         assert_eq!(h.quantile_us(0.99), Some(30_000_000), "beyond the last bound only that is known");
     }
 }

@@ -9,7 +9,7 @@ mod sets;
 
 pub use counter::{Counter, Gauge, Maximum, PeakGauge, SlidingAverage};
 pub use freq::RateCounter;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, Span};
 pub use sets::{
     BackendCounters, FrontendCounters, HttpClasses, ListenerCounters, NameserverCounters, ProcessCounters,
     ServerCounters, TimeAverages,

@@ -13,8 +13,15 @@ use crate::ir::log::{LogProfile, LogStep, Severity};
 use crate::log::trace::{About, H1, STREAM};
 
 /// A step of a session: its line, if `log-steps` asks for one or the proxy writes its line here.
+#[inline]
 pub(super) fn at(txn: &mut Txn, step: LogStep) {
     trace(txn, step);
+    if !txn.door.fe.logs.is_empty() {
+        write_at(txn, step);
+    }
+}
+
+fn write_at(txn: &mut Txn, step: LogStep) {
     let ir = &txn.door.fe.ir;
     if !ir.log_steps.is_empty() {
         if ir.log_steps.contains(&step) {

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
@@ -19,7 +19,7 @@ use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
 use crate::ir::rules::TcpAction;
 use crate::live::Proxy;
-use crate::metrics::TimeAverages;
+use crate::metrics::{Span, TimeAverages};
 use crate::sys::clock;
 
 /// How a session went on.
@@ -279,8 +279,8 @@ pub(super) struct Spent {
     connect_ms: u64,
     response_ms: u64,
     total_ms: u64,
-    response: Option<Duration>,
-    total: Option<Duration>,
+    response: Option<Span>,
+    total: Option<Span>,
 }
 
 impl Spent {
@@ -294,8 +294,8 @@ impl Spent {
             connect_ms: since(t.connect, t.queue),
             response_ms: since(t.data, t.connect),
             total_ms: since(t.close, t.idle.max(0)),
-            response,
-            total,
+            response: response.map(Span::from),
+            total: total.map(Span::from),
         }
     }
 
@@ -303,10 +303,10 @@ impl Spent {
     pub(super) fn add_to(&self, times: &TimeAverages, events: u64) {
         times.add(self.queue_ms, self.connect_ms, self.response_ms, self.total_ms, events.max(1));
         if let Some(response) = self.response {
-            times.response.add(response.as_micros() as u64);
+            times.response.add(response);
         }
         if let Some(total) = self.total {
-            times.total.add(total.as_micros() as u64);
+            times.total.add(total);
         }
     }
 }
