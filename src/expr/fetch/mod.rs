@@ -43,6 +43,7 @@ const ABSENT: Missing = Missing::Absent;
 pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     match fetch {
         Fetch::Const(value) => Ok(Sample::of(value)),
+        Fetch::Absent => Err(ABSENT),
         Fetch::Var(name, default) => {
             variable(name, ctx).or_else(|| default.as_ref().map(Sample::of)).ok_or(ABSENT)
         }
@@ -258,7 +259,8 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::DebugStr(..)
         | Fetch::TermEvents
         | Fetch::HtxBlock(..)
-        | Fetch::TermState => SampleType::Str,
+        | Fetch::TermState
+        | Fetch::Absent => SampleType::Str,
         _ => SampleType::Int,
     }
 }

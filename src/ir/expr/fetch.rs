@@ -156,6 +156,8 @@ pub enum TimeoutName {
 pub enum Fetch {
     /// `int`, `str`, `bool`, `always_true`, `env`, `hostname`... whatever is known at load.
     Const(Value),
+    /// `env(NAME)` of what is not set: known at load not to be there.
+    Absent,
     /// `var(NAME[,DEFAULT])`.
     Var(VarName, Option<Value>),
     /// `date([OFFSET[,UNIT]])`.

@@ -69,8 +69,8 @@ const INTERNAL: &[FetchRow] = &[
     }),
     // As HAProxy, the environment is read when the file is.
     row("env", "(<name>)", (1, 1), Any, |l, a| {
-        let value = l.world.var(a.opt(0).unwrap_or_default()).unwrap_or_default();
-        Some(F::Const(Value::Str(value.into_bytes().into())))
+        let value = l.world.var(a.opt(0).unwrap_or_default());
+        Some(value.map_or(F::Absent, |value| F::Const(Value::Str(value.into_bytes().into()))))
     }),
     plain("quic_enabled", Any, |_, _| Some(F::Const(Value::Bool(false)))),
     row("acl", "([!]<name>[,...])", (1, 12), Any, |l, a| {

@@ -32,6 +32,8 @@ fn expressions_of_the_session_yield_its_facts() {
         ("dst_conn", "9"),
         ("hostname", "node1"),
         ("env(SITE)", "paris"),
+        ("env(NOT_SET)", ""),
+        ("env(NOT_SET),length", ""),
         ("date", "1714124398"),
         ("date(5,ms)", "1714124398779"),
         ("date_us", "774000"),
