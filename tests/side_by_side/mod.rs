@@ -15,6 +15,7 @@ mod limited;
 mod limits;
 mod lines;
 mod lingering;
+mod named;
 mod normalizers;
 mod origin;
 mod persistence;
