@@ -14,7 +14,7 @@ use tandem_parser::diagnostic::Reason;
 
 use super::args::Args;
 use super::check::phase;
-use super::{Language, Read};
+use super::{Language, Read, scoped};
 use crate::ir::expr::SampleType;
 
 /// A fetch.
@@ -312,11 +312,8 @@ fn wrong_value(name: &str, nth: usize, text: &str) -> Option<&'static str> {
 
 /// Is it the name of a variable?
 fn is_variable(text: &str) -> bool {
-    text.split_once('.').is_some_and(|(scope, rest)| SCOPES.contains(&scope) && !rest.is_empty())
+    scoped(text).is_some()
 }
-
-/// Where variables live.
-const SCOPES: &[&str] = &["proc", "sess", "txn", "req", "res", "check"];
 
 #[cfg(test)]
 mod tests {

@@ -469,6 +469,7 @@ impl<'w> Language<'w> {
     }
 }
 
+/// Where variables live.
 const SCOPES: &[(&str, Scope)] = &[
     ("proc", Scope::Proc),
     ("sess", Scope::Sess),
@@ -478,16 +479,23 @@ const SCOPES: &[(&str, Scope)] = &[
     ("check", Scope::Check),
 ];
 
+/// The scope of this name.
+fn scope(name: &str) -> Option<Scope> {
+    SCOPES.iter().find(|(known, _)| *known == name).map(|(_, scope)| *scope)
+}
+
+/// The scope and the rest of a text that begins with one.
+fn scoped(text: &str) -> Option<(Scope, &str)> {
+    let (start, name) = text.split_once('.').filter(|(_, name)| !name.is_empty())?;
+    Some((scope(start)?, name))
+}
+
 /// `scope.name` of a variable, or what is wrong with it.
 pub(in crate::lower) fn variable(text: &str) -> Result<VarName, String> {
     if text.is_empty() {
         return Err("Empty variable name cannot be accepted".into());
     }
-    let parts = text.split_once('.').filter(|(_, name)| !name.is_empty());
-    let found = parts.and_then(|(scope, name)| {
-        SCOPES.iter().find(|(known, _)| *known == scope).map(|(_, scope)| (*scope, name))
-    });
-    let Some((scope, name)) = found else {
+    let Some((scope, name)) = scoped(text) else {
         return Err(format!(
             "invalid variable name '{text}'. A variable name must be start by its scope. The scope can be 'proc', \
              'sess', 'txn', 'req', 'res' or 'check'"

@@ -120,16 +120,13 @@ const INTERNAL: &[FetchRow] = &[
             // As HAProxy 3.5, which means all of them only where there are parentheses.
             None if !a.call.parenthesised => Some(Scope::Txn),
             None => None,
-            Some("sess") => Some(Scope::Sess),
-            Some("txn") => Some(Scope::Txn),
-            Some("req") => Some(Scope::Req),
-            Some("res") => Some(Scope::Res),
-            Some("proc") => Some(Scope::Proc),
-            Some("check") => Some(Scope::Check),
-            Some(other) => {
-                let cause = format!("invalid scope '{other}', must be one of: sess, txn, req, res, proc");
-                return a.invalid(l, 0, cause);
-            }
+            Some(name) => match super::scope(name) {
+                Some(scope) => Some(scope),
+                None => {
+                    let cause = format!("invalid scope '{name}', must be one of: sess, txn, req, res, proc");
+                    return a.invalid(l, 0, cause);
+                }
+            },
         };
         let text = |nth: usize, default: &str| a.opt(nth).unwrap_or(default).into();
         Some(F::DumpVars { scope, prefix: text(1, ""), delimiter: text(2, ", ") })
