@@ -11,8 +11,14 @@ use crate::live::{Listener, Live, Proxy};
 #[repr(align(128))]
 pub(super) struct Door {
     pub(super) shared: Arc<Shared>,
-    pub(super) live: Arc<Live>,
     /// The frontend.
     pub(super) fe: Arc<Proxy>,
     pub(super) listener: Arc<Listener>,
+}
+
+impl Door {
+    /// Everything that runs.
+    pub(super) fn live(&self) -> &Arc<Live> {
+        &self.shared.live
+    }
 }

@@ -116,13 +116,8 @@ impl Engine {
         let mut shares: Vec<Vec<(Door, Socket)>> = (0..threads).map(|_| Vec::new()).collect();
         for one in bound {
             for (i, socket) in one.sockets.into_iter().enumerate() {
-                let door = Door {
-                    shared: shared.clone(),
-                    live: shared.live.clone(),
-                    fe: one.proxy.clone(),
-                    listener: one.listener.clone(),
-                };
-                shares[i % threads].push((door, socket));
+                let (fe, listener) = (one.proxy.clone(), one.listener.clone());
+                shares[i % threads].push((Door { shared: shared.clone(), fe, listener }, socket));
             }
         }
         let steps = shared.live.config.global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads));

@@ -31,7 +31,7 @@ impl Guard {
 
     pub(super) fn enter(conn: &Conn) -> Self {
         let now = clock::now_ms();
-        let (shared, live) = (&conn.door.shared, &conn.door.live);
+        let (shared, live) = (&conn.door.shared, &conn.door.live());
         shared.sessions.fetch_add(1, Relaxed);
         live.process.connections.inc();
         live.process.cum_conns.inc();

@@ -27,7 +27,7 @@ pub(super) async fn pause(conn: &mut Conn, time: Duration) -> bool {
 
 /// The address of a host goes into the variable that a rule names. `false`: the client left meanwhile.
 pub(super) async fn resolve(conn: &mut Conn, txn: &mut Txn, rule: &Resolve, host: String) -> bool {
-    let section = txn.door.live.resolvers.iter().find(|section| *section.name == *rule.resolvers);
+    let section = txn.door.live().resolvers.iter().find(|section| *section.name == *rule.resolvers);
     let Some(answer) = section.and_then(|section| section.ask(host, rule.ipv6)) else { return true };
     let mut answer = pin!(answer);
     let found = poll_fn(|cx| {

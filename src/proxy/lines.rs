@@ -187,7 +187,7 @@ type Writes<'w> = &'w dyn Fn(&Ctx<'_>, &mut Vec<u8>);
 
 /// Writes a line that is `usual` where nothing says otherwise. One without a character is not sent.
 fn write_with(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>, usual: Option<Writes<'_>>) {
-    let (proxy, logger) = (&txn.door.fe, &txn.door.live.logger);
+    let (proxy, logger) = (&txn.door.fe, &txn.door.live().logger);
     if proxy.logs.is_empty() {
         return;
     }
@@ -206,7 +206,7 @@ fn write_with(txn: &Txn, step: LogStep, level: Severity, profile: Option<&str>, 
     let mut sent = false;
     let data = proxy.ir.log_format_sd.as_ref().map(|format| logformat::to_vec(format, &ctx));
     let (tag, data) = (proxy.ir.log_tag.as_deref(), data.unwrap_or_default());
-    let profiles = &txn.door.live.config.log_profiles;
+    let profiles = &txn.door.live().config.log_profiles;
     if profiles.is_empty() {
         sent = !line.is_empty();
         if sent {

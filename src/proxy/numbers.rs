@@ -14,17 +14,17 @@ use crate::ir::expr::{
 
 impl crate::expr::Live for Txn {
     fn proxy(&self, proxy: ProxyIdx, number: ProxyNumber) -> i64 {
-        self.door.live.proxy_number(proxy, number)
+        self.door.live().proxy_number(proxy, number)
     }
 
     fn server(&self, backend: ProxyIdx, index: u32, number: ServerNumber) -> i64 {
-        self.door.live.server_number(backend, index, number)
+        self.door.live().server_number(backend, index, number)
     }
 
     fn process(&self, number: ProcessNumber) -> i64 {
         match number {
             ProcessNumber::ThreadUsage => with(|w| w.usage()),
-            other => self.door.live.process_number(other),
+            other => self.door.live().process_number(other),
         }
     }
 
@@ -46,7 +46,7 @@ impl crate::expr::Live for Txn {
     }
 
     fn buffer_size(&self) -> usize {
-        self.door.live.config.global.bufsize
+        self.door.live().config.global.bufsize
     }
 
     fn listener_connections(&self) -> i64 {
@@ -55,13 +55,13 @@ impl crate::expr::Live for Txn {
 
     fn proxy_by_name(&self, name: &[u8]) -> Option<ProxyIdx> {
         let name = std::str::from_utf8(name).ok()?;
-        self.door.live.backend_named(name).map(|p| p.idx)
+        self.door.live().backend_named(name).map(|p| p.idx)
     }
 
     fn server_by_name(&self, backend: Option<&[u8]>, name: &[u8]) -> Option<(ProxyIdx, u32)> {
         let name = std::str::from_utf8(name).ok()?;
         let proxy = match backend {
-            Some(backend) => self.door.live.backend_named(std::str::from_utf8(backend).ok()?)?,
+            Some(backend) => self.door.live().backend_named(std::str::from_utf8(backend).ok()?)?,
             None => self.be.clone(),
         };
         let server = proxy.backend.as_ref()?.server_named(name)?;
@@ -69,7 +69,7 @@ impl crate::expr::Live for Txn {
     }
 
     fn has_frontend(&self, name: &[u8]) -> bool {
-        std::str::from_utf8(name).is_ok_and(|name| self.door.live.frontend_named(name).is_some())
+        std::str::from_utf8(name).is_ok_and(|name| self.door.live().frontend_named(name).is_some())
     }
 
     fn tcp(&self, side: Dir, number: TcpNumber) -> Option<i64> {

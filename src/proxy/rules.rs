@@ -75,10 +75,10 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
         let mut at = chain::first(&half.switching, &ctx);
         while let Some(rule) = at.and_then(|at| half.use_backends.get(at)) {
             let proxy = match &rule.target {
-                UseBackendTarget::Static(idx) => txn.door.live.proxy(*idx),
+                UseBackendTarget::Static(idx) => txn.door.live().proxy(*idx),
                 UseBackendTarget::Dynamic(format) => {
                     let name = logformat::to_vec(format, &ctx);
-                    std::str::from_utf8(&name).ok().and_then(|n| txn.door.live.backend_named(n))
+                    std::str::from_utf8(&name).ok().and_then(|n| txn.door.live().backend_named(n))
                 }
             };
             match proxy {
@@ -96,7 +96,7 @@ pub(super) fn choose_backend(txn: &Txn) -> Option<Arc<Proxy>> {
             }
         }
     }
-    let default = half.default_backend.and_then(|idx| txn.door.live.proxy(idx));
+    let default = half.default_backend.and_then(|idx| txn.door.live().proxy(idx));
     // Or the session stays where it is.
     default
         .filter(|proxy| may_switch_to(txn, proxy))

@@ -84,12 +84,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     }
     if gone {
         // There is nobody to connect for.
-        if let Some(frontend) = &txn.door.fe.frontend {
-            frontend.counters.ereq.inc();
-        }
-        if let Some(backend) = &be.backend {
-            backend.counters.cli_abrt.inc();
-        }
+        count_left(&txn.door.fe, &be);
         return Err(Failure::new(Who::Client, Phase::Request));
     }
     let retries = be.ir.backend.as_ref().map_or(0, |b| b.retries);
@@ -137,13 +132,22 @@ pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
 
 /// Decides something with what came so far in sight. `asks`: it may ask for parts of a request.
 fn on_received<R>(conn: &mut Conn, txn: &mut Txn, asks: bool, decide: impl FnOnce(&mut Txn) -> R) -> R {
-    txn.payload = conn.input.take();
-    if asks {
-        txn.look_for_request();
+    txn.lend(conn, |txn| {
+        if asks {
+            txn.look_for_request();
+        }
+        decide(txn)
+    })
+}
+
+/// A client left before it had said what it wants, counted on the frontend and on the backend that it had come to.
+fn count_left(frontend: &Proxy, backend: &Proxy) {
+    if let Some(frontend) = &frontend.frontend {
+        frontend.counters.ereq.inc();
     }
-    let decision = decide(txn);
-    conn.input = txn.payload.take();
-    decision
+    if let Some(backend) = &backend.backend {
+        backend.counters.cli_abrt.inc();
+    }
 }
 
 /// `tcp-request content` rules of `proxy`, waiting for data as they ask, for `inspect-delay` at most. `complete`:
@@ -219,12 +223,7 @@ pub(super) async fn inspect(
                 txn.payload_complete = true;
             }
             _ => {
-                if let Some(frontend) = &txn.door.fe.frontend {
-                    frontend.counters.ereq.inc();
-                }
-                if let Some(backend) = &txn.door.fe.backend {
-                    backend.counters.cli_abrt.inc();
-                }
+                count_left(&txn.door.fe, &txn.door.fe);
                 return Err(Failure { who: Who::Client, phase: Phase::Request, ..Failure::default() });
             }
         }

@@ -278,7 +278,8 @@ fn arrived(stream: std::os::unix::net::UnixStream) -> std::io::Result<(Stream, O
 }
 
 async fn accept_loop(door: Arc<Door>, socket: Socket) {
-    let Door { shared, live, fe: proxy, listener } = &*door;
+    let Door { shared, fe: proxy, listener } = &*door;
+    let live = door.live();
     let acceptor = match socket {
         Socket::Tcp(s) => sys::tcp::Listener::new(s).map(Acceptor::Tcp),
         Socket::Unix(s) => UnixListener::from_std(s).map(Acceptor::Unix),

@@ -59,7 +59,7 @@ pub(super) async fn send(
 /// `option h1-case-adjust-bogus-client`.
 pub(super) fn respell(txn: &Txn, head: &mut [u8]) {
     if txn.door.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
-        case::respell(head, &txn.door.live.config.global.header_spellings);
+        case::respell(head, &txn.door.live().config.global.header_spellings);
     }
 }
 

@@ -102,21 +102,27 @@ pub(super) fn open(conn: &Conn, txn: &mut Txn, facts: &Facts) -> bool {
 
 /// Throws away the body of a request that nobody took any of. False: not all of it is here.
 pub(super) fn skip(conn: &mut Conn, facts: &Facts) -> bool {
-    if facts.body.is_empty() {
-        return true;
-    }
-    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
-    let mut survey = Survey::new(facts.body);
-    let Look::Whole = survey.look(received) else { return false };
-    let length = match facts.body {
-        Body::Length(n) => usize::try_from(n).unwrap_or(usize::MAX),
-        _ => survey.at,
-    };
+    let Some(length) = whole(conn, facts.body).map(<[u8]>::len) else { return false };
     if let Some(buf) = &mut conn.input {
-        buf.consume(length.min(buf.len()));
+        buf.consume(length);
     }
     conn.rest();
     true
+}
+
+/// All of a body, as it was received, if it is here.
+pub(super) fn whole(conn: &Conn, body: Body) -> Option<&[u8]> {
+    if body.is_empty() {
+        return Some(&[]);
+    }
+    let received = conn.input.as_ref().map_or(&[][..], Buf::filled);
+    let mut survey = Survey::new(body);
+    let Look::Whole = survey.look(received) else { return None };
+    let length = match body {
+        Body::Length(n) => usize::try_from(n).ok()?,
+        _ => survey.at,
+    };
+    received.get(..length)
 }
 
 /// Is all of the body's data in the input?
@@ -132,10 +138,7 @@ pub(super) fn shown<R>(conn: &mut Conn, txn: &mut Txn, facts: &Facts, look: impl
     if matches!(txn.body, BufferedBody::Unknown) {
         open(conn, txn, facts);
     }
-    txn.payload = conn.input.take();
-    let result = look(txn);
-    conn.input = txn.payload.take();
-    result
+    txn.lend(conn, look)
 }
 
 /// What of `received` is the body.

@@ -98,8 +98,8 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
     }
     txn.req.settle();
     request::note_line(&mut txn);
-    txn.request_number = txn.door.live.next_unique();
-    if txn.door.live.config.reads_unique_id || !txn.door.fe.ir.log_steps.is_empty() {
+    txn.request_number = txn.door.live().next_unique();
+    if txn.door.live().config.reads_unique_id || !txn.door.fe.ir.log_steps.is_empty() {
         txn.make_unique_id();
     }
     // A line about the beginning knows of no request yet.
@@ -147,7 +147,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
 /// Could the client's connection carry another request after an answer of the proxy's own? Then what is here of this
 /// one's body is thrown away.
 pub(super) fn keep(conn: &mut Conn, txn: &Txn, facts: &Facts) -> bool {
-    if !facts.keep_alive || ends_client(txn) || txn.door.live.stop.ends_client() {
+    if !facts.keep_alive || ends_client(txn) || txn.door.live().stop.ends_client() {
         return false;
     }
     match txn.body_sent {
@@ -179,7 +179,7 @@ fn count_request(conn: &Conn, txn: &Txn) {
     c.req_rate.add(1, now);
     c.req_tot.inc();
     c.h1_total_streams.inc();
-    txn.door.live.process.cum_req.inc();
+    txn.door.live().process.cum_req.inc();
 }
 
 async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
@@ -415,14 +415,14 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
     txn.failure = failure;
     txn.status = failure.status;
     txn.end_step = LogStep::Error;
-    txn.request_number = txn.door.live.next_unique();
+    txn.request_number = txn.door.live().next_unique();
     (txn.links.stream, txn.links.began) = (false, txn.first_byte.is_some());
     if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.ereq.inc();
         fe.counters.req_tot.inc();
         fe.counters.req_rate.add(1, clock::now_ms());
     }
-    txn.door.live.process.cum_req.inc();
+    txn.door.live().process.cum_req.inc();
     conn.door.listener.counters.ereq.inc();
     let message = if answer::has_configured(txn, failure.status) {
         let (mut head, body) = answer::error(txn, failure.status);

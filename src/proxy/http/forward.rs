@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::answer;
 use super::exchange::{Flow, mode};
 use super::instead::redirected;
 use super::respond::respond;
 use super::wait::{Exchange, Loss, wait_head};
+use super::{answer, body};
 use crate::http::case;
 use crate::http::mend::{self, Mended};
 use crate::http::request::{self, Facts};
-use crate::http::{Body, ChunkDecoder, Parser, Version, response};
+use crate::http::{Body, Parser, Version, response};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, HttpReuse, RetryOn};
 use crate::live::{Seen, Server};
@@ -211,22 +211,8 @@ pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
 /// A copy of the request's body, if it may have to be sent again and is all here. `asked`: with `retry-on`; `reuses`: a
 /// kept connection may prove closed, for which chunks are not looked through.
 fn replay_of(conn: &Conn, facts: &Facts, asked: bool, reuses: bool) -> Option<Vec<u8>> {
-    match facts.body {
-        _ if !asked && !reuses => None,
-        body if body.is_empty() => Some(Vec::new()),
-        Body::Chunked if asked => {
-            let buf = conn.input.as_ref()?;
-            let mut decoder = ChunkDecoder::new();
-            let n = decoder.extract(buf.filled(), &mut Vec::new()).ok()?;
-            decoder.is_done().then(|| buf.filled()[..n].to_vec())
-        }
-        Body::Length(n) => {
-            let buf = conn.input.as_ref()?;
-            let n = usize::try_from(n).ok()?;
-            buf.filled().get(..n).map(<[u8]>::to_vec)
-        }
-        _ => None,
-    }
+    let wanted = asked || reuses && facts.body != Body::Chunked;
+    if wanted { body::whole(conn, facts.body).map(<[u8]>::to_vec) } else { None }
 }
 
 /// Put the body back in front of what the client sent behind it.
@@ -245,7 +231,7 @@ fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept
     }
     let pooled = !private && is_shared(txn, server);
     let good = keep && txn.server_reusable && !kept.io.is_gone();
-    if good && !pooled && !txn.door.live.is_stopping() {
+    if good && !pooled && !txn.door.live().is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
         let server = Counted::private(server.clone());
         let Kept { io, requests, key } = kept;
@@ -303,7 +289,7 @@ async fn attempt(
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     txn.req.write_to(&mut head);
     if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
-        case::respell(&mut head, &txn.door.live.config.global.header_spellings);
+        case::respell(&mut head, &txn.door.live().config.global.header_spellings);
     }
     let body = if facts.is_connect { Body::None } else { facts.body };
     let mut x = Exchange {
@@ -319,7 +305,7 @@ async fn attempt(
     if txn.be.ir.drop_request_trailers {
         x.upload.drop_trailers();
     } else if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
-        x.upload.respell_trailers(&txn.door.live.config.global.header_spellings);
+        x.upload.respell_trailers(&txn.door.live().config.global.header_spellings);
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
     // What interim responses say of the connection holds too.

@@ -96,15 +96,15 @@ fn keep_broken(txn: &Txn, bytes: &[u8]) {
         bytes: bytes.into(),
         position: bytes.iter().position(odd).unwrap_or(bytes.len()),
     };
-    txn.door.live.board.keep_broken(Side::Request, message);
+    txn.door.live().board.keep_broken(Side::Request, message);
 }
 
 /// The request line as received, for the log.
 pub(super) fn note_line(txn: &mut Txn) {
-    if crate::proxy::lines::logs_requests(&txn.door.fe.ir) || txn.door.live.config.reads_request_line {
+    if crate::proxy::lines::logs_requests(&txn.door.fe.ir) || txn.door.live().config.reads_request_line {
         let req = &txn.req;
         let mut line = [req.method(), b" ", req.uri(), b" ", req.version_text()].concat();
-        line.truncate(txn.door.live.config.global.log_uri_len - 1);
+        line.truncate(txn.door.live().config.global.log_uri_len - 1);
         txn.request_line = Some(line);
     }
 }

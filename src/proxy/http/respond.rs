@@ -78,7 +78,7 @@ pub(super) async fn respond(
     let keep = facts.keep_alive
         && !matches!(rf.body, Body::UntilClose | Body::Tunnel)
         && !ends_client(txn)
-        && !txn.door.live.stop.ends_client()
+        && !txn.door.live().stop.ends_client()
         && !rf.odd_framing
         && !x.refused;
     let edited = !tunnel && rules::see_responses(txn);
@@ -100,7 +100,7 @@ pub(super) async fn respond(
     if txn.door.fe.ir.drop_response_trailers {
         download.drop_trailers();
     } else if txn.door.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
-        download.respell_trailers(&txn.door.live.config.global.header_spellings);
+        download.respell_trailers(&txn.door.live().config.global.header_spellings);
     }
     with(|w| w.give_scratch(head));
     x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);

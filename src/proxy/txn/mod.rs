@@ -314,6 +314,14 @@ impl Txn {
         }
     }
 
+    /// Lends what has come of the client to `look`.
+    pub(super) fn lend<R>(&mut self, conn: &mut Conn, look: impl FnOnce(&mut Self) -> R) -> R {
+        self.payload = conn.input.take();
+        let result = look(self);
+        conn.input = self.payload.take();
+        result
+    }
+
     /// The addresses are from now on those of the connection (`fc_src`, `fc_dst`).
     pub(super) fn settle_connection(&mut self) {
         (self.fc_src, self.fc_dst) = (self.src, self.dst);
@@ -346,13 +354,13 @@ impl Txn {
 
     /// Bytes that a head may have.
     pub(super) fn head_room(&self) -> usize {
-        let global = &self.door.live.config.global;
+        let global = &self.door.live().config.global;
         global.bufsize.saturating_sub(global.maxrewrite)
     }
 
     /// `tune.http.maxhdr`: one more than the headers that a head may have.
     pub(super) fn most_headers(&self) -> usize {
-        self.door.live.config.global.maxhdr
+        self.door.live().config.global.maxhdr
     }
 
     /// Conditions of a TCP proxy may ask for parts of a request: is what has come the beginning of one?
@@ -396,7 +404,7 @@ impl Txn {
             self.door.listener.counters.bin.add(up);
             self.door.listener.counters.bout.add(down);
         }
-        let process = &self.door.live.process;
+        let process = &self.door.live().process;
         process.bytes_out.add(down);
         // In units of 32 bytes, as HAProxy counts them: a second of any link fits.
         process.bytes_out_rate.add(u32::try_from((down + 16) / 32).unwrap_or(u32::MAX), clock::now_ms());

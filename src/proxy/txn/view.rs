@@ -59,7 +59,7 @@ impl Session for Txn {
                 .frontend
                 .as_ref()
                 .and_then(|f| f.default_backend)
-                .map(|idx| self.door.live.config.proxy(idx).name.as_str()),
+                .map(|idx| self.door.live().config.proxy(idx).name.as_str()),
             ..view(&self.door.fe)
         };
         // Where there never was a session there is no status that it could have.
@@ -164,7 +164,7 @@ impl Session for Txn {
         };
         let Some(head) = head else { return true };
         let body = body.as_ref().map_or(0, Buf::len);
-        let global = &self.door.live.config.global;
+        let global = &self.door.live().config.global;
         let kept = global.bufsize.saturating_sub(global.maxrewrite);
         // Few come near the limit.
         if head.held() + head.overhead() + body + bytes <= kept {
