@@ -100,6 +100,12 @@ impl<'c> Args<'c> {
         self.mistyped(language, nth, &cause)
     }
 
+    /// What stands at `from` belongs to no argument any more. The place shown is the last argument's that was read.
+    fn stopped<T>(&self, language: &mut Language<'_>, read: usize, from: usize) -> Read<T> {
+        let nth = if read > 1 { read - 1 } else { read };
+        self.mistyped(language, nth, &format!("expected ')' before '{}'", &self.word.text()[from..]))
+    }
+
     /// Checks the number of arguments.
     pub(super) fn count(&self, language: &mut Language<'_>, min: usize, max: usize) -> Read<()> {
         // Nothing is one empty argument where one is needed.
@@ -113,10 +119,12 @@ impl<'c> Args<'c> {
             return self.mistyped(language, got, &cause);
         }
         if got > max {
-            let more =
-                self.call.args[max..].iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(",");
-            let comma = if max == 0 { "" } else { "," };
-            return self.mistyped(language, max, &format!("expected ')' before '{comma}{more})'"));
+            // Where there are none, they are not even told apart.
+            let from = match max {
+                0 => self.call.args[0].at.start,
+                max => self.call.args[max - 1].at.end,
+            };
+            return self.stopped(language, max, from);
         }
         Some(())
     }
@@ -132,11 +140,7 @@ impl<'c> Args<'c> {
     pub(super) fn opt_int(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<i64>> {
         match self.filled(nth) {
             // Nothing where a number may stand ends the arguments.
-            None if self.call.args.len() > nth + 1 => {
-                let more =
-                    self.call.args[nth..].iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(",");
-                self.mistyped(language, nth, &format!("expected ')' before '{more})'"))
-            }
+            None if self.call.args.len() > nth + 1 => self.stopped(language, nth, self.call.args[nth].at.end),
             None => Some(None),
             Some(_) => self.int(language, nth).map(Some),
         }

@@ -136,16 +136,10 @@ impl Language<'_> {
                         ),
                         false => self.resolve(sample, word, text.clone(), site),
                     };
+                    // HAProxy shows the string from there to its end.
+                    let rest = &word.text()[at.start..];
                     self.within(before, |message| {
-                        // What HAProxy does not take goes to the end of the text.
-                        if let Some((_, more)) = message.split_once("expected ')' before '")
-                            && let Some(at) = text.rfind(more.trim_end_matches("'."))
-                        {
-                            let whole = &text[at..];
-                            message.truncate(message.len() - more.len());
-                            message.push_str(&format!("{whole}]'."));
-                        }
-                        message.insert_str(0, &format!("failed to parse sample expression <{text}]> : "));
+                        message.insert_str(0, &format!("failed to parse sample expression <{rest}> : "));
                     });
                     match expr {
                         Some(expr) => {

@@ -67,6 +67,12 @@ fn conditions_are_refused_with_reasons() {
         ),
         ("if { method,add(1) 5 }", "ACL keyword 'method' : converter 'add' cannot be applied."),
         ("if { path(x) a }", "ACL keyword 'path' : expected ')' before 'x)'. | usage: path"),
+        ("if { path(x),lower,upper a }", "ACL keyword 'path' : expected ')' before 'x),lower,upper'."),
+        ("if { date(,s,y),add(1) a }", "ACL keyword 'date' : expected ')' before ',s,y),add(1)'."),
+        (
+            "if { path,regsub(a,b,g,x),lower a }",
+            "ACL keyword 'path' : invalid arg 3 in converter 'regsub' : expected ')' before ',x),lower'.",
+        ),
     ];
     for (text, want) in table {
         let said = said_of_cond(text, Site::HttpRequest);
@@ -117,6 +123,10 @@ fn log_formats_are_refused_with_reasons() {
         ),
         ("%[src", "missing ']' after 'src'."),
         ("%[nope]", "failed to parse sample expression <nope]> : unknown fetch method 'nope'."),
+        (
+            "a %[path(x),lower] b %[src]",
+            "failed to parse sample expression <path(x),lower] b %[src]> : fetch method 'path' : expected ')' before 'x),lower] b %[src]'.",
+        ),
     ];
     let machine = Machine::default();
     for (text, want) in table {
