@@ -15,6 +15,7 @@ use super::check::phase;
 use super::known;
 use super::names::{self, Build, FetchRow};
 use super::{Language, Read};
+use crate::ir::ProxyIdx;
 use crate::ir::expr::{
     CostNumber as C, Dir, Endpoint as E, ErrorForm, Fetch as F, HtxBlock, HtxNumber, HtxPart, LastRule,
     ProcessNumber as P, ProxyNumber as N, ProxyRef, SampleType, Scope, ServerNumber as S, ServerRef,
@@ -383,29 +384,37 @@ fn userlist(l: &mut Language<'_>, a: &Args<'_>) -> Read<std::sync::Arc<crate::ir
     }
 }
 
-/// The proxy that an argument names, on one `side` of which is the number.
-fn proxy(l: &mut Language<'_>, a: &Args<'_>, number: N, side: &str) -> Read<F> {
-    let front = side == "frontend";
+/// The backend that an argument names, or the own one.
+fn backend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
+    let named = |l: &Language<'_>, name: &str| l.world.backend(name);
+    proxy(l, a, number, ("backend", l.owner.backend, ProxyRef::CurrentBackend), named)
+}
+
+/// The frontend that an argument names, or the own one.
+fn frontend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
+    let named = |l: &Language<'_>, name: &str| l.world.frontend(name);
+    proxy(l, a, number, ("frontend", l.owner.frontend, ProxyRef::CurrentFrontend), named)
+}
+
+/// A number of a proxy's side: its name, whether the own proxy has it, and what is meant then.
+fn proxy(
+    l: &mut Language<'_>,
+    a: &Args<'_>,
+    number: N,
+    (side, has, own): (&str, bool, ProxyRef),
+    named: impl Fn(&Language<'_>, &str) -> Option<ProxyIdx>,
+) -> Read<F> {
     let Some(name) = a.filled(0) else {
-        if !(if front { l.owner.frontend } else { l.owner.backend }) {
+        if !has {
             let own = format!("proxy '{}', referenced", l.owner.name);
             return unknown(l, a, &own, &format!(", has not {side} capability"));
         }
-        let own = if front { ProxyRef::CurrentFrontend } else { ProxyRef::CurrentBackend };
         return Some(F::Proxy(own, number));
     };
-    match if front { l.world.frontend(name) } else { l.world.backend(name) } {
+    match named(l, name) {
         Some(idx) => Some(F::Proxy(ProxyRef::Named(idx), number)),
         None => unknown(l, a, &format!("unable to find {side} '{name}' referenced"), ""),
     }
-}
-
-fn backend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
-    proxy(l, a, number, "backend")
-}
-
-fn frontend(l: &mut Language<'_>, a: &Args<'_>, number: N) -> Read<F> {
-    proxy(l, a, number, "frontend")
 }
 
 fn server(l: &mut Language<'_>, a: &Args<'_>, number: S) -> Read<F> {
