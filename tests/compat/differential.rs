@@ -134,7 +134,7 @@ pub(super) fn word(arg: &Arg) -> String {
         Arg::Time(_) => "10s".into(),
         Arg::Or(_, arg) => word(arg),
         Arg::Size | Arg::SizeIn(..) => "65536".into(),
-        Arg::Addr | Arg::Addrs => "127.0.0.1:8003".into(),
+        Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs => "127.0.0.1:8003".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),
         Arg::MustCond => "if local".into(),
         Arg::Maybe(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),

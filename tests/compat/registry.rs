@@ -66,7 +66,7 @@ fn values(arg: &Arg) -> Vec<String> {
             let all = words.join(",");
             words.iter().map(|word| (*word).to_owned()).chain([all, "nonsense".into()]).collect()
         }
-        Arg::Addr | Arg::Addrs => {
+        Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs => {
             let odd = [
                 "127.0.0.1",
                 "::1:80",

@@ -204,11 +204,10 @@ impl<'w> Reader<'_, 'w> {
                 Some(item) => Err(self.wrong_choice(keyword, word, item, words).into()),
                 None => Ok(Value::Word(word.clone())),
             },
-            // A setting where the address is forgotten.
-            Arg::Addr if keyword.name == "source" && matches!(word.text(), "usesrc" | "interface") => {
+            Arg::AddrBefore(settings) if settings.iter().any(|row| row.name == word.text()) => {
                 Err(invalid(ValueError::Other(format!("invalid address: '{word}' in '{word}'"))))
             }
-            Arg::Addr => {
+            Arg::Addr | Arg::AddrBefore(_) => {
                 let text = self.expand(word);
                 let text = self.port_ends(word, &text).map_or(text, Cow::Owned);
                 let addresses = [value::address(&text).map_err(invalid)?];

@@ -18,6 +18,8 @@ pub enum Arg {
     SizeIn(u64, u64),
     /// An address.
     Addr,
+    /// An address in front of these settings. None of their names is one: then it was forgotten.
+    AddrBefore(&'static [Keyword]),
     /// Addresses separated by commas.
     Addrs,
     /// One of these words.
@@ -195,7 +197,7 @@ impl Arg {
             Self::Word(what) | Self::Int(what, ..) => format!("<{what}>"),
             Self::Time(_) => "<time>".into(),
             Self::Size | Self::SizeIn(..) => "<size>".into(),
-            Self::Addr => "<addr>[:<port>]".into(),
+            Self::Addr | Self::AddrBefore(_) => "<addr>[:<port>]".into(),
             Self::Addrs => "<addr>:<port>[,...]".into(),
             // Facilities and levels would fill the screen.
             Self::Choice(words) if words.len() > 6 => format!("<{}...>", words[..3].join("|")),

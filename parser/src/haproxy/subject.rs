@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 
 use super::grammar::{Arg, Keyword};
-use super::messages::{AFTER_SOURCE, Fault, Parts, message};
+use super::messages::{Fault, Parts, message};
 use super::tree::Section;
 use crate::diagnostic::{Diagnostic, Head, Reason};
 use crate::lex::{Variables, Word, span_of};
@@ -220,7 +220,7 @@ impl<'a> Subject<'a> {
             ValueError::Overflow => Reason::OutOfRange,
             _ => Reason::InvalidValue,
         };
-        if matches!(arg, Arg::Addr | Arg::Addrs) {
+        if matches!(arg, Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs) {
             let cause = match keyword.name {
                 "server" | "server-template" => unresolved(error),
                 _ => error.cause(),
@@ -294,6 +294,11 @@ impl<'a> Subject<'a> {
 
     pub(super) fn unknown_setting(&self, keyword: &Keyword, word: &Word, table: &[Keyword]) -> Diagnostic {
         let reason = Reason::UnknownKeyword;
+        let setting = Title::Setting { line: &self.name, name: word };
+        let setting = Subject::new(setting, self.head, word.span, self.vars);
+        if let Some(alone) = setting.own(keyword, Fault::Alone, reason, Some(word), "") {
+            return alone;
+        }
         let mut guess = Guess::of(word, table.iter().map(|row| row.name));
         let assigned = word.split_once('=').filter(|(name, _)| table.iter().any(|row| row.name == *name));
         if assigned.is_some() {
@@ -313,8 +318,6 @@ impl<'a> Subject<'a> {
                 }
                 None => format!("'stats socket' : unknown keyword '{word}'."),
             },
-            (_, Title::Default) if word == "usesrc" => format!("{AFTER_SOURCE}."),
-            (_, Title::Server { .. }) if word == "usesrc" => format!("'{}' : {AFTER_SOURCE}.", self.name),
             (_, Title::Default) => {
                 format!("unknown keyword '{word}'{cause}{dot} Hint: no address was expected for this server.")
             }

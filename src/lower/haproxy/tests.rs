@@ -50,7 +50,7 @@ fn sample(arg: &Arg) -> String {
         Arg::Time(_) => "1s".into(),
         Arg::Or(_, arg) => sample(arg),
         Arg::Size | Arg::SizeIn(..) => "16k".into(),
-        Arg::Addr | Arg::Addrs => "127.0.0.1:80".into(),
+        Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs => "127.0.0.1:80".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),
         Arg::MustCond => "if TRUE".into(),
         Arg::Maybe(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),

@@ -62,7 +62,7 @@ pub(super) const KEYWORDS: &[Keyword] = &[
     // Where to.
     full("default_backend", CLIENT_SIDE, &[Arg::Word("backend")], "backend where no rule matches"),
     full("dispatch", LISTEN | BACKEND, &[Arg::Addr], "one address instead of servers"),
-    full("source", SERVER_SIDE, &[Arg::Addr, Arg::Settings(SOURCE)], "address to connect from"),
+    full("source", SERVER_SIDE, &[Arg::AddrBefore(SOURCE), Arg::Settings(SOURCE)], "address to connect from"),
     // Balancing.
     full("balance", SERVER_SIDE, &[Arg::Maybe(&Arg::Word("algorithm")), Arg::Rest], "how to choose a server"),
     full(

@@ -106,7 +106,7 @@ pub const SERVER: &[Keyword] = &[
     full("no-send-proxy", NONE, FLAG, "do not"),
     full("send-proxy-v2", NONE, FLAG, "send a binary PROXY header"),
     full("no-send-proxy-v2", NONE, FLAG, "do not"),
-    full("source", NONE, &[Arg::Addr, Arg::Settings(SOURCE)], "address to connect from"),
+    full("source", NONE, &[Arg::AddrBefore(SOURCE), Arg::Settings(SOURCE)], "address to connect from"),
     full("pool-max-conn", NONE, &[Arg::Int("number", -1, i32::MAX as i64)], "idle connections kept"),
     full("pool-purge-delay", NONE, &[MS], "time between purges of idle connections"),
     full("pool-low-conn", NONE, &[COUNT], "idle connections not shared"),

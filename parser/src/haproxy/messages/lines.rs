@@ -219,6 +219,7 @@ pub(super) const MESSAGES: &[(&str, Fault, &str)] = &[
         "source/usesrc",
         Fault::Missing,
         "'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.",
+    ("usesrc", Fault::Alone, "'usesrc' only allowed after a 'source' statement."),
     ),
     (
         "option forwardfor",

@@ -29,6 +29,8 @@ pub(super) enum Fault {
     Address,
 }
 
+    /// It belongs behind another word, which is not there.
+    Alone,
 /// First words that need one of some second words: what is said about another one, `{}`, and what where there is none, if
 /// it is something else.
 const FAMILIES: &[(&str, &str, Option<&str>)] = &[
@@ -108,9 +110,6 @@ pub(super) fn second(first: &str, word: Option<&str>, section: &str) -> Option<(
     let text = text.replace("{in}", section).replace("{}", word.unwrap_or_default());
     Some((text, !own.starts_with('~')))
 }
-
-/// What is said of `usesrc` without a `source` before it.
-pub(super) const AFTER_SOURCE: &str = "'usesrc' only allowed after a 'source' statement.";
 
 /// What goes into a message.
 #[derive(Clone, Copy, Debug, Default)]

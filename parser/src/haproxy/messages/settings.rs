@@ -253,6 +253,7 @@ pub(super) const SETTINGS: &[(&str, Fault, &str)] = &[
         Fault::Missing,
         "'{srv}' : 'usesrc' expects <addr>[:<port>], 'client', 'clientip', or 'hdr_ip(name,#)' as argument.",
     ),
+    ("server/usesrc", Fault::Alone, "'{srv}' : 'usesrc' only allowed after a 'source' statement.."),
     ("server/interface", Fault::Missing, "'{srv}' : '{first}' : missing interface name."),
     ("server/track", Fault::Missing, "'{srv}' : 'track' expects [<proxy>/]<server> as argument.."),
     ("server/ws", Fault::Missing, "'{srv}' : 'ws' has to be 'auto', 'h1' or 'h2'."),

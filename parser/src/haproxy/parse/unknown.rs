@@ -19,9 +19,10 @@ impl Parser<'_> {
     pub(super) fn unknown(&mut self, word: &Word, kind: &SectionKind) {
         let near = nearest(word, keywords::first_words(kind.bit));
         let guess = Guess { said: said(word, kind), near };
-        let message = match kind.bit {
-            section::RING => format!("unknown statement '{word}'."),
-            _ if kind.is_proxy() && word == "usesrc" => messages::AFTER_SOURCE.to_owned(),
+        let alone = messages::message(word, Fault::Alone, &Parts::default());
+        let message = match (kind.bit, alone) {
+            (section::RING, _) => format!("unknown statement '{word}'."),
+            (_, Some((message, _))) if kind.is_proxy() => message,
             _ => format!("unknown keyword '{word}' in '{}' section{}", kind.name, guess.cause()),
         };
         let close = kind.bit & (section::USERLIST | section::FCGI_APP) != 0;
