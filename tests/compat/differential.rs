@@ -137,7 +137,7 @@ pub(super) fn word(arg: &Arg) -> String {
         Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs => "127.0.0.1:8003".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),
         Arg::MustCond => "if local".into(),
-        Arg::Maybe(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),
+        Arg::Maybe(_) | Arg::OrEnd(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),
     }
 }
 

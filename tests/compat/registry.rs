@@ -79,7 +79,7 @@ fn values(arg: &Arg) -> Vec<String> {
             ];
             odd.map(str::to_owned).to_vec()
         }
-        Arg::Maybe(inner) => values(inner),
+        Arg::Maybe(inner) | Arg::OrEnd(inner) => values(inner),
         _ => Vec::new(),
     };
     std::iter::once(usual).chain(more).collect()
@@ -98,7 +98,7 @@ fn lines(head: &str, row: &Keyword) -> Vec<String> {
             let mut words = usual.clone();
             // What follows an optional argument is optional, too: those before it have to be there.
             for (before, arg) in row.args.iter().enumerate().take(nth) {
-                if let Arg::Maybe(inner) = arg {
+                if let Arg::Maybe(inner) | Arg::OrEnd(inner) = arg {
                     words[before] = word(inner);
                 }
             }

@@ -20,7 +20,7 @@ pub(super) fn read(
     keyword: &'static Keyword,
     words: &[Word],
 ) -> Result<Vec<Value>, Box<Diagnostic>> {
-    let mut reader = Reader { subject, rest: words, before: None };
+    let mut reader = Reader::new(subject, words);
     let values = reader.all(keyword)?;
     match (reader.rest.first(), keyword.args.last()) {
         (None, _) => Ok(values),
@@ -51,9 +51,15 @@ struct Reader<'a, 'w> {
     rest: &'w [Word],
     /// The word before the one that is read, the keyword apart.
     before: Option<&'w Word>,
+    /// How many words stand before it.
+    place: usize,
 }
 
-impl<'w> Reader<'_, 'w> {
+impl<'a, 'w> Reader<'a, 'w> {
+    fn new(subject: &'a Subject<'a>, words: &'w [Word]) -> Self {
+        Self { subject, rest: words, before: None, place: 0 }
+    }
+
     fn all(&mut self, keyword: &'static Keyword) -> Result<Vec<Value>, Box<Diagnostic>> {
         // Most lines of a large file are kept until all are read: no room is left over.
         if lenient::counts_first(keyword)
@@ -83,11 +89,14 @@ impl<'w> Reader<'_, 'w> {
             Arg::Settings(table) => return self.settings(table).map(Value::Settings),
             Arg::Cond | Arg::MustCond => return self.condition(keyword, arg),
             Arg::Maybe(inner) => return self.maybe(keyword, inner),
+            Arg::OrEnd(_) if self.rest.is_empty() => return Ok(Value::Absent),
+            Arg::OrEnd(inner) => return self.one(keyword, inner),
             _ => {}
         }
         let Some(word) = self.take() else { return self.missing(keyword, arg) };
         let value = self.scalar(keyword, arg, word);
         self.before = Some(word);
+        self.place += 1;
         value
     }
 
@@ -290,7 +299,8 @@ impl<'w> Reader<'_, 'w> {
         let near = nearest(item, words.iter().copied());
         let cause = near.map_or_else(String::new, |near| format!("; did you mean '{near}' maybe ?"));
         let reason = Reason::InvalidValue;
-        let own = self.subject.own(keyword, Fault::Wrong, reason, Some(word), "");
+        let own = |fault| self.subject.own(keyword, fault, reason, Some(word), "");
+        let own = own(Fault::WrongAt(self.place)).or_else(|| own(Fault::Wrong));
         let diagnostic = own.unwrap_or_else(|| {
             self.subject.alert(reason, word.span, &format!("does not support '{item}'{cause}"))
         });
@@ -313,7 +323,7 @@ impl<'w> Reader<'_, 'w> {
                 let name = Title::Setting { line: &self.subject.name, name: row.name };
                 let subject = Subject::new(name, self.subject.head, word.span, self.subject.vars)
                     .of(self.subject.section);
-                let mut reader = Reader { subject: &subject, rest: self.rest, before: None };
+                let mut reader = Reader::new(&subject, self.rest);
                 let mut args = reader.all(row)?;
                 self.rest = reader.rest;
                 if name_has_parentheses {

@@ -30,6 +30,8 @@ pub enum Arg {
     List(&'static [&'static str]),
     /// The argument may be missing. Nothing but optional arguments may follow.
     Maybe(&'static Arg),
+    /// The argument may be missing where the line ends: a word that stands there is meant for it.
+    OrEnd(&'static Arg),
     /// Any number of words.
     Rest,
     /// One word or more; the string says of what.
@@ -204,7 +206,7 @@ impl Arg {
             Self::Choice(words) => words.join("|"),
             Self::Or(word, arg) => format!("{}|{word}", arg.usage()),
             Self::List(words) => format!("<{}>[,...]", words.join("|")),
-            Self::Maybe(arg) => format!("[{}]", arg.usage()),
+            Self::Maybe(arg) | Self::OrEnd(arg) => format!("[{}]", arg.usage()),
             Self::Rest => "[...]".into(),
             Self::Some(what) => format!("<{what}>..."),
             Self::Cond => "[if|unless <condition>]".into(),
@@ -218,7 +220,7 @@ impl Arg {
     pub fn choices(&self) -> Option<&'static [&'static str]> {
         match self {
             Self::Choice(words) => Some(words),
-            Self::Maybe(arg) => arg.choices(),
+            Self::Maybe(arg) | Self::OrEnd(arg) => arg.choices(),
             _ => None,
         }
     }

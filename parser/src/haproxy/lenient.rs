@@ -182,7 +182,7 @@ const TIMES: &[(&str, &str, Duration, Duration)] = &[
     ("", "warn-blocked-traffic-after", Duration::from_millis(1), Duration::from_secs(1)),
 ];
 
-/// Keywords of one argument, or of none, that never look behind it.
+/// Keywords that never look behind their arguments.
 const HEEDLESS: &[&str] = &[
     "clitcpka-cnt",
     "clitcpka-idle",
@@ -231,6 +231,7 @@ const HEEDLESS: &[&str] = &[
     "tcp-check comment",
     "http-send-name-header",
     "hash-balance-factor",
+    "hash-type",
     "log-tag",
     "guid",
     "unique-id-header",

@@ -53,7 +53,7 @@ fn sample(arg: &Arg) -> String {
         Arg::Addr | Arg::AddrBefore(_) | Arg::Addrs => "127.0.0.1:80".into(),
         Arg::Choice(words) | Arg::List(words) => words[0].into(),
         Arg::MustCond => "if TRUE".into(),
-        Arg::Maybe(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),
+        Arg::Maybe(_) | Arg::OrEnd(_) | Arg::Rest | Arg::Cond | Arg::Settings(_) => String::new(),
     }
 }
 

@@ -70,8 +70,8 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         SERVER_SIDE,
         &[
             Arg::Choice(HASH_METHODS),
-            Arg::Maybe(&Arg::Choice(HASH_FUNCTIONS)),
-            Arg::Maybe(&Arg::Choice(&["avalanche"])),
+            Arg::OrEnd(&Arg::Choice(HASH_FUNCTIONS)),
+            Arg::OrEnd(&Arg::Choice(&["avalanche"])),
         ],
         "how keys become servers",
     ),

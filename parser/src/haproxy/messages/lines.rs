@@ -59,8 +59,13 @@ pub(super) const MESSAGES: &[(&str, Fault, &str)] = &[
     ("hash-type", Fault::Missing, "'hash-type' only supports 'consistent' and 'map-based'."),
     (
         "hash-type",
-        Fault::Extra,
+        Fault::WrongAt(1),
         "'hash-type' only supports 'sdbm', 'djb2', 'crc32', or 'wt6' hash functions.",
+    ),
+    (
+        "hash-type",
+        Fault::WrongAt(2),
+        "'hash-type' only supports 'avalanche' as a modifier for hash functions.",
     ),
     ("http-reuse", Fault::Missing, "'http-reuse' only supports 'never', 'safe', 'aggressive', 'always'."),
     ("http-reuse", Fault::Extra, "'{line}' cannot handle unexpected argument '{}'."),
@@ -214,12 +219,12 @@ pub(super) const MESSAGES: &[(&str, Fault, &str)] = &[
         "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
     ),
     ("source", Fault::Wrong, "'source' only supports optional keywords 'interface' and 'usesrc'."),
+    ("usesrc", Fault::Alone, "'usesrc' only allowed after a 'source' statement."),
     ("source/interface", Fault::Missing, "'source' : missing interface name."),
     (
         "source/usesrc",
         Fault::Missing,
         "'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.",
-    ("usesrc", Fault::Alone, "'usesrc' only allowed after a 'source' statement."),
     ),
     (
         "option forwardfor",

@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Missing,
     /// An argument is none of those that are possible.
     Wrong,
+    /// The same of the argument at this place (from 0), where that has words of its own.
+    WrongAt(usize),
     /// A number is too small or too large.
     Range,
     /// A character may not stand in a time or a size.
@@ -27,10 +29,10 @@ pub(super) enum Fault {
     Extra,
     /// An address is none.
     Address,
-}
-
     /// It belongs behind another word, which is not there.
     Alone,
+}
+
 /// First words that need one of some second words: what is said about another one, `{}`, and what where there is none, if
 /// it is something else.
 const FAMILIES: &[(&str, &str, Option<&str>)] = &[

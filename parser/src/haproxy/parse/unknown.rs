@@ -2,7 +2,7 @@
 
 use super::super::grammar::{Effect, Keyword};
 use super::super::keywords;
-use super::super::messages;
+use super::super::messages::{self, Fault, Parts};
 use super::super::section::{self, KINDS, PROXIES, SectionKind, Sections};
 use super::super::subject::{Guess, one_of};
 use super::super::tree::Modifier;
