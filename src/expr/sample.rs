@@ -185,7 +185,7 @@ impl<'a> Sample<'a> {
                 reason = "the low bits are meant"
             )]
             Sample::Int(i) => Some(IpAddr::V4((*i as u32).into())),
-            Sample::Str(s) => std::str::from_utf8(s).ok()?.parse().ok(),
+            Sample::Str(s) => text_ip(s),
             Sample::Bool(_) | Sample::Bin(_) | Sample::Meth(_) => None,
         }
     }
@@ -240,6 +240,41 @@ impl<'a> Sample<'a> {
             SampleType::Bin => Sample::Bin(self.into_bin()),
             SampleType::Meth => Sample::Meth(self.into_text()),
         })
+    }
+}
+
+/// The IPv4 address that `text` starts with, and how long it is there: what follows the last number is not looked at, and
+/// zeros may stand in front of each.
+#[must_use]
+pub fn leading_ipv4(text: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let mut octets = [0_u8; 4];
+    let (mut at, mut count) = (0, 0);
+    let mut is_open = false;
+    for byte in text {
+        match byte {
+            b'0'..=b'9' => {
+                if !is_open {
+                    count += 1;
+                    is_open = true;
+                }
+                let octet = octets.get_mut(count - 1)?;
+                *octet = octet.checked_mul(10)?.checked_add(byte - b'0')?;
+            }
+            b'.' if is_open && count < octets.len() => is_open = false,
+            b'.' => return None,
+            _ => break,
+        }
+        at += 1;
+    }
+    (count == octets.len()).then(|| (octets.into(), at))
+}
+
+/// The address that text is taken for: it may start with one of IPv4, or be one of IPv6.
+#[must_use]
+pub fn text_ip(text: &[u8]) -> Option<IpAddr> {
+    match leading_ipv4(text) {
+        Some((ip, _)) => Some(IpAddr::V4(ip)),
+        None => std::str::from_utf8(text).ok()?.parse().ok().map(IpAddr::V6),
     }
 }
 

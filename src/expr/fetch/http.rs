@@ -9,7 +9,7 @@ use crate::http::token::unquoted;
 use crate::ir::expr::{Dir, Fetch, HdrArg};
 
 use super::super::ctx::{Buffered, Ctx, Head, Peer};
-use super::super::sample::{Bytes, Sample, leading_int, message_int, push_display};
+use super::super::sample::{Bytes, Sample, leading_int, leading_ipv4, message_int, push_display};
 use super::super::uri;
 use super::{ABSENT, Fetched, Missing, head, line};
 
@@ -219,17 +219,12 @@ fn count<'a>(head: &'a dyn Head, name: Option<&'a [u8]>, full: bool) -> Fetched<
 /// An address as `X-Forwarded-For` has it: IPv4 with or without a port, IPv6 (brackets as RFC 7239 has them).
 fn header_ip(value: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(value).ok()?;
-    if let Ok(ip) = text.parse() {
-        return Some(ip);
+    if let Some((ip, len)) = leading_ipv4(value) {
+        let port = text[len..].strip_prefix(':').map(str::parse::<u16>);
+        return (len == text.len() || matches!(port, Some(Ok(_)))).then_some(IpAddr::V4(ip));
     }
-    if let Some((host, port)) = text.rsplit_once(':')
-        && port.parse::<u16>().is_ok()
-        && let Ok(ip) = host.parse::<Ipv4Addr>()
-    {
-        return Some(IpAddr::V4(ip));
-    }
-    let inner = text.strip_prefix('[')?.split(']').next()?;
-    inner.parse().ok().map(IpAddr::V6)
+    let inner = text.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    inner.unwrap_or(text).parse().ok().map(IpAddr::V6)
 }
 
 fn names(head: &dyn Head, delim: u8) -> Sample<'static> {

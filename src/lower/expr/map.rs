@@ -1,7 +1,6 @@
 //! `map` and its relatives: files are read when the configuration is.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::Reason;
@@ -16,6 +15,7 @@ use crate::expr::pattern as index;
 use crate::expr::pattern::ordered;
 use crate::expr::pattern::regexes::listed;
 use crate::expr::pattern::table::{self, Prefer};
+use crate::expr::sample::{leading_int, text_ip};
 use crate::ir::expr::{Conv, Map, MapKeys, SampleType, Value};
 use crate::ir::pattern::MatchMethod as M;
 use crate::ir::regex::Regex;
@@ -78,8 +78,13 @@ pub(super) const ROWS: &[ConvRow] = &[
 fn value(text: &str, output: Output) -> Option<Value> {
     match output {
         Output::Text | Output::Key => Some(Value::Str(bytes_of(text).into())),
-        Output::Int => text.parse().ok().map(Value::Int),
-        Output::Ip => text.parse::<IpAddr>().ok().map(Value::from),
+        // Without digits it is 0.
+        Output::Int => {
+            let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+            let is_whole = digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_whole.then(|| Value::Int(leading_int(text.as_bytes())))
+        }
+        Output::Ip => text_ip(text.as_bytes()).map(Value::from),
     }
 }
 

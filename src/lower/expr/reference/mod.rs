@@ -17,7 +17,7 @@ use super::pattern::{METHODS, Operator, Spelling, method};
 use crate::expr::Sample;
 use crate::expr::pattern::regexes::listed;
 use crate::expr::pattern::{Pattern, single};
-use crate::expr::sample::{Bytes, leading_int};
+use crate::expr::sample::{Bytes, leading_int, text_ip};
 use crate::ir::entries::{Entries, Entry, Meant};
 use crate::ir::pattern::MatchMethod;
 use crate::ir::{Place, ProxyIdx, Userlist};
@@ -106,7 +106,7 @@ impl Kind {
     fn sample<'t>(&self, text: &'t str) -> Option<Sample<'t>> {
         Some(match self.method {
             MatchMethod::Int => Sample::Int(leading_int(text.as_bytes())),
-            MatchMethod::Ip => Sample::ip(text.parse().ok()?),
+            MatchMethod::Ip => Sample::ip(text_ip(text.as_bytes())?),
             _ => match bytes_of(text) {
                 Cow::Borrowed(text) => Sample::text(text),
                 Cow::Owned(text) => Sample::Str(Bytes::Own(text.into())),
