@@ -4,6 +4,7 @@
 //! The expressions that use a list hold an index of their own, made for their kind of match. A [`User`] knows how to
 //! make it anew.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -140,8 +141,8 @@ pub enum Origin {
 /// A list of patterns.
 #[derive(Debug)]
 pub struct Reference {
-    /// Its number on the stats socket.
-    pub id: u32,
+    /// The number that its line gives it (`-u`), see [`References::all`].
+    id: Option<u32>,
     /// Where it comes from.
     pub origin: Origin,
     held: Mutex<Held>,
@@ -358,14 +359,28 @@ impl References {
     pub fn file(&self, name: &str, text: &str, parse: Parse) -> Arc<Reference> {
         let known =
             self.0.lock().iter().find(|one| matches!(&one.origin, Origin::File(n) if **n == *name)).cloned();
-        known.unwrap_or_else(|| self.add(Origin::File(name.into()), text, parse))
+        known.unwrap_or_else(|| self.add(Origin::File(name.into()), None, text, parse))
     }
 
-    /// A list of its own.
-    pub fn add(&self, origin: Origin, text: &str, parse: Parse) -> Arc<Reference> {
+    /// Whether the lines of this file have values behind their keys; `None`: nothing reads it yet.
+    #[must_use]
+    pub fn has_values(&self, file: &str) -> Option<bool> {
+        let all = self.0.lock();
+        let list = all.iter().find(|one| matches!(&one.origin, Origin::File(name) if **name == *file))?;
+        list.users.lock().first().map(|user| user.has_values)
+    }
+
+    /// Whether a list was given this number.
+    #[must_use]
+    pub fn is_taken(&self, id: u32) -> bool {
+        self.0.lock().iter().any(|one| one.id == Some(id))
+    }
+
+    /// A list of its own, of this number if its line gives one.
+    pub fn add(&self, origin: Origin, id: Option<u32>, text: &str, parse: Parse) -> Arc<Reference> {
         let mut all = self.0.lock();
         let reference = Arc::new(Reference {
-            id: u32::try_from(all.len()).unwrap_or(u32::MAX),
+            id,
             origin,
             held: Mutex::new(Held { unread: Some((text.into(), parse)), contents: Contents::default() }),
             changed: AtomicBool::new(false),
@@ -376,10 +391,16 @@ impl References {
         reference
     }
 
-    /// All of them, by number.
+    /// All of them with their numbers on the stats socket, by these: who was given none has the first that is free.
     #[must_use]
-    pub fn all(&self) -> Vec<Arc<Reference>> {
-        self.0.lock().clone()
+    pub fn all(&self) -> Vec<(u32, Arc<Reference>)> {
+        let all = self.0.lock();
+        let given: BTreeSet<u32> = all.iter().filter_map(|one| one.id).collect();
+        let mut free = (0..u32::MAX).filter(|number| !given.contains(number));
+        let mut number = |one: &Reference| one.id.or_else(|| free.next()).unwrap_or(u32::MAX);
+        let mut all: Vec<_> = all.iter().map(|one| (number(one), one.clone())).collect();
+        all.sort_by_key(|(number, _)| *number);
+        all
     }
 }
 

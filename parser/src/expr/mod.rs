@@ -63,6 +63,10 @@ impl fmt::Display for Fault {
             Self::UnclosedBrace => f.write_str("missing closing '}' in condition"),
             Self::EmptyBraces => f.write_str("nothing between the braces of the condition"),
             Self::MissingCriterion => f.write_str("missing fetch method in ACL expression"),
+            Self::MissingFlagArgument("-f") => f.write_str("failed to open pattern file <>"),
+            Self::MissingFlagArgument("-m") => {
+                f.write_str("unknown matching method '' when parsing ACL expression")
+            }
             Self::MissingFlagArgument(flag) => write!(f, "'{flag}' needs an argument"),
             Self::UnknownFlag(flag) => write!(
                 f,

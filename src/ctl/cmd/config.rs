@@ -256,7 +256,7 @@ fn plan(control: &Control) -> Result<Vec<File>, String> {
     {
         file.set(head, "maxconn", &maxconn.to_string());
     }
-    for list in live.config.references.all() {
+    for (_, list) in live.config.references.all() {
         patterns(&list, &mut files)?;
     }
     Ok(files.all)

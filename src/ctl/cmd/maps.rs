@@ -51,18 +51,19 @@ fn unknown(maps: bool) -> Reply {
     Reply::error(if maps { UNKNOWN_MAP } else { UNKNOWN_ACL })
 }
 
-fn all(call: &Call<'_>, maps: bool) -> Vec<Arc<Reference>> {
+fn all(call: &Call<'_>, maps: bool) -> Vec<(u32, Arc<Reference>)> {
     let mut all = call.control.live.config.references.all();
-    all.retain(|one| one.serves(maps));
+    all.retain(|(_, one)| one.serves(maps));
     all
 }
 
 fn named(call: &Call<'_>, name: &str, maps: bool) -> Option<Arc<Reference>> {
-    let number = name.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
-    all(call, maps).into_iter().find(|one| match number {
-        Some(number) => one.id == number,
+    let wanted = name.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
+    let is_meant = |(number, one): &(u32, Arc<Reference>)| match wanted {
+        Some(wanted) => *number == wanted,
         None => !name.is_empty() && one.file() == name,
-    })
+    };
+    all(call, maps).into_iter().find(is_meant).map(|(_, one)| one)
 }
 
 /// Takes `@VERSION` off the front.
@@ -93,7 +94,7 @@ fn show(call: &mut Call<'_>) -> Reply {
     let mut out = String::new();
     if arg(args, 0).is_empty() && version.is_none() {
         out.push_str("# id (file) description\n");
-        for one in all(call, maps) {
+        for (number, one) in all(call, maps) {
             let (users, contents) = (one.users.lock(), one.contents());
             let used = match &one.origin {
                 Origin::Line { keyword, place } => {
@@ -104,8 +105,7 @@ fn show(call: &mut Call<'_>) -> Reply {
             // Writing into a String cannot fail.
             let _ = writeln!(
                 out,
-                "{} ({}) {used}. curr_ver={} next_ver={} entry_cnt={}",
-                one.id,
+                "{number} ({}) {used}. curr_ver={} next_ver={} entry_cnt={}",
                 one.file(),
                 contents.current,
                 contents.next,

@@ -395,7 +395,7 @@ impl Language<'_> {
         // A converter makes the name's own method void.
         let by_name = derived.filter(|_| sample.convs.is_empty()).map(|(_, method)| method);
         let method = match read.flags.method {
-            Some(at) => Some(self.chosen(&words[at], expr.out)?),
+            Some(at) => Some(self.chosen(&words[at], expr.out, &written)?),
             None => by_name.or_else(|| implied(expr.out)),
         };
         let Some(method) = method else {
@@ -410,6 +410,10 @@ impl Language<'_> {
             let message = "'-m' must only be specified before patterns and files in parsing ACL expression.";
             return self.alert(Reason::Syntax, words[at].span, message);
         }
+        let id = match read.flags.id {
+            Some(at) => Some(self.number_of_list(&words[at])?),
+            None => None,
+        };
         let dotted = matches!(expr.fetch, Fetch::TlsHelloVersion) && expr.convs.is_empty();
         let spelling = Spelling { method, dotted, no_dns: read.flags.no_dns, world: self.world };
         let mut patterns = Vec::new();
@@ -422,7 +426,7 @@ impl Language<'_> {
         }
         let mut own = Vec::new();
         let mut operator = Operator::default();
-        let takes_none = matches!(method, MatchMethod::Found | MatchMethod::Bool);
+        let takes_none = spelling.takes_none();
         for pattern in &words[read.patterns.clone()] {
             if takes_none {
                 let message = format!("this kind of match takes no pattern : '{pattern}' is not looked at.");
@@ -480,17 +484,38 @@ impl Language<'_> {
         match index::build(method, read.flags.ignore_case, &patterns, written_patterns.into()) {
             Ok(mut patterns) => {
                 let kind = reference::Kind { method, ignore_case: read.flags.ignore_case, dotted };
-                self.follow_line(&mut patterns, kind, (&written, word.span), files, read.flags.as_map, &own);
+                let written = reference::Written { keyword: &written, at: word.span, id };
+                self.follow_line(&mut patterns, kind, written, files, read.flags.as_map, &own);
                 Some((AclTest { expr, patterns }, valid))
             }
             Err(error) => {
-                let span = span_of(&words[read.patterns], word.span);
-                self.alert(regex_reason(&error), span, format!("{error}."))
+                let compile = |key: &str| index::regexes::listed(key, read.flags.ignore_case, false);
+                let at_fault = files.iter().find_map(|(file, text)| {
+                    let (at, error) =
+                        first_error(&keys_of(text, read.flags.as_map), |key| compile(key).map(drop))?;
+                    Some((file.span, format!("{error} {}", pattern::place(text, at, file))))
+                });
+                let (span, message) =
+                    at_fault.unwrap_or_else(|| (span_of(&words[read.patterns], word.span), error.clone()));
+                self.alert(regex_reason(&error), span, format!("{message}."))
             }
         }
     }
 
-    fn chosen(&mut self, word: &Word, kind: SampleType) -> Read<MatchMethod> {
+    /// `-u`.
+    fn number_of_list(&mut self, word: &Word) -> Read<u32> {
+        let Ok(number) = word.parse() else {
+            let cause = "the argument of -u must be an integer.";
+            return self.alert(Reason::InvalidValue, word.span, cause);
+        };
+        if self.world.references().is_some_and(|all| all.is_taken(number)) {
+            return self.alert(Reason::InvalidValue, word.span, "the id is already used.");
+        }
+        Some(number)
+    }
+
+    /// `-m`, where the fetch is `written` so.
+    fn chosen(&mut self, word: &Word, kind: SampleType, written: &str) -> Read<MatchMethod> {
         let Some(method) = pattern::method(word) else {
             let message = format!("unknown matching method '{word}' when parsing ACL expression.");
             let d = Diagnostic::alert(Reason::UnknownKeyword, word.span, message);
@@ -499,7 +524,7 @@ impl Language<'_> {
             return None;
         };
         if method != MatchMethod::Found && !check::castable(kind, looked_at(method)) {
-            let message = format!("matching method '{word}' cannot be used with this criterion.");
+            let message = format!("matching method '{word}' cannot be used with fetch keyword '{written}'.");
             let d = Diagnostic::alert(Reason::InvalidValue, word.span, message);
             self.say(d.label(format!("the criterion yields {}", check::noun(kind))));
             return None;
@@ -517,20 +542,18 @@ impl Language<'_> {
         written: &mut Vec<Box<str>>,
     ) -> Read<String> {
         let Some(text) = self.read_text(word, word.span)? else { return Some(String::new()) };
-        let keys: Vec<&str> = if as_map {
-            pattern::entries(&text).map(|(key, _)| key).collect()
-        } else {
-            pattern::lines(&text).collect()
-        };
-        for key in keys {
+        if let Err(message) = self.has_columns(word, as_map) {
+            return self.alert(Reason::InvalidValue, word.span, format!("{message}."));
+        }
+        if spelling.takes_none() {
+            return Some(text);
+        }
+        for (at, key) in keys_of(&text, as_map).into_iter().enumerate() {
             match spelling.read(key, Operator::Eq) {
                 Ok(read) => patterns.push(read),
                 Err(message) => {
-                    return self.alert(
-                        Reason::InvalidValue,
-                        word.span,
-                        format!("file '{word}' : {message}."),
-                    );
+                    let message = format!("{message} {}.", pattern::place(&text, at, word));
+                    return self.alert(Reason::InvalidValue, word.span, message);
                 }
             }
             written.push(key.into());
@@ -548,6 +571,16 @@ impl Language<'_> {
             }
         }
     }
+}
+
+/// The keys of a file's text.
+fn keys_of(text: &str, as_map: bool) -> Vec<&str> {
+    if as_map { pattern::entries(text).map(|(key, _)| key).collect() } else { pattern::lines(text).collect() }
+}
+
+/// The first of these that something is wrong with, and what.
+pub(super) fn first_error<T>(all: &[T], check: impl Fn(&T) -> Result<(), String>) -> Option<(usize, String)> {
+    all.iter().enumerate().find_map(|(at, one)| Some((at, check(one).err()?)))
 }
 
 /// An ACL with its value, if that is known.

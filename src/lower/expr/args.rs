@@ -118,6 +118,14 @@ impl<'c> Args<'c> {
             let cause = format!("missing arguments (got {got}/{min}), type '{kind}' expected");
             return self.mistyped(language, got, &cause);
         }
+        // Nothing where a number may stand ends the arguments.
+        let ends = |nth: &usize| {
+            let kind = super::known::type_at(&self.call.name, self.converter, *nth);
+            kind == "integer" && self.call.args[*nth].text.is_empty()
+        };
+        if let Some(nth) = (min..max.min(got.saturating_sub(1))).find(ends) {
+            return self.stopped(language, nth, self.call.args[nth].at.end);
+        }
         if got > max {
             // Where there are none, they are not even told apart.
             let from = match max {
@@ -139,8 +147,6 @@ impl<'c> Args<'c> {
 
     pub(super) fn opt_int(&self, language: &mut Language<'_>, nth: usize) -> Read<Option<i64>> {
         match self.filled(nth) {
-            // Nothing where a number may stand ends the arguments.
-            None if self.call.args.len() > nth + 1 => self.stopped(language, nth, self.call.args[nth].at.end),
             None => Some(None),
             Some(_) => self.int(language, nth).map(Some),
         }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tandem_parser::diagnostic::Reason;
 use tandem_parser::lex::{bytes_of, text_of};
 
+use super::acl::first_error;
 use super::args::Args;
 use super::names::{Build, ConvRow};
 use super::pattern::{self, Operator, Spelling};
@@ -127,14 +127,18 @@ pub(super) struct Kind {
 
 fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute: bool) -> Read<Conv> {
     let file = a.opt(0).unwrap_or_default();
-    let default = match a.opt(1) {
-        None => None,
-        Some(text) => match value(text, output) {
+    let default = match (a.opt(1), output) {
+        (None, _) => None,
+        (Some(_), Output::Int) => a.opt_int(l, 1)?.map(Value::Int),
+        (Some(text), _) => match value(text, output) {
             Some(value) => Some(value),
-            None => return a.invalid(l, 1, format!("'{text}' is not of the type that this map yields")),
+            None => return a.invalid(l, 1, format!("map: cannot parse default ip <{text}>.")),
         },
     };
     let text = l.read_text(file, a.span(0))?.unwrap_or_default();
+    if let Err(cause) = l.has_columns(file, true) {
+        return a.invalid(l, 0, cause);
+    }
     let entries: Vec<(&str, &str)> = pattern::entries(&text).collect();
     let kind = Kind { file: file.into(), method, output, substitute, default };
     match make(&kind, &entries, &|_| None) {
@@ -143,7 +147,10 @@ fn map(l: &mut Language<'_>, a: &Args<'_>, method: M, output: Output, substitute
             l.follow_map(&mut map, a.span(0), output.name(), &text, output.is_value(), make);
             Some(Conv::Map(map))
         }
-        Err(message) => l.alert(Reason::InvalidValue, a.span(0), format!("map file '{file}' : {message}.")),
+        Err(message) => match first_error(&entries, |entry| make(&kind, &[*entry], &|_| None).map(drop)) {
+            Some((at, message)) => a.invalid(l, 0, format!("{message} {}", pattern::place(&text, at, file))),
+            None => a.invalid(l, 0, message),
+        },
     }
 }
 
@@ -159,7 +166,7 @@ pub(super) fn make(
     for (key, result) in lines {
         let result = if output == Output::Key { key } else { result };
         let Some(result) = value(result, output) else {
-            return Err(format!("'{result}' is not of the type that this map yields"));
+            return Err(format!("unable to parse '{result}'"));
         };
         entries.push((spelling.read(key, Operator::Eq)?, key, result));
     }

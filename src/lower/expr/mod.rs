@@ -336,7 +336,12 @@ impl<'w> Language<'w> {
     /// A file that this machine lacks: an alert, or a notice when only the text is judged.
     fn unreadable<T>(&mut self, path: &str, span: Span, error: &io::Error) -> Read<T> {
         let severity = if self.world.offline() { Severity::Notice } else { Severity::Alert };
-        let message = format!("failed to open pattern file <{path}>.");
+        let message = match error.kind() {
+            io::ErrorKind::IsADirectory => {
+                format!("error encountered while reading  <{path}> : Is a directory.")
+            }
+            _ => format!("failed to open pattern file <{path}>."),
+        };
         self.say(Diagnostic::new(severity, Reason::Environment, span, message).label(error.to_string()));
         None
     }

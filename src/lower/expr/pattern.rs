@@ -77,17 +77,17 @@ impl Spelling<'_> {
         matches!(self.method, MatchMethod::Int | MatchMethod::Len)
     }
 
+    /// Does it look at no pattern?
+    pub(super) fn takes_none(&self) -> bool {
+        matches!(self.method, MatchMethod::Bool | MatchMethod::Found)
+    }
+
     /// Reads one pattern.
     pub(super) fn read(&self, text: &str, operator: Operator) -> Result<Pattern, String> {
         match self.method {
             MatchMethod::Int | MatchMethod::Len => self.range(text, operator),
             MatchMethod::Ip => self.network(text),
-            MatchMethod::Bin => hex(text)
-                .map(Pattern::Text)
-                .ok_or_else(|| format!("'{text}' is not made of an even number of hexadecimal digits")),
-            MatchMethod::Bool | MatchMethod::Found => {
-                Err(format!("this kind of match takes no pattern, and here is '{text}'"))
-            }
+            MatchMethod::Bin => hex(text).map(Pattern::Text),
             _ => Ok(Pattern::Text(bytes_of(text).into())),
         }
     }
@@ -176,18 +176,40 @@ pub(super) fn mask4(text: &str) -> Option<u32> {
 }
 
 /// Bytes from hexadecimal digits.
-pub(super) fn hex(text: &str) -> Option<Box<[u8]>> {
-    let digits: Vec<u8> =
-        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect())
+pub(super) fn hex(text: &str) -> Result<Box<[u8]>, String> {
+    let digit = |c: char| {
+        let digit = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        digit.ok_or_else(|| format!("an hex digit is expected (found '{c}')"))
+    };
+    let digits: Vec<u8> = text.chars().map(digit).collect::<Result<_, _>>()?;
+    match digits.len() % 2 {
+        0 => Ok(digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()),
+        _ => Err("an even number of hex digit is expected".to_owned()),
+    }
 }
 
-/// Lines of a pattern file: comments start in the first column, blanks in front are dropped, empty lines skipped.
+/// Lines of a pattern file: comments start in the first column, blanks in front are dropped, empty lines skipped. A line
+/// ends with its first carriage return, too.
 pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.trim_start_matches([' ', '\t']).trim_end_matches('\r'))
-        .filter(|line| !line.is_empty())
+    numbered(text).map(|(_, line)| line)
+}
+
+/// The same with their numbers.
+fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.starts_with('#'))
+        .map(|(number, line)| {
+            let line = line.trim_start_matches([' ', '\t']);
+            (number, &line[..memchr::memchr(b'\r', line.as_bytes()).unwrap_or(line.len())])
+        })
+        .filter(|(_, line)| !line.is_empty())
+}
+
+/// Where the line at `position` among [`lines`] stands, for messages.
+pub(super) fn place(text: &str, position: usize, file: &str) -> String {
+    let number = numbered(text).nth(position).map_or(0, |(number, _)| number);
+    format!("at line {number} of file '{file}'")
 }
 
 /// Lines of a map file: a key, blanks, the value to the end of the line.

@@ -53,11 +53,9 @@ const INTERNAL: &[FetchRow] = &[
     row("int", "(<integer>)", (1, 1), Any, |l, a| Some(F::Const(Value::Int(a.int(l, 0)?)))),
     row("str", "(<string>)", (1, 1), Any, |_, a| Some(F::Const(Value::Str(a.bytes(0))))),
     row("bin", "(<hexa>)", (1, 1), Any, |l, a| match super::pattern::hex(a.opt(0).unwrap_or_default()) {
-        Some(bytes) if !bytes.is_empty() => Some(F::Const(Value::Bin(bytes))),
-        _ => match a.opt(0).unwrap_or_default().chars().find(|c| !c.is_ascii_hexdigit()) {
-            Some(c) => a.invalid(l, 0, format!("an hex digit is expected (found '{c}')")),
-            None => a.invalid(l, 0, "an even number of hex digit is expected"),
-        },
+        Ok(bytes) if !bytes.is_empty() => Some(F::Const(Value::Bin(bytes))),
+        Ok(_) => a.invalid(l, 0, "an even number of hex digit is expected"),
+        Err(cause) => a.invalid(l, 0, cause),
     }),
     row("meth", "(<method>)", (1, 1), Any, |_, a| Some(F::Const(Value::Meth(a.bytes(0))))),
     row("ipv4", "(<ipv4>)", (1, 1), Any, |l, a| match a.opt(0).unwrap_or_default().parse::<Ipv4Addr>() {

@@ -18,6 +18,15 @@ use crate::ir::entries::{Entries, Entry, Meant};
 use crate::ir::pattern::{MatchMethod, PatternSet};
 use crate::ir::reference::{Index, Newer, Origin, Reference, User};
 
+/// How a line begins.
+pub(in super::super) struct Written<'w> {
+    /// The criterion.
+    pub(in super::super) keyword: &'w str,
+    pub(in super::super) at: Span,
+    /// `-u`.
+    pub(in super::super) id: Option<u32>,
+}
+
 /// The patterns of an ACL line: those of its files, then those of the line itself.
 pub(super) struct Line {
     kind: Kind,
@@ -236,19 +245,19 @@ impl Language<'_> {
         &mut self,
         set: &mut PatternSet,
         kind: Kind,
-        criterion: (&str, Span),
+        written: Written<'_>,
         files: Vec<(&Word, String)>,
         as_map: bool,
         words: &[Box<str>],
     ) {
         let Some(all) = self.world.references() else { return };
-        let place = self.world.place(criterion.1);
+        let place = self.world.place(written.at);
         let parse = if as_map { pairs } else { keys };
         let mut lists: Vec<Arc<Reference>> =
             files.iter().map(|(name, text)| all.file(name, text, parse)).collect();
         let own: String = words.iter().flat_map(|word| [&**word, "\0"]).collect();
-        let origin = Origin::Line { keyword: criterion.0.into(), place: place.clone() };
-        lists.push(all.add(origin, &own, words_of_line));
+        let origin = Origin::Line { keyword: written.keyword.into(), place: place.clone() };
+        lists.push(all.add(origin, written.id, &own, words_of_line));
         let newer: Arc<Newer<PatternSet>> = Arc::default();
         set.newer = Some(newer.clone());
         let line = Arc::new(Line::new(kind, newer, &lists, set.clone()));

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use tandem_parser::lex::bytes_of;
 use tandem_parser::span::Span;
 
-use super::World;
 use super::pattern::{METHODS, Operator, Spelling, method};
+use super::{Language, World};
 use crate::expr::Sample;
 use crate::expr::pattern::regexes::listed;
 use crate::expr::pattern::{Pattern, single};
@@ -22,7 +22,7 @@ use crate::ir::entries::{Entries, Entry, Meant};
 use crate::ir::pattern::MatchMethod;
 use crate::ir::{Place, ProxyIdx, Userlist};
 
-pub(super) use acl::as_one_word;
+pub(super) use acl::{Written, as_one_word};
 pub(super) use map::Make;
 
 /// So many patterns or keys may differ from an index before that is made anew.
@@ -191,6 +191,26 @@ fn keys(text: &str) -> Pairs<'_> {
 /// The words of an ACL line, each with a zero byte behind it, which no word has.
 fn words_of_line(text: &str) -> Pairs<'_> {
     Box::new(text.split_terminator('\0').map(|word| (word, "")))
+}
+
+impl Language<'_> {
+    /// Whether the lines of this file are read as ever: with values behind the keys, or without. What is wrong, otherwise.
+    pub(super) fn has_columns(&self, file: &str, values: bool) -> Result<(), String> {
+        let known = self.world.references().and_then(|all| all.has_values(file));
+        let (known, wanted) = match known {
+            Some(known) if known != values => {
+                if known {
+                    ("two", "one")
+                } else {
+                    ("one", "two")
+                }
+            }
+            _ => return Ok(()),
+        };
+        Err(format!(
+            "The file \"{file}\" is already used as {known} column file and cannot be used by as {wanted} column file."
+        ))
+    }
 }
 
 #[cfg(test)]

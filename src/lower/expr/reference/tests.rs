@@ -141,7 +141,7 @@ fn line<const N: usize>(
         number += 1;
         match number {
             1 => all.file("list", text, keys),
-            _ => all.add(Origin::Line { keyword: "src".into(), place: place.clone() }, text, keys),
+            _ => all.add(Origin::Line { keyword: "src".into(), place: place.clone() }, None, text, keys),
         }
     });
     let newer = line_of(method, ignore_case, &lists);

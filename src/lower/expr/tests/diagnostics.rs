@@ -40,7 +40,10 @@ fn conditions_are_refused_with_reasons() {
             "if { path -m sbu a }",
             "unknown matching method 'sbu' when parsing ACL expression. | did you mean 'sub'?",
         ),
-        ("if { src_is_local -m ip 10.0.0.1 }", "matching method 'ip' cannot be used with this criterion."),
+        (
+            "if { src_is_local -m ip 10.0.0.1 }",
+            "matching method 'ip' cannot be used with fetch keyword 'src_is_local'.",
+        ),
         (
             "if { var(txn.a) b }",
             "matching method must be specified first (using '-m') when using a sample fetch of this type ('var'). | for instance: var(txn.a) -m str VALUE",
@@ -68,7 +71,15 @@ fn conditions_are_refused_with_reasons() {
         ("if { method,add(1) 5 }", "ACL keyword 'method' : converter 'add' cannot be applied."),
         ("if { path(x) a }", "ACL keyword 'path' : expected ')' before 'x)'. | usage: path"),
         ("if { path(x),lower,upper a }", "ACL keyword 'path' : expected ')' before 'x),lower,upper'."),
-        ("if { date(,s,y),add(1) a }", "ACL keyword 'date' : expected ')' before ',s,y),add(1)'."),
+        (
+            "if { date(,s,y),add(1) a }",
+            "fetch method 'date' : expected ')' before ',s,y),add(1)' in ACL expression 'date(,s,y),add(1)'.",
+        ),
+        ("if { path -u x }", "the argument of -u must be an integer."),
+        ("if { path -m }", "unknown matching method '' when parsing ACL expression."),
+        ("if { path -f }", "failed to open pattern file <>."),
+        ("if { path -m bin 0g }", "an hex digit is expected (found 'g')."),
+        ("if { path -m bin 000 }", "an even number of hex digit is expected."),
         (
             "if { path,regsub(a,b,g,x),lower a }",
             "ACL keyword 'path' : invalid arg 3 in converter 'regsub' : expected ')' before ',x),lower'.",
