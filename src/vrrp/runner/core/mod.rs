@@ -5,12 +5,14 @@ mod buffers;
 mod changes;
 pub(super) mod firewall;
 mod flood;
+mod holding;
 mod lease;
 mod lifetime;
 mod notices;
 pub(super) mod observed;
 mod receive;
 mod reload;
+mod speaking;
 mod statics;
 mod tracking;
 mod upkeep;
@@ -28,7 +30,7 @@ use std::time::{Instant, SystemTime};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-use crate::ir::vrrp::{Config, Instance, Vip};
+use crate::ir::vrrp::{Config, Instance};
 use crate::sys::clock;
 use crate::sys::lease::Lease;
 use crate::sys::netlink::{Monitor, Rtnl};
@@ -37,11 +39,11 @@ use crate::sys::raw::{FrameSocket, Membership, RawKey, RawSocket};
 use crate::vrrp::engine::{Delay, Engine, Output};
 use crate::vrrp::event::Event;
 use crate::vrrp::fsm::{Effect, State, Timer};
-use crate::vrrp::packet::{self, Outgoing};
+use crate::vrrp::packet::{self};
 use crate::vrrp::track::Outcome;
 
 use self::observed::Observed;
-use super::addresses::{self, Kernel};
+use super::addresses::Kernel;
 use super::exec::{Checks, Running};
 use super::fifo::Fifos;
 use super::files::Files;
@@ -49,7 +51,7 @@ use super::journal::Journal;
 use super::mail::Mailer;
 use super::processes::Processes;
 use super::proxies::Proxies;
-use super::sockets::{self, Pool};
+use super::sockets::Pool;
 use super::{Options, exec, places};
 
 /// What the runner keeps per instance beside the engine.
@@ -255,75 +257,6 @@ impl Core {
         self.checks.start(&self.me, &config, &self.running.spawner());
     }
 
-    fn log_addresses(&self) {
-        for name in interfaces(self.engine.config(), &self.kernel) {
-            let Some(link) = self.engine.link(&name) else { continue };
-            if let Some(address) = link.v4 {
-                self.journal.detail(format!("Assigned address {address} for interface {name}"));
-            }
-            if let Some(address) = link.v6 {
-                self.journal.detail(format!("Assigned address {address} for interface {name}"));
-            }
-        }
-    }
-
-    /// Opens what is missing and closes what nobody needs.
-    fn open_sockets(&mut self, now: Instant) {
-        for at in 0..self.sides.len() {
-            let instance = &self.engine.config().instances[at];
-            let index = match instance.speaks_on() {
-                Some(name) => match self.kernel.link(name) {
-                    Some(link) => link.index,
-                    None => {
-                        self.sides[at].key = None;
-                        self.sides[at].socket = None;
-                        // Whoever should have one of its own, and could not make it, cannot speak. The interface of
-                        // the instance itself is tracked anyway.
-                        let own = instance.interface.as_deref() != Some(name);
-                        self.sides[at].socket_error = own.then(|| format!("no interface {name}"));
-                        continue;
-                    }
-                },
-                None => 0,
-            };
-            let key = sockets::key(instance, self.engine.profile(at), index);
-            if self.sides[at].key.as_ref() == Some(&key) && self.sides[at].socket.is_some() {
-                continue;
-            }
-            let name = instance.name.clone();
-            match self.pool.open(&key, &self.me) {
-                Ok((socket, new)) => {
-                    if new {
-                        self.journal.detail(sockpool_line(&key));
-                    }
-                    self.sides[at].socket = Some(socket);
-                    self.sides[at].socket_error = None;
-                    self.sides[at].send_error = None;
-                }
-                Err(e) => {
-                    self.sides[at].socket = None;
-                    let hint = if e.kind() == io::ErrorKind::PermissionDenied {
-                        " (CAP_NET_RAW and CAP_NET_ADMIN are needed)"
-                    } else {
-                        ""
-                    };
-                    let text = format!("cannot open raw socket: {e}{hint}");
-                    // Tried again whenever the interface changes; said once.
-                    if self.sides[at].socket_error.as_ref() != Some(&text) {
-                        self.journal.warn(format!("({name}) {text}"));
-                    }
-                    self.sides[at].socket_error = Some(text);
-                }
-            }
-            self.sides[at].key = Some(key);
-        }
-        let wanted: Vec<RawKey> = self.sides.iter().filter_map(|s| s.key.clone()).collect();
-        self.pool.retain(|key| wanted.contains(key));
-        self.size_buffers();
-        self.update_sieves(now);
-        self.report_blocked(now);
-    }
-
     /// Steps the engine and does what it asks.
     fn apply(&mut self, now: Instant, act: impl FnOnce(&mut Engine, Instant, &mut Vec<Output>)) {
         let mut out = Vec::new();
@@ -394,108 +327,6 @@ impl Core {
 
     fn name(&self, at: usize) -> &str {
         &self.instance(at).name
-    }
-
-    fn send_advert(&mut self, at: usize, priority: u8) {
-        let Some(socket) = self.sides[at].socket.clone() else { return };
-        let source = self.engine.router(at).settings().address;
-        let side = &mut self.sides[at];
-        // The kernel replaces an identification of 0, and the authentication header covers it.
-        side.ip_id = side.ip_id.checked_add(1).unwrap_or(1);
-        let ip_id = side.ip_id;
-        let mut sequence = 0;
-        if self.engine.profile(at).protocol() == packet::PROTO_AH {
-            sequence = self.engine.next_sequence(at);
-            if let Some(shared) = &self.options.shared {
-                shared.set_sequence(&self.engine.config().instances[at].name, sequence);
-            }
-        }
-        let profile = self.engine.profile(at);
-        let side = &mut self.sides[at];
-        let stamp = profile.hmac.as_ref().map_or(0, |rule| side.hmac.next(rule, clock::since_epoch()));
-        let old_checksum = self.engine.router(at).old_checksum();
-        let group = [profile.group];
-        let peers: Vec<IpAddr> = profile.peers.iter().map(|p| p.address).collect();
-        let ttl = self.engine.config().instances[at].ttl;
-        let mut failed = None;
-        for &destination in if profile.unicast() { &peers[..] } else { &group[..] } {
-            let outgoing = Outgoing { source, destination, priority, ip_id, sequence, old_checksum, stamp };
-            packet::encode(profile, &outgoing, &mut self.packet);
-            if let Err(e) = sockets::send(socket.get_ref(), &self.packet, source, destination, ttl) {
-                failed = Some((destination, e));
-            }
-        }
-        let kind = failed.as_ref().map(|f| f.1.kind());
-        if let Some((to, e)) = failed
-            && self.sides[at].send_error != kind
-        {
-            self.journal.warn(format!("({}) Cant send advert to {to} ({e})", self.name(at)));
-        }
-        self.sides[at].send_error = kind;
-    }
-
-    /// Installs or removes everything an instance owns. Errors are logged, never fatal: the next address
-    /// may still work.
-    fn set_addresses(&mut self, at: usize, add: bool) {
-        let keep = !add && self.options.dont_release && self.engine.router(at).state() == State::Stop;
-        let instance = self.engine.config().instances[at].clone();
-        if let Some(shared) = &self.options.shared {
-            shared.set_master(&instance.name, add);
-        }
-        if keep {
-            self.keep_forever(&instance);
-            return;
-        }
-        if !add {
-            self.set_routes(&instance, false);
-        }
-        if add {
-            self.log_filter(&instance, add);
-            self.update_filter(Some(at));
-            self.update_lease(Some(at));
-        }
-        let verb = if add { "setting" } else { "removing" };
-        for (what, vips) in [("VIPs", &instance.vips), ("E-VIPs", &instance.excluded_vips)] {
-            if vips.is_empty() {
-                continue;
-            }
-            self.journal.detail(format!("({}) {verb} {what}.", instance.name));
-            for vip in vips {
-                self.set_address(&instance, vip, add);
-            }
-        }
-        if add {
-            self.set_routes(&instance, true);
-        }
-        self.sides[at].installed = add;
-        if !add {
-            self.log_filter(&instance, add);
-            self.update_filter(None);
-            self.update_lease(None);
-        }
-        self.plan_renewal();
-        self.plan_extra(at, clock::now());
-    }
-
-    fn set_address(&mut self, instance: &Instance, vip: &Vip, add: bool) {
-        let name = addresses::interface_of(instance, vip).unwrap_or_default();
-        let Some(index) = self.kernel.link(name).map(|l| l.index) else { return };
-        let spec = addresses::spec(vip, index, self.lifetime(instance));
-        let result =
-            if add { self.rtnl.add_address(&spec) } else { self.rtnl.delete_address(&spec).map(drop) };
-        if let Err(e) = result {
-            let what = if add { "add" } else { "delete" };
-            let hint = missing(&e, "CAP_NET_ADMIN");
-            self.journal.warn(format!("({}) cannot {what} {} on {name}: {e}{hint}", instance.name, vip.addr));
-        }
-    }
-
-    fn restore(&mut self, at: usize, address: IpAddr, now: Instant) {
-        let instance = self.instance(at).clone();
-        for vip in instance.vips.iter().chain(&instance.excluded_vips).filter(|v| v.addr == address) {
-            self.set_address(&instance, vip, true);
-            self.announce_one(&instance, vip, now);
-        }
     }
 
     /// Runs everything that is due and says when to come back.
@@ -621,15 +452,4 @@ fn missing(error: &io::Error, capability: &str) -> String {
         io::ErrorKind::PermissionDenied => format!(" ({capability} is needed)"),
         _ => String::new(),
     }
-}
-
-fn sockpool_line(key: &RawKey) -> String {
-    let family = if key.v6 { "IPv6" } else { "IPv4" };
-    let index = key.interface.as_ref().map_or(0, |i| i.1);
-    let cast = match (key.group, key.bound) {
-        (Some(group), _) => format!("multicast, address({group})"),
-        (None, Some(bound)) => format!("unicast, address({bound})"),
-        (None, None) => "unicast".to_owned(),
-    };
-    format!("VRRP sockpool: [ifindex({index:3}), family({family}), proto({}), {cast}]", key.protocol)
 }
