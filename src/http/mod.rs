@@ -19,6 +19,7 @@ pub mod mend;
 mod parse;
 pub mod request;
 pub mod response;
+mod target;
 pub mod token;
 
 pub use body::{Body, ChunkDecoder};
