@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tandem_parser::lex::{bytes_of, text_of};
 
-use super::acl::first_error;
 use super::args::Args;
+use super::criterion::first_error;
 use super::names::{Build, ConvRow};
 use super::pattern::{self, Operator, Spelling};
 use super::reference::{Make, Nowhere};
