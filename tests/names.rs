@@ -389,3 +389,42 @@ fn the_name_servers_of_the_system_are_haproxys() {
     assert_eq!(theirs, ours);
     assert!(ours.contains(&"Resolvers section default".to_owned()), "{ours:?}");
 }
+
+/// `dns-accept-family` and `-4`, which Debian's HAProxy does not have yet: what HAProxy 3.5 was seen to do.
+#[test]
+fn one_family_can_be_enough() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let config = |accepted: &str| {
+        format!(
+            "global\n{accepted}defaults\n    mode http\n    timeout connect 1s\n    timeout client 10s\n    timeout server \
+             10s\nresolvers lab\n    nameserver good 127.0.0.1:53\n    hold valid 100ms\nfrontend fe\n    bind \
+             127.0.0.1:8001\n    http-request do-resolve(txn.four,lab,ipv4) str(both.lab)\n    http-request \
+             do-resolve(txn.six,lab,ipv6) str(both.lab)\n    http-request return status 200 hdr x-four %[var(txn.four)] hdr \
+             x-six %[var(txn.six)]\n"
+        )
+    };
+    let cases = [
+        ("    dns-accept-family ipv4,ipv6\n", false, ["10.1.2.1", "fd00::1"]),
+        ("    dns-accept-family ipv4\n", false, ["10.1.2.1", "10.1.2.1"]),
+        ("    dns-accept-family ipv6\n", false, ["fd00::1", "fd00::1"]),
+        // There is no way out of the host's network.
+        ("    dns-accept-family auto\n", false, ["10.1.2.1", "10.1.2.1"]),
+        ("    dns-accept-family ipv6\n", true, ["10.1.2.1", "10.1.2.1"]),
+    ];
+    for (at, (accepted, only_ipv4, wanted)) in cases.into_iter().enumerate() {
+        let host = lab.host(&format!("family{at}"));
+        let dns = Dns::start(&host, "127.0.0.1:53", Behaviour::Answers);
+        dns.set_all("both.lab", &["10.1.2.1", "fd00::1"]);
+        let file = Config::written(&host, "family.cfg", &config(accepted));
+        let mut command = proxy().command();
+        command.arg("-f").arg(file.path());
+        if only_ipv4 {
+            command.arg("-4");
+        }
+        let _proxy = host.spawn(command);
+        let answer =
+            wait_for("an answer", Duration::from_secs(20), || get(&host, "127.0.0.1:8001", "/").ok());
+        let found = ["x-four", "x-six"].map(|name| answer.header(name).unwrap_or_default().to_owned());
+        assert_eq!(found, wanted, "{accepted:?} {only_ipv4}");
+    }
+}

@@ -336,6 +336,26 @@ fn no_port_is_kept_from_use_by_connections_that_the_proxy_closes() {
     assert_eq!(waiting, ["", ""], "HAProxy's, and ours");
 }
 
+/// `harden.reject-privileged-ports.tcp`, which Debian's HAProxy does not have yet.
+#[test]
+fn clients_with_low_ports_can_be_refused() {
+    let Some(lab) = Lab::open(&[Part::Program("curl")]) else { return };
+    for (at, (line, low)) in
+        [("", true), ("harden.reject-privileged-ports.tcp on", false)].into_iter().enumerate()
+    {
+        let host = lab.host(&format!("low{at}"));
+        let text = format!(
+            "global\n    {line}\ndefaults\n    mode http\n    timeout client 5s\nfrontend f\n    bind 127.0.0.1:8000\n    \
+             http-request return status 200\n"
+        );
+        let _proxy = host.haproxy_bound(&proxy(), &Config::written(&host, "low.cfg", &text));
+        let served = |port: u16| {
+            host.try_sh(&format!("curl -sf --local-port {port} http://127.0.0.1:8000/")).status.success()
+        };
+        assert_eq!([1, 1023, 1024].map(served), [low, low, true], "{line:?}");
+    }
+}
+
 /// Debian's HAProxy does so never; 3.5 does.
 #[test]
 fn the_first_request_goes_with_the_first_packet_to_a_server_that_is_known() {

@@ -11,6 +11,7 @@ use super::options::{self, Options, Refusal};
 use super::{keywords, master, print, version};
 use crate::app::run::{self, End, Settings};
 use crate::ir::Config;
+use crate::ir::resolvers::Families;
 use crate::log::console::{self, Kind};
 use crate::lower::{self, Loaded, Source, System};
 use crate::process::limits;
@@ -196,6 +197,10 @@ fn apply(options: &Options, config: &mut Config) {
     }
     config.global.nosplice |= options.no_splice;
     config.global.noreuseport |= options.no_reuse_port;
+    if options.only_ipv4 {
+        config.global.dns_families = Families::V4;
+        config.resolvers.iter_mut().for_each(|section| section.families = Families::V4);
+    }
     if let Some(limit) = options.proxy_maxconn {
         for frontend in config.proxies.iter_mut().filter_map(|p| Arc::make_mut(p).frontend.as_mut()) {
             frontend.maxconn.get_or_insert(limit);

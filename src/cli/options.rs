@@ -51,6 +51,8 @@ pub(super) struct Options {
     pub(super) no_splice: bool,
     /// `-dR`.
     pub(super) no_reuse_port: bool,
+    /// `-4`: only addresses of IPv4 are asked for.
+    pub(super) only_ipv4: bool,
     /// `-dr`.
     pub(super) ignore_resolution: bool,
     /// `-dW`.
@@ -111,7 +113,8 @@ pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Options,
             "S" => options.master_sockets.push(value("-S")?.to_string_lossy().into_owned()),
             "dS" => options.no_splice = true,
             "dR" => options.no_reuse_port = true,
-            "4" | "de" | "dp" | "dG" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
+            "4" => options.only_ipv4 = true,
+            "de" | "dp" | "dG" | "dV" | "dD" | "dL" | "dI" | "dF" | "dZ" | "dH" => {
                 options.without_effect.push(text);
             }
             _ if flag.starts_with("dK") => options.keywords = Some(flag["dK".len()..].to_owned()),

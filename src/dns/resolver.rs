@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use hickory_proto::rr::Name;
 
 use super::wire::{self, Answer};
-use super::{Ask, Failure, Service};
+use super::{Ask, Failure, Family, Service};
 use crate::ir::Resolvers;
+use crate::ir::resolvers::Families;
 
 /// What happened.
 #[derive(Clone, Copy, Debug)]
@@ -145,14 +146,6 @@ impl Lookup {
     fn has_answer(&self) -> bool {
         !self.records.is_empty() || !self.services.is_empty()
     }
-
-    /// What is asked if the first question has no valid answer.
-    fn second(&self, first: Ask) -> Option<Ask> {
-        match first {
-            Ask::Addresses(family) if first == self.ask => Some(Ask::Addresses(family.other())),
-            _ => None,
-        }
-    }
 }
 
 /// One section.
@@ -164,6 +157,8 @@ pub struct Resolver {
     deadlines: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     /// Nameservers that let the last try pass in silence.
     silent: Vec<bool>,
+    /// There is a way to IPv6, as far as is known.
+    reaches_ipv6: bool,
     armed: u64,
 }
 
@@ -177,6 +172,7 @@ impl Resolver {
             names: Vec::new(),
             ids: HashMap::new(),
             deadlines: BinaryHeap::new(),
+            reaches_ipv6: true,
             armed: 0,
         }
     }
@@ -216,6 +212,38 @@ impl Resolver {
         let fresh = lookup.has_answer() && now < lookup.last_valid + self.settings.hold_valid;
         if lookup.followed && lookup.asking.is_none() && !fresh {
             self.arm(name, now);
+        }
+    }
+
+    /// Whether the system has a way to IPv6, which matters to [`Families::Reachable`].
+    pub fn reaches_ipv6(&mut self, reaches: bool) {
+        self.reaches_ipv6 = reaches;
+    }
+
+    fn accepts(&self, family: Family) -> bool {
+        match self.settings.families {
+            Families::Both => true,
+            Families::V4 => family == Family::V4,
+            Families::V6 => family == Family::V6,
+            Families::Reachable => family == Family::V4 || self.reaches_ipv6,
+        }
+    }
+
+    /// What is asked about a name first: of the family it prefers, unless only the other one is accepted.
+    fn first(&self, name: usize) -> Ask {
+        match self.names[name].ask {
+            Ask::Addresses(family) if !self.accepts(family) => Ask::Addresses(family.other()),
+            ask => ask,
+        }
+    }
+
+    /// What is asked if the first question has no valid answer.
+    fn second(&self, name: usize, first: Ask) -> Option<Ask> {
+        match first {
+            Ask::Addresses(family) if first == self.names[name].ask && self.accepts(family.other()) => {
+                Some(Ask::Addresses(family.other()))
+            }
+            _ => None,
         }
     }
 
@@ -363,7 +391,7 @@ impl Resolver {
         if !self.names[name].followed {
             return;
         }
-        let first = self.names[name].ask;
+        let first = self.first(name);
         let Some(asking) = self.forget(name) else {
             let tries = self.settings.resolve_retries.saturating_sub(1);
             self.ask(name, first, tries, now, random, effects);
@@ -375,7 +403,7 @@ impl Resolver {
                 effects.push(Effect::Count { nameserver, what: Count::Timeout });
             }
         }
-        match (asking.failure, self.names[name].second(asking.ask)) {
+        match (asking.failure, self.second(name, asking.ask)) {
             // Somebody said no while others kept silent: the other family comes first.
             (Some(_), Some(other)) => self.ask(name, other, asking.tries, now, random, effects),
             (failure, _) if asking.tries == 0 => {
@@ -432,11 +460,15 @@ impl Resolver {
         asking.replies[nameserver] = Reply::Came;
         asking.failure = failure.or(asking.failure);
         match answer {
-            Answer::Addresses(addrs) => {
+            Answer::Addresses(mut addrs) => {
+                addrs.retain(|addr| self.accepts(Family::of(*addr)));
                 self.remember(name, &addrs, now);
                 self.resolved(name, nameserver, now, effects);
             }
-            Answer::Services(services) => {
+            Answer::Services(mut services) => {
+                for service in &mut services {
+                    service.addr = service.addr.filter(|addr| self.accepts(Family::of(*addr)));
+                }
                 self.remember_services(name, services, now);
                 self.resolved(name, nameserver, now, effects);
             }
@@ -492,7 +524,7 @@ impl Resolver {
         if asking.replies.iter().zip(&self.silent).any(awaited) {
             return;
         }
-        let (other, tries) = (lookup.second(asking.ask), asking.tries);
+        let (other, tries) = (self.second(name, asking.ask), asking.tries);
         if let Some(other) = other {
             self.ask(name, other, tries, now, random, effects);
         } else if tries == 0 {

@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, SRV};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use proptest::prelude::*;
 
@@ -13,7 +13,7 @@ use super::assign::{Choice, Member, choose};
 use super::resolver::{Count, Effect, Input, Resolver};
 use super::*;
 use crate::ir::Resolvers;
-use crate::ir::resolvers::Nameserver;
+use crate::ir::resolvers::{Families, Nameserver};
 
 fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -130,6 +130,59 @@ fn an_empty_answer_leads_to_the_other_family_at_once() {
     assert_eq!(kinds(&again), [(0, RecordType::A)]);
     let got = b.answer(0, &reply(&question(&again), &[ip("10.0.0.1")], ResponseCode::NoError));
     assert!(got.contains(&Effect::Resolved { name: 0, nameserver: 0 }));
+}
+
+#[test]
+fn nobody_asks_for_a_family_that_is_not_accepted() {
+    use Families::{Both, Reachable, V4, V6};
+    let cases = [
+        (Both, true, RecordType::AAAA, Some(RecordType::A)),
+        (V4, true, RecordType::A, None),
+        (V6, true, RecordType::AAAA, None),
+        (Reachable, true, RecordType::AAAA, Some(RecordType::A)),
+        (Reachable, false, RecordType::A, None),
+    ];
+    for (families, reaches_ipv6, first, second) in cases {
+        let mut b = Bench::new(1, |section| section.families = families);
+        b.resolver.reaches_ipv6(reaches_ipv6);
+        let (asked, _) = b.wait();
+        assert_eq!(kinds(&asked), [(0, first)], "{families:?}");
+        let again = b.answer(0, &reply(&question(&asked), NONE, ResponseCode::NoError));
+        let wanted: Vec<_> = second.map(|kind| (0, kind)).into_iter().collect();
+        assert_eq!(kinds(&again), wanted, "{families:?}");
+        if second.is_none() {
+            let (next_try, _) = b.wait();
+            assert_eq!(kinds(&next_try), [(0, first)], "{families:?}");
+        }
+    }
+}
+
+#[test]
+fn addresses_beside_services_are_of_accepted_families() {
+    let mut b = Bench::new(1, |section| section.families = Families::V4);
+    let name = b.resolver.follow("_web._tcp.lab", Ask::Services, b.now).unwrap();
+    let asked = loop {
+        let (asked, _) = b.wait();
+        if kinds(&asked).contains(&(0, RecordType::SRV)) {
+            break asked;
+        }
+    };
+    let question = sent(&asked).into_iter().find(|(.., kind)| *kind == RecordType::SRV).unwrap().1.to_vec();
+    let query = Message::from_vec(&question).unwrap().queries[0].clone();
+    let mut message = Message::from_vec(&reply(&question, NONE, ResponseCode::NoError)).unwrap();
+    for (target, addr) in [("four.lab.", ip("10.0.0.1")), ("six.lab.", ip("fd00::1"))] {
+        let target = Name::from_str(target).unwrap();
+        let offer = SRV::new(1, 1, 80, target.clone());
+        message.add_answer(Record::from_rdata(query.name().clone(), 5, RData::SRV(offer)));
+        let data = match addr {
+            IpAddr::V4(a) => RData::A(A(a)),
+            IpAddr::V6(a) => RData::AAAA(AAAA(a)),
+        };
+        message.add_additional(Record::from_rdata(target, 5, data));
+    }
+    b.answer(0, &message.to_vec().unwrap());
+    let places: Vec<_> = b.resolver.services(name).into_iter().map(|s| (s.target, s.addr)).collect();
+    assert_eq!(places, [("four.lab".to_owned(), Some(ip("10.0.0.1"))), ("six.lab".to_owned(), None)]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::cpus::CpuMap;
 use super::log::LogTarget;
+use super::resolvers::Families;
 
 /// Names of headers in lower case, and their spellings (`h1-case-adjust`); both have one length.
 pub type Spellings = HashMap<Box<[u8]>, Box<[u8]>>;
@@ -79,6 +80,10 @@ pub struct Global {
     pub nosplice: bool,
     /// `maxpipes`; `None`: as many as are good for it.
     pub maxpipes: Option<u32>,
+    /// `dns-accept-family`, `-4`: what every section of resolvers asks for.
+    pub dns_families: Families,
+    /// `harden.reject-privileged-ports.tcp`: no client's port is below 1024 (RFC 6335, section 6).
+    pub reject_privileged_ports: bool,
     /// `noreuseport`, `-dR`: threads share each listening socket.
     pub noreuseport: bool,
     /// `tune.defaults.purge` names `proxies`: no backend is added from a `defaults` section.
@@ -162,6 +167,8 @@ impl Default for Global {
             maxrewrite: 1024,
             nosplice: false,
             maxpipes: None,
+            dns_families: Families::default(),
+            reject_privileged_ports: false,
             noreuseport: false,
             purge_defaults: false,
             purge_default_servers: false,

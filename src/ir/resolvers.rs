@@ -32,6 +32,22 @@ pub struct Resolvers {
     pub hold_other: Duration,
     /// `accepted_payload_size`, default 512.
     pub accepted_payload_size: u16,
+    /// `dns-accept-family` of the global section.
+    pub families: Families,
+}
+
+/// The families of addresses that are asked for and taken (`dns-accept-family`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Families {
+    /// IPv4 and IPv6.
+    #[default]
+    Both,
+    /// IPv4 alone.
+    V4,
+    /// IPv6 alone.
+    V6,
+    /// IPv4, and IPv6 while the system has a way there (`auto`).
+    Reachable,
 }
 
 /// One nameserver.
@@ -64,6 +80,7 @@ impl Resolvers {
             hold_timeout: s(30),
             hold_other: s(30),
             accepted_payload_size: 512,
+            families: Families::default(),
         }
     }
 }

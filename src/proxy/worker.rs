@@ -310,6 +310,7 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
         _ => None,
     };
     let shrink = listener.ir.tcp.max_segment.filter(|bytes| *bytes < 0).map(i32::saturating_abs);
+    let rejects_privileged = live.config.global.reject_privileged_ports;
     let states = with(|w| w.states.clone());
     let (mut stopped, mut last_ones) = (false, LAST_ONES);
     loop {
@@ -362,6 +363,9 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
                 continue;
             }
         };
+        if rejects_privileged && src.is_some_and(|src| (1..1024).contains(&src.port())) {
+            continue;
+        }
         let mut dst = None;
         if let Some(s) = io.tcp() {
             if proxy.ir.clitcpka {

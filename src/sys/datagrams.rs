@@ -1,6 +1,7 @@
-//! Several datagrams with one system call.
+//! Several datagrams with one system call; where they could go.
 
 use std::io;
+use std::net::{Ipv6Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd as _};
 
 use socket2::SockAddr;
@@ -38,6 +39,14 @@ pub fn send<'a>(
     // an address of the length that is said; the kernel only reads them, and writes lengths into the headers.
     let sent = unsafe { libc::sendmmsg(socket.as_fd().as_raw_fd(), messages.as_mut_ptr(), count, flags) };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Does the system know a way to addresses of IPv6 beyond its own networks? Nothing is sent.
+#[must_use]
+pub fn reaches_ipv6() -> bool {
+    // The first of the addresses given out worldwide (RFC 4291, section 2.4; HAProxy asks for the same).
+    let outside = (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 53);
+    UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).and_then(|socket| socket.connect(outside)).is_ok()
 }
 
 #[cfg(test)]

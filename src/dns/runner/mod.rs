@@ -14,12 +14,14 @@ mod tests;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
 use super::Failure;
 use super::resolver::{Count, Effect, Input, Resolver};
 use crate::ir;
+use crate::ir::resolvers::Families;
 use crate::ir::rules::{HttpAction, TcpAction};
 use crate::live::{Address, Live, Order, Server};
 use crate::sys;
@@ -40,6 +42,7 @@ struct Section {
     /// By number of the name.
     names: Vec<Following>,
     links: Links,
+    reach: Reach,
     /// Names that rules ask for.
     asked: once::Asked,
     orders: Option<mpsc::UnboundedReceiver<Order>>,
@@ -83,6 +86,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
             resolver: Resolver::new(ir),
             names: Vec::new(),
             links: Links::default(),
+            reach: Reach::default(),
             asked: once::Asked::default(),
             orders: None,
         };
@@ -151,6 +155,29 @@ impl Tally {
     }
 }
 
+/// Whether the system has a way to IPv6, for those who want to know (`dns-accept-family auto`).
+#[derive(Clone, Copy, Debug, Default)]
+struct Reach {
+    asked: Option<Instant>,
+    ipv6: bool,
+}
+
+/// So long an answer holds, as HAProxy's.
+const REACH_HOLDS: Duration = Duration::from_secs(30);
+
+impl Reach {
+    fn tell(&mut self, resolver: &mut Resolver, settings: &ir::Resolvers) {
+        if settings.families != Families::Reachable {
+            return;
+        }
+        let now = sys::clock::now();
+        if self.asked.is_none_or(|at| now >= at + REACH_HOLDS) {
+            *self = Self { asked: Some(now), ipv6: sys::datagrams::reaches_ipv6() };
+        }
+        resolver.reaches_ipv6(self.ipv6);
+    }
+}
+
 fn ip_of(server: &Server) -> Option<IpAddr> {
     match server.address() {
         Address::Ip(addr) => Some(addr.ip()),
@@ -195,6 +222,7 @@ impl Section {
     }
 
     fn step(&mut self, input: Input<'_>) {
+        self.reach.tell(&mut self.resolver, &self.live.config.resolvers[self.number]);
         let tally = self.tally();
         let mut effects = self.resolver.step(input, sys::clock::now(), &mut rand::random);
         // Questions that cannot be sent are told to the state machine, which may have more to send.

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::link::{Incoming, Links};
-use super::{BACKLOG, Tally};
+use super::{BACKLOG, Reach, Tally};
 use crate::dns::resolver::{Effect, Input, Resolver};
 use crate::dns::{Ask, Family};
 use crate::ir;
@@ -78,6 +78,7 @@ impl Asked {
 async fn look_up(host: &str, ipv6: bool, settings: &ir::Resolvers, tally: &Tally) -> Option<IpAddr> {
     let family = if ipv6 { Family::V6 } else { Family::V4 };
     let mut resolver = Resolver::new(settings);
+    Reach::default().tell(&mut resolver, settings);
     let name = resolver.follow(host, Ask::Addresses(family), sys::clock::now()).ok()?;
     let (sender, mut incoming) = mpsc::channel::<Incoming>(BACKLOG);
     let mut links = Links::default();

@@ -10,7 +10,7 @@ use tandem_parser::value::{Address, Port, Transport};
 use super::context::{Context, span_at};
 use super::cpu_map::cpu_map;
 use super::log::{self, LogLine};
-use super::{bind, stats, threads};
+use super::{bind, resolvers, stats, threads};
 use crate::ir::Global;
 use crate::ir::global::{CloseSpread, ExternalCheck, StatsAddr, StatsSocket};
 use crate::ir::log::RingConf;
@@ -288,6 +288,8 @@ fn apply(context: &mut Context<'_>, line: &Statement, rings: &[RingConf], global
         "nosplice" => global.nosplice = line.modifier != Modifier::No,
         "maxpipes" => global.maxpipes = line.number(0).filter(|count| *count > 0),
         "pp2-never-send-local" => global.pp2_never_local = true,
+        "dns-accept-family" => global.dns_families = resolvers::families(line),
+        "harden.reject-privileged-ports.tcp" => global.reject_privileged_ports = text == Some("on"),
         "noreuseport" => global.noreuseport = line.modifier != Modifier::No,
         "tune.defaults.purge" => purge(context, line, global),
         "tune.runqueue-depth" => global.runqueue_depth = line.number(0).filter(|steps| *steps > 0),

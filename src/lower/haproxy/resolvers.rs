@@ -9,7 +9,7 @@ use tandem_parser::value::{Address, Transport};
 
 use super::context::{Context, span_at};
 use crate::ir::Resolvers;
-use crate::ir::resolvers::Nameserver;
+use crate::ir::resolvers::{Families, Nameserver};
 
 /// Where the system keeps its nameservers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
@@ -81,8 +81,28 @@ fn nameserver(context: &mut Context<'_>, line: &Statement, out: &mut Resolvers) 
     }
 }
 
+/// `dns-accept-family`: of several words `auto` counts.
+pub(super) fn families(line: &Statement) -> Families {
+    let words = || line.text(0).unwrap_or_default().split(',');
+    let has = |family| words().any(|word| word == family);
+    match (has("auto"), has("ipv4"), has("ipv6")) {
+        (true, ..) => Families::Reachable,
+        (_, true, false) => Families::V4,
+        (_, false, true) => Families::V6,
+        _ => Families::Both,
+    }
+}
+
+/// What the global section says of all sections, and the one that nobody has to write.
+pub(super) fn complete(context: &Context<'_>, families: Families, all: &mut Vec<Resolvers>) {
+    imply(context, all);
+    for section in all {
+        section.families = families;
+    }
+}
+
 /// The section `default` of the system's nameservers, unless one is written. Nobody is told that it cannot be had.
-pub(super) fn complete(context: &Context<'_>, all: &mut Vec<Resolvers>) {
+fn imply(context: &Context<'_>, all: &mut Vec<Resolvers>) {
     if all.iter().any(|section| section.name == DEFAULT) {
         return;
     }

@@ -206,20 +206,13 @@ pub(super) const KEYWORDS: &[Keyword] = &[
         "nothing is allocated by the limit of open files",
         "grow the table at once",
     ),
-    inert(
+    full(
         "dns-accept-family",
         GLOBAL,
         &[Arg::List(&["ipv4", "ipv6", "auto"])],
-        "both families are used",
-        "families of answers",
+        "families of addresses that resolvers ask for",
     ),
-    inert(
-        "harden.reject-privileged-ports.tcp",
-        GLOBAL,
-        SWITCH,
-        "such clients are served",
-        "reject low source ports",
-    ),
+    full("harden.reject-privileged-ports.tcp", GLOBAL, SWITCH, "refuse clients with low source ports"),
     moot(
         "harden.reject-privileged-ports.quic",
         GLOBAL,
