@@ -22,7 +22,12 @@ pub struct Facts {
 
 /// A response nobody may see: 502.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadResponse;
+pub enum BadResponse {
+    /// It makes no sense.
+    Junk,
+    /// 101 where no change of protocols was asked for or is agreed to: sound, and counted as an answer.
+    Unasked,
+}
 
 /// Check a parsed response to `request` and normalise it for forwarding.
 ///
@@ -47,12 +52,11 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
 
     if status == 101 {
         let websocket = head.values(b"upgrade").any(|v| super::token::list_has(v, b"websocket"));
-        let asked = req.upgrade && (!websocket || head.get(b"sec-websocket-accept").is_some());
-        if !asked {
-            return Err(BadResponse);
+        if websocket && wishes.upgrade && head.get(b"sec-websocket-accept").is_none() {
+            return Err(BadResponse::Junk);
         }
-        if !wishes.upgrade {
-            return Err(BadResponse);
+        if !req.upgrade || !wishes.upgrade {
+            return Err(BadResponse::Unasked);
         }
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");
@@ -79,9 +83,9 @@ pub fn prepare(head: &mut Head, req: &request::Facts) -> Result<Facts, BadRespon
     }
     let coding = if has_te { request::transfer_coding(head) } else { Coding::Absent };
     if matches!(coding, Coding::Bad | Coding::Mixed) {
-        return Err(BadResponse);
+        return Err(BadResponse::Junk);
     }
-    let length = if has_cl { request::content_length(head).map_err(|()| BadResponse)? } else { None };
+    let length = if has_cl { request::content_length(head).map_err(|()| BadResponse::Junk)? } else { None };
     if status == 204 {
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");

@@ -56,6 +56,13 @@ pub enum Balance {
     Hash,
 }
 
+impl Balance {
+    /// The choice follows from something of the client or its request.
+    pub fn is_hash(&self) -> bool {
+        !matches!(self, Self::RoundRobin | Self::StaticRr | Self::LeastConn | Self::First | Self::Random(_))
+    }
+}
+
 /// First word of `hash-type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HashMethod {

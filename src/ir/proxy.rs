@@ -114,6 +114,14 @@ pub struct RetryOn {
     pub statuses: Vec<u16>,
 }
 
+impl RetryOn {
+    /// A request over a kept connection that proves closed is tried again whatever shows that, so that any request may go
+    /// over one.
+    pub fn makes_up_for_stale(&self) -> bool {
+        self.conn_failure && self.empty_response && self.response_timeout
+    }
+}
+
 impl Default for RetryOn {
     fn default() -> Self {
         Self {

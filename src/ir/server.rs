@@ -247,7 +247,7 @@ pub struct Server {
     pub on_marked_down: OnMark,
     /// `on-marked-up`.
     pub on_marked_up: OnMark,
-    /// `pool-max-conn`; `None`: unlimited; `Some(0)`: no pooling.
+    /// `pool-max-conn`; `None`: unlimited; `Some(0)`: none outlives its request.
     pub pool_max_conn: Option<u32>,
     /// `pool-low-conn`: with fewer idle connections threads take none of each other's.
     pub pool_low_conn: u32,

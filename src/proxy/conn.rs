@@ -57,8 +57,6 @@ pub(super) struct Extra {
     pub(super) is_http: bool,
     /// Its socket was told to say nothing more.
     pub(super) vanished: bool,
-    /// The server of the last exchange (`option prefer-last-server`).
-    pub(super) last_server: Option<(ir::ProxyIdx, Arc<Server>)>,
     /// What it said of the head of a request before it fell silent.
     halfway: Option<Halfway>,
 }
@@ -98,15 +96,28 @@ impl Conn {
         server: &Arc<Server>,
         bond: u64,
     ) -> Option<(Stream, u32)> {
-        let list = &mut self.extra.as_mut()?.own;
-        list.retain(|own| {
-            own.generation == own.server.server.generation() && super::pool::is_silent(&own.io)
-        });
+        let list = self.good_own()?;
         let at = list.iter().position(|own| {
             own.backend == backend && Arc::ptr_eq(&own.server.server, server) && own.bond == bond
         })?;
         let own = list.remove(at);
         Some((own.io, own.requests))
+    }
+
+    /// A server of `backend` to which the client has a connection of its own (`option prefer-last-server`).
+    pub(super) fn owned_server(&mut self, backend: ir::ProxyIdx) -> Option<Arc<Server>> {
+        let mut servers =
+            self.good_own()?.iter().filter(|own| own.backend == backend).map(|own| &own.server.server);
+        servers.find(|server| server.is_usable()).cloned()
+    }
+
+    /// The client's own connections, those that are still good.
+    fn good_own(&mut self) -> Option<&mut Vec<Own>> {
+        let list = &mut self.extra.as_mut()?.own;
+        list.retain(|own| {
+            own.generation == own.server.server.generation() && super::pool::is_silent(&own.io)
+        });
+        Some(list)
     }
 
     /// Leave without a word, or with a reset of so many hops (`silent-drop [rst-ttl N]`).

@@ -80,13 +80,15 @@ pub(super) struct Failure {
     pub(super) who: Who,
     /// When.
     pub(super) phase: Phase,
-    /// Nothing of the request can have had an effect: it may be sent again.
-    pub(super) retry_safe: bool,
     /// Status of the answer, 0: none.
     pub(super) status: u16,
 }
 
 impl Failure {
+    /// A kept connection to a server had been closed meanwhile, and the request is not one to be sent twice. The client's
+    /// connection ends as if there had been no request.
+    pub(super) const STALE: Self = Self { who: Who::Server, phase: Phase::Headers, status: 0 };
+
     /// A failure that answers with what its who and phase call for.
     #[must_use]
     pub(super) fn new(who: Who, phase: Phase) -> Self {
@@ -102,7 +104,7 @@ impl Failure {
             (Phase::Tarpit, _) => 500,
             _ => 0,
         };
-        Self { who, phase, retry_safe: matches!(phase, Phase::Queue | Phase::Connect), status }
+        Self { who, phase, status }
     }
 
     /// The same with another status.

@@ -44,7 +44,7 @@ pub(super) struct Plan {
     pub(super) direct: bool,
     /// It was waited for before.
     pub(super) again: bool,
-    /// The server of the client's last request (`option prefer-last-server`).
+    /// The server of a connection that is the client's own (`option prefer-last-server`).
     pub(super) preferred: Option<Arc<Server>>,
     /// An idle connection will do.
     pub(super) reuse: bool,
@@ -124,14 +124,10 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         // Borrowed from the slot: copies of what every request of a proxy shares are dear.
         let (be, server) = (slot.proxy(), slot.server());
         let Some(backend) = &be.backend else { return Err(Failure::new(Who::Server, Phase::Connect)) };
-        note_server(txn, backend, server, plan.wanted.is_none() && !waited);
+        let balanced = plan.wanted.is_none() && plan.preferred.is_none() && !waited;
+        note_server(txn, backend, server, balanced);
         if server.ir.redir.is_some() && matches!(txn.req.method(), b"GET" | b"HEAD") {
-            return Err(Failure {
-                who: Who::Local,
-                phase: Phase::Connect,
-                status: 302,
-                ..Failure::default()
-            });
+            return Err(Failure { who: Who::Local, phase: Phase::Connect, status: 302 });
         }
         let key = bond(txn, server);
         txn.server_reused = false;
@@ -222,21 +218,13 @@ pub(super) async fn retry(
     plan.preferred = None;
     let tries = txn.retries as i32;
     let (active, _) = backend.usable();
-    let turns = matches!(
-        ir.balance,
-        crate::ir::proxy::Balance::RoundRobin
-            | crate::ir::proxy::Balance::StaticRr
-            | crate::ir::proxy::Balance::LeastConn
-            | crate::ir::proxy::Balance::First
-            | crate::ir::proxy::Balance::Random(_)
-    );
     let forced = txn.persistence == Some(PersistRule::Force);
     let elsewhere = ir.redispatch.filter(|_| !forced).is_some_and(|every| {
         let last = txn.max_retries.unwrap_or(ir.retries) as i32 + 1 + every;
         !server.takes_persistent()
             || (every > 0 && tries % every == 0)
             || (every < 0 && last > 0 && tries % last == 0)
-            || (!plan.direct && active > 1 && turns)
+            || (!plan.direct && active > 1 && !ir.balance.is_hash())
     });
     if elsewhere {
         (plan.wanted, plan.direct, plan.again) = (None, false, false);
@@ -333,7 +321,8 @@ fn may_stay(be: &Proxy, server: &Server) -> bool {
 async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(Slot, bool), Failure> {
     loop {
         let be = &txn.be;
-        let named = plan.wanted.as_ref().or(plan.preferred.as_ref().filter(|server| may_stay(be, server)));
+        plan.preferred = plan.preferred.take().filter(|server| may_stay(be, server));
+        let named = plan.wanted.as_ref().or(plan.preferred.as_ref());
         let chosen = named.is_none();
         let pick = match named {
             Some(server) => be.pick_server(server, txn.priority),

@@ -10,6 +10,7 @@ mod counted;
 mod eager;
 mod endings;
 mod files;
+mod kept;
 mod kernel;
 mod limited;
 mod limits;

@@ -116,7 +116,7 @@ fn more(stream: &mut TcpStream, pending: &mut Vec<u8>) -> Result<usize> {
 
 /// Takes the body off `pending` as the head frames it. Chunks are put together: how many there are depends on how the
 /// bytes came.
-fn read_body(stream: &mut TcpStream, head: &str, pending: &mut Vec<u8>) -> Result<String> {
+pub(super) fn read_body(stream: &mut TcpStream, head: &str, pending: &mut Vec<u8>) -> Result<String> {
     let value = |name: &str| {
         head.lines()
             .filter_map(|line| line.split_once(':'))

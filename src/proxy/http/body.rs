@@ -125,6 +125,18 @@ pub(super) fn whole(conn: &Conn, body: Body) -> Option<&[u8]> {
     received.get(..length)
 }
 
+/// Is `received` a whole body and nothing else?
+pub(super) fn is_just(body: Body, received: Option<&Buf>) -> bool {
+    let received = received.map_or(&[][..], Buf::filled);
+    let mut survey = Survey::new(body);
+    let whole = matches!(survey.look(received), Look::Whole);
+    let length = match body {
+        Body::Length(n) => n,
+        _ => survey.at as u64,
+    };
+    whole && length == received.len() as u64
+}
+
 /// Is all of the body's data in the input?
 pub(super) fn is_complete(conn: &Conn, txn: &Txn, facts: &Facts) -> bool {
     match facts.body {

@@ -9,7 +9,7 @@ use crate::expr::{Answer, AnswerBody, Verdict};
 use crate::http::error_page;
 use crate::http::request::{Facts, Refusal, prepare_as};
 use crate::ir::log::LogStep;
-use crate::ir::proxy::{Balance, HttpConnMode, Mode, RestrictNames};
+use crate::ir::proxy::{Balance, HttpConnMode, HttpReuse, Mode, RestrictNames};
 use crate::ir::rules::HttpAction;
 use crate::live::{Proxy, Seen, Server};
 use crate::proxy::failure::{Failure, Phase, Who};
@@ -258,11 +258,13 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     let Some(ir) = &txn.be.ir.backend else {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
+    // The client of a connection's first request may not try again by itself when a kept connection proves closed.
+    let is_safe = conn.requests > 0 || ir.retry_on.makes_up_for_stale();
     let reuse = match ir.http_reuse {
         _ if mode(txn) != HttpConnMode::KeepAlive => false,
-        crate::ir::proxy::HttpReuse::Never => false,
-        crate::ir::proxy::HttpReuse::Safe => conn.requests > 0,
-        crate::ir::proxy::HttpReuse::Aggressive | crate::ir::proxy::HttpReuse::Always => true,
+        HttpReuse::Never => false,
+        HttpReuse::Safe => is_safe,
+        HttpReuse::Aggressive | HttpReuse::Always => true,
     };
     let mut plan = outbound::Plan {
         wanted: direct.clone(),
@@ -270,12 +272,12 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         reuse,
         ..outbound::Plan::default()
     };
-    plan.proven = ir.http_reuse == crate::ir::proxy::HttpReuse::Aggressive && conn.requests == 0;
+    plan.proven = ir.http_reuse == HttpReuse::Aggressive && !is_safe;
     plan.left = txn.max_retries.unwrap_or(ir.retries);
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
     let bound = conn.extra.as_ref().is_some_and(|extra| extra.bound);
-    if plan.wanted.is_none() && (ir.prefer_last_server || bound) {
-        plan.preferred = last_server(conn, &txn.be);
+    if plan.wanted.is_none() && (ir.prefer_last_server || bound) && !ir.balance.is_hash() {
+        plan.preferred = conn.owned_server(txn.be.idx);
     }
     forward::run(conn, txn, facts, &mut plan, direct.as_ref()).await
 }
@@ -301,12 +303,6 @@ async fn inspect(
         txn.body = BufferedBody::Unknown;
     }
     Ok(())
-}
-
-/// The server of the client's last request, where that still counts.
-fn last_server(conn: &Conn, be: &Proxy) -> Option<Arc<Server>> {
-    let (backend, server) = conn.extra.as_ref()?.last_server.as_ref()?;
-    (*backend == be.idx && server.is_usable()).then(|| server.clone())
 }
 
 /// Has [`request_phase`] anything to do for `proxy`? Most requests meet one that has nothing, and a copy of what all
@@ -458,8 +454,9 @@ fn finish(txn: &mut Txn, logged: bool) {
     let broken = by_server && who == Who::Server && txn.times.data.is_some();
     txn.count_bytes();
     txn.count_spliced();
+    let is_stale = txn.failure == Failure::STALE;
     // An answer with status 0 is the server's alone.
-    let is_counted = status != 0 || txn.server_status != Some(0);
+    let is_counted = (status != 0 || txn.server_status != Some(0)) && !is_stale;
     if let Some(fe) = txn.door.fe.frontend.as_ref().filter(|_| is_counted) {
         fe.counters.hrsp.count(status);
     }
@@ -503,7 +500,7 @@ fn finish(txn: &mut Txn, logged: bool) {
             spent.add_to(&c.times, c.req_tot.get());
         }
     }
-    if logged {
+    if logged && !is_stale {
         if txn.links.stream {
             txn.make_unique_id();
         }

@@ -10,7 +10,8 @@ use super::{answer, body};
 use crate::http::case;
 use crate::http::mend::{self, Mended};
 use crate::http::request::{self, Facts};
-use crate::http::{Body, Parser, Version, response};
+use crate::http::response::BadResponse;
+use crate::http::{Body, Head, Parser, Version, response};
 use crate::ir::log::LogStep;
 use crate::ir::proxy::{HttpConnMode, HttpReuse, RetryOn};
 use crate::live::{Seen, Server};
@@ -72,16 +73,17 @@ pub(super) async fn run(
     let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
     let mended =
         if rules::edit_requests(txn) { mend::request(&mut txn.req, facts) } else { Mended::default() };
-    let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close;
+    // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
+    let odd = facts.odd_framing || facts.body == Body::Chunked && txn.req.version() != Version::Http11;
+    let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close && !odd;
     let pretends =
         (txn.be.ir.http_pretend_keepalive || txn.door.fe.ir.http_pretend_keepalive) && !mended.close;
     request::te(&mut txn.req);
     if !facts.upgrade {
-        // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
-        let odd = facts.odd_framing || facts.body == Body::Chunked && txn.req.version() != Version::Http11;
-        request::finish(&mut txn.req, keep_server && !odd || pretends);
+        request::finish(&mut txn.req, keep_server || pretends);
     }
-    let replay = replay_of(conn, facts, retry_on.any, plan.reuse);
+    // What follows CONNECT is no message: it has no end.
+    let replay = if facts.is_connect { None } else { replay_of(conn, facts, retry_on.any, plan.reuse) };
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
             Ok(upstream) => upstream,
@@ -102,8 +104,10 @@ pub(super) async fn run(
         lines::at(txn, LogStep::Connect);
         let mut kept = Kept { io, requests, key };
         let keeps = keep_server && !mended.short;
-        let pooled = keeps && !private && !facts.upgrade && is_shared(txn, server);
-        let statuses = slot.proxy().ir.backend.as_ref().map_or(&[][..], |half| &half.retry_on.statuses);
+        let pooled = keeps && !private && !facts.upgrade && is_shared(txn);
+        // The response is the client's where the request cannot be sent again.
+        let half = slot.proxy().ir.backend.as_ref().filter(|_| replay.is_some());
+        let statuses = half.map_or(&[][..], |half| &half.retry_on.statuses);
         let attempt = if mended.broken {
             Attempt::Over(unsendable(txn, server))
         } else {
@@ -138,14 +142,6 @@ pub(super) async fn run(
         let replayable = replay.is_some();
         // A kept connection that the server had closed meanwhile says nothing about the server.
         let stale = requests > 0 && loss == Loss::Empty;
-        if stale && replayable && Facts::is_idempotent(txn.req.method()) {
-            restore(conn, txn, replay.as_deref());
-            plan.reuse = false;
-            plan.wanted = Some(server.clone());
-            txn.server = None;
-            server.counters.sessions.dec();
-            continue;
-        }
         let asked = txn.retry_allowed && plan.left > 0 && replayable && retry_on.names(loss);
         if asked {
             restore(conn, txn, replay.as_deref());
@@ -167,6 +163,18 @@ pub(super) async fn run(
             }
             continue;
         }
+        if stale && replayable && Facts::is_idempotent(txn.req.method()) {
+            restore(conn, txn, replay.as_deref());
+            plan.reuse = false;
+            plan.wanted = Some(server.clone());
+            txn.server = None;
+            server.counters.sessions.dec();
+            continue;
+        }
+        if stale && conn.requests > 0 {
+            // The client sent this on a connection it knows to be reused, and tries again when that is closed.
+            return Flow::Failed(Failure::STALE);
+        }
         count_bad_response(txn, &server);
         if failure.who != Who::Client && failure.who != Who::ClientTimeout {
             txn.be.observe(
@@ -179,10 +187,6 @@ pub(super) async fn run(
                     Loss::Status => Seen::Status(500),
                 },
             );
-        }
-        if stale && conn.requests > 0 {
-            // The client sent this on a connection it knows to be reused, and tries again when that is closed.
-            return Flow::Failed(failure.status(0));
         }
         return Flow::Failed(failure);
     }
@@ -208,6 +212,12 @@ pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
     }
 }
 
+/// An answer of the server's, as HAProxy counts, though it is not the response.
+fn count_told(server: &Server, resp: &Head) {
+    server.counters.req_tot.inc();
+    server.counters.hrsp.count(resp.status());
+}
+
 /// A copy of the request's body, if it may have to be sent again and is all here. `asked`: with `retry-on`; `reuses`: a
 /// kept connection may prove closed, for which chunks are not looked through.
 fn replay_of(conn: &Conn, facts: &Facts, asked: bool, reuses: bool) -> Option<Vec<u8>> {
@@ -225,11 +235,7 @@ fn restore(conn: &mut Conn, txn: &mut Txn, body: Option<&[u8]>) {
 /// Keep the server's connection or let it go.
 fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept, keep: bool, private: bool) {
     let server = slot.server();
-    let Some(half) = &txn.be.ir.backend else { return };
-    if half.prefer_last_server || private {
-        conn.extra().last_server = Some((txn.be.idx, server.clone()));
-    }
-    let pooled = !private && is_shared(txn, server);
+    let pooled = !private && is_shared(txn);
     let good = keep && txn.server_reusable && !kept.io.is_gone();
     if good && !pooled && !txn.door.live().is_stopping() {
         let (backend, generation) = (txn.be.idx, server.generation());
@@ -244,10 +250,9 @@ fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept
     drop(slot);
 }
 
-/// May connections to `server` serve one client after the other?
-fn is_shared(txn: &Txn, server: &Server) -> bool {
-    let reuse = txn.be.ir.backend.as_ref().map_or(HttpReuse::Never, |half| half.http_reuse);
-    reuse != HttpReuse::Never && server.ir.pool_max_conn != Some(0)
+/// May connections to servers serve one client after the other?
+fn is_shared(txn: &Txn) -> bool {
+    txn.be.ir.backend.as_ref().is_some_and(|half| half.http_reuse != HttpReuse::Never)
 }
 
 /// Leave a connection to whoever has the next request.
@@ -315,7 +320,12 @@ async fn attempt(
         let outcome = match waited {
             // A rule may have changed the method: the response is framed by what was sent.
             Ok(()) => response::prepare(&mut resp, &Facts { is_head: txn.req.method() == b"HEAD", ..*facts })
-                .map_err(|_| (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)),
+                .map_err(|bad| {
+                    if bad == BadResponse::Unasked {
+                        count_told(server, &resp);
+                    }
+                    (Failure::new(Who::Proxy, Phase::Headers), Loss::Junk)
+                }),
             Err(lost) => Err(lost),
         };
         // What came with it may say that it is none.
@@ -345,9 +355,7 @@ async fn attempt(
         lives_on &= rf.keep_alive;
         rf.keep_alive = lives_on;
         if rf.interim {
-            // It is an answer of this server's to a request of its, as HAProxy counts.
-            server.counters.req_tot.inc();
-            server.counters.hrsp.count(resp.status());
+            count_told(server, &resp);
             let mut bytes = resp.to_bytes();
             answer::respell(txn, &mut bytes);
             if !answer::write(conn, txn, &bytes).await {
@@ -363,8 +371,12 @@ async fn attempt(
         }
         if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {
             txn.resp = Some(resp);
-            let over = rf.body.is_empty() && x.server_in.is_none() && x.upload.is_done();
+            // Its body is not waited for.
+            let over = body::is_just(rf.body, x.server_in.as_ref()) && x.upload.is_done();
             txn.server_reusable = rf.keep_alive && over && !x.refused;
+            if let Some(buf) = x.server_in.take() {
+                with(|w| w.bufs.give(buf));
+            }
             x.upload.abandon(&mut conn.input);
             return Attempt::Lost(Failure::new(Who::Server, Phase::Headers), Loss::Status);
         }

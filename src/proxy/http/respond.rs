@@ -103,7 +103,7 @@ pub(super) async fn respond(
         download.respell_trailers(&txn.door.live().config.global.header_spellings);
     }
     with(|w| w.give_scratch(head));
-    x.pooled &= rf.keep_alive && !unwanted && !authenticates_connection(txn);
+    x.pooled &= rf.keep_alive && !unwanted && !tunnel && !authenticates_connection(txn);
     download.pauses = x.pooled;
     download.closes = !keep && !tunnel && !unwanted && !conn.door.fe.ir.nolinger;
     let result = relay(conn, txn, kept, server, &mut x, &mut download, tunnel).await;

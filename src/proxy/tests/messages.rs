@@ -69,6 +69,30 @@ fn the_size_of_a_body_contains_the_chunk_that_has_begun() {
 }
 
 #[test]
+fn a_message_of_another_status_has_an_end_all_the_same() {
+    // HAProxy passes the length on, or none, and lets the client wait for what nobody sends until the connection closes.
+    for (sent, told, said) in [
+        ("204 No Content\r\nContent-Length: 3\r\n", 299, "content-length: 0"),
+        ("204 No Content\r\n", 404, "content-length: 0"),
+        ("304 Not Modified\r\nContent-Length: 3\r\n", 200, "content-length: 0"),
+        ("200 OK\r\nContent-Length: 0\r\n", 204, "HTTP/1.1 204"),
+    ] {
+        let origin = Origin::new(move |mut c| {
+            while c.request().is_some() {
+                c.reply(format!("HTTP/1.1 {sent}\r\n"));
+            }
+        });
+        let p = with(&[origin.addr], &format!(" http-response set-status {told}\n server s @0"));
+        let mut c = p.connect();
+        for _ in 0..2 {
+            c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            let head = c.head();
+            assert!(head.starts_with(&format!("HTTP/1.1 {told}")) && head.contains(said), "{sent}: {head}");
+        }
+    }
+}
+
+#[test]
 fn a_body_that_does_not_come_is_answered_408() {
     let origin = Origin::named("x");
     let p = with(&[origin.addr], " option http-buffer-request\n timeout http-request 150ms\n server s @0");
@@ -186,7 +210,7 @@ fn a_client_comes_back_to_its_server() {
     let origins = [Origin::named("0"), Origin::named("1")];
     let p = with(
         &[origins[0].addr, origins[1].addr],
-        " balance roundrobin\n option prefer-last-server\n server a @0\n server b @1",
+        " balance roundrobin\n option prefer-last-server\n http-reuse never\n server a @0\n server b @1",
     );
     let mut c = p.connect();
     c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -233,7 +233,7 @@ fn whoever_stays_with_a_server_waits_behind_no_more_than_allowed() {
     let text = |limit: &str| {
         format!(
             "{DEFAULTS}listen l\n bind 127.0.0.1:1\n timeout queue 10s\n option prefer-last-server\n{limit} \
-             balance roundrobin\n server a @0 maxconn 1\n server b @1 maxconn 1\n"
+             http-reuse never\n balance roundrobin\n server a @0 maxconn 1\n server b @1 maxconn 1\n"
         )
     };
     for (limit, stays) in [(" max-keep-alive-queue 0\n", false), ("", true)] {
