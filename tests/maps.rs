@@ -24,6 +24,7 @@ frontend fe
     http-request redirect location /%[path,map(MAP,none)] if { path_beg /map }
     http-request redirect location /%[path,map_str_int(INTS,0)] if { path_beg /int }
     http-request redirect location /%[src,map_ip(NETS,none)] if { path /net }
+    http-request redirect location /%[path,map_str_ip(GATES,127.0.0.1)] if { path_beg /gate }
     http-request redirect location /%[path,map_beg(BEG,none)],%[path,map_end(END,none)],%[path,map_sub(SUB,none)],%[path,map_dir(DIR,none)],%[path,map_regm(REG,none)],%[path,length,map_int(LEN,none)] if { path_beg /kinds }
     use_backend b1 if { hdr(host) -i one.example }
     use_backend b2 if { hdr(host) -i two.example }
@@ -125,6 +126,22 @@ const COMMANDS: &[&str] = &[
     "del map LEN 0:8",
     "clear map BEG",
     "clear map LEN",
+    // Neither looks at who uses the list.
+    "get acl MAP /map1",
+    "add acl MAP /map9",
+    "get map LIST /listed",
+    "add map LIST /map1 with value",
+    "show acl LIST",
+    "set map LIST /map1 another",
+    "show acl LIST",
+    "get map REG /kinds/a",
+    "get map GATES /gate1",
+    "set map GATES /gate1 ::1",
+    "get map GATES /gate1",
+    "set map GATES /gate1 010.0.0.1/8",
+    "add map GATES /gate2 nowhere",
+    "set map INTS /int1 +",
+    "get map INTS /int1",
 ];
 
 /// A program with a machine of its own.
@@ -148,6 +165,7 @@ impl Side {
             file("DIR", "a letter\nkinds word\n"),
             file("REG", "^/kinds/(.) one-\\1\n^/(.*) all-\\1\n"),
             file("LEN", "0:8 short\n9: long\n"),
+            file("GATES", "/gate1 10.0.0.1\n"),
             file("NETS", "127.0.0.0/8 loopback\n10.0.0.0/8 ten\n"),
         ];
         let text = files.iter().fold(CONFIG.to_owned(), |text, (name, path)| text.replace(name, path));
@@ -179,6 +197,8 @@ impl Side {
             "/int2",
             "/int4",
             "/net",
+            "/gate1",
+            "/gate2",
             "/listed",
             "/written",
             "/x",

@@ -96,7 +96,7 @@ pub struct User {
     pub place: Place,
     /// The file has keys and values (`map`, `-M`).
     pub has_values: bool,
-    /// Name of the match method, as `-m` has it.
+    /// Name of the match method, as `-m` or the map's name has it.
     pub method: &'static str,
     /// `-i`.
     pub ignore_case: bool,
@@ -168,6 +168,12 @@ impl Reference {
     #[must_use]
     pub fn serves(&self, maps: bool) -> bool {
         self.users.lock().iter().any(|user| user.is_map == maps)
+    }
+
+    /// Whether its lines have values behind their keys.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.users.lock().first().is_some_and(|user| user.has_values)
     }
 
     /// The file; empty if it has none.

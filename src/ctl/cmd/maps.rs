@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::registry::{Call, Command, command};
 use super::super::reply::Reply;
+use crate::expr::sample::text_ip;
 use crate::ir::entries::{Entry, Meant};
 use crate::ir::global::Level;
 use crate::ir::reference::{Contents, Origin, Reference, User};
@@ -46,6 +47,8 @@ fn is_about_maps(call: &Call<'_>) -> bool {
 
 const UNKNOWN_MAP: &str = "Unknown map identifier. Please use #<id> or <file>.\n";
 const UNKNOWN_ACL: &str = "Unknown ACL identifier. Please use #<id> or <file>.\n";
+const SHARED: &str = "This ACL is shared with a map containing samples. You must use the command 'add map' to add \
+                      values.\n";
 
 fn unknown(maps: bool) -> Reply {
     Reply::error(if maps { UNKNOWN_MAP } else { UNKNOWN_ACL })
@@ -57,13 +60,19 @@ fn all(call: &Call<'_>, maps: bool) -> Vec<(u32, Arc<Reference>)> {
     all
 }
 
+/// The list of this name or number among those of maps or ACLs.
 fn named(call: &Call<'_>, name: &str, maps: bool) -> Option<Arc<Reference>> {
+    any(call, name).filter(|one| one.serves(maps))
+}
+
+/// The list of this name or number. What looks at a key or adds one, as HAProxy, does not ask who uses the list.
+fn any(call: &Call<'_>, name: &str) -> Option<Arc<Reference>> {
     let wanted = name.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
     let is_meant = |(number, one): &(u32, Arc<Reference>)| match wanted {
         Some(wanted) => *number == wanted,
         None => !name.is_empty() && one.file() == name,
     };
-    all(call, maps).into_iter().find(is_meant).map(|(_, one)| one)
+    call.control.live.config.references.all().into_iter().find(is_meant).map(|(_, one)| one)
 }
 
 /// Takes `@VERSION` off the front.
@@ -117,7 +126,8 @@ fn show(call: &mut Call<'_>) -> Reply {
     let Some(one) = named(call, arg(args, 0), maps) else { return unknown(maps) };
     let contents = one.contents();
     let mut line = |entry: &Entry| {
-        let _ = match maps {
+        // A list of ACLs has values, too, where `add map` put them there.
+        let _ = match maps || !entry.value.is_empty() {
             true => writeln!(out, "{:#x} {} {}", entry.id, entry.key, entry.value),
             false => writeln!(out, "{:#x} {}", entry.id, entry.key),
         };
@@ -148,7 +158,7 @@ fn get(call: &mut Call<'_>) -> Reply {
             "Missing ACL identifier and/or key.\n"
         });
     }
-    let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
+    let Some(one) = any(call, call.arg(0)) else { return unknown(maps) };
     let mut out = String::new();
     for user in one.users.lock().iter() {
         let mut contents = one.contents();
@@ -167,6 +177,11 @@ fn get(call: &mut Call<'_>) -> Reply {
             (false, _) => writeln!(out, "pattern=\"{}\"", entry.key),
             (true, "") => writeln!(out, "key=\"{}\", value=none", entry.key),
             (true, kind) => {
+                let kind = match kind {
+                    "ip" if text_ip(entry.value.as_bytes()).is_some_and(|ip| ip.is_ipv6()) => "ipv6",
+                    "ip" => "ipv4",
+                    kind => kind,
+                };
                 writeln!(out, "key=\"{}\", value=\"{}\", type=\"{kind}\"", entry.key, entry.value)
             }
         };
@@ -197,7 +212,7 @@ fn add(call: &mut Call<'_>) -> Reply {
         });
     }
     let _turn = call.control.turn.lock();
-    let Some(one) = named(call, name, maps) else { return unknown(maps) };
+    let Some(one) = any(call, name) else { return unknown(maps) };
     let (current, next) = {
         let contents = one.contents();
         (contents.current, contents.next)
@@ -212,6 +227,9 @@ fn add(call: &mut Call<'_>) -> Reply {
         }
         version => version,
     };
+    if !maps && one.has_values() {
+        return Reply::error(SHARED);
+    }
     // What stands before the first line that is wrong is taken.
     let (mut entries, mut refusal) = (Vec::new(), None);
     let mut push = |key: &str, value: &str| {
@@ -271,7 +289,7 @@ fn set(call: &mut Call<'_>) -> Reply {
         return Reply::error("'set map' expects three parameters: map identifier, key and value.\n");
     }
     let _turn = call.control.turn.lock();
-    let Some(one) = named(call, call.arg(0), true) else { return unknown(true) };
+    let Some(one) = any(call, call.arg(0)) else { return unknown(true) };
     let meant = meant(call.arg(1));
     let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
     let Some(key) = key else {

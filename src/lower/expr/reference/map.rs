@@ -190,7 +190,7 @@ impl Language<'_> {
             is_map: true,
             has_values: true,
             place: self.world.place(at),
-            method: kind.name(),
+            method: if map.substitute { "regm" } else { kind.name() },
             ignore_case: false,
             output,
             index: Box::new(Lookup {
