@@ -37,9 +37,27 @@ pub struct Vars {
     entries: SmallVec<[Entry; 4]>,
     /// What converters set while the session was only lent to them; done at the next change.
     deferred: RefCell<Vec<(VarName, Option<Value>)>>,
+    of_check: bool,
 }
 
 impl Vars {
+    /// Those of a health check.
+    #[must_use]
+    pub fn of_check() -> Self {
+        Self { of_check: true, ..Self::default() }
+    }
+
+    /// Whether there is this scope here; what is set in another is lost.
+    #[must_use]
+    pub fn has(&self, scope: Scope) -> bool {
+        match scope {
+            Scope::Proc | Scope::Sess => true,
+            Scope::Check => self.of_check,
+            Scope::Txn | Scope::Req | Scope::Res => !self.of_check,
+            Scope::Parent => false,
+        }
+    }
+
     /// The value of a variable.
     #[must_use]
     pub fn get(&self, name: &VarName) -> Option<&Value> {
@@ -83,8 +101,10 @@ impl Vars {
     }
 
     fn put(&mut self, name: &VarName, value: Value) {
+        let is_kept = self.has(name.scope);
         match self.entries.iter_mut().find(|entry| entry.is(name)) {
             Some(entry) => entry.value = value,
+            None if !is_kept => {}
             None => {
                 self.entries.push(Entry { scope: name.scope, id: name.id, name: name.name.clone(), value });
             }

@@ -111,7 +111,7 @@ impl<S: Scene> Dialogue<S> {
             script,
             subject,
             scene,
-            vars: Vars::default(),
+            vars: Vars::of_check(),
             step: 0,
             current: 0,
             first_expect: 0,

@@ -222,15 +222,19 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
         Conv::When { negated, cond } => (holds(cond, ctx) != *negated).then_some(sample),
         Conv::SetVar(name, conds) => {
             let value = sample.to_value();
-            let allowed = super::vars::allows(conds, name, &value, fetch::variable(name, ctx).as_ref());
+            let old = fetch::variable(name, ctx);
+            let allowed = ctx.vars.has(name.scope) && super::vars::allows(conds, name, &value, old.as_ref());
             if allowed {
                 set_var(name, Some(value), ctx);
             }
             allowed.then_some(sample)
         }
         Conv::UnsetVar(name) => {
-            set_var(name, None, ctx);
-            Some(sample)
+            let is_there = ctx.vars.has(name.scope);
+            if is_there {
+                set_var(name, None, ctx);
+            }
+            is_there.then_some(sample)
         }
         Conv::Debug => Some(sample),
         Conv::Map(m) => map::apply(m, sample),

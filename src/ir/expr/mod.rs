@@ -73,6 +73,8 @@ pub enum Scope {
     Res,
     /// A health check.
     Check,
+    /// Whatever the stream has that this one was made for (`psess`, `ptxn`, `preq`, `pres`). None is made for another.
+    Parent,
 }
 
 /// A variable. Two with the same scope and name have the same id.

@@ -484,6 +484,10 @@ const SCOPES: &[(&str, Scope)] = &[
     ("req", Scope::Req),
     ("res", Scope::Res),
     ("check", Scope::Check),
+    ("psess", Scope::Parent),
+    ("ptxn", Scope::Parent),
+    ("preq", Scope::Parent),
+    ("pres", Scope::Parent),
 ];
 
 /// The scope of this name.

@@ -120,8 +120,8 @@ const INTERNAL: &[FetchRow] = &[
             None if !a.call.parenthesised => Some(Scope::Txn),
             None => None,
             Some(name) => match super::scope(name) {
-                Some(scope) => Some(scope),
-                None => {
+                Some(scope) if scope != Scope::Parent => Some(scope),
+                _ => {
                     let cause = format!("invalid scope '{name}', must be one of: sess, txn, req, res, proc");
                     return a.invalid(l, 0, cause);
                 }

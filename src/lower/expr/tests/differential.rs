@@ -38,6 +38,9 @@ const HEADERS: &[(&str, &str)] = &[
 /// Expressions whose value depends on the request alone.
 const EXPRESSIONS: &[&str] = &[
     "str(abc),xxh3",
+    "str(abc),set-var(check.set),length",
+    "str(abc),unset-var(check.set),length",
+    "var(check.set)",
     "str(abc),xxh3(7)",
     "str(abc),xxh64",
     "str(abc),xxh64(3)",

@@ -300,6 +300,25 @@ fn variables_are_dumped_with_their_scopes() {
 }
 
 #[test]
+fn scopes_of_a_parent_stream_are_never_there() {
+    let mut fixture = Fixture::request("GET", "/", &[]);
+    for scope in ["psess", "ptxn", "preq", "pres"] {
+        let name = crate::lower::expr::variable(&format!("{scope}.n")).unwrap();
+        fixture.vars.set(&name, Value::Int(1));
+        for (expr, want) in [
+            (format!("var({scope}.n)"), ""),
+            (format!("var({scope}.n,none)"), "none"),
+            (format!("str(a),set-var({scope}.n),length"), ""),
+            (format!("str(a),unset-var({scope}.n),length"), ""),
+            (format!("int(1),add({scope}.n)"), ""),
+        ] {
+            let format = format(&std::format!("%[{expr}]"), LfUse::Plain, Site::HttpRequest);
+            assert_eq!(text(&format, &fixture), want, "{expr}");
+        }
+    }
+}
+
+#[test]
 fn odd_messages_yield_what_they_yield_to_haproxy() {
     let headers = [("X-Long", "99999999999999999999"), ("X-Low", "-4294967297"), ("X-Plus", "+5")];
     let mut headers = headers.to_vec();
