@@ -85,7 +85,13 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
                 }
             }
         }
+        // What did not become a stream has neither.
+        Fetch::ServerStatus | Fetch::TransactionStatus if !ctx.progress.links.stream => Err(ABSENT),
         Fetch::ServerStatus => Ok(Sample::Int(ctx.progress.server_status.into())),
+        Fetch::TransactionStatus => match ctx.progress.status {
+            status @ 1.. => Ok(Sample::Int(status.into())),
+            _ => Err(ABSENT),
+        },
         Fetch::ClientError(form) => {
             Ok(error(ctx.progress.client_connection.unwrap_or(ConnectError::None), *form))
         }

@@ -103,6 +103,7 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         | Fetch::Timer(_)
         | Fetch::LastRule(_)
         | Fetch::ServerStatus
+        | Fetch::TransactionStatus
         | Fetch::ClientError(_)
         | Fetch::ServerError(_)
         | Fetch::TransactionId

@@ -432,6 +432,8 @@ pub enum Fetch {
     LastRule(LastRule),
     /// `server_status`: as it came.
     ServerStatus,
+    /// `txn.status`: what the client gets.
+    TransactionStatus,
     /// `fc_err` and relatives.
     ClientError(ErrorForm),
     /// `bc_err` and relatives.

@@ -445,6 +445,12 @@ impl Txn {
         self.buffered().data
     }
 
+    /// The response as rules and log lines see it. One of this program's own is there until it is sent.
+    fn response_shown(&self) -> Option<&Head> {
+        let is_gone = self.ended.is_some() && self.server_status.is_none();
+        self.resp.as_ref().filter(|_| !is_gone)
+    }
+
     /// Bytes received behind the head.
     fn buffered(&self) -> Buffered<'_> {
         seen(self.payload.as_ref(), &self.body, self.payload_complete)

@@ -91,7 +91,7 @@ impl Session for Txn {
             }),
             no_server: self.no_server,
             request: self.is_http.then_some(&self.req as &dyn crate::expr::Head),
-            response: self.resp.as_ref().map(|h| h as &dyn crate::expr::Head),
+            response: self.response_shown().map(|h| h as &dyn crate::expr::Head),
             request_data: self.buffered(),
             response_data: super::seen(self.resp_payload.as_ref(), &self.resp_body, self.resp_complete),
             vars: &self.vars,

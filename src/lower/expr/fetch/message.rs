@@ -56,7 +56,7 @@ pub(super) const HTTP: &[FetchRow] = &[
     plain("res.ver", Response, |_, _| Some(F::Version(Dir::Res))),
     plain("resp_ver", Response, |_, _| Some(F::Version(Dir::Res))),
     plain("status", Status, |_, _| Some(F::Status)),
-    plain("txn.status", Status, |_, _| Some(F::Status)),
+    plain("txn.status", Status, |_, _| Some(F::TransactionStatus)),
     plain("url", Request, |_, _| Some(F::Url)),
     plain("path", Request, |_, _| Some(F::Path)),
     plain("pathq", Request, |_, _| Some(F::PathQ)),
