@@ -211,8 +211,7 @@ impl Language<'_> {
             _ => ("", true),
         };
         if !has {
-            let message =
-                format!("'set-timeout {word}' : proxy '{}' has no {half} capability.", self.owner.name);
+            let message = format!("proxy '{}' has no {half} capability.", self.owner.name);
             return self.alert(Reason::NotAllowedHere, word.span, message);
         }
         let time = shared::duration(self, cursor)?;

@@ -285,7 +285,7 @@ pub(super) fn capture(
             language.alert(Reason::NotAllowedHere, word.span, message)
         }
         "len" if !language.owner.frontend => {
-            let message = "'len' of 'capture' is only available in a section with a client side; use 'id'.";
+            let message = format!("proxy '{}' has no frontend capability.", language.owner.name);
             language.alert(Reason::NotAllowedHere, word.span, message)
         }
         "len" => {
