@@ -19,14 +19,30 @@ use super::worker::Conn;
 use crate::expr::ctx::ConnectError;
 use crate::handshake::socks4;
 use crate::ir::proxy::Mode;
-use crate::live::Server;
+use crate::live::{Proxy, Server};
+use crate::log::level;
 use crate::sys::{self, clock};
 
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Missed {
+    pub(super) failure: Failure,
+    /// It never began: the kernel refused it there and then, and no session counts for the server.
+    pub(super) at_once: bool,
+}
+
+impl From<Failure> for Missed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, at_once: false }
+    }
+}
+
 /// One attempt.
-pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Failure> {
+pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>) -> Result<Stream, Missed> {
     let refused = Failure::new(Who::Server, Phase::Connect);
+    let at_once = |failure| Missed { failure, at_once: true };
     txn.server_connection = None;
-    let Some(target) = target(txn, server) else { return Err(refused) };
+    let Some(target) = target(txn, server) else { return Err(refused.into()) };
     let be_ir = &txn.be.ir;
     conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
     let mut io = match target {
@@ -34,14 +50,15 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             txn.server_addr = Some(addr);
             let addr = server.ir.link.socks4.unwrap_or(addr);
             let Some(source) = source(txn, server) else {
-                return Err(Failure::new(Who::Internal, Phase::Connect).status(500));
+                return Err(Failure::new(Who::Internal, Phase::Connect).status(500).into());
             };
             let keepalive = be_ir.srvtcpka.then_some(&*be_ir.server_keepalive);
             let of_client = txn.client_namespace();
             let in_messages = be_ir.mode == Mode::Http;
             let ports =
                 source_from(txn, server).and_then(|from| from.ports).filter(|_| source.addr.is_some());
-            let begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
+            let (mut has_source, foreign) = (source.addr.is_none(), source.foreign);
+            let mut begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
                 let mut source = source;
                 if let (Some(addr), Some(port)) = (&mut source.addr, port) {
                     addr.set_port(port);
@@ -51,6 +68,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
                     other => other,
                 };
                 let socket = sys::netns::within(namespace, || sys::tcp::outgoing(addr, source, keepalive))?;
+                has_source = true;
                 if in_messages {
                     // Who closes first keeps the port from use for a minute; a reset keeps none. Tunnels end politely.
                     socket.set_linger(Some(Duration::ZERO))?;
@@ -86,9 +104,13 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             let socket = match socket {
                 Ok(socket) => socket,
                 Err(e) => {
-                    txn.server_connection = Some(ConnectError::of(&e));
+                    let error = if has_source { ConnectError::of(&e) } else { ConnectError::CannotBind };
+                    txn.server_connection = Some(error);
+                    if !has_source {
+                        say_unbound(&txn.be, foreign);
+                    }
                     let is_refused = e.kind() == io::ErrorKind::ConnectionRefused;
-                    return Err(if is_refused { refused } else { local_trouble(&e) });
+                    return Err(at_once(if is_refused { refused } else { local_trouble(&e) }));
                 }
             };
             let mut stream = Stream::connecting(socket.into());
@@ -100,12 +122,14 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             stream
         }
         // What a relay cannot reach is not reached around it.
-        Target::Unix(_) | Target::SockPair(_) if server.ir.link.socks4.is_some() => return Err(refused),
+        Target::Unix(_) | Target::SockPair(_) if server.ir.link.socks4.is_some() => {
+            return Err(refused.into());
+        }
         Target::Unix(path) => {
             txn.server_addr = None;
             Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
-                refused
+                at_once(refused)
             })?)
         }
         Target::SockPair(fd) => {
@@ -113,7 +137,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             let made = sys::sockpair::connect(fd).and_then(UnixStream::from_std);
             Stream::Unix(made.map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
-                refused
+                at_once(refused)
             })?)
         }
     };
@@ -126,10 +150,17 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
         // A fresh socket takes this few bytes at once.
         let sent = poll_fn(|cx| io.poll_write(cx, &header)).await;
         if !matches!(sent, Ok(n) if n == header.len()) {
-            return Err(refused);
+            return Err(refused.into());
         }
     }
     Ok(io)
+}
+
+/// Tells of a source address that is not to be had.
+fn say_unbound(be: &Proxy, foreign: bool) {
+    let kind = if foreign { "tproxy " } else { "" };
+    let text = format!("Cannot bind to {kind}source address before connect() for backend {}.", be.ir.name);
+    be.log(level::EMERG, text.as_bytes());
 }
 
 /// Have the relay at the other end of `stream` connect to the server.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::board;
+use super::connect::{self, Missed};
 use super::failure::{Failure, Phase, Who};
 use super::pool::{Kept, Want};
 use super::route::bond;
 use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
-use super::{board, connect};
 use crate::balance::{KeySource, key};
 use crate::expr::ctx::ConnectError;
 use crate::expr::{Ctx, Session as _, eval};
@@ -127,6 +128,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         let balanced = plan.wanted.is_none() && plan.preferred.is_none() && !waited;
         note_server(txn, backend, server, balanced);
         if server.ir.redir.is_some() && matches!(txn.req.method(), b"GET" | b"HEAD") {
+            count_session(server);
             return Err(Failure { who: Who::Local, phase: Phase::Connect, status: 302 });
         }
         let key = bond(txn, server);
@@ -136,6 +138,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
+            count_session(server);
             txn.server_reused = true;
             txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
@@ -147,6 +150,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         {
             backend.counters.reuse.inc();
             server.counters.reuse.inc();
+            count_session(server);
             txn.server_reused = true;
             txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
@@ -161,15 +165,18 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                 !server.ir.strict_maxconn || with(|w| w.shared.idle.make_room(w.index, be.idx, server));
             let made = match has_room {
                 true => connect::connect(conn, txn, server).await,
-                false => Err(Failure::new(Who::Server, Phase::Connect)),
+                false => Err(Missed { failure: Failure::new(Who::Server, Phase::Connect), at_once: true }),
             };
+            if !matches!(made, Err(Missed { at_once: true, .. })) {
+                count_session(server);
+            }
             match made {
                 Ok(io) => {
                     be.observe(server, Seen::Connected);
                     txn.times.connect = Some(clock::now());
                     return Ok(Upstream { io, slot, requests: 0, key, private: false });
                 }
-                Err(failure) => {
+                Err(Missed { failure, at_once }) => {
                     if matches!(failure.who, Who::Client | Who::Killed | Who::Down | Who::Up) {
                         // It says nothing of the server.
                         return Err(failure.status(0));
@@ -180,8 +187,8 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                         server.counters.econ.inc();
                         return Err(failure);
                     }
-                    // Who has been waited for is not waited for again.
-                    let pause = has_room && failure.who == Who::Server;
+                    // Who has been waited for is not waited for again, and what fails here may be had the next moment.
+                    let pause = !at_once && failure.who == Who::Server;
                     if retry(conn, txn, plan, server, pause).await {
                         break;
                     }
@@ -190,7 +197,6 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     }
                     backend.counters.wretr.inc();
                     server.counters.wretr.inc();
-                    server.counters.stot.inc();
                 }
             }
         }
@@ -246,15 +252,21 @@ pub(super) async fn retry(
     elsewhere
 }
 
+/// A session has a connection to `server`, or has begun to make one.
+fn count_session(server: &Server) {
+    let now = clock::now_ms();
+    server.counters.stot.inc();
+    server.counters.rate.add(1, now);
+    server.counters.last_session.set(now / 1000 + 1);
+}
+
 /// A new server for the transaction: counted, and as redispatch if it had another one. `balanced`: it is the
 /// algorithm's choice, not that of a cookie, and not the server that took it out of the queue.
 fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced: bool) {
-    let now = clock::now_ms();
     if let Some(old) = &txn.server {
         if Arc::ptr_eq(old, server) {
             backend.counters.wretr.inc();
             server.counters.wretr.inc();
-            server.counters.stot.inc();
             return;
         }
         old.counters.sessions.dec();
@@ -264,9 +276,6 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced:
         note_redispatch(txn, &old);
     }
     server.counters.sessions.inc();
-    server.counters.stot.inc();
-    server.counters.rate.add(1, now);
-    server.counters.last_session.set(now / 1000 + 1);
     if balanced {
         server.counters.lbtot.inc();
         backend.counters.lbtot.inc();

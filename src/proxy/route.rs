@@ -128,7 +128,7 @@ const PORT_TRIES: usize = 10;
 /// Begin with the next port of a range, and go on with those behind it while they are taken.
 pub(super) fn on_some_port<T>(
     (first, last): (u16, u16),
-    begin: impl Fn(u16) -> io::Result<T>,
+    mut begin: impl FnMut(u16) -> io::Result<T>,
 ) -> io::Result<T> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let count = u32::from(last - first) + 1;

@@ -67,6 +67,10 @@ const WISHES: &[&str] = &[
 const LIVE: &str = "127.0.0.1:9000";
 const DEAD: &str = "127.0.0.1:9";
 
+/// Servers that the kernel refuses to begin a connection to: another attempt follows at once, and no session is counted.
+const IMPOSSIBLE: &[&str] =
+    &["unix@/nowhere.sock", "abns@nowhere", "127.0.0.1:9000 source 192.0.2.1", "192.0.2.1:80"];
+
 struct Case {
     lines: String,
     method: &'static str,
@@ -103,6 +107,14 @@ fn cases() -> Vec<Case> {
                         differs: false,
                     });
                 }
+            }
+        }
+    }
+    for retries in [0, 3] {
+        for server in IMPOSSIBLE {
+            for list in [&[*server][..], &[server, LIVE], &[server, server]] {
+                let lines = format!("    retries {retries}\n{}", servers(list));
+                cases.push(Case { lines, method: "GET", wish: "plain", differs: false });
             }
         }
     }
@@ -193,6 +205,12 @@ fn observe(lab: &Lab, name: &str, program: &Program, cases: &[Case]) -> Vec<[Str
         stats.number("front", "FRONTEND", "scur") == 0
     });
     for line in proxy.log() {
+        // No request's own line.
+        if let Some((what, backend)) = line.split_once(" for backend b")
+            && let Some(at) = backend.strip_suffix('.').and_then(|number| number.parse::<usize>().ok())
+        {
+            writeln!(seen[at][2], "{what}").unwrap();
+        }
         let path = line.split_once('"').and_then(|(_, request)| request.split('/').nth(1));
         if let Some(at) = path.and_then(|number| number.parse::<usize>().ok()) {
             // The address and the request are the case's.

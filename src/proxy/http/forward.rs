@@ -83,6 +83,7 @@ pub(super) async fn run(
         request::finish(&mut txn.req, keep_server || pretends);
     }
     // What follows CONNECT is no message: it has no end.
+    let ways = (plan.own, plan.reuse);
     let replay = if facts.is_connect { None } else { replay_of(conn, facts, retry_on.any, plan.reuse) };
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
@@ -152,7 +153,6 @@ pub(super) async fn run(
             if loss == Loss::Junk {
                 count_bad_response(txn, &server);
             }
-            let ways = (plan.own, plan.reuse);
             plan.again = !outbound::retry(conn, txn, plan, &server, false).await;
             if plan.again {
                 plan.wanted = Some(server);
