@@ -204,6 +204,12 @@ impl Stream {
         }
     }
 
+    /// Write what fits, if there is room as far as the poller knows. `None`: it is not known to have any.
+    pub(super) fn try_send(&mut self, buf: &[u8]) -> Option<io::Result<usize>> {
+        let Stream::Tcp(s) = self else { return None };
+        once(s, Interest::WRITABLE, |fd| Ok((send(fd, buf, SendFlags::NOSIGNAL)?, buf.len())))
+    }
+
     /// Read by another system call than `read`, given the socket.
     pub(super) fn poll_read_with(
         &mut self,

@@ -11,7 +11,7 @@ use super::failure::{Failure, Phase, Who};
 use super::refused;
 use super::rules;
 use super::splice::{Fault, Splice};
-use super::stream::{Side, Stream};
+use super::stream::{Side, Stream, receive};
 use super::turn::{PIECE, Turn, Turns};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_watched, poll_watched, with};
@@ -63,8 +63,12 @@ impl Half {
         side: Side,
     ) -> Poll<Result<(), Broken>> {
         let other = if side == Side::Client { Side::Server } else { Side::Client };
-        // Mostly it is the other side that has something to say.
-        if self.asked && self.buf.is_none() && !self.ended && !from.is_readable() {
+        // Mostly it is the other side that has something to say, or something short that goes through as it came.
+        if self.asked
+            && self.buf.is_none()
+            && !self.ended
+            && (!from.is_readable() || self.relays(cx, from, to))
+        {
             return Poll::Pending;
         }
         // The poller tells of the next bytes.
@@ -148,6 +152,50 @@ impl Half {
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// The usual: one read takes all that has come, one write sends it, and the poller will tell of more. False: it was
+    /// something else, or not all of it was done, and [`Self::poll`] goes on from there.
+    fn relays(&mut self, cx: &mut Context<'_>, from: &mut Stream, to: &mut Stream) -> bool {
+        if self.splice.is_some() || self.budget.is_some() || self.turns.are_due() {
+            return false;
+        }
+        // What the poller has told of it tells again only if it is asked again.
+        self.asked = false;
+        let mut buf = with(|w| w.bufs.take_large());
+        let read = from.try_read(|fd| {
+            let (n, all) = receive(fd, buf.space())?;
+            buf.commit(n);
+            Ok((n, all))
+        });
+        let is_all = match read {
+            Some(Ok(n @ 1..)) => {
+                self.took(n);
+                !self.bulk && !buf.is_full() && poll_watched(from, cx, &mut self.asked).is_pending()
+            }
+            Some(Ok(_)) => {
+                self.took(0);
+                false
+            }
+            Some(Err(_)) => {
+                self.broken = true;
+                false
+            }
+            None => false,
+        };
+        if is_all {
+            self.hungry = false;
+            if let Some(Ok(n)) = to.try_send(buf.filled()) {
+                buf.consume(n);
+                self.bytes += n as u64;
+            }
+        }
+        if buf.is_empty() {
+            with(|w| w.bufs.give(buf));
+            return is_all;
+        }
+        self.buf = Some(buf);
+        false
     }
 
     fn move_spliced(

@@ -47,6 +47,11 @@ impl Turns {
         Poll::Ready(())
     }
 
+    /// Do others have a turn first?
+    pub(super) fn are_due(&self) -> bool {
+        self.is_over
+    }
+
     /// So many bytes were sent.
     pub(super) fn sent(&mut self, n: usize) {
         self.is_over = n >= PIECE;
