@@ -6,7 +6,8 @@
 //! together. Servers due after the end of the round wait in a second queue, which becomes the start of the next
 //! round; a weight that changes in the middle of a round moves the server's next turn at once.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::roster::{Change, Group, Roster, Slot};
 use super::{View, WEIGHT_MAX, WEIGHT_SCALE};
@@ -44,14 +45,28 @@ impl Turn {
     const BLANK: Self = Self { queue: Queue::Out, entry: (0, 0, 0), last: 0, next: 0, rest: 0 };
 }
 
+/// Servers that wait, the smallest entry first. Mostly that one is taken out; any other only when servers change.
+type Waiting = BinaryHeap<Reverse<Entry>>;
+
 #[derive(Debug, Default)]
 struct Round {
-    init: BTreeSet<Entry>,
-    current: BTreeSet<Entry>,
-    next: BTreeSet<Entry>,
+    init: Waiting,
+    current: Waiting,
+    next: Waiting,
     position: i64,
     /// Length of this round.
     length: i64,
+}
+
+impl Round {
+    fn waiting(&mut self, queue: Queue) -> Option<&mut Waiting> {
+        match queue {
+            Queue::Out => None,
+            Queue::Init => Some(&mut self.init),
+            Queue::Current => Some(&mut self.current),
+            Queue::Next => Some(&mut self.next),
+        }
+    }
 }
 
 /// State of the rotation, one round per group.
@@ -93,25 +108,20 @@ impl RoundRobin {
         let entry = (key, self.arrivals, server);
         self.turns[server].entry = entry;
         self.turns[server].queue = queue;
-        let round = &mut self.rounds[group];
-        match queue {
-            Queue::Out => false,
-            Queue::Init => round.init.insert(entry),
-            Queue::Current => round.current.insert(entry),
-            Queue::Next => round.next.insert(entry),
-        };
+        if let Some(waiting) = self.rounds[group].waiting(queue) {
+            waiting.push(Reverse(entry));
+        }
     }
 
-    /// Takes a server out of the set it is in; its `queue` still says which one that was.
+    /// Takes a server out of the queue it is in; its `queue` still says which one that was.
     fn dequeue(&mut self, group: usize, server: usize) {
         let Turn { queue, entry, .. } = self.turns[server];
-        let round = &mut self.rounds[group];
-        match queue {
-            Queue::Out => false,
-            Queue::Init => round.init.remove(&entry),
-            Queue::Current => round.current.remove(&entry),
-            Queue::Next => round.next.remove(&entry),
-        };
+        let Some(waiting) = self.rounds[group].waiting(queue) else { return };
+        if waiting.peek() == Some(&Reverse(entry)) {
+            waiting.pop();
+        } else {
+            waiting.retain(|waits| waits.0 != entry);
+        }
     }
 
     fn enqueue_by_weight(&mut self, group: usize, server: usize, slot: &Slot, queue: Queue) {
@@ -190,11 +200,11 @@ impl RoundRobin {
     /// The server whose turn it is in this round: one that is due, else one not yet placed, else the next one.
     fn due(&mut self, group: usize) -> Option<usize> {
         let round = &self.rounds[group];
-        let current = round.current.first().map(|e| e.2);
+        let current = round.current.peek().map(|waits| waits.0.2);
         if let Some(server) = current.filter(|s| self.turns[*s].next <= round.position) {
             return Some(server);
         }
-        if let Some(&(_, _, server)) = round.init.first() {
+        if let Some(&Reverse((_, _, server))) = round.init.peek() {
             (self.turns[server].next, self.turns[server].rest) = (0, 0);
             return Some(server);
         }
@@ -275,8 +285,8 @@ impl RoundRobin {
         let round = &mut self.rounds[group];
         std::mem::swap(&mut round.init, &mut round.next);
         (round.position, round.length) = (sum, sum);
-        for (queue, set) in [(Queue::Init, &round.init), (Queue::Next, &round.next)] {
-            for (_, _, server) in set {
+        for (queue, waiting) in [(Queue::Init, &round.init), (Queue::Next, &round.next)] {
+            for Reverse((_, _, server)) in waiting {
                 self.turns[*server].queue = queue;
             }
         }
