@@ -1,7 +1,5 @@
 //! How long things took, in buckets.
 
-use std::time::Duration;
-
 use super::Counter;
 
 /// Times counted in buckets: one addition per event, any share of events from [`Histogram::quantile_us`].
@@ -18,9 +16,10 @@ pub struct Span {
     us: u64,
 }
 
-impl From<Duration> for Span {
-    fn from(time: Duration) -> Self {
-        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+impl Span {
+    /// A time in microseconds.
+    #[must_use]
+    pub fn of_us(us: u64) -> Self {
         Self { bucket: Histogram::BOUNDS_US.partition_point(|bound| *bound < us), us }
     }
 }
@@ -100,7 +99,7 @@ mod tests {
     fn bounds_belong_to_their_bucket() {
         let h = Histogram::default();
         for us in [0, 100, 101, 250, 30_000_000, 30_000_001] {
-            h.add(Duration::from_micros(us).into());
+            h.add(Span::of_us(us));
         }
         let counts = h.counts();
         assert_eq!((counts[0], counts[1], counts[16], counts[17]), (2, 2, 1, 1));
@@ -116,14 +115,14 @@ mod tests {
         let h = Histogram::default();
         assert_eq!(h.quantile_us(0.5), None);
         for us in 1..=1000 {
-            h.add(Duration::from_micros(us * 10).into());
+            h.add(Span::of_us(us * 10));
         }
         for (q, exact) in [(0.5, 5_000), (0.9, 9_000), (0.99, 9_900)] {
             let got = h.quantile_us(q).expect("events");
             assert!(got.abs_diff(exact) <= exact / 10, "{q}: {got}");
         }
         h.reset();
-        h.add(Duration::from_secs(60).into());
+        h.add(Span::of_us(60_000_000));
         assert_eq!(h.quantile_us(0.99), Some(30_000_000), "beyond the last bound only that is known");
     }
 }

@@ -284,17 +284,17 @@ pub(super) struct Spent {
 
 impl Spent {
     pub(super) fn of(txn: &Txn) -> Self {
-        let t = txn.timers();
+        let marks = txn.marks(clock::now());
+        let t = marks.timers();
         let since =
             |end: i64, start: i64| if end >= 0 && start >= 0 { (end - start).max(0) as u64 } else { 0 };
-        let (response, total) = txn.spans();
         Self {
             queue_ms: since(t.queue, t.request.max(0)),
             connect_ms: since(t.connect, t.queue),
             response_ms: since(t.data, t.connect),
             total_ms: since(t.close, t.idle.max(0)),
-            response: response.map(Span::from),
-            total: total.map(Span::from),
+            response: marks.response_us().map(Span::of_us),
+            total: txn.ended.map(|_| Span::of_us(marks.total_us())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a transaction went: the bytes that it moved, for the counters, and the times of its steps.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Txn;
 use crate::expr::ctx::Timers;
@@ -54,37 +54,65 @@ impl Txn {
     }
 
     /// The timers of the log line.
-    pub(in crate::proxy) fn timers(&self) -> Timers {
-        self.timers_at(self.ended.unwrap_or_else(clock::now))
+    pub(super) fn timers_at(&self, now: Instant) -> Timers {
+        self.marks(now).timers()
     }
 
-    pub(super) fn timers_at(&self, now: Instant) -> Timers {
-        let close = self.ended.unwrap_or(now);
+    /// When the steps of the transaction were; it goes on until `now` if it has not ended.
+    pub(in crate::proxy) fn marks(&self, now: Instant) -> Marks {
         // Where nothing is waited for, one moment is that of several steps.
         let mut last = (None, -1);
-        let mut ms = |at: Option<Instant>| {
+        let mut us = |at: Option<Instant>| {
             if at != last.0 {
-                let since = |at: Instant| at.saturating_duration_since(self.started).as_millis() as i64;
-                last = (at, at.map_or(-1, since));
+                let since = |at: Instant| at.saturating_duration_since(self.started);
+                last = (at, at.map_or(-1, |at| i64::try_from(since(at).as_micros()).unwrap_or(i64::MAX)));
             }
             last.1
         };
+        Marks {
+            idle_us: us(self.first_byte),
+            request_us: us(self.times.request),
+            queue_us: us(self.times.queue),
+            connect_us: us(self.times.connect),
+            data_us: us(self.times.data),
+            close_us: us(Some(self.ended.unwrap_or(now))),
+        }
+    }
+}
+
+/// Moments of a transaction, microseconds from its beginning; -1 for what it did not come to.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Marks {
+    idle_us: i64,
+    request_us: i64,
+    queue_us: i64,
+    connect_us: i64,
+    data_us: i64,
+    close_us: i64,
+}
+
+impl Marks {
+    /// The timers of the log line.
+    pub(in crate::proxy) fn timers(&self) -> Timers {
+        let ms = |us: i64| if us < 0 { -1 } else { us / 1000 };
         Timers {
             handshake: 0,
-            idle: ms(self.first_byte),
-            request: ms(self.times.request),
-            queue: ms(self.times.queue),
-            connect: ms(self.times.connect),
-            data: ms(self.times.data),
-            close: ms(Some(close)),
+            idle: ms(self.idle_us),
+            request: ms(self.request_us),
+            queue: ms(self.queue_us),
+            connect: ms(self.connect_us),
+            data: ms(self.data_us),
+            close: ms(self.close_us),
         }
     }
 
-    /// From the server's connection to its response, and from the request's first byte to the end, as far as it came.
-    pub(in crate::proxy) fn spans(&self) -> (Option<Duration>, Option<Duration>) {
-        let since =
-            |end: Option<Instant>, start: Option<Instant>| Some(end?.saturating_duration_since(start?));
-        let start = self.first_byte.unwrap_or(self.started);
-        (since(self.times.data, self.times.connect), since(self.ended, Some(start)))
+    /// Microseconds from the server's connection to its response, if it came.
+    pub(in crate::proxy) fn response_us(&self) -> Option<u64> {
+        (self.data_us >= 0 && self.connect_us >= 0).then(|| (self.data_us - self.connect_us).max(0) as u64)
+    }
+
+    /// Microseconds from the first byte of the request to the end.
+    pub(in crate::proxy) fn total_us(&self) -> u64 {
+        (self.close_us - self.idle_us.max(0)).max(0) as u64
     }
 }
