@@ -77,8 +77,8 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    /// A pump for `body`, which starts with `head`.
-    pub(super) fn new(body: Body, head: &[u8], input: &mut Option<Buf>) -> Self {
+    /// A pump for `body`, which starts with `head`, a vector of the thread's that returns to it.
+    pub(super) fn new(body: Body, head: Vec<u8>, input: &mut Option<Buf>) -> Self {
         let left = match body {
             Body::None | Body::Length(0) => Left::Nothing,
             Body::Length(n) => Left::Length(n),
@@ -111,13 +111,11 @@ impl Pump {
             // Head and body go out in one piece from where the body already is.
             (Left::Length(_) | Left::UntilClose, Some(buf)) => {
                 pump.hungry = buf.is_at_end() || matches!(pump.left, Left::UntilClose);
-                buf.unshift(head);
+                buf.unshift(&head);
                 pump.prefix = head.len();
+                with(|w| w.give_scratch(head));
             }
-            _ => {
-                pump.out = with(super::worker::Worker::take_scratch);
-                pump.out.extend_from_slice(head);
-            }
+            _ => pump.out = head,
         }
         pump
     }

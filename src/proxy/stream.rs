@@ -206,8 +206,12 @@ impl Stream {
 
     /// Write what fits, if there is room as far as the poller knows. `None`: it is not known to have any.
     pub(super) fn try_send(&mut self, buf: &[u8]) -> Option<io::Result<usize>> {
-        let Stream::Tcp(s) = self else { return None };
-        once(s, Interest::WRITABLE, |fd| Ok((send(fd, buf, SendFlags::NOSIGNAL)?, buf.len())))
+        let write = |fd: BorrowedFd<'_>| Ok((send(fd, buf, SendFlags::NOSIGNAL)?, buf.len()));
+        match self {
+            Stream::Fresh(_) => None,
+            Stream::Tcp(s) => once(s, Interest::WRITABLE, write),
+            Stream::Unix(s) => once(s, Interest::WRITABLE, write),
+        }
     }
 
     /// Read by another system call than `read`, given the socket.

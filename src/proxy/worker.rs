@@ -121,7 +121,7 @@ impl Worker {
     /// Keep the memory of a vector.
     pub(super) fn give_scratch(&self, mut vec: Vec<u8>) {
         let mut scratch = self.scratch.borrow_mut();
-        if scratch.len() < KEPT && vec.capacity() <= 32 * 1024 {
+        if scratch.len() < KEPT && (1..=32 * 1024).contains(&vec.capacity()) {
             vec.clear();
             scratch.push(vec);
         }

@@ -298,7 +298,7 @@ async fn attempt(
     }
     let body = if facts.is_connect { Body::None } else { facts.body };
     let mut x = Exchange {
-        upload: Pump::new(body, &head, &mut conn.input),
+        upload: Pump::new(body, head, &mut conn.input),
         refused: false,
         server_in: None,
         parser: Parser::relaxed(txn.be.ir.accept_unsafe_response),
@@ -306,7 +306,6 @@ async fn attempt(
         kills: server.kills(),
         pooled,
     };
-    with(|w| w.give_scratch(head));
     if txn.be.ir.drop_request_trailers {
         x.upload.drop_trailers();
     } else if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {

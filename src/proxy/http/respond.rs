@@ -96,13 +96,12 @@ pub(super) async fn respond(
     resp.write_to(&mut head);
     answer::respell(txn, &mut head);
     let body = if tunnel || unwanted { Body::None } else { rf.body };
-    let mut download = Pump::new(body, &head, &mut x.server_in);
+    let mut download = Pump::new(body, head, &mut x.server_in);
     if txn.door.fe.ir.drop_response_trailers {
         download.drop_trailers();
     } else if txn.door.fe.ir.frontend.as_ref().is_some_and(|f| f.adjust_case) {
         download.respell_trailers(&txn.door.live().config.global.header_spellings);
     }
-    with(|w| w.give_scratch(head));
     x.pooled &= rf.keep_alive && !unwanted && !tunnel && !authenticates_connection(txn);
     download.pauses = x.pooled;
     download.closes = !keep && !tunnel && !unwanted && !conn.door.fe.ir.nolinger;

@@ -227,6 +227,7 @@ impl Txn {
     }
 
     /// A transaction of `conn` that began at `started`.
+    #[inline]
     pub(super) fn new(conn: &Conn, started: Instant) -> Self {
         super::board::begin(started);
         let req = with(Worker::take_head);
