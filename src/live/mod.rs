@@ -32,6 +32,7 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::Notify;
 
 use crate::ir::{self, ProxyIdx};
+use crate::log::console::{self, Kind};
 use crate::log::{Logger, Targets};
 use crate::metrics::ProcessCounters;
 use crate::sys;
@@ -208,6 +209,13 @@ impl Live {
     pub fn stop(&self) {
         self.stop.begin();
         self.changed.notify_waiters();
+    }
+
+    /// Warns of something that is no proxy's: on standard error, while there is one, and in the logs of the global section.
+    pub fn warn(&self, text: &str) {
+        console::say(Kind::Warning, text);
+        let logs = self.logger.open(&self.config.global.logs);
+        self.logger.send(&logs, ir::log::Severity(4), None, text.as_bytes());
     }
 
     /// A number no other session of this process has (`%rt`).

@@ -16,7 +16,6 @@ use super::pool::Pools;
 use super::service::Service;
 use super::worker;
 use crate::live::Live;
-use crate::log::console::{self, Kind};
 use crate::sys::{clock, sched};
 
 /// What the threads are told.
@@ -133,7 +132,9 @@ impl Engine {
                 .build()?;
             let shared = shared.clone();
             let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-                stay_on(index, &cpus);
+                if let Err(message) = stay_on(index, &cpus) {
+                    shared.live.warn(&message);
+                }
                 let _held = crate::log::hold();
                 runtime.block_on(worker::run(shared, index, doors));
                 // What is left of the sessions goes before their last lines do.
@@ -190,14 +191,14 @@ impl Engine {
 
 /// Keeps this thread, number `index`, on these processors, if it has any. As with HAProxy it is enough that one of them is
 /// there; if none is, the thread runs where it could before.
-fn stay_on(index: usize, cpus: &BTreeSet<u32>) {
+fn stay_on(index: usize, cpus: &BTreeSet<u32>) -> Result<(), String> {
     if cpus.is_empty() {
-        return;
+        return Ok(());
     }
-    if let Err(error) = sched::set_cpus(cpus) {
+    sched::set_cpus(cpus).map_err(|error| {
         let (thread, cpus) = (index + 1, cpus.iter().map(u32::to_string).collect::<Vec<_>>().join(","));
-        console::say(Kind::Warning, &format!("Thread {thread} cannot be kept on CPUs {cpus}: {error}."));
-    }
+        format!("Thread {thread} cannot be kept on CPUs {cpus}: {error}.")
+    })
 }
 
 /// What a thread does when it has nothing to do.

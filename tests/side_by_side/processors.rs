@@ -1,9 +1,11 @@
 //! Which processors each thread may run on (`cpu-map`), as the kernel tells it, beside HAProxy.
 
 use std::collections::BTreeSet;
+use std::net::UdpSocket;
 use std::path::Path;
 
 use nix::sched::{CpuSet, sched_getaffinity};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::lab::{Config, Host, Lab, Part, Program, eventually, proxy};
@@ -101,6 +103,33 @@ fn stay(host: &Host, program: &Program, lines: &str, expected: &[&str]) {
     let (_, free) = allowed(Path::new(&format!("/proc/{}/status", master.pid()))).unwrap();
     assert_eq!(free, anywhere, "the master is not kept anywhere");
     master.stop();
+}
+
+/// In the background nobody reads standard error.
+#[test]
+fn a_thread_that_cannot_stay_is_told_to_the_log() {
+    let Some(lab) = Lab::open(&[]) else { return };
+    let host = lab.host("ours");
+    let sink = host.run(|| UdpSocket::bind("127.0.0.1:5514").unwrap());
+    sink.set_read_timeout(Some(PATIENCE)).unwrap();
+    let text = "global\n    nbthread 2\n    cpu-map 1/2 1023\n    log 127.0.0.1:5514 local0\n\
+                defaults\n    timeout client 1s\n    timeout server 1s\n    timeout connect 1s\n\
+                frontend f\n    mode tcp\n    bind 127.0.0.1:8600\n";
+    let config = Config::written(&host, "haproxy.cfg", text);
+    let file = host.dir().join("background.pid");
+    let mut command = proxy().command();
+    command.args(["-D", "-p"]).arg(&file).arg("-f").arg(config.path());
+    assert!(host.spawn(command).ended(PATIENCE).success());
+    let mut piece = [0; 4096];
+    let told = std::iter::from_fn(|| {
+        sink.recv(&mut piece).ok().map(|n| String::from_utf8_lossy(&piece[..n]).into_owned())
+    });
+    let warning = told.map(|line| line.trim_end().to_owned()).find(|line| line.contains("CPUs"));
+    let process = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+    kill(Pid::from_raw(process), Signal::SIGKILL).unwrap();
+    let warning = warning.expect("a line about it");
+    assert!(warning.starts_with("<132>"), "{warning}");
+    assert!(warning.contains("Thread 2 cannot be kept on CPUs 1023: "), "{warning}");
 }
 
 #[test]
