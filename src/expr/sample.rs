@@ -226,7 +226,11 @@ impl<'a> Sample<'a> {
         Some(match to {
             SampleType::Any => self,
             SampleType::Bool => Sample::Bool(self.as_bool()?),
-            SampleType::Int => Sample::Int(self.as_int()?),
+            // A boolean is a number as it is.
+            SampleType::Int => match self {
+                Sample::Bool(_) => self,
+                other => Sample::Int(other.as_int()?),
+            },
             SampleType::Addr => Sample::ip(self.as_ip()?),
             SampleType::Ipv4 => match self.as_ip()? {
                 IpAddr::V4(a) => Sample::Ipv4(a),

@@ -13,10 +13,15 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
         return ip_mask(sample.as_ip()?, *v4, *v6);
     }
     let n = sample.as_int()?;
+    // A boolean stays one while its number is that of one.
+    let number = |n| match (n, &sample) {
+        (0 | 1, Sample::Bool(_)) => Sample::Bool(n == 1),
+        _ => Sample::Int(n),
+    };
     Some(match conv {
-        Conv::Arith(op, right) => Sample::Int(arith(*op, n, operand(right, ctx)?)),
-        Conv::Complement => Sample::Int(!n),
-        Conv::Negate => Sample::Int(n.checked_neg().unwrap_or(i64::MAX)),
+        Conv::Arith(op, right) => number(arith(*op, n, operand(right, ctx)?)),
+        Conv::Complement => number(!n),
+        Conv::Negate => number(n.checked_neg().unwrap_or(i64::MAX)),
         Conv::Not => Sample::Bool(n == 0),
         Conv::Bool => Sample::Bool(n != 0),
         Conv::Odd => Sample::Bool(n & 1 == 1),

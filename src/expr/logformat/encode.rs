@@ -55,6 +55,7 @@ impl Coder<'_> {
                 });
                 match sample.and_then(|sample| sample.cast(wanted)) {
                     Some(Sample::Int(n)) => self.int(n, None),
+                    Some(Sample::Bool(b)) if wanted == SampleType::Int => self.int(b.into(), None),
                     Some(Sample::Bool(b)) => self.bool(b),
                     Some(Sample::Bin(bytes)) if wanted == SampleType::Bin => self.bytes(&bytes),
                     Some(sample) => self.text_or_null(&sample.into_text()),

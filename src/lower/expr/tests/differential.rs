@@ -38,6 +38,11 @@ const HEADERS: &[(&str, &str)] = &[
 /// Expressions whose value depends on the request alone.
 const EXPRESSIONS: &[&str] = &[
     "str(abc),xxh3",
+    "bool(1),xor(1),hex",
+    "bool(1),and(1)",
+    "bool(0),add(1),sub(1),hex",
+    "bool(1),add(4)",
+    "bool(1),neg",
     "str(abc),set-var(check.set),length",
     "str(abc),unset-var(check.set),length",
     "var(check.set)",
@@ -423,6 +428,8 @@ const CONDITIONS: &[&str] = &[
     "{ str(10.1.2.3:80) -m ip 10.0.0.0/8 }",
     "{ str(10.1.2.3x) -m ip 10.0.0.0/8 }",
     "{ str(10.1.2) -m ip 10.0.0.0/8 }",
+    "{ bool(1),and(1) -m ip 0.0.0.0/0 }",
+    "{ int(1),and(1) -m ip 0.0.0.0/0 }",
     "{ always_true }",
     "{ bool(0) }",
     "{ http_auth(people) }",
