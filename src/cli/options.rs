@@ -186,6 +186,9 @@ Usage : haproxy [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn
         -L sets the local peer's name (default: the host name).
         -p writes the process id to this file.
         -dr ignores server names that do not resolve.
+        -4 asks name servers for addresses of IPv4 only.
+        -dS does without splice ; -dR without SO_REUSEPORT.
+        -dK<class>[,...] lists what is known of these classes.
         -sf/-st [pid ]* make old processes finish/stop once this one listens.
 
 ";
