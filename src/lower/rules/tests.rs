@@ -57,7 +57,7 @@ fn session(uri: &str, headers: &[(&str, &str)]) -> Recorded {
 fn rules(set: RuleSet, lines: &[&str]) -> Vec<HttpRule> {
     let machine = Machine {
         files: [("page.http", "HTTP/1.0 403 No\r\n\r\n"), ("b.txt", "hi %[src]")].into(),
-        offline: false,
+        ..Machine::default()
     };
     let mut language = language(&machine);
     language.owner.backend = true;

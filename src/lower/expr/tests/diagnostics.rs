@@ -92,6 +92,70 @@ fn conditions_are_refused_with_reasons() {
 }
 
 #[test]
+fn mistakes_of_a_file_are_told_with_its_line() {
+    let machine = Machine {
+        files: [
+            ("words", "one\n\n# two\n  [a\n"),
+            ("pairs", "# of numbers\r\n1 a\r\n\t2  b\n"),
+            ("addresses", "a 192.0.2.1/24\nb 010.0.0.1\n"),
+            ("numbers", "a\nb +\nc -5\nd 5x\n"),
+        ]
+        .into(),
+        ..Machine::default()
+    };
+    let said = |text: &str| {
+        let mut language = language(&machine);
+        let _ = language.cond(&words(&format!("if {{ {text} }}")), Site::HttpRequest);
+        messages(&language.finish())
+    };
+    for (text, want) in [
+        ("path -m int -f words", "'one' is not a number at line 1 of file 'words'."),
+        (
+            "path -m reg -f words",
+            "regex '[a' is invalid (error=missing terminating ] for character class, erroffset=2) at line 4 of file 'words'.",
+        ),
+        ("path -m int -M -f pairs", ""),
+        (
+            "path -m int -f pairs",
+            "The file \"pairs\" is already used as two column file and cannot be used by as one column file.",
+        ),
+        ("path,map_str_ip(addresses) 10.0.0.1", ""),
+        (
+            "path,map_str_int(addresses) 1",
+            "ACL keyword 'path' : invalid args in converter 'map_str_int' : unable to parse '192.0.2.1/24' at line 1 of file 'addresses'.",
+        ),
+        (
+            "path,map_str_int(numbers) 1",
+            "ACL keyword 'path' : invalid args in converter 'map_str_int' : unable to parse '5x' at line 4 of file 'numbers'.",
+        ),
+        (
+            "path,map_str_ip(addresses,x) 10.0.0.1",
+            "ACL keyword 'path' : invalid args in converter 'map_str_ip' : map: cannot parse default ip <x>.",
+        ),
+        ("path -m str -f words", ""),
+        (
+            "path,map(words) a",
+            "ACL keyword 'path' : invalid args in converter 'map' : The file \"words\" is already used as one column file and cannot be used by as two column file.",
+        ),
+        ("path -m found -f words", ""),
+        ("path -u 7 a", ""),
+        ("path -u 7 b", "the id is already used."),
+    ] {
+        let said = said(text);
+        match want {
+            "" => assert!(said.is_empty(), "{text}: {said:#?}"),
+            want => {
+                assert!(said.iter().any(|s| s.starts_with(&format!("Alert: {want}"))), "{text}: {said:#?}")
+            }
+        }
+    }
+    // Who was given no number has the first that is free.
+    let numbers: Vec<u32> = machine.references.all().iter().map(|(number, _)| *number).collect();
+    let others: Vec<u32> = (0..).filter(|number| *number != 7).take(numbers.len() - 1).collect();
+    assert!(numbers.contains(&7) && others.iter().all(|number| numbers.contains(number)), "{numbers:?}");
+}
+
+#[test]
 fn what_can_never_match_is_a_warning() {
     let table = [
         (

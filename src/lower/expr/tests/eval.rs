@@ -125,7 +125,7 @@ fn pattern_and_map_files_are_read_once() {
             ("re.map", "^/u/([a-z]+) user-\\1\n"),
         ]
         .into(),
-        offline: false,
+        ..Machine::default()
     };
     let fixture = Fixture::request("GET", "/a/b/c", &[("Host", "Example.com")]);
     assert!(eval_cond(&cond(&machine, "{ src -f nets.lst }"), &fixture.ctx()));

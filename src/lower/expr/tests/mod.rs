@@ -25,6 +25,7 @@ use crate::http::{Head, Version};
 use crate::ir::expr::{
     Cond, LogFormat, ProcessNumber, ProxyNumber, Scope, ServerNumber, TimeoutName, Value, VarName,
 };
+use crate::ir::reference::References;
 use crate::ir::userlist::{Password, User};
 use crate::ir::{Place, ProxyIdx, Userlist};
 
@@ -33,6 +34,7 @@ use crate::ir::{Place, ProxyIdx, Userlist};
 pub(in crate::lower) struct Machine {
     pub(in crate::lower) files: HashMap<&'static str, &'static str>,
     pub(in crate::lower) offline: bool,
+    pub(in crate::lower) references: References,
 }
 
 impl World for Machine {
@@ -57,6 +59,10 @@ impl World for Machine {
 
     fn offline(&self) -> bool {
         self.offline
+    }
+
+    fn references(&self) -> Option<&References> {
+        Some(&self.references)
     }
 
     fn frontend(&self, name: &str) -> Option<ProxyIdx> {
