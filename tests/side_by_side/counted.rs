@@ -27,6 +27,7 @@ frontend fe
     use_backend narrow if { path_beg /narrow }
     use_backend resetting if { path /resets }
     use_backend whole if { path_beg /whole }
+    use_backend overfull if { path_beg /overfull }
     default_backend be
 backend be
     http-response deny if { status 299 }
@@ -46,7 +47,16 @@ listen raw
     mode tcp
     bind 127.0.0.1:8402
     server s 127.0.0.1:9001
+backend overfull
+    server s 127.0.0.1:9000
+    http-response set-var(txn.x) str(0123456789abcdef)
 ";
+
+/// A response for which the buffer is too small with what these rules add.
+fn overfull() -> String {
+    let twice = "    http-response set-var-fmt(txn.x) %[var(txn.x)]%[var(txn.x)]\n".repeat(9);
+    twice + &"    http-response add-header x %[var(txn.x)]\n".repeat(2)
+}
 
 /// Every way to refuse, in a proxy that is both, in a frontend and in a backend. What a request is to be refused by is
 /// in its header.
@@ -134,7 +144,7 @@ struct Side {
 
 impl Side {
     fn start(lab: &Lab, name: &str, program: &Program) -> Self {
-        Self::start_with(CONFIG, lab, name, program)
+        Self::start_with(&(CONFIG.to_owned() + &overfull()), lab, name, program)
     }
 
     fn start_with(config: &str, lab: &Lab, name: &str, program: &Program) -> Self {
@@ -335,6 +345,11 @@ fn what_breaks_off_is_counted_as_by_haproxy() {
     for wish in WISHES {
         on_both(&sides, |side| side.ask(wish));
         assert_same(wish, &sides, &[]);
+    }
+    on_both(&sides, |side| side.ask_at("overfull/1/plain"));
+    assert_same("a response that grew too large", &sides, &[]);
+    for side in &sides {
+        assert_eq!(side.row_number("overfull", "s", "hrsp_2xx"), 1);
     }
     for case in &LEAVING {
         for side in &sides {

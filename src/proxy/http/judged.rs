@@ -58,7 +58,7 @@ pub(super) async fn response(
                 }
             }
             Verdict::NoRoom => {
-                txn.times.data = None;
+                kept_back(txn);
                 server.counters.eint.inc();
                 hold::count_internal(txn);
                 return Some(Flow::Failed(Failure::new(Who::Proxy, Phase::Headers).status(500)));
