@@ -114,6 +114,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     let failure = tunnel::run(conn, txn, &mut io, &mut early, limits, &server).await;
     server.counters.used.dec();
     txn.sockets.1 = None;
+    txn.leave_server();
     Ok(Some(failure))
 }
 
@@ -250,9 +251,9 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
         }
         spent.add_to(&c.times, c.stot.get());
     }
+    txn.leave_server();
     if let Some(server) = &txn.server {
         let c = &server.counters;
-        c.sessions.dec();
         if aborted_by_client {
             c.cli_abrt.inc();
         } else if by_server {

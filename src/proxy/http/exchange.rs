@@ -461,6 +461,7 @@ fn finish(txn: &mut Txn, logged: bool) {
         fe.counters.hrsp.count(status);
     }
     if txn.entered {
+        txn.leave_server();
         let txn: &Txn = txn;
         let spent = Spent::of(txn);
         if let Some(be) = &txn.be.backend {
@@ -482,7 +483,6 @@ fn finish(txn: &mut Txn, logged: bool) {
         }
         if let Some(server) = &txn.server {
             let c = &server.counters;
-            c.sessions.dec();
             // What never answered is no request of this server. What rules make of its answer is not its doing.
             if let Some(status) = txn.server_status.filter(|_| txn.times.data.is_some()) {
                 c.req_tot.inc();

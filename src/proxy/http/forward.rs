@@ -125,6 +125,7 @@ pub(super) async fn run(
                     conn.extra().bound = true;
                 }
                 let private = private || authenticates;
+                txn.leave_server();
                 finish_server(conn, txn, slot, kept, keeps, private);
                 return flow;
             }

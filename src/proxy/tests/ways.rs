@@ -273,6 +273,28 @@ fn whoever_stays_with_a_server_waits_behind_no_more_than_allowed() {
     }
 }
 
+#[test]
+fn no_more_sessions_are_counted_than_a_server_has_places() {
+    let origin = Origin::named("x");
+    for mode in ["http", "tcp"] {
+        let text = format!(
+            "global\n nbthread 2\n{DEFAULTS}listen l\n mode {mode}\n bind 127.0.0.1:1\n timeout queue 10s\n \
+             server s @0 maxconn 1\n"
+        );
+        let p = written(&[origin.addr], &text);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    for _ in 0..40 {
+                        p.connect().send(GET).response();
+                    }
+                });
+            }
+        });
+        assert_eq!(p.backend().servers()[0].counters.sessions.peak(), 1, "{mode}");
+    }
+}
+
 /// A SOCKS4 relay that answers with `code`, and connects if that says so. Tells what it was asked.
 fn relay(code: u8) -> (std::net::SocketAddr, std::sync::mpsc::Receiver<[u8; 16]>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -7,6 +7,15 @@ use crate::expr::ctx::Timers;
 use crate::sys::clock;
 
 impl Txn {
+    /// The session ends for its server: before its place there goes to another one, so that no more than have a place are
+    /// ever counted.
+    pub(in crate::proxy) fn leave_server(&mut self) {
+        if let Some(server) = self.server.as_ref().filter(|_| !self.left_server) {
+            self.left_server = true;
+            server.counters.sessions.dec();
+        }
+    }
+
     /// Add what came through since the last time to the counters of everything this session passes.
     pub(in crate::proxy) fn count_bytes(&mut self) {
         let up = self.bytes_in.saturating_sub(self.counted.0);

@@ -100,6 +100,8 @@ pub(super) struct Txn {
     pub(super) retry_allowed: bool,
     /// The server's connection can carry another request.
     pub(super) server_reusable: bool,
+    /// It is no session of its server's any more.
+    left_server: bool,
     /// A backend was chosen and counts this session.
     pub(super) entered: bool,
     pub(super) early_hints: Vec<u8>,
@@ -278,6 +280,7 @@ impl Txn {
             limits: Limits { client: t.client, tarpit: t.tarpit.or(t.connect), ..Limits::default() },
             retry_allowed: true,
             server_reusable: false,
+            left_server: false,
             entered: false,
             early_hints: Vec::new(),
             body_sent: BodySent::Nothing,
