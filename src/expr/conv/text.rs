@@ -6,7 +6,7 @@ use crate::ir::expr::{Conv, ProxyNumber};
 use crate::ir::regex::{Captures, Regex};
 
 use super::super::ctx::Ctx;
-use super::super::sample::{Bytes, Sample, leading_int};
+use super::super::sample::{Bytes, Sample};
 use super::text_of;
 
 pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample<'a>> {
@@ -67,8 +67,11 @@ pub(super) fn apply<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Op
             folded(text.slice(0..end), u8::is_ascii_uppercase, <[u8]>::make_ascii_lowercase)
         }
         Conv::PortOnly => {
-            let port = text.get(host_len(&text) + 1..).map_or(0, leading_int);
-            return Some(Sample::Int(if (0..=65535).contains(&port) { port } else { 0 }));
+            // Every byte counts as a digit, and 32 bits are kept.
+            let digit = |byte: u8| u32::from(byte).wrapping_sub(u32::from(b'0'));
+            let port = text.get(host_len(&text) + 1..).unwrap_or_default().iter();
+            let port = port.fold(0_u32, |port, byte| port.wrapping_mul(10).wrapping_add(digit(*byte)));
+            return Some(Sample::Int(port.into()));
         }
         Conv::LTrim(chars) => {
             let start = text.iter().position(|b| !chars.contains(b)).unwrap_or(text.len());

@@ -39,6 +39,11 @@ const HEADERS: &[(&str, &str)] = &[
 const EXPRESSIONS: &[&str] = &[
     "str(abc),xxh3",
     "bool(1),xor(1),hex",
+    "str(host:99999),port_only",
+    "str(host:8x),port_only",
+    "str(host:-1),port_only",
+    "str(host:4294967300),port_only",
+    "str(host:),port_only",
     "bool(1),and(1)",
     "bool(0),add(1),sub(1),hex",
     "bool(1),add(4)",
