@@ -82,8 +82,8 @@ pub(super) async fn run(
     if !facts.upgrade {
         request::finish(&mut txn.req, keep_server || pretends);
     }
-    // What follows CONNECT is no message: it has no end.
     let ways = (plan.own, plan.reuse);
+    // What follows CONNECT is no message: it has no end.
     let replay = if facts.is_connect { None } else { replay_of(conn, facts, retry_on.any, plan.reuse) };
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
