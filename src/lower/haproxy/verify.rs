@@ -260,7 +260,10 @@ impl Subject<'_, '_, '_> {
                 ServerAddr::Name { host, port } => {
                     *port != 0 || server.lookup.resolvers.is_some() && host.starts_with('_')
                 }
-                ServerAddr::Unix(_) | ServerAddr::SockPair(_) => true,
+                // Only an address of the check's own has a port.
+                ServerAddr::Unix(_) | ServerAddr::SockPair(_) => {
+                    check.is_none_or(|check| check.addr.is_none())
+                }
             };
             check.is_some_and(|check| check.port.is_none()) && !own && server.track.is_none()
         };
@@ -276,7 +279,7 @@ impl Subject<'_, '_, '_> {
             );
             let span = self.server_span(server);
             // HAProxy looks at addresses only; a name it could not resolve passes.
-            let literal = matches!(server.addr, ServerAddr::Ip(_));
+            let literal = !matches!(server.addr, ServerAddr::Name { .. });
             let severity = if literal { Severity::Alert } else { Severity::Warning };
             self.say(severity, Reason::Incomplete, span, message);
         }
