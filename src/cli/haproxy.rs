@@ -199,7 +199,6 @@ fn apply(options: &Options, config: &mut Config) {
     config.global.noreuseport |= options.no_reuse_port;
     if options.only_ipv4 {
         config.global.dns_families = Families::V4;
-        config.resolvers.iter_mut().for_each(|section| section.families = Families::V4);
     }
     if let Some(limit) = options.proxy_maxconn {
         for frontend in config.proxies.iter_mut().filter_map(|p| Arc::make_mut(p).frontend.as_mut()) {

@@ -152,6 +152,7 @@ impl Lookup {
 #[derive(Debug)]
 pub struct Resolver {
     settings: Resolvers,
+    families: Families,
     names: Vec<Lookup>,
     ids: HashMap<u16, usize>,
     deadlines: BinaryHeap<Reverse<(Instant, usize, u64)>>,
@@ -163,12 +164,13 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A section without names.
+    /// A section without names, which asks for addresses of these families.
     #[must_use]
-    pub fn new(settings: &Resolvers) -> Self {
+    pub fn new(settings: &Resolvers, families: Families) -> Self {
         Self {
             silent: vec![false; settings.nameservers.len()],
             settings: settings.clone(),
+            families,
             names: Vec::new(),
             ids: HashMap::new(),
             deadlines: BinaryHeap::new(),
@@ -221,7 +223,7 @@ impl Resolver {
     }
 
     fn accepts(&self, family: Family) -> bool {
-        match self.settings.families {
+        match self.families {
             Families::Both => true,
             Families::V4 => family == Family::V4,
             Families::V6 => family == Family::V6,

@@ -45,6 +45,10 @@ struct Bench {
 
 impl Bench {
     fn new(nameservers: usize, change: impl FnOnce(&mut Resolvers)) -> Self {
+        Self::accepting(Families::Both, nameservers, change)
+    }
+
+    fn accepting(families: Families, nameservers: usize, change: impl FnOnce(&mut Resolvers)) -> Self {
         let mut settings = Resolvers::new("docker".into());
         settings.nameservers = (0..nameservers)
             .map(|i| Nameserver { name: format!("dns{i}"), addr: ([127, 0, 0, 1], 53).into(), tcp: false })
@@ -52,7 +56,7 @@ impl Bench {
         change(&mut settings);
         #[allow(clippy::disallowed_methods, reason = "a test has to begin somewhere")]
         let now = Instant::now();
-        let mut resolver = Resolver::new(&settings);
+        let mut resolver = Resolver::new(&settings, families);
         resolver.follow("nginx1", Ask::Addresses(Family::V6), now).unwrap();
         Self { resolver, now, ids: 7 }
     }
@@ -143,7 +147,7 @@ fn nobody_asks_for_a_family_that_is_not_accepted() {
         (Reachable, false, RecordType::A, None),
     ];
     for (families, reaches_ipv6, first, second) in cases {
-        let mut b = Bench::new(1, |section| section.families = families);
+        let mut b = Bench::accepting(families, 1, |_| {});
         b.resolver.reaches_ipv6(reaches_ipv6);
         let (asked, _) = b.wait();
         assert_eq!(kinds(&asked), [(0, first)], "{families:?}");
@@ -159,7 +163,7 @@ fn nobody_asks_for_a_family_that_is_not_accepted() {
 
 #[test]
 fn addresses_beside_services_are_of_accepted_families() {
-    let mut b = Bench::new(1, |section| section.families = Families::V4);
+    let mut b = Bench::accepting(Families::V4, 1, |_| {});
     let name = b.resolver.follow("_web._tcp.lab", Ask::Services, b.now).unwrap();
     let asked = loop {
         let (asked, _) = b.wait();

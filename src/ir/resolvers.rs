@@ -32,8 +32,6 @@ pub struct Resolvers {
     pub hold_other: Duration,
     /// `accepted_payload_size`, default 512.
     pub accepted_payload_size: u16,
-    /// `dns-accept-family` of the global section.
-    pub families: Families,
 }
 
 /// The families of addresses that are asked for and taken (`dns-accept-family`).
@@ -80,7 +78,6 @@ impl Resolvers {
             hold_timeout: s(30),
             hold_other: s(30),
             accepted_payload_size: 512,
-            families: Families::default(),
         }
     }
 }

@@ -83,7 +83,7 @@ fn sections(live: &Arc<Live>) -> Vec<Section> {
         let mut section = Section {
             live: live.clone(),
             number,
-            resolver: Resolver::new(ir),
+            resolver: Resolver::new(ir, live.config.global.dns_families),
             names: Vec::new(),
             links: Links::default(),
             reach: Reach::default(),
@@ -166,8 +166,8 @@ struct Reach {
 const REACH_HOLDS: Duration = Duration::from_secs(30);
 
 impl Reach {
-    fn tell(&mut self, resolver: &mut Resolver, settings: &ir::Resolvers) {
-        if settings.families != Families::Reachable {
+    fn tell(&mut self, resolver: &mut Resolver, families: Families) {
+        if families != Families::Reachable {
             return;
         }
         let now = sys::clock::now();
@@ -222,7 +222,7 @@ impl Section {
     }
 
     fn step(&mut self, input: Input<'_>) {
-        self.reach.tell(&mut self.resolver, &self.live.config.resolvers[self.number]);
+        self.reach.tell(&mut self.resolver, self.live.config.global.dns_families);
         let tally = self.tally();
         let mut effects = self.resolver.step(input, sys::clock::now(), &mut rand::random);
         // Questions that cannot be sent are told to the state machine, which may have more to send.

@@ -77,8 +77,9 @@ impl Asked {
 /// Asks the nameservers until one has an answer or all tries are over.
 async fn look_up(host: &str, ipv6: bool, settings: &ir::Resolvers, tally: &Tally) -> Option<IpAddr> {
     let family = if ipv6 { Family::V6 } else { Family::V4 };
-    let mut resolver = Resolver::new(settings);
-    Reach::default().tell(&mut resolver, settings);
+    let families = tally.live.config.global.dns_families;
+    let mut resolver = Resolver::new(settings, families);
+    Reach::default().tell(&mut resolver, families);
     let name = resolver.follow(host, Ask::Addresses(family), sys::clock::now()).ok()?;
     let (sender, mut incoming) = mpsc::channel::<Incoming>(BACKLOG);
     let mut links = Links::default();

@@ -209,7 +209,7 @@ impl<'a> Context<'a> {
                 _ => {}
             }
         }
-        resolvers::complete(self, config.global.dns_families, &mut config.resolvers);
+        resolvers::complete(self, &mut config.resolvers);
         global::finish(&mut config.global);
         let pages = http_errors::lower(self, tree);
         proxy::lower(self, tree, &pages, &mut config);

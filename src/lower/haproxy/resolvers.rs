@@ -93,16 +93,8 @@ pub(super) fn families(line: &Statement) -> Families {
     }
 }
 
-/// What the global section says of all sections, and the one that nobody has to write.
-pub(super) fn complete(context: &Context<'_>, families: Families, all: &mut Vec<Resolvers>) {
-    imply(context, all);
-    for section in all {
-        section.families = families;
-    }
-}
-
 /// The section `default` of the system's nameservers, unless one is written. Nobody is told that it cannot be had.
-fn imply(context: &Context<'_>, all: &mut Vec<Resolvers>) {
+pub(super) fn complete(context: &Context<'_>, all: &mut Vec<Resolvers>) {
     if all.iter().any(|section| section.name == DEFAULT) {
         return;
     }
