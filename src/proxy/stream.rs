@@ -192,8 +192,7 @@ impl Stream {
             Stream::Tcp(s) => loop {
                 // Mostly there is room, and the poller need not be asked to tell of it.
                 let progress = ready!(coop::poll_proceed(cx));
-                let write = |fd: BorrowedFd<'_>| Ok((send(fd, buf, flags)?, buf.len()));
-                if let Some(result) = once(s, Interest::WRITABLE, write) {
+                if let Some(result) = send_once(s, buf, flags) {
                     progress.made_progress();
                     return Poll::Ready(result);
                 }
@@ -206,11 +205,10 @@ impl Stream {
 
     /// Write what fits, if there is room as far as the poller knows. `None`: it is not known to have any.
     pub(super) fn try_send(&mut self, buf: &[u8]) -> Option<io::Result<usize>> {
-        let write = |fd: BorrowedFd<'_>| Ok((send(fd, buf, SendFlags::NOSIGNAL)?, buf.len()));
         match self {
             Stream::Fresh(_) => None,
-            Stream::Tcp(s) => once(s, Interest::WRITABLE, write),
-            Stream::Unix(s) => once(s, Interest::WRITABLE, write),
+            Stream::Tcp(s) => send_once(s, buf, SendFlags::NOSIGNAL),
+            Stream::Unix(s) => send_once(s, buf, SendFlags::NOSIGNAL),
         }
     }
 
@@ -427,6 +425,11 @@ fn once(
         if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
     });
     outcome
+}
+
+/// Writes what fits, if the poller holds the socket for ready, see [`once`].
+fn send_once(socket: &impl Polled, buf: &[u8], flags: SendFlags) -> Option<io::Result<usize>> {
+    once(socket, Interest::WRITABLE, |fd| Ok((send(fd, buf, flags)?, buf.len())))
 }
 
 /// See [`Stream::unread`].
