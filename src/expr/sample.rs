@@ -282,7 +282,7 @@ pub fn text_ip(text: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// An address as text: what `Display` prints, without its machinery for the usual kind.
+/// An address as text, as the C library prints it. For the usual kind without the machinery of `Display`.
 pub(crate) fn ip_text(ip: IpAddr) -> SmallVec<[u8; 64]> {
     let mut out = SmallVec::new();
     match ip {
@@ -294,7 +294,14 @@ pub(crate) fn ip_text(ip: IpAddr) -> SmallVec<[u8; 64]> {
                 out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
             }
         }
-        IpAddr::V6(ip) => push_display(&mut out, ip),
+        IpAddr::V6(ip) => match ip.segments() {
+            // The addresses that IPv4 once had within IPv6; shorter ones are numbers.
+            [0, 0, 0, 0, 0, 0, high, low] if high != 0 => {
+                let inside = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+                push_display(&mut out, format_args!("::{inside}"));
+            }
+            _ => push_display(&mut out, ip),
+        },
     }
     out
 }

@@ -11,6 +11,7 @@ mod mqtt;
 mod number;
 mod packet;
 mod protobuf;
+mod strftime;
 mod text;
 mod time;
 
@@ -241,10 +242,10 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
         Conv::Json(input) => json::encode(*input, &sample.into_text()).map(Sample::Str),
         Conv::JsonQuery { path, as_int } => json::query(path, *as_int, &sample.into_text()),
         Conv::LocalTime(format, offset, unit) => {
-            time::local(sample.as_int()?, format, *offset, *unit, ctx.clock.zone)
+            time::in_format(sample.as_int()?, format, *offset, *unit, Some(ctx.clock.zone))
         }
         Conv::UtcTime(format, offset, unit) => {
-            time::local(sample.as_int()?, format, *offset, *unit, &jiff::tz::TimeZone::UTC)
+            time::in_format(sample.as_int()?, format, *offset, *unit, None)
         }
         Conv::HttpDate(offset, unit) => time::http_date(sample.as_int()?, *offset, *unit),
         Conv::Hex

@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use smallvec::SmallVec;
 
 use crate::ir::expr::TimeUnit;
 
-use super::super::sample::{Bytes, Sample, push_display};
+use super::super::sample::{Bytes, Sample};
+use super::strftime::{Civil, strftime};
 
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// Seconds that are counted: HAProxy's, and the others are taken for large ones.
+const COUNTED: i64 = (1 << 55) - 1;
+
+/// 400 years, after which dates repeat themselves, and when the clocks change. A zone knows but ten thousand years.
+const CYCLE: i64 = 146_097 * 86_400;
 
 fn split(value: i64, unit: TimeUnit) -> (i64, i64) {
     let per_second = match unit {
@@ -18,52 +20,42 @@ fn split(value: i64, unit: TimeUnit) -> (i64, i64) {
         TimeUnit::Milliseconds => 1000,
         TimeUnit::Microseconds => 1_000_000,
     };
-    (value.div_euclid(per_second), value.rem_euclid(per_second))
+    (value / per_second, value % per_second)
 }
 
-/// `ltime` and `utime`: a strftime(3) format.
-pub(super) fn local(
+/// `ltime`, and without a zone `utime`: a strftime(3) format.
+pub(super) fn in_format(
     value: i64,
     format: &str,
     offset: i64,
     unit: TimeUnit,
-    zone: &TimeZone,
+    zone: Option<&TimeZone>,
 ) -> Option<Sample<'static>> {
     let (seconds, fraction) = split(value, unit);
-    let stamp = Timestamp::from_second(seconds.checked_add(offset)?).ok()?;
+    let seconds = if unit == TimeUnit::Seconds { seconds & COUNTED } else { seconds };
+    let seconds = seconds.checked_add(offset)?;
+    let cycled = || Timestamp::from_second(seconds.rem_euclid(CYCLE));
+    let known = Timestamp::from_second(seconds).or_else(|_| cycled()).ok()?;
+    let there = zone.map(|zone| zone.to_offset_info(known));
+    let (ahead, name) =
+        there.as_ref().map_or((0, "GMT"), |zone| (zone.offset().seconds().into(), zone.abbreviation()));
+    let time = Civil::new(seconds, ahead, name)?;
     // `%N` is HAProxy's own: the fraction in the unit of the input.
     let text = match unit {
-        TimeUnit::Milliseconds => format.replace("%N", &format!("{fraction:03}")),
-        TimeUnit::Microseconds => format.replace("%N", &format!("{fraction:06}")),
-        TimeUnit::Seconds => format.to_owned(),
+        TimeUnit::Milliseconds => strftime(&format.replace("%N", &format!("{fraction:03}")), &time),
+        TimeUnit::Microseconds => strftime(&format.replace("%N", &format!("{fraction:06}")), &time),
+        TimeUnit::Seconds => strftime(format, &time),
     };
-    let out = jiff::fmt::strtime::format(text.as_bytes(), &stamp.to_zoned(zone.clone())).ok()?;
-    Some(Sample::Str(Bytes::copy(out.as_bytes())))
+    Some(Sample::Str(Bytes::copy(text.as_bytes())))
 }
 
 /// `http_date`: IMF-fixdate (RFC 9110 section 5.6.7), with a fraction if the unit has one.
 pub(super) fn http_date(value: i64, offset: i64, unit: TimeUnit) -> Option<Sample<'static>> {
-    let (seconds, fraction) = split(value.checked_add(offset)?, unit);
-    let t = Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC);
-    let mut out = SmallVec::new();
-    let weekday = WEEKDAYS[usize::try_from(t.weekday().to_monday_zero_offset()).ok()?];
-    let month = MONTHS[usize::try_from(t.month() - 1).ok()?];
-    push_display(
-        &mut out,
-        format_args!(
-            "{weekday}, {:02} {month} {:04} {:02}:{:02}:{:02}",
-            t.day(),
-            t.year(),
-            t.hour(),
-            t.minute(),
-            t.second()
-        ),
-    );
-    if unit != TimeUnit::Seconds {
-        push_display(&mut out, format_args!(".{fraction}"));
-    }
-    out.extend_from_slice(b" GMT");
-    Some(Sample::Str(Bytes::Own(out)))
+    let (seconds, fraction) = split(value.wrapping_add(offset), unit);
+    let time = Civil::new(seconds & COUNTED, 0, "GMT")?;
+    let fraction = if unit == TimeUnit::Seconds { String::new() } else { format!(".{fraction}") };
+    let text = strftime(&format!("%a, %d %b %Y %H:%M:%S{fraction} %Z"), &time);
+    Some(Sample::Str(Bytes::copy(text.as_bytes())))
 }
 
 /// Seconds since 1970 of a date in one of HTTP's three forms (RFC 9110 section 5.6.7).
