@@ -356,6 +356,14 @@ pub struct Progress<'a> {
     pub early: bool,
 }
 
+impl Progress<'_> {
+    /// Whether there is a stream, or may be one yet.
+    #[must_use]
+    pub fn has_stream(&self) -> bool {
+        self.links.stream || !self.links.over
+    }
+}
+
 impl Default for Progress<'_> {
     fn default() -> Self {
         Self {

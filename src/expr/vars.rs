@@ -38,6 +38,8 @@ pub struct Vars {
     /// What converters set while the session was only lent to them; done at the next change.
     deferred: RefCell<Vec<(VarName, Option<Value>)>>,
     of_check: bool,
+    /// The request is done with: variables of the response have taken the place of its own.
+    answering: bool,
 }
 
 impl Vars {
@@ -53,7 +55,9 @@ impl Vars {
         match scope {
             Scope::Proc | Scope::Sess => true,
             Scope::Check => self.of_check,
-            Scope::Txn | Scope::Req | Scope::Res => !self.of_check,
+            Scope::Txn => !self.of_check,
+            Scope::Req => !self.of_check && !self.answering,
+            Scope::Res => !self.of_check && self.answering,
             Scope::Parent => false,
         }
     }
@@ -117,10 +121,23 @@ impl Vars {
         self.entries.retain(|entry| !entry.is(name));
     }
 
-    /// Forgets a whole scope: `Req` when the request was sent, `Res` and `Txn` when the response was.
-    pub fn clear(&mut self, scope: Scope) {
+    /// The request is done with, and its variables are forgotten: those of the response are there from now on.
+    pub fn answer(&mut self) {
+        if !self.answering && !self.is_empty() {
+            self.forget(&[Scope::Req]);
+        }
+        self.answering = true;
+    }
+
+    /// The response is done with: what is left is for the next request of the session.
+    pub fn start_over(&mut self) {
+        self.forget(&[Scope::Txn, Scope::Req, Scope::Res]);
+        self.answering = false;
+    }
+
+    fn forget(&mut self, scopes: &[Scope]) {
         self.settle();
-        self.entries.retain(|entry| entry.scope != scope);
+        self.entries.retain(|entry| !scopes.contains(&entry.scope));
     }
 
     /// Nothing is set.

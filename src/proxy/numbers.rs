@@ -113,13 +113,17 @@ impl crate::expr::Live for Txn {
 
     fn timeout(&self, name: TimeoutName) -> Option<i64> {
         let (fe, be) = (&self.door.fe.ir.timeouts, &self.be.ir.timeouts);
+        // One that is not set by a rule counts from when there is a server.
+        let is_set = |now, usual| self.server.is_some() || now != usual;
+        // What a frontend gets from its defaults are timeouts of clients.
+        let is_backend = self.be.ir.backend.is_some();
         let value = match name {
-            TimeoutName::BeServer => be.server,
-            TimeoutName::BeTunnel => be.tunnel,
+            TimeoutName::BeServer => be.server.filter(|_| is_backend),
+            TimeoutName::BeTunnel => be.tunnel.filter(|_| is_backend),
             TimeoutName::FeClient => fe.client,
             TimeoutName::FeTarpit => fe.tarpit,
-            TimeoutName::CurServer => self.limits.server,
-            TimeoutName::CurTunnel => self.limits.tunnel,
+            TimeoutName::CurServer => self.limits.server.filter(|now| is_set(Some(*now), be.server)),
+            TimeoutName::CurTunnel => self.limits.tunnel.filter(|now| is_set(Some(*now), be.tunnel)),
             TimeoutName::BeConnect => be.connect,
             TimeoutName::BeQueue => be.queue,
             TimeoutName::BeTarpit => be.tarpit,

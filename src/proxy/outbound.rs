@@ -120,6 +120,8 @@ fn balance_key(txn: &Txn) -> Option<u32> {
 ///
 /// On failure the counters of failed connections are bumped and the failure says how the session ends.
 pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<Upstream, Failure> {
+    // What chooses a server finds none of the request's any more.
+    txn.vars.answer();
     loop {
         let (slot, waited) = take_slot(conn, txn, plan).await?;
         // Borrowed from the slot: copies of what every request of a proxy shares are dear.

@@ -7,7 +7,7 @@ use super::txn::Txn;
 use crate::expr::eval_cond;
 use crate::expr::{Ctx, Session, Verdict, chain, logformat, rules};
 use crate::ir;
-use crate::ir::expr::{Dir, Scope};
+use crate::ir::expr::Dir;
 use crate::ir::log::{LogFormatKind, LogStep};
 use crate::ir::proxy::{PersistRule, UseBackendTarget};
 use crate::live::{Proxy, Server};
@@ -63,6 +63,7 @@ pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Ver
 pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Verdict {
     let be = txn.be.clone();
     txn.rules_step = LogStep::TcpResponse;
+    txn.vars.answer();
     txn.waiting = None;
     rules::tcp_content(&be.ir.tcp_response_content, from, Dir::Res, txn)
 }
@@ -159,9 +160,7 @@ pub(super) fn http_request(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Ve
 /// `http-response` of the backend, then of the frontend, from where `at` stands: (section, rule). When the outcome
 /// is to wait, `at` is where to go on.
 pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Verdict {
-    if *at == (0, 0) && !txn.vars.is_empty() {
-        txn.vars.clear(Scope::Req);
-    }
+    txn.vars.answer();
     txn.rules_step = LogStep::HttpResponse;
     txn.waiting = None;
     for (section, proxy) in both(txn, |ir| !ir.http_response.is_empty()).into_iter().enumerate().skip(at.0) {
@@ -186,6 +185,7 @@ pub(super) fn http_response(txn: &mut Txn, at: &mut (usize, usize)) -> Verdict {
 /// `http-after-response` of both proxies. It can edit, but not stop a response.
 pub(super) fn after_response(txn: &mut Txn) {
     txn.rules_step = LogStep::HttpAfterResponse;
+    txn.vars.answer();
     for proxy in both(txn, |ir| !ir.http_after_response.is_empty()).into_iter().flatten() {
         rules::http_after_response(&proxy.ir.http_after_response, txn);
     }

@@ -201,7 +201,7 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
         }
         Conv::Capture(dir, slot) => {
             let (request, response) = ctx.frontend.captures;
-            if *slot >= if *dir == Dir::Req { request } else { response } {
+            if *slot >= if *dir == Dir::Req { request } else { response } || !ctx.progress.has_stream() {
                 return None;
             }
             let text = sample.into_text();
@@ -224,14 +224,15 @@ fn value<'a>(conv: &'a Conv, sample: Sample<'a>, ctx: &Ctx<'a>) -> Option<Sample
         Conv::SetVar(name, conds) => {
             let value = sample.to_value();
             let old = fetch::variable(name, ctx);
-            let allowed = ctx.vars.has(name.scope) && super::vars::allows(conds, name, &value, old.as_ref());
+            let allowed =
+                fetch::has_scope(name, ctx) && super::vars::allows(conds, name, &value, old.as_ref());
             if allowed {
                 set_var(name, Some(value), ctx);
             }
             allowed.then_some(sample)
         }
         Conv::UnsetVar(name) => {
-            let is_there = ctx.vars.has(name.scope);
+            let is_there = fetch::has_scope(name, ctx);
             if is_there {
                 set_var(name, None, ctx);
             }

@@ -85,8 +85,6 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
                 }
             }
         }
-        // What did not become a stream has neither.
-        Fetch::ServerStatus | Fetch::TransactionStatus if !ctx.progress.links.stream => Err(ABSENT),
         Fetch::ServerStatus => Ok(Sample::Int(ctx.progress.server_status.into())),
         Fetch::TransactionStatus => match ctx.progress.status {
             status @ 1.. => Ok(Sample::Int(status.into())),

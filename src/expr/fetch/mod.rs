@@ -44,8 +44,11 @@ pub fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
     match fetch {
         Fetch::Const(value) => Ok(Sample::of(value)),
         Fetch::Absent => Err(ABSENT),
+        _ if !ctx.progress.has_stream() && needs_stream(fetch) => Err(ABSENT),
+        // Of a scope that there is not at the moment no variable is missing.
         Fetch::Var(name, default) => {
-            variable(name, ctx).or_else(|| default.as_ref().map(Sample::of)).ok_or(ABSENT)
+            let default = default.as_ref().filter(|_| has_scope(name, ctx));
+            variable(name, ctx).or_else(|| default.map(Sample::of)).ok_or(ABSENT)
         }
         Fetch::DumpVars { scope, prefix, delimiter } => Ok(dump::variables(ctx, *scope, prefix, delimiter)),
         Fetch::Never => Err(ABSENT),
@@ -215,6 +218,7 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Base32Src
         | Fetch::Url32Src
         | Fetch::HdrsBin(_)
+        | Fetch::Hdrs(_)
         | Fetch::HtxBlock(_, HtxPart::Data, _) => SampleType::Bin,
         Fetch::HtxBlock(_, HtxPart::Size, _) => SampleType::Int,
         Fetch::Method => SampleType::Meth,
@@ -239,7 +243,6 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::Hdr(..)
         | Fetch::FullHdr(..)
         | Fetch::HdrNames(..)
-        | Fetch::Hdrs(_)
         | Fetch::Cook(..)
         | Fetch::CookNames(..)
         | Fetch::Uuid7
@@ -263,6 +266,33 @@ pub fn type_of(fetch: &Fetch) -> SampleType {
         | Fetch::TermState
         | Fetch::Absent => SampleType::Str,
         _ => SampleType::Int,
+    }
+}
+
+/// Whether there are variables of this scope at the moment.
+pub(crate) fn has_scope(name: &crate::ir::expr::VarName, ctx: &Ctx<'_>) -> bool {
+    use crate::ir::expr::Scope;
+    let of_stream = matches!(name.scope, Scope::Txn | Scope::Req | Scope::Res);
+    ctx.vars.has(name.scope) && (ctx.progress.has_stream() || !of_stream)
+}
+
+/// Whether it tells of a stream, which there is none of where no request came.
+fn needs_stream(fetch: &Fetch) -> bool {
+    use crate::ir::expr::TimeoutName;
+    match fetch {
+        Fetch::Timeout(name) => !matches!(name, TimeoutName::FeClient | TimeoutName::FeTarpit),
+        Fetch::BackendName
+        | Fetch::BackendId
+        | Fetch::PriorityClass
+        | Fetch::PriorityOffset
+        | Fetch::FirstRequest
+        | Fetch::Version(_)
+        | Fetch::CaptureVersion(_)
+        | Fetch::Retries
+        | Fetch::Redispatched
+        | Fetch::ServerStatus
+        | Fetch::TransactionStatus => true,
+        _ => false,
     }
 }
 

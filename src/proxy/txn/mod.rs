@@ -18,7 +18,6 @@ use crate::expr::{Session as _, Vars};
 use crate::handshake::proxy_protocol::{self, Tlv};
 use crate::http::{Head, Parser, Progress};
 use crate::ir;
-use crate::ir::expr::Scope;
 use crate::ir::log::{LogStep, Severity};
 use crate::ir::proxy::{CookieMode, Mode, PersistRule};
 use crate::live::{Proxy, Server};
@@ -384,9 +383,7 @@ impl Txn {
             return;
         }
         let mut vars = std::mem::take(&mut self.vars);
-        for scope in [Scope::Txn, Scope::Req, Scope::Res] {
-            vars.clear(scope);
-        }
+        vars.start_over();
         if conn.extra.is_some() || !vars.is_empty() {
             conn.extra().vars = vars;
         }

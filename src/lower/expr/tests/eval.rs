@@ -275,28 +275,49 @@ fn options_of_items_change_how_they_are_written() {
 #[test]
 fn variables_are_dumped_with_their_scopes() {
     let mut f = Fixture::request("GET", "/", &[]);
-    let mut set = |scope, name: &str, value| {
+    let set = |f: &mut Fixture, scope, name: &str, value| {
         f.vars.set(&VarName { scope, id: vars::id(name), name: name.into() }, value);
     };
-    set(Scope::Req, "yes", Value::Bool(true));
-    set(Scope::Req, "ip", Value::Ipv4([192, 0, 2, 1].into()));
-    set(Scope::Sess, "odd", Value::Str((*b"a\"b\\c\r\n\0").into()));
-    set(Scope::Res, "raw", Value::Bin([0x48, 0xff].into()));
-    set(Scope::Res, "how", Value::Meth((*b"GET").into()));
-    let all = concat!(
-        r#"sess.odd="a\"b\\c\r\n\0", txn.n=7, txn.s="hello", txn.key="c2VjcmV0", "#,
-        r#"req.yes=true, req.ip=192.0.2.1, res.raw=48FF, res.how="GET""#,
-    );
-    for (line, want) in [
-        ("dump_all_vars", r#"txn.n=7, txn.s="hello", txn.key="c2VjcmV0""#),
-        ("dump_all_vars()", all),
-        ("dump_all_vars(req,,|)", "req.yes=true|req.ip=192.0.2.1"),
-        ("dump_all_vars(txn,k)", r#"txn.key="c2VjcmV0""#),
-        ("dump_all_vars(proc,no)", ""),
-    ] {
+    set(&mut f, Scope::Req, "yes", Value::Bool(true));
+    set(&mut f, Scope::Req, "ip", Value::Ipv4([192, 0, 2, 1].into()));
+    set(&mut f, Scope::Res, "early", Value::Bool(true));
+    set(&mut f, Scope::Sess, "odd", Value::Str((*b"a\"b\\c\r\n\0").into()));
+    let longer = r#"sess.odd="a\"b\\c\r\n\0", txn.n=7, txn.s="hello", txn.key="c2VjcmV0", "#;
+    let check = |f: &Fixture, line: &str, want: &str| {
         let format = format(&format!("%[{line}]"), LfUse::Plain, Site::HttpRequest);
-        assert_eq!(text(&format, &f), want, "{line}");
-    }
+        assert_eq!(text(&format, f), want, "{line}");
+    };
+    check(&f, "dump_all_vars", r#"txn.n=7, txn.s="hello", txn.key="c2VjcmV0""#);
+    check(&f, "dump_all_vars()", &format!("{longer}req.yes=true, req.ip=192.0.2.1"));
+    check(&f, "dump_all_vars(req,,|)", "req.yes=true|req.ip=192.0.2.1");
+    check(&f, "dump_all_vars(txn,k)", r#"txn.key="c2VjcmV0""#);
+    check(&f, "dump_all_vars(proc,no)", "");
+    f.vars.answer();
+    set(&mut f, Scope::Res, "raw", Value::Bin([0x48, 0xff].into()));
+    set(&mut f, Scope::Res, "how", Value::Meth((*b"GET").into()));
+    check(&f, "dump_all_vars()", &format!(r#"{longer}res.raw=48FF, res.how="GET""#));
+}
+
+#[test]
+fn variables_of_the_response_take_the_place_of_the_requests() {
+    let mut f = Fixture::request("GET", "/", &[]);
+    let check = |f: &mut Fixture, expected: [&str; 5]| {
+        let set = ["str(a),set-var(req.n),length", "str(a),set-var(res.n),length"];
+        let read = ["var(req.n,none)", "var(res.n,none)", "var(txn.none,none)"];
+        for (expr, want) in set.into_iter().chain(read).zip(expected) {
+            let format = format(&format!("%[{expr}]"), LfUse::Plain, Site::HttpRequest);
+            assert_eq!(text(&format, f), want, "{expr}");
+        }
+    };
+    check(&mut f, ["1", "", "a", "", "none"]);
+    f.vars.answer();
+    check(&mut f, ["", "1", "", "a", "none"]);
+    f.vars.start_over();
+    check(&mut f, ["1", "", "a", "", "none"]);
+    // A connection that no request came on has none of them, and no default either.
+    f.vars.start_over();
+    f.is_streamless = true;
+    check(&mut f, ["", "", "", "", ""]);
 }
 
 #[test]
@@ -307,7 +328,7 @@ fn scopes_of_a_parent_stream_are_never_there() {
         fixture.vars.set(&name, Value::Int(1));
         for (expr, want) in [
             (format!("var({scope}.n)"), ""),
-            (format!("var({scope}.n,none)"), "none"),
+            (format!("var({scope}.n,none)"), ""),
             (format!("str(a),set-var({scope}.n),length"), ""),
             (format!("str(a),unset-var({scope}.n),length"), ""),
             (format!("int(1),add({scope}.n)"), ""),

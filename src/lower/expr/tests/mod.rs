@@ -18,7 +18,8 @@ use tandem_parser::span::{FileId, Span};
 
 use super::{Language, LfUse, Owner, Site, World};
 use crate::expr::ctx::{
-    Buffered, Captures, Client, Clock, Ctx, Live, Peer, Process, Progress, ProxyView, ServerView, Timers,
+    Buffered, Captures, Client, Clock, Ctx, Links, Live, Peer, Process, Progress, ProxyView, ServerView,
+    Timers,
 };
 use crate::expr::{Vars, vars};
 use crate::http::{Head, Version};
@@ -173,6 +174,7 @@ pub(in crate::lower) struct Fixture {
     pub(in crate::lower) data: Vec<u8>,
     pub(in crate::lower) http: bool,
     pub(in crate::lower) is_final: bool,
+    pub(in crate::lower) is_streamless: bool,
     pub(in crate::lower) zone: jiff::tz::TimeZone,
     pub(in crate::lower) line: String,
 }
@@ -198,6 +200,7 @@ impl Fixture {
             data: Vec::new(),
             http: true,
             is_final: true,
+            is_streamless: false,
             zone: jiff::tz::TimeZone::UTC,
             line: format!("{method} {uri} HTTP/1.1"),
         }
@@ -269,6 +272,7 @@ impl Fixture {
                 backend_queue: 3,
                 request_counter: 10,
                 log_counter: 11,
+                links: Links { over: self.is_streamless, ..Links::default() },
                 ..Progress::default()
             },
             live: &Numbers,
