@@ -136,15 +136,15 @@ pub(super) fn content_length(head: &mut Head) -> Result<Option<u64>, ()> {
 
 /// What the `Connection` headers asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wishes {
-    pub(super) close: bool,
+pub(crate) struct Wishes {
+    pub(crate) close: bool,
     pub(super) keep_alive: bool,
     pub(super) upgrade: bool,
 }
 
 /// Take `close` and `keep-alive` out of `Connection`; other words stay as they are written, an empty one at the end and a
 /// header left empty go.
-pub(super) fn connection(head: &mut Head) -> Wishes {
+pub(crate) fn connection(head: &mut Head) -> Wishes {
     let mut wishes = Wishes::default();
     head.edit(b"connection", true, |value| {
         // One word, as nearly everybody says it.

@@ -23,11 +23,16 @@ defaults
     timeout http-request 1s
     timeout http-keep-alive 900ms
 
+http-errors some
+    errorfile 403 FOLDER/old.http
+
 frontend pages
     bind 127.0.0.1:8000
     errorfile 404 FOLDER/no-length.http
     errorfile 403 FOLDER/old.http
     errorfile 410 FOLDER/bare.http
+    errorfile 405 FOLDER/kept.http
+    errorfile 413 FOLDER/closing.http
     errorfile 429 FOLDER/whole.http
     errorfile 408 /dev/null
     errorloc303 502 /elsewhere
@@ -35,6 +40,9 @@ frontend pages
     http-request deny deny_status 404 if { path_end /404 }
     http-request deny deny_status 403 if { path_end /403 }
     http-request deny deny_status 410 if { path_end /410 }
+    http-request deny deny_status 405 if { path_end /405 }
+    http-request deny deny_status 413 if { path_end /413 }
+    http-request deny deny_status 500 errorfiles some if { path_end /500 }
     http-request deny deny_status 429 if { path_end /429 }
     http-request deny deny_status 502 if { path_end /502 }
     http-request deny deny_status 504 if { path_end /504 }
@@ -87,9 +95,11 @@ backend unready
     server one 127.0.0.1:9000
 "#;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("no-length.http", "HTTP/1.1 404 Nope\r\nContent-Type: text/plain\r\n\r\nbody"),
     ("old.http", "HTTP/1.0 403 Nope\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody"),
+    ("kept.http", "HTTP/1.0 405 Nope\r\nContent-Length: 4\r\n\r\nbody"),
+    ("closing.http", "HTTP/1.1 413 Nope\r\nContent-Length: 4\r\nConnection: x-a, close\r\n\r\nbody"),
     ("bare.http", "HTTP/1.1 410 Nope\r\n\r\n"),
     ("whole.http", "HTTP/1.1 429 Slow\r\nContent-Length: 4\r\n\r\nbody"),
 ];
@@ -102,6 +112,17 @@ macro_rules! followed {
             $path,
             " HTTP/1.1\r\nHost: lab\r\nContent-Length: 3\r\n\r\nabcGET /@/plain HTTP/1.1\r\nHost: lab\r\n",
             "Connection: close\r\n\r\n"
+        )
+    };
+}
+
+/// The same without a body.
+macro_rules! again {
+    ($path:literal) => {
+        concat!(
+            "GET /@/",
+            $path,
+            " HTTP/1.1\r\nHost: lab\r\n\r\nGET /@/plain HTTP/1.1\r\nHost: lab\r\nConnection: close\r\n\r\n"
         )
     };
 }
@@ -136,6 +157,10 @@ macro_rules! only {
 const CASES: &[Case] = &[
     get("a page without length", followed!("404"), 404),
     get("a page of HTTP/1.0", followed!("403"), 403),
+    get("a page of HTTP/1.0 with a length", again!("405"), 405),
+    get("a page of HTTP/1.0, for one who closes", only!("405"), 405),
+    get("a page that closes", again!("413"), 413),
+    get("a page that its section has not", again!("500"), 500),
     get("a page without body", followed!("410"), 410),
     get("a page with a length", followed!("429"), 429),
     get("a page with a length, and chunks", chunked!("429"), 429),

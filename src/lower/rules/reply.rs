@@ -112,17 +112,22 @@ fn read(language: &mut Language<'_>, cursor: &mut Cursor<'_>, status: u16, deny:
         reply.body = ReplyBody::ErrorPage;
     }
     if let Some(section) = section {
+        if !PAGES.contains(&reply.status) {
+            let message =
+                format!("status code '{}' not handled by default with 'errorfiles' argument..", reply.status);
+            return language.alert(Reason::InvalidValue, section.span, message);
+        }
         match language.world.error_page(section, reply.status) {
             Some(page) => reply.body = ReplyBody::Raw(page),
             None => {
                 let message =
                     format!("http-errors section '{section}' has no page for status {}.", reply.status);
-                // As the reference: the proxy's own page of that status is sent.
+                // As the reference: the answer has no page then, not the proxy's own either.
                 if !language.world.error_section(section) {
                     return language.alert(Reason::UnknownReference, section.span, message);
                 }
                 language.say(Diagnostic::warning(Reason::UnknownReference, section.span, message));
-                reply.body = ReplyBody::ErrorPage;
+                reply.body = ReplyBody::Empty;
             }
         }
     }

@@ -7,6 +7,7 @@ use super::{Next, room};
 use crate::expr::rules::reply as expr_reply;
 use crate::expr::{Answer, AnswerBody, Session as _};
 use crate::http::case;
+use crate::http::request::connection;
 use crate::http::{Head, Parser, Progress, Version, error_page, response};
 use crate::ir;
 use crate::ir::rules::ReplyBody;
@@ -20,7 +21,14 @@ use crate::sys::clock;
 const COPIED: usize = 16 * 1024;
 
 /// Send an answer. The client's connection lives on if `keep_alive` and nothing failed.
-pub(super) async fn send(
+pub(super) async fn send(conn: &mut Conn, txn: &mut Txn, head: Head, body: &[u8], keep_alive: bool) -> Next {
+    let status = head.status();
+    send_as(status, conn, txn, head, body, keep_alive).await
+}
+
+/// The same of a page that counts and is logged as another `status` than it may have.
+pub(super) async fn send_as(
+    status: u16,
     conn: &mut Conn,
     txn: &mut Txn,
     mut head: Head,
@@ -28,7 +36,8 @@ pub(super) async fn send(
     keep_alive: bool,
 ) -> Next {
     let is_head = txn.req.method() == b"HEAD";
-    txn.status = head.status();
+    let written = head.status();
+    txn.status = status;
     // An empty error file: close without a word.
     if is_silence(&head) {
         return Next::Close;
@@ -36,9 +45,12 @@ pub(super) async fn send(
     txn.resp = Some(std::mem::take(&mut head));
     rules::after_response(txn);
     let Some(mut head) = txn.resp.take() else { return Next::Close };
-    // A page from a file goes out as it is written: one that says no length, or speaks HTTP/1.0, ends with its connection.
+    if head.status() != written {
+        txn.status = head.status();
+    }
+    // A page from a file goes out as it is written: one that says no length ends with its connection.
     let has_end = head.status() == 204 || head.get(b"content-length").is_some();
-    let keep_alive = keep_alive && head.version() == Version::Http11 && has_end;
+    let keep_alive = !connection(&mut head).close && keep_alive && has_end;
     response::finish(&mut head, client_version(txn), keep_alive);
     let mut out = with(crate::proxy::worker::Worker::take_scratch);
     head.write_to(&mut out);
@@ -171,24 +183,16 @@ fn raw(status: u16, message: &[u8]) -> Option<(Head, Vec<u8>)> {
     let Ok(Progress::Complete(n)) = Parser::new().response(message, &mut head, usize::MAX) else {
         return None;
     };
-    head.remove(b"connection");
     Some((head, message[n..].to_vec()))
-}
-
-/// What an answer with a page counts as and is logged with: the status that the rule says, though the page may be a
-/// redirection, or a file with a status of its own.
-fn note_status(txn: &mut Txn, answer: &Answer) {
-    if matches!(answer.body, AnswerBody::ErrorPage | AnswerBody::Raw(_)) {
-        txn.status = answer.status;
-    }
 }
 
 /// Send what a rule answers.
 pub(super) async fn send_by_rule(conn: &mut Conn, txn: &mut Txn, answer: &Answer, keep_alive: bool) -> Next {
     let (head, body) = from_rule(txn, answer);
-    let next = send(conn, txn, head, &body, keep_alive).await;
-    note_status(txn, answer);
-    next
+    // The status that the rule says, though its page may be a redirection, or a file with a status of its own.
+    let is_page = matches!(answer.body, AnswerBody::ErrorPage | AnswerBody::Raw(_));
+    let status = if is_page { answer.status } else { head.status() };
+    send_as(status, conn, txn, head, &body, keep_alive).await
 }
 
 /// Head and body of a rule's answer.

@@ -127,10 +127,7 @@ pub(super) async fn run(conn: &mut Conn) -> Next {
             } else {
                 let (head, body) = answer::error(&txn, failure.status);
                 let keep = !matches!(failure.status, 400 | 408) && keep(conn, &txn, &facts);
-                let next = answer::send(conn, &mut txn, head, &body, keep).await;
-                // The page may have another one.
-                txn.status = failure.status;
-                next
+                answer::send_as(failure.status, conn, &mut txn, head, &body, keep).await
             }
         }
     };
