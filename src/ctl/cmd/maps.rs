@@ -67,7 +67,9 @@ fn named(call: &Call<'_>, name: &str, maps: bool) -> Option<Arc<Reference>> {
 
 /// The list of this name or number. What looks at a key or adds one, as HAProxy, does not ask who uses the list.
 fn any(call: &Call<'_>, name: &str) -> Option<Arc<Reference>> {
-    let wanted = name.strip_prefix('#').and_then(|n| n.parse::<u32>().ok());
+    // No digits are a zero.
+    let number = |digits: &str| if digits.is_empty() { Some(0) } else { digits.parse::<u32>().ok() };
+    let wanted = name.strip_prefix('#').and_then(number);
     let is_meant = |(number, one): &(u32, Arc<Reference>)| match wanted {
         Some(wanted) => *number == wanted,
         None => !name.is_empty() && one.file() == name,
@@ -275,12 +277,16 @@ fn add(call: &mut Call<'_>) -> Reply {
     refusal.map_or(done, Reply::error)
 }
 
-/// The entries that a key or `#<ref>` means, such as `#0x55d2c8a0`.
-fn meant(text: &str) -> Meant<'_> {
-    let id = text
-        .strip_prefix('#')
-        .and_then(|number| u64::from_str_radix(number.strip_prefix("0x").unwrap_or(number), 16).ok());
-    id.map_or(Meant::Key(text), Meant::Id)
+const MALFORMED: &str = "Malformed identifier. Please use #<id> or <file>.\n";
+
+/// The entries that a key or `#<ref>` means, such as `#0x55d2c8a0`. Any other key may begin with that sign.
+fn meant(text: &str) -> Result<Meant<'_>, Reply> {
+    let Some(digits) = text.strip_prefix("#0x") else { return Ok(Meant::Key(text)) };
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(Reply::error(MALFORMED));
+    }
+    // What is too long is nobody's.
+    Ok(Meant::Id(u64::from_str_radix(digits, 16).unwrap_or(u64::MAX)))
 }
 
 fn set(call: &mut Call<'_>) -> Reply {
@@ -290,7 +296,10 @@ fn set(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = any(call, call.arg(0)) else { return unknown(true) };
-    let meant = meant(call.arg(1));
+    let meant = match meant(call.arg(1)) {
+        Ok(meant) => meant,
+        Err(refusal) => return refusal,
+    };
     let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
     let Some(key) = key else {
         return Reply::error(match meant {
@@ -315,7 +324,10 @@ fn del(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
-    let meant = meant(call.arg(1));
+    let meant = match meant(call.arg(1)) {
+        Ok(meant) => meant,
+        Err(refusal) => return refusal,
+    };
     let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
     let Some(key) = key else { return Reply::error("Key not found.\n") };
     outcome(one.change_key(&key, |contents| contents.entries.remove(meant)))
