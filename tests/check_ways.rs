@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +26,9 @@ const CASES: &[(&str, &str)] = &[
     ("tcp-check connect default;SAY", "check check-send-proxy"),
     ("tcp-check connect default;SAY", "check port P2 addr 127.0.0.2"),
     ("tcp-check connect;SAY", "check port P2 addr 127.0.0.2"),
+    ("tcp-check connect;SAY", "check addr abns@P2"),
+    ("tcp-check connect;SAY", "check addr abns@P2 send-proxy"),
+    ("http-check connect;ASK", "check addr abns@P2 port P2"),
     ("tcp-check connect addr 127.0.0.2;SAY", "check port P2"),
     ("tcp-check connect;SAY;tcp-check connect port P2 linger;SAY", "check"),
     ("tcp-check connect default;SAY", "check send-proxy-v2"),
@@ -48,6 +53,9 @@ const CASES: &[(&str, &str)] = &[
 
 /// First of the ports, two for each case.
 const FIRST_PORT: usize = 9400;
+
+/// How long a check may say nothing more.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often each must have been checked.
 const TIMES: usize = 3;
@@ -74,12 +82,7 @@ fn config() -> String {
 /// What came to `address`, ports of clients left out, and whether it ended without a reset.
 type Came = BTreeMap<String, (usize, BTreeSet<String>, bool)>;
 
-fn serve(address: &str, mut stream: TcpStream, came: &Mutex<Came>) {
-    // A client that has gone already is none that said something.
-    let (Ok(()), Ok(peer)) = (stream.set_read_timeout(Some(Duration::from_secs(20))), stream.peer_addr())
-    else {
-        return;
-    };
+fn serve(address: &str, mut stream: impl Read + Write, client: &str, came: &Mutex<Came>) {
     let (mut said, mut piece) = (Vec::new(), [0; 1024]);
     let mut relayed = false;
     let clean = loop {
@@ -102,7 +105,7 @@ fn serve(address: &str, mut stream: TcpStream, came: &Mutex<Came>) {
         // Whoever does not want it has gone.
         let _ = stream.write_all(answer);
     };
-    let text = String::from_utf8_lossy(&said).replace(&format!(" {} ", peer.port()), " PORT ");
+    let text = String::from_utf8_lossy(&said).replace(client, " PORT ");
     let mut came = came.lock().unwrap();
     let (times, texts, ends) = came.entry(address.to_owned()).or_default();
     *times += 1;
@@ -122,10 +125,28 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> Came {
             std::thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
                     let (address, came) = (address.clone(), came.clone());
-                    std::thread::spawn(move || serve(&address, stream, &came));
+                    // A client that has gone already is none that said something.
+                    let (Ok(()), Ok(peer)) = (stream.set_read_timeout(Some(PATIENCE)), stream.peer_addr())
+                    else {
+                        continue;
+                    };
+                    let client = format!(" {} ", peer.port());
+                    std::thread::spawn(move || serve(&address, stream, &client, &came));
                 }
             });
         }
+        // The name fills what there is room for.
+        let name = SocketAddr::from_abstract_name(format!("{port:\0<107}")).unwrap();
+        let listener = host.run(|| UnixListener::bind_addr(&name)).unwrap();
+        let came = came.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let came = came.clone();
+                if stream.set_read_timeout(Some(PATIENCE)).is_ok() {
+                    std::thread::spawn(move || serve(&format!("abns:{port}"), stream, " 0 ", &came));
+                }
+            }
+        });
     }
     let _proxy = host.haproxy(program, &Config::written(&host, "ways.cfg", &config()));
     wait_for("all checks", Duration::from_secs(40), || {
@@ -158,13 +179,14 @@ fn checks_go_where_haproxys_go() {
         came.iter().map(|(address, (_, texts, _))| (address.clone(), texts.clone())).collect()
     };
     assert_eq!(texts(&ours), texts(&theirs));
-    // With `linger` connections end, all others are reset.
+    // With `linger` connections end, all others are reset; a unix socket knows no reset.
     for (at, (rules, _)) in CASES.iter().enumerate() {
         let lingers = rules.contains("linger");
         let port = FIRST_PORT + 2 * at;
         let ended = |came: &Came| {
             let of_case = |address: &&String| {
-                address.ends_with(&format!(":{port}")) || address.ends_with(&format!(":{}", port + 1))
+                let ends = |port: usize| address.ends_with(&format!(":{port}"));
+                !address.starts_with("abns:") && (ends(port) || ends(port + 1))
             };
             came.keys().filter(of_case).any(|address| came[address].2)
         };

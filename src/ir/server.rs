@@ -307,6 +307,8 @@ pub struct ServerCheck {
     pub port: Option<u16>,
     /// `addr`: other address.
     pub addr: Option<IpAddr>,
+    /// `addr` of a unix socket, in place of an address.
+    pub socket: Option<PathBuf>,
     /// `check-send-proxy`.
     pub send_proxy: bool,
     /// `check-via-socks4`: through the relay of `socks4`, if there is one.
@@ -363,6 +365,8 @@ pub struct Agent {
     pub inter: Duration,
     /// `agent-addr`, else `addr`; `None`: the server's address.
     pub addr: Option<IpAddr>,
+    /// `addr` of a unix socket, without `agent-addr`.
+    pub socket: Option<PathBuf>,
     /// `agent-port`, else `port`.
     pub port: u16,
     /// `agent-send`: what it is asked; empty: nothing.
@@ -385,6 +389,7 @@ impl Default for ServerCheck {
             fall: 3,
             port: None,
             addr: None,
+            socket: None,
             send_proxy: false,
             via_socks4: false,
             section: None,
@@ -483,6 +488,7 @@ impl ServerSettings {
             server.agent = Some(Box::new(Agent {
                 inter: self.agent.inter.unwrap_or(ServerCheck::default().inter),
                 addr: self.agent.addr.or(self.check.addr),
+                socket: self.check.socket.clone().filter(|_| self.agent.addr.is_none()),
                 port: self.agent.port.or(self.check.port).unwrap_or(0),
                 send: self.agent.send,
             }));

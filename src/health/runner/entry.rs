@@ -247,7 +247,14 @@ impl Entry {
             Kind::Check => (probing.check_addr, probing.check_port),
             Kind::Agent => (probing.agent_addr, Some(probing.agent_port)),
         };
+        let socket = match self.kind {
+            Kind::Check => self.server.ir.check.as_ref().and_then(|check| check.socket.as_ref()),
+            Kind::Agent => self.server.ir.agent.as_ref().and_then(|agent| agent.socket.as_ref()),
+        };
+        // A command may have named an address since.
+        let socket = socket.filter(|_| addr.is_none());
         let target = match self.server.address() {
+            _ if let Some(path) = socket => Target::Unix(path.clone()),
             Address::Unknown => {
                 addr.zip(port).map_or(Target::Nowhere, |(addr, port)| Target::Ip((addr, port).into()))
             }
@@ -262,7 +269,7 @@ impl Entry {
             }
         };
         // A check that goes where the traffic goes speaks as the traffic does, unless a command added the server.
-        let same_place = addr.is_none() && port.is_none() && self.server.added.is_none();
+        let same_place = addr.is_none() && socket.is_none() && port.is_none() && self.server.added.is_none();
         let mut send_proxy = self.server.ir.link.send_proxy;
         let asked = self.kind == Kind::Check && self.server.ir.check.as_ref().is_some_and(|c| c.send_proxy);
         let introduces = asked || same_place && send_proxy.is_on();

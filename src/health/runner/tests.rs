@@ -230,6 +230,7 @@ async fn an_agent_speaks_for_its_server() {
         server.agent = Some(Box::new(Agent {
             inter: Duration::from_millis(50),
             addr: None,
+            socket: None,
             port: agent.port(),
             send: b"hello\n".to_vec(),
         }));

@@ -12,8 +12,10 @@ use super::context::{Context, span_at};
 use super::origin;
 use super::server_formats::TLV_FORMAT;
 use super::server_values::{
-    alert, init_addr, proxy_v2, relay, resolve_net, resolve_opts, send_proxy, source, source_from, track,
+    abstract_path, agent_address, alert, check_target, init_addr, proxy_v2, relay, resolve_net, resolve_opts,
+    send_proxy, source, source_from, track,
 };
+use crate::ir::check::Target;
 use crate::ir::resolvers::Resolvers;
 use crate::ir::server::{
     AgentSettings, HashKey, InitState, ObserveLayer, OnError, OnMark, Server, ServerAddr, ServerSettings,
@@ -201,40 +203,20 @@ impl Template {
     }
 
     fn check_addr(&mut self, context: &mut Context<'_>, setting: &Statement) {
-        let span = span_at(setting, 0);
-        let Some(address) = setting.addresses(0).first() else { return };
-        let Some(resolved) = context.resolved(address, span) else { return };
-        match resolved.socket(0) {
-            Some(addr) => {
-                let check = &mut Arc::make_mut(&mut self.settings).check;
-                check.addr = Some(addr.ip());
-                if addr.port() != 0 {
-                    check.port = Some(addr.port());
-                }
+        let Some(target) = check_target(context, setting) else { return };
+        let check = &mut Arc::make_mut(&mut self.settings).check;
+        (check.addr, check.socket) = (None, None);
+        match target {
+            Target::Ip(ip, port) => {
+                check.addr = Some(ip);
+                check.port = port.or(check.port);
             }
-            None => {
-                alert(context, span, format!("'addr' : '{}' is no address.", setting.text(0).unwrap_or("?")))
-            }
+            Target::Unix(path) => check.socket = Some(path),
         }
     }
 
     fn agent_addr(&mut self, context: &mut Context<'_>, setting: &Statement) {
-        let span = span_at(setting, 0);
-        let Some(address) = setting.addresses(0).first() else { return };
-        let Some(resolved) = context.resolved(address, span) else { return };
-        let portless = !matches!(resolved, Address::Inet { port: Port::One(_) | Port::Range(..), .. });
-        let addr = resolved.socket(0).map(|addr| addr.ip()).filter(|_| portless);
-        // There is no port here, so all of `::1` is the address.
-        let addr = setting.text(0).and_then(|text| text.parse().ok()).or(addr);
-        Arc::make_mut(&mut self.settings).agent.addr = addr;
-        if addr.is_none() {
-            let written = setting.text(0).unwrap_or("?");
-            alert(
-                context,
-                span,
-                format!("parsing agent-addr failed. Check if '{written}' is correct address."),
-            );
-        }
+        Arc::make_mut(&mut self.settings).agent.addr = agent_address(context, setting);
     }
 }
 
@@ -393,8 +375,7 @@ fn address(
             }
         }
         Address::Unix { path, .. } => return Some(ServerAddr::Unix(PathBuf::from(path))),
-        // A path that begins with a zero is a name in the abstract namespace.
-        Address::Abstract(name) => return Some(ServerAddr::Unix(PathBuf::from(format!("\0{name}")))),
+        Address::Abstract(name) => return Some(ServerAddr::Unix(abstract_path(name))),
         Address::SockPair(fd) if !context.log_mode => match context.socket_trouble(*fd) {
             Some(cause) => cause,
             None => return Some(ServerAddr::SockPair(*fd)),

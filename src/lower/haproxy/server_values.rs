@@ -1,11 +1,15 @@
 //! Values of settings of `server` lines that are more than a word.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
 use tandem_parser::haproxy::Statement;
 use tandem_parser::span::Span;
 use tandem_parser::value::{self, Address, Port, Transport};
 
 use super::context::{Context, span_at};
+use crate::ir::check::Target;
 use crate::ir::server::{InitAddr, SendProxy, Server, SourceFrom, UseSrc};
 
 pub(super) fn alert(context: &mut Context<'_>, span: Span, message: String) {
@@ -47,6 +51,10 @@ pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std:
         Address::Inet { host, port: Port::Range(..), .. } if of_server => {
             Ok(host.ip().map(|ip| (ip, 0).into()))
         }
+        Address::Unix { .. } | Address::Abstract(_) => {
+            without_effect(context, line);
+            Ok(Some((Ipv4Addr::UNSPECIFIED, 0).into()))
+        }
         _ => address.socket(0).map(Some).ok_or_else(|| Misplaced::At(misplaced(&address, written))),
     });
     found.unwrap_or_else(|why| {
@@ -55,7 +63,52 @@ pub(super) fn source(context: &mut Context<'_>, line: &Statement) -> Option<std:
     })
 }
 
-/// Why no connection comes from what is written.
+/// What comes from a socket of the file system cannot be told where to come from, and nothing else comes from there.
+fn without_effect(context: &mut Context<'_>, setting: &Statement) {
+    let (name, written) = (setting.name(), setting.text(0).unwrap_or_default());
+    let message =
+        format!("'{name} {written}' has no effect: no connection to a server comes from a unix socket.");
+    context.warn(Reason::InvalidValue, span_at(setting, 0), message);
+}
+
+/// `addr`: where checks go.
+pub(super) fn check_target(context: &mut Context<'_>, setting: &Statement) -> Option<Target> {
+    let written = setting.text(0).unwrap_or_default();
+    let found = origin(context, setting.addresses(0).first()?, written).and_then(|address| match &address {
+        Address::Unix { path, .. } => Ok(Target::Unix(path.into())),
+        Address::Abstract(name) => Ok(Target::Unix(abstract_path(name))),
+        _ => address.socket(0).map(Target::from).ok_or_else(|| Misplaced::At(misplaced(&address, written))),
+    });
+    found.map_err(|why| said(context, setting, Head::At, &why, |cause| format!("'addr' : {cause}."))).ok()
+}
+
+/// A path that begins with a zero is a name in the abstract namespace.
+pub(super) fn abstract_path(name: &str) -> PathBuf {
+    PathBuf::from(format!("\0{name}"))
+}
+
+/// `agent-addr`: a plain address or a name. No port follows, so that all of `::1` is the address.
+pub(super) fn agent_address(context: &mut Context<'_>, setting: &Statement) -> Option<IpAddr> {
+    let written = setting.text(0)?;
+    let found = match (written.parse(), value::address(written)) {
+        (Ok(ip), _) => Ok(ip),
+        (_, Ok(read)) if !written.contains('@') && !written.ends_with(':') => plain(context, &read),
+        _ => Err(Misplaced::At(String::new())),
+    };
+    let words = |_: &str| format!("parsing agent-addr failed. Check if '{written}' is correct address..");
+    found.map_err(|why| said(context, setting, Head::At, &why, words)).ok()
+}
+
+/// The address without a port that is written, or that a name has.
+fn plain(context: &Context<'_>, read: &Address) -> Result<IpAddr, Misplaced> {
+    match context.looked_up(read).map_err(|name| Misplaced::Unknown(name.to_owned()))? {
+        Address::Inet { host, port: Port::None, .. } => host.ip(),
+        _ => None,
+    }
+    .ok_or(Misplaced::At(String::new()))
+}
+
+/// Why no connection comes from what is written, or goes there.
 enum Misplaced {
     /// It is no place for one.
     At(String),
@@ -68,11 +121,12 @@ enum Misplaced {
 /// The address that connections are to come from, its name resolved.
 fn origin(context: &Context<'_>, address: &Address, written: &str) -> Result<Address, Misplaced> {
     match address {
-        Address::Inet { transport: Some(Transport::Datagram), .. } => {
-            Err(Misplaced::At(format!("dgram-type address not acceptable in '{written}'")))
-        }
         Address::Inet { transport: Some(Transport::Quic), .. } => {
-            Err(Misplaced::At(format!("no connection over QUIC comes from '{written}'")))
+            Err(Misplaced::At(format!("QUIC is not spoken to servers in '{written}'")))
+        }
+        Address::Inet { transport: Some(Transport::Datagram), .. }
+        | Address::Unix { transport: Some(Transport::Datagram), .. } => {
+            Err(Misplaced::At(format!("dgram-type address not acceptable in '{written}'")))
         }
         Address::Fd(_) => {
             Err(Misplaced::At(format!("a file descriptor is not acceptable here in '{written}'")))
@@ -83,7 +137,7 @@ fn origin(context: &Context<'_>, address: &Address, written: &str) -> Result<Add
     }
 }
 
-/// Why no connection can come from an address.
+/// Why an address is none to come from, or to go to.
 fn misplaced(address: &Address, written: &str) -> String {
     match address {
         Address::Inet { port: Port::Offset(_), .. } => {
@@ -92,7 +146,7 @@ fn misplaced(address: &Address, written: &str) -> String {
         Address::Inet { port: Port::Range(..), .. } => {
             format!("port range not permitted here in '{written}'")
         }
-        _ => format!("no connection comes from an address like '{written}'"),
+        _ => format!("an address of this kind is not acceptable here in '{written}'"),
     }
 }
 
@@ -101,8 +155,20 @@ fn misread(context: &mut Context<'_>, line: &Statement, setting: &Statement, why
     let of_server = line.keyword.sections == 0;
     let (name, written) = (setting.name(), setting.text(0).unwrap_or_default());
     let end = if of_server && name == "source" { "." } else { "" };
+    let head = if of_server { Head::At } else { Head::Parsing };
+    said(context, setting, head, why, |cause| format!("'{name} {written}' : {cause}{end}"));
+}
+
+/// The same in the words of the setting.
+fn said(
+    context: &mut Context<'_>,
+    setting: &Statement,
+    head: Head,
+    why: &Misplaced,
+    words: impl FnOnce(&str) -> String,
+) {
     let cause = match why {
-        Misplaced::At(cause) | Misplaced::Unknown(cause) => format!("'{name} {written}' : {cause}{end}"),
+        Misplaced::At(cause) | Misplaced::Unknown(cause) => words(cause),
         Misplaced::TooFarBack => {
             "usesrc hdr_ip(name,num) does not support negative occurrences values smaller than 10.".into()
         }
@@ -112,7 +178,6 @@ fn misread(context: &mut Context<'_>, line: &Statement, setting: &Statement, why
         Misplaced::Unknown(_) => (context.severity_of_lack(), Reason::Environment),
         _ => (Severity::Alert, Reason::InvalidValue),
     };
-    let head = if of_server { Head::At } else { Head::Parsing };
     let message = format!("{server}{cause}");
     context.say(Diagnostic::new(severity, reason, span_at(setting, 0), message).head(head));
 }
@@ -155,6 +220,10 @@ fn usesrc(context: &mut Context<'_>, setting: &Statement) -> Result<Option<UseSr
     }
     let address = value::address(text).map_err(|error| Misplaced::At(error.cause()))?;
     let address = origin(context, &address, text)?;
+    if let Address::Unix { .. } | Address::Abstract(_) = address {
+        without_effect(context, setting);
+        return Ok(None);
+    }
     let socket = address.socket(0).ok_or_else(|| Misplaced::At(misplaced(&address, text)))?;
     Ok(Some(UseSrc::Addr(socket)))
 }

@@ -254,6 +254,7 @@ impl Subject<'_, '_, '_> {
                 return false;
             }
             let own = match &server.addr {
+                _ if check.is_some_and(|check| check.socket.is_some()) => true,
                 // `:` is nowhere until a command says where it is.
                 ServerAddr::Ip(addr) => addr.port() != 0 || addr.ip().is_unspecified(),
                 // The port of a service is told with its place.

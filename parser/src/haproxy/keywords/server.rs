@@ -91,7 +91,7 @@ pub const SERVER: &[Keyword] = &[
     ),
     full("agent-check", NONE, FLAG, "ask an agent"),
     full("no-agent-check", NONE, FLAG, "ask no agent"),
-    full("agent-addr", NONE, &[Arg::Addr], "the agent's address"),
+    full("agent-addr", NONE, &[Arg::Word("ip")], "the agent's address"),
     full("agent-inter", NONE, &[MS], "time between questions"),
     full("agent-port", NONE, &[Arg::Int("port", 1, 65535)], "the agent's port"),
     full("agent-send", NONE, WORD, "what to ask"),

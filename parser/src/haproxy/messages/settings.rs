@@ -127,11 +127,7 @@ pub(super) const SETTINGS: &[(&str, Fault, &str)] = &[
     ("server/agent-inter", Fault::Missing, "'{srv}' : 'agent-inter' expects a delay as argument.."),
     ("server/source", Fault::Address, "'{srv}' : 'source {}' : {cause}."),
     ("server/socks4", Fault::Address, "'{srv}' : 'socks4 {}' : {cause}"),
-    (
-        "server/agent-addr",
-        Fault::Address,
-        "'{srv}' : parsing agent-addr failed. Check if '{}' is correct address.",
-    ),
+    ("server/addr", Fault::Address, "'{srv}' : 'addr' : {cause}."),
     ("bind/quic-socket", Fault::Wrong, "'{at}' : unknown argument, use either connection or listener."),
     ("bind/proto", Fault::Missing, "'{at}' : missing value"),
     (
