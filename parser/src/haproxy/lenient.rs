@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::grammar::Keyword;
+use super::section::GLOBAL;
 
 /// How a number is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +277,9 @@ const HEEDLESS: &[&str] = &[
 
 /// Whether what stands behind the keyword's arguments is not looked at.
 pub(super) fn heedless(keyword: &Keyword) -> bool {
-    keyword.sections != 0 && HEEDLESS.contains(&keyword.name)
+    // A tag of the process stands alone, one of a proxy need not.
+    let is_process_tag = keyword.name == "log-tag" && keyword.sections == GLOBAL;
+    keyword.sections != 0 && HEEDLESS.contains(&keyword.name) && !is_process_tag
 }
 
 /// Whether a keyword looks for all of its arguments before it looks at the first.

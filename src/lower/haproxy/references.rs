@@ -256,7 +256,7 @@ fn reference<'t>(
 ) -> Option<(&'static str, Option<Sections>, &'t str, Span)> {
     let at = |word: &'t Word| (word.text(), word.span);
     match line.name() {
-        "use-fcgi-app" => {
+        "use-fcgi-app" | "filter fcgi-app" => {
             let (name, span) = at(line.word(0)?);
             Some(("fcgi-app", Some(FCGI_APP), name, span))
         }

@@ -35,7 +35,8 @@ const FORMAT: &[Arg] = &[Arg::Word("format")];
 
 pub(super) const KEYWORDS: &[Keyword] = &[
     full("log", GLOBAL | PROXIES | PEERS | LOG_FORWARD, TARGET, "where log lines go"),
-    full("log-tag", GLOBAL | PROXIES, &[Arg::Word("tag")], "name of the program in log lines"),
+    full("log-tag", GLOBAL, &[Arg::Word("tag")], "name of the program in log lines"),
+    full("log-tag", PROXIES, &[Arg::Word("tag")], "name of the program in the proxy's log lines"),
     full(
         "log-send-hostname",
         GLOBAL,
