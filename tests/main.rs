@@ -44,6 +44,7 @@ mod metrics;
 mod names;
 mod namespaces;
 mod observed;
+mod one_thread;
 mod page;
 mod page_options;
 mod payment_gateway;

@@ -14,7 +14,7 @@ use crate::ir::proxy::StateFile;
 use crate::ir::{self, Backend, Config, ServerAddr};
 use crate::live::{Live, Proxy, restore};
 use crate::log::console::{self, Kind};
-use crate::log::{Identity, Logger, forward};
+use crate::log::{self, Identity, Logger, forward};
 use crate::process::daemon::{self, PidFile};
 use crate::process::limits::{self, Capacity};
 use crate::process::master::Link;
@@ -22,6 +22,7 @@ use crate::proxy::{self, Engine, Service};
 use crate::stats::file;
 use crate::stats::info::Program;
 use crate::stats::page::Page;
+use crate::sys::home::Home;
 use crate::sys::rights::{self, Handed};
 use crate::sys::{self, clock};
 use crate::{HAPROXY_VERSION, RELEASE_DATE, ctl};
@@ -280,16 +281,20 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         console::set_quiet(true);
     }
     let cannot = |error| alert(format!("[haproxy.main()] Cannot start: {error}."));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(cannot)?;
+    // Lines of sessions wait until there is nothing to do, also those that the end of the runtime brings.
+    let home = Home::beside(threads);
+    let _held = (home == Home::Together).then(log::hold);
+    let runtime = proxy::runtime(global, threads).map_err(cannot)?;
+    let inside = runtime.enter();
     // Before anybody is served or told who this is.
-    let mut signals = runtime.block_on(async { Signals::catch() }).map_err(cannot)?;
+    let mut signals = Signals::catch().map_err(cannot)?;
     daemon::relieve(&settings.finish, &settings.terminate);
     daemon::drop_privileges(global.chroot.as_deref(), global.gid, global.uid).map_err(alert)?;
 
     let program = program(live, settings, threads, &capacity);
     let control = ctl::Control::new(live.clone(), program, settings.startup_logs.clone());
     control.offer(exported(&sockets.bound));
-    let engine = start(live, &control, sockets.bound, sockets.forwards, threads)
+    let engine = start(live, &control, sockets.bound, sockets.forwards, threads, home)
         .map_err(|error| alert(format!("[haproxy.main()] Cannot start threads: {error}.")))?;
     if settings.notify_systemd {
         daemon::notify_systemd("READY=1\nSTATUS=Ready.\n");
@@ -302,7 +307,8 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
         }
         None => None,
     };
-    Ok(runtime.block_on(async {
+    drop(inside);
+    let end = runtime.block_on(async {
         tokio::spawn(control.watch.clone().run(live.clone()));
         if let Some(listener) = sockets.told {
             tokio::spawn(tell::serve(listener, live.clone()));
@@ -314,31 +320,37 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
                 watch(&mut signals, live, &engine, &control).await
             }
         }
-    }))
+    });
+    if let End::Signal(_) = end {
+        // Ends like that of sessions on other threads: by the end of the process, and without their lines.
+        std::mem::forget(runtime);
+    }
+    Ok(end)
 }
 
-/// Starts the threads: sessions, checks, names, rings, received logs.
+/// Starts what works: sessions, checks, names, rings, received logs.
 fn start(
     live: &Arc<Live>,
     control: &Control,
     bound: Vec<proxy::Bound>,
     forwards: Vec<forward::Bound>,
     threads: usize,
+    home: Home,
 ) -> std::io::Result<Engine> {
     let page = Page::new(live.clone(), control.program.clone(), control.watch.clone());
     let service: Arc<dyn Service> = Arc::new(page);
-    let engine = Engine::start(live.clone(), bound, service, threads)?;
+    let engine = Engine::start(live.clone(), bound, service, threads, home)?;
     // What this thread and those that follow do is work of the same threads in HAProxy: it stays where those do. Each of
     // those has said what it cannot have.
     let cpus = live.config.global.cpu_map.together(threads);
     if !cpus.is_empty() {
         let _ = sys::sched::set_cpus(&cpus);
     }
-    checks::spawn(live)?;
-    resolution::spawn(live)?;
-    live.logger.start_rings()?;
+    checks::spawn(live, home)?;
+    resolution::spawn(live, home)?;
+    live.logger.start_rings(home)?;
     let watched = live.clone();
-    forward::spawn(forwards, &live.logger, move || watched.is_stopping())?;
+    forward::spawn(forwards, &live.logger, home, move || watched.is_stopping())?;
     Ok(engine)
 }
 

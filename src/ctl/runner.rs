@@ -319,6 +319,10 @@ async fn converse(control: &Control, level: Level, mut stream: Box<dyn Stream>, 
             break;
         }
         (resume_at, more) = (output.resume_at, output.more);
+        if more {
+            // Sessions may run on the same thread.
+            tokio::task::yield_now().await;
+        }
     }
     linger(&mut *stream, &mut buffer).await;
 }

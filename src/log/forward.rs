@@ -1,6 +1,6 @@
 //! `log-forward` sections: lines that come in over UDP and TCP go out to log targets.
 //!
-//! One thread serves all sections. Over TCP lines are framed as RFC 6587 says: by their length or by line feeds.
+//! Over TCP lines are framed as RFC 6587 says: by their length or by line feeds.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::{Logger, Targets, received};
 use crate::ir::log::LogForward;
-use crate::sys;
+use crate::sys::{self, home::Home};
 
 /// How soon it is noticed that the process stops.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -70,49 +70,46 @@ pub fn bind(sections: &[LogForward]) -> Result<Vec<Bound>, (SocketAddr, io::Erro
         .collect()
 }
 
-/// Starts a thread that forwards until `is_stopping`. Without sections nothing is started.
+/// Forwards until `is_stopping`. Without sections nothing is started.
 ///
 /// # Errors
 /// No thread, no runtime, or a socket that it does not take.
 pub fn spawn(
     bound: Vec<Bound>,
     logger: &Arc<Logger>,
+    home: Home,
     is_stopping: impl Fn() -> bool + Send + 'static,
 ) -> io::Result<()> {
     if bound.is_empty() {
         return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let logger = logger.clone();
-    std::thread::Builder::new().name("log-forward".into()).spawn(move || {
-        runtime.block_on(async {
-            let mut doors = Vec::new();
-            for Bound { section, streams, datagrams } in bound {
-                let targets = logger.open(&section.targets);
-                let section = Arc::new(Section {
-                    conf: section,
-                    logger: logger.clone(),
-                    targets,
-                    connections: AtomicU32::new(0),
-                });
-                for socket in datagrams {
-                    let Ok(socket) = UdpSocket::from_std(socket) else { continue };
-                    doors.push(tokio::spawn(receive(section.clone(), socket)));
-                }
-                for listener in streams {
-                    let Ok(listener) = TcpListener::from_std(listener) else { continue };
-                    doors.push(tokio::spawn(accept(section.clone(), listener)));
-                }
+    home.run("log-forward", || {
+        let mut doors = Vec::new();
+        for Bound { section, streams, datagrams } in bound {
+            let targets = logger.open(&section.targets);
+            let section = Arc::new(Section {
+                conf: section,
+                logger: logger.clone(),
+                targets,
+                connections: AtomicU32::new(0),
+            });
+            for socket in datagrams {
+                doors.push(tokio::spawn(receive(section.clone(), UdpSocket::from_std(socket)?)));
             }
+            for listener in streams {
+                doors.push(tokio::spawn(accept(section.clone(), TcpListener::from_std(listener)?)));
+            }
+        }
+        Ok(async move {
             while !is_stopping() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             // Connections go on until their senders close them or the process ends.
             doors.iter().for_each(tokio::task::JoinHandle::abort);
-            std::future::pending::<()>().await;
-        });
-    })?;
-    Ok(())
+            std::future::pending().await
+        })
+    })
 }
 
 async fn receive(section: Arc<Section>, socket: UdpSocket) {

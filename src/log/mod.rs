@@ -24,7 +24,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 
 use crate::ir::log::{HostField, LogDest, LogTarget, RingConf, Severity};
-use crate::sys;
+use crate::sys::{self, home::Home};
 use sink::Sink;
 
 pub use balancers::Balancer;
@@ -164,12 +164,12 @@ impl Logger {
         targets.targets.iter().filter(|target| !target.sink.send(line, 0, sink::untold)).count() == 0
     }
 
-    /// Connects all rings to their servers, which starts threads.
+    /// Connects all rings to their servers.
     ///
     /// # Errors
     /// There can be no more of them.
-    pub fn start_rings(&self) -> std::io::Result<()> {
-        self.rings.lock().iter().try_for_each(Ring::start)
+    pub fn start_rings(&self, home: Home) -> std::io::Result<()> {
+        self.rings.lock().iter().try_for_each(|ring| ring.start(home))
     }
 
     /// All rings.

@@ -1,11 +1,13 @@
-//! Worker threads: start, stop.
+//! Workers: start, stop.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::Duration;
+#[cfg(test)]
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -15,8 +17,9 @@ use super::listener::{Bound, Socket};
 use super::pool::Pools;
 use super::service::Service;
 use super::worker;
+use crate::ir::Global;
 use crate::live::Live;
-use crate::sys::{clock, sched};
+use crate::sys::{clock, home::Home, sched};
 
 /// What the threads are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +83,27 @@ impl Room {
 pub struct Engine {
     shared: Arc<Shared>,
     orders: watch::Sender<Order>,
-    threads: Vec<JoinHandle<()>>,
+    workers: Vec<Running>,
+}
+
+/// How a worker runs.
+enum Running {
+    /// With a thread.
+    Thread(thread::JoinHandle<()>),
+    /// On the thread of everything else.
+    Task(tokio::task::JoinHandle<()>),
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("threads", &self.threads.len()).finish_non_exhaustive()
+        f.debug_struct("Engine").field("workers", &self.workers.len()).finish_non_exhaustive()
     }
 }
 
 impl Engine {
-    /// Start `threads` threads on `bound` (see [`super::bind_all`], called with the same number).
+    /// Serve `bound` (see [`super::bind_all`], called with the same number) on `threads` threads: on the one of the caller
+    /// alone if it is to be home of all. Its runtime is one of [`runtime`] then, which the caller has entered, and its
+    /// log lines are [held](crate::log::hold).
     ///
     /// # Errors
     /// A thread or its runtime could not be made.
@@ -99,6 +112,7 @@ impl Engine {
         bound: Vec<Bound>,
         service: Arc<dyn Service>,
         threads: usize,
+        home: Home,
     ) -> io::Result<Self> {
         super::splice::limit(&live.config.global);
         let (orders, receiver) = watch::channel(Order::Run);
@@ -119,30 +133,31 @@ impl Engine {
                 shares[i % threads].push((Door { shared: shared.clone(), fe, listener }, socket));
             }
         }
-        let steps = shared.live.config.global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads));
-        let mut handles = Vec::with_capacity(threads);
+        let mut workers = Vec::with_capacity(threads);
         let cpus = shared.live.config.global.cpu_map.of(threads);
         for (index, (doors, cpus)) in shares.into_iter().zip(cpus).enumerate() {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime
-                .enable_io()
-                .enable_time()
-                .event_interval(steps)
-                .on_thread_park(before_rest)
-                .build()?;
             let shared = shared.clone();
-            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            let stay = move |shared: &Shared| {
                 if let Err(message) = stay_on(index, &cpus) {
                     shared.live.warn(&message);
                 }
-                let _held = crate::log::hold();
-                runtime.block_on(worker::run(shared, index, doors));
-                // What is left of the sessions goes before their last lines do.
-                drop(runtime);
-            })?;
-            handles.push(handle);
+            };
+            workers.push(if home == Home::Together {
+                stay(&shared);
+                Running::Task(tokio::spawn(worker::run(shared, index, doors)))
+            } else {
+                let runtime = runtime(&shared.live.config.global, threads)?;
+                let work = move || {
+                    stay(&shared);
+                    let _held = crate::log::hold();
+                    runtime.block_on(worker::run(shared, index, doors));
+                    // What is left of the sessions goes before their last lines do.
+                    drop(runtime);
+                };
+                Running::Thread(thread::Builder::new().name(format!("worker-{index}")).spawn(work)?)
+            });
         }
-        Ok(Self { shared, orders, threads: handles })
+        Ok(Self { shared, orders, workers })
     }
 
     /// Soft stop: no new connections, sessions may end.
@@ -172,21 +187,47 @@ impl Engine {
     /// All threads have ended (after [`Self::finish`] or [`Self::quit`]).
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.threads.iter().all(JoinHandle::is_finished)
+        self.workers.iter().all(Running::is_over)
     }
 
     /// Wait for the threads to end, hard after `deadline` (`hard-stop-after`). Blocks.
+    #[cfg(test)]
     pub fn join(self, deadline: Option<Instant>) {
         while !self.is_over() {
             if deadline.is_some_and(|d| clock::now() >= d) {
                 self.quit();
             }
-            std::thread::park_timeout(Duration::from_millis(10));
+            thread::park_timeout(Duration::from_millis(10));
         }
-        for thread in self.threads {
-            let _ = thread.join();
+        for worker in self.workers {
+            if let Running::Thread(thread) = worker {
+                let _ = thread.join();
+            }
         }
     }
+}
+
+impl Running {
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Thread(thread) => thread.is_finished(),
+            Self::Task(task) => task.is_finished(),
+        }
+    }
+}
+
+/// A runtime for the sessions of one thread of so many.
+///
+/// # Errors
+/// No descriptors are left.
+pub fn runtime(global: &Global, threads: usize) -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .event_interval(global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads)))
+        .on_thread_park(before_rest)
+        // A thread that helped out goes soon: see `Home`.
+        .thread_keep_alive(Duration::from_millis(100))
+        .build()
 }
 
 /// Keeps this thread, number `index`, on these processors, if it has any. As with HAProxy it is enough that one of them is

@@ -40,7 +40,7 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use engine::Engine;
+pub use engine::{Engine, runtime};
 pub use listener::{BindError, Bound, Socket, bind_all, missing_namespaces};
 pub use service::{NoService, Service};
 pub use splice::Pipes;

@@ -9,6 +9,7 @@ pub mod doors;
 pub mod fd;
 pub mod file;
 pub mod fork;
+pub mod home;
 pub mod inotify;
 pub mod lease;
 pub mod link;

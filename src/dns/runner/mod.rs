@@ -24,8 +24,8 @@ use crate::ir;
 use crate::ir::resolvers::Families;
 use crate::ir::rules::{HttpAction, TcpAction};
 use crate::live::{Address, Live, Order, Server};
-use crate::sys;
 use crate::sys::profile::{Work, measured};
+use crate::sys::{self, home::Home};
 use follow::{Follower, Following};
 use link::{Incoming, Links};
 
@@ -48,26 +48,24 @@ struct Section {
     orders: Option<mpsc::UnboundedReceiver<Order>>,
 }
 
-/// Starts a thread that follows all names until the process ends. Nothing is started if no server follows one.
+/// Follows all names until the process ends. Nothing is started if no server follows one.
 ///
 /// # Errors
 /// No thread or no runtime.
-pub fn spawn(live: &Arc<Live>) -> io::Result<Option<std::thread::JoinHandle<()>>> {
+pub fn spawn(live: &Arc<Live>, home: Home) -> io::Result<()> {
     let sections = sections(live);
     if sections.is_empty() {
-        return Ok(None);
+        return Ok(());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = std::thread::Builder::new().name("resolvers".into()).spawn(move || {
-        runtime.block_on(async {
-            let tasks: Vec<_> = sections.into_iter().map(|s| tokio::spawn(s.run())).collect();
+    home.run("resolvers", || {
+        let tasks: Vec<_> = sections.into_iter().map(|s| tokio::spawn(s.run())).collect();
+        Ok(async {
             for task in tasks {
                 // A section ends only by a panic, which has been reported already.
                 let _ = task.await;
             }
-        });
-    })?;
-    Ok(Some(thread))
+        })
+    })
 }
 
 /// Follows all names on the runtime of the caller, which has to keep the handles.

@@ -1,4 +1,4 @@
-//! All checks of all servers on one thread.
+//! All checks of all servers, by one task.
 //!
 //! A server between two checks costs one entry in a queue of timers; a check on the wire is a socket in a poller and what is
 //! known of its dialogue. Only programs (`external-check`) are tasks.
@@ -28,9 +28,9 @@ use crate::ir::ProxyIdx;
 use crate::live::{AddressedOrder, CheckOrder, Live, Server};
 use crate::log::trace::CHECK;
 use crate::server::Op;
-use crate::sys;
 use crate::sys::poller::{Edge, Poller, Watch};
 use crate::sys::profile::{Work, measured};
+use crate::sys::{self, home::Home};
 use entry::{Entry, Job, Kind, Run};
 use spare::Wire;
 use talk::Talk;
@@ -73,24 +73,12 @@ pub struct Runner {
 /// Distance of the moments at which checks start.
 const GRID: Duration = Duration::from_millis(10);
 
-/// Starts a thread that runs all checks until the process ends.
+/// Runs all checks until the process ends.
 ///
 /// # Errors
 /// No thread, no runtime, or a runner exists already.
-pub fn spawn(live: &Arc<Live>) -> io::Result<std::thread::JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let runner = {
-        let _inside = runtime.enter();
-        Runner::new(live)?
-    };
-    std::thread::Builder::new().name("checks".into()).spawn(move || {
-        runtime.block_on(async {
-            // A task of its own: waking what `block_on` waits for costs two system calls, and every check wakes it.
-            let task = tokio::spawn(runner.run());
-            // It ends only by a panic, which has been reported already.
-            let _ = task.await;
-        });
-    })
+pub fn spawn(live: &Arc<Live>, home: Home) -> io::Result<()> {
+    home.run("checks", || Ok(Runner::new(live)?.run()))
 }
 
 /// The script of the `healthcheck` section that a server names, made once.

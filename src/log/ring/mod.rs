@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::ir::log::RingConf;
+use crate::sys::home::Home;
 
 /// Bytes that are passed on with one system call.
 const AT_ONCE: usize = 16 * 1024;
@@ -157,9 +158,9 @@ impl Ring {
         &line[..line.len().min(self.conf.max_len)]
     }
 
-    /// Connects to the servers from now on. Not before the process is who it will be: it starts a thread.
-    pub(super) fn start(self: &Arc<Self>) -> std::io::Result<()> {
-        if self.conf.servers.is_empty() { Ok(()) } else { runner::start(self) }
+    /// Connects to the servers from now on. Not before the process is who it will be: it may start a thread.
+    pub(super) fn start(self: &Arc<Self>, home: Home) -> std::io::Result<()> {
+        if self.conf.servers.is_empty() { Ok(()) } else { runner::start(self, home) }
     }
 
     /// Waits until there is something for a server, and takes so much of it as goes at once.
@@ -259,7 +260,7 @@ mod tests {
         let first = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = first.local_addr().unwrap();
         let ring = Ring::new(conf(1000, vec![server(addr, false)]));
-        ring.start().unwrap();
+        ring.start(Home::Apart).unwrap();
         let (stream, _) = first.accept().unwrap();
         assert!(push(&ring, "one\n"));
         let mut lines = BufReader::new(stream).lines();

@@ -1,4 +1,4 @@
-//! The connections of a ring to its servers: one thread for all of them.
+//! The connections of a ring to its servers: a task for each.
 
 use std::future::Future;
 use std::io;
@@ -11,23 +11,20 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Batch, Ring};
 use crate::ir::log::RingAddr;
+use crate::sys::home::Home;
 
 /// A server is asked for a connection no more often than this.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Starts the thread.
-pub(super) fn start(ring: &Arc<Ring>) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// Starts them.
+pub(super) fn start(ring: &Arc<Ring>, home: Home) -> io::Result<()> {
     let ring = ring.clone();
-    std::thread::Builder::new().name("ring".into()).spawn(move || {
-        runtime.block_on(async {
-            for index in 0..ring.conf.servers.len() {
-                tokio::spawn(pass_on(ring.clone(), index));
-            }
-            std::future::pending::<()>().await;
-        });
-    })?;
-    Ok(())
+    home.run("ring", move || {
+        for index in 0..ring.conf.servers.len() {
+            tokio::spawn(pass_on(ring.clone(), index));
+        }
+        Ok(std::future::pending())
+    })
 }
 
 /// Passes lines on to one server, for ever.

@@ -8,6 +8,7 @@ use std::io::{self, Read, Write as _};
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 
+use tokio::io::Interest;
 use tokio::sync::mpsc;
 
 use crate::ctl::runner::Passed;
@@ -71,16 +72,19 @@ impl Link {
         let _ = (&self.stream).write_all(&message);
     }
 
-    /// Connections from the master, until it is gone.
+    /// Connections from the master, until it is gone. To be called within a runtime.
     ///
     /// # Errors
-    /// No thread.
+    /// The runtime does not take the socket.
     pub fn connections(self) -> io::Result<Passed> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        std::thread::Builder::new().name("master-link".into()).spawn(move || {
+        self.stream.set_nonblocking(true)?;
+        let stream = tokio::net::UnixStream::from_std(self.stream)?;
+        tokio::spawn(async move {
             let mut letter = [0];
             loop {
-                match rights::receive(&self.stream, &mut letter) {
+                let received = stream.async_io(Interest::READABLE, || rights::receive(&stream, &mut letter));
+                match received.await {
                     Ok((1, mut fds)) if fds.len() == 1 => {
                         let Some(fd) = fds.pop() else { return };
                         if sender.send((fd.into(), level_of(letter[0]))).is_err() {
@@ -93,7 +97,7 @@ impl Link {
                     Err(_) => return,
                 }
             }
-        })?;
+        });
         Ok(receiver)
     }
 }

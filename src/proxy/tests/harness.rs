@@ -12,6 +12,7 @@ use crate::ir::{Bind, BindAddr, Config, ProxyIdx};
 use crate::live::Live;
 use crate::log::{Identity, Logger};
 use crate::proxy::{Engine, NoService, bind_all};
+use crate::sys::home::Home;
 
 /// Long enough for anything that should happen at once on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,7 +103,7 @@ fn run_all(config: Config) -> Running {
     // Port 0 is asked for twice, first without SO_REUSEPORT: another test may take the port in between.
     let bound = (0..20).find_map(|_| bind_all(&live, threads, &mut Vec::new()).ok()).expect("a free port");
     let addr = bound[0].sockets[0].local_addr().unwrap();
-    let engine = Engine::start(live.clone(), bound, Arc::new(NoService), threads).unwrap();
+    let engine = Engine::start(live.clone(), bound, Arc::new(NoService), threads, Home::Apart).unwrap();
     Running { proxy: live.proxies()[0].clone(), live, addr, engine: Some(engine) }
 }
 

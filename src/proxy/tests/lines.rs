@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::harness::*;
 use crate::server::Admin;
+use crate::sys::home::Home;
 
 const DEFAULTS: &str =
     "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n";
@@ -196,7 +197,7 @@ fn lines_from_elsewhere_are_passed_on() {
     let at = p.live.config.log_forwards[0].streams[0];
     let bound = crate::log::forward::bind(&p.live.config.log_forwards).unwrap();
     let watched = p.live.clone();
-    crate::log::forward::spawn(bound, &p.live.logger, move || watched.is_stopping()).unwrap();
+    crate::log::forward::spawn(bound, &p.live.logger, Home::Apart, move || watched.is_stopping()).unwrap();
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     sender.send_to(b"<13>Nov  1 10:11:12 h app: one\n", at).unwrap();
     assert_eq!(lines.line(), "<13>Nov  1 10:11:12 h app: one");

@@ -8,6 +8,7 @@ use hickory_proto::op::{Message, ResponseCode};
 
 use super::harness::*;
 use crate::dns::tests::reply;
+use crate::sys::home::Home;
 
 const DEFAULTS: &str =
     "defaults\n mode http\n timeout client 10s\n timeout server 10s\n timeout connect 10s\n";
@@ -50,7 +51,7 @@ fn a_rule_looks_a_host_up_and_the_request_goes_there() {
                 origin.addr.port()
             ),
         );
-        crate::dns::runner::spawn(&p.live).unwrap();
+        crate::dns::runner::spawn(&p.live, Home::Apart).unwrap();
         for _ in 0..2 {
             let mut c = p.connect();
             c.send(format!("GET / HTTP/1.1\r\nHost: {send}\r\nConnection: close\r\n\r\n"));
@@ -74,7 +75,7 @@ fn without_an_answer_the_variable_stays_as_it_was() {
              http-request return status 404 if !{{ var(txn.ip) -m found }}\n server s @1\n"
         ),
     );
-    crate::dns::runner::spawn(&p.live).unwrap();
+    crate::dns::runner::spawn(&p.live, Home::Apart).unwrap();
     let mut c = p.connect();
     c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert!(c.response().0.starts_with("HTTP/1.1 404"));
