@@ -3,20 +3,37 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
+/// What a thread may count without locks: a locked addition takes as long as ten plain ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// [`Counter`] and rates. At most one of the threads that count in the same [`Live`](crate::live::Live) may say so: its
+    /// first worker.
+    Counters,
+    /// [`Gauge`] as well: no other thread takes places, or waits for one.
+    All,
+}
+
+impl Claim {
+    /// This thread counts so from now on.
+    pub fn make(self) {
+        CLAIM.set(Some(self));
+    }
+}
+
 thread_local! {
-    static HAS_OWN: Cell<bool> = const { Cell::new(false) };
+    static CLAIM: Cell<Option<Claim>> = const { Cell::new(None) };
 }
 
 /// Does this thread count without locks?
 #[inline]
 pub(super) fn is_claimed() -> bool {
-    HAS_OWN.get()
+    CLAIM.get().is_some()
 }
 
 /// A number that only grows, until `clear counters`.
 ///
-/// A request counts in thirty places, and a locked addition costs as much as ten plain ones. So one thread, most
-/// often the only one that serves, has a part of its own: see [`Counter::claim`].
+/// A request counts in thirty places. So one thread, most often the only one that serves, has a part of its own: see
+/// [`Claim`].
 #[derive(Debug, Default)]
 pub struct Counter {
     /// Written by the thread that claimed it and by nobody else.
@@ -26,12 +43,6 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// This thread is from now on the one that adds without locks. At most one of those that count in the same
-    /// [`Live`](crate::live::Live) may say so: its first worker.
-    pub fn claim() {
-        HAS_OWN.set(true);
-    }
-
     /// Adds one.
     pub fn inc(&self) {
         self.add(1);
@@ -84,18 +95,35 @@ impl Maximum {
 
 /// A number that goes up and down. Places are taken and given back by it: changes are sequentially consistent, so that
 /// who gives a place back and then looks for somebody who waits does not miss who looked for a place at that moment.
+/// A thread that is [alone](Claim::All) misses nobody.
 #[derive(Debug, Default)]
-pub struct Gauge(AtomicU32);
+pub struct Gauge {
+    /// Of the thread that is alone. It may give back what another one took: only the sum means something.
+    own: AtomicU32,
+    /// Of all others.
+    others: AtomicU32,
+}
 
 impl Gauge {
     /// Adds one and returns the new value.
     pub fn inc(&self) -> u32 {
-        self.0.fetch_add(1, SeqCst) + 1
+        self.step(1)
     }
 
     /// Takes one away and returns the new value.
     pub fn dec(&self) -> u32 {
-        self.0.fetch_sub(1, SeqCst).wrapping_sub(1)
+        self.step(1_u32.wrapping_neg())
+    }
+
+    #[inline]
+    fn step(&self, by: u32) -> u32 {
+        if CLAIM.get() == Some(Claim::All) {
+            let own = self.own.load(Relaxed).wrapping_add(by);
+            self.own.store(own, Relaxed);
+            own.wrapping_add(self.others.load(Relaxed))
+        } else {
+            self.others.fetch_add(by, SeqCst).wrapping_add(by).wrapping_add(self.own.load(Relaxed))
+        }
     }
 
     /// Adds one unless the value has reached `limit` (0: no limit). `false`: it had.
@@ -105,13 +133,22 @@ impl Gauge {
             self.inc();
             return true;
         }
-        self.0.fetch_update(SeqCst, SeqCst, |v| (v < limit).then_some(v + 1)).is_ok()
+        if CLAIM.get() == Some(Claim::All) {
+            let fits = self.get() < limit;
+            if fits {
+                self.inc();
+            }
+            return fits;
+        }
+        let own = self.own.load(Relaxed);
+        let next = |others: u32| (own.wrapping_add(others) < limit).then(|| others.wrapping_add(1));
+        self.others.fetch_update(SeqCst, SeqCst, next).is_ok()
     }
 
     /// The value.
     #[must_use]
     pub fn get(&self) -> u32 {
-        self.0.load(Relaxed)
+        self.own.load(Relaxed).wrapping_add(self.others.load(Relaxed))
     }
 }
 
@@ -208,7 +245,7 @@ mod tests {
         let c = Counter::default();
         let hundred = |claims: bool| {
             if claims {
-                Counter::claim();
+                Claim::Counters.make();
             }
             (0..100).for_each(|_| c.inc());
             c.add(900);
@@ -230,12 +267,38 @@ mod tests {
 
     #[test]
     fn a_limited_gauge_stops_at_its_limit() {
-        let g = PeakGauge::default();
-        assert!(g.try_inc(2) && g.try_inc(2));
-        assert!(!g.try_inc(2));
-        g.dec();
-        assert!(g.try_inc(2));
-        assert_eq!((g.get(), g.peak()), (2, 2));
+        let fills = || {
+            let g = PeakGauge::default();
+            assert!(g.try_inc(2) && g.try_inc(2));
+            assert!(!g.try_inc(2));
+            g.dec();
+            assert!(g.try_inc(2));
+            assert_eq!((g.get(), g.peak()), (2, 2));
+        };
+        fills();
+        let alone = || {
+            Claim::All.make();
+            fills();
+        };
+        std::thread::scope(|scope| scope.spawn(alone).join().unwrap());
+    }
+
+    #[test]
+    fn places_of_the_thread_that_is_alone_and_of_others_are_the_same_places() {
+        let g = Gauge::default();
+        let elsewhere = |claim: Option<Claim>, work: &(dyn Fn() + Sync)| {
+            std::thread::scope(|scope| {
+                let work = || {
+                    claim.into_iter().for_each(Claim::make);
+                    work();
+                };
+                scope.spawn(work).join().unwrap();
+            });
+        };
+        elsewhere(Some(Claim::All), &|| assert!(g.try_inc(2) && g.inc() == 2 && !g.try_inc(2)));
+        elsewhere(None, &|| assert!(!g.try_inc(2) && g.dec() == 1 && g.try_inc(2) && !g.try_inc(2)));
+        elsewhere(Some(Claim::All), &|| assert!(!g.try_inc(2) && g.dec() == 1 && g.dec() == 0));
+        elsewhere(Some(Claim::Counters), &|| assert!(g.inc() == 1 && g.dec() == 0));
     }
 
     #[test]

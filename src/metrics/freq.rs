@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// second's that still lies within the last 1,000 ms. `now_ms` is any monotonic millisecond count.
 #[derive(Debug, Default)]
 pub struct RateCounter {
-    /// Of the thread that counts without locks, see [`Counter::claim`](super::Counter::claim).
+    /// Of the thread that counts without locks, see [`Claim`](super::Claim).
     own: Part,
     /// Of all others.
     others: Part,
@@ -131,7 +131,7 @@ fn rate(count: u32, previous: u32, now_ms: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Counter;
+    use super::super::Claim;
     use super::*;
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         let r = RateCounter::default();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                Counter::claim();
+                Claim::Counters.make();
                 (0..2_000).step_by(10).for_each(|ms| r.add(1, 5_000 + ms));
             });
             scope.spawn(|| (0..2_000).step_by(20).for_each(|ms| r.add(1, 5_000 + ms)));

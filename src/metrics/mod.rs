@@ -7,7 +7,7 @@ mod freq;
 mod histogram;
 mod sets;
 
-pub use counter::{Counter, Gauge, Maximum, PeakGauge, SlidingAverage};
+pub use counter::{Claim, Counter, Gauge, Maximum, PeakGauge, SlidingAverage};
 pub use freq::RateCounter;
 pub use histogram::{Histogram, Span};
 pub use sets::{

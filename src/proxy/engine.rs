@@ -19,6 +19,7 @@ use super::service::Service;
 use super::worker;
 use crate::ir::Global;
 use crate::live::Live;
+use crate::metrics::Claim;
 use crate::sys::{clock, home::Home, sched};
 
 /// What the threads are told.
@@ -117,7 +118,7 @@ impl Engine {
         super::splice::limit(&live.config.global);
         let (orders, receiver) = watch::channel(Order::Run);
         let shared = Arc::new(Shared {
-            idle: Pools::new(&live, threads),
+            idle: Pools::new(threads),
             live,
             service,
             orders: receiver,
@@ -136,6 +137,10 @@ impl Engine {
         let mut workers = Vec::with_capacity(threads);
         let cpus = shared.live.config.global.cpu_map.of(threads);
         for (index, (doors, cpus)) in shares.into_iter().zip(cpus).enumerate() {
+            let claim = match home {
+                Home::Together => Some(Claim::All),
+                Home::Apart => (index == 0).then_some(Claim::Counters),
+            };
             let shared = shared.clone();
             let stay = move |shared: &Shared| {
                 if let Err(message) = stay_on(index, &cpus) {
@@ -144,13 +149,13 @@ impl Engine {
             };
             workers.push(if home == Home::Together {
                 stay(&shared);
-                Running::Task(tokio::spawn(worker::run(shared, index, doors)))
+                Running::Task(tokio::spawn(worker::run(shared, index, doors, claim)))
             } else {
                 let runtime = runtime(&shared.live.config.global, threads)?;
                 let work = move || {
                     stay(&shared);
                     let _held = crate::log::hold();
-                    runtime.block_on(worker::run(shared, index, doors));
+                    runtime.block_on(worker::run(shared, index, doors, claim));
                     // What is left of the sessions goes before their last lines do.
                     drop(runtime);
                 };

@@ -1,9 +1,10 @@
 //! Idle connections to servers.
 //!
 //! Each thread keeps those that its sessions used: taking one of them and putting it back costs a lock that nobody
-//! else wants. A thread that has none for a server takes one of another thread's, which costs three system calls
-//! and is still cheaper than a new connection, for both ends.
+//! else wants, and none at all if it is the only thread. A thread that has none for a server takes one of another
+//! thread's, which costs three system calls and is still cheaper than a new connection, for both ends.
 
+use std::cell::RefCell;
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::stream::{Stream, Unread};
 use crate::ir::ProxyIdx;
-use crate::live::{Live, Server};
+use crate::live::Server;
 
 /// A connection that served requests.
 #[derive(Debug)]
@@ -102,6 +103,11 @@ impl Want {
 /// Idle connections of one thread by backend and server, the last used behind.
 type Lists = Vec<Vec<Vec<Idle>>>;
 
+thread_local! {
+    /// Those of a thread that is the only one.
+    static ALONE: RefCell<Lists> = const { RefCell::new(Vec::new()) };
+}
+
 /// The idle connections of all threads.
 #[derive(Debug)]
 pub(super) struct Pools {
@@ -109,15 +115,18 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// Room for every server of the configuration.
-    pub(super) fn new(live: &Live, threads: usize) -> Self {
-        let lists = || -> Lists {
-            let servers = |p: &Arc<crate::live::Proxy>| {
-                p.backend.iter().flat_map(|b| b.servers()).map(|_| Vec::new()).collect()
-            };
-            live.proxies().iter().map(servers).collect()
-        };
-        Self { threads: (0..threads.max(1)).map(|_| Mutex::new(lists())).collect() }
+    /// None yet.
+    pub(super) fn new(threads: usize) -> Self {
+        Self { threads: (0..threads.max(1)).map(|_| Mutex::default()).collect() }
+    }
+
+    /// Works with the lists of a thread; if there is one only, it is the one that calls.
+    fn of_thread<R>(&self, thread: usize, work: impl FnOnce(&mut Lists) -> R) -> R {
+        if self.threads.len() == 1 {
+            ALONE.with_borrow_mut(work)
+        } else {
+            work(&mut self.threads[thread].lock())
+        }
     }
 
     /// An idle connection to `server` for thread `me`. The last one put in
@@ -129,17 +138,18 @@ impl Pools {
         server: &Arc<Server>,
         want: Want,
     ) -> Option<Kept> {
-        {
-            let mut lists = self.threads[me].lock();
-            let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
-            if let Some(list) = list {
-                while let Some(at) = list.iter().rposition(|idle| want.fits(idle)) {
-                    let idle = list.remove(at);
-                    if idle.leads_to(server) && is_silent(&idle.kept.io) {
-                        return Some(idle.kept);
-                    }
+        let own = self.of_thread(me, |lists| {
+            let list = list_of(lists, backend, server)?;
+            while let Some(at) = list.iter().rposition(|idle| want.fits(idle)) {
+                let idle = list.remove(at);
+                if idle.leads_to(server) && is_silent(&idle.kept.io) {
+                    return Some(idle.kept);
                 }
             }
+            None
+        });
+        if own.is_some() {
+            return own;
         }
         let others = server.counters.idle.get();
         if others == 0 || others < server.ir.pool_low_conn {
@@ -155,8 +165,7 @@ impl Pools {
             loop {
                 // A thread that is busy with its list is about to use it.
                 let Some(mut lists) = self.threads[other].try_lock() else { break };
-                let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
-                let Some(list) = list else { break };
+                let Some(list) = list_of(&mut lists, backend, server) else { break };
                 let Some(at) = list.iter().position(|idle| want.fits(idle)) else { break };
                 let idle = list.remove(at);
                 drop(lists);
@@ -177,12 +186,12 @@ impl Pools {
         let within = || counters.used.get() + counters.private.get() + counters.idle.get() < server.maxconn();
         let count = self.threads.len();
         for thread in (0..count).map(|step| (me + step) % count) {
-            let mut lists = self.threads[thread].lock();
-            let list = lists.get_mut(backend.0 as usize).and_then(|all| all.get_mut(server.index));
-            let Some(list) = list else { continue };
-            while server.maxconn() > 0 && !within() && !list.is_empty() {
-                list.remove(0);
-            }
+            self.of_thread(thread, |lists| {
+                let Some(list) = list_of(lists, backend, server) else { return };
+                while server.maxconn() > 0 && !within() && !list.is_empty() {
+                    list.remove(0);
+                }
+            });
         }
         server.maxconn() == 0 || within()
     }
@@ -194,49 +203,64 @@ impl Pools {
         if full || server.ir.pool_purge_delay.is_zero() || !is_silent(&kept.io) {
             return;
         }
-        let mut lists = self.threads[me].lock();
-        let Some(list) = lists.get_mut(backend.0 as usize) else { return };
-        if list.len() <= server.index {
-            list.resize_with(server.index + 1, Vec::new);
-        }
-        let list = &mut list[server.index];
-        // What the server has closed takes nobody's place, though nobody may have noticed yet.
-        if !is_wanted(list, server, &kept) {
-            list.retain(Idle::lives);
+        self.of_thread(me, |lists| {
+            let list = room_for(room_for(lists, backend.0 as usize), server.index);
+            // What the server has closed takes nobody's place, though nobody may have noticed yet.
             if !is_wanted(list, server, &kept) {
-                return;
+                list.retain(Idle::lives);
+                if !is_wanted(list, server, &kept) {
+                    return;
+                }
             }
-        }
-        list.push(Idle { kept, server: Counted::new(server), since: now, generation: server.generation() });
+            list.push(Idle {
+                kept,
+                server: Counted::new(server),
+                since: now,
+                generation: server.generation(),
+            });
+        });
     }
 
     /// Drop of thread `me` what the server closed, what is of an old generation, and half of what lay unused for
     /// `pool-purge-delay`.
     pub(super) fn expire(&self, me: usize, now: Instant) {
-        for list in self.threads[me].lock().iter_mut().flatten() {
-            let old = |i: &Idle| now.duration_since(i.since) >= i.server.server.ir.pool_purge_delay;
-            // The list is in order of age of last use only at its front half; counting is enough.
-            let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
-            if surplus > 0
-                && let Some(idle) = list.first()
-            {
-                idle.server.server.need.settle(idle.server.server.counters.used.get());
-            }
-            list.retain(|idle| {
-                let lives = idle.lives();
-                let purge = lives && surplus > 0 && old(idle);
-                surplus -= usize::from(purge);
-                lives && !purge
-            });
-        }
+        self.of_thread(me, |lists| lists.iter_mut().flatten().for_each(|list| expire(list, now)));
     }
 
     /// Drop everything of thread `me`.
     pub(super) fn clear(&self, me: usize) {
-        for list in self.threads[me].lock().iter_mut().flatten() {
-            list.clear();
-        }
+        self.of_thread(me, |lists| lists.iter_mut().flatten().for_each(Vec::clear));
     }
+}
+
+fn list_of<'l>(lists: &'l mut Lists, backend: ProxyIdx, server: &Server) -> Option<&'l mut Vec<Idle>> {
+    lists.get_mut(backend.0 as usize)?.get_mut(server.index)
+}
+
+/// The list with this number; there are more of them from now on if there were too few.
+fn room_for<T: Default>(lists: &mut Vec<T>, number: usize) -> &mut T {
+    if lists.len() <= number {
+        lists.resize_with(number + 1, T::default);
+    }
+    &mut lists[number]
+}
+
+/// See [`Pools::expire`].
+fn expire(list: &mut Vec<Idle>, now: Instant) {
+    let old = |i: &Idle| now.duration_since(i.since) >= i.server.server.ir.pool_purge_delay;
+    // The list is in order of age of last use only at its front half; counting is enough.
+    let mut surplus = list.iter().filter(|i| old(i)).count().div_ceil(2);
+    if surplus > 0
+        && let Some(idle) = list.first()
+    {
+        idle.server.server.need.settle(idle.server.server.counters.used.get());
+    }
+    list.retain(|idle| {
+        let lives = idle.lives();
+        let purge = lives && surplus > 0 && old(idle);
+        surplus -= usize::from(purge);
+        lives && !purge
+    });
 }
 
 /// Is one more connection of use beside these, which are idle already?

@@ -27,7 +27,7 @@ use crate::http::Head;
 use crate::ir;
 use crate::live::steps::{Running, Step};
 use crate::live::{FrontendState, Live, any_killed};
-use crate::metrics::Counter;
+use crate::metrics::Claim;
 use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
 
@@ -183,12 +183,10 @@ fn read_clocks() -> (Instant, i64) {
 }
 
 /// The life of a worker thread.
-pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<(Door, Socket)>) {
+pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<(Door, Socket)>, claim: Option<Claim>) {
     let mut orders = shared.orders.clone();
     WORKER.with(|w| w.set(Worker::new(shared.clone(), index)).ok());
-    if index == 0 {
-        Counter::claim();
-    }
+    claim.into_iter().for_each(Claim::make);
     for (door, socket) in doors {
         let shared = shared.clone();
         tokio::spawn(async move {
