@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard, RwLock};
 
 use super::queue::{self, Queue, Rank, Slot, Ticket};
-use super::roll::{Roll, Snapshot};
+use super::roll::{Follower, List, Roll, Snapshot};
 use super::{Proxy, Server};
 use crate::balance::{Balancer, View};
 use crate::ir;
@@ -23,7 +23,7 @@ pub struct Backend {
     pub queue: Queue,
     /// Requests its servers work on.
     pub(super) served: Gauge,
-    pub(super) balancer: Mutex<Balancer>,
+    turns: Mutex<Turns>,
     /// `leastconn` is told of every change, the others are spared the lock.
     tells_conns: bool,
     /// `fullconn`, as configured or computed.
@@ -86,15 +86,16 @@ impl Backend {
             balancer.update(i, weight, usable);
         }
         let up = balancer.total_weight() > 0 || servers.is_empty();
+        let servers = Roll::new(servers);
         Self {
             counters: BackendCounters::default(),
             queue: Queue::default(),
             served: Gauge::default(),
             tells_conns: balancer.wants_conn_changes(),
-            balancer: Mutex::new(balancer),
             fullconn: AtomicU32::new(half.fullconn.unwrap_or(0)),
             published: AtomicBool::new(!half.unpublished),
-            servers: Roll::new(servers),
+            turns: Mutex::new(Turns { balancer, servers: servers.follow() }),
+            servers,
             dynamic_cookies: RwLock::new(DynamicCookies {
                 enabled: half.cookie.as_ref().is_some_and(|cookie| cookie.dynamic),
                 key: half.dynamic_cookie_key.clone(),
@@ -124,6 +125,11 @@ impl Backend {
         self.fullconn.store(fullconn, Relaxed);
     }
 
+    /// The algorithm.
+    pub(super) fn balancer(&self) -> MappedMutexGuard<'_, Balancer> {
+        MutexGuard::map(self.turns.lock(), |turns| &mut turns.balancer)
+    }
+
     /// Its servers, in file order, those added by command behind.
     #[must_use]
     pub fn servers(&self) -> Snapshot<Server> {
@@ -149,19 +155,19 @@ impl Backend {
     /// Servers can join and leave: the algorithm does not compute anything from their number at the start.
     #[must_use]
     pub fn is_dynamic(&self) -> bool {
-        self.balancer.lock().is_dynamic()
+        self.balancer().is_dynamic()
     }
 
     /// Usable servers as (active, backup).
     #[must_use]
     pub fn usable(&self) -> (u32, u32) {
-        self.balancer.lock().usable()
+        self.balancer().usable()
     }
 
     /// Sum of the effective weights in use, in units of user weight.
     #[must_use]
     pub fn total_weight(&self) -> u32 {
-        self.balancer.lock().total_weight().div_ceil(crate::balance::WEIGHT_SCALE)
+        self.balancer().total_weight().div_ceil(crate::balance::WEIGHT_SCALE)
     }
 
     /// Some server can take requests, or there are none at all (a backend that only redirects).
@@ -194,11 +200,18 @@ impl Backend {
     }
 }
 
+/// Whose turn it is, and of whom.
+#[derive(Debug)]
+struct Turns {
+    balancer: Balancer,
+    servers: Follower<Server>,
+}
+
 /// What the algorithms may look at.
 struct Sight<'a> {
     proxy: &'a Proxy,
     backend: &'a Backend,
-    servers: &'a Snapshot<Server>,
+    servers: &'a List<Server>,
 }
 
 impl Sight<'_> {
@@ -247,14 +260,15 @@ impl Proxy {
     /// offset in the queue.
     pub fn pick(self: &Arc<Self>, key: Option<u32>, avoid: Option<usize>, priority: (i32, i32)) -> Pick {
         let Some(backend) = &self.backend else { return Pick::Nobody };
-        let mut balancer = backend.balancer.lock();
+        let mut turns = backend.turns.lock();
+        let Turns { balancer, servers } = &mut *turns;
         if balancer.total_weight() == 0 {
             return Pick::Nobody;
         }
         let everyone_full = balancer.queue_means_full() && !backend.queue.is_empty();
         // Under the lock: a server that leaves is out of the balancer before it is out of the list.
-        let servers = backend.servers();
-        let sight = Sight { proxy: self, backend, servers: &servers };
+        let servers = servers.look();
+        let sight = Sight { proxy: self, backend, servers };
         let picked = if everyone_full { None } else { balancer.pick(&sight, key, avoid) };
         match picked.and_then(|i| Some((i, servers.numbered(i)?))) {
             Some((i, server)) if server.queue.is_empty() && self.occupy(backend, server) => {
@@ -264,8 +278,9 @@ impl Proxy {
                 Pick::Slot(Slot::counted(self.clone(), server.clone()))
             }
             picked => {
-                drop(balancer);
-                self.line_up(picked.map(|(_, server)| server.clone()), priority)
+                let server = picked.map(|(_, server)| server.clone());
+                drop(turns);
+                self.line_up(server, priority)
             }
         }
     }
@@ -273,9 +288,8 @@ impl Proxy {
     /// The server that the balancing algorithm names for what takes no place on it: a log line.
     pub(super) fn turn_to(&self, key: Option<u32>) -> Option<usize> {
         let backend = self.backend.as_ref()?;
-        let mut balancer = backend.balancer.lock();
-        let servers = backend.servers();
-        balancer.pick(&Sight { proxy: self, backend, servers: &servers }, key, None)
+        let Turns { balancer, servers } = &mut *backend.turns.lock();
+        balancer.pick(&Sight { proxy: self, backend, servers: servers.look() }, key, None)
     }
 
     /// Takes a place on one server (persistence cookie, `use-server`), whatever the algorithm.
@@ -350,7 +364,7 @@ impl Proxy {
     pub(super) fn conns_changed(&self, server: &Server) {
         let Some(backend) = self.backend.as_ref().filter(|b| b.tells_conns) else { return };
         let conns = server.served.get() + server.counters.queued.get();
-        backend.balancer.lock().on_conn_change(server.index, conns);
+        backend.balancer().on_conn_change(server.index, conns);
     }
 
     /// How many requests the server may work on now: between `minconn` and `maxconn` by the backend's load

@@ -171,7 +171,7 @@ impl Proxy {
     fn rebalance(&self, server: &Server) {
         let Some(backend) = &self.backend else { return };
         let (weight, usable) = server.balance_view();
-        backend.balancer.lock().update(server.index, weight, usable);
+        backend.balancer().update(server.index, weight, usable);
     }
 
     fn counts(&self, server: &Server, requeued: u32) -> Counts {
@@ -188,7 +188,7 @@ impl Proxy {
     /// Notes that the backend as a whole came up or went down.
     fn note_backend_health(&self) {
         let Some(backend) = &self.backend else { return };
-        let up = backend.balancer.lock().total_weight() > 0 || backend.servers().is_empty();
+        let up = backend.balancer().total_weight() > 0 || backend.servers().is_empty();
         {
             let mut health = backend.health.lock();
             if health.up == up {

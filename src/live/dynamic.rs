@@ -36,7 +36,7 @@ impl Live {
             server.state.get_mut().added_by_command();
         }
         let server = Arc::new(server);
-        backend.balancer.lock().join(server.index, server.ir.id, server.ir.backup);
+        backend.balancer().join(server.index, server.ir.id, server.ir.backup);
         backend.servers.add(server.clone());
         if let Some(tracked) = self.tracked_by(&server) {
             tracked.trackers.lock().insert(0, (Arc::downgrade(proxy), server.index));
@@ -104,7 +104,7 @@ impl Live {
             tracked.trackers.lock().retain(|tracker| !me(tracker));
         }
         proxy.order_check(server, CheckOrder::Leave);
-        backend.balancer.lock().update(server.index, 0, false);
+        backend.balancer().update(server.index, 0, false);
         backend.servers.remove(server);
         server.drop_idle();
         Ok(())

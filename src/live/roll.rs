@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use arc_swap::cache::Cache;
 use arc_swap::{ArcSwap, Guard};
 
 use super::{Proxy, Server};
@@ -27,7 +28,7 @@ impl Numbered for Proxy {
 
 /// Who is there at one moment.
 #[derive(Debug)]
-struct List<T> {
+pub(super) struct List<T> {
     /// In file order, those added later behind.
     order: Vec<Arc<T>>,
     /// By [`Numbered::number`]; `None`: the number is free.
@@ -36,18 +37,23 @@ struct List<T> {
 
 /// A list. Looking costs no lock.
 #[derive(Debug)]
-pub(super) struct Roll<T>(ArcSwap<List<T>>);
+pub(super) struct Roll<T>(Arc<ArcSwap<List<T>>>);
 
 impl<T: Numbered> Roll<T> {
     /// A list of those numbered 0, 1 and so on.
     pub(super) fn new(order: Vec<Arc<T>>) -> Self {
         let numbered = order.iter().cloned().map(Some).collect();
-        Self(ArcSwap::from_pointee(List { order, numbered }))
+        Self(Arc::new(ArcSwap::from_pointee(List { order, numbered })))
     }
 
     /// Who is there now.
     pub(super) fn snapshot(&self) -> Snapshot<T> {
         Snapshot(self.0.load())
+    }
+
+    /// For somebody who looks at every request, and keeps nobody else from looking.
+    pub(super) fn follow(&self) -> Follower<T> {
+        Follower(Cache::new(self.0.clone()))
     }
 
     /// The number that the next one gets, not less than `first`: those of deleted ones are used again.
@@ -85,6 +91,24 @@ impl<T: Numbered> Roll<T> {
     }
 }
 
+impl<T> List<T> {
+    /// The one with this [`Numbered::number`].
+    pub(super) fn numbered(&self, number: usize) -> Option<&Arc<T>> {
+        self.numbered.get(number).and_then(Option::as_ref)
+    }
+}
+
+/// A list that is as it was seen last until it changes. To look writes nothing.
+#[derive(Debug)]
+pub(super) struct Follower<T>(Cache<Arc<ArcSwap<List<T>>>, Arc<List<T>>>);
+
+impl<T> Follower<T> {
+    /// Who is there now.
+    pub(super) fn look(&mut self) -> &List<T> {
+        self.0.load()
+    }
+}
+
 /// A list at one moment, in the order of the statistics. Keep it for no longer than a look takes.
 #[derive(Debug)]
 pub struct Snapshot<T>(Guard<Arc<List<T>>>);
@@ -93,7 +117,7 @@ impl<T> Snapshot<T> {
     /// The one with this [`Numbered::number`].
     #[must_use]
     pub fn numbered(&self, number: usize) -> Option<&Arc<T>> {
-        self.0.numbered.get(number).and_then(Option::as_ref)
+        self.0.numbered(number)
     }
 }
 
