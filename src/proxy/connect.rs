@@ -43,7 +43,6 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
     let at_once = |failure| Missed { failure, at_once: true };
     txn.server_connection = None;
     let Some(target) = target(txn, server) else { return Err(refused.into()) };
-    let be_ir = &txn.be.ir;
     conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
     let mut io = match target {
         Target::Tcp(addr) => {
@@ -52,6 +51,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             let Some(source) = source(txn, server) else {
                 return Err(Failure::new(Who::Internal, Phase::Connect).status(500).into());
             };
+            let be_ir = &txn.be().ir;
             let keepalive = be_ir.srvtcpka.then_some(&*be_ir.server_keepalive);
             let of_client = txn.client_namespace();
             let in_messages = be_ir.mode == Mode::Http;
@@ -107,7 +107,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
                     let error = if has_source { ConnectError::of(&e) } else { ConnectError::CannotBind };
                     txn.server_connection = Some(error);
                     if !has_source {
-                        say_unbound(&txn.be, foreign);
+                        say_unbound(txn.be(), foreign);
                     }
                     let is_refused = e.kind() == io::ErrorKind::ConnectionRefused;
                     return Err(at_once(if is_refused { refused } else { local_trouble(&e) }));

@@ -57,7 +57,7 @@ pub(super) fn count_internal(txn: &Txn) {
     if let Some(fe) = &txn.door.fe.frontend {
         fe.counters.eint.inc();
     }
-    if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
+    if let Some(be) = txn.be().backend.as_ref().filter(|_| txn.entered) {
         be.counters.eint.inc();
     }
 }

@@ -77,10 +77,10 @@ fn trace_step(txn: &Txn, step: LogStep) {
         _ => return,
     };
     let about = || About {
-        backend: About::proxy(txn.be.idx),
+        backend: About::proxy(txn.be().idx),
         frontend: About::proxy(txn.door.fe.idx),
         listener: Arc::as_ptr(&txn.door.listener) as u64,
-        server: txn.server.as_ref().map_or(0, |server| About::server_of(txn.be.idx, server.index)),
+        server: txn.server.as_ref().map_or(0, |server| About::server_of(txn.be().idx, server.index)),
         session: About::client(txn.connection_addresses().0, Arc::as_ptr(&txn.door.listener) as u64),
         check: 0,
     };
@@ -92,7 +92,7 @@ fn trace_step(txn: &Txn, step: LogStep) {
         format!(
             "src={src} fe={} be={} srv={server} method={} target={} status={} bytes={}/{} term={}",
             txn.door.fe.ir.name,
-            txn.be.ir.name,
+            txn.be().ir.name,
             text(txn.req.method()),
             text(txn.req.uri()),
             txn.resp.as_ref().map_or(txn.status, |resp| resp.status()),

@@ -62,7 +62,7 @@ impl crate::expr::Live for Txn {
         let name = std::str::from_utf8(name).ok()?;
         let proxy = match backend {
             Some(backend) => self.door.live().backend_named(std::str::from_utf8(backend).ok()?)?,
-            None => self.be.clone(),
+            None => self.be().clone(),
         };
         let server = proxy.backend.as_ref()?.server_named(name)?;
         Some((proxy.idx, u32::try_from(server.index).ok()?))
@@ -112,11 +112,11 @@ impl crate::expr::Live for Txn {
     }
 
     fn timeout(&self, name: TimeoutName) -> Option<i64> {
-        let (fe, be) = (&self.door.fe.ir.timeouts, &self.be.ir.timeouts);
+        let (fe, be) = (&self.door.fe.ir.timeouts, &self.be().ir.timeouts);
         // One that is not set by a rule counts from when there is a server.
         let is_set = |now, usual| self.server.is_some() || now != usual;
         // What a frontend gets from its defaults are timeouts of clients.
-        let is_backend = self.be.ir.backend.is_some();
+        let is_backend = self.be().ir.backend.is_some();
         let value = match name {
             TimeoutName::BeServer => be.server.filter(|_| is_backend),
             TimeoutName::BeTunnel => be.tunnel.filter(|_| is_backend),

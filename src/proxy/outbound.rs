@@ -62,7 +62,7 @@ pub(super) struct Plan {
 /// `persist rdp-cookie`: the server whose address and port the client's cookie names, as a terminal server writes
 /// them: two decimal numbers in the byte order of the wire, `ADDRESS.PORT.`.
 pub(super) fn rdp_server(txn: &Txn) -> Option<Arc<Server>> {
-    let name = txn.be.ir.backend.as_ref()?.persist_rdp_cookie.as_ref()?;
+    let name = txn.be().ir.backend.as_ref()?.persist_rdp_cookie.as_ref()?;
     let fetch = Fetch::RdpCookie(Some(name.as_bytes().into()));
     let Value::Str(cookie) = crate::expr::fetch::one(&fetch, &txn.ctx()).ok()?.to_value() else {
         return None;
@@ -74,8 +74,8 @@ pub(super) fn rdp_server(txn: &Txn) -> Option<Arc<Server>> {
         address.parse::<u32>().ok()?.to_le_bytes(),
         u16::from_be_bytes(port.parse::<u16>().ok()?.to_le_bytes()),
     ));
-    let backend = txn.be.backend.as_ref()?;
-    let persist = txn.be.ir.backend.as_ref()?.persist;
+    let backend = txn.be().backend.as_ref()?;
+    let persist = txn.be().ir.backend.as_ref()?.persist;
     let found =
         backend.servers().iter().find(|s| matches!(s.address(), Address::Ip(a) if a == wanted)).cloned();
     found.filter(|s| s.takes_persistent() || persist || txn.persistence == Some(PersistRule::Force))
@@ -83,7 +83,7 @@ pub(super) fn rdp_server(txn: &Txn) -> Option<Arc<Server>> {
 
 /// Key of the balancing algorithm for this transaction.
 fn balance_key(txn: &Txn) -> Option<u32> {
-    let ir = txn.be.ir.backend.as_ref()?;
+    let ir = txn.be().ir.backend.as_ref()?;
     let kind = ir.hash_type;
     match key::key_source(&ir.balance) {
         KeySource::None => None,
@@ -217,7 +217,7 @@ pub(super) async fn retry(
     server: &Arc<Server>,
     pause: bool,
 ) -> bool {
-    let be = txn.be.clone();
+    let be = txn.be().clone();
     let (Some(ir), Some(backend)) = (&be.ir.backend, &be.backend) else { return true };
     plan.left = plan.left.saturating_sub(1);
     txn.retries += 1;
@@ -290,7 +290,7 @@ fn note_server(txn: &mut Txn, backend: &Backend, server: &Arc<Server>, balanced:
 fn note_redispatch(txn: &mut Txn, old: &Server) {
     txn.redispatched = true;
     old.counters.wredis.inc();
-    if let Some(backend) = &txn.be.backend {
+    if let Some(backend) = &txn.be().backend {
         backend.counters.wredis.inc();
     }
     if txn.cookies[0] == b'V' {
@@ -306,7 +306,7 @@ fn note_position(txn: &mut Txn, for_server: bool, position: u32) {
 
 /// The algorithm's choice counts though it has no place.
 fn note_choice(txn: &Txn, server: &Server, chosen: bool) {
-    if let Some(backend) = txn.be.backend.as_ref().filter(|_| chosen) {
+    if let Some(backend) = txn.be().backend.as_ref().filter(|_| chosen) {
         server.counters.lbtot.inc();
         backend.counters.lbtot.inc();
     }
@@ -314,7 +314,7 @@ fn note_choice(txn: &Txn, server: &Server, chosen: bool) {
 
 /// No place came free in time, or there was none in line.
 fn count_unserved(txn: &Txn) {
-    if let Some(backend) = &txn.be.backend {
+    if let Some(backend) = &txn.be().backend {
         backend.counters.econ.inc();
     }
     if let Some(server) = &txn.awaited {
@@ -331,7 +331,7 @@ fn may_stay(be: &Proxy, server: &Server) -> bool {
 /// A place on a server, after waiting in line if need be; and whether it was the queue that gave it.
 async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(Slot, bool), Failure> {
     loop {
-        let be = &txn.be;
+        let be = txn.be();
         plan.preferred = plan.preferred.take().filter(|server| may_stay(be, server));
         let named = plan.wanted.as_ref().or(plan.preferred.as_ref());
         let chosen = named.is_none();
@@ -411,7 +411,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
 
 /// `abortonclose`: is a client that closes to be left alone at once?
 pub(super) fn watches_client(txn: &Txn) -> bool {
-    txn.be.ir.abortonclose
+    txn.be().ir.abortonclose
 }
 
 fn left_now(conn: &mut Conn) -> bool {
@@ -425,5 +425,5 @@ pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> b
 
 /// Are the addresses of the connection to the server worth system calls? Few configurations look at them.
 pub(super) fn needs_addresses(txn: &Txn) -> bool {
-    txn.door.fe.ir.reads_server_addresses || txn.be.ir.reads_server_addresses
+    txn.door.fe.ir.reads_server_addresses || txn.be().ir.reads_server_addresses
 }

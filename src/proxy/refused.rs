@@ -6,7 +6,7 @@ use super::worker::Conn;
 /// A request; or a session that is dropped in silence, even if it is a response that this is done for.
 pub(super) fn request(conn: &Conn, txn: &Txn) {
     rejected(conn, txn);
-    if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
+    if let Some(be) = txn.be().backend.as_ref().filter(|_| txn.entered) {
         be.counters.dreq.inc();
     }
 }
@@ -25,7 +25,7 @@ pub(super) fn response(conn: &Conn, txn: &Txn) {
         fe.counters.dresp.inc();
     }
     conn.door.listener.counters.dresp.inc();
-    if let Some(be) = &txn.be.backend {
+    if let Some(be) = &txn.be().backend {
         be.counters.dresp.inc();
     }
     if let Some(server) = &txn.server {

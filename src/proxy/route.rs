@@ -14,7 +14,7 @@ use crate::sys;
 
 /// What else `source` says, of the server or of its backend.
 pub(super) fn source_from<'t>(txn: &'t Txn, server: &'t Server) -> Option<&'t SourceFrom> {
-    match (server.ir.link.source, txn.be.ir.backend.as_ref()) {
+    match (server.ir.link.source, txn.be().ir.backend.as_ref()) {
         (None, Some(half)) => half.source_from.as_deref(),
         _ => server.ir.link.source_from.as_deref(),
     }
@@ -25,7 +25,7 @@ pub(super) fn source<'t>(txn: &'t Txn, server: &'t Server) -> Option<sys::tcp::S
     let from = source_from(txn, server);
     // Of nobody's address not even the port counts, unless there is a choice of ports.
     let counts = |addr: &SocketAddr| !addr.ip().is_unspecified() || from.is_some_and(|f| f.ports.is_some());
-    let addr = server.ir.link.source.or_else(|| txn.be.ir.backend.as_ref()?.source).filter(counts);
+    let addr = server.ir.link.source.or_else(|| txn.be().ir.backend.as_ref()?.source).filter(counts);
     // An IPv4 client of an IPv6 socket is an IPv4 client to an IPv4 server.
     let client = || txn.src.map(|a| SocketAddr::new(a.ip().to_canonical(), a.port()));
     let used = match from.and_then(|from| from.usesrc.as_ref()) {

@@ -61,7 +61,7 @@ pub(super) fn tcp_content(txn: &mut Txn, proxy: &Arc<Proxy>, from: usize) -> Ver
 
 /// `tcp-response content` of the backend from rule `from` on.
 pub(super) fn tcp_response(txn: &mut Txn, from: usize) -> Verdict {
-    let be = txn.be.clone();
+    let be = txn.be().clone();
     txn.rules_step = LogStep::TcpResponse;
     txn.vars.answer();
     txn.waiting = None;
@@ -112,12 +112,12 @@ fn may_switch_to(txn: &Txn, proxy: &Arc<Proxy>) -> bool {
 
 /// `use-server`: the first rule that applies and whose server can be used.
 pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
-    let half = txn.be.ir.backend.as_ref()?;
+    let half = txn.be().ir.backend.as_ref()?;
     if half.use_servers.is_empty() {
         return None;
     }
     let ctx = txn.ctx();
-    let backend = txn.be.backend.as_ref()?;
+    let backend = txn.be().backend.as_ref()?;
     half.use_servers.iter().filter(|rule| rule.cond.as_ref().is_none_or(|c| eval_cond(c, &ctx))).find_map(
         |rule| {
             let server = match &rule.computed {
@@ -133,7 +133,7 @@ pub(super) fn use_server(txn: &Txn) -> Option<Arc<Server>> {
 
 /// What the backend's rules say of the client's bond to a server.
 pub(super) fn persistence(txn: &Txn) -> Option<PersistRule> {
-    let rules = txn.be.ir.backend.as_ref().map_or(&[][..], |b| &b.persist_rules);
+    let rules = txn.be().ir.backend.as_ref().map_or(&[][..], |b| &b.persist_rules);
     if rules.is_empty() {
         return None;
     }
@@ -193,12 +193,12 @@ pub(super) fn after_response(txn: &mut Txn) {
 
 /// Is there a rule of either proxy that could change a request?
 pub(super) fn edit_requests(txn: &Txn) -> bool {
-    [&txn.be, &txn.door.fe].iter().any(|proxy| !proxy.ir.http_request.is_empty())
+    [txn.be(), &txn.door.fe].iter().any(|proxy| !proxy.ir.http_request.is_empty())
 }
 
 /// Is there a rule of either proxy that could look at a response?
 pub(super) fn see_responses(txn: &Txn) -> bool {
-    [&txn.be, &txn.door.fe]
+    [txn.be(), &txn.door.fe]
         .iter()
         .any(|proxy| !proxy.ir.http_response.is_empty() || !proxy.ir.http_after_response.is_empty())
 }
@@ -206,7 +206,7 @@ pub(super) fn see_responses(txn: &Txn) -> bool {
 /// Backend and frontend, once if they are the same, each only if it `matters`: most have no such rules, and every
 /// copy of an `Arc` costs.
 fn both(txn: &Txn, matters: impl Fn(&ir::Proxy) -> bool) -> [Option<Arc<Proxy>>; 2] {
-    let be = Some(&txn.be).filter(|be| !Arc::ptr_eq(be, &txn.door.fe));
+    let be = Some(txn.be()).filter(|be| !Arc::ptr_eq(be, &txn.door.fe));
     [be, Some(&txn.door.fe)].map(|proxy| proxy.filter(|proxy| matters(&proxy.ir)).cloned())
 }
 

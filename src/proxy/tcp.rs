@@ -78,7 +78,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     // What follows of the session is bytes.
     (txn.is_http, txn.not_http) = (false, false);
     enter_backend(txn, be);
-    let be = txn.be.clone();
+    let be = txn.be().clone();
     if !Arc::ptr_eq(&be, &txn.door.fe) {
         gone |= inspect(conn, txn, &be, gone).await?;
     }
@@ -122,7 +122,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
 pub(super) fn enter_backend(txn: &mut Txn, be: Arc<Proxy>) {
     txn.set_backend(be);
     txn.persistence = rules::persistence(txn);
-    if let Some(backend) = &txn.be.backend {
+    if let Some(backend) = &txn.be().backend {
         let now = clock::now_ms();
         backend.counters.sessions.inc();
         backend.counters.stot.inc();
@@ -240,7 +240,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
     let broken = u64::from(txn.failure.who == Who::Server);
     txn.count_bytes();
     let spent = Spent::of(txn);
-    if let Some(be) = txn.be.backend.as_ref().filter(|_| txn.entered) {
+    if let Some(be) = txn.be().backend.as_ref().filter(|_| txn.entered) {
         let c = &be.counters;
         c.sessions.dec();
         if aborted_by_client && txn.failure.phase != Phase::Request {

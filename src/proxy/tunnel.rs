@@ -274,7 +274,7 @@ struct Gate {
 
 impl Gate {
     fn new(txn: &Txn) -> Option<Self> {
-        let ir = &txn.be.ir;
+        let ir = &txn.be().ir;
         // In HTTP mode they have seen the response's head.
         let pending = !ir.tcp_response_content.is_empty() && txn.times.data.is_none();
         pending.then(|| Self { from: 0, until: ir.tcp_response_inspect_delay.map(|d| clock::now() + d) })
@@ -324,7 +324,7 @@ pub(super) async fn run(
 ) -> Failure {
     let Conn { io: client, input, deadline, .. } = conn;
     // With `option nolinger` a server is not told that the client has ended and may yet say something: it is closed.
-    let nolinger = txn.be.ir.nolinger;
+    let nolinger = txn.be().ir.nolinger;
     let mut up = Half { buf: input.take(), closes: nolinger, nolinger, ..Half::default() };
     let mut down = Half { buf: early.take(), nolinger: txn.door.fe.ir.nolinger, ..Half::default() };
     // What was HTTP ends with the server; in TCP the client may have more to say to one that has ended.
@@ -477,7 +477,7 @@ pub(super) async fn run(
         refused::response(conn, txn);
     }
     // Closing before the server does would keep the port from use for a minute.
-    if txn.be.ir.nolinger || failure.who.ends_early() {
+    if txn.be().ir.nolinger || failure.who.ends_early() {
         server.reset_on_close();
     }
     failure

@@ -137,14 +137,14 @@ pub(super) fn client_version(txn: &Txn) -> Version {
 
 /// The answer with `status` that the proxies are configured for: `errorloc`, `errorfile`, or the default page.
 pub(super) fn error(txn: &Txn, status: u16) -> (Head, Vec<u8>) {
-    configured(txn, &txn.be.ir, status)
+    configured(txn, &txn.be().ir, status)
         .or_else(|| configured(txn, &txn.door.fe.ir, status))
         .unwrap_or_else(|| error_page::response(status))
 }
 
 /// Is there an error page of the administrator's for `status`?
 pub(super) fn has_configured(txn: &Txn, status: u16) -> bool {
-    [&txn.be.ir, &txn.door.fe.ir].iter().any(|ir| {
+    [&txn.be().ir, &txn.door.fe.ir].iter().any(|ir| {
         ir.http_errors.iter().any(|reply| reply.status == status)
             || ir.errorfiles.iter().any(|(s, _)| *s == status)
             || ir.errorlocs.iter().any(|(s, ..)| *s == status)

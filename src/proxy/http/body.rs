@@ -286,7 +286,7 @@ pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: 
 /// `option http-buffer-request`.
 pub(super) async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<(), Failure> {
     continue_if_expected(conn, txn, facts).await;
-    match wait(conn, txn, facts, 0, txn.be.ir.timeouts.http_request).await {
+    match wait(conn, txn, facts, 0, txn.be().ir.timeouts.http_request).await {
         Waited::Enough | Waited::Left => Ok(()),
         Waited::TimedOut => {
             count_unfinished(conn, txn);

@@ -166,7 +166,7 @@ pub(super) fn mode(txn: &Txn) -> HttpConnMode {
         HttpConnMode::ServerClose => 1,
         HttpConnMode::Close => 2,
     };
-    let (a, b) = (txn.door.fe.ir.http_conn_mode, txn.be.ir.http_conn_mode);
+    let (a, b) = (txn.door.fe.ir.http_conn_mode, txn.be().ir.http_conn_mode);
     if rank(a) >= rank(b) { a } else { b }
 }
 
@@ -214,23 +214,23 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
     enter_backend(txn, be);
-    if txn.be.ir.mode == Mode::Tcp {
+    if txn.be().ir.mode == Mode::Tcp {
         // Its servers do not speak HTTP.
         return Flow::Failed(Failure::new(Who::Internal, Phase::Request));
     }
-    if !Arc::ptr_eq(&txn.door.fe, &txn.be) {
-        if let Err(failure) = inspect(conn, txn, facts, |txn| &txn.be).await {
+    if !Arc::ptr_eq(&txn.door.fe, txn.be()) {
+        if let Err(failure) = inspect(conn, txn, facts, |txn| txn.be()).await {
             return Flow::Failed(failure);
         }
-        if txn.be.ir.http_buffer_request && !txn.door.fe.ir.http_buffer_request {
+        if txn.be().ir.http_buffer_request && !txn.door.fe.ir.http_buffer_request {
             match body::buffer(conn, txn, facts).await {
                 Ok(()) => {}
                 Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
                 Err(failure) => return Flow::Failed(failure),
             }
         }
-        if has_request_phase(&txn.be) {
-            let be = txn.be.clone();
+        if has_request_phase(txn.be()) {
+            let be = txn.be().clone();
             if let Some(flow) = request_phase(conn, txn, facts, &be).await {
                 return flow;
             }
@@ -248,11 +248,11 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     txn.make_unique_id();
     forwarded::add(txn);
     let direct: Option<Arc<Server>> = assigned.or(by_cookie);
-    let half = txn.be.ir.backend.as_ref();
+    let half = txn.be().ir.backend.as_ref();
     if half.is_some_and(|ir| matches!(ir.balance, Balance::Hash | Balance::UrlParam(_))) {
         body::keep(conn, txn, facts);
     }
-    let Some(ir) = &txn.be.ir.backend else {
+    let Some(ir) = &txn.be().ir.backend else {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
     };
     // The client of a connection's first request may not try again by itself when a kept connection proves closed.
@@ -274,7 +274,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     plan.own = mode(txn) == HttpConnMode::KeepAlive;
     let bound = conn.extra.as_ref().is_some_and(|extra| extra.bound);
     if plan.wanted.is_none() && (ir.prefer_last_server || bound) && !ir.balance.is_hash() {
-        plan.preferred = conn.owned_server(txn.be.idx);
+        plan.preferred = conn.owned_server(txn.be().idx);
     }
     forward::run(conn, txn, facts, &mut plan, direct.as_ref()).await
 }
@@ -390,7 +390,7 @@ async fn request_phase(
                 if !matches!(outcome, Verdict::SilentDrop(_)) {
                     refused::rejected(conn, txn);
                     // It counts where the request would have gone, whether it had got there or not.
-                    txn.be.backend.iter().for_each(|be| be.counters.dreq.inc());
+                    txn.be().backend.iter().for_each(|be| be.counters.dreq.inc());
                 }
                 txn.failure = Failure { who: Who::Proxy, phase: Phase::Request, ..Failure::default() };
                 return Some(instead::without_answer(conn, txn, &outcome));
@@ -461,7 +461,7 @@ fn finish(txn: &mut Txn, logged: bool) {
         txn.leave_server();
         let txn: &Txn = txn;
         let spent = Spent::of(txn);
-        if let Some(be) = &txn.be.backend {
+        if let Some(be) = &txn.be().backend {
             let c = &be.counters;
             c.sessions.dec();
             if is_counted {
@@ -484,7 +484,7 @@ fn finish(txn: &mut Txn, logged: bool) {
             if let Some(status) = txn.server_status.filter(|_| txn.times.data.is_some()) {
                 c.req_tot.inc();
                 c.hrsp.count(status);
-                txn.be.observe(server, Seen::Status(status));
+                txn.be().observe(server, Seen::Status(status));
             }
             if by_client {
                 c.cli_abrt.inc();

@@ -70,14 +70,15 @@ pub(super) async fn run(
     plan: &mut Plan,
     direct: Option<&Arc<Server>>,
 ) -> Flow {
-    let retry_on = txn.be.ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
+    let retry_on =
+        txn.be().ir.backend.as_ref().map_or_else(Causes::default, |half| Causes::of(&half.retry_on));
     let mended =
         if rules::edit_requests(txn) { mend::request(&mut txn.req, facts) } else { Mended::default() };
     // HTTP/1.0 has no chunks: whoever sends them is not asked to go on.
     let odd = facts.odd_framing || facts.body == Body::Chunked && txn.req.version() != Version::Http11;
     let keep_server = mode(txn) == HttpConnMode::KeepAlive && !mended.close && !odd;
     let pretends =
-        (txn.be.ir.http_pretend_keepalive || txn.door.fe.ir.http_pretend_keepalive) && !mended.close;
+        (txn.be().ir.http_pretend_keepalive || txn.door.fe.ir.http_pretend_keepalive) && !mended.close;
     request::te(&mut txn.req);
     if !facts.upgrade {
         request::finish(&mut txn.req, keep_server || pretends);
@@ -93,7 +94,7 @@ pub(super) async fn run(
         };
         txn.links.server_requests = requests;
         let server = slot.server();
-        if let Some(name) = txn.be.ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
+        if let Some(name) = txn.be().ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
             txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());
         }
         if outbound::needs_addresses(txn) {
@@ -148,7 +149,7 @@ pub(super) async fn run(
         if asked {
             restore(conn, txn, replay.as_deref());
             server.counters.wretr.inc();
-            if let Some(be) = &txn.be.backend {
+            if let Some(be) = &txn.be().backend {
                 be.counters.wretr.inc();
             }
             if loss == Loss::Junk {
@@ -178,7 +179,7 @@ pub(super) async fn run(
         }
         count_bad_response(txn, &server);
         if failure.who != Who::Client && failure.who != Who::ClientTimeout {
-            txn.be.observe(
+            txn.be().observe(
                 &server,
                 match loss {
                     Loss::Empty => Seen::Closed,
@@ -200,7 +201,7 @@ fn unsendable(txn: &mut Txn, server: &Server) -> Flow {
     hold::count_internal(txn);
     server.counters.eint.inc();
     server.counters.srv_abrt.inc();
-    if let Some(be) = &txn.be.backend {
+    if let Some(be) = &txn.be().backend {
         be.counters.srv_abrt.inc();
     }
     Flow::Failed(Failure::new(Who::Internal, Phase::Headers).status(500))
@@ -208,7 +209,7 @@ fn unsendable(txn: &mut Txn, server: &Server) -> Flow {
 
 pub(super) fn count_bad_response(txn: &Txn, server: &Server) {
     server.counters.eresp.inc();
-    if let Some(be) = &txn.be.backend {
+    if let Some(be) = &txn.be().backend {
         be.counters.eresp.inc();
     }
 }
@@ -239,13 +240,13 @@ fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept
     let pooled = !private && is_shared(txn);
     let good = keep && txn.server_reusable && !kept.io.is_gone();
     if good && !pooled && !txn.door.live().is_stopping() {
-        let (backend, generation) = (txn.be.idx, server.generation());
+        let (backend, generation) = (txn.be().idx, server.generation());
         let server = Counted::private(server.clone());
         let Kept { io, requests, key } = kept;
         conn.keep_own(Own { backend, server, io, requests: requests + 1, generation, bond: key });
     } else if good {
         share(txn, server, kept);
-    } else if txn.be.ir.nolinger {
+    } else if txn.be().ir.nolinger {
         kept.io.reset_on_close();
     }
     drop(slot);
@@ -253,13 +254,13 @@ fn finish_server(conn: &mut Conn, txn: &Txn, slot: crate::live::Slot, kept: Kept
 
 /// May connections to servers serve one client after the other?
 fn is_shared(txn: &Txn) -> bool {
-    txn.be.ir.backend.as_ref().is_some_and(|half| half.http_reuse != HttpReuse::Never)
+    txn.be().ir.backend.as_ref().is_some_and(|half| half.http_reuse != HttpReuse::Never)
 }
 
 /// Leave a connection to whoever has the next request.
 pub(super) fn share(txn: &Txn, server: &Arc<Server>, mut kept: Kept) {
     kept.requests += 1;
-    with(|w| w.shared.idle.put(w.index, txn.be.idx, server, kept, clock::now()));
+    with(|w| w.shared.idle.put(w.index, txn.be().idx, server, kept, clock::now()));
 }
 
 /// NTLM and Negotiate: the server takes everything on the connection as the one user's, so it stays the client's own.
@@ -294,7 +295,7 @@ async fn attempt(
     txn.server_reusable = false;
     let mut head = with(crate::proxy::worker::Worker::take_scratch);
     txn.req.write_to(&mut head);
-    if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
+    if txn.be().ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
         case::respell(&mut head, &txn.door.live().config.global.header_spellings);
     }
     let body = if facts.is_connect { Body::None } else { facts.body };
@@ -302,14 +303,14 @@ async fn attempt(
         upload: Pump::new(body, head, &mut conn.input),
         refused: false,
         server_in: None,
-        parser: Parser::relaxed(txn.be.ir.accept_unsafe_response),
+        parser: Parser::relaxed(txn.be().ir.accept_unsafe_response),
         seen: false,
         kills: server.kills(),
         pooled,
     };
-    if txn.be.ir.drop_request_trailers {
+    if txn.be().ir.drop_request_trailers {
         x.upload.drop_trailers();
-    } else if txn.be.ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
+    } else if txn.be().ir.backend.as_ref().is_some_and(|b| b.adjust_case) {
         x.upload.respell_trailers(&txn.door.live().config.global.header_spellings);
     }
     let mut resp = txn.resp.take().unwrap_or_else(|| with(crate::proxy::worker::Worker::take_head));
@@ -366,7 +367,7 @@ async fn attempt(
                     ..Failure::default()
                 }));
             }
-            x.parser = Parser::relaxed(txn.be.ir.accept_unsafe_response);
+            x.parser = Parser::relaxed(txn.be().ir.accept_unsafe_response);
             continue;
         }
         if retry_statuses.contains(&resp.status()) && plan.left > 0 && txn.retry_allowed {

@@ -12,7 +12,7 @@ use crate::proxy::txn::Txn;
 
 /// Adds what both proxies ask for. Most ask for little, and every copy of an `Arc` costs.
 pub(super) fn add(txn: &mut Txn) {
-    let (fe, be) = (&txn.door.fe.ir, &txn.be.ir);
+    let (fe, be) = (&txn.door.fe.ir, &txn.be().ir);
     let has_id = txn.unique_id.is_some();
     let has_forwarded = be.forwarded.is_some();
     let has_client = fe.forwardfor.is_some() || be.forwardfor.is_some();
@@ -43,7 +43,7 @@ fn unique_id(txn: &mut Txn) {
 /// The backend's name for the header comes first; either section turns it on, and one that wants it always wins over
 /// one that wants it only where there is none.
 fn forwardfor(txn: &mut Txn) {
-    let (fe, be) = (txn.door.fe.clone(), txn.be.clone());
+    let (fe, be) = (txn.door.fe.clone(), txn.be().clone());
     let all = [be.ir.forwardfor.as_ref(), fe.ir.forwardfor.as_ref()];
     let (Some(first), Some(src)) = (all.into_iter().flatten().next(), txn.src) else { return };
     let is_there = || txn.req.get(first.header.to_ascii_lowercase().as_bytes()).is_some();
@@ -56,7 +56,7 @@ fn forwardfor(txn: &mut Txn) {
 }
 
 fn originalto(txn: &mut Txn) {
-    let (fe, be) = (txn.door.fe.clone(), txn.be.clone());
+    let (fe, be) = (txn.door.fe.clone(), txn.be().clone());
     let all = [be.ir.originalto.as_ref(), fe.ir.originalto.as_ref()];
     let (Some(first), Some(dst)) = (all.into_iter().flatten().next(), txn.dst) else { return };
     if all.iter().flatten().any(|option| option.except.iter().any(|net| net.contains(&dst.ip()))) {
@@ -71,7 +71,7 @@ fn add_ip(txn: &mut Txn, name: &str, addr: SocketAddr) {
 
 /// `option forwarded` of the backend: continues a valid header, starts anew beside an invalid one (RFC 7239 section 4).
 fn forwarded(txn: &mut Txn) {
-    let be = txn.be.clone();
+    let be = txn.be().clone();
     let Some(option) = &be.ir.forwarded else { return };
     let element = element(txn, option);
     // Quoted commas do not end an element, but no valid one holds any: cutting there makes it as invalid as it is.

@@ -85,7 +85,7 @@ pub(super) async fn content(
     (rf, server_in): (&mut crate::http::response::Facts, &mut Option<Buf>),
 ) -> Option<Flow> {
     let body = rf.body;
-    let limit = txn.be.ir.tcp_response_inspect_delay;
+    let limit = txn.be().ir.tcp_response_inspect_delay;
     txn.is_final = limit.is_none() || body.is_empty();
     let mut from = 0;
     loop {
@@ -141,7 +141,7 @@ pub(super) async fn content(
 /// A condition that looks at a response makes it one, which counts and is logged, whatever is said of it then.
 fn note_seen(txn: &mut Txn) {
     let looks = |test: &AclTest| !matches!(test.expr.fetch, Fetch::WaitEnd | Fetch::Var(..));
-    let conds = txn.be.ir.tcp_response_content.iter().filter_map(|rule| rule.cond.as_ref());
+    let conds = txn.be().ir.tcp_response_content.iter().filter_map(|rule| rule.cond.as_ref());
     let mut tests = conds.flat_map(|cond| cond.any.iter().flatten()).flat_map(|term| &term.acl.tests);
     if tests.any(looks) {
         txn.status = txn.resp.as_ref().map_or(0, |resp| resp.status());

@@ -44,7 +44,7 @@ fn id_of<'s>(backend: &Backend, server: &'s Server) -> Option<Cow<'s, str>> {
 
 /// The same, of a server of the transaction's backend.
 fn own_id(txn: &Txn, server: &Server) -> Option<String> {
-    id_of(txn.be.backend.as_ref()?, server).map(Cow::into_owned)
+    id_of(txn.be().backend.as_ref()?, server).map(Cow::into_owned)
 }
 
 /// What the cookies of a request say, one after the other.
@@ -61,11 +61,11 @@ struct Reading {
 /// Look at the request's cookies: the server they name, if that can be used. Takes out of the request what the server is
 /// not to see, and keeps what is captured. `assigned`: there is a server already.
 pub(super) fn read(txn: &mut Txn, assigned: bool) -> Option<Arc<Server>> {
-    let names = txn.be.ir.backend.as_ref().is_some_and(|ir| ir.cookie.is_some());
+    let names = txn.be().ir.backend.as_ref().is_some_and(|ir| ir.cookie.is_some());
     if !names && capture(&txn.door.fe).is_none() {
         return None;
     }
-    let (be, fe) = (txn.be.clone(), txn.door.fe.clone());
+    let (be, fe) = (txn.be().clone(), txn.door.fe.clone());
     let cookie = be.backend.as_ref().zip(be.ir.backend.as_ref());
     let cookie = cookie.and_then(|(live, ir)| Some((live, ir, ir.cookie.as_ref()?)));
     let capture = capture(&fe);
@@ -186,10 +186,10 @@ fn push_date(out: &mut Vec<u8>, seconds: i64) {
 #[must_use]
 pub(super) fn write(txn: &mut Txn, direct: Option<&Arc<Server>>) -> bool {
     let asks = |half: &crate::ir::Backend| half.cookie.is_some() || half.checkcache;
-    if capture(&txn.door.fe).is_none() && !txn.be.ir.backend.as_deref().is_some_and(asks) {
+    if capture(&txn.door.fe).is_none() && !txn.be().ir.backend.as_deref().is_some_and(asks) {
         return true;
     }
-    let (be, fe) = (txn.be.clone(), txn.door.fe.clone());
+    let (be, fe) = (txn.be().clone(), txn.door.fe.clone());
     let capture = capture(&fe);
     let Some(ir) = be.ir.backend.as_ref() else { return true };
     let sets_cookies =

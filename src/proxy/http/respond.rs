@@ -47,7 +47,7 @@ pub(super) async fn respond(
     mut rf: response::Facts,
     direct: Option<&Arc<Server>>,
 ) -> Flow {
-    if !txn.be.ir.tcp_response_content.is_empty()
+    if !txn.be().ir.tcp_response_content.is_empty()
         && let Some(flow) = judged::content(conn, txn, &mut kept.io, (&mut rf, &mut x.server_in)).await
     {
         // Nobody has seen it: it was no response.
@@ -65,9 +65,9 @@ pub(super) async fn respond(
         return flow;
     }
     if !persist::write(txn, direct) {
-        let (backend, server) = (&txn.be.ir.name, server.name());
+        let (backend, server) = (&txn.be().ir.name, server.name());
         let text = format!("Blocking cacheable cookie in response from instance {backend}, server {server}.");
-        txn.be.log(level::ALERT, text.as_bytes());
+        txn.be().log(level::ALERT, text.as_bytes());
         let refusal = Answer { status: 502, body: AnswerBody::ErrorPage, headers: Vec::new() };
         return denied(conn, txn, facts, &refusal).await;
     }
@@ -297,7 +297,7 @@ async fn run_tunnel(
         client: txn.limits.tunnel.or(txn.limits.client),
         server: txn.limits.tunnel.or(txn.limits.server),
         client_fin: txn.door.fe.ir.timeouts.client_fin,
-        server_fin: txn.be.ir.timeouts.server_fin,
+        server_fin: txn.be().ir.timeouts.server_fin,
     };
     io.end_on_close();
     txn.failure = tunnel::run(conn, txn, io, &mut x.server_in, limits, server).await;

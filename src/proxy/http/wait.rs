@@ -53,10 +53,10 @@ impl Exchange {
     pub(super) fn is_sound(&self, txn: &Txn, response: &response::Facts) -> bool {
         let Some(buf) = &self.server_in else { return true };
         if response.interim {
-            let (maxhdr, relaxed) = (txn.most_headers(), txn.be.ir.accept_unsafe_response);
+            let (maxhdr, relaxed) = (txn.most_headers(), txn.be().ir.accept_unsafe_response);
             return Parser::relaxed(relaxed).response(buf.filled(), &mut Head::new(), maxhdr).is_ok();
         }
-        let backend = txn.be.ir.backend.as_ref();
+        let backend = txn.be().ir.backend.as_ref();
         let looks_at_chunks = backend.is_some_and(|half| half.retry_on.junk_response);
         response.body != Body::Chunked
             || !looks_at_chunks

@@ -36,7 +36,7 @@ impl Txn {
         process.bytes_out.add(down);
         // In units of 32 bytes, as HAProxy counts them: a second of any link fits.
         process.bytes_out_rate.add(u32::try_from((down + 16) / 32).unwrap_or(u32::MAX), clock::now_ms());
-        if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
+        if let Some(be) = self.be().backend.as_ref().filter(|_| self.entered) {
             be.counters.bin.add(up);
             be.counters.bout.add(down);
         }
@@ -56,7 +56,7 @@ impl Txn {
             fe.counters.spliced_in.add(up);
             fe.counters.spliced_out.add(down);
         }
-        if let Some(be) = &self.be.backend {
+        if let Some(be) = &self.be().backend {
             be.counters.spliced_in.add(down);
             be.counters.spliced_out.add(up);
         }

@@ -45,7 +45,8 @@ pub(super) struct Times {
 /// What may be known without reading the configuration again.
 pub(super) struct Txn {
     pub(super) door: Arc<Door>,
-    pub(super) be: Arc<Proxy>,
+    /// `None`: where it came in.
+    chosen: Option<Arc<Proxy>>,
     /// Client and where it connected to, as rules may have set them.
     pub(super) src: Option<SocketAddr>,
     pub(super) dst: Option<SocketAddr>,
@@ -222,6 +223,11 @@ impl Txn {
         self.last_rule = self.waiting.take().or_else(|| self.last_rule.take());
     }
 
+    /// The backend, which is the frontend until there is one.
+    pub(super) fn be(&self) -> &Arc<Proxy> {
+        self.chosen.as_ref().unwrap_or(&self.door.fe)
+    }
+
     /// Extensions of the client's PROXY header.
     pub(super) fn tlvs(&self) -> &[Tlv] {
         self.tlvs.as_deref().unwrap_or_default()
@@ -237,7 +243,7 @@ impl Txn {
         let (fc_src, fc_dst) = extra.and_then(|e| e.fc).unwrap_or((conn.src, conn.dst));
         Self {
             door: conn.door.clone(),
-            be: conn.door.fe.clone(),
+            chosen: None,
             src: conn.src,
             dst: conn.dst,
             fc_src,
@@ -391,7 +397,7 @@ impl Txn {
 
     /// `retries` of the backend, and those that count now.
     fn max_retries(&self) -> (u32, u32) {
-        let of_backend = self.be.ir.backend.as_ref().map_or(0, |b| b.retries);
+        let of_backend = self.be().ir.backend.as_ref().map_or(0, |b| b.retries);
         (of_backend, self.max_retries.unwrap_or(of_backend))
     }
 
@@ -415,12 +421,12 @@ impl Txn {
         limits.tunnel = limits.tunnel.or(t.tunnel);
         limits.queue = limits.queue.or(t.queue).or(t.connect);
         limits.tarpit = limits.tarpit.or(t.tarpit).or(t.connect);
-        if !Arc::ptr_eq(&self.be, &be) {
+        if !Arc::ptr_eq(self.be(), &be) {
             // A frontend's `set-retries` ends where another section takes over.
             self.max_retries = None;
         }
         super::board::backend(be.idx);
-        self.be = be;
+        self.chosen = Some(be);
         self.entered = true;
     }
 
@@ -428,7 +434,7 @@ impl Txn {
     pub(super) fn term(&self) -> [u8; 4] {
         let [who, phase] = self.failure.code();
         // Who has no cookie, or only reads one, says nothing of it.
-        let cookie = self.be.ir.backend.as_ref().and_then(|half| half.cookie.as_ref());
+        let cookie = self.be().ir.backend.as_ref().and_then(|half| half.cookie.as_ref());
         let silent = cookie.is_none_or(|cookie| cookie.mode == CookieMode::Passive && !cookie.indirect);
         let [request, response] = if silent { *b"--" } else { self.cookies };
         [who, phase, request, response]

@@ -81,7 +81,7 @@ impl Session for Txn {
                 first_request: self.first_request,
             },
             frontend,
-            backend: view(&self.be),
+            backend: view(self.be()),
             server: self.server.as_ref().or(self.awaited.as_ref()).map(|s| ServerView {
                 name: s.name(),
                 id: s.ir.id,
@@ -233,7 +233,7 @@ impl Session for Txn {
                 if let Some(fe) = &self.door.fe.frontend {
                     fe.counters.wrew.inc();
                 }
-                if let Some(be) = self.be.backend.as_ref().filter(|_| self.entered) {
+                if let Some(be) = self.be().backend.as_ref().filter(|_| self.entered) {
                     be.counters.wrew.inc();
                 }
                 if let Some(server) = &self.server {
