@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::lab::{
-    Config, Host, Lab, Part, Postgres, Process, Program, Signal, Stats, eventually, proxy, sql, wait_for,
+    Config, Host, Lab, Part, Postgres, Process, Program, Signal, eventually, proxy, show_stat, sql, wait_for,
 };
 
 /// How long a server may take to come up on a busy machine.
@@ -199,12 +199,10 @@ impl Services {
 /// Status and code of every check, once all have ended.
 fn verdicts(host: &Host, socket: &str) -> BTreeMap<&'static str, (String, String)> {
     let mut found = BTreeMap::new();
+    // Before it is there, socat makes a file of this name and reads what it wrote.
+    host.wait_told(socket);
     wait_for("all checks", PATIENCE, || {
-        let asked = host.try_sh(&format!("echo 'show stat' | socat stdio {socket}"));
-        if asked.stdout.is_empty() {
-            return None;
-        }
-        let stats = Stats::parse(&String::from_utf8_lossy(&asked.stdout));
+        let stats = show_stat(host, socket);
         for (name, ..) in CASES {
             let cell = |column| stats.cell(name, "s", column).to_owned();
             let status = cell("check_status");
