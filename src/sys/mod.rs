@@ -1,6 +1,7 @@
 //! The kernel, and the only unsafe code: sockets, netlink, clocks, randomness, processes.
 #![allow(unsafe_code, reason = "this room exists to hold it; every block says why it is sound")]
 
+pub mod calendar;
 pub mod clock;
 pub mod connector;
 pub mod datagrams;

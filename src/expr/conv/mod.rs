@@ -11,7 +11,6 @@ mod mqtt;
 mod number;
 mod packet;
 mod protobuf;
-mod strftime;
 mod text;
 mod time;
 

@@ -1,12 +1,13 @@
 //! Converters from seconds since 1970 to text.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::ir::expr::TimeUnit;
-
 use super::super::sample::{Bytes, Sample};
-use super::strftime::{Civil, strftime};
+use crate::ir::expr::TimeUnit;
+use crate::sys::calendar::strftime;
 
 /// Seconds that are counted: HAProxy's, and the others are taken for large ones.
 const COUNTED: i64 = (1 << 55) - 1;
@@ -39,23 +40,21 @@ pub(super) fn in_format(
     let there = zone.map(|zone| zone.to_offset_info(known));
     let (ahead, name) =
         there.as_ref().map_or((0, "GMT"), |zone| (zone.offset().seconds().into(), zone.abbreviation()));
-    let time = Civil::new(seconds, ahead, name)?;
     // `%N` is HAProxy's own: the fraction in the unit of the input.
-    let text = match unit {
-        TimeUnit::Milliseconds => strftime(&format.replace("%N", &format!("{fraction:03}")), &time),
-        TimeUnit::Microseconds => strftime(&format.replace("%N", &format!("{fraction:06}")), &time),
-        TimeUnit::Seconds => strftime(format, &time),
+    let format = match unit {
+        TimeUnit::Milliseconds => Cow::from(format.replace("%N", &format!("{fraction:03}"))),
+        TimeUnit::Microseconds => Cow::from(format.replace("%N", &format!("{fraction:06}"))),
+        TimeUnit::Seconds => Cow::from(format),
     };
-    Some(Sample::Str(Bytes::copy(text.as_bytes())))
+    strftime(&format, seconds, ahead, name).map(|text| Sample::Str(Bytes::copy(&text)))
 }
 
 /// `http_date`: IMF-fixdate (RFC 9110 section 5.6.7), with a fraction if the unit has one.
 pub(super) fn http_date(value: i64, offset: i64, unit: TimeUnit) -> Option<Sample<'static>> {
     let (seconds, fraction) = split(value.wrapping_add(offset), unit);
-    let time = Civil::new(seconds & COUNTED, 0, "GMT")?;
     let fraction = if unit == TimeUnit::Seconds { String::new() } else { format!(".{fraction}") };
-    let text = strftime(&format!("%a, %d %b %Y %H:%M:%S{fraction} %Z"), &time);
-    Some(Sample::Str(Bytes::copy(text.as_bytes())))
+    let format = format!("%a, %d %b %Y %H:%M:%S{fraction} %Z");
+    strftime(&format, seconds & COUNTED, 0, "GMT").map(|text| Sample::Str(Bytes::copy(&text)))
 }
 
 /// Seconds since 1970 of a date in one of HTTP's three forms (RFC 9110 section 5.6.7).
