@@ -19,6 +19,10 @@ const BEGIN: &str = "\
 global
     log-send-hostname labhost
     nbthread 1
+    setenv LAB_SAID said
+    presetenv LAB_SAID other
+    setenv LAB_GONE x
+    unsetenv LAB_GONE
 
 defaults
     mode http

@@ -19,6 +19,7 @@ mod subject;
 mod tree;
 
 pub use condition::{Facts, evaluate};
+pub use environment::Changed;
 pub use grammar::{Arg, Effect, Keyword};
 pub use keywords::{FACILITIES, LEVELS};
 pub use parse::parse;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::environment::Changed;
 use super::grammar::Keyword;
 use super::section::SectionKind;
 use crate::lex::Word;
@@ -13,6 +14,8 @@ use crate::value::Address;
 pub struct Tree {
     /// Sections.
     pub sections: Vec<Section>,
+    /// What became of the environment in the end.
+    pub environment: Changed,
 }
 
 /// One section.

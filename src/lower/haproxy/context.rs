@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tandem_parser::diagnostic::{Diagnostic, Head, Reason, Severity};
-use tandem_parser::haproxy::{Effect, Section, Statement, Tree, Value, section};
+use tandem_parser::haproxy::{Changed, Effect, Section, Statement, Tree, Value, section};
 use tandem_parser::span::{Sources, Span};
 use tandem_parser::value::{Address, Host};
 
@@ -20,6 +20,8 @@ use crate::ir::{Config, Place};
 pub(in crate::lower) struct Context<'a> {
     sources: &'a Sources,
     pub(in crate::lower) env: &'a dyn Env,
+    /// What the files made of the environment.
+    pub(super) environment: Changed,
     /// `unix-bind`.
     pub(super) unix: UnixDefaults,
     /// What the servers start from, other than HAProxy's defaults.
@@ -143,6 +145,7 @@ impl<'a> Context<'a> {
         Self {
             sources,
             env,
+            environment: Changed::default(),
             unix: UnixDefaults::default(),
             origin: None,
             log_mode: false,

@@ -180,6 +180,7 @@ fn load_from(files: Vec<Source>, env: &dyn Env, origin: Option<Arc<ServerSetting
     let (tree, said) = parse(&sources, &|name: &str| variables::get(name).or_else(|| env.var(name)), &FACTS);
     let mut context = Context::new(&sources, env, said);
     context.origin = origin;
+    context.environment = tree.environment.clone();
     let config = context.config(&tree);
     let mut diagnostics = context.finish();
     consequences::drop_from(&mut diagnostics, &sources);

@@ -28,7 +28,7 @@ impl World for Surroundings<'_, '_> {
     }
 
     fn var(&self, name: &str) -> Option<String> {
-        self.context.env.var(name)
+        self.context.environment.get(name, || self.context.env.var(name))
     }
 
     fn hostname(&self) -> String {

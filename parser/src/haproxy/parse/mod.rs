@@ -47,6 +47,7 @@ pub fn parse(sources: &Sources, vars: &dyn Variables, facts: &Facts<'_>) -> (Tre
     for (id, file) in sources.iter() {
         parser.file(id, file);
     }
+    parser.tree.environment = parser.env.changed;
     (parser.tree, parser.diagnostics)
 }
 

@@ -66,7 +66,7 @@ const INTERNAL: &[FetchRow] = &[
         Ok(ip) => Some(F::Const(Value::Ipv6(ip))),
         Err(_) => a.unread(l, 0, "IPv6 address"),
     }),
-    // As HAProxy, the environment is read when the file is.
+    // As the files leave the environment.
     row("env", "(<name>)", (1, 1), Any, |l, a| {
         let value = l.world.var(a.opt(0).unwrap_or_default());
         Some(value.map_or(F::Absent, |value| F::Const(Value::Str(value.into_bytes().into()))))
