@@ -15,8 +15,8 @@ use crate::sys::clock;
 const MAX_LINE: usize = 16 * 1024;
 /// Longest payload, bytes.
 const MAX_PAYLOAD: usize = 1024 * 1024;
-/// Bytes of output after which it is to be taken before anything else is answered.
-const ENOUGH: usize = 64 * 1024;
+/// Bytes of output after which it is to be taken before anything else is answered: so long sessions on the same thread wait.
+const ENOUGH: usize = 16 * 1024;
 
 /// How answers are ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
