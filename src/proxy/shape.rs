@@ -1,6 +1,7 @@
 //! Bandwidth limits of a stream (`set-bandwidth-limit`).
 //!
-//! A limit lets so many bytes through in a period. They may come at once; after that as many pass as time allows.
+//! Bytes pass as evenly as the limit says: a piece as large as a buffer, and the next one when that has had its time.
+//! Whoever was slower than the limit may make up for a period of it, but nobody begins with one.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,12 @@ use super::deadline::earlier;
 use super::pump::Pump;
 use crate::ir::bandwidth::BandwidthLimit;
 use crate::ir::expr::Dir;
+
+/// So many bytes may pass at a time, or as many as pass in [`MOMENT`] where those are more.
+const PIECE: u64 = 15 * 1024;
+
+/// What is not worth a timer of its own.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// One limit at work.
 #[derive(Clone, Debug)]
@@ -18,8 +25,8 @@ struct Limit {
     bytes: u64,
     period: Duration,
     min_size: u64,
-    /// When everything that went through so far will have been within the limit.
-    settled: Instant,
+    /// When everything that went through so far will have been within the limit; `None`: nothing went through.
+    settled: Option<Instant>,
 }
 
 impl Limit {
@@ -31,26 +38,22 @@ impl Limit {
 
     /// Bytes that may pass now.
     fn allowed(&self, now: Instant) -> u64 {
-        let debt = self.settled.saturating_duration_since(now).as_nanos();
-        let used = (debt * u128::from(self.bytes)).div_ceil(self.period.as_nanos());
-        let left = self.bytes.saturating_sub(u64::try_from(used).unwrap_or(u64::MAX));
-        if left < self.least() { 0 } else { left }
+        if self.settled.is_some_and(|settled| settled > now) {
+            return 0;
+        }
+        let in_a_moment = u128::from(self.bytes) * MOMENT.as_nanos() / self.period.as_nanos();
+        u64::try_from(in_a_moment).unwrap_or(u64::MAX).max(PIECE).min(self.bytes)
     }
 
-    /// Fewer than these are not worth waking up for.
-    fn least(&self) -> u64 {
-        self.min_size.clamp(1, self.bytes)
-    }
-
-    /// When bytes may pass again.
-    fn opens(&self) -> Instant {
-        // A little later than exactly, so that what is then allowed is not rounded away.
-        let early = self.period.saturating_sub(self.time_for(self.least()) + Duration::from_micros(1));
-        self.settled.checked_sub(early).unwrap_or(self.settled)
+    /// When bytes may pass again: not before `min-size` of them may.
+    fn opens(&self, now: Instant) -> Instant {
+        self.settled.unwrap_or(now) + self.time_for(self.min_size.min(self.bytes))
     }
 
     fn spend(&mut self, bytes: u64, now: Instant) {
-        self.settled = self.settled.max(now) + self.time_for(bytes);
+        let made_up_for = now.checked_sub(self.period).unwrap_or(now);
+        let from = self.settled.map_or(now, |settled| settled.max(made_up_for));
+        self.settled = Some(from + self.time_for(bytes));
     }
 }
 
@@ -60,7 +63,7 @@ pub(super) struct Shape(Vec<Limit>);
 
 impl Shape {
     /// A rule puts a limit on the stream, or changes the one of that name.
-    pub(super) fn set(&mut self, filter: &BandwidthLimit, bytes: u64, period: Duration, now: Instant) {
+    pub(super) fn set(&mut self, filter: &BandwidthLimit, bytes: u64, period: Duration) {
         let (bytes, period) = (bytes.max(1), period.max(Duration::from_millis(1)));
         match self.0.iter_mut().find(|limit| limit.name == filter.name) {
             Some(limit) => (limit.bytes, limit.period) = (bytes, period),
@@ -70,7 +73,7 @@ impl Shape {
                 bytes,
                 period,
                 min_size: filter.min_size,
-                settled: now,
+                settled: None,
             }),
         }
     }
@@ -88,8 +91,8 @@ impl Shape {
     }
 
     /// When bytes may pass again.
-    pub(super) fn opens(&self, dir: Dir) -> Option<Instant> {
-        self.0.iter().filter(|limit| limit.dir == dir).map(Limit::opens).max()
+    pub(super) fn opens(&self, dir: Dir, now: Instant) -> Option<Instant> {
+        self.0.iter().filter(|limit| limit.dir == dir).map(|limit| limit.opens(now)).max()
     }
 }
 
@@ -118,7 +121,7 @@ impl Step {
             let (Some(allowed), Some(left)) = (allowed, pump.and_then(|pump| pump.budget)) else { continue };
             shape.spend(dir, allowed - left.min(allowed), self.now);
             if pump.is_some_and(Pump::is_starved) {
-                opens = earlier(opens, shape.opens(dir));
+                opens = earlier(opens, shape.opens(dir, self.now));
             }
         }
         opens
@@ -134,44 +137,48 @@ mod tests {
         BandwidthLimit { name: "f".into(), dir: Dir::Res, limit, period: Duration::from_secs(1), min_size }
     }
 
-    /// Seconds, in tenths, until so many bytes have passed.
+    /// Seconds, in hundredths, until so many bytes have passed.
     fn passes(filter: &BandwidthLimit, bytes: u64) -> u128 {
         let start = clock::now();
         let (mut now, mut left, mut shape) = (start, bytes, Shape::default());
-        shape.set(filter, filter.limit, filter.period, now);
+        shape.set(filter, filter.limit, filter.period);
         while left > 0 {
             let n = shape.allowance(Dir::Res, now).unwrap().min(left);
+            assert!(n > 0, "{left} left");
             shape.spend(Dir::Res, n, now);
             left -= n;
             if left > 0 {
-                let opens = shape.opens(Dir::Res).unwrap();
-                assert!(opens > now, "{left} left");
-                now = opens;
-                assert!(shape.allowance(Dir::Res, now).unwrap() > 0, "{left} left");
+                now = shape.opens(Dir::Res, now).unwrap();
             }
         }
-        (now - start).as_millis().div_ceil(100)
+        (now - start).as_millis().div_ceil(10)
     }
 
     #[test]
-    fn a_period_is_free_and_the_rest_takes_its_time() {
+    fn bytes_pass_evenly_after_the_first_piece() {
+        assert_eq!(passes(&filter(60_000, 0), PIECE), 0);
+        assert_eq!(passes(&filter(60_000, 0), PIECE + 1), 26);
+        assert_eq!(passes(&filter(60_000, 0), 2 * 60_000 + PIECE), 205);
+        // What is left over of a piece's time counts for the next.
+        assert_eq!(passes(&filter(60_000, 6000), 2 * 60_000 + PIECE), 215);
+        // No more than a period's at a time.
         assert_eq!(passes(&filter(1000, 0), 1000), 0);
-        assert_eq!(passes(&filter(1000, 0), 3000), 20);
-        assert_eq!(passes(&filter(1000, 500), 2500), 15);
-        // More than a period at a time is never asked for.
-        assert_eq!(passes(&filter(1000, 5000), 3000), 20);
-        assert_eq!(passes(&filter(3, 0), 9), 20);
+        assert_eq!(passes(&filter(1000, 0), 3000), 200);
+        assert_eq!(passes(&filter(1000, 5000), 2000), 200);
+        assert_eq!(passes(&filter(3, 0), 9), 200);
+        // A great deal needs no more than a hundred steps a second.
+        assert_eq!(passes(&filter(1_000_000_000, 0), 100_000_000), 9);
     }
 
     #[test]
     fn only_its_direction_is_limited_and_of_two_the_stricter_counts() {
         let now = clock::now();
         let mut shape = Shape::default();
-        shape.set(&filter(1000, 0), 1000, Duration::from_secs(1), now);
+        shape.set(&filter(1000, 0), 1000, Duration::from_secs(1));
         assert_eq!(shape.allowance(Dir::Req, now), None);
-        shape.set(&BandwidthLimit { name: "g".into(), ..filter(10, 0) }, 10, Duration::from_secs(1), now);
+        shape.set(&BandwidthLimit { name: "g".into(), ..filter(10, 0) }, 10, Duration::from_secs(1));
         assert_eq!(shape.allowance(Dir::Res, now), Some(10));
-        shape.set(&BandwidthLimit { name: "g".into(), ..filter(10, 0) }, 50, Duration::from_secs(1), now);
+        shape.set(&BandwidthLimit { name: "g".into(), ..filter(10, 0) }, 50, Duration::from_secs(1));
         assert_eq!(shape.allowance(Dir::Res, now), Some(50));
     }
 }

@@ -384,7 +384,7 @@ pub(super) async fn run(
                 let (Some(allowed), Some(left)) = (allowed, half.budget) else { continue };
                 shape.spend(dir, allowed - left, clock::now());
                 if half.starved {
-                    opens = earlier(opens, shape.opens(dir));
+                    opens = earlier(opens, shape.opens(dir, clock::now()));
                 }
             }
         }

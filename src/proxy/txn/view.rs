@@ -211,7 +211,7 @@ impl Session for Txn {
             // the loader refuses or warns about until they exist here.
             Effect::ProcVar(name, value) => crate::live::vars::set(name, value),
             Effect::BandwidthLimit(filter, bytes, period) => {
-                self.shape.get_or_insert_default().set(filter, bytes, period, clock::now());
+                self.shape.get_or_insert_default().set(filter, bytes, period);
             }
             Effect::Log(profile) => lines::by_rule(self, profile),
             // A value that an expression cannot use changes nothing, as in HAProxy.
