@@ -190,10 +190,17 @@ impl Balancer {
         (self.roster.active(), self.roster.backups())
     }
 
-    /// Whether a server would be considered at all: usable and of positive weight.
+    /// Whether a server that has room may have who waits for any: it is usable, of positive weight, and a backup only
+    /// while it stands in.
     #[must_use]
-    pub fn is_usable(&self, server: usize) -> bool {
-        self.roster.slot(server).is_some_and(|s| s.in_use())
+    pub fn takes_any(&self, server: usize) -> bool {
+        let slot = self.roster.slot(server).filter(|slot| slot.in_use());
+        slot.is_some_and(|slot| match self.roster.group() {
+            Group::Nobody => false,
+            Group::Only(only) => only == server,
+            Group::Active => !slot.backup,
+            Group::Backup => slot.backup,
+        })
     }
 
     /// Whether a non-empty backend queue proves that every server is full, so that a new request joins the queue

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::{Proxy, Server, Shutdown};
 use crate::ir::{Caps, ProxyIdx, log::Severity, server::OnError};
 use crate::log::console;
-use crate::server::{Counts, Effect, Level, Op, ServerState, backend_down};
+use crate::server::{Admin, Counts, Effect, Level, Op, ServerState, backend_down};
 use crate::sys;
 
 /// What the runner of checks is told.
@@ -86,6 +86,14 @@ impl Proxy {
         }
     }
 
+    /// Are those who wait for a server that takes no more to look for another? In maintenance it is not to have them;
+    /// otherwise the configuration says so, and where it does not they wait on.
+    fn sends_on(&self, server: &Server) -> bool {
+        let half = self.ir.backend.as_ref();
+        let redispatches = half.is_some_and(|half| half.redispatch.is_some() && !half.persist);
+        redispatches || server.state.lock().admin().any(Admin::MAINT)
+    }
+
     /// Does what a state machine that now is in `op` said.
     fn perform(self: &Arc<Self>, server: &Arc<Server>, effects: Vec<Effect>, op: Op) {
         let mut requeued = 0;
@@ -99,7 +107,8 @@ impl Proxy {
                     servers.filter(|s| s.ir.backup).for_each(|s| s.shutdown_sessions(Shutdown::Up));
                 }
                 Effect::DropIdle => server.drop_idle(),
-                Effect::RedistributeQueue => requeued = server.queue.flush() as u32,
+                Effect::RedistributeQueue if self.sends_on(server) => requeued = server.queue.flush() as u32,
+                Effect::RedistributeQueue => {}
                 Effect::GrabQueue => requeued = self.serve_queue_of(server),
                 Effect::PauseChecks if server.ir.check.is_none() => server.check.write().health = 0,
                 Effect::PauseChecks => self.check_wire.send((self.idx, server.index, CheckOrder::Pause)),

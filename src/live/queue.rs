@@ -161,21 +161,26 @@ impl Drop for Slot {
     }
 }
 
-/// Gives `server`'s free places to those who wait for it, then to those who wait for any server; how many got one.
+/// Gives `server`'s free places to those who wait for it and, if it takes any, to those who wait for any server, whoever
+/// is due first; how many got one.
 pub(super) fn dequeue(proxy: &Arc<Proxy>, server: &Arc<Server>) -> u32 {
     let mut served = 0;
     let Some(backend) = &proxy.backend else { return served };
-    while server.is_usable() && (!server.queue.is_empty() || !backend.queue.is_empty()) {
-        if !proxy.reserve(server) {
+    loop {
+        // Who waits for this server waits for it though no others are sent there any more.
+        let takes_any = !backend.queue.is_empty() && backend.balancer().takes_any(server.index);
+        if (server.queue.is_empty() && !takes_any) || !proxy.reserve(server) {
             break;
         }
-        let general = match (server.queue.first(), backend.queue.first()) {
-            (Some(own), Some(any)) => any < own,
-            (own, _) => own.is_none(),
-        };
-        let (one, other) =
-            if general { (&backend.queue, &server.queue) } else { (&server.queue, &backend.queue) };
-        let Some((waiter, passed)) = one.pop().or_else(|| other.pop()) else {
+        let any_first = takes_any
+            && match (server.queue.first(), backend.queue.first()) {
+                (Some(own), Some(any)) => any < own,
+                (own, _) => own.is_none(),
+            };
+        let own = Some(&server.queue);
+        let any = takes_any.then_some(&backend.queue);
+        let in_order = if any_first { [any, own] } else { [own, any] };
+        let Some((waiter, passed)) = in_order.into_iter().flatten().find_map(Queue::pop) else {
             proxy.release(server);
             break;
         };

@@ -414,7 +414,9 @@ impl Server {
         }
         let warming = self.warming.load(Relaxed);
         let throttle = if warming { self.state.lock().throttle(sys::clock::now()) } else { None };
-        dynamic_limit(max, self.ir.minconn, fullconn, backend_sessions, throttle)
+        // A server that was configured with one limit keeps one, whatever a command makes of it.
+        let minconn = if self.ir.minconn == self.ir.maxconn { max } else { self.ir.minconn };
+        dynamic_limit(max, minconn, fullconn, backend_sessions, throttle)
     }
 
     /// Idle connections made before this number went up are closed instead of used.

@@ -73,7 +73,7 @@ async fn a_waiter_that_gave_up_does_not_swallow_the_place() {
 
 #[tokio::test]
 async fn those_who_wait_for_a_server_look_again_when_it_goes_down() {
-    let live = live(&[("s1", 1), ("s2", 0)], |_| {});
+    let live = live(&[("s1", 1), ("s2", 0)], |p| p.backend.as_mut().unwrap().redispatch = Some(-1));
     let b = live.proxies()[0].clone();
     let s1 = b.backend.as_ref().unwrap().servers()[0].clone();
     let _held = slot(b.pick_server(&s1, (0, 0)));

@@ -21,6 +21,7 @@ mod normalizers;
 mod origin;
 mod persistence;
 mod processors;
+mod queued;
 mod retries;
 mod rings;
 mod rules;
