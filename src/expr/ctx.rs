@@ -144,6 +144,8 @@ pub enum Peer {
     Ip(SocketAddr),
     /// A unix socket, which has no address.
     Unix,
+    /// A pair of sockets: it has not even a name.
+    Pair,
 }
 
 impl Peer {
@@ -152,7 +154,7 @@ impl Peer {
     pub fn ip(self) -> Option<SocketAddr> {
         match self {
             Peer::Ip(addr) => Some(addr),
-            Peer::Unix => None,
+            Peer::Unix | Peer::Pair => None,
         }
     }
 }
@@ -174,8 +176,8 @@ pub struct Client<'a> {
     pub listener_id: u32,
     /// When the connection was accepted, microseconds since 1970.
     pub accept_us: i64,
-    /// It came with a PROXY line.
-    pub received_proxy: bool,
+    /// It came with a PROXY line; `None` while one is waited for, and where the wait was in vain.
+    pub received_proxy: Option<bool>,
     /// Extensions of its PROXY header: type and value.
     pub tlvs: &'a [(u8, Box<[u8]>)],
     /// The listener is encrypted.

@@ -48,14 +48,6 @@ pub struct Facts {
     pub odd_framing: bool,
 }
 
-impl Facts {
-    /// May the request be sent twice without harm (RFC 9110 section 9.2.2)?
-    #[must_use]
-    pub fn is_idempotent(method: &[u8]) -> bool {
-        matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
-    }
-}
-
 /// Outcome of looking at `Transfer-Encoding`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {

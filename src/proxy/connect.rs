@@ -11,12 +11,12 @@ use tokio::net::UnixStream;
 
 use super::board;
 use super::failure::{Failure, Phase, Who};
-use super::outbound::{client_left, watches_client};
+use super::outbound::{Watch, note_addresses};
 use super::route::{Target, on_some_port, proxy_header, source, source_from, target};
 use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::Conn;
-use crate::expr::ctx::ConnectError;
+use crate::expr::ctx::{ConnectError, Peer};
 use crate::handshake::socks4;
 use crate::ir::proxy::Mode;
 use crate::live::{Proxy, Server};
@@ -46,7 +46,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
     conn.deadline.set(txn.limits.connect.map(|d| clock::now() + d));
     let mut io = match target {
         Target::Tcp(addr) => {
-            txn.server_addr = Some(addr);
+            txn.server_addr = Some(Peer::Ip(addr));
             let addr = server.ir.link.socks4.unwrap_or(addr);
             let Some(source) = source(txn, server) else {
                 return Err(Failure::new(Who::Internal, Phase::Connect).status(500).into());
@@ -117,7 +117,11 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             // Servers on this machine have answered already.
             if stream.peer_addr().is_none() {
                 let ends = Ends::new(txn, server);
-                wait_connected(conn, &mut stream, &ends, &mut txn.server_connection).await?;
+                let connected = wait_connected(conn, &mut stream, &ends, &mut txn.server_connection).await;
+                if let Err(failure) = connected {
+                    note_addresses(txn, server, &stream);
+                    return Err(failure.into());
+                }
             }
             stream
         }
@@ -126,14 +130,14 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             return Err(refused.into());
         }
         Target::Unix(path) => {
-            txn.server_addr = None;
+            (txn.server_src, txn.server_addr) = (None, Some(Peer::Unix));
             Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
                 at_once(refused)
             })?)
         }
         Target::SockPair(fd) => {
-            txn.server_addr = None;
+            (txn.server_src, txn.server_addr) = (None, Some(Peer::Pair));
             let made = sys::sockpair::connect(fd).and_then(UnixStream::from_std);
             Stream::Unix(made.map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
@@ -143,7 +147,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
     };
     txn.server_connection = Some(ConnectError::None);
     if server.ir.link.socks4.is_some() {
-        through_relay(conn, txn.server_addr, &Ends::new(txn, server), &mut io).await?;
+        through_relay(conn, txn.server_addr.and_then(Peer::ip), &Ends::new(txn, server), &mut io).await?;
     }
     if server.ir.link.send_proxy.is_on() {
         let header = proxy_header(txn, server);
@@ -195,17 +199,16 @@ struct Ends {
     server: Arc<Server>,
     /// [`Server::kills`] when it began.
     kills: u64,
-    /// The client is looked at.
-    watch: bool,
+    watch: Watch,
 }
 
 impl Ends {
     fn new(txn: &Txn, server: &Arc<Server>) -> Self {
-        Self { server: server.clone(), kills: server.kills(), watch: watches_client(txn) }
+        Self { server: server.clone(), kills: server.kills(), watch: Watch::of(txn) }
     }
 
     fn poll(&self, conn: &mut Conn, cx: &mut std::task::Context<'_>) -> Poll<Failure> {
-        if self.watch && client_left(conn, cx) {
+        if self.watch.left(conn, cx) {
             return Poll::Ready(Failure::new(Who::Client, Phase::Connect));
         }
         if self.server.kills() != self.kills {

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::board;
@@ -16,7 +16,7 @@ use super::stream::Stream;
 use super::txn::Txn;
 use super::worker::{Conn, with};
 use crate::balance::{KeySource, key};
-use crate::expr::ctx::ConnectError;
+use crate::expr::ctx::{ConnectError, Peer};
 use crate::expr::{Ctx, Session as _, eval};
 use crate::ir::expr::{Fetch, SampleType, Value};
 use crate::ir::proxy::{HashFunction, PersistRule};
@@ -134,14 +134,12 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
             return Err(Failure { who: Who::Local, phase: Phase::Connect, status: 302 });
         }
         let key = bond(txn, server);
-        txn.server_reused = false;
         if plan.own
             && let Some((io, requests)) = conn.take_own(be.idx, server, key)
         {
-            backend.counters.reuse.inc();
-            server.counters.reuse.inc();
-            count_session(server);
             txn.server_reused = true;
+            count_connection(txn, backend, server);
+            count_session(server);
             txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
             return Ok(Upstream { io, slot, requests, key, private: true });
@@ -150,10 +148,9 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         if plan.reuse
             && let Some(kept) = with(|w| w.shared.idle.take(w.index, be.idx, server, want))
         {
-            backend.counters.reuse.inc();
-            server.counters.reuse.inc();
-            count_session(server);
             txn.server_reused = true;
+            count_connection(txn, backend, server);
+            count_session(server);
             txn.server_connection = Some(ConnectError::None);
             txn.times.connect = Some(clock::now());
             let Kept { io, requests, key } = kept;
@@ -161,8 +158,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
         }
         loop {
             // Attempts count, not successes.
-            backend.counters.connect.inc();
-            server.counters.connect.inc();
+            count_connection(txn, backend, server);
             let has_room =
                 !server.ir.strict_maxconn || with(|w| w.shared.idle.make_room(w.index, be.idx, server));
             let made = match has_room {
@@ -194,7 +190,7 @@ pub(super) async fn establish(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -
                     if retry(conn, txn, plan, server, pause).await {
                         break;
                     }
-                    if watches_client(txn) && left_now(conn) {
+                    if Watch::of(txn).left(conn, &mut Context::from_waker(Waker::noop())) {
                         return Err(Failure::new(Who::Client, Phase::Connect));
                     }
                     backend.counters.wretr.inc();
@@ -242,9 +238,9 @@ pub(super) async fn retry(
     if pause && (!elsewhere || active <= 1) {
         let delay = txn.limits.connect.unwrap_or(Duration::MAX).min(Duration::from_secs(1));
         conn.deadline.set(Some(clock::now() + delay));
-        let watch = watches_client(txn);
+        let watch = Watch::of(txn);
         poll_fn(|cx| {
-            if watch && client_left(conn, cx) {
+            if watch.left(conn, cx) {
                 return Poll::Ready(());
             }
             conn.deadline.poll(cx)
@@ -252,6 +248,18 @@ pub(super) async fn retry(
         .await;
     }
     elsewhere
+}
+
+/// A connection that is used, or made. Whoever has had one that was used before counts, as in HAProxy, as having one ever
+/// after: those of its further attempts are no others.
+fn count_connection(txn: &Txn, backend: &Backend, server: &Server) {
+    if txn.server_reused {
+        backend.counters.reuse.inc();
+        server.counters.reuse.inc();
+    } else {
+        backend.counters.connect.inc();
+        server.counters.connect.inc();
+    }
 }
 
 /// A session has a connection to `server`, or has begun to make one.
@@ -374,7 +382,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
             note_choice(txn, server, chosen);
         }
         txn.awaited = ticket.server().cloned();
-        let watch = watches_client(txn);
+        let watch = Watch::of(txn);
         conn.deadline.set(txn.limits.queue.map(|d| clock::now() + d));
         let woken = {
             let mut wait = pin!(ticket.wait());
@@ -382,7 +390,7 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
                 if let Poll::Ready(slot) = wait.as_mut().poll(cx) {
                     return Poll::Ready(Ok(slot));
                 }
-                if watch && client_left(conn, cx) {
+                if watch.left(conn, cx) {
                     return Poll::Ready(Err(Failure::new(Who::Client, Phase::Queue)));
                 }
                 let late = board::blame(Who::ServerTimeout);
@@ -395,6 +403,10 @@ async fn take_slot(conn: &mut Conn, txn: &mut Txn, plan: &mut Plan) -> Result<(S
                 note_position(txn, for_server, slot.position());
                 txn.times.queue = Some(clock::now());
                 return Ok((slot, true));
+            }
+            // It is sent on, wherever that is.
+            Ok(None) if txn.persistence != Some(PersistRule::Force) => {
+                (plan.wanted, plan.direct, plan.preferred) = (None, false, None);
             }
             Ok(None) => {}
             Err(failure) => {
@@ -414,16 +426,61 @@ pub(super) fn watches_client(txn: &Txn) -> bool {
     txn.be().ir.abortonclose
 }
 
-fn left_now(conn: &mut Conn) -> bool {
-    client_left(conn, &mut std::task::Context::from_waker(std::task::Waker::noop()))
+/// What is looked for in a client while its request waits for a server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watch {
+    on: bool,
+    /// So many bytes behind the head are of this request.
+    body: u64,
 }
 
-/// Has the client closed while it waits for an answer?
-pub(super) fn client_left(conn: &mut Conn, cx: &mut std::task::Context<'_>) -> bool {
-    conn.input.is_none() && matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
+impl Watch {
+    pub(super) fn of(txn: &Txn) -> Self {
+        Self { on: watches_client(txn), body: txn.body_ahead }
+    }
+
+    /// Has it closed? What comes of the request meanwhile is taken in as far as there is room for it: the end is behind it.
+    pub(super) fn left(self, conn: &mut Conn, cx: &mut Context<'_>) -> bool {
+        if !self.on {
+            return false;
+        }
+        loop {
+            let (held, full) =
+                conn.input.as_ref().map_or((0, false), |input| (input.len() as u64, input.is_full()));
+            if held >= self.body || full {
+                // Where it has asked for something else already, that comes first.
+                return held <= self.body && has_ended(conn, cx);
+            }
+            match conn.poll_fill(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                ended => {
+                    conn.rest();
+                    return ended.is_ready();
+                }
+            }
+        }
+    }
 }
 
-/// Are the addresses of the connection to the server worth system calls? Few configurations look at them.
-pub(super) fn needs_addresses(txn: &Txn) -> bool {
-    txn.door.fe.ir.reads_server_addresses || txn.be().ir.reads_server_addresses
+fn has_ended(conn: &mut Conn, cx: &mut Context<'_>) -> bool {
+    matches!(conn.io.poll_peek(cx), Poll::Ready(Ok(0) | Err(_)))
+}
+
+/// Has the client closed while it waits for an answer? Where it has asked for something else already, that comes first.
+pub(super) fn client_left(conn: &mut Conn, cx: &mut Context<'_>) -> bool {
+    conn.input.is_none() && has_ended(conn, cx)
+}
+
+/// Notes both ends of the connection to the server. They are worth system calls where the configuration looks at them,
+/// which few do.
+pub(super) fn note_addresses(txn: &mut Txn, server: &Server, io: &Stream) {
+    if !txn.door.fe.ir.reads_server_addresses && !txn.be().ir.reads_server_addresses {
+        return;
+    }
+    (txn.server_src, txn.server_addr) = match server.address() {
+        Address::Unix(_) => (Some(Peer::Unix), Some(Peer::Unix)),
+        Address::SockPair(_) => (None, Some(Peer::Pair)),
+        // One whose handshake failed has nobody at its other end, and is on its way to somebody all the same.
+        _ => (io.local_addr().map(Peer::Ip), io.peer_addr().map(Peer::Ip).or(txn.server_addr)),
+    };
 }

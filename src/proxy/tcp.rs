@@ -44,13 +44,14 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
         }
         Ok(Some(failure)) | Err(failure) => failure,
     };
-    let unread = match failure.phase {
-        Phase::Queue | Phase::Connect => true,
-        phase => phase == Phase::Request && conn.input.is_none(),
-    };
-    if unread {
+    let unserved = matches!(failure.phase, Phase::Queue | Phase::Connect);
+    if unserved || failure.phase == Phase::Request && conn.input.is_none() {
         // It was for nobody.
         conn.take_in();
+    }
+    if unserved {
+        // Who still speaks sees an end before the reset that closing makes of what nobody read.
+        conn.io.shutdown();
     }
     txn.failure = failure;
     txn.ended = Some(clock::now());
@@ -95,10 +96,7 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     let up = outbound::establish(conn, txn, &mut plan).await;
     conn.input = txn.payload.take();
     let Upstream { mut io, slot, .. } = up?;
-    if outbound::needs_addresses(txn) {
-        // A connection that was kept has not passed through `connect`.
-        (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
-    }
+    outbound::note_addresses(txn, slot.server(), &io);
     txn.sockets.1 = Some(io.raw_fd());
     lines::at(txn, LogStep::Connect);
     let server = slot.server().clone();
@@ -234,7 +232,9 @@ pub(super) async fn inspect(
 /// Counters and the log line.
 fn finish(conn: &mut Conn, txn: &mut Txn) {
     let up = txn.bytes_in;
-    let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout);
+    // Before there is a connection to a server, nothing is broken off.
+    let aborted_by_client = matches!(txn.failure.who, Who::Client | Who::ClientTimeout)
+        && !matches!(txn.failure.phase, Phase::Request | Phase::Queue | Phase::Connect);
     let by_server =
         matches!(txn.failure.who, Who::Server | Who::ServerTimeout) && txn.failure.phase == Phase::Data;
     let broken = u64::from(txn.failure.who == Who::Server);
@@ -243,7 +243,7 @@ fn finish(conn: &mut Conn, txn: &mut Txn) {
     if let Some(be) = txn.be().backend.as_ref().filter(|_| txn.entered) {
         let c = &be.counters;
         c.sessions.dec();
-        if aborted_by_client && txn.failure.phase != Phase::Request {
+        if aborted_by_client {
             c.cli_abrt.inc();
         } else if by_server {
             c.srv_abrt.inc();

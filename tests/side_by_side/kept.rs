@@ -75,6 +75,11 @@ const CASES: &[(&str, &[&str])] = &[
     ("http-reuse never", &["0 GET plain", "0 POST closes", "0 GET plain"]),
     ("http-reuse always", &["0 GET plain", "1 POST closes", "1 GET plain"]),
     ("http-reuse always", &["0 GET plain", "1 PUT closes", "1 GET plain"]),
+    // Nor is one sent twice that could be, unless the configuration says so.
+    ("http-reuse safe", &["0 GET plain", "0 GET closes", "1 GET plain"]),
+    ("http-reuse never", &["0 GET plain", "0 GET closes", "0 GET plain"]),
+    ("http-reuse always", &["0 GET plain", "1 GET closes", "1 GET plain"]),
+    ("http-reuse always;option redispatch", &["0 GET plain", "1 GET plain", "1 GET closes", "0 GET plain"]),
     ("http-reuse safe;retry-on empty-response", &["0 GET plain", "0 GET closes,plain", "1 GET plain"]),
     ("http-reuse safe;retry-on empty-response", &["0 GET plain", "0 POST closes,plain"]),
     ("http-reuse safe;retry-on empty-response", &["0 GET plain", "0 PUT closes,plain"]),
@@ -98,8 +103,10 @@ const LAST: &[&str] = &[
     "0 GET plain",
 ];
 
-const COUNTED: [&str; 10] =
-    ["stot", "lbtot", "wretr", "wredis", "econ", "hrsp_1xx", "hrsp_2xx", "hrsp_4xx", "hrsp_5xx", "req_tot"];
+const COUNTED: [&str; 12] = [
+    "stot", "connect", "reuse", "lbtot", "wretr", "wredis", "econ", "hrsp_1xx", "hrsp_2xx", "hrsp_4xx",
+    "hrsp_5xx", "req_tot",
+];
 
 fn backend(at: usize, lines: &str) -> String {
     let mut out = format!("backend b{at}\n");

@@ -29,7 +29,7 @@ pub(super) fn one<'a>(fetch: &'a Fetch, ctx: &Ctx<'a>) -> Fetched<'a> {
         Fetch::ServerId => Ok(Sample::Int(ctx.server.ok_or(ABSENT)?.id.into())),
         Fetch::ListenerName => text(ctx.client.listener_name.ok_or(ABSENT)?),
         Fetch::ListenerId => Ok(Sample::Int(ctx.client.listener_id.into())),
-        Fetch::ReceivedProxy => Ok(Sample::Bool(ctx.client.received_proxy)),
+        Fetch::ReceivedProxy => ctx.client.received_proxy.map(Sample::Bool).ok_or(ABSENT),
         Fetch::ServerReused => ctx.server.map(|_| Sample::Bool(ctx.progress.reused)).ok_or(ABSENT),
         Fetch::MaxRetries(current) => {
             let (of_backend, now) = ctx.progress.max_retries;

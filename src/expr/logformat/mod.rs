@@ -154,7 +154,7 @@ impl Writer<'_> {
 
     fn peer_ip(&mut self, peer: Option<Peer>, opts: LfOptions) {
         match peer {
-            None => self.text(b"", opts),
+            None | Some(Peer::Pair) => self.text(b"", opts),
             Some(Peer::Unix) => self.text(b"unix", opts),
             Some(Peer::Ip(addr)) if opts.hex => {
                 let digits: &dyn Fn(&mut Self, &[u8]) =
@@ -171,7 +171,7 @@ impl Writer<'_> {
     fn peer_port(&mut self, peer: Option<Peer>, unix: u32, opts: LfOptions) {
         match peer {
             None => self.text(b"", opts),
-            Some(Peer::Unix) => self.number(unix),
+            Some(Peer::Unix | Peer::Pair) => self.number(unix),
             Some(Peer::Ip(addr)) if opts.hex => self.display(format_args!("{:04X}", addr.port())),
             Some(Peer::Ip(addr)) => self.number(addr.port()),
         }

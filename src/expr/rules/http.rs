@@ -103,7 +103,11 @@ fn apply(
             // Of the message that the rules are on.
             let ctx = session.ctx();
             let data = if ctx.response.is_some() { ctx.response_data } else { ctx.request_data };
-            if data.complete || (*at_least > 0 && data.data.len() as u64 >= *at_least) {
+            let is_enough = data.complete || (*at_least > 0 && data.data.len() as u64 >= *at_least);
+            // Who waits to be asked for a body is asked, whether it is here or not.
+            let waits = ctx.response.is_none()
+                && ctx.request.is_some_and(|request| request.first(b"expect").is_some());
+            if is_enough && !waits {
                 return None;
             }
             return Some(Verdict::WaitForBody { rule: rule + 1, time: *time, at_least: *at_least });

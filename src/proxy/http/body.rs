@@ -125,6 +125,14 @@ pub(super) fn whole(conn: &Conn, body: Body) -> Option<&[u8]> {
     received.get(..length)
 }
 
+/// Bytes of a body as it is received; as many as there are where its end is not here and nobody has said where it is.
+pub(super) fn ahead(conn: &Conn, body: Body) -> u64 {
+    match body {
+        Body::Length(n) => n,
+        body => whole(conn, body).map_or(u64::MAX, |body| body.len() as u64),
+    }
+}
+
 /// Is `received` a whole body and nothing else?
 pub(super) fn is_just(body: Body, received: Option<&Buf>) -> bool {
     let received = received.map_or(&[][..], Buf::filled);
@@ -273,12 +281,14 @@ pub(super) async fn wait(
 
 /// Who waits for a body that the sender holds back until it is asked for must ask.
 pub(super) async fn continue_if_expected(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) {
-    if !std::mem::take(&mut facts.expect_continue) {
+    if facts.body.is_empty() || !std::mem::take(&mut facts.expect_continue) {
         return;
     }
     // HTTP/1.0 has no such answers: the server is left to make sense of the header.
     if txn.req.version() == crate::http::Version::Http11 {
-        txn.req.remove(b"expect");
+        if let Some(at) = txn.req.find(b"expect", 0) {
+            txn.req.remove_at(at);
+        }
         answer::write(conn, txn, b"HTTP/1.1 100 Continue\r\n\r\n").await;
     }
 }

@@ -193,12 +193,10 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     if let Some(flow) = local::monitor(conn, txn, facts).await {
         return flow;
     }
-    if txn.door.fe.ir.http_buffer_request {
-        match body::buffer(conn, txn, facts).await {
-            Ok(()) => {}
-            Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
-            Err(failure) => return Flow::Failed(failure),
-        }
+    if txn.door.fe.ir.http_buffer_request
+        && let Err(flow) = buffer(conn, txn, facts).await
+    {
+        return flow;
     }
     if has_request_phase(&txn.door.fe) {
         let fe = txn.door.fe.clone();
@@ -222,12 +220,11 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         if let Err(failure) = inspect(conn, txn, facts, |txn| txn.be()).await {
             return Flow::Failed(failure);
         }
-        if txn.be().ir.http_buffer_request && !txn.door.fe.ir.http_buffer_request {
-            match body::buffer(conn, txn, facts).await {
-                Ok(()) => {}
-                Err(failure) if failure.who == Who::Proxy => return local::malformed(conn, txn).await,
-                Err(failure) => return Flow::Failed(failure),
-            }
+        if txn.be().ir.http_buffer_request
+            && !txn.door.fe.ir.http_buffer_request
+            && let Err(flow) = buffer(conn, txn, facts).await
+        {
+            return flow;
         }
         if has_request_phase(txn.be()) {
             let be = txn.be().clone();
@@ -248,9 +245,16 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
     txn.make_unique_id();
     forwarded::add(txn);
     let direct: Option<Arc<Server>> = assigned.or(by_cookie);
-    let half = txn.be().ir.backend.as_ref();
-    if half.is_some_and(|ir| matches!(ir.balance, Balance::Hash | Balance::UrlParam(_))) {
-        body::keep(conn, txn, facts);
+    match txn.be().ir.backend.as_ref().map(|half| &half.balance) {
+        // What names the server may be in the body.
+        Some(Balance::UrlParam(_)) if direct.is_none() && txn.req.method() == b"POST" => {
+            if let Err(flow) = buffer(conn, txn, facts).await {
+                return flow;
+            }
+            body::keep(conn, txn, facts);
+        }
+        Some(Balance::Hash) => body::keep(conn, txn, facts),
+        _ => {}
     }
     let Some(ir) = &txn.be().ir.backend else {
         return Flow::Failed(Failure::new(Who::Server, Phase::Connect));
@@ -277,6 +281,15 @@ async fn serve(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Flow {
         plan.preferred = conn.owned_server(txn.be().idx);
     }
     forward::run(conn, txn, facts, &mut plan, direct.as_ref()).await
+}
+
+/// Waits for the body of a request, or says how the exchange ends without it.
+async fn buffer(conn: &mut Conn, txn: &mut Txn, facts: &mut Facts) -> Result<(), Flow> {
+    match body::buffer(conn, txn, facts).await {
+        Ok(()) => Ok(()),
+        Err(failure) if failure.who == Who::Proxy => Err(local::malformed(conn, txn).await),
+        Err(failure) => Err(Flow::Failed(failure)),
+    }
 }
 
 /// `tcp-request content` rules of one of the two proxies, which see the request too.

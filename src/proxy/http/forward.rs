@@ -83,9 +83,12 @@ pub(super) async fn run(
     if !facts.upgrade {
         request::finish(&mut txn.req, keep_server || pretends);
     }
+    if outbound::watches_client(txn) {
+        txn.body_ahead = body::ahead(conn, facts.body);
+    }
     let ways = (plan.own, plan.reuse);
     // What follows CONNECT is no message: it has no end.
-    let replay = if facts.is_connect { None } else { replay_of(conn, facts, retry_on.any, plan.reuse) };
+    let replay = if facts.is_connect || !retry_on.any { None } else { replay_of(conn, facts) };
     loop {
         let Upstream { io, slot, requests, key, private } = match outbound::establish(conn, txn, plan).await {
             Ok(upstream) => upstream,
@@ -97,10 +100,7 @@ pub(super) async fn run(
         if let Some(name) = txn.be().ir.backend.as_ref().and_then(|b| b.send_name_header.as_ref()) {
             txn.req.set(name.to_ascii_lowercase().as_bytes(), server.name().as_bytes());
         }
-        if outbound::needs_addresses(txn) {
-            // A connection that was kept has not passed through `connect`.
-            (txn.server_src, txn.server_addr) = (io.local_addr(), io.peer_addr());
-        }
+        outbound::note_addresses(txn, server, &io);
         server.need.note(server.counters.used.inc());
         txn.sockets.1 = Some(io.raw_fd());
         lines::at(txn, LogStep::Connect);
@@ -142,10 +142,9 @@ pub(super) async fn run(
         if failure.who == Who::Killed || failure.who == Who::Down || failure.who == Who::Up {
             return Flow::Failed(failure);
         }
-        let replayable = replay.is_some();
         // A kept connection that the server had closed meanwhile says nothing about the server.
         let stale = requests > 0 && loss == Loss::Empty;
-        let asked = txn.retry_allowed && plan.left > 0 && replayable && retry_on.names(loss);
+        let asked = txn.retry_allowed && plan.left > 0 && replay.is_some() && retry_on.names(loss);
         if asked {
             restore(conn, txn, replay.as_deref());
             server.counters.wretr.inc();
@@ -165,16 +164,9 @@ pub(super) async fn run(
             }
             continue;
         }
-        if stale && replayable && Facts::is_idempotent(txn.req.method()) {
-            restore(conn, txn, replay.as_deref());
-            plan.reuse = false;
-            plan.wanted = Some(server.clone());
-            txn.server = None;
-            server.counters.sessions.dec();
-            continue;
-        }
         if stale && conn.requests > 0 {
-            // The client sent this on a connection it knows to be reused, and tries again when that is closed.
+            // The client sent this on a connection it knows to be reused, and tries again when that is closed. Whether it
+            // may be sent twice is the client's to know: nobody but `retry-on` does so in its place.
             return Flow::Failed(Failure::STALE);
         }
         count_bad_response(txn, &server);
@@ -220,11 +212,9 @@ fn count_told(server: &Server, resp: &Head) {
     server.counters.hrsp.count(resp.status());
 }
 
-/// A copy of the request's body, if it may have to be sent again and is all here. `asked`: with `retry-on`; `reuses`: a
-/// kept connection may prove closed, for which chunks are not looked through.
-fn replay_of(conn: &Conn, facts: &Facts, asked: bool, reuses: bool) -> Option<Vec<u8>> {
-    let wanted = asked || reuses && facts.body != Body::Chunked;
-    if wanted { body::whole(conn, facts.body).map(<[u8]>::to_vec) } else { None }
+/// A copy of the request's body, which may have to be sent again, if it is all here.
+fn replay_of(conn: &Conn, facts: &Facts) -> Option<Vec<u8>> {
+    body::whole(conn, facts.body).map(<[u8]>::to_vec)
 }
 
 /// Put the body back in front of what the client sent behind it.

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::shape::Shape;
 use super::worker::{Conn, Worker, with};
 use crate::buf::Buf;
-use crate::expr::ctx::{Buffered, Captures, ConnectError, Links};
+use crate::expr::ctx::{Buffered, Captures, ConnectError, Links, Peer};
 use crate::expr::{Session as _, Vars};
 use crate::handshake::proxy_protocol::{self, Tlv};
 use crate::http::{Head, Parser, Progress};
@@ -78,9 +78,11 @@ pub(super) struct Txn {
     pub(super) server: Option<Arc<Server>>,
     /// The server in whose line this waits, or waited last for nothing.
     pub(super) awaited: Option<Arc<Server>>,
-    pub(super) server_addr: Option<SocketAddr>,
-    pub(super) server_src: Option<SocketAddr>,
+    pub(super) server_addr: Option<Peer>,
+    pub(super) server_src: Option<Peer>,
     pub(super) no_server: &'static str,
+    /// Bytes of this request that are behind its head, with `abortonclose`.
+    pub(super) body_ahead: u64,
     pub(super) first_request: bool,
     pub(super) request_number: u64,
     pub(super) request_line: Option<Vec<u8>>,
@@ -269,6 +271,7 @@ impl Txn {
             awaited: None,
             server_addr: None,
             server_src: None,
+            body_ahead: 0,
             no_server: "<NOSRV>",
             first_request: conn.requests == 0,
             request_number: 0,

@@ -7,8 +7,11 @@ use super::super::lines;
 use super::super::worker::with;
 use super::Txn;
 use crate::buf::Buf;
-use crate::expr::ctx::{Captures, Client, Clock, Links, Peer, Process, Progress, ProxyView, ServerView};
+use crate::expr::ctx::{
+    Captures, Client, Clock, ConnectError, Links, Peer, Process, Progress, ProxyView, ServerView,
+};
 use crate::expr::{Ctx, EditHead, Effect, Session, Vars};
+use crate::ir::BindAddr;
 use crate::ir::expr::Dir;
 use crate::ir::log::LogStep;
 use crate::ir::proxy::Mode;
@@ -50,7 +53,10 @@ impl Session for Txn {
         let host = &*HOST;
         let now = clock::now();
         let (now_us, thread, accept_us) = with(|w| (w.wall_us(now), w.index as u32, w.wall_us(self.started)));
-        let peer = |addr: Option<SocketAddr>| Some(addr.map_or(Peer::Unix, Peer::Ip));
+        let listener = &self.door.listener.ir;
+        let unnamed = (!matches!(listener.addr, BindAddr::SockPair(_))).then_some(Peer::Unix);
+        let src = |addr: Option<SocketAddr>| Some(addr.map_or(Peer::Unix, Peer::Ip));
+        let dst = |addr: Option<SocketAddr>| addr.map(Peer::Ip).or(unnamed);
         let frontend = ProxyView {
             default_backend: self
                 .door
@@ -64,18 +70,20 @@ impl Session for Txn {
         };
         // Where there never was a session there is no status that it could have.
         let refused = self.client_connection.is_some();
+        let is_greeting = listener.accept_proxy && !self.received_proxy
+            || self.client_connection.is_some_and(|why| why != ConnectError::None);
         Ctx {
             clock: Clock { now_us, zone: &host.zone },
             process: Process { hostname: &host.name, pid: host.pid, thread },
             client: Client {
-                src: peer(self.src),
-                dst: peer(self.dst),
-                fc_src: peer(self.fc_src),
-                fc_dst: peer(self.fc_dst),
-                listener_name: self.door.listener.ir.name.as_deref(),
-                listener_id: self.door.listener.ir.id,
+                src: src(self.src),
+                dst: dst(self.dst),
+                fc_src: src(self.fc_src),
+                fc_dst: dst(self.fc_dst),
+                listener_name: listener.name.as_deref(),
+                listener_id: listener.id,
                 accept_us,
-                received_proxy: self.received_proxy,
+                received_proxy: (!is_greeting).then_some(self.received_proxy),
                 tlvs: self.tlvs(),
                 tls: false,
                 first_request: self.first_request,
@@ -86,8 +94,8 @@ impl Session for Txn {
                 name: s.name(),
                 id: s.ir.id,
                 index: s.index as u32,
-                bc_src: self.server_src.map(Peer::Ip),
-                bc_dst: self.server_addr.map(Peer::Ip),
+                bc_src: self.server_src,
+                bc_dst: self.server_addr,
             }),
             no_server: self.no_server,
             request: self.is_http.then_some(&self.req as &dyn crate::expr::Head),

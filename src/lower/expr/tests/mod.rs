@@ -218,7 +218,7 @@ impl Fixture {
                 listener_name: None,
                 listener_id: 1,
                 accept_us: 1_714_124_398_700_000,
-                received_proxy: false,
+                received_proxy: Some(false),
                 tlvs: &[],
                 tls: false,
                 first_request: true,
