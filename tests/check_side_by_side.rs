@@ -284,7 +284,7 @@ fn config(host: &Host) -> String {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
     let dir = host.dir().display().to_string();
-    let mut text = "global\n    stats socket /run/checks.sock level admin\n    log stdout format raw local0\n    \
+    let mut text = "global\n    stats socket /run/checks.sock level admin\n    log stdout format raw local0\n    nbthread 1\n    \
                     external-check\n    insecure-fork-wanted\n\
                     defaults\n    mode tcp\n    log global\n    timeout connect 500ms\n    timeout client 5s\n    \
                     timeout server 5s\n    timeout check 900ms\n    option log-health-checks\n"

@@ -40,7 +40,7 @@ fn cases() -> Vec<(usize, &'static str, &'static str, &'static str)> {
 }
 
 fn config() -> String {
-    let mut out = "global\n    log stdout format raw local0\n    stats socket /run/stats.sock level admin\n\
+    let mut out = "global\n    log stdout format raw local0\n    nbthread 1\n    stats socket /run/stats.sock level admin\n\
                    defaults\n    mode tcp\n    log global\n    timeout client 2s\n    timeout server 4s\n    \
                    timeout connect 4s\n    log-format \"%f %b/%s %ts %[capture.req.hdr(0)]\"\n\
                    backend plain\n    server s 127.0.0.1:9000\nbackend other\n    server s 127.0.0.1:9000\n"

@@ -47,6 +47,7 @@ use watch::{Bench, Seen};
 const CONFIG: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
     maxconn 200
 
 defaults

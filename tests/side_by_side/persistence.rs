@@ -157,6 +157,7 @@ fn config() -> String {
     let mut text = "\
 global
     log stdout format raw local0
+    nbthread 1
     maxconn 400
 defaults
     mode http

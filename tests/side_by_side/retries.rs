@@ -15,6 +15,7 @@ use crate::lab::{Config, Lab, Part, Program, Stats, beside, eventually, proxy};
 const GLOBAL: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
     stats socket SOCKET level admin
     maxconn 1000
 defaults

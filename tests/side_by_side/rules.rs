@@ -5,6 +5,7 @@ use super::cases::{Case, get};
 /// What HAProxy 2.6 has of it.
 pub(super) const CONFIG: &str = r#"global
     log stdout format raw local0
+    nbthread 1
     maxconn 200
     expose-experimental-directives
     tune.http.maxhdr 15

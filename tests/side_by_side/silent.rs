@@ -10,6 +10,7 @@ use crate::lab::{Config, Lab, Part, Program, beside, proxy};
 const CONFIG: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
 defaults
     mode tcp
     log global

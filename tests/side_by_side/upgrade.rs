@@ -9,6 +9,7 @@ use super::watch::Bench;
 const CONFIG: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
 
 defaults
     mode tcp

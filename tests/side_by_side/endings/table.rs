@@ -3,6 +3,7 @@
 pub(super) const CONFIG: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
     stats socket SOCKET level admin
 
 defaults

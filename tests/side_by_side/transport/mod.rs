@@ -26,6 +26,7 @@ const MAGIC: u32 = 0x4e53_0001;
 const CONFIG: &str = "\
 global
     log stdout format raw local0
+    nbthread 1
     stats socket /run/stats.sock level admin
 
 defaults all

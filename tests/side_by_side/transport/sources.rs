@@ -140,6 +140,7 @@ fn config() -> String {
     let mut text = "\
 global
     log stdout format raw local0
+    nbthread 1
 defaults
     mode http
     timeout connect 2s
