@@ -1,5 +1,8 @@
 //! Which connections to servers are used again, by whom.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::harness::*;
 
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -79,14 +82,20 @@ fn a_connection_is_kept_after_a_long_body() {
 
 #[test]
 fn a_dead_connection_is_not_taken_over() {
-    let origin = Origin::new(|mut c| {
+    let closed = Arc::<AtomicUsize>::default();
+    let closing = closed.clone();
+    let origin = Origin::new(move |mut c| {
         c.request();
         c.reply(ok("x"));
+        drop(c);
+        closing.fetch_add(1, Ordering::Relaxed);
     });
     let p = with(&origin, " nbthread 3", " http-reuse always\n server s @0");
-    for _ in 0..12 {
+    for nth in 1..=12 {
         let mut c = p.connect();
         assert!(c.send(GET).response().0.starts_with("HTTP/1.1 200"));
+        // One that closes later than it is taken is known for dead by nobody.
+        eventually("its server's end", || closed.load(Ordering::Relaxed) == nth);
     }
 }
 
