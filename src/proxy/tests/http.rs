@@ -375,7 +375,9 @@ fn http_1_0_clients_are_told_how_the_connection_goes_on() {
 
 #[test]
 fn a_kept_connection_the_server_closed_is_replaced_unseen() {
-    let origin = Origin::new(|mut c| {
+    let closed = Arc::<AtomicUsize>::default();
+    let closing = closed.clone();
+    let origin = Origin::new(move |mut c| {
         // Two answers, then gone.
         for _ in 0..2 {
             if c.request().is_none() {
@@ -383,11 +385,15 @@ fn a_kept_connection_the_server_closed_is_replaced_unseen() {
             }
             c.reply(ok("x"));
         }
+        drop(c);
+        closing.fetch_add(1, SeqCst);
     });
     let p = http(&[origin.addr], |_| {});
     let mut c = p.connect();
-    for n in 0..20 {
+    for n in 1..=20 {
         assert_eq!(c.send(GET).response().1, "x", "request {n}");
+        // A request that meets the end on its way is the client's to send again.
+        eventually("the end of every second", || closed.load(SeqCst) == n / 2);
     }
 }
 
