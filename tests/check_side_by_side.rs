@@ -318,7 +318,7 @@ fn observe(lab: &Lab, name: &str, program: &Program) -> BTreeMap<String, String>
     let columns = ["check_status", "check_code", "last_chk", "check_desc", "status"];
     let mut found: BTreeMap<&str, String> = BTreeMap::new();
     wait_for("all checks", Duration::from_secs(40), || {
-        let asked = host.try_sh("echo 'show stat' | socat stdio /run/checks.sock");
+        let asked = host.try_sh("echo 'show stat' | socat stdio unix-connect:/run/checks.sock");
         if asked.stdout.is_empty() {
             return None;
         }

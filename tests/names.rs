@@ -101,7 +101,7 @@ impl Side {
     }
 
     fn ask(&self, command: &str) -> String {
-        let asked = self.host.try_sh(&format!("echo '{command}' | socat stdio /run/names.sock"));
+        let asked = self.host.try_sh(&format!("echo '{command}' | socat stdio unix-connect:/run/names.sock"));
         String::from_utf8_lossy(&asked.stdout).into_owned()
     }
 
@@ -304,7 +304,8 @@ fn addresses_are_held_as_long_as_by_haproxy() {
         (host, servers, running)
     });
     let addresses = |host: &Host| -> Servers {
-        let asked = host.try_sh("echo 'show servers state' | socat stdio /run/names.sock").stdout;
+        let asked =
+            host.try_sh("echo 'show servers state' | socat stdio unix-connect:/run/names.sock").stdout;
         let mut out = Servers::new();
         for row in String::from_utf8_lossy(&asked).lines().filter(|row| row.contains(" s")) {
             let cells: Vec<&str> = row.split(' ').collect();
@@ -375,7 +376,8 @@ fn the_name_servers_of_the_system_are_haproxys() {
         let host = lab.host(name);
         let running = host.haproxy(&program, &Config::written(&host, "names.cfg", config));
         let asked = wait_for("an answer", Duration::from_secs(10), || {
-            let asked = host.try_sh("echo 'show resolvers' | socat stdio /run/names.sock").stdout;
+            let asked =
+                host.try_sh("echo 'show resolvers' | socat stdio unix-connect:/run/names.sock").stdout;
             (!asked.is_empty()).then_some(asked)
         });
         drop(running);

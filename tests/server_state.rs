@@ -81,7 +81,7 @@ fn run(lab: &Lab, name: &str, program: &Program, file: &str, commands: Option<&s
     let _nginx = Nginx::with(&host, 8091, "location / { return 200 'hello\\n'; }");
     let _proxy = host.haproxy(program, &Config::written(&host, "state.cfg", &text));
     wait_for("the checks of the first second", Duration::from_secs(20), || {
-        let asked = host.try_sh("echo 'show stat' | socat stdio /run/state.sock");
+        let asked = host.try_sh("echo 'show stat' | socat stdio unix-connect:/run/state.sock");
         let text = String::from_utf8_lossy(&asked.stdout).into_owned();
         let of = |server: &str| text.lines().find(|line| line.starts_with(server)).map(str::to_owned);
         let down = |server: &str| of(server).is_some_and(|line| line.contains("DOWN"));
@@ -192,7 +192,7 @@ fn run_named(
     let _proxy = host.haproxy(program, &Config::written(&host, "named.cfg", &text));
     let shows = |parts: &[&str]| {
         wait_for("the servers", Duration::from_secs(20), || {
-            let asked = host.try_sh("echo 'show servers state' | socat stdio /run/state.sock");
+            let asked = host.try_sh("echo 'show servers state' | socat stdio unix-connect:/run/state.sock");
             let text = String::from_utf8_lossy(&asked.stdout).into_owned();
             let is_there = |part: &&str| text.lines().any(|line| line.contains(part));
             parts.iter().all(is_there).then_some(text)
