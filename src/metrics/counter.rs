@@ -30,6 +30,12 @@ pub(super) fn is_claimed() -> bool {
     CLAIM.get().is_some()
 }
 
+/// Is no other thread there to take places?
+#[inline]
+fn is_alone() -> bool {
+    CLAIM.get() == Some(Claim::All)
+}
+
 /// A number that only grows, until `clear counters`.
 ///
 /// A request counts in thirty places. So one thread, most often the only one that serves, has a part of its own: see
@@ -117,7 +123,7 @@ impl Gauge {
 
     #[inline]
     fn step(&self, by: u32) -> u32 {
-        if CLAIM.get() == Some(Claim::All) {
+        if is_alone() {
             let own = self.own.load(Relaxed).wrapping_add(by);
             self.own.store(own, Relaxed);
             own.wrapping_add(self.others.load(Relaxed))
@@ -133,7 +139,7 @@ impl Gauge {
             self.inc();
             return true;
         }
-        if CLAIM.get() == Some(Claim::All) {
+        if is_alone() {
             let fits = self.get() < limit;
             if fits {
                 self.inc();

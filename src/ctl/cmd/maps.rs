@@ -280,13 +280,12 @@ fn add(call: &mut Call<'_>) -> Reply {
 const MALFORMED: &str = "Malformed identifier. Please use #<id> or <file>.\n";
 
 /// The entries that a key or `#<ref>` means, such as `#0x55d2c8a0`. Any other key may begin with that sign.
-fn meant(text: &str) -> Result<Meant<'_>, Reply> {
-    let Some(digits) = text.strip_prefix("#0x") else { return Ok(Meant::Key(text)) };
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(Reply::error(MALFORMED));
-    }
+/// `None`: the reference is malformed.
+fn meant(text: &str) -> Option<Meant<'_>> {
+    let Some(digits) = text.strip_prefix("#0x") else { return Some(Meant::Key(text)) };
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
     // What is too long is nobody's.
-    Ok(Meant::Id(u64::from_str_radix(digits, 16).unwrap_or(u64::MAX)))
+    is_number.then(|| Meant::Id(u64::from_str_radix(digits, 16).unwrap_or(u64::MAX)))
 }
 
 fn set(call: &mut Call<'_>) -> Reply {
@@ -296,10 +295,7 @@ fn set(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = any(call, call.arg(0)) else { return unknown(true) };
-    let meant = match meant(call.arg(1)) {
-        Ok(meant) => meant,
-        Err(refusal) => return refusal,
-    };
+    let Some(meant) = meant(call.arg(1)) else { return Reply::error(MALFORMED) };
     let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
     let Some(key) = key else {
         return Reply::error(match meant {
@@ -324,10 +320,7 @@ fn del(call: &mut Call<'_>) -> Reply {
     }
     let _turn = call.control.turn.lock();
     let Some(one) = named(call, call.arg(0), maps) else { return unknown(maps) };
-    let meant = match meant(call.arg(1)) {
-        Ok(meant) => meant,
-        Err(refusal) => return refusal,
-    };
+    let Some(meant) = meant(call.arg(1)) else { return Reply::error(MALFORMED) };
     let key = one.contents().entries.first(meant).map(|entry| entry.key.clone());
     let Some(key) = key else { return Reply::error("Key not found.\n") };
     outcome(one.change_key(&key, |contents| contents.entries.remove(meant)))

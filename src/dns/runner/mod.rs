@@ -68,12 +68,6 @@ pub fn spawn(live: &Arc<Live>, home: Home) -> io::Result<()> {
     })
 }
 
-/// Follows all names on the runtime of the caller, which has to keep the handles.
-#[must_use]
-pub fn start(live: &Arc<Live>) -> Vec<tokio::task::JoinHandle<()>> {
-    sections(live).into_iter().map(|s| tokio::spawn(s.run())).collect()
-}
-
 fn sections(live: &Arc<Live>) -> Vec<Section> {
     let now = sys::clock::now();
     let mut sections = Vec::new();

@@ -99,7 +99,7 @@ impl Bench {
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         // Nobody asks the system's resolver for a service.
         assert_eq!(init_addresses(&live, &|_, _| Default::default()), Outcome::default());
-        drop(start(&live));
+        spawn(&live, Home::Together).unwrap();
         Self { live, zone }
     }
 

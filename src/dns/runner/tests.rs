@@ -107,7 +107,7 @@ impl Bench {
         let logger = Logger::new(Identity { hostname: None, tag: "haproxy".into(), pid: 1 });
         let live = Live::new(Arc::new(config), Arc::new(logger), 100);
         assert_eq!(init_addresses(&live, &|_, _| Default::default()), Outcome::default());
-        drop(start(&live));
+        spawn(&live, Home::Together).unwrap();
         Self { live, lines, zone }
     }
 
