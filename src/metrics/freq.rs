@@ -81,9 +81,10 @@ impl RateCounter {
             self.others.add(n, second);
         }
         let (count, previous) = self.counts(second);
-        // The rate is not above this sum: mostly there is nothing to compute.
-        if count.saturating_add(previous) > self.max.load(Relaxed) {
-            self.max.fetch_max(rate(count, previous, now_ms), Relaxed);
+        // Mostly it is no new one, and asking is cheaper than a locked instruction.
+        let rate = rate(count, previous, now_ms);
+        if rate > self.max.load(Relaxed) {
+            self.max.fetch_max(rate, Relaxed);
         }
     }
 
