@@ -284,7 +284,7 @@ pub fn run(live: &Arc<Live>, settings: &Settings, link: &mut Option<Link>) -> Re
     // Lines of sessions wait until there is nothing to do, also those that the end of the runtime brings.
     let home = Home::beside(threads);
     let _held = (home == Home::Together).then(log::hold);
-    let runtime = proxy::runtime(global, threads).map_err(cannot)?;
+    let runtime = proxy::runtime().map_err(cannot)?;
     let inside = runtime.enter();
     // Before anybody is served or told who this is.
     let mut signals = Signals::catch().map_err(cannot)?;

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use tokio::task::coop;
-
 use super::deadline::Deadline;
 use super::door::Door;
 use super::pool::Counted;
@@ -18,6 +16,7 @@ use crate::expr::Vars;
 use crate::handshake::proxy_protocol;
 use crate::ir;
 use crate::live::Server;
+use crate::sys::executor;
 
 /// A connection of a client, from accept to close.
 pub(super) struct Conn {
@@ -261,7 +260,7 @@ fn fill_with(
 ) -> Poll<io::Result<usize>> {
     loop {
         // Who reads has mostly been woken for it: the poller is asked only if there is nothing.
-        let progress = ready!(coop::poll_proceed(cx));
+        ready!(executor::proceed(cx));
         let mut tried = false;
         let read = io.try_read(|fd| {
             tried = true;
@@ -278,22 +277,19 @@ fn fill_with(
             with(|w| w.bufs.give(buf));
         }
         if let Some(result) = read {
-            progress.made_progress();
             return Poll::Ready(result);
         }
-        // Not counted: it has done nothing.
-        drop(progress);
         if *asked {
             return Poll::Pending;
         }
-        ready!(poll_watched(io, cx, asked))?;
+        ready!(poll_watched(io, cx, asked));
     }
 }
 
 /// Waits for bytes or the end. `asked`: the poller was asked to tell.
-pub(super) fn poll_watched(io: &Stream, cx: &mut Context<'_>, asked: &mut bool) -> Poll<io::Result<()>> {
+pub(super) fn poll_watched(io: &Stream, cx: &mut Context<'_>, asked: &mut bool) -> Poll<()> {
     // Of a task that has done much in this step the poller takes no order: the task is woken to come again.
-    let listens = coop::has_budget_remaining();
+    let listens = executor::may_proceed();
     let readable = io.poll_readable(cx);
     *asked = listens && readable.is_pending();
     readable
@@ -302,39 +298,44 @@ pub(super) fn poll_watched(io: &Stream, cx: &mut Context<'_>, asked: &mut bool) 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-
-    use tokio::io::AsyncWriteExt;
-    use tokio::net::UnixStream;
+    use std::io::Write as _;
+    use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::sys::executor::Driver;
 
     #[test]
     fn the_poller_was_not_asked_by_who_has_done_much() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
         runtime.block_on(async {
             let (ours, mut theirs) = UnixStream::pair().unwrap();
-            let mut ours = Stream::Unix(ours);
-            // The two of a pair are taken for ready until they were tried.
+            ours.set_nonblocking(true).unwrap();
+            let mut ours = Stream::unix(ours).unwrap();
+            // Taken for ready until it was tried.
+            assert!(ours.is_readable());
             let nothing = ours.try_read(|_| Err(rustix::io::Errno::AGAIN));
             assert!(nothing.is_none() && !ours.is_readable());
             let (mut asked, mut steps) = (false, 0);
-            let reader = tokio::spawn(poll_fn(move |cx| {
-                steps += 1;
-                while steps == 1 && coop::has_budget_remaining() {
-                    let Poll::Ready(done) = coop::poll_proceed(cx) else { break };
-                    done.made_progress();
-                }
-                let readable = poll_watched(&ours, cx, &mut asked);
-                assert_eq!(
-                    (readable.is_pending(), asked),
-                    [(true, false), (true, true), (false, false)][steps - 1]
-                );
-                readable
-            }));
+            let (done, over) = tokio::sync::oneshot::channel();
+            executor::spawn(async move {
+                poll_fn(move |cx| {
+                    steps += 1;
+                    while steps == 1 && executor::proceed(cx).is_ready() {}
+                    let readable = poll_watched(&ours, cx, &mut asked);
+                    assert_eq!(
+                        (readable.is_pending(), asked),
+                        [(true, false), (true, true), (false, false)][steps - 1]
+                    );
+                    readable
+                })
+                .await;
+                done.send(()).unwrap();
+            });
+            tokio::spawn(Driver::new(1).unwrap());
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
-            theirs.write_all(b"x").await.unwrap();
-            reader.await.unwrap().unwrap();
+            theirs.write_all(b"x").unwrap();
+            over.await.unwrap();
         });
     }
 }

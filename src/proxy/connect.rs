@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::board;
 use super::failure::{Failure, Phase, Who};
@@ -58,7 +58,7 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
             let ports =
                 source_from(txn, server).and_then(|from| from.ports).filter(|_| source.addr.is_some());
             let (mut has_source, foreign) = (source.addr.is_none(), source.foreign);
-            let mut begin = |port: Option<u16>| -> io::Result<socket2::Socket> {
+            let mut begin = |port: Option<u16>| -> io::Result<Socket> {
                 let mut source = source;
                 if let (Some(addr), Some(port)) = (&mut source.addr, port) {
                     addr.set_port(port);
@@ -131,18 +131,17 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
         }
         Target::Unix(path) => {
             (txn.server_src, txn.server_addr) = (None, Some(Peer::Unix));
-            Stream::Unix(UnixStream::connect(path).await.map_err(|_| {
+            connect_unix(path).map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
                 at_once(refused)
-            })?)
+            })?
         }
         Target::SockPair(fd) => {
             (txn.server_src, txn.server_addr) = (None, Some(Peer::Pair));
-            let made = sys::sockpair::connect(fd).and_then(UnixStream::from_std);
-            Stream::Unix(made.map_err(|_| {
+            sys::sockpair::connect(fd).and_then(Stream::unix).map_err(|_| {
                 txn.server_connection = Some(ConnectError::Socket);
                 at_once(refused)
-            })?)
+            })?
         }
     };
     txn.server_connection = Some(ConnectError::None);
@@ -158,6 +157,13 @@ pub(super) async fn connect(conn: &mut Conn, txn: &mut Txn, server: &Arc<Server>
         }
     }
     Ok(io)
+}
+
+/// It fails at once or not at all: no connection to a unix socket is ever under way.
+fn connect_unix(path: impl AsRef<std::path::Path>) -> io::Result<Stream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Stream::unix(socket)
 }
 
 /// Tells of a source address that is not to be had.

@@ -17,7 +17,6 @@ use super::listener::{Bound, Socket};
 use super::pool::Pools;
 use super::service::Service;
 use super::worker;
-use crate::ir::Global;
 use crate::live::Live;
 use crate::metrics::Claim;
 use crate::sys::{clock, home::Home, sched};
@@ -47,6 +46,8 @@ pub(super) struct Shared {
     pub(super) parked: AtomicU32,
     /// Idle connections to servers.
     pub(super) idle: Pools,
+    /// Steps that a thread takes between two looks at the network, if there is so much to do.
+    pub(super) in_a_row: u32,
 }
 
 impl Shared {
@@ -119,6 +120,7 @@ impl Engine {
         let (orders, receiver) = watch::channel(Order::Run);
         let shared = Arc::new(Shared {
             idle: Pools::new(threads),
+            in_a_row: live.config.global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads)),
             live,
             service,
             orders: receiver,
@@ -137,29 +139,29 @@ impl Engine {
         let mut workers = Vec::with_capacity(threads);
         let cpus = shared.live.config.global.cpu_map.of(threads);
         for (index, (doors, cpus)) in shares.into_iter().zip(cpus).enumerate() {
-            let claim = match home {
-                Home::Together => Some(Claim::All),
-                Home::Apart => (index == 0).then_some(Claim::Counters),
-            };
             let shared = shared.clone();
             let stay = move |shared: &Shared| {
                 if let Err(message) = stay_on(index, &cpus) {
                     shared.live.warn(&message);
                 }
             };
-            workers.push(if home == Home::Together {
-                stay(&shared);
-                Running::Task(tokio::spawn(worker::run(shared, index, doors, claim)))
-            } else {
-                let runtime = runtime(&shared.live.config.global, threads)?;
-                let work = move || {
+            workers.push(match home {
+                Home::Together => {
                     stay(&shared);
-                    let _held = crate::log::hold();
-                    runtime.block_on(worker::run(shared, index, doors, claim));
-                    // What is left of the sessions goes before their last lines do.
-                    drop(runtime);
-                };
-                Running::Thread(thread::Builder::new().name(format!("worker-{index}")).spawn(work)?)
+                    Running::Task(tokio::spawn(worker::run(shared, index, doors, Some(Claim::All))))
+                }
+                Home::Apart => {
+                    let claim = (index == 0).then_some(Claim::Counters);
+                    let runtime = runtime()?;
+                    let work = move || {
+                        stay(&shared);
+                        let _held = crate::log::hold();
+                        runtime.block_on(worker::run(shared, index, doors, claim));
+                        // What is left of the sessions goes before their last lines do.
+                        drop(runtime);
+                    };
+                    Running::Thread(thread::Builder::new().name(format!("worker-{index}")).spawn(work)?)
+                }
             });
         }
         Ok(Self { shared, orders, workers })
@@ -221,19 +223,23 @@ impl Running {
     }
 }
 
-/// A runtime for the sessions of one thread of so many.
+/// A runtime for the sessions of one thread.
 ///
 /// # Errors
 /// No descriptors are left.
-pub fn runtime(global: &Global, threads: usize) -> io::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .event_interval(global.runqueue_depth.unwrap_or_else(|| steps_in_a_row(threads)))
+        // The task that steps through the sessions does much at a time.
+        .event_interval(TASKS_IN_A_ROW)
         .on_thread_park(before_rest)
         // A thread that helped out goes soon: see `Home`.
         .thread_keep_alive(Duration::from_millis(100))
         .build()
 }
+
+/// Tasks of the runtime between two of its looks at the network and at its timers.
+const TASKS_IN_A_ROW: u32 = 1;
 
 /// Keeps this thread, number `index`, on these processors, if it has any. As with HAProxy it is enough that one of them is
 /// there; if none is, the thread runs where it could before.

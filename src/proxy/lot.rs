@@ -17,7 +17,7 @@ use super::guard::Guard;
 use super::stream::Stream;
 use super::worker::{self, Conn, Extra, with};
 use crate::sys::poller::Poller;
-use crate::sys::{self, clock};
+use crate::sys::{self, clock, executor};
 
 /// A connection whose timeout is nearer than this keeps its task: that has an exact timer.
 const WORTH_IT: Duration = Duration::from_secs(1);
@@ -122,8 +122,10 @@ impl Lot {
         if let Some(poller) = &self.poller {
             poller.remove(&fd);
         }
+        // Mostly something came.
+        let known = sys::reactor::Known { readable: true, writable: true };
         // A descriptor that the runtime cannot take (no memory) is a connection that ends.
-        let Ok(io) = Stream::from_fd(fd, is_tcp) else { return };
+        let Ok(io) = Stream::from_fd(fd, is_tcp, known) else { return };
         let conn = Conn {
             door: guard.door.clone(),
             io,
@@ -172,6 +174,7 @@ impl Lot {
         // While connections come and go, the next task takes the memory of the last one.
         if self.lately.replace(0) == 0 && self.untrimmed.get() >= TRIM_AFTER {
             self.untrimmed.set(0);
+            executor::trim();
             sys::process::trim_heap();
         }
     }

@@ -1,8 +1,9 @@
 //! Sessions: listeners, TCP and HTTP/1 exchanges, connections to servers, tunnels.
 //!
-//! One OS thread per `nbthread`, each with a current-thread runtime; a session never leaves its thread. What the
-//! sessions of a thread share (buffers, idle server connections) is in [`worker`] behind no lock at all; what
-//! threads share is in [`crate::live`]. How a session ends is one type, [`failure::Failure`], from which
+//! One OS thread per `nbthread`, each with a current-thread runtime; a session never leaves its thread, so all sessions
+//! of a thread are one task of that runtime, which steps through them ([`crate::sys::executor`]) and knows what their
+//! sockets are ready for ([`crate::sys::reactor`]) without a locked instruction. What the sessions of a thread share
+//! (buffers, idle server connections) is in [`worker`] behind no lock at all; what threads share is in [`crate::live`]. How a session ends is one type, [`failure::Failure`], from which
 //! termination codes, counters and answers are derived.
 
 mod admission;

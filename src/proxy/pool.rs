@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use super::stream::{Stream, Unread};
 use crate::ir::ProxyIdx;
 use crate::live::Server;
+use crate::sys;
 
 /// A connection that served requests.
 #[derive(Debug)]
@@ -288,5 +289,6 @@ fn adopt(kept: Kept) -> Option<Kept> {
     if !matches!(silent, Err(Errno::EAGAIN)) {
         return None;
     }
-    Some(Kept { io: Stream::from_fd(fd, is_tcp).ok()?, ..kept })
+    let known = sys::reactor::Known { readable: false, writable: true };
+    Some(Kept { io: Stream::from_fd(fd, is_tcp, known).ok()?, ..kept })
 }

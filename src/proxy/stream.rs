@@ -3,18 +3,15 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::SockRef;
-use tokio::io::{AsyncWrite, Interest, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
-use tokio::task::coop;
 
 use crate::sys;
+use crate::sys::reactor::{Known, Socket, Way};
 
 /// TCP or unix. Encrypted streams will be further variants.
 #[derive(Debug)]
@@ -22,9 +19,9 @@ pub(super) enum Stream {
     /// TCP that the poller does not know yet: many connections are over before anybody has to wait for them.
     Fresh(Fresh),
     /// TCP.
-    Tcp(TcpStream),
+    Tcp(Socket),
     /// A unix stream socket.
-    Unix(UnixStream),
+    Unix(Socket),
 }
 
 /// See [`Stream::Fresh`].
@@ -34,6 +31,8 @@ pub(super) struct Fresh {
     io: Option<std::net::TcpStream>,
     /// What could have come has been read: trying to read before waiting would be for nothing.
     quiet: bool,
+    /// It is there, and takes what is written.
+    connected: bool,
 }
 
 impl Fresh {
@@ -45,17 +44,17 @@ impl Fresh {
 impl Stream {
     /// A connection that was just accepted; non-blocking.
     pub(super) fn fresh(io: std::net::TcpStream) -> Self {
-        Stream::Fresh(Fresh { io: Some(io), quiet: false })
+        Stream::Fresh(Fresh { io: Some(io), quiet: false, connected: true })
     }
 
     /// A connection that is being made; non-blocking.
     pub(super) fn connecting(io: std::net::TcpStream) -> Self {
-        Stream::Fresh(Fresh { io: Some(io), quiet: true })
+        Stream::Fresh(Fresh { io: Some(io), quiet: true, connected: false })
     }
 
     /// No connection: it has passed into other hands.
     pub(super) fn gone() -> Self {
-        Stream::Fresh(Fresh { io: None, quiet: true })
+        Stream::Fresh(Fresh { io: None, quiet: true, connected: false })
     }
 
     /// See [`Self::gone`].
@@ -67,9 +66,18 @@ impl Stream {
     fn settle(&mut self) -> io::Result<()> {
         if let Stream::Fresh(fresh) = self {
             let io = fresh.io.take().ok_or(io::ErrorKind::NotConnected)?;
-            *self = Stream::Tcp(TcpStream::from_std(io)?);
+            let known = Known { readable: !fresh.quiet, writable: fresh.connected };
+            *self = Stream::Tcp(Socket::new(io.into(), known)?);
         }
         Ok(())
+    }
+
+    /// A unix socket that is connected; non-blocking.
+    ///
+    /// # Errors
+    /// See [`Socket::new`].
+    pub(super) fn unix(io: impl Into<OwnedFd>) -> io::Result<Self> {
+        Ok(Stream::Unix(Socket::new(io.into(), Known { readable: true, writable: true })?))
     }
 
     /// Is it TCP?
@@ -90,8 +98,7 @@ impl Stream {
     pub(super) fn into_fd(self) -> io::Result<OwnedFd> {
         Ok(match self {
             Stream::Fresh(Fresh { io, .. }) => io.ok_or(io::ErrorKind::NotConnected)?.into(),
-            Stream::Tcp(s) => s.into_std()?.into(),
-            Stream::Unix(s) => s.into_std()?.into(),
+            Stream::Tcp(s) | Stream::Unix(s) => s.into_fd(),
         })
     }
 
@@ -99,8 +106,7 @@ impl Stream {
     pub(super) fn raw_fd(&self) -> RawFd {
         match self {
             Stream::Fresh(fresh) => fresh.io.as_ref().map_or(-1, AsRawFd::as_raw_fd),
-            Stream::Tcp(s) => s.as_raw_fd(),
-            Stream::Unix(s) => s.as_raw_fd(),
+            Stream::Tcp(s) | Stream::Unix(s) => s.as_raw_fd(),
         }
     }
 
@@ -118,20 +124,17 @@ impl Stream {
     }
 
     /// Back into them: a non-blocking stream socket of one kind or the other.
-    pub(super) fn from_fd(fd: OwnedFd, is_tcp: bool) -> io::Result<Self> {
-        Ok(if is_tcp {
-            Stream::Tcp(TcpStream::from_std(fd.into())?)
-        } else {
-            Stream::Unix(UnixStream::from_std(fd.into())?)
-        })
+    pub(super) fn from_fd(fd: OwnedFd, is_tcp: bool, known: Known) -> io::Result<Self> {
+        let socket = Socket::new(fd, known)?;
+        Ok(if is_tcp { Stream::Tcp(socket) } else { Stream::Unix(socket) })
     }
 
     /// Ready when a connection that is being made is there.
     pub(super) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.settle()?;
         let Stream::Tcp(s) = self else { return Poll::Ready(Ok(())) };
-        ready!(s.poll_write_ready(cx))?;
-        Poll::Ready(s.take_error()?.map_or(Ok(()), Err))
+        ready!(s.poll_ready(cx, Way::Write));
+        Poll::Ready(SockRef::from(&*s).take_error()?.map_or(Ok(()), Err))
     }
 
     /// Reads by `call`, which says how much came and how much could have come, if there is something to read as far as the
@@ -152,15 +155,14 @@ impl Stream {
                     Err(e) => Some(Err(e)),
                 }
             }
-            Stream::Tcp(s) => once(s, Interest::READABLE, call),
-            Stream::Unix(s) => once(s, Interest::READABLE, call),
+            Stream::Tcp(s) | Stream::Unix(s) => once(s, Way::Read, call),
         }
     }
 
     /// Read into `buf`; 0 is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.poll_readable(cx))?;
+            ready!(self.poll_readable(cx));
             if let Some(result) = self.try_read(|fd| receive(fd, &mut *buf)) {
                 return Poll::Ready(result);
             }
@@ -187,19 +189,14 @@ impl Stream {
                 other => return Poll::Ready(Ok(other?)),
             }
         }
-        match self {
-            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            Stream::Tcp(s) => loop {
-                // Mostly there is room, and the poller need not be asked to tell of it.
-                let progress = ready!(coop::poll_proceed(cx));
-                if let Some(result) = send_once(s, buf, flags) {
-                    progress.made_progress();
-                    return Poll::Ready(result);
-                }
-                drop(progress);
-                ready!(s.poll_write_ready(cx))?;
-            },
-            Stream::Unix(s) => Pin::new(s).poll_write(cx, buf),
+        let (Stream::Tcp(s) | Stream::Unix(s)) = self else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        loop {
+            ready!(s.poll_ready(cx, Way::Write));
+            if let Some(result) = send_once(s, buf, flags) {
+                return Poll::Ready(result);
+            }
         }
     }
 
@@ -207,8 +204,7 @@ impl Stream {
     pub(super) fn try_send(&mut self, buf: &[u8]) -> Option<io::Result<usize>> {
         match self {
             Stream::Fresh(_) => None,
-            Stream::Tcp(s) => send_once(s, buf, SendFlags::NOSIGNAL),
-            Stream::Unix(s) => send_once(s, buf, SendFlags::NOSIGNAL),
+            Stream::Tcp(s) | Stream::Unix(s) => send_once(s, buf, SendFlags::NOSIGNAL),
         }
     }
 
@@ -216,55 +212,44 @@ impl Stream {
     pub(super) fn poll_read_with(
         &mut self,
         cx: &mut Context<'_>,
-        mut read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+        read: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        self.settle()?;
-        loop {
-            ready!(self.poll_readable(cx))?;
-            let result = match self {
-                Stream::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
-                Stream::Tcp(s) => s.try_io(Interest::READABLE, || read(s.as_fd())),
-                Stream::Unix(s) => s.try_io(Interest::READABLE, || read(s.as_fd())),
-            };
-            match result {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                other => return Poll::Ready(other),
-            }
-        }
+        self.poll_with(cx, Way::Read, read)
     }
 
     /// Write by another system call than `write`.
     pub(super) fn poll_write_with(
         &mut self,
         cx: &mut Context<'_>,
-        mut write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+        write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(cx, Way::Write, write)
+    }
+
+    fn poll_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        way: Way,
+        mut call: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         self.settle()?;
+        let (Stream::Tcp(s) | Stream::Unix(s)) = self else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
         loop {
-            let result = match self {
-                Stream::Fresh(_) => Err(io::ErrorKind::NotConnected.into()),
-                Stream::Tcp(s) => {
-                    ready!(s.poll_write_ready(cx))?;
-                    s.try_io(Interest::WRITABLE, || write(s.as_fd()))
-                }
-                Stream::Unix(s) => {
-                    ready!(s.poll_write_ready(cx))?;
-                    s.try_io(Interest::WRITABLE, || write(s.as_fd()))
-                }
-            };
-            match result {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            ready!(s.poll_ready(cx, way));
+            match call(s.as_fd()) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => s.drained(way),
                 other => return Poll::Ready(other),
             }
         }
     }
 
     /// Wait for bytes or the end without holding a buffer. One that the poller does not know is worth a try.
-    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self {
-            Stream::Fresh(_) => Poll::Ready(Ok(())),
-            Stream::Tcp(s) => s.poll_read_ready(cx),
-            Stream::Unix(s) => s.poll_read_ready(cx),
+            Stream::Fresh(_) => Poll::Ready(()),
+            Stream::Tcp(s) | Stream::Unix(s) => s.poll_ready(cx, Way::Read),
         }
     }
 
@@ -272,57 +257,49 @@ impl Stream {
     pub(super) fn is_readable(&self) -> bool {
         match self {
             Stream::Fresh(_) => true,
-            Stream::Tcp(s) => s.try_io(Interest::READABLE, || Ok(())).is_ok(),
-            Stream::Unix(s) => s.try_io(Interest::READABLE, || Ok(())).is_ok(),
+            Stream::Tcp(s) | Stream::Unix(s) => s.is_ready(Way::Read),
         }
     }
 
     /// Look at the next byte: 0 is the end.
     pub(super) fn poll_peek(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.settle()?;
-        let mut byte = [0];
-        match self {
-            Stream::Fresh(_) => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
-            Stream::Tcp(s) => s.poll_peek(cx, &mut ReadBuf::new(&mut byte)),
-            // Nothing to look at without reading on a unix socket: say that there is something.
-            Stream::Unix(s) => s.poll_read_ready(cx).map_ok(|()| 1),
-        }
+        self.poll_read_with(cx, |fd| Ok(peek(fd)?.0))
     }
 
     /// What came and was not read. Does not wait, and costs a system call only where the poller cannot tell.
     pub(super) fn unread(&self) -> Unread {
-        let peek = |fd: BorrowedFd<'_>| Ok(recv(fd, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.0);
         let looked = match self {
-            Stream::Fresh(fresh) => fresh.get().and_then(|s| peek(s.as_fd())),
+            Stream::Fresh(fresh) => match fresh.get().map(|s| peek(s.as_fd())) {
+                Ok(Err(Errno::AGAIN)) => None,
+                looked => Some(looked.and_then(|looked| Ok(looked?.0))),
+            },
             // The poller's word, without asking to be woken; whoever took just what he wanted has not told it that
             // there is no more.
-            Stream::Tcp(s) => s.try_io(Interest::READABLE, || peek(s.as_fd())),
-            Stream::Unix(s) => s.try_io(Interest::READABLE, || peek(s.as_fd())),
+            Stream::Tcp(s) | Stream::Unix(s) => once(s, Way::Read, peek),
         };
         match looked {
-            Ok(1..) => Unread::Bytes,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Unread::Nothing,
-            Ok(_) | Err(_) => Unread::End,
+            None => Unread::Nothing,
+            Some(Ok(1..)) => Unread::Bytes,
+            Some(_) => Unread::End,
         }
     }
 
     /// Ends both directions. What has come can still be read.
     pub(super) fn cut(&self) {
         // One that is closed already has none.
-        let _ = match self {
-            Stream::Unix(s) => SockRef::from(s).shutdown(Shutdown::Both),
-            tcp => tcp.tcp().map_or(Ok(()), |s| s.shutdown(Shutdown::Both)),
-        };
+        self.end(Shutdown::Both);
     }
 
     /// Send the end of our side.
-    pub(super) fn shutdown(&mut self) {
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        // Shutting down a plain socket never waits; a failure means that the peer is gone already.
+    pub(super) fn shutdown(&self) {
+        // A failure means that the peer is gone already.
+        self.end(Shutdown::Write);
+    }
+
+    fn end(&self, how: Shutdown) {
         let _ = match self {
-            Stream::Fresh(fresh) => Poll::Ready(fresh.get().and_then(|s| s.shutdown(Shutdown::Write))),
-            Stream::Tcp(s) => Pin::new(s).poll_shutdown(&mut cx),
-            Stream::Unix(s) => Pin::new(s).poll_shutdown(&mut cx),
+            Stream::Fresh(fresh) => fresh.get().and_then(|s| s.shutdown(how)),
+            Stream::Tcp(s) | Stream::Unix(s) => SockRef::from(s).shutdown(how),
         };
     }
 
@@ -366,7 +343,7 @@ impl Stream {
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
             Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::peer_addr).ok(),
-            Stream::Tcp(s) => s.peer_addr().ok(),
+            Stream::Tcp(s) => SockRef::from(s).peer_addr().ok().and_then(|addr| addr.as_socket()),
             Stream::Unix(_) => None,
         }
     }
@@ -376,7 +353,7 @@ impl Stream {
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
         match self {
             Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::local_addr).ok(),
-            Stream::Tcp(s) => s.local_addr().ok(),
+            Stream::Tcp(s) => SockRef::from(s).local_addr().ok().and_then(|addr| addr.as_socket()),
             Stream::Unix(_) => None,
         }
     }
@@ -388,48 +365,35 @@ pub(super) fn receive(socket: BorrowedFd<'_>, buf: &mut [u8]) -> rustix::io::Res
     Ok((recv(socket, buf, RecvFlags::empty())?.0, all))
 }
 
-/// A socket that the poller knows.
-trait Polled: AsFd {
-    /// Call if it is ready as far as the poller knows; [`WouldBlock`](io::ErrorKind::WouldBlock) makes the poller wait for an event.
-    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()>;
-}
-
-impl Polled for TcpStream {
-    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        self.try_io(interest, call)
-    }
-}
-
-impl Polled for UnixStream {
-    fn attempt(&self, interest: Interest, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        self.try_io(interest, call)
-    }
+/// Looks at the next byte. It is all that could have come, so that nothing is said of what follows it.
+fn peek(socket: BorrowedFd<'_>) -> rustix::io::Result<(usize, usize)> {
+    Ok((recv(socket, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.0, 1))
 }
 
 /// One call on a socket if the poller holds it for ready. `None`: it is not, wait. A call that moved less than it could
 /// has found the end of what there is: the poller is told at once, which spares a call for nothing.
 fn once(
-    socket: &impl Polled,
-    interest: Interest,
+    socket: &Socket,
+    way: Way,
     call: impl FnOnce(BorrowedFd<'_>) -> rustix::io::Result<(usize, usize)>,
 ) -> Option<io::Result<usize>> {
-    let mut outcome = None;
-    let _ = socket.attempt(interest, || {
-        let called = call(socket.as_fd());
-        let drained = match called {
-            Err(Errno::AGAIN) => return Err(io::ErrorKind::WouldBlock.into()),
-            Err(_) => false,
-            Ok((n, all)) => (1..all).contains(&n),
-        };
-        outcome = Some(called.map(|(n, _)| n).map_err(io::Error::from));
-        if drained { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    });
-    outcome
+    if !socket.is_ready(way) {
+        return None;
+    }
+    let called = call(socket.as_fd());
+    if matches!(called, Err(Errno::AGAIN)) {
+        socket.drained(way);
+        return None;
+    }
+    if matches!(called, Ok((n, all)) if (1..all).contains(&n)) {
+        socket.drained(way);
+    }
+    Some(called.map(|(n, _)| n).map_err(io::Error::from))
 }
 
 /// Writes what fits, if the poller holds the socket for ready, see [`once`].
-fn send_once(socket: &impl Polled, buf: &[u8], flags: SendFlags) -> Option<io::Result<usize>> {
-    once(socket, Interest::WRITABLE, |fd| Ok((send(fd, buf, flags)?, buf.len())))
+fn send_once(socket: &Socket, buf: &[u8], flags: SendFlags) -> Option<io::Result<usize>> {
+    once(socket, Way::Write, |fd| Ok((send(fd, buf, flags)?, buf.len())))
 }
 
 /// See [`Stream::unread`].

@@ -28,6 +28,7 @@ use crate::ir;
 use crate::live::steps::{Running, Step};
 use crate::live::{FrontendState, Live, any_killed};
 use crate::metrics::Claim;
+use crate::sys::executor::{self, Driver};
 use crate::sys::profile::{Meter, Work, measured};
 use crate::sys::{self, clock};
 
@@ -184,9 +185,15 @@ fn read_clocks() -> (Instant, i64) {
 
 /// The life of a worker thread.
 pub(super) async fn run(shared: Arc<Shared>, index: usize, doors: Vec<(Door, Socket)>, claim: Option<Claim>) {
+    let driver = match Driver::new(shared.in_a_row) {
+        Ok(driver) => driver,
+        Err(e) => return shared.live.warn(&format!("Thread {} cannot serve: {e}.", index + 1)),
+    };
     let mut orders = shared.orders.clone();
     WORKER.with(|w| w.set(Worker::new(shared.clone(), index)).ok());
     claim.into_iter().for_each(Claim::make);
+    // It lets others have a turn by itself.
+    tokio::spawn(tokio::task::unconstrained(driver));
     for (door, socket) in doors {
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -245,7 +252,7 @@ impl Acceptor {
     async fn accept(&self) -> std::io::Result<(Stream, Option<SocketAddr>)> {
         match self {
             Self::Tcp(listener) => listener.accept().await.map(|(s, peer)| (Stream::fresh(s), Some(peer))),
-            Self::Unix(listener) => listener.accept().await.map(|(s, _)| (Stream::Unix(s), None)),
+            Self::Unix(listener) => arrived(listener.accept().await?.0.into_std()?),
             Self::Pair(arrivals) => arrived(arrivals.accept().await?),
         }
     }
@@ -272,7 +279,7 @@ impl Acceptor {
 }
 
 fn arrived(stream: std::os::unix::net::UnixStream) -> std::io::Result<(Stream, Option<SocketAddr>)> {
-    Ok((Stream::Unix(tokio::net::UnixStream::from_std(stream)?), None))
+    Ok((Stream::unix(stream)?, None))
 }
 
 async fn accept_loop(door: Arc<Door>, socket: Socket) {
@@ -405,9 +412,9 @@ pub(super) fn start(conn: Conn, guard: Guard) {
         conn.door.fe.ir.mode == ir::proxy::Mode::Tcp && !conn.extra.as_ref().is_some_and(|e| e.is_http);
     // Two kinds of task, because a tunnel may last for days and has no use for the room of an HTTP request.
     if is_tcp {
-        tokio::spawn(in_steps(place, conn, guard, tcp_session));
+        executor::spawn(in_steps(place, conn, guard, tcp_session));
     } else {
-        tokio::spawn(in_steps(place, conn, guard, http_session));
+        executor::spawn(in_steps(place, conn, guard, http_session));
     }
 }
 

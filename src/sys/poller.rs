@@ -1,7 +1,9 @@
 //! A poller of its own inside the runtime's: descriptors that are waited for without a task each.
 
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::task::{Context, Poll, ready};
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use tokio::io::Interest;
@@ -55,6 +57,7 @@ impl Poller {
         edges.extend(events[..n].iter().map(|event| Edge {
             key: event.data() as usize,
             readable: event.events().intersects(EpollFlags::EPOLLIN | over),
+            room: event.events().intersects(EpollFlags::EPOLLOUT | broken),
             over: event.events().intersects(over),
             broken: event.events().intersects(broken),
         }));
@@ -98,6 +101,8 @@ pub struct Edge {
     pub key: usize,
     /// Bytes have come, or the end.
     pub readable: bool,
+    /// More can be sent, or it fails at once. Told only where it matters.
+    pub room: bool,
     /// Nothing more will come.
     pub over: bool,
     /// Neither direction works any more, maybe because of an error.
@@ -115,7 +120,20 @@ impl Watch {
     /// The runtime ends.
     pub async fn changed(&self) -> io::Result<()> {
         // Cleared at once: what comes from here on makes it ready again.
-        self.0.readable().await?.clear_ready();
-        Ok(())
+        poll_fn(|cx| self.poll_changed(cx)).await
+    }
+
+    /// What has been told so far does not count: the poller is looked at now.
+    pub fn forget(&self) {
+        let _ = self.0.try_io(Interest::READABLE, |_| Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+    }
+
+    /// [`Self::changed`].
+    ///
+    /// # Errors
+    /// The runtime ends.
+    pub fn poll_changed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.0.poll_read_ready(cx))?.clear_ready();
+        Poll::Ready(Ok(()))
     }
 }
