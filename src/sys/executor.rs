@@ -287,7 +287,7 @@ impl Driver {
     /// # Errors
     /// No descriptors or memory are left.
     pub fn new(in_a_row: u32) -> io::Result<Self> {
-        Ok(Self { watch: reactor::watch()?, in_a_row })
+        Ok(Self { watch: reactor::watch()?, in_a_row: in_a_row.max(1) })
     }
 
     /// A step of each of those who are ready now; how many there were.
@@ -309,6 +309,10 @@ impl Driver {
     }
 }
 
+/// So many steps in a row take long enough for more to have come meanwhile: looking for it here is cheaper than by way of
+/// the runtime.
+const LONG: u32 = 8;
+
 /// After so many steps the runtime has a look at the rest of the network and at its timers.
 const MANY: u32 = 64;
 
@@ -322,10 +326,10 @@ impl Future for Driver {
         let mut steps = 0;
         while steps < MANY {
             with(Executor::gather);
-            let found = reactor::look();
+            let more = reactor::look();
             let taken = self.steps();
             steps += taken;
-            if found || taken > 0 {
+            if more || taken >= LONG || with(|executor| !executor.queue.is_empty()) {
                 continue;
             }
             match self.watch.poll_changed(cx) {

@@ -14,6 +14,9 @@ use tokio::io::unix::AsyncFd;
 pub struct Poller(Epoll);
 
 impl Poller {
+    /// So much is told at a time.
+    pub const AT_A_TIME: usize = 128;
+
     /// An empty one.
     ///
     /// # Errors
@@ -48,9 +51,9 @@ impl Poller {
         Ok(self.0.modify(fd, &mut EpollEvent::new(edges(true), key as u64))?)
     }
 
-    /// What is new, each key at most once. Whether there may be more. Does not wait.
+    /// What is new, each key at most once, [so many](Self::AT_A_TIME). Whether there may be more. Does not wait.
     pub fn edges(&self, edges: &mut Vec<Edge>) -> bool {
-        let mut events = [EpollEvent::empty(); 128];
+        let mut events = [EpollEvent::empty(); Self::AT_A_TIME];
         let n = self.0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         let broken = EpollFlags::EPOLLERR | EpollFlags::EPOLLHUP;
         let over = EpollFlags::EPOLLRDHUP | broken;
@@ -72,7 +75,7 @@ impl Poller {
 
     /// Keys of what is ready now, up to a limit. Does not wait.
     pub fn ready(&self, keys: &mut Vec<usize>) {
-        let mut events = [EpollEvent::empty(); 128];
+        let mut events = [EpollEvent::empty(); Self::AT_A_TIME];
         let n = self.0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         keys.extend(events[..n].iter().map(|event| event.data() as usize));
     }
