@@ -34,7 +34,7 @@ use tokio::sync::Notify;
 use crate::ir::{self, ProxyIdx};
 use crate::log::console::{self, Kind};
 use crate::log::{Logger, Targets};
-use crate::metrics::ProcessCounters;
+use crate::metrics::{ProcessCounters, RateCounter};
 use crate::sys;
 use change::CheckWire;
 use proxies::Proxies;
@@ -189,14 +189,18 @@ impl Live {
         set_fullconn(&self.proxies());
     }
 
-    /// As many connections or sessions began within the last second as a limit of the process allows.
+    /// Milliseconds until the limits per second of the process let one more connection in; 0: they do now.
     #[must_use]
-    pub fn is_rate_reached(&self) -> bool {
-        let connections = self.rate_limits.connections.load(Relaxed);
-        let sessions = self.rate_limits.sessions.load(Relaxed);
-        // Nobody asks for the time unless there is a limit.
-        (connections > 0 && self.process.conn_rate.rate(sys::clock::now_ms()) >= connections)
-            || (sessions > 0 && self.process.sess_rate.rate(sys::clock::now_ms()) >= sessions)
+    pub fn rate_wait(&self) -> u64 {
+        let p = &self.process;
+        let wait = |rate: &RateCounter, limit: u32| match limit {
+            // Nobody asks for the time unless there is a limit.
+            0 => 0,
+            limit => rate.wait(sys::clock::now_ms(), limit),
+        };
+        let limits = &self.rate_limits;
+        wait(&p.conn_rate, limits.connections.load(Relaxed))
+            .max(wait(&p.sess_rate, limits.sessions.load(Relaxed)))
     }
 
     /// A soft stop is under way: no new connections.

@@ -10,12 +10,13 @@ use std::time::Duration;
 use std::time::Instant;
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::door::Door;
 use super::listener::{Bound, Socket};
 use super::pool::Pools;
 use super::service::Service;
+use super::waiting::Room;
 use super::worker;
 use crate::live::Live;
 use crate::metrics::Claim;
@@ -55,29 +56,6 @@ impl Shared {
     pub(super) fn in_turn<R>(&self, work: impl FnOnce() -> R) -> R {
         let _turn = self.turn.lock();
         work()
-    }
-}
-
-/// Wakes accept loops that found the house full.
-#[derive(Debug, Default)]
-pub(super) struct Room {
-    waiting: AtomicU32,
-    freed: Notify,
-}
-
-impl Room {
-    /// Somebody left.
-    pub(super) fn left(&self) {
-        if self.waiting.load(Relaxed) > 0 {
-            self.freed.notify_waiters();
-        }
-    }
-
-    /// Wait until somebody leaves, or a moment at most: limits can also be raised.
-    pub(super) async fn wait(&self) {
-        self.waiting.fetch_add(1, Relaxed);
-        let _ = tokio::time::timeout(Duration::from_millis(100), self.freed.notified()).await;
-        self.waiting.fetch_sub(1, Relaxed);
     }
 }
 

@@ -36,6 +36,7 @@ mod tcp;
 mod tunnel;
 mod turn;
 mod txn;
+mod waiting;
 mod worker;
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::guard::Guard;
 use super::listener::Socket;
 use super::lot::{self, Lot};
 use super::stream::Stream;
+use super::waiting::{Full, Limit};
 use super::{board, http, tcp};
 use crate::buf::Pool;
 use crate::http::Head;
@@ -295,18 +296,20 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
         return;
     };
     let Some(frontend) = &proxy.frontend else { return };
+    let session_rate = proxy.ir.frontend.as_ref().and_then(|f| f.rate_limit_sessions);
+    // Asked in HAProxy's order: what is found first is what is waited for.
     let full = || {
-        live.process.connections.get() >= live.maxconn()
-            || live.is_rate_reached()
-            || frontend.counters.sessions.get() >= frontend.maxconn()
-            || listener.ir.maxconn.is_some_and(|max| max > 0 && listener.counters.sessions.get() >= max)
-            || proxy
-                .ir
-                .frontend
-                .as_ref()
-                .and_then(|f| f.rate_limit_sessions)
-                .is_some_and(|max| frontend.counters.rate.rate(clock::now_ms()) >= max)
+        let rate = |limit, wait| (wait > 0).then(|| Full { limit, until: Some(Duration::from_millis(wait)) });
+        let place = |limit, is_taken: bool| is_taken.then_some(Full { limit, until: None });
+        let own_rate = || session_rate.map_or(0, |max| frontend.counters.rate.wait(clock::now_ms(), max));
+        let of_listener = || listener.ir.maxconn.is_some_and(|max| listener.counters.sessions.get() >= max);
+        rate(Limit::Process, live.rate_wait())
+            .or_else(|| rate(Limit::Frontend, own_rate()))
+            .or_else(|| place(Limit::Listener, of_listener()))
+            .or_else(|| place(Limit::Frontend, frontend.counters.sessions.get() >= frontend.maxconn()))
+            .or_else(|| place(Limit::Process, live.process.connections.get() >= live.maxconn()))
     };
+    let mut waiter = shared.room.waiter();
     // Known without asking the kernel unless the listener takes any address.
     let fixed_dst = match &listener.ir.addr {
         ir::BindAddr::Tcp(a) if !a.ip().is_unspecified() && !listener.ir.transparent && a.port() != 0 => {
@@ -329,13 +332,14 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
             // process goes on listening, if it did not take this thread's socket over.
             FrontendState::Stopped => stopped = true,
         }
-        if full() {
+        if let Some(found) = full() {
             if stopped {
                 return;
             }
-            shared.room.wait().await;
+            waiter.wait(found, full).await;
             continue;
         }
+        waiter.step_out();
         let accepted = if stopped {
             // Where another process listens on the same socket, more may come for as long as one looks.
             let Some(left) = u32::checked_sub(last_ones, 1) else { return };
@@ -393,14 +397,16 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
             extra: None,
         };
         let guard = loop {
-            if let Some(guard) = shared.in_turn(|| (!full()).then(|| Guard::enter(&conn))) {
-                break guard;
-            }
-            // Another thread let the last one in while this one waited for a connection: it is held before the door.
-            shared.room.wait().await;
+            let found = match shared.in_turn(|| full().map_or_else(|| Ok(Guard::enter(&conn)), Err)) {
+                Ok(guard) => break guard,
+                Err(found) => found,
+            };
+            // Somebody else let the last one in while this one waited for a connection: it is held before the door.
+            waiter.wait(found, full).await;
             conn.accepted = clock::now();
             conn.last_end = conn.accepted;
         };
+        waiter.step_out();
         start(conn, guard);
     }
 }

@@ -12,6 +12,7 @@ mod endings;
 mod files;
 mod kept;
 mod kernel;
+mod let_in;
 mod limited;
 mod limits;
 mod lines;
