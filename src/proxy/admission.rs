@@ -128,8 +128,19 @@ pub(super) fn is_guarded(conn: &Conn) -> bool {
     expects || !ir.tcp_request_connection.is_empty() || !ir.tcp_request_session.is_empty()
 }
 
-/// `tcp-request connection` rules, the headers, `tcp-request session` rules. False: they turned it away.
-pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
+/// What became of a connection that was taken.
+pub(super) enum Judged {
+    /// It begins its session.
+    Admitted,
+    /// It was turned away.
+    Refused,
+    /// It is to send these first.
+    Awaited(Expects),
+}
+
+/// `tcp-request connection` rules and, where no header is awaited, `tcp-request session` rules: at once, so that whoever
+/// comes next finds this one counted.
+pub(super) fn judge(conn: &mut Conn) -> Judged {
     let ir = conn.door.fe.ir.clone();
     let listener = &conn.door.listener.ir;
     let mut expects = Expects { netscaler: listener.netscaler.is_some(), proxy: listener.accept_proxy };
@@ -141,27 +152,38 @@ pub(super) async fn is_admitted(conn: &mut Conn) -> bool {
             conn.door.listener.counters.dcon.inc();
         }
         conn.io.reset_on_close();
-        return false;
+        return Judged::Refused;
     }
-    let greets = expects.netscaler || expects.proxy;
-    if greets && let Err(why) = Box::pin(prologue(conn, expects)).await {
+    if expects.netscaler || expects.proxy {
+        return Judged::Awaited(expects);
+    }
+    if passes_session_rules(conn, &mut expects) { Judged::Admitted } else { Judged::Refused }
+}
+
+/// The headers, and `tcp-request session` rules. False: it is turned away.
+pub(super) async fn is_greeted(conn: &mut Conn, mut expects: Expects) -> bool {
+    if let Err(why) = prologue(conn, expects).await {
         refuse(conn, why);
         return false;
     }
-    if !ir.tcp_request_session.is_empty()
-        && let Err(silent) = judged(conn, rules::session, &mut expects)
-    {
-        if !silent {
-            conn.frontend().counters.dses.inc();
-            conn.door.listener.counters.dses.inc();
-        }
-        if greets {
-            // As by HAProxy: a line where there was a handshake, which succeeded.
-            refuse(conn, ConnectError::None);
-        }
-        return false;
+    let passes = passes_session_rules(conn, &mut expects);
+    if !passes {
+        // As by HAProxy: a line where there was a handshake, which succeeded.
+        refuse(conn, ConnectError::None);
     }
-    true
+    passes
+}
+
+fn passes_session_rules(conn: &mut Conn, expects: &mut Expects) -> bool {
+    if conn.door.fe.ir.tcp_request_session.is_empty() {
+        return true;
+    }
+    let verdict = judged(conn, rules::session, expects);
+    if verdict == Err(false) {
+        conn.frontend().counters.dses.inc();
+        conn.door.listener.counters.dses.inc();
+    }
+    verdict.is_ok()
 }
 
 /// The end of a connection that began with a header, or was to.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::admission;
+use super::admission::{self, Judged};
 use super::conn::Conn;
 use super::door::Door;
+use super::txn::Expects;
 use crate::ir;
 use crate::log::trace::{About, SESSION};
 use crate::sys::clock;
@@ -15,8 +16,18 @@ pub(super) struct Guard {
     pub(super) door: Arc<Door>,
     /// What traces know the connection by.
     number: u64,
+    stage: Stage,
+}
+
+/// How far a connection is.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nothing was asked yet.
+    Taken,
+    /// These headers come first.
+    Awaited(Expects),
     /// It became a session.
-    is_session: bool,
+    Session,
 }
 
 impl Guard {
@@ -36,16 +47,16 @@ impl Guard {
         live.process.connections.inc();
         live.process.cum_conns.inc();
         live.process.conn_rate.add(1, now);
-        live.process.sess_rate.add(1, now);
         let c = &conn.frontend().counters;
         c.conn_tot.inc();
         c.conn_rate.add(1, now);
         c.sessions.inc();
         conn.door.listener.counters.sessions.inc();
         let number = About::client(conn.src, Arc::as_ptr(&conn.door.listener) as u64);
-        let mut guard = Self { door: conn.door.clone(), number, is_session: false };
+        let mut guard = Self { door: conn.door.clone(), number, stage: Stage::Taken };
         // At once, where nothing can be against it: limits of rates are judged when the next one comes.
         if !admission::is_guarded(conn) {
+            live.process.sess_rate.add(1, now);
             guard.begin_session(now);
         }
         SESSION.tell(
@@ -61,12 +72,29 @@ impl Guard {
 }
 
 impl Guard {
-    /// Has a connection pass what there is to pass.
-    pub(super) async fn admits(&mut self, conn: &mut Conn) -> bool {
-        if self.is_session {
-            return true;
+    /// Is there nothing left to pass?
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self.stage, Stage::Session)
+    }
+
+    /// What can be said of a connection before it sends anything. False: it is turned away.
+    pub(super) fn judge(&mut self, conn: &mut Conn) -> bool {
+        let judged = admission::judge(conn);
+        let now = clock::now_ms();
+        match judged {
+            Judged::Refused => return false,
+            Judged::Awaited(expects) => self.stage = Stage::Awaited(expects),
+            Judged::Admitted => self.begin_session(now),
         }
-        if !admission::is_admitted(conn).await {
+        // For the process it is a session already while it is greeted, for the frontend only then.
+        self.door.live().process.sess_rate.add(1, now);
+        true
+    }
+
+    /// Has a connection send what is awaited first.
+    pub(super) async fn admits(&mut self, conn: &mut Conn) -> bool {
+        let Stage::Awaited(expects) = self.stage else { return true };
+        if !Box::pin(admission::is_greeted(conn, expects)).await {
             return false;
         }
         self.begin_session(clock::now_ms());
@@ -74,7 +102,7 @@ impl Guard {
     }
 
     fn begin_session(&mut self, now: u64) {
-        self.is_session = true;
+        self.stage = Stage::Session;
         self.door.listener.counters.stot.inc();
         if let Some(frontend) = &self.door.fe.frontend {
             frontend.counters.stot.inc();
@@ -92,7 +120,7 @@ impl Drop for Guard {
         SESSION.tell(1, || self.about(), |_| format!("fe={}", self.door.fe.ir.name));
         if let Some(frontend) = &self.door.fe.frontend {
             frontend.counters.sessions.dec();
-            if self.is_session && self.door.fe.ir.mode == ir::proxy::Mode::Http {
+            if self.is_session() && self.door.fe.ir.mode == ir::proxy::Mode::Http {
                 frontend.counters.h1_open_connections.dec();
             }
         }

@@ -396,7 +396,7 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
             received_proxy: false,
             extra: None,
         };
-        let guard = loop {
+        let mut guard = loop {
             let found = match shared.in_turn(|| full().map_or_else(|| Ok(Guard::enter(&conn)), Err)) {
                 Ok(guard) => break guard,
                 Err(found) => found,
@@ -407,8 +407,19 @@ async fn accept_loop(door: Arc<Door>, socket: Socket) {
             conn.last_end = conn.accepted;
         };
         waiter.step_out();
+        if !guard.is_session() && !at_one_time(|| guard.judge(&mut conn)) {
+            continue;
+        }
         start(conn, guard);
     }
+}
+
+/// Work for a session in its accept loop, as in a step of its own.
+fn at_one_time<R>(work: impl FnOnce() -> R) -> R {
+    with(|w| {
+        let _running = w.step();
+        clock::stopped(|| measured(Work::Sessions, work))
+    })
 }
 
 /// A connection that came or was parked goes on.

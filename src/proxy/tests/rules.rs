@@ -249,3 +249,31 @@ fn who_asks_as_a_proxy_is_asked_as_one() {
     assert!(ask("http://a/", &format!("Proxy-Authorization: {right}")).contains(" 200 "));
     assert!(ask("/", &format!("Authorization: {right}")).contains(" 200 "));
 }
+
+#[test]
+fn whom_rules_of_connections_turn_away_is_no_session() {
+    let origin = Origin::named("o");
+    let lines = "tcp-request session reject if { fe_sess_rate 0 }";
+    let p =
+        written(&[origin.addr], &format!("{DEFAULTS}listen l\n bind 127.0.0.1:1\n {lines}\n server s @0\n"));
+    assert!(p.connect().is_closed());
+    let counters = &p.frontend().counters;
+    eventually("the refusal", || counters.dses.get() == 1);
+    assert_eq!((counters.stot.get(), counters.conn_tot.get()), (0, 1));
+    assert_eq!((p.live.process.conn_rate.max(), p.live.process.sess_rate.max()), (1, 0));
+}
+
+#[test]
+fn a_burst_before_rules_stays_within_the_limit_of_sessions() {
+    let origin = Origin::named("o");
+    let lines = "rate-limit sessions 2\n tcp-request connection accept";
+    let p =
+        written(&[origin.addr], &format!("{DEFAULTS}listen l\n bind 127.0.0.1:1\n {lines}\n server s @0\n"));
+    let start = Instant::now();
+    let clients: Vec<_> = (0..5).map(|_| p.connect()).collect();
+    let counters = &p.frontend().counters;
+    eventually("all of them to be let in", || counters.stot.get() == clients.len() as u64);
+    // Two at once, the third after a second, two per second from then on.
+    assert!(start.elapsed() >= Duration::from_millis(1_800), "{:?}", start.elapsed());
+    assert_eq!(counters.rate.max(), 2);
+}
