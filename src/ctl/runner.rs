@@ -155,6 +155,8 @@ pub async fn serve(control: Arc<Control>, sockets: Vec<Bound>, passed: Option<Pa
                 match accepted {
                     Ok(accepted) => {
                         let control = control.clone();
+                        control.live.process.cum_conns.inc();
+                        control.live.process.cum_req.inc();
                         tokio::spawn(async move {
                             greet(control, level, exposes, accepted).await;
                             drop(place);

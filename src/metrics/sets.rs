@@ -246,6 +246,8 @@ counters! {
         sessions: PeakGauge,
         /// Sessions ever.
         stot: Counter,
+        /// Connections ever, before `tcp-request connection` rules.
+        conn_tot: Counter,
         /// Bytes from clients.
         bin: Counter,
         /// Bytes to clients.
@@ -390,10 +392,12 @@ counters! {
     ProcessCounters {
         /// Connections now (`CurrConns`).
         connections: PeakGauge,
-        /// Connections ever (`CumConns`).
+        /// Connections ever (`CumConns`), those of stats sockets too.
         cum_conns: Counter,
-        /// Requests ever (`CumReq`).
+        /// Requests, sessions of TCP and those of stats sockets ever (`CumReq`).
         cum_req: Counter,
+        /// Connections that left no room for more than one other (`MaxconnReached`).
+        maxconn_reached: Counter,
         /// Connections per second.
         conn_rate: RateCounter,
         /// Sessions per second.

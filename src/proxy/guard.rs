@@ -44,13 +44,16 @@ impl Guard {
         let now = clock::now_ms();
         let (shared, live) = (&conn.door.shared, &conn.door.live());
         shared.sessions.fetch_add(1, Relaxed);
-        live.process.connections.inc();
+        if live.process.connections.inc() + 1 >= live.maxconn() {
+            live.process.maxconn_reached.inc();
+        }
         live.process.cum_conns.inc();
         live.process.conn_rate.add(1, now);
         let c = &conn.frontend().counters;
         c.conn_tot.inc();
         c.conn_rate.add(1, now);
         c.sessions.inc();
+        conn.door.listener.counters.conn_tot.inc();
         conn.door.listener.counters.sessions.inc();
         let number = About::client(conn.src, Arc::as_ptr(&conn.door.listener) as u64);
         let mut guard = Self { door: conn.door.clone(), number, stage: Stage::Taken };

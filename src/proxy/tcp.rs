@@ -61,21 +61,12 @@ pub(super) async fn session(conn: &mut Conn) -> Ended {
 
 /// `None`: it is a session of HTTP.
 async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failure> {
-    let fe = txn.door.fe.clone();
-    // What came with the connection is there for the first rule.
-    let look = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
-    let mut gone = matches!(look, Poll::Ready(Err(_)));
-    gone |= inspect(conn, txn, &fe, gone).await?;
-    if txn.becomes_http {
-        return Ok(None);
+    let found = destination(conn, txn).await;
+    if !matches!(found, Ok(None)) {
+        // It is known to be one of TCP: of HTTP, each request counts.
+        txn.door.live().process.cum_req.inc();
     }
-    let by_rules = fe.ir.frontend.as_ref().is_some_and(|half| !half.use_backends.is_empty());
-    let Some(be) = on_received(conn, txn, by_rules, |txn| rules::choose_backend(txn)) else {
-        return Err(Failure::new(Who::Server, Phase::Connect));
-    };
-    if be.ir.mode == Mode::Http {
-        return Ok(None);
-    }
+    let Some((be, mut gone)) = found? else { return Ok(None) };
     // What follows of the session is bytes.
     (txn.is_http, txn.not_http) = (false, false);
     enter_backend(txn, be);
@@ -114,6 +105,24 @@ async fn serve(conn: &mut Conn, txn: &mut Txn) -> Result<Option<Failure>, Failur
     txn.sockets.1 = None;
     txn.leave_server();
     Ok(Some(failure))
+}
+
+/// Where the session goes by the rules of its frontend, and whether the client's connection broke meanwhile. `None`: it is one
+/// of HTTP.
+async fn destination(conn: &mut Conn, txn: &mut Txn) -> Result<Option<(Arc<Proxy>, bool)>, Failure> {
+    let fe = txn.door.fe.clone();
+    // What came with the connection is there for the first rule.
+    let look = conn.poll_fill(&mut Context::from_waker(Waker::noop()));
+    let mut gone = matches!(look, Poll::Ready(Err(_)));
+    gone |= inspect(conn, txn, &fe, gone).await?;
+    if txn.becomes_http {
+        return Ok(None);
+    }
+    let by_rules = fe.ir.frontend.as_ref().is_some_and(|half| !half.use_backends.is_empty());
+    let Some(be) = on_received(conn, txn, by_rules, |txn| rules::choose_backend(txn)) else {
+        return Err(Failure::new(Who::Server, Phase::Connect));
+    };
+    Ok((be.ir.mode != Mode::Http).then_some((be, gone)))
 }
 
 /// Count the session on its backend.

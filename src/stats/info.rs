@@ -386,8 +386,8 @@ pub fn items(live: &Live, program: &Program, usage: Usage, float: bool) -> Vec<O
         item(
             "MaxconnReached",
             (Metric, Counter, Process),
-            Value::U32(0),
-            "Connections that had to wait because the process had reached its limit",
+            Value::U32(p.maxconn_reached.get() as u32),
+            "Connections that left no room for more than one other below the limit of the process",
         ),
         item(
             "BootTime_ms",

@@ -228,7 +228,7 @@ pub(super) fn listener(proxy: &Proxy, half: &Frontend, index: usize, legends: bo
     row.u32(Col::Smax, c.sessions.peak());
     row.u32(Col::Slim, bind.maxconn.unwrap_or(0));
     row.u64(Col::Stot, c.stot.get());
-    row.u64(Col::ConnTot, c.stot.get());
+    row.u64(Col::ConnTot, c.conn_tot.get());
     bytes(&mut row, c.bin.get(), c.bout.get());
     row.u64(Col::Dreq, c.dreq.get());
     row.u64(Col::Dresp, c.dresp.get());

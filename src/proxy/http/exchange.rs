@@ -428,7 +428,6 @@ async fn refuse(conn: &mut Conn, txn: &mut Txn, failure: Failure) {
         fe.counters.req_tot.inc();
         fe.counters.req_rate.add(1, clock::now_ms());
     }
-    txn.door.live().process.cum_req.inc();
     conn.door.listener.counters.ereq.inc();
     let message = if answer::has_configured(txn, failure.status) {
         let (mut head, body) = answer::error(txn, failure.status);

@@ -261,6 +261,7 @@ fn whom_rules_of_connections_turn_away_is_no_session() {
     eventually("the refusal", || counters.dses.get() == 1);
     assert_eq!((counters.stot.get(), counters.conn_tot.get()), (0, 1));
     assert_eq!((p.live.process.conn_rate.max(), p.live.process.sess_rate.max()), (1, 0));
+    assert_eq!(p.frontend().listeners[0].counters.conn_tot.get(), 1);
 }
 
 #[test]
