@@ -216,8 +216,9 @@ pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// Tasks of the runtime between two of its looks at the network and at its timers.
-const TASKS_IN_A_ROW: u32 = 1;
+/// Tasks of the runtime between two of its looks at the network and at its timers. With one it would look each time before it
+/// rests, and once more then.
+const TASKS_IN_A_ROW: u32 = 4;
 
 /// Keeps this thread, number `index`, on these processors, if it has any. As with HAProxy it is enough that one of them is
 /// there; if none is, the thread runs where it could before.
