@@ -341,21 +341,13 @@ impl Stream {
     /// The other end's address; `None` for a unix socket.
     #[must_use]
     pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::peer_addr).ok(),
-            Stream::Tcp(s) => SockRef::from(s).peer_addr().ok().and_then(|addr| addr.as_socket()),
-            Stream::Unix(_) => None,
-        }
+        self.tcp()?.peer_addr().ok()?.as_socket()
     }
 
     /// Our address; `None` for a unix socket.
     #[must_use]
     pub(super) fn local_addr(&self) -> Option<SocketAddr> {
-        match self {
-            Stream::Fresh(fresh) => fresh.get().and_then(std::net::TcpStream::local_addr).ok(),
-            Stream::Tcp(s) => SockRef::from(s).local_addr().ok().and_then(|addr| addr.as_socket()),
-            Stream::Unix(_) => None,
-        }
+        self.tcp()?.local_addr().ok()?.as_socket()
     }
 }
 

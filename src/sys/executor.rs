@@ -12,12 +12,12 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
+use super::mailbox::Mailbox;
 use super::poller::Watch;
 use super::reactor;
 
@@ -50,8 +50,7 @@ struct Executor {
 #[derive(Default)]
 struct Shared {
     /// Whom they woke.
-    woken: Mutex<Vec<Name>>,
-    has_woken: AtomicBool,
+    woken: Mailbox<Name>,
     driver: Mutex<Option<Waker>>,
 }
 
@@ -122,8 +121,7 @@ fn wake(data: *const ()) {
 
 fn wake_elsewhere(name: Name) {
     let Some(shared) = THREADS.read().get(name.thread as usize).cloned() else { return };
-    shared.woken.lock().push(name);
-    shared.has_woken.store(true, Ordering::Release);
+    shared.woken.put(name);
     let driver = shared.driver.lock().clone();
     driver.into_iter().for_each(Waker::wake);
 }
@@ -209,14 +207,7 @@ impl Executor {
 
     /// Those whom other threads woke stand in the queue.
     fn gather(&mut self) {
-        if self.shared.has_woken.load(Ordering::Relaxed)
-            && self.shared.has_woken.swap(false, Ordering::AcqRel)
-        {
-            let woken = std::mem::take(&mut *self.shared.woken.lock());
-            for name in woken {
-                self.enqueue(name);
-            }
-        }
+        self.shared.woken.take().into_iter().for_each(|name| self.enqueue(name));
     }
 }
 

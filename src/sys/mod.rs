@@ -15,6 +15,7 @@ pub mod home;
 pub mod inotify;
 pub mod lease;
 pub mod link;
+mod mailbox;
 pub mod mii;
 pub mod netlink;
 pub mod netns;

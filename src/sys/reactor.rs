@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use slab::Slab;
 
 use super::executor;
+use super::mailbox::Mailbox;
 use super::poller::{Edge, Poller};
 
 /// What is known of a socket.
@@ -64,8 +64,7 @@ impl Entry {
 struct Shared {
     poller: Poller,
     /// Sockets that other threads closed or took away.
-    left: Mutex<Vec<Key>>,
-    has_left: AtomicBool,
+    left: Mailbox<Key>,
 }
 
 /// The sockets of one thread.
@@ -107,11 +106,7 @@ const _: () = assert!(usize::BITS == 64, "a key is 64 bits");
 
 impl Reactor {
     fn new() -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            poller: Poller::new()?,
-            left: Mutex::default(),
-            has_left: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared { poller: Poller::new()?, left: Mailbox::default() });
         let mut threads = THREADS.write();
         threads.push(shared.clone());
         Ok(Self {
@@ -143,19 +138,16 @@ impl Reactor {
 
     /// Places that other threads gave back are free.
     fn sweep(&mut self) {
-        if self.shared.has_left.load(Ordering::Relaxed) && self.shared.has_left.swap(false, Ordering::AcqRel)
-        {
-            let left = std::mem::take(&mut *self.shared.left.lock());
-            left.into_iter().for_each(|key| self.leave(key));
-        }
+        self.shared.left.take().into_iter().for_each(|key| self.leave(key));
     }
 }
 
 /// Works with what is known of a socket. `None`: it is another thread's.
 fn with<R>(socket: &Socket, work: impl FnOnce(&mut Entry) -> R) -> Option<R> {
+    let Registered { thread, key } = &socket.at;
     REACTOR.with_borrow_mut(|reactor| {
-        let reactor = reactor.as_mut().filter(|reactor| reactor.thread == socket.thread)?;
-        reactor.entry(socket.key).map(work)
+        let reactor = reactor.as_mut().filter(|reactor| reactor.thread == *thread)?;
+        reactor.entry(*key).map(work)
     })
 }
 
@@ -214,8 +206,15 @@ pub(super) fn trim() {
 /// A non-blocking socket among those of a thread.
 #[derive(Debug)]
 pub struct Socket {
-    /// Gone only while it is taken apart.
-    fd: Option<OwnedFd>,
+    /// Closed before its place is given back: that takes it out of the poller. What a duplicate in a child that is just starting
+    /// another program keeps there is of an earlier generation.
+    fd: OwnedFd,
+    at: Registered,
+}
+
+/// The place of a socket, until this is dropped.
+#[derive(Debug)]
+struct Registered {
     thread: u32,
     key: Key,
 }
@@ -226,17 +225,17 @@ impl Socket {
     /// # Errors
     /// No memory or descriptors are left.
     pub fn new(fd: OwnedFd, known: Known) -> io::Result<Self> {
-        let (thread, key) = made(|reactor| {
+        let at = made(|reactor| {
             let key = reactor.take_place(known);
             match reactor.shared.poller.add_edges(&fd, key.token(), true) {
-                Ok(()) => Ok((reactor.thread, key)),
+                Ok(()) => Ok(Registered { thread: reactor.thread, key }),
                 Err(e) => {
                     reactor.leave(key);
                     Err(e)
                 }
             }
         })??;
-        Ok(Self { fd: Some(fd), thread, key })
+        Ok(Self { fd, at })
     }
 
     /// Would a call not wait, as far as is known? Of a socket of another thread's nothing is known, so it is worth a try.
@@ -276,21 +275,17 @@ impl Socket {
 
     /// Out of the poller.
     #[must_use]
-    pub fn into_fd(mut self) -> OwnedFd {
-        let fd = self.fd.take();
-        let fd = fd.expect("nobody else takes it");
-        if let Some(shared) = THREADS.read().get(self.thread as usize) {
+    pub fn into_fd(self) -> OwnedFd {
+        let Self { fd, at } = self;
+        if let Some(shared) = THREADS.read().get(at.thread as usize) {
             shared.poller.remove(&fd);
         }
         fd
     }
 }
 
-impl Drop for Socket {
-    /// Closing takes it out of the poller. What a duplicate in a child that is just starting another program keeps there is of
-    /// an earlier generation.
+impl Drop for Registered {
     fn drop(&mut self) {
-        drop(self.fd.take());
         let here = REACTOR.try_with(|reactor| {
             let mut reactor = reactor.try_borrow_mut().ok()?;
             let reactor = reactor.as_mut().filter(|reactor| reactor.thread == self.thread)?;
@@ -300,24 +295,20 @@ impl Drop for Socket {
         if !matches!(here, Ok(Some(())))
             && let Some(shared) = THREADS.read().get(self.thread as usize)
         {
-            shared.left.lock().push(self.key);
-            shared.has_left.store(true, Ordering::Release);
+            shared.left.put(self.key);
         }
     }
 }
 
 impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.fd {
-            Some(fd) => fd.as_fd(),
-            None => unreachable!("it is taken apart by value"),
-        }
+        self.fd.as_fd()
     }
 }
 
 impl AsRawFd for Socket {
     fn as_raw_fd(&self) -> RawFd {
-        self.as_fd().as_raw_fd()
+        self.fd.as_raw_fd()
     }
 }
 
@@ -326,7 +317,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::UnixStream;
     use std::sync::Arc;
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::Wake;
 
     use super::*;
@@ -398,7 +389,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_when_its_socket_is_gone_wherever_it_goes() {
-        let place = |socket: &Socket| socket.key;
+        let place = |socket: &Socket| socket.at.key;
         let (first, _theirs) = pair();
         let before = place(&first);
         drop(first);
