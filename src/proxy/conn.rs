@@ -10,6 +10,7 @@ use super::deadline::Deadline;
 use super::door::Door;
 use super::pool::Counted;
 use super::stream::{Stream, Unread, receive};
+use super::turn::PIECE;
 use super::worker::with;
 use crate::buf::{Buf, Pool};
 use crate::expr::Vars;
@@ -227,15 +228,25 @@ pub(super) fn fill_large(
     fill_with(io, input, cx, Pool::take_large, usize::MAX, &mut false)
 }
 
+/// The same for the beginning of a message: the head, and as much of the body as is worth being copied where it is long.
+pub(super) fn fill_begin(
+    io: &mut Stream,
+    input: &mut Option<Buf>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    fill_with(io, input, cx, Pool::take_large, PIECE, &mut false)
+}
+
 /// The same for one task that reads again and again, whatever woke it. `asked`: the poller will wake it when there is
-/// something to read, as this found out; the task need not tell it again.
+/// something to read, as this found out; the task need not tell it again. Who brings a whole [`PIECE`] has more than is
+/// worth being copied.
 pub(super) fn fill_watched(
     io: &mut Stream,
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
     asked: &mut bool,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large, usize::MAX, asked)
+    fill_with(io, input, cx, Pool::take_large, PIECE, asked)
 }
 
 /// As long as the line that announces a chunk is, where it has no extensions; and a little of the chunk.

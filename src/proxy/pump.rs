@@ -6,8 +6,8 @@ use std::task::{Context, Poll, ready};
 use super::splice::{self, Splice};
 use super::stream::Stream;
 use super::turn::{PIECE, Turns};
-use super::worker::{fill_large, fill_little, with};
-use crate::buf::Buf;
+use super::worker::{fill_begin, fill_large, fill_little, with};
+use crate::buf::{Buf, LARGE};
 use crate::http::{Body, ChunkDecoder};
 use crate::ir::Spellings;
 
@@ -312,7 +312,7 @@ impl Pump {
             match splice.poll_fill(cx, from, left) {
                 Poll::Ready(Ok(n @ 1..)) => {
                     self.progress = true;
-                    self.bulk = n >= super::tunnel::BULK;
+                    self.bulk = n >= super::tunnel::STILL_BULK;
                     if self.pauses {
                         return Poll::Ready(Ok(()));
                     }
@@ -370,9 +370,13 @@ impl Pump {
     fn refill(&mut self, cx: &mut Context<'_>, from: &mut Stream, input: &mut Option<Buf>) -> bool {
         self.hungry = false;
         let Some(buf) = input else { return false };
-        if let Left::Length(n) = self.left
-            && (buf.len() - self.prefix) as u64 >= n
-        {
+        let here = (buf.len() - self.prefix) as u64;
+        let (ends_here, is_long) = match self.left {
+            Left::Length(left) => (here >= left, left.saturating_sub(here) > LARGE as u64),
+            _ => (false, self.bulk),
+        };
+        // What is longer than a buffer goes through a pipe, behind what is here.
+        if ends_here || is_long && !self.copies && self.budget.is_none() {
             return false;
         }
         if buf.is_full() && !with(|w| w.bufs.enlarge(buf)) {
@@ -398,8 +402,13 @@ impl Pump {
         if self.broken {
             return Poll::Ready(Err(PumpError::Read));
         }
-        let little = self.after_long && input.is_none();
-        let filled = ready!(if little { fill_little(from, input, cx) } else { fill_large(from, input, cx) });
+        let is_chunked = matches!(self.left, Left::Chunked(_));
+        let filled = ready!(match () {
+            () if self.after_long && input.is_none() => fill_little(from, input, cx),
+            // Most of a long chunk is left for a pipe.
+            () if is_chunked => fill_begin(from, input, cx),
+            () => fill_large(from, input, cx),
+        });
         self.after_long = false;
         let Ok(n) = filled else {
             // Nobody would say it again.

@@ -77,9 +77,10 @@ impl Half {
             if let Some(buf) = &mut self.buf
                 && !buf.is_empty()
             {
-                // A read that filled the buffer has more behind it: take it along, up to a limit. Behind any other there is
-                // nothing but the end, if the poller knows of it; if not, this costs no system call.
-                if self.hungry && !self.ended {
+                // A read that filled the buffer has more behind it: take it along, up to a limit, unless that may go through a
+                // pipe. Behind any other there is nothing but the end, if the poller knows of it; if not, this costs no
+                // system call.
+                if self.hungry && !self.ended && !self.bulk {
                     self.hungry = false;
                     if !buf.is_full() || with(|w| w.bufs.enlarge(buf)) {
                         let more = match poll_watched(from, cx, &mut self.asked) {
@@ -164,7 +165,9 @@ impl Half {
         self.asked = false;
         let mut buf = with(|w| w.bufs.take_large());
         let read = from.try_read(|fd| {
-            let (n, all) = receive(fd, buf.space())?;
+            let space = buf.space();
+            let most = space.len().min(PIECE);
+            let (n, all) = receive(fd, &mut space[..most])?;
             buf.commit(n);
             Ok((n, all))
         });
@@ -214,7 +217,7 @@ impl Half {
             let n = taken?;
             self.moved = true;
             self.ended = n == 0;
-            self.bulk = n >= BULK;
+            self.bulk = n >= STILL_BULK;
             if self.ended {
                 self.splice = None;
                 return Poll::Ready(Ok(()));
@@ -249,8 +252,11 @@ impl Half {
     }
 }
 
-/// Who sends so many bytes at once has more.
+/// Who sends so many bytes at once has more: it goes through a pipe.
 pub(super) const BULK: usize = 48 * 1024;
+
+/// What comes through a pipe in pieces of this size is worth going on with.
+pub(super) const STILL_BULK: usize = 16 * 1024;
 
 /// Timeouts of a tunnel.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,9 @@
 //! Sessions that let others go first: those that `nice` and `set-nice` tell to, and long transfers.
 
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use crate::sys::clock;
 
 /// Whose turn it is before each step of a session: a nice one goes behind everybody who is ready, every time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,35 +29,46 @@ impl Turn {
 }
 
 /// Bytes that are sent at once: one segment as the stack gives it to the interface, whatever the network's own segments
-/// are (45 of 1,448 bytes, one of the loopback's). Who sends more lets other sessions have a turn in between. A
+/// are (45 of 1,448 bytes, one of the loopback's). Who sends more lets other sessions have their turns in between. A
 /// congestion control that paces (bbr) holds the second segment back, on a timer that costs more than sending; once
-/// the others had their turn it is due.
+/// the others had their turns it is due.
 pub(super) const PIECE: usize = 65_000;
 
-/// Lets other sessions have a turn after each piece of a long transfer.
+/// What the network takes for a piece where it is fast: so long others have their turns.
+const PIECE_TAKES: Duration = Duration::from_micros(50);
+
+/// Where nobody else has anything to do, so many turns do: who is alone does not wait.
+const TURNS: u8 = 4;
+
+/// Lets other sessions have their turns after each piece of a long transfer.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    is_over: bool,
+    /// A piece was sent then; so many times this transfer may yet step back.
+    since: Option<(Instant, u8)>,
 }
 
 impl Turns {
     /// Is it this transfer's turn?
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if std::mem::take(&mut self.is_over) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
+        if let Some((sent, left)) = self.since.take() {
+            let is_first = left == TURNS;
+            if is_first || left > 0 && clock::now().saturating_duration_since(sent) < PIECE_TAKES {
+                self.since = Some((sent, left - 1));
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
         }
         Poll::Ready(())
     }
 
     /// Do others have a turn first?
     pub(super) fn are_due(&self) -> bool {
-        self.is_over
+        self.since.is_some()
     }
 
     /// So many bytes were sent.
     pub(super) fn sent(&mut self, n: usize) {
-        self.is_over = n >= PIECE;
+        self.since = (n >= PIECE).then(|| (clock::now(), TURNS));
     }
 }
 
@@ -105,5 +119,28 @@ mod tests {
         assert_eq!(order([-5, 0]), "ababab");
         // Those who are equally nice take turns.
         assert_eq!(order([5, 5]), "ababab");
+    }
+
+    #[test]
+    fn a_long_transfer_goes_on_once_the_others_had_their_turns() {
+        let steps_back = |turns: &mut Turns| {
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            std::iter::from_fn(|| turns.poll(&mut cx).is_pending().then_some(())).count()
+        };
+        clock::stopped(|| {
+            let mut turns = Turns::default();
+            assert_eq!(steps_back(&mut turns), 0);
+            turns.sent(PIECE - 1);
+            assert!(!turns.are_due() && steps_back(&mut turns) == 0);
+            // No time passes: it is alone.
+            turns.sent(PIECE);
+            assert!(turns.are_due());
+            assert_eq!(steps_back(&mut turns), usize::from(TURNS));
+            assert!(!turns.are_due());
+            // The others' turns took long.
+            turns.sent(PIECE);
+            turns.since = turns.since.map(|(sent, left)| (sent - PIECE_TAKES, left));
+            assert_eq!(steps_back(&mut turns), 1);
+        });
     }
 }
