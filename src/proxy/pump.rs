@@ -402,13 +402,15 @@ impl Pump {
         if self.broken {
             return Poll::Ready(Err(PumpError::Read));
         }
-        let is_chunked = matches!(self.left, Left::Chunked(_));
-        let filled = ready!(match () {
-            () if self.after_long && input.is_none() => fill_little(from, input, cx),
+        let filled = if self.after_long && input.is_none() {
+            fill_little(from, input, cx)
+        } else if matches!(self.left, Left::Chunked(_)) {
             // Most of a long chunk is left for a pipe.
-            () if is_chunked => fill_begin(from, input, cx),
-            () => fill_large(from, input, cx),
-        });
+            fill_begin(from, input, cx)
+        } else {
+            fill_large(from, input, cx)
+        };
+        let filled = ready!(filled);
         self.after_long = false;
         let Ok(n) = filled else {
             // Nobody would say it again.
