@@ -120,6 +120,8 @@ fn a_tracked_source_address_that_is_missing_is_waited_for() {
     eventually("the address to go", 5 * SECOND, || !pair.one.has_address(VIP));
     pair.one.sh("ip addr add 10.78.0.33/24 dev eth0");
     eventually("the address again", 5 * SECOND, || pair.one.has_address(VIP));
+    // Its words pass a pipe, and may come after its deeds.
+    one.wait_log_times("Entering MASTER STATE", 2, SECOND);
     assert_eq!(one.count("Entering MASTER STATE"), 2, "{:#?}", one.log());
 }
 
