@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::deadline::Deadline;
 use super::door::Door;
 use super::pool::Counted;
-use super::stream::{Stream, Unread, receive};
+use super::stream::{Stream, Unread, receive_into};
 use super::turn::PIECE;
 use super::worker::with;
 use crate::buf::{Buf, Pool};
@@ -219,22 +219,15 @@ pub(super) fn fill(
     fill_with(io, input, cx, Pool::take, usize::MAX, &mut false)
 }
 
-/// The same with a large buffer: for what servers send.
+/// The same with a large buffer: for what servers send. Where a pipe may take the rest of something long, a [`PIECE`] is the
+/// `most` that is worth being copied.
 pub(super) fn fill_large(
     io: &mut Stream,
     input: &mut Option<Buf>,
     cx: &mut Context<'_>,
+    most: usize,
 ) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large, usize::MAX, &mut false)
-}
-
-/// The same for the beginning of a message: the head, and as much of the body as is worth being copied where it is long.
-pub(super) fn fill_begin(
-    io: &mut Stream,
-    input: &mut Option<Buf>,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    fill_with(io, input, cx, Pool::take_large, PIECE, &mut false)
+    fill_with(io, input, cx, Pool::take_large, most, &mut false)
 }
 
 /// The same for one task that reads again and again, whatever woke it. `asked`: the poller will wake it when there is
@@ -275,12 +268,7 @@ fn fill_with(
         let mut tried = false;
         let read = io.try_read(|fd| {
             tried = true;
-            let buf = input.get_or_insert_with(|| with(|w| take(&w.bufs)));
-            let space = buf.space();
-            let most = most.min(space.len());
-            let (n, all) = receive(fd, &mut space[..most])?;
-            buf.commit(n);
-            Ok((n, all))
+            receive_into(fd, input.get_or_insert_with(|| with(|w| take(&w.bufs))), most)
         });
         // An event that was told of wakes nobody again.
         *asked &= !tried;

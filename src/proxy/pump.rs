@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use super::splice::{self, Splice};
 use super::stream::Stream;
 use super::turn::{PIECE, Turns};
-use super::worker::{fill_begin, fill_large, fill_little, with};
+use super::worker::{fill_large, fill_little, with};
 use crate::buf::{Buf, LARGE};
 use crate::http::{Body, ChunkDecoder};
 use crate::ir::Spellings;
@@ -276,6 +276,11 @@ impl Pump {
         }
     }
 
+    /// As far as is known, is there a pipe for what is long?
+    fn may_splice(&self) -> bool {
+        !self.copies && self.budget.is_none()
+    }
+
     /// Is there a pipe for the rest of the body?
     fn can_splice(&mut self) -> bool {
         if self.splice.is_some() {
@@ -287,7 +292,7 @@ impl Pump {
             Left::Chunked(decoder) => decoder.chunk_left() >= splice::WORTH_IT,
             Left::UntilClose => self.bulk,
         };
-        if self.copies || self.budget.is_some() || !long {
+        if !long || !self.may_splice() {
             return false;
         }
         self.splice = Splice::begin();
@@ -312,7 +317,7 @@ impl Pump {
             match splice.poll_fill(cx, from, left) {
                 Poll::Ready(Ok(n @ 1..)) => {
                     self.progress = true;
-                    self.bulk = n >= super::tunnel::STILL_BULK;
+                    self.bulk = n >= splice::STILL_BULK;
                     if self.pauses {
                         return Poll::Ready(Ok(()));
                     }
@@ -376,7 +381,7 @@ impl Pump {
             _ => (false, self.bulk),
         };
         // What is longer than a buffer goes through a pipe, behind what is here.
-        if ends_here || is_long && !self.copies && self.budget.is_none() {
+        if ends_here || is_long && self.may_splice() {
             return false;
         }
         if buf.is_full() && !with(|w| w.bufs.enlarge(buf)) {
@@ -404,11 +409,10 @@ impl Pump {
         }
         let filled = if self.after_long && input.is_none() {
             fill_little(from, input, cx)
-        } else if matches!(self.left, Left::Chunked(_)) {
-            // Most of a long chunk is left for a pipe.
-            fill_begin(from, input, cx)
         } else {
-            fill_large(from, input, cx)
+            // Most of a long chunk is left for a pipe.
+            let most = if matches!(self.left, Left::Chunked(_)) { PIECE } else { usize::MAX };
+            fill_large(from, input, cx, most)
         };
         let filled = ready!(filled);
         self.after_long = false;
@@ -432,7 +436,7 @@ impl Pump {
         self.progress = true;
         let is_full = input.as_ref().is_some_and(Buf::is_full);
         self.hungry = is_full || matches!(self.left, Left::UntilClose);
-        self.bulk = is_full || n >= super::tunnel::BULK;
+        self.bulk = is_full || n >= splice::BULK;
         Poll::Ready(Ok(()))
     }
 

@@ -16,6 +16,12 @@ use crate::sys::pipe::Pipe;
 /// Transfers with fewer bytes left stay with buffers.
 pub(super) const WORTH_IT: u64 = 128 * 1024;
 
+/// Where the end is not known: who sends so many bytes at once has more, and it goes through a pipe.
+pub(super) const BULK: usize = 48 * 1024;
+
+/// What comes through a pipe in pieces of this size is worth going on with.
+pub(super) const STILL_BULK: usize = 16 * 1024;
+
 /// Bytes that one pipe holds.
 const SIZE: usize = 1024 * 1024;
 

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use socket2::SockRef;
 
+use crate::buf::Buf;
 use crate::sys;
 use crate::sys::reactor::{Known, Socket, Way};
 
@@ -352,9 +353,22 @@ impl Stream {
 }
 
 /// Receive into `buf`, for [`Stream::try_read`].
-pub(super) fn receive(socket: BorrowedFd<'_>, buf: &mut [u8]) -> rustix::io::Result<(usize, usize)> {
+fn receive(socket: BorrowedFd<'_>, buf: &mut [u8]) -> rustix::io::Result<(usize, usize)> {
     let all = buf.len();
     Ok((recv(socket, buf, RecvFlags::empty())?.0, all))
+}
+
+/// The same behind what is in `buf`, and at most so many bytes.
+pub(super) fn receive_into(
+    socket: BorrowedFd<'_>,
+    buf: &mut Buf,
+    most: usize,
+) -> rustix::io::Result<(usize, usize)> {
+    let space = buf.space();
+    let most = most.min(space.len());
+    let received = receive(socket, &mut space[..most])?;
+    buf.commit(received.0);
+    Ok(received)
 }
 
 /// Looks at the next byte. It is all that could have come, so that nothing is said of what follows it.

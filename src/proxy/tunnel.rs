@@ -10,8 +10,8 @@ use super::deadline::earlier;
 use super::failure::{Failure, Phase, Who};
 use super::refused;
 use super::rules;
-use super::splice::{Fault, Splice};
-use super::stream::{Side, Stream, receive};
+use super::splice::{BULK, Fault, STILL_BULK, Splice};
+use super::stream::{Side, Stream, receive_into};
 use super::turn::{PIECE, Turn, Turns};
 use super::txn::Txn;
 use super::worker::{Conn, fill, fill_watched, poll_watched, with};
@@ -164,13 +164,7 @@ impl Half {
         // What the poller has told of it tells again only if it is asked again.
         self.asked = false;
         let mut buf = with(|w| w.bufs.take_large());
-        let read = from.try_read(|fd| {
-            let space = buf.space();
-            let most = space.len().min(PIECE);
-            let (n, all) = receive(fd, &mut space[..most])?;
-            buf.commit(n);
-            Ok((n, all))
-        });
+        let read = from.try_read(|fd| receive_into(fd, &mut buf, PIECE));
         let is_all = match read {
             Some(Ok(n @ 1..)) => {
                 self.took(n);
@@ -251,12 +245,6 @@ impl Half {
         }
     }
 }
-
-/// Who sends so many bytes at once has more: it goes through a pipe.
-pub(super) const BULK: usize = 48 * 1024;
-
-/// What comes through a pipe in pieces of this size is worth going on with.
-pub(super) const STILL_BULK: usize = 16 * 1024;
 
 /// Timeouts of a tunnel.
 #[derive(Clone, Copy, Debug, Default)]

@@ -12,7 +12,7 @@ use tokio::net::UnixListener;
 use tokio::sync::Notify;
 
 pub(super) use super::conn::{
-    Conn, Extra, Own, fill, fill_begin, fill_large, fill_little, fill_watched, pack, poll_watched, unpack,
+    Conn, Extra, Own, fill, fill_large, fill_little, fill_watched, pack, poll_watched, unpack,
 };
 use super::deadline::Deadline;
 use super::door::Door;

@@ -15,8 +15,9 @@ use crate::proxy::outbound;
 use crate::proxy::pump::{Pump, PumpError};
 use crate::proxy::shape::{Shape, Step};
 use crate::proxy::stream::Stream;
+use crate::proxy::turn::PIECE;
 use crate::proxy::txn::{BodySent, Txn};
-use crate::proxy::worker::{Conn, fill_begin, with};
+use crate::proxy::worker::{Conn, fill_large, with};
 use crate::sys::clock;
 
 /// Why there was no response.
@@ -103,7 +104,7 @@ pub(super) async fn wait_head(
                     _ => return Poll::Ready(Err((Failure::new(Who::Proxy, Phase::Headers), Loss::Junk))),
                 }
             }
-            match fill_begin(io, &mut x.server_in, cx) {
+            match fill_large(io, &mut x.server_in, cx, PIECE) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(ended) => {
                     breaks = ended.is_err();
